@@ -1,0 +1,78 @@
+/*
+ * What the workloads read: a tree like a source package's and a large file. The tree is generated from fixed
+ * numbers, so every run on every machine works on the same names, sizes and bytes.
+ */
+import { createWriteStream, mkdirSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import path from 'node:path';
+import { succeed } from '../test/lib/run.js';
+import { LARGE, type Fixtures } from './workloads.js';
+
+const FILES_A_DIRECTORY = 16;
+
+/** Makes the fixtures in `directory`; the large file only where it is needed. */
+export async function makeFixtures(
+  directory: string,
+  wantedEntries: number,
+  withLarge: boolean,
+): Promise<Fixtures> {
+  const tree = path.join(directory, 'tree');
+  const entries = writeTree(tree, wantedEntries);
+  const tarball = path.join(directory, 'tree.tar');
+  await succeed('tar', ['-cf', tarball, '-C', directory, 'tree']);
+  const large = path.join(directory, 'large');
+  if (withLarge) await writeNoise(large, LARGE);
+  return { tarball, entries, large };
+}
+
+/**
+ * A tree three directories deep with files of 100 bytes to 40 KiB, most of them small: mean 5.6 KiB, as in the
+ * sources of a package. Returns the number of its entries, itself included.
+ */
+function writeTree(root: string, entries: number): number {
+  const noise = makeNoise(1);
+  mkdirSync(root);
+  let made = 1;
+  for (let d = 0; made < entries; d++) {
+    const outer = path.join(root, `part-${Math.floor(d / 10)}`);
+    const inner = path.join(outer, `module-${d % 10}`);
+    if (d % 10 === 0) {
+      mkdirSync(outer);
+      made++;
+    }
+    mkdirSync(inner);
+    made++;
+    for (let f = 0; f < FILES_A_DIRECTORY && made < entries; f++, made++) {
+      const size = Math.floor(100 + 40_000 * (noise() / 2 ** 32) ** 6);
+      const lines = Array.from({ length: Math.ceil(size / 9) }, () => noise().toString(16).padStart(8, '0'));
+      writeFileSync(path.join(inner, `source-${f}.txt`), `${lines.join('\n')}\n`);
+    }
+  }
+  return made;
+}
+
+/** Bytes that do not compress (ssh may), as fast as the disk takes them. */
+async function writeNoise(file: string, size: number): Promise<void> {
+  const noise = makeNoise(2);
+  const piece = new Uint32Array(1024 * 1024);
+  for (let i = 0; i < piece.length; i++) piece[i] = noise();
+  const stream = createWriteStream(file);
+  for (let written = 0, n = 0; written < size; written += piece.byteLength, n++) {
+    piece[0] = n; // No two pieces alike.
+    if (!stream.write(Buffer.from(new Uint8Array(piece.buffer).slice()))) await once(stream, 'drain');
+  }
+  stream.end();
+  await once(stream, 'close');
+}
+
+/** Reproducible numbers below 2^32 (Marsaglia's xorshift32). */
+function makeNoise(seed: number): () => number {
+  let state = seed * 2_654_435_761;
+  return () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    state >>>= 0;
+    return state;
+  };
+}

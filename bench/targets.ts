@@ -1,0 +1,126 @@
+/*
+ * The three things that are compared: a directory of the plain disk, sshfs and ftpmount. Each is a directory to work
+ * in that can be made cold, and a command that moves one large file each way.
+ */
+import { mkdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { startDaemon } from '../test/lib/daemon.js';
+import { temporaryDirectory } from '../test/lib/directory.js';
+import { mountHome, type Mounted } from '../test/lib/mounted.js';
+import { forceUnmount, untilMounted } from '../test/lib/mounts.js';
+import { programs } from '../test/lib/programs.js';
+import { succeed } from '../test/lib/run.js';
+import type { Scope } from '../test/lib/scope.js';
+import { PATIENCE_MS, Service } from '../test/lib/service.js';
+import { startOpenSsh } from './openssh.js';
+import { startProxy } from './proxy.js';
+
+export type Command = readonly [program: string, ...args: string[]];
+
+export interface Target {
+  readonly name: string;
+  /** What `put` and `get` run, for the table. */
+  readonly transferName: string;
+  /** The directory that workloads work in. */
+  readonly directory: string;
+  /** Forgets what the client side cached: unmounts, so that everything is written, and mounts again. */
+  remount(): Promise<void>;
+  /** Copies a local file to the far side under `name`. */
+  put(file: string, name: string): Command;
+  /** Copies the far side's `name` to a local file. */
+  get(name: string, file: string): Command;
+  /** Processes whose memory counts, by name. */
+  processes(): Readonly<Record<string, number>>;
+}
+
+/** `rttMs` 0 is loopback as it is, without the proxy. */
+export type MakeTarget = (scope: Scope, rttMs: number) => Promise<Target>;
+
+export const plainDisk: MakeTarget = async (scope) => {
+  const directory = temporaryDirectory(scope);
+  return {
+    name: 'disk',
+    transferName: 'cp',
+    directory,
+    remount: async () => undefined,
+    put: (file, name) => ['cp', file, path.join(directory, name)],
+    get: (name, file) => ['cp', path.join(directory, name), file],
+    processes: () => ({}),
+  };
+};
+
+export const sshfs: MakeTarget = async (scope, rttMs) => {
+  const ssh = await startOpenSsh(scope);
+  const port = rttMs === 0 ? ssh.port : (await startProxy(scope, ssh.port, rttMs)).port;
+  const far = temporaryDirectory(scope);
+  const mountpoint = path.join(temporaryDirectory(scope), 'mnt');
+  mkdirSync(mountpoint);
+  scope.teardown(() => forceUnmount(mountpoint));
+  const at = `${ssh.user}@127.0.0.1:`;
+  let service: Service | undefined;
+  const mount = async (): Promise<void> => {
+    const mounting = new Service(
+      scope,
+      'sshfs',
+      ['-f', '-p', String(port), ...ssh.options, `${at}${far}`, mountpoint],
+      { mountpoint },
+    );
+    if (!(await untilMounted(mountpoint, () => mounting.ended, PATIENCE_MS)))
+      throw new Error(`sshfs did not mount:\n${mounting.output}`);
+    await succeed('stat', [mountpoint]);
+    service = mounting;
+  };
+  await mount();
+  const scp: Command = ['scp', '-q', '-P', String(port), ...ssh.options];
+  return {
+    name: 'sshfs',
+    transferName: 'scp',
+    directory: mountpoint,
+    remount: async () => {
+      await succeed('fusermount3', ['-u', mountpoint]);
+      await service?.ends();
+      await mount();
+    },
+    put: (file, name) => [...scp, file, `${at}${path.join(far, name)}`],
+    get: (name, file) => [...scp, `${at}${path.join(far, name)}`, file],
+    processes: () => ({ sshfs: service?.pid ?? NaN }),
+  };
+};
+
+const USER = 'bench';
+
+export const ftpmount: MakeTarget = async (scope, rttMs) => {
+  const daemon = await startDaemon(scope, { users: { [USER]: { quota: '64G' } } });
+  const port = rttMs === 0 ? daemon.port : (await startProxy(scope, daemon.port, rttMs)).port;
+  const mount = (): Promise<Mounted> => mountHome(scope, daemon, USER, { port });
+  let mounted = await mount();
+  const login = [...daemon.login(USER), '-p', String(port), '--no-resume'];
+  const ftpctl = (...args: string[]): Command => [
+    'env',
+    `XDG_CONFIG_HOME=${daemon.clientConfig}`,
+    process.execPath,
+    programs.ftpctl,
+    ...args,
+    ...login,
+  ];
+  return {
+    name: 'ftpmount',
+    transferName: 'ftpctl',
+    get directory() {
+      return mounted.mountpoint;
+    },
+    remount: async () => {
+      await mounted.unmount();
+      mounted = await mount();
+    },
+    put: (file, name) => ftpctl('put', file, daemon.at(USER, name)),
+    get: (name, file) => ftpctl('get', daemon.at(USER, name), file),
+    processes: () => ({ ftpmountd: daemon.service.pid, ftpmount: mounted.service.pid }),
+  };
+};
+
+/** The most memory the process ever had resident, in bytes (proc(5), VmHWM). */
+export function peakResident(pid: number): number {
+  const match = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  return match ? Number(match[1]) * 1024 : NaN;
+}

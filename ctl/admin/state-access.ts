@@ -1,0 +1,77 @@
+/**
+ * How the administration commands reach the server's state: the same lmdb environment that the daemon uses, so they work
+ * with the daemon running or stopped; a running one is told, so that it acts at once.
+ *
+ * Order of every change: the transaction, the audit trail, the daemon. A change that the daemon could not be told is still
+ * made, and the person learns both.
+ */
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { Failure } from '../../protocol/failure.js';
+import { userName, type UserName } from '../../protocol/ids.js';
+import { recordAccountChange, type AccountChange } from '../../state/audit.js';
+import { askDaemon, type ControlAnswers, type ControlRequest } from '../../state/control.js';
+import { defaultStateDirectory } from '../../state/directory.js';
+import { openState, type State } from '../../state/store.js';
+
+export interface StateOptions {
+  readonly state?: string;
+}
+
+/** Adds the option of StateOptions. */
+export function withStateOption(command: Command): Command {
+  return command.option(
+    '--state <dir>',
+    'state directory of the server (default $FTPMOUNT_STATE, else the daemon’s default)',
+  );
+}
+
+export function stateDirectory(options: StateOptions): string {
+  return resolve(options.state ?? defaultStateDirectory());
+}
+
+/** A user name of the command line. Throws USAGE. */
+export function userArgument(text: string): UserName {
+  try {
+    return userName(text);
+  } catch (error) {
+    throw new Failure('USAGE', Failure.from(error).message, { cause: error });
+  }
+}
+
+/** Runs `use` on the opened state. `make` is for the command that may make a first account, before any daemon ran. */
+export async function withState<T>(
+  options: StateOptions,
+  access: 'read' | 'change' | 'make',
+  use: (state: State) => Promise<T>,
+): Promise<T> {
+  const directory = stateDirectory(options);
+  // Also a change opens read-only first: a mistyped --state must not make a new directory.
+  if (access === 'change') await openState(directory, { readOnly: true }).close();
+  const state = openState(directory, { readOnly: access === 'read' });
+  try {
+    return await use(state);
+  } finally {
+    await state.close();
+  }
+}
+
+/** Writes the change into the audit trail and tells the daemon, if one runs. Returns its answer. */
+export async function announce<R extends ControlRequest>(
+  options: StateOptions,
+  change: AccountChange,
+  request: R,
+): Promise<ControlAnswers[R['type']] | undefined> {
+  const directory = stateDirectory(options);
+  recordAccountChange(directory, change);
+  try {
+    return await askDaemon(directory, request);
+  } catch (error) {
+    const { kind, message } = Failure.from(error);
+    throw new Failure(
+      kind,
+      `the change is made, but the running daemon did not take it up (${message}): restart it`,
+      { cause: error },
+    );
+  }
+}

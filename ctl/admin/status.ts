@@ -1,0 +1,60 @@
+/** `ftpctl status [--json]`: what the running daemon does: sessions, queue, workers, use of the homes that are open. */
+import { Failure } from '../../protocol/failure.js';
+import { printable } from '../../protocol/login/report.js';
+import { askDaemon, type DaemonStatus } from '../../state/control.js';
+import { writeOut } from '../output/stdout.js';
+import { formatTable } from '../output/table.js';
+import { formatDuration, formatSize } from '../sizes.js';
+import { stateDirectory, type StateOptions } from './state-access.js';
+
+export interface StatusOptions extends StateOptions {
+  readonly json?: boolean;
+}
+
+/** Returns the exit code. */
+export async function status(options: StatusOptions): Promise<number> {
+  const directory = stateDirectory(options);
+  const daemon = await askDaemon(directory, { type: 'status' });
+  if (daemon === undefined) {
+    throw new Failure(
+      'ENOENT',
+      `no daemon runs on ${directory}: start ftpmountd, or name its directory by --state`,
+    );
+  }
+  await writeOut(`${options.json === true ? JSON.stringify(daemon) : lines(daemon)}\n`);
+  return 0;
+}
+
+function lines(daemon: DaemonStatus): string {
+  const { version, pid, address, sessions, maxSessions, queued, maxQueue, workers, uses } = daemon;
+  const age = (since: number): string => formatDuration((Date.now() - since) / 1000);
+  const summary = [
+    `ftpmountd ${version}, process ${pid}, on ${address}, up ${age(daemon.startedAt)}`,
+    `${sessions.length} of ${maxSessions} sessions, ${queued} of ${maxQueue} waiting, ${workers} workers`,
+  ];
+  const sessionRows = sessions.map(({ user, peer, program, since }) => [
+    user,
+    peer,
+    printable(program),
+    age(since),
+  ]);
+  const useRows = uses.map(({ user, bytes, files }) => [user, formatSize(bytes), String(files)]);
+  return [
+    ...summary,
+    ...section([['User', 'Peer', 'Program', 'Since'], ...sessionRows]),
+    ...section([['User', 'Used', 'Files'], ...useRows]),
+  ].join('\n');
+}
+
+/** Nothing where there is but the head. */
+function section(rows: readonly (readonly string[])[]): string[] {
+  return rows.length === 1
+    ? []
+    : [
+        '',
+        ...formatTable(
+          rows,
+          (rows[0] ?? []).map(() => 'left' as const),
+        ),
+      ];
+}

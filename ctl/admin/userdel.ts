@@ -1,0 +1,42 @@
+/**
+ * `ftpctl userdel NAME [--remove]`: removes an account; its home stays unless it is to be removed. A running daemon closes
+ * the user's sessions before the tree is touched.
+ */
+import { rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { Failure } from '../../protocol/failure.js';
+import { writeOut } from '../output/stdout.js';
+import { announce, userArgument, withState, type StateOptions } from './state-access.js';
+
+export interface UserdelOptions extends StateOptions {
+  /** Remove the home, too. */
+  readonly remove?: boolean;
+  /** The directory of homes, where no daemon has recorded it. */
+  readonly home?: string;
+}
+
+/** Returns the exit code. */
+export async function userdel(text: string, options: UserdelOptions): Promise<number> {
+  const name = userArgument(text);
+  await withState(options, 'change', async (state) => {
+    const homes = options.home === undefined ? state.homes : resolve(options.home);
+    if (options.remove === true && homes === undefined) {
+      throw new Failure(
+        'USAGE',
+        'it is not known where the homes are, as no daemon ran yet: name them by --home',
+      );
+    }
+    state.removeUser(name);
+    await announce(
+      options,
+      { action: 'userdel', user: name, details: { removeHome: options.remove === true } },
+      { type: 'accountRemoved', name },
+    );
+    // rm(1)'s way: symlinks in the home are removed, never followed.
+    if (options.remove === true && homes !== undefined) {
+      await rm(join(homes, name), { recursive: true, force: true });
+    }
+    await writeOut(`user ${name} removed${options.remove === true ? ' with the home' : ''}\n`);
+  });
+  return 0;
+}

@@ -1,0 +1,68 @@
+/** `ftpctl users [--json]`: the accounts with their limits and use. */
+import type { Account } from '../../state/accounts.js';
+import { askDaemon } from '../../state/control.js';
+import type { Use } from '../../state/ledger.js';
+import { writeOut } from '../output/stdout.js';
+import { formatTable } from '../output/table.js';
+import { formatLimit, formatSize } from '../sizes.js';
+import { stateDirectory, withState, type StateOptions } from './state-access.js';
+
+export interface UsersOptions extends StateOptions {
+  readonly json?: boolean;
+}
+
+/** Returns the exit code. */
+export async function users(options: UsersOptions): Promise<number> {
+  const status = await askDaemon(stateDirectory(options), { type: 'status' });
+  const rows = await withState(options, 'read', async ({ accounts, ledger }) =>
+    accounts.list().map((account) => ({
+      account,
+      // The ledger of a home that is open is behind: its daemon knows.
+      use: status?.uses.find(({ user }) => user === account.name) ?? ledger.read(account.name),
+      sessions: status?.sessions.filter(({ user }) => user === account.name).length ?? 0,
+    })),
+  );
+  if (options.json === true) {
+    for (const { account, use, sessions } of rows) {
+      await writeOut(`${JSON.stringify(jsonOf(account, use, sessions))}\n`);
+    }
+    return 0;
+  }
+  const table = rows.map(({ account, use, sessions }) => [
+    account.name,
+    formatLimit(account.quotaBytes),
+    use === undefined ? '-' : formatSize(use.bytes),
+    account.maxFiles === 0 ? 'none' : String(account.maxFiles),
+    use === undefined ? '-' : String(use.files),
+    String(sessions),
+    loginOf(account),
+  ]);
+  const head = ['User', 'Quota', 'Used', 'MaxFiles', 'Files', 'Sessions', 'Login'];
+  const lines = formatTable([head, ...table], ['left', 'right', 'right', 'right', 'right', 'right', 'left']);
+  await writeOut(`${lines.join('\n')}\n`);
+  return 0;
+}
+
+function loginOf({ disabled, passwordHash, keys }: Account): string {
+  if (disabled) return 'disabled';
+  const ways = [
+    ...(passwordHash === null ? [] : ['password']),
+    ...(keys.length === 0 ? [] : [keys.length === 1 ? '1 key' : `${keys.length} keys`]),
+  ];
+  return ways.length === 0 ? 'none' : ways.join(', ');
+}
+
+function jsonOf(account: Account, use: Use | undefined, sessions: number): Record<string, unknown> {
+  return {
+    name: account.name,
+    quotaBytes: account.quotaBytes,
+    maxFiles: account.maxFiles,
+    usedBytes: use?.bytes ?? null,
+    usedFiles: use?.files ?? null,
+    sessions,
+    password: account.passwordHash !== null,
+    keys: account.keys.length,
+    disabled: account.disabled,
+    createdAt: new Date(account.createdAt).toISOString(),
+  };
+}

@@ -1,0 +1,55 @@
+/** `ftpctl df [-h] [USER@]HOST`: the home's space and files: limit, used, and what is left by quota and disk. */
+import { writeOut } from './output/stdout.js';
+import { formatTable } from './output/table.js';
+import { remoteArgument, withSession, type SessionOptions } from './remote/session.js';
+import { formatSize } from './sizes.js';
+
+export interface DfOptions extends SessionOptions {
+  readonly humanReadable?: boolean;
+}
+
+/** Returns the exit code. */
+export async function df(place: string, options: DfOptions): Promise<number> {
+  const { target } = remoteArgument(place, true);
+  await withSession(target, options, async ({ client, account }) => {
+    const [, limit, used, free, fileLimit, files, filesFree] = await client.call('statfs', []);
+    const space = usage(limit, used, free);
+    const inodes = usage(fileLimit, files, filesFree);
+    const show = options.humanReadable === true ? formatSize : kibibytes;
+    const size = options.humanReadable === true ? 'Size' : '1K-blocks';
+    const rows = [
+      ['Home', size, 'Used', 'Avail', 'Use%', 'Files', 'FUsed', 'FFree', 'FUse%'],
+      [
+        account,
+        show(space.size),
+        show(used),
+        show(space.available),
+        space.percent,
+        String(inodes.size),
+        String(files),
+        String(inodes.available),
+        inodes.percent,
+      ],
+    ];
+    const right = rows[0]?.slice(1).map(() => 'right' as const) ?? [];
+    await writeOut(`${formatTable(rows, ['left', ...right]).join('\n')}\n`);
+  });
+  return 0;
+}
+
+/** Without a limit the disk is one. Over a limit that was lowered, nothing is available. */
+function usage(
+  limit: number,
+  used: number,
+  free: number,
+): { size: number; available: number; percent: string } {
+  const size = limit === 0 ? used + free : limit;
+  const available = limit === 0 ? free : Math.max(0, Math.min(limit - used, free));
+  const whole = used + available;
+  return { size, available, percent: whole === 0 ? '-' : `${Math.ceil((used / whole) * 100)}%` };
+}
+
+/** As df counts: what is begun is whole. */
+function kibibytes(bytes: number): string {
+  return String(Math.ceil(bytes / 1024));
+}

@@ -1,0 +1,195 @@
+/**
+ * `ftpctl get [USER@]HOST:SRC... DST`: copies files and trees of a home to this machine, as cp copies: into DST if that
+ * is a directory, else a single source becomes DST.
+ *
+ * The server is not trusted with local paths: names are single components, a directory that is entered is one and no
+ * symlink, and symlinks of a tree are made last, so that nothing is ever written through one of them.
+ */
+import { chmod, lstat, mkdir, rename, rm, stat, symlink } from 'node:fs/promises';
+import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../posix/flags.js';
+import { utimensat } from '../posix/names.js';
+import type { Attributes } from '../protocol/attributes.js';
+import { Failure } from '../protocol/failure.js';
+import type { RemotePath } from '../protocol/ids.js';
+import { displayName, lastComponent, localJoin } from './names.js';
+import type { Progress } from './output/progress.js';
+import { openDirectory } from './remote/directory.js';
+import { remoteArguments, type RemoteSession } from './remote/session.js';
+import { runTransfer, type TransferOptions } from './transfer/command.js';
+import { download } from './transfer/download.js';
+import { FILES_AT_ONCE, Lanes, isFatal } from './transfer/lanes.js';
+import type { TransferContext } from './transfer/transfer.js';
+
+/** Permissions that a server may give to what is made here: no set-user-ID and the like. */
+const PERMISSIONS = 0o777;
+
+/** Returns the exit code. */
+export async function get(
+  sources: readonly string[],
+  destination: string,
+  options: TransferOptions,
+): Promise<number> {
+  const { target, paths } = remoteArguments(sources);
+  const local = Buffer.from(destination);
+  const into = await isLocalDirectory(local);
+  if (!into && (paths.length > 1 || destination.endsWith('/'))) {
+    throw new Failure('ENOTDIR', `'${destination}' is not a directory: make it first`);
+  }
+  return runTransfer(target, options, (session, context, progress) =>
+    new Get(session, context, options, progress).run(paths, local, into),
+  );
+}
+
+/** Where something is copied to. */
+interface LocalTarget {
+  readonly directory: Buffer;
+  /** Empty: the directory itself. */
+  readonly name: Buffer;
+}
+
+interface MadeDirectory {
+  readonly path: Buffer;
+  readonly attributes: Attributes;
+}
+
+interface FoundSymlink {
+  readonly source: RemotePath;
+  readonly target: LocalTarget;
+  readonly attributes: Attributes;
+}
+
+class Get {
+  readonly #session: RemoteSession;
+  readonly #context: TransferContext;
+  readonly #recursive: boolean;
+  readonly #progress: Progress;
+  readonly #lanes = new Lanes(FILES_AT_ONCE);
+  readonly #made: MadeDirectory[] = [];
+  readonly #symlinks: FoundSymlink[] = [];
+
+  constructor(
+    session: RemoteSession,
+    context: TransferContext,
+    options: TransferOptions,
+    progress: Progress,
+  ) {
+    this.#session = session;
+    this.#context = context;
+    this.#recursive = options.recursive === true;
+    this.#progress = progress;
+  }
+
+  async run(sources: readonly RemotePath[], destination: Buffer, into: boolean): Promise<void> {
+    try {
+      for (const source of sources) {
+        const name = into ? lastComponent(source) : lastComponent(destination);
+        const directory = into ? destination : parentOf(destination);
+        await this.#guard(source, async () => {
+          const attributes = await this.#session.client.call('getattr', [source]);
+          await this.#copy(source, attributes, { directory, name });
+        });
+      }
+    } finally {
+      await this.#lanes.finished();
+    }
+    for (const found of this.#symlinks) await this.#guard(found.source, () => this.#copySymlink(found));
+    for (const { path, attributes } of this.#made.toReversed()) {
+      await this.#guard(path, async () => {
+        await chmod(path, attributes.mode & PERMISSIONS);
+        utimensat(AT_FDCWD, path, undefined, attributes.mtime, AT_SYMLINK_NOFOLLOW);
+      });
+    }
+  }
+
+  async #copy(source: RemotePath, attributes: Attributes, target: LocalTarget): Promise<void> {
+    if (this.#session.signal.aborted) throw new Failure('ECANCELED', 'interrupted');
+    switch (attributes.mode & S_IFMT) {
+      case S_IFREG:
+        return this.#lanes.run(() => this.#guard(source, () => this.#copyFile(source, target), true));
+      case S_IFDIR:
+        return this.#copyDirectory(source, target);
+      case S_IFLNK:
+        if (!this.#recursive) throw new Failure('ELOOP', 'a symlink: use -r to get it as one');
+        this.#symlinks.push({ source, target, attributes });
+        return undefined;
+      default:
+        throw new Failure('EINVAL', 'neither a file, a directory nor a symlink: skipped');
+    }
+  }
+
+  async #copyFile(source: RemotePath, target: LocalTarget): Promise<void> {
+    const path = localJoin(target.directory, target.name);
+    if (await isLocalDirectory(path)) throw new Failure('EISDIR', `${displayName(path)} is a directory here`);
+    await this.#progress.follow(path, (observer) => download(this.#context, { source, ...target }, observer));
+  }
+
+  async #copyDirectory(source: RemotePath, target: LocalTarget): Promise<void> {
+    if (!this.#recursive) throw new Failure('EISDIR', 'a directory: use -r to get it with all that is in it');
+    const path = localJoin(target.directory, target.name);
+    const { attributes, entries } = await openDirectory(this.#session.client, source);
+    await this.#makeDirectory(path, attributes, target.name.length === 0);
+    for await (const entry of entries) {
+      await this.#guard(entry.path, () =>
+        this.#copy(entry.path, entry.attributes, { directory: path, name: entry.name }),
+      );
+    }
+  }
+
+  /** One that is there already is filled and otherwise left as it is; the destination itself may be behind a symlink. */
+  async #makeDirectory(path: Buffer, attributes: Attributes, isDestination: boolean): Promise<void> {
+    try {
+      await mkdir(path, { mode: 0o700 });
+      this.#made.push({ path, attributes });
+    } catch (error) {
+      const failure = Failure.from(error);
+      if (failure.kind !== 'EEXIST') throw failure;
+      const status = await (isDestination ? stat : lstat)(path);
+      if (!status.isDirectory()) {
+        throw new Failure('ENOTDIR', `${displayName(path)} is not a directory here`, { cause: error });
+      }
+    }
+  }
+
+  /** Made under another name and renamed, so that it replaces a file or symlink, and never a directory. */
+  async #copySymlink({ source, target, attributes }: FoundSymlink): Promise<void> {
+    const points = await this.#session.client.call('readlink', [source]);
+    const path = localJoin(target.directory, target.name);
+    const temporary = localJoin(target.directory, Buffer.from(`.ftpmount-link-${process.pid}`));
+    await rm(temporary, { force: true });
+    await symlink(points, temporary);
+    try {
+      utimensat(AT_FDCWD, temporary, undefined, attributes.mtime, AT_SYMLINK_NOFOLLOW);
+      await rename(temporary, path);
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
+  }
+
+  /** Tells what goes wrong with one file and goes on with the others, unless nothing can go on. */
+  async #guard(name: Buffer, action: () => Promise<void>, told = false): Promise<void> {
+    try {
+      await action();
+    } catch (error) {
+      if (isFatal(error)) throw error;
+      if (!told) this.#progress.problem(name, error);
+    }
+  }
+}
+
+async function isLocalDirectory(path: Buffer): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch (error) {
+    if (Failure.from(error).kind === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+/** The directory that a local path is in. */
+function parentOf(path: Buffer): Buffer {
+  const name = lastComponent(path);
+  if (name.length === 0) return path;
+  const start = path.lastIndexOf(name);
+  return path.subarray(0, start);
+}

@@ -1,0 +1,209 @@
+#!/usr/bin/env node
+/*
+ * ftpctl: transfers and files of a home without a mount, and administration on the server. Here is the command line, one
+ * table of commands; what each does is in the file of its name.
+ */
+import { Command, CommanderError, Option } from 'commander';
+import { Failure } from '../protocol/failure.js';
+import { EXIT_CODES_HELP, EXIT_OK } from '../protocol/login/exit-codes.js';
+import { runProgram } from '../protocol/login/report.js';
+import { keyAdd, keyList, keyRemove } from './admin/key.js';
+import { passwd } from './admin/passwd.js';
+import { quotaCheck } from './admin/quota.js';
+import { withStateOption } from './admin/state-access.js';
+import { status } from './admin/status.js';
+import { useradd } from './admin/useradd.js';
+import { userdel } from './admin/userdel.js';
+import { usermod } from './admin/usermod.js';
+import { users } from './admin/users.js';
+import { cat } from './cat.js';
+import { df } from './df.js';
+import { get } from './get.js';
+import { keygen } from './keygen.js';
+import { ls } from './ls.js';
+import { mkdir } from './mkdir.js';
+import { mv } from './mv.js';
+import { PROGRAM } from './outcome.js';
+import { put } from './put.js';
+import { withSessionOptions } from './remote/session.js';
+import { rm, rmdir } from './rm.js';
+import { parseCount, parseSize } from './sizes.js';
+import { stat } from './stat.js';
+import { VERSION } from '../protocol/version.js';
+
+const PATHS_HELP = `
+Paths on a server are [USER@]HOST:PATH, relative to the home, also with a leading slash;
+HOST may be an alias of the client's config.toml.`;
+
+const SIZES_HELP = `
+Sizes take K, M, G and T, powers of 1024: 5G, 0.5T; 0 is no limit.`;
+
+await runProgram(PROGRAM, async () => {
+  let exitCode = EXIT_OK;
+  const program = commandLine((code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // --help and --version end this way, too.
+    if (error.exitCode !== 0) throw usageFailure(error);
+  }
+  return exitCode;
+});
+
+function commandLine(end: (exitCode: number) => void): Command {
+  const program = new Command(PROGRAM)
+    .description('Moves files to and from a home on an ftpmount server, and administers the server.')
+    .version(VERSION, '--version', 'show the version')
+    .helpOption('--help', 'show this help')
+    .helpCommand(false)
+    .showSuggestionAfterError()
+    .exitOverride()
+    // Errors are told by report(), also that there is no command.
+    .configureOutput({ outputError: () => undefined, writeErr: () => undefined })
+    .addHelpText('after', `${PATHS_HELP}\n${EXIT_CODES_HELP}`);
+
+  program.commandsGroup('Transfers (interrupted ones are resumed, all are compared by MD5):');
+  // commander takes a list only as the last argument, so the last of the list is the destination.
+  transferOptions(program.command('put').argument('<path...>', 'what to copy, and [USER@]HOST:DIR, where to'))
+    .usage('[options] SRC... [USER@]HOST:DIR')
+    .description('copy files and trees to a home')
+    .action(async (paths, options) => end(await put(...splitLast(paths), options)));
+  transferOptions(program.command('get').argument('<path...>', '[USER@]HOST:SRC, what to copy, and where to'))
+    .usage('[options] [USER@]HOST:SRC... DST')
+    .description('copy files and trees from a home')
+    .action(async (paths, options) => end(await get(...splitLast(paths), options)));
+
+  program.commandsGroup('Files of a home:');
+  withSessionOptions(program.command('ls').argument('<place...>', '[USER@]HOST:PATH'))
+    .description('list directories')
+    .option('-l, --long', 'with mode, links, size and time')
+    .option('-a, --all', 'also names that begin with a dot')
+    .option('-h, --human-readable', 'sizes with K, M, G, T')
+    .action(async (places, options) => end(await ls(places, options)));
+  withSessionOptions(program.command('mkdir').argument('<place...>', '[USER@]HOST:DIR'), '--port <port>')
+    .description('make directories')
+    .option('-p, --parents', 'also those above it that are missing; one that is there is well')
+    .action(async (places, options) => end(await mkdir(places, options)));
+  withSessionOptions(program.command('rm').argument('<place...>', '[USER@]HOST:PATH'))
+    .description('remove files')
+    .option('-r, --recursive', 'remove directories with all that is in them')
+    .option('-f, --force', 'say nothing of what is not there')
+    .action(async (places, options) => end(await rm(places, options)));
+  withSessionOptions(program.command('rmdir').argument('<place...>', '[USER@]HOST:DIR'))
+    .description('remove empty directories')
+    .action(async (places, options) => end(await rmdir(places, options)));
+  withSessionOptions(program.command('mv').argument('<place...>', '[USER@]HOST:PATH, the last is where to'))
+    .usage('[options] [USER@]HOST:FROM... [USER@]HOST:TO')
+    .description('rename, or move into a directory')
+    .option('-n, --no-clobber', 'replace nothing')
+    .action(async (places, options) => end(await mv(places, options)));
+  withSessionOptions(program.command('cat').argument('<place...>', '[USER@]HOST:FILE'))
+    .description('write files to standard output')
+    .action(async (places, options) => end(await cat(places, options)));
+  withSessionOptions(program.command('stat').argument('<place...>', '[USER@]HOST:PATH'))
+    .description('show all attributes')
+    .option('--json', 'one JSON object a line')
+    .action(async (places, options) => end(await stat(places, options)));
+  withSessionOptions(program.command('df').argument('<place>', '[USER@]HOST'))
+    .description('show quota and use')
+    .option('-h, --human-readable', 'sizes with K, M, G, T')
+    .action(async (place, options) => end(await df(place, options)));
+  program
+    .command('keygen')
+    .description('make the key by which this client logs in without a password')
+    .option('--comment <text>', 'a name for the key (default: user@host)')
+    .option('--show', 'only show the key that is there')
+    .action(async (options) => end(await keygen(options)));
+
+  program.commandsGroup('On the server:');
+  administration(program, end);
+  return program;
+}
+
+function administration(program: Command, end: (exitCode: number) => void): void {
+  const name = '<name>';
+  passwordOptions(withStateOption(program.command('useradd').argument(name)))
+    .description('make a user')
+    .requiredOption('--quota <size>', 'limit of bytes; 0 is none', parseSize)
+    .option('--max-files <n>', 'limit of files; 0 is none', parseCount)
+    .addHelpText('after', SIZES_HELP)
+    .action(async (user, options) => end(await useradd(user, options)));
+  withStateOption(program.command('usermod').argument(name))
+    .description('change limits, or whether the user may log in')
+    .option('--quota <size>', 'limit of bytes; 0 is none', parseSize)
+    .option('--max-files <n>', 'limit of files; 0 is none', parseCount)
+    .option('--disable', 'refuse logins, close sessions')
+    .option('--enable', 'allow logins again')
+    .addHelpText('after', SIZES_HELP)
+    .action(async (user, options) => end(await usermod(user, options)));
+  withStateOption(program.command('userdel').argument(name))
+    .description('remove a user')
+    .option('--remove', 'with the home and all that is in it')
+    .option('--home <dir>', 'directory of the homes, where no daemon ran yet')
+    .action(async (user, options) => end(await userdel(user, options)));
+  passwordOptions(withStateOption(program.command('passwd').argument(name)))
+    .description('change the password')
+    .option('--close-sessions', 'close the sessions that are open')
+    .action(async (user, options) => end(await passwd(user, options)));
+  withStateOption(program.command('users'))
+    .description('list users with limits and use')
+    .option('--json', 'one JSON object a line')
+    .action(async (options) => end(await users(options)));
+
+  const key = program.command('key').description('keys that log a user in without a password');
+  withStateOption(key.command('add').argument(name).argument('<key>', 'the key, a file that holds it, or -'))
+    .description('add a public key, as ftpctl keygen prints it')
+    .action(async (user, text, options) => end(await keyAdd(user, text, options)));
+  withStateOption(key.command('list').argument(name))
+    .description('list keys')
+    .action(async (user, options) => end(await keyList(user, options)));
+  withStateOption(key.command('remove').argument(name).argument('<key>', 'its fingerprint or comment'))
+    .description('remove a key')
+    .action(async (user, text, options) => end(await keyRemove(user, text, options)));
+
+  const quota = program.command('quota').description('what is charged to users');
+  withStateOption(quota.command('check').argument('[name]'))
+    .description('compare it with what the homes hold')
+    .option('--repair', 'charge what they hold')
+    .option('--json', 'one JSON object a line')
+    .action(async (user, options) => end(await quotaCheck(user, options)));
+  withStateOption(program.command('status'))
+    .description('show what the running daemon does')
+    .option('--json', 'as JSON')
+    .action(async (options) => end(await status(options)));
+}
+
+function transferOptions(command: Command): Command {
+  return withSessionOptions(command)
+    .option('-r, --recursive', 'copy directories with all that is in them')
+    .option('--no-resume', 'throw away what an interrupted transfer left, and begin anew')
+    .option('-q, --quiet', 'tell only what goes wrong')
+    .addOption(new Option('--json', 'one JSON object a file: path, bytes, md5, seconds, resumed'));
+}
+
+function passwordOptions(command: Command): Command {
+  return command
+    .option('--password-file <file>', 'read the password from the first line of a file; - is standard input')
+    .option('--no-password', 'login by key only');
+}
+
+/** Sources and destination of a command that copies. Throws USAGE. */
+function splitLast(paths: readonly string[]): [sources: readonly string[], destination: string] {
+  const destination = paths.at(-1);
+  if (destination === undefined || paths.length < 2) {
+    throw new Failure('USAGE', `say what to copy, and where to: see ${PROGRAM} --help`);
+  }
+  return [paths.slice(0, -1), destination];
+}
+
+/** commander's words, `error: ...`, as what happened and what to do. */
+function usageFailure(error: CommanderError): Failure {
+  const noCommand = error.code === 'commander.help';
+  const text = noCommand
+    ? 'no command is given'
+    : error.message.replace(/^error: /, '').replaceAll('\n', ' ');
+  return new Failure('USAGE', `${text}: see ${PROGRAM} --help`, { cause: error });
+}

@@ -1,0 +1,102 @@
+/**
+ * Progress bars on a terminal, by cli-progress: one for each file that is being moved, with rate and time left. Lines go
+ * above the bars. Control bytes never get here: names come as displayName makes them.
+ */
+import { MultiBar, type SingleBar } from 'cli-progress';
+import { formatDuration, formatSize } from '../sizes.js';
+import type { Display, FileProgress } from './progress.js';
+import { Rate } from './rate.js';
+
+/** Columns of a name; a longer one loses its beginning. */
+const NAME_WIDTH = 28;
+const FRAMES_PER_SECOND = 10;
+
+export class Bars implements Display {
+  readonly #bars = new MultiBar({
+    format: '{name} [{bar}] {percentage}% of {size}  {rate}  {left}',
+    autopadding: true,
+    barsize: 24,
+    clearOnComplete: true,
+    emptyOnZero: true,
+    fps: FRAMES_PER_SECOND,
+    // The program ends by itself on SIGINT, after it told how to resume.
+    gracefulExit: false,
+    hideCursor: false,
+    linewrap: null,
+  });
+  #closed = false;
+
+  file(name: string): FileProgress {
+    const bar = this.#bars.create(1, 0, { name: fit(name), size: '', rate: '', left: '' });
+    return new FileBar(bar, name, this, () => this.#bars.remove(bar));
+  }
+
+  line(text: string): void {
+    if (this.#closed) process.stderr.write(`${text}\n`);
+    else this.#bars.log(`${text}\n`);
+  }
+
+  /** Where both streams are the terminal, the bars have to know of the line. */
+  result(bytes: Buffer): void {
+    if (process.stdout.isTTY && !this.#closed) this.#bars.log(bytes.toString());
+    else process.stdout.write(bytes);
+  }
+
+  close(): void {
+    // Prints what was logged since the last frame.
+    this.#bars.update();
+    this.#bars.stop();
+    this.#closed = true;
+  }
+}
+
+class FileBar implements FileProgress {
+  readonly #bar: SingleBar;
+  readonly #name: string;
+  readonly #bars: Bars;
+  readonly #remove: () => void;
+  readonly #rate = new Rate(performance.now() / 1000);
+  #size = 0;
+  #done = 0;
+  #drawnAt = 0;
+
+  constructor(bar: SingleBar, name: string, bars: Bars, remove: () => void) {
+    this.#bar = bar;
+    this.#name = name;
+    this.#bars = bars;
+    this.#remove = remove;
+  }
+
+  started(size: number, offset: number): void {
+    this.#size = size;
+    this.#done = offset;
+    this.#bar.setTotal(size);
+    this.#bar.update(offset, { size: formatSize(size) });
+  }
+
+  advanced(bytes: number): void {
+    const now = performance.now() / 1000;
+    this.#done += bytes;
+    this.#rate.add(bytes, now);
+    // Preparing what no frame shows would cost more than the frame.
+    if (now - this.#drawnAt < 1 / FRAMES_PER_SECOND) return;
+    this.#drawnAt = now;
+    const left = this.#rate.secondsFor(this.#size - this.#done);
+    this.#bar.update(this.#done, {
+      rate: `${formatSize(Math.round(this.#rate.perSecond))}/s`,
+      left: left === undefined ? '' : `ETA ${formatDuration(left)}`,
+    });
+  }
+
+  note(text: string): void {
+    this.#bars.line(`${this.#name}: ${text}`);
+  }
+
+  ended(): void {
+    this.#remove();
+  }
+}
+
+function fit(name: string): string {
+  return name.length <= NAME_WIDTH ? name.padEnd(NAME_WIDTH) : `...${name.slice(3 - NAME_WIDTH)}`;
+}

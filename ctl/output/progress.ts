@@ -1,0 +1,160 @@
+/**
+ * How a transfer command tells what it does: bars on a terminal, lines elsewhere, JSON for programs, or nothing.
+ *
+ * Results (`MD5 (name) = ...` as `md5sum --tag` prints and `md5sum -c` reads it, or JSON) go to standard output;
+ * progress, notes and problems go to standard error, so that either can be redirected alone.
+ */
+import { Failure } from '../../protocol/failure.js';
+import { describe } from '../../protocol/login/report.js';
+import { displayName } from '../names.js';
+import { formatDuration, formatSize } from '../sizes.js';
+import { isFatal } from '../transfer/lanes.js';
+import type { Transferred, TransferObserver } from '../transfer/transfer.js';
+import { Bars } from './bars.js';
+import { Lines } from './lines.js';
+
+/** One file that is being moved. */
+export interface FileProgress extends TransferObserver {
+  /** The transfer ended, well or not; nothing is told after it. */
+  ended(): void;
+}
+
+/** Where progress is shown. */
+export interface Display {
+  file(name: string): FileProgress;
+  /** A line of its own on standard error. */
+  line(text: string): void;
+  /** Bytes for standard output. */
+  result(bytes: Buffer): void;
+  close(): void;
+}
+
+export interface ProgressOptions {
+  readonly quiet?: boolean | undefined;
+  readonly json?: boolean | undefined;
+}
+
+const PROGRAM = 'ftpctl';
+const NEWLINE = Buffer.from('\n');
+
+/** The running account of one command: what is moved, what came out, what went wrong. */
+export class Progress {
+  readonly #display: Display;
+  readonly #options: ProgressOptions;
+  readonly #startedAt = performance.now();
+  #files = 0;
+  #bytes = 0;
+  #firstFailure: Failure | undefined;
+
+  constructor(options: ProgressOptions) {
+    this.#options = options;
+    const silent = options.quiet === true || options.json === true;
+    this.#display = silent ? new Silence() : process.stderr.isTTY ? new Bars() : new Lines();
+  }
+
+  /** The first thing that went wrong; undefined where all went well. */
+  get failure(): Failure | undefined {
+    return this.#firstFailure;
+  }
+
+  /**
+   * Follows one transfer, of the file known to the person as `name`. Its failure is thrown on, and told here unless it
+   * is fatal for the whole command, which tells it once.
+   */
+  async follow(
+    name: Buffer,
+    transfer: (observer: TransferObserver) => Promise<Transferred>,
+  ): Promise<Transferred> {
+    const file = this.#display.file(displayName(name));
+    const startedAt = performance.now();
+    try {
+      const transferred = await transfer(file);
+      const seconds = (performance.now() - startedAt) / 1000;
+      file.ended();
+      this.#files += 1;
+      this.#bytes += transferred.bytes - transferred.resumedAt;
+      this.#tellResult(name, transferred, seconds);
+      return transferred;
+    } catch (error) {
+      file.ended();
+      if (!isFatal(error)) this.problem(name, error);
+      throw error;
+    }
+  }
+
+  /** Something went wrong with `name`. */
+  problem(name: Buffer, thrown: unknown): void {
+    const failure = Failure.from(thrown);
+    this.#firstFailure ??= failure;
+    if (this.#options.json === true) {
+      this.#json({ ...jsonPath(name), error: failure.code, message: describe(failure) });
+    }
+    const about = displayName(name);
+    const text = describe(failure);
+    this.#display.line(`${PROGRAM}: ${text.startsWith(about) ? text : `${about}: ${text}`}`);
+  }
+
+  /** Tells the sum where there was more than one file. */
+  close(): void {
+    this.#display.close();
+    if (this.#files > 1 && this.#options.quiet !== true && this.#options.json !== true) {
+      this.#display.line(
+        `${this.#files} files, ${moved(this.#bytes, (performance.now() - this.#startedAt) / 1000)}`,
+      );
+    }
+  }
+
+  #tellResult(name: Buffer, { bytes, md5, resumedAt }: Transferred, seconds: number): void {
+    if (this.#options.json === true) {
+      const rounded = Math.round(seconds * 1000) / 1000;
+      this.#json({
+        ...jsonPath(name),
+        bytes,
+        md5: md5.toString('hex'),
+        seconds: rounded,
+        resumed: resumedAt > 0,
+      });
+      return;
+    }
+    if (this.#options.quiet === true) return;
+    this.#display.result(md5Line(name, md5));
+    this.#display.line(`${displayName(name)}: ${bytes} bytes, ${moved(bytes - resumedAt, seconds)}`);
+  }
+
+  #json(value: Record<string, unknown>): void {
+    process.stdout.write(`${JSON.stringify(value)}\n`);
+  }
+}
+
+/** Errors are told whatever the options say. */
+class Silence implements Display {
+  file(): FileProgress {
+    return { started: ignore, advanced: ignore, note: ignore, ended: ignore };
+  }
+  line(text: string): void {
+    process.stderr.write(`${text}\n`);
+  }
+  result(): void {}
+  close(): void {}
+}
+
+function ignore(): void {}
+
+function moved(bytes: number, seconds: number): string {
+  return `${formatSize(bytes)} in ${formatDuration(seconds)}, ${formatSize(Math.round(bytes / Math.max(seconds, 0.001)))}/s`;
+}
+
+/** As GNU md5sum --tag: a name with a backslash or a line end is escaped, and the line then begins with a backslash. */
+export function md5Line(name: Buffer, md5: Buffer): Buffer {
+  const latin = name.toString('latin1');
+  const escaped = latin.replace(/[\\\n\r]/g, (c) => (c === '\n' ? '\\n' : c === '\r' ? '\\r' : '\\\\'));
+  const mark = escaped === latin ? '' : '\\';
+  const head = Buffer.from(`${mark}MD5 (${escaped}) = ${md5.toString('hex')}`, 'latin1');
+  return Buffer.concat([head, NEWLINE]);
+}
+
+/** A name in JSON is text; where it is no UTF-8, its bytes are given too. */
+function jsonPath(name: Buffer): Record<string, string> {
+  const path = name.toString('utf8');
+  return Buffer.from(path).equals(name) ? { path } : { path, pathBase64: name.toString('base64') };
+}

@@ -1,0 +1,82 @@
+/**
+ * Directories of a home, as commands need them. What a server lists is not trusted: a name that is none ('..', one with
+ * a slash) would lead out of the directory that is being copied to, and is a fault of the protocol.
+ */
+import { S_IFDIR, S_IFMT } from '../../posix/flags.js';
+import type { Attributes } from '../../protocol/attributes.js';
+import type { Client } from '../../protocol/client.js';
+import { Failure } from '../../protocol/failure.js';
+import { checkName, joinPath, type RemoteHandle, type RemotePath } from '../../protocol/ids.js';
+import type { Result } from '../../protocol/methods.js';
+
+type WireEntries = Result<'readdirNext'>[0];
+
+export interface RemoteEntry {
+  readonly name: Buffer;
+  readonly path: RemotePath;
+  readonly attributes: Attributes;
+}
+
+export interface RemoteDirectory {
+  readonly attributes: Attributes;
+  readonly entries: AsyncGenerator<RemoteEntry>;
+}
+
+export function isDirectory(attributes: Attributes): boolean {
+  return (attributes.mode & S_IFMT) === S_IFDIR;
+}
+
+/** Opens a listing: its first page is read when this returns, the others while they are consumed. */
+export async function openDirectory(client: Client, path: RemotePath): Promise<RemoteDirectory> {
+  const [attributes, first, cursor] = await client.call('readdir', [path]);
+  return { attributes, entries: pages(client, path, first, cursor) };
+}
+
+/** The entries by name, in the order of their bytes. */
+export async function sortedEntries({ entries }: RemoteDirectory): Promise<RemoteEntry[]> {
+  const all: RemoteEntry[] = [];
+  for await (const entry of entries) all.push(entry);
+  return all.toSorted((a, b) => Buffer.compare(a.name, b.name));
+}
+
+/** The attributes, or undefined where nothing has that name. */
+export async function lookUp(client: Client, path: RemotePath): Promise<Attributes | undefined> {
+  try {
+    return await client.call('getattr', [path]);
+  } catch (error) {
+    const failure = Failure.from(error);
+    if (failure.kind === 'ENOENT') return undefined;
+    throw failure;
+  }
+}
+
+async function* pages(
+  client: Client,
+  directory: RemotePath,
+  first: WireEntries,
+  cursor: RemoteHandle | null,
+): AsyncGenerator<RemoteEntry> {
+  let next = cursor;
+  try {
+    yield* page(directory, first);
+    while (next !== null) {
+      const [entries, following]: Result<'readdirNext'> = await client.call('readdirNext', [next]);
+      next = following;
+      yield* page(directory, entries);
+    }
+  } finally {
+    // The consumer stopped early, or something failed: the server still holds the cursor.
+    if (next !== null) await client.call('close', [next]).catch(() => undefined);
+  }
+}
+
+function* page(directory: RemotePath, entries: WireEntries): Generator<RemoteEntry> {
+  for (const [name, attributes] of entries) {
+    try {
+      checkName(name);
+    } catch (error) {
+      throw new Failure('PROTOCOL', 'the server lists an impossible name', { cause: error });
+    }
+    yield { name, path: joinPath(directory, name), attributes };
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * The session of one command: from [USER@]HOST:PATH and the options to a client that is logged in, and its end.
+ */
+import type { Command } from 'commander';
+import { loadEvp } from '../../posix/libcrypto.js';
+import { chooseAead } from '../../protocol/aead.js';
+import type { Client } from '../../protocol/client.js';
+import { Failure } from '../../protocol/failure.js';
+import { ROOT_PATH, type RemotePath } from '../../protocol/ids.js';
+import { hostAddress } from '../../protocol/known-hosts.js';
+import { readClientConfig } from '../../protocol/login/client-config.js';
+import { clientFiles } from '../../protocol/login/client-files.js';
+import { parseRemotePath } from '../../protocol/login/remote-path.js';
+import { openSession } from '../../protocol/login/open-session.js';
+import {
+  isRemote,
+  parsePort,
+  parseTarget,
+  resolveEndpoint,
+  type Endpoint,
+  type Target,
+} from '../../protocol/login/target.js';
+import { VERSION } from '../../protocol/version.js';
+
+/** The options that every command with a server has. */
+export interface SessionOptions {
+  readonly port?: number;
+  readonly passwordFile?: string;
+  readonly acceptNew?: boolean;
+}
+
+export interface RemoteSession {
+  readonly client: Client;
+  /** USER@HOST:PORT */
+  readonly account: string;
+  /** Aborted by Ctrl-C. */
+  readonly signal: AbortSignal;
+}
+
+/** Adds the options of SessionOptions. `-p` is the port, but where a command means something else by it (mkdir). */
+export function withSessionOptions(command: Command, portFlag = '-p, --port <port>'): Command {
+  return command
+    .option(portFlag, 'port of the server (default 8083)', parsePort)
+    .option('--password-file <file>', 'read the password from the first line of a file; - is standard input')
+    .option('--accept-new', 'remember the key of a server that is not known yet, without asking');
+}
+
+/** Paths on one server. */
+export interface RemoteArguments {
+  readonly target: Target;
+  /** As typed, after the colon. */
+  readonly texts: readonly string[];
+  readonly paths: readonly RemotePath[];
+}
+
+/**
+ * [USER@]HOST:PATH arguments, all of the same server. A lone HOST without a colon is its home where `bareHost`.
+ * Throws USAGE.
+ */
+export function remoteArguments(texts: readonly string[], bareHost = false): RemoteArguments {
+  const targets = texts.map((text) => {
+    if (!isRemote(text) && !bareHost) {
+      throw new Failure('USAGE', `'${text}' is not on a server: write [USER@]HOST:PATH`);
+    }
+    return parseTarget(text);
+  });
+  const [target] = targets;
+  if (target === undefined) throw new Failure('USAGE', 'write [USER@]HOST:PATH');
+  if (targets.some(({ user, host }) => user !== target.user || host !== target.host)) {
+    throw new Failure('USAGE', 'all paths must be on the same server and of the same user');
+  }
+  const paths = targets.map(({ path }) => path ?? '');
+  return { target, texts: paths, paths: paths.map(parseRemotePath) };
+}
+
+/** One [USER@]HOST:PATH argument. Throws USAGE. */
+export function remoteArgument(
+  argument: string,
+  bareHost = false,
+): { target: Target; text: string; path: RemotePath } {
+  const { target, texts, paths } = remoteArguments([argument], bareHost);
+  const [[text = ''], [path = ROOT_PATH]] = [texts, paths];
+  return { target, text, path };
+}
+
+/**
+ * Logs in, runs `use`, and closes the session whatever happens. The first Ctrl-C aborts `signal`, so that a command can
+ * end in order; a second one ends the process at once.
+ */
+export async function withSession<T>(
+  target: Target,
+  options: SessionOptions,
+  use: (session: RemoteSession) => Promise<T>,
+): Promise<T> {
+  const files = clientFiles();
+  const endpoint = resolveEndpoint(target, readClientConfig(files.config), options.port);
+  const interrupted = new AbortController();
+  const interrupt = (): void => interrupted.abort();
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  try {
+    const { client } = await openSession({
+      program: `ftpctl ${VERSION}`,
+      endpoint,
+      files,
+      aead: chooseAead(loadEvp()),
+      passwordFile: options.passwordFile,
+      acceptNew: options.acceptNew === true,
+      signal: interrupted.signal,
+    });
+    try {
+      return await use({ client, account: accountOf(endpoint), signal: interrupted.signal });
+    } finally {
+      await client.close();
+    }
+  } finally {
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+  }
+}
+
+function accountOf({ user, host, port }: Endpoint): string {
+  return `${user}@${hostAddress(host, port)}`;
+}

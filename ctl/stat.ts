@@ -1,0 +1,73 @@
+/** `ftpctl stat [--json] [USER@]HOST:PATH...`: all attributes of a file; of a symlink itself. */
+import { S_IFLNK, S_IFMT } from '../posix/flags.js';
+import type { Attributes, Timestamp } from '../protocol/attributes.js';
+import { displayName } from './names.js';
+import { Outcome } from './outcome.js';
+import { exactText, modeText, typeText } from './output/attributes.js';
+import { writeOut } from './output/stdout.js';
+import { remoteArguments, withSession, type SessionOptions } from './remote/session.js';
+
+export interface StatOptions extends SessionOptions {
+  readonly json?: boolean;
+}
+
+/** Returns the exit code. */
+export async function stat(places: readonly string[], options: StatOptions): Promise<number> {
+  const { target, paths } = remoteArguments(places, true);
+  const outcome = new Outcome();
+  await withSession(target, options, async ({ client }) => {
+    for (const path of paths) {
+      await outcome.guard(path, async () => {
+        const attributes = await client.call('getattr', [path]);
+        const link =
+          (attributes.mode & S_IFMT) === S_IFLNK
+            ? displayName(await client.call('readlink', [path]))
+            : undefined;
+        const name = displayName(path) || '.';
+        const text =
+          options.json === true
+            ? JSON.stringify(json(path.toString(), attributes, link))
+            : lines(name, attributes, link);
+        await writeOut(`${text}\n`);
+      });
+    }
+  });
+  return outcome.exitCode;
+}
+
+function lines(name: string, a: Attributes, link: string | undefined): string {
+  const permissions = (a.mode & 0o7777).toString(8).padStart(4, '0');
+  return [
+    `  File: ${name}${link === undefined ? '' : ` -> ${link}`}`,
+    `  Size: ${a.size}  Blocks: ${a.blocks}  Type: ${typeText(a.mode)}`,
+    ` Inode: ${a.ino}  Links: ${a.nlink}`,
+    `  Mode: ${permissions} (${modeText(a.mode)})`,
+    `Access: ${exactText(a.atime)}`,
+    `Modify: ${exactText(a.mtime)}`,
+    `Change: ${exactText(a.ctime)}`,
+    ` Birth: ${exactText(fromNanoseconds(a.birth))}`,
+  ].join('\n');
+}
+
+/** Times in seconds since 1970, as text where a number would not be exact. */
+function json(path: string, a: Attributes, link: string | undefined): Record<string, unknown> {
+  const time = ({ sec, nsec }: Timestamp): string => `${sec}.${String(nsec).padStart(9, '0')}`;
+  return {
+    path,
+    type: typeText(a.mode),
+    mode: (a.mode & 0o7777).toString(8).padStart(4, '0'),
+    size: a.size,
+    blocks: a.blocks,
+    inode: a.ino.toString(),
+    links: a.nlink,
+    accessed: time(a.atime),
+    modified: time(a.mtime),
+    changed: time(a.ctime),
+    born: time(fromNanoseconds(a.birth)),
+    ...(link === undefined ? {} : { target: link }),
+  };
+}
+
+function fromNanoseconds(birth: bigint): Timestamp {
+  return { sec: Number(birth / 1_000_000_000n), nsec: Number(birth % 1_000_000_000n) };
+}

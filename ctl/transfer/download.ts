@@ -1,0 +1,208 @@
+/**
+ * Gets one file: into `.NAME.ftpmount-part` next to the target, which becomes the target in one rename after its MD5
+ * agrees with the server's, so the old file stays whole until then.
+ *
+ * An interrupted get leaves the part and its journal. It is continued if the file on the server is still the same (inode,
+ * birth, size, mtime). What was written since the machine booted is there as it was hashed; after a reboot the
+ * page cache may have been lost, so the part is read and hashed again before it is trusted.
+ */
+import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
+import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { flock } from '../../posix/files.js';
+import { fd } from '../../posix/fd.js';
+import { LOCK_EX, LOCK_NB } from '../../posix/flags.js';
+import { Md5 } from '../../posix/libcrypto.js';
+import { utimensat } from '../../posix/names.js';
+import type { Attributes } from '../../protocol/attributes.js';
+import { Failure } from '../../protocol/failure.js';
+import type { RemoteHandle, RemotePath } from '../../protocol/ids.js';
+import { MAX_NAME } from '../../protocol/limits.js';
+import { localJoin } from '../names.js';
+import { Journal, type Checkpoint } from './journal.js';
+import { moveRange, type Range } from './pipeline.js';
+import { resumingAt, type TransferContext, type Transferred, type TransferObserver } from './transfer.js';
+
+export interface Download {
+  readonly source: RemotePath;
+  /** Local directory and the name in it. */
+  readonly directory: Buffer;
+  readonly name: Buffer;
+}
+
+const PART_SUFFIX = '.ftpmount-part';
+const JOURNAL_SUFFIX = '.state';
+/** Permissions that a server may give to a local file: no set-user-ID and the like. */
+const PERMISSIONS = 0o777;
+
+export async function download(
+  context: TransferContext,
+  job: Download,
+  observer: TransferObserver,
+): Promise<Transferred> {
+  const { client } = context;
+  const [handle, attributes] = await client.call('download', [job.source]);
+  try {
+    const part = localJoin(job.directory, partName(job.name));
+    const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+    const file = await open(part, flags, 0o600);
+    try {
+      return await downloadInto(context, job, observer, { handle, attributes, part, file });
+    } finally {
+      await file.close();
+    }
+  } finally {
+    await client.call('close', [handle]).catch(() => undefined);
+  }
+}
+
+interface Opened {
+  readonly handle: RemoteHandle;
+  readonly attributes: Attributes;
+  readonly part: Buffer;
+  readonly file: FileHandle;
+}
+
+async function downloadInto(
+  context: TransferContext,
+  job: Download,
+  observer: TransferObserver,
+  opened: Opened,
+): Promise<Transferred> {
+  const { handle, attributes, part, file } = opened;
+  const { size } = attributes;
+  lockPart(file, job);
+  const journal = Journal.open(Buffer.concat([part, Buffer.from(JOURNAL_SUFFIX)]), identityOf(attributes));
+  if (journal.replaced && context.resume) {
+    observer.note('the file on the server has changed since the interruption: starting anew');
+  }
+  const range = { blocks: context.blocks, signal: context.signal };
+  const checkpoint = context.resume ? await trusted(range, journal, file, size) : undefined;
+  const offset = checkpoint?.offset ?? 0;
+  if (offset === 0) journal.remove();
+  else observer.note(resumingAt(offset, size));
+  await file.truncate(offset);
+  observer.started(size, offset);
+  const md5 = checkpoint === undefined ? new Md5() : Md5.load(checkpoint.md5);
+  await moveRange({
+    ...range,
+    start: offset,
+    end: size,
+    md5,
+    fill: (block, position) => receive(context, handle, block, position),
+    drain: (block, position) => writeFully(file, block, position),
+    progress: (bytes) => observer.advanced(bytes),
+    checkpoint: (at, state) => journal.append(at, state),
+  });
+  const digest = md5.digest();
+  await compareDigest(context, opened, journal, digest);
+  await file.chmod(attributes.mode & PERMISSIONS);
+  utimensat(fd(file.fd), undefined, undefined, attributes.mtime, 0);
+  await file.sync();
+  await rename(part, localJoin(job.directory, job.name));
+  journal.remove();
+  return { bytes: size, md5: digest, resumedAt: offset };
+}
+
+/** Two gets into one part would mix; the lock ends with the file's descriptor. */
+function lockPart(file: FileHandle, job: Download): void {
+  try {
+    flock(fd(file.fd), LOCK_EX | LOCK_NB);
+  } catch (error) {
+    const failure = Failure.from(error);
+    if (failure.kind !== 'EAGAIN') throw failure;
+    throw new Failure('EBUSY', `another get is writing ${job.name.toString()}: wait for its end`);
+  }
+}
+
+/** The checkpoint to go on from, if what is in the part is what was hashed. */
+async function trusted(
+  range: Pick<Range, 'blocks' | 'signal'>,
+  journal: Journal,
+  file: FileHandle,
+  size: number,
+): Promise<Checkpoint | undefined> {
+  const status = await file.stat();
+  const checkpoint = journal.lastBefore(Math.min(status.size, size));
+  if (checkpoint === undefined || journal.sameBoot) return checkpoint;
+  const md5 = new Md5();
+  await moveRange({
+    ...range,
+    start: 0,
+    end: checkpoint.offset,
+    md5,
+    fill: (block, position) => readFully(file, block, position),
+    drain: () => Promise.resolve(),
+    progress: () => undefined,
+  });
+  return md5.save().equals(checkpoint.md5) ? checkpoint : undefined;
+}
+
+/** The result is a view of the record that lives only during the call, so it is copied: the one copy of a get. */
+function receive(
+  { client }: TransferContext,
+  handle: RemoteHandle,
+  block: Buffer,
+  position: number,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    client.request('read', [handle, position, block.length], undefined, (failure, data) => {
+      if (failure !== undefined) reject(failure);
+      else if (data?.length === block.length) {
+        data.copy(block);
+        resolve();
+      } else reject(changedMeanwhile());
+    });
+  });
+}
+
+/** Equal, or the part is worthless and is removed. */
+async function compareDigest(
+  { client }: TransferContext,
+  { handle, part }: Opened,
+  journal: Journal,
+  digest: Buffer,
+): Promise<void> {
+  try {
+    const remote = await client.call('digest', [handle]);
+    if (remote.equals(digest)) return;
+    throw new Failure('EBADMSG', 'what was received differs from the file on the server: get it again');
+  } catch (error) {
+    const failure = Failure.from(error);
+    if (failure.kind === 'EBADMSG' || failure.kind === 'ESTALE') {
+      await rm(part, { force: true });
+      journal.remove();
+    }
+    throw failure.kind === 'ESTALE' ? changedMeanwhile() : failure;
+  }
+}
+
+function changedMeanwhile(): Failure {
+  return new Failure('ESTALE', 'it changed on the server while it was read: get it again');
+}
+
+async function writeFully(file: FileHandle, block: Buffer, position: number): Promise<void> {
+  for (let written = 0; written < block.length;) {
+    const { bytesWritten } = await file.write(block, written, block.length - written, position + written);
+    written += bytesWritten;
+  }
+}
+
+async function readFully(file: FileHandle, block: Buffer, position: number): Promise<void> {
+  for (let filled = 0; filled < block.length;) {
+    const { bytesRead } = await file.read(block, filled, block.length - filled, position + filled);
+    if (bytesRead === 0) throw new Failure('EIO', 'the partial file was cut while it was read: get it again');
+    filled += bytesRead;
+  }
+}
+
+function identityOf({ ino, birth, size, mtime }: Attributes): string {
+  return `${ino} ${birth} ${size} ${mtime.sec}.${mtime.nsec}`;
+}
+
+/** `.NAME.ftpmount-part`; a hash stands for a name that would become too long. */
+function partName(name: Buffer): Buffer {
+  const room = MAX_NAME - 1 - PART_SUFFIX.length - JOURNAL_SUFFIX.length;
+  const stem = name.length <= room ? name : Buffer.from(createHash('sha256').update(name).digest('hex'));
+  return Buffer.concat([Buffer.from('.'), stem, Buffer.from(PART_SUFFIX)]);
+}

@@ -1,0 +1,201 @@
+/**
+ * Puts one file: into a partial file of the server, which becomes the target in one rename after size and MD5 agree.
+ *
+ * The server tells how far an interrupted put of the same source came; the state of MD5 at that point comes from the
+ * journal, so that nothing is read or sent twice; where the journal does not reach as far, the rest is read again.
+ * A source is the same while its path, inode, size and mtime are; one that changes while it is read fails the put.
+ */
+import { createHash } from 'node:crypto';
+import { constants, type BigIntStats } from 'node:fs';
+import { open, realpath, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Md5 } from '../../posix/libcrypto.js';
+import { Failure } from '../../protocol/failure.js';
+import type { RemoteHandle, RemotePath } from '../../protocol/ids.js';
+import { displayName } from '../names.js';
+import { Journal } from './journal.js';
+import { moveRange, type Range } from './pipeline.js';
+import { resumingAt, type TransferContext, type Transferred, type TransferObserver } from './transfer.js';
+
+export interface Upload {
+  /** Local path of a regular file. */
+  readonly source: Buffer;
+  readonly target: RemotePath;
+  /** The server and user, as one text: the same target elsewhere is another upload. */
+  readonly account: string;
+  /** Directory of journals. */
+  readonly journals: string;
+}
+
+const NANOSECONDS = 1_000_000_000n;
+
+export async function upload(
+  context: TransferContext,
+  job: Upload,
+  observer: TransferObserver,
+): Promise<Transferred> {
+  const file = await open(job.source, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const status = await file.stat({ bigint: true });
+    if (!status.isFile()) throw new Failure('EINVAL', `${displayName(job.source)} is not a regular file`);
+    return await uploadOpened(context, job, observer, file, status);
+  } finally {
+    await file.close();
+  }
+}
+
+async function uploadOpened(
+  context: TransferContext,
+  job: Upload,
+  observer: TransferObserver,
+  file: FileHandle,
+  status: BigIntStats,
+): Promise<Transferred> {
+  const { client, signal } = context;
+  const size = Number(status.size);
+  const fingerprint = await fingerprintOf(job.source, status);
+  const journal = Journal.open(journalPath(job), fingerprint.toString('hex'));
+  const { handle, offset, replaced } = await begin(context, job, status, fingerprint);
+  if (offset === 0) journal.remove();
+  try {
+    if (replaced && context.resume)
+      observer.note('the source has changed since the interruption: starting anew');
+    if (offset > 0) observer.note(resumingAt(offset, size));
+    observer.started(size, offset);
+    const range = {
+      blocks: context.blocks,
+      signal,
+      fill: (block: Buffer, position: number) => readFully(file, block, position, job.source),
+    };
+    const md5 = await hashUpTo(range, journal, offset);
+    await moveRange({
+      ...range,
+      start: offset,
+      end: size,
+      md5,
+      drain: (block, position) => send(context, handle, block, position),
+      progress: (bytes) => observer.advanced(bytes),
+      checkpoint: (at, state) => journal.append(at, state),
+    });
+    if (!sameFile(status, await file.stat({ bigint: true }))) throw changedMeanwhile(job.source);
+    const digest = md5.digest();
+    await finish(context, handle, digest, journal);
+    journal.remove();
+    return { bytes: size, md5: digest, resumedAt: offset };
+  } catch (error) {
+    const failure = Failure.from(error);
+    // A partial file of a source that is no more would never be continued. Else `close` keeps it. Either is a
+    // courtesy: where the connection is gone, the server keeps the partial file anyway.
+    await client.call(failure.kind === 'ESTALE' ? 'uploadAbort' : 'close', [handle]).catch(() => undefined);
+    throw failure;
+  }
+}
+
+async function begin(
+  context: TransferContext,
+  job: Upload,
+  status: BigIntStats,
+  fingerprint: Buffer,
+): Promise<{ handle: RemoteHandle; offset: number; replaced: boolean }> {
+  const { client, resume } = context;
+  const sec = status.mtimeNs / NANOSECONDS - (status.mtimeNs % NANOSECONDS < 0n ? 1n : 0n);
+  const params = [
+    job.target,
+    Number(status.size),
+    Number(status.mode & 0o7777n),
+    Number(sec),
+    Number(status.mtimeNs - sec * NANOSECONDS),
+    fingerprint,
+  ];
+  let [handle, offset, replaced] = await client.call('uploadBegin', params);
+  if (offset > 0 && !resume) {
+    await client.call('uploadAbort', [handle]);
+    [handle, offset, replaced] = await client.call('uploadBegin', params);
+  }
+  // The size goes into positions of the local file and the pipeline counts in blocks: the server is not trusted.
+  if (offset > status.size || (offset !== 0 && offset % (1024 * 1024) !== 0)) {
+    throw new Failure('PROTOCOL', 'the server wants to resume at an impossible offset');
+  }
+  return { handle, offset, replaced };
+}
+
+/** MD5 of what the server has already: from the journal as far as it reaches, the rest read again. */
+async function hashUpTo(
+  range: Pick<Range, 'blocks' | 'signal' | 'fill'>,
+  journal: Journal,
+  offset: number,
+): Promise<Md5> {
+  const checkpoint = journal.lastBefore(offset);
+  const md5 = checkpoint === undefined ? new Md5() : Md5.load(checkpoint.md5);
+  await moveRange({
+    ...range,
+    start: checkpoint?.offset ?? 0,
+    end: offset,
+    md5,
+    drain: () => Promise.resolve(),
+    progress: () => undefined,
+    checkpoint: (at, state) => journal.append(at, state),
+  });
+  return md5;
+}
+
+function send(
+  { client }: TransferContext,
+  handle: RemoteHandle,
+  block: Buffer,
+  position: number,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    client.request('uploadWrite', [handle, position], block, (failure) =>
+      failure === undefined ? resolve() : reject(failure),
+    );
+  });
+}
+
+async function finish(
+  { client }: TransferContext,
+  handle: RemoteHandle,
+  digest: Buffer,
+  journal: Journal,
+): Promise<void> {
+  try {
+    await client.call('uploadFinish', [handle, digest]);
+  } catch (error) {
+    const failure = Failure.from(error);
+    if (failure.kind !== 'EBADMSG') throw failure;
+    journal.remove();
+    throw new Failure(
+      'EBADMSG',
+      'what the server received differs from the source, and was thrown away: put it again',
+      { cause: error },
+    );
+  }
+}
+
+async function readFully(file: FileHandle, block: Buffer, position: number, source: Buffer): Promise<void> {
+  for (let filled = 0; filled < block.length;) {
+    const { bytesRead } = await file.read(block, filled, block.length - filled, position + filled);
+    if (bytesRead === 0) throw changedMeanwhile(source);
+    filled += bytesRead;
+  }
+}
+
+function changedMeanwhile(source: Buffer): Failure {
+  return new Failure('ESTALE', `${displayName(source)} changed while it was sent: put it again`);
+}
+
+function sameFile(a: BigIntStats, b: BigIntStats): boolean {
+  return a.ino === b.ino && a.size === b.size && a.mtimeNs === b.mtimeNs;
+}
+
+/** Names this state of this file. The device is left out, as its number may differ after a reboot. */
+async function fingerprintOf(source: Buffer, status: BigIntStats): Promise<Buffer> {
+  const path = await realpath(source, { encoding: 'buffer' });
+  return createHash('sha256').update(`${status.ino} ${status.size} ${status.mtimeNs} `).update(path).digest();
+}
+
+/** One journal for a target, as the server has one partial file for it. */
+function journalPath(job: Upload): string {
+  const name = createHash('sha256').update(`${job.account}:`).update(job.target).digest('hex');
+  return join(job.journals, name);
+}

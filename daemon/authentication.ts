@@ -1,0 +1,129 @@
+/*
+ * Who someone is: by the static key that the handshake proved, or by password. Answers ENOKEY (a password is wanted) or
+ * EKEYREJECTED and nothing finer.
+ *
+ * Invariant: an unknown, a disabled and a password-less account cost and answer what an account with another password
+ * does: the same Argon2id parameters (DECOY_HASH), the same delays, the same lockout, the same words.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Failure } from '../protocol/failure.js';
+import { userName } from '../protocol/ids.js';
+import type { Account } from '../state/accounts.js';
+import { DECOY_HASH } from '../state/password.js';
+import { throttleKey, type Throttle } from './throttle.js';
+
+export interface Credentials {
+  /** As the client wrote it. */
+  readonly user: string;
+  readonly password: string | null;
+  /** The client's static key, proved by the handshake: 32 bytes. */
+  readonly publicKey: Uint8Array;
+  /** Without port. */
+  readonly address: string;
+}
+
+export interface Identity {
+  readonly account: Account;
+  /** Base64 of the key that was accepted; null after a password. */
+  readonly key: string | null;
+}
+
+/** The time, so that tests need not wait for it. */
+export interface Clock {
+  /** Milliseconds, never going back. */
+  now(): number;
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
+}
+
+const systemClock: Clock = {
+  now: () => performance.now(),
+  sleep: (ms, signal) => sleep(ms, undefined, { signal, ref: false }),
+};
+
+export interface PasswordChecker {
+  /** See Argon2Thread.verify. */
+  verify(hash: string, password: string, proceed: () => boolean): Promise<boolean | undefined>;
+}
+
+export interface AuthenticationOptions {
+  /** The account of this name. */
+  readonly lookUp: (name: Account['name']) => Account | undefined;
+  readonly passwords: PasswordChecker;
+  readonly throttle: Throttle;
+  readonly clock?: Clock;
+}
+
+export class Authentication {
+  readonly #lookUp: AuthenticationOptions['lookUp'];
+  readonly #passwords: PasswordChecker;
+  readonly #throttle: Throttle;
+  readonly #clock: Clock;
+
+  constructor(options: AuthenticationOptions) {
+    this.#lookUp = options.lookUp;
+    this.#passwords = options.passwords;
+    this.#throttle = options.throttle;
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  /**
+   * Throws ENOKEY (no password given, and the key is not one of the user's), EKEYREJECTED, or EAGAIN (too many log in at
+   * once). `signal` ends the wait of a client that went away.
+   */
+  async authenticate(credentials: Credentials, signal: AbortSignal): Promise<Identity> {
+    const account = this.#account(credentials.user);
+    if (account !== undefined) {
+      const key = Buffer.from(credentials.publicKey).toString('base64');
+      if (account.keys.some(({ publicKey }) => publicKey === key)) return { account, key };
+    }
+    if (credentials.password === null)
+      throw new Failure('ENOKEY', 'this key is not known: log in by password');
+    if (!(await this.#checkPassword(credentials, credentials.password, account, signal))) {
+      throw new Failure('EKEYREJECTED', 'wrong user or password');
+    }
+    // Read anew: the check took a while, and the account may have been closed meanwhile.
+    const current = this.#account(credentials.user);
+    if (current === undefined) throw new Failure('EKEYREJECTED', 'wrong user or password');
+    return { account: current, key: null };
+  }
+
+  /** An account that may log in. */
+  #account(user: string): Account | undefined {
+    try {
+      const account = this.#lookUp(userName(user));
+      return account?.disabled === false ? account : undefined;
+    } catch (error) {
+      if (error instanceof Failure && error.kind === 'EINVAL') return undefined;
+      throw error;
+    }
+  }
+
+  async #checkPassword(
+    { user, address }: Credentials,
+    password: string,
+    account: Account | undefined,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const addressKey = throttleKey(address);
+    for (;;) {
+      const verdict = this.#throttle.verdict(user, addressKey, this.#clock.now());
+      if (verdict.kind === 'locked') {
+        throw new Failure('EKEYREJECTED', 'too many failed logins: try again later');
+      }
+      if (verdict.kind === 'wait') {
+        await this.#clock.sleep(verdict.ms, signal);
+        continue;
+      }
+      // Asked again when the turn comes: else tries in parallel would all pass before the first one failed.
+      const proceed = () => this.#throttle.verdict(user, addressKey, this.#clock.now()).kind === 'try';
+      const matches = await this.#passwords.verify(account?.passwordHash ?? DECOY_HASH, password, proceed);
+      if (matches === undefined) {
+        signal.throwIfAborted();
+        continue;
+      }
+      if (matches) this.#throttle.succeeded(user);
+      else this.#throttle.failed(user, addressKey, this.#clock.now());
+      return matches;
+    }
+  }
+}

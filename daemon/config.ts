@@ -1,0 +1,189 @@
+/*
+ * The daemon's settings: one table gives the keys of the configuration file, the options of the command line (the same
+ * names), their defaults, their checks and their help. The command line overrides the file.
+ *
+ * Invariant: an unknown key or a wrong value is an error that names the file, the key and what is allowed; nothing is ever
+ * guessed or silently ignored.
+ */
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
+import { parse, TomlError } from 'smol-toml';
+import { Failure } from '../protocol/failure.js';
+import { DEFAULT_PORT } from '../protocol/limits.js';
+import { LOG_LEVELS, type LogLevel } from './log.js';
+
+/** Where to listen. */
+export interface ListenAddress {
+  /** Undefined: all addresses, IPv6 and IPv4. */
+  readonly host: string | undefined;
+  readonly port: number;
+}
+
+/** A setting: how a value (of TOML, or a text of the command line) is read; undefined where it is not allowed. */
+interface Setting<T> {
+  readonly read: (value: unknown) => T | undefined;
+  /** What is allowed, for the error and the help. */
+  readonly allowed: string;
+  readonly help: string;
+  readonly argument: string;
+  /** Undefined: worked out by main.ts. */
+  readonly fallback: T | undefined;
+  /** Takes effect on SIGHUP; the others need a new start. */
+  readonly reloads: boolean;
+}
+
+function setting<T>(s: Setting<T>): Setting<T> {
+  return s;
+}
+
+function count(min: number, max: number, fallback: number, help: string, reloads = true): Setting<number> {
+  return {
+    read: (value) => {
+      const number = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
+      return typeof number === 'number' && Number.isInteger(number) && number >= min && number <= max
+        ? number
+        : undefined;
+    },
+    allowed: `a whole number from ${min} to ${max}`,
+    help,
+    argument: 'N',
+    fallback,
+    reloads,
+  };
+}
+
+function path(help: string, argument: string): Setting<string> {
+  return {
+    read: (value) => (typeof value === 'string' && value !== '' && !value.includes('\0') ? value : undefined),
+    allowed: 'a path',
+    help,
+    argument,
+    fallback: undefined,
+    reloads: false,
+  };
+}
+
+const MAX_WORKERS = 64;
+/** A worker costs memory (worker.ts), and one serves many users: so no more than this by default. */
+const DEFAULT_WORKERS = Math.min(availableParallelism(), 4);
+
+export const SETTINGS = {
+  listen: setting<ListenAddress>({
+    read: (value) => (typeof value === 'string' ? parseListen(value) : undefined),
+    allowed: 'HOST:PORT, [IPV6]:PORT or :PORT for all addresses, with a port from 0 to 65535',
+    help: `address to listen on; port 0 picks one (default: all addresses, port ${DEFAULT_PORT})`,
+    argument: 'HOST:PORT',
+    fallback: { host: undefined, port: DEFAULT_PORT },
+    reloads: false,
+  }),
+  home: path("directory of the users' homes (default: see below)", 'DIR'),
+  state: path('directory of accounts, quotas, key and logs (default: see below)', 'DIR'),
+  workers: count(
+    1,
+    MAX_WORKERS,
+    DEFAULT_WORKERS,
+    'worker threads (default: one per processor, at most 4)',
+    false,
+  ),
+  'max-sessions': count(1, 100_000, 256, 'sessions at the same time'),
+  'max-sessions-per-user': count(1, 100_000, 64, 'sessions of one user, waiting ones included'),
+  'max-queue': count(0, 100_000, 256, 'clients that may wait for a session'),
+  'max-unauthenticated': count(1, 100_000, 128, 'connections that are not logged in'),
+  'max-per-address': count(1, 100_000, 64, 'connections of one address that are not logged in or wait'),
+  'lockout-failures': count(1, 1000, 10, 'failed logins, of a user or an address, before a lockout'),
+  'lockout-seconds': count(1, 86_400, 300, 'length of a lockout'),
+  'log-level': setting<LogLevel>({
+    read: (value) => LOG_LEVELS.find((level) => level === value),
+    allowed: `one of ${LOG_LEVELS.join(', ')}`,
+    help: 'least important lines that are logged',
+    argument: 'LEVEL',
+    fallback: 'info',
+    reloads: true,
+  }),
+  'log-file': path("file of the daemon's log (default: standard error)", 'FILE'),
+} as const;
+
+export type SettingName = keyof typeof SETTINGS;
+type Value<N extends SettingName> = (typeof SETTINGS)[N] extends Setting<infer T> ? T : never;
+/** What was set, of the file or of the command line. */
+export type GivenSettings = { [N in SettingName]?: Value<N> };
+/** All settings; those without a fixed default may be undefined. */
+export type Config = {
+  readonly [N in SettingName]: (typeof SETTINGS)[N]['fallback'] extends undefined
+    ? Value<N> | undefined
+    : Value<N>;
+};
+
+export const SETTING_NAMES = Object.keys(SETTINGS) as readonly SettingName[];
+
+/** Longest configuration file, in bytes. */
+const MAX_CONFIG = 64 * 1024;
+
+/** Reads a configuration file. Relative paths in it count from the working directory. Throws USAGE. */
+export function readConfigFile(file: string): GivenSettings {
+  let document: Record<string, unknown>;
+  try {
+    const text = readFileSync(file, 'utf8');
+    if (text.length > MAX_CONFIG) throw new Failure('USAGE', `${file} is longer than ${MAX_CONFIG} bytes`);
+    document = parse(text);
+  } catch (error) {
+    if (error instanceof TomlError) {
+      const reason = error.message.split('\n', 1)[0] ?? '';
+      throw new Failure('USAGE', `${file}:${error.line}: ${reason}`, { cause: error });
+    }
+    if (error instanceof Failure) throw error;
+    throw new Failure('USAGE', `configuration ${file} cannot be read: ${Failure.from(error).message}`);
+  }
+  return readSettings(document, (key) => `${file}: '${key}'`);
+}
+
+/** Checks values by name; `where` names a key in a failure. Throws USAGE. */
+export function readSettings(
+  values: Readonly<Record<string, unknown>>,
+  where: (key: string) => string,
+): GivenSettings {
+  const given: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(values)) {
+    if (value === undefined) continue;
+    if (!Object.hasOwn(SETTINGS, key)) {
+      throw new Failure('USAGE', `${where(key)} is not known: allowed are ${SETTING_NAMES.join(', ')}`);
+    }
+    const { read, allowed } = SETTINGS[key as SettingName];
+    const checked = read(value);
+    if (checked === undefined) throw new Failure('USAGE', `${where(key)} must be ${allowed}`);
+    given[key] = checked;
+  }
+  return given as GivenSettings; // each value was read by the setting of its name
+}
+
+/** The settings in force: the first that gives a value counts, then the default. */
+export function mergeSettings(...sources: readonly GivenSettings[]): Config {
+  const config: Record<string, unknown> = {};
+  for (const name of SETTING_NAMES) {
+    const source = sources.find((given) => given[name] !== undefined);
+    config[name] = source === undefined ? SETTINGS[name].fallback : source[name];
+  }
+  return config as Config; // each value is of the setting of its name
+}
+
+/** The names of settings that differ and need a new start. */
+export function needingRestart(before: Config, after: Config): SettingName[] {
+  return SETTING_NAMES.filter((name) => {
+    const same = JSON.stringify(before[name]) === JSON.stringify(after[name]);
+    return !same && !SETTINGS[name].reloads;
+  });
+}
+
+/** A path setting, absolute. */
+export function absolute(directory: string): string {
+  return resolve(directory);
+}
+
+function parseListen(text: string): ListenAddress | undefined {
+  const match = /^(?:\[([0-9a-fA-F:.%\w]+)\]|([^\s:[\]]*)):(\d{1,5})$/.exec(text);
+  if (match === null) return undefined;
+  const port = Number(match[3]);
+  const host = match[1] ?? match[2] ?? '';
+  return port > 65_535 ? undefined : { host: host === '' || host === '*' ? undefined : host, port };
+}

@@ -1,0 +1,180 @@
+/*
+ * Listens, and brings connections through handshake and login. Everybody may connect, so what a stranger can hold is
+ * bounded: connections that are not logged in, in all and per address (those that wait in the queue count for their
+ * address), each for HANDSHAKE_MS and LOGIN_MS at most and for a few KiB.
+ *
+ * Invariant: nothing that a peer sends or fails to send ends the daemon; running out of descriptors refuses connections, no
+ * more (libuv closes them; a shortage that can be foreseen is told at the start: descriptor-limit.ts).
+ */
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { accept } from '../protocol/acceptor.js';
+import type { AeadProvider } from '../protocol/aead.js';
+import { Failure } from '../protocol/failure.js';
+import type { KeyPair } from '../protocol/noise.js';
+import type { Log } from './log.js';
+import { Login, type LoginHost } from './login.js';
+import { throttleKey } from './throttle.js';
+
+export interface FrontDoorLimits {
+  /** Connections that are not logged in. */
+  readonly maxUnauthenticated: number;
+  /** Connections of one address that have no session: not logged in, or waiting. */
+  readonly maxPerAddress: number;
+}
+
+export interface FrontDoorOptions {
+  readonly limits: FrontDoorLimits;
+  readonly staticKeyPair: KeyPair;
+  readonly aead: AeadProvider;
+  readonly serverVersion: string;
+  readonly host: LoginHost;
+  readonly log: Log;
+  /** Instead of HANDSHAKE_MS and LOGIN_MS (milliseconds). */
+  readonly handshakeMs?: number;
+  readonly loginMs?: number;
+}
+
+/** Refusals are logged together, at most once in this time (milliseconds): there may be thousands a second. */
+const REFUSALS_MS = 10_000;
+
+export class FrontDoor {
+  readonly #options: FrontDoorOptions;
+  readonly #server: Server;
+  #limits: FrontDoorLimits;
+  #unauthenticated = 0;
+  readonly #perAddress = new Map<string, number>();
+  /** Everything that has no session; its login once the handshake is done. */
+  readonly #connections = new Map<Socket, Login | undefined>();
+  #refusals = 0;
+  #lastRefusal = '';
+  #refusalTimer: NodeJS.Timeout | undefined;
+
+  constructor(options: FrontDoorOptions) {
+    this.#options = options;
+    this.#limits = options.limits;
+    this.#server = createServer({ noDelay: true, allowHalfOpen: false, pauseOnConnect: false });
+    this.#server.on('connection', (socket) => void this.#serve(socket));
+  }
+
+  setLimits(limits: FrontDoorLimits): void {
+    this.#limits = limits;
+  }
+
+  /** Starts to accept; port 0 picks one. `host` undefined: all addresses, IPv6 and IPv4. Throws a Failure. */
+  async listen(host: string | undefined, port: number): Promise<AddressInfo> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen({ port, ...(host === undefined ? {} : { host }) }, () => {
+        this.#server.off('error', reject);
+        resolve();
+      });
+    }).catch((error: unknown) => {
+      throw listenFailure(error, host, port);
+    });
+    // From here on errors are those of accept(2): the connection is lost, the server goes on.
+    this.#server.on('error', (error) => this.#refused(error.message));
+    return this.#server.address() as AddressInfo; // of a TCP server: neither null nor a path
+  }
+
+  /** Stops accepting; whoever is not in a session yet is told why, and disconnected. */
+  async close(reason: string): Promise<void> {
+    this.#logRefusals();
+    this.#server.close();
+    const farewells: Promise<void>[] = [];
+    for (const [socket, login] of this.#connections) {
+      if (login === undefined) socket.destroy();
+      else farewells.push(login.shutdown(reason));
+    }
+    await Promise.all(farewells);
+  }
+
+  /** Never rejects. */
+  async #serve(socket: Socket): Promise<void> {
+    const { staticKeyPair, serverVersion, aead, host, log, handshakeMs, loginMs } = this.#options;
+    const address = plainAddress(socket);
+    if (address === undefined) return void socket.destroy(); // gone already
+    const peer = `${address.includes(':') ? `[${address}]` : address}:${socket.remotePort ?? 0}`;
+    const key = throttleKey(address);
+    const ofAddress = this.#perAddress.get(key) ?? 0;
+    if (this.#unauthenticated >= this.#limits.maxUnauthenticated || ofAddress >= this.#limits.maxPerAddress) {
+      socket.destroy();
+      return this.#refused(`${peer}: too many connections`);
+    }
+    this.#perAddress.set(key, ofAddress + 1);
+    this.#unauthenticated += 1;
+    let authenticated = false;
+    const onAuthenticated = (): void => {
+      if (!authenticated) this.#unauthenticated -= 1;
+      authenticated = true;
+    };
+    this.#connections.set(socket, undefined);
+    try {
+      const timeout = handshakeMs === undefined ? {} : { timeoutMs: handshakeMs };
+      const accepted = await accept(socket, { staticKeyPair, serverVersion, ...timeout });
+      const login = new Login({
+        socket,
+        accepted,
+        aead,
+        address,
+        peer,
+        host,
+        onAuthenticated,
+        ...(loginMs === undefined ? {} : { loginMs }),
+      });
+      this.#connections.set(socket, login);
+      const failure = await login.done;
+      if (failure !== undefined) log.info({ peer, error: failure }, 'connection closed before a session');
+    } catch (error) {
+      log.info({ peer, error }, 'handshake failed');
+      socket.destroy();
+    } finally {
+      this.#connections.delete(socket);
+      onAuthenticated();
+      const left = (this.#perAddress.get(key) ?? 1) - 1;
+      if (left === 0) this.#perAddress.delete(key);
+      else this.#perAddress.set(key, left);
+    }
+  }
+
+  #refused(last: string): void {
+    this.#refusals += 1;
+    this.#lastRefusal = last;
+    this.#refusalTimer ??= setTimeout(() => this.#logRefusals(), REFUSALS_MS).unref();
+  }
+
+  #logRefusals(): void {
+    clearTimeout(this.#refusalTimer);
+    this.#refusalTimer = undefined;
+    if (this.#refusals === 0) return;
+    this.#options.log.warn({ count: this.#refusals, last: this.#lastRefusal }, 'connections refused');
+    this.#refusals = 0;
+  }
+}
+
+/** The peer's address; an IPv4 address that arrived on an IPv6 socket as itself. */
+function plainAddress(socket: Socket): string | undefined {
+  return socket.remoteAddress?.replace(/^::ffff:(?=\d+\.)/, '');
+}
+
+function listenFailure(error: unknown, host: string | undefined, port: number): Failure {
+  const failure = Failure.from(error);
+  const where = `${host ?? 'all addresses'}, port ${port}`;
+  switch (failure.kind) {
+    case 'EADDRINUSE':
+      return new Failure(
+        failure.kind,
+        `${where} is in use: stop what listens there, or choose another by --listen`,
+      );
+    case 'EACCES':
+      return new Failure(
+        failure.kind,
+        `${where} is not allowed for this user: choose a port above 1023 by --listen`,
+      );
+    case 'EADDRNOTAVAIL':
+      return new Failure(failure.kind, `${where} is no address of this machine: choose another by --listen`);
+    default: {
+      const code = error instanceof Error && 'code' in error ? String(error.code) : failure.kind;
+      return new Failure('EADDRNOTAVAIL', `cannot listen on ${where} (${code}): choose another by --listen`);
+    }
+  }
+}

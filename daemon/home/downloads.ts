@@ -1,0 +1,111 @@
+/*
+ * A download: a file open for reading whose data is hashed as it is read in order, so that the MD5 at the end costs nothing.
+ *
+ * Reads are answered in the order they came, each as soon as it is read; hashing follows on the thread pool, at most two
+ * pieces behind. What was not read in order is read and hashed when the digest is asked for.
+ */
+import { Failure } from '../../protocol/failure.js';
+import { MAX_DATA } from '../../protocol/limits.js';
+import { statxFd, type Status } from '../../posix/status.js';
+import type { Call } from './call.js';
+import { SequentialHash } from './hashing.js';
+import type { OpenFile } from './open-files.js';
+import { readBorrowed, type Lent } from './reading.js';
+
+export class Download {
+  readonly file: OpenFile;
+  /** For logs. */
+  readonly path: string;
+  readonly startedAt = Date.now();
+  readonly #opened: Status;
+  readonly #hash = new SequentialHash();
+  /** The hashing of the last piece, and of the one before. They never reject. */
+  #last: Promise<void> = Promise.resolve();
+  #beforeLast: Promise<void> = Promise.resolve();
+
+  /** `opened`: the status of the file as it was opened. */
+  constructor(file: OpenFile, path: string, opened: Status) {
+    this.file = file;
+    this.path = path;
+    this.#opened = opened;
+  }
+
+  /** Bytes of the file when it was opened. */
+  get size(): number {
+    return this.#opened.size;
+  }
+
+  read(offset: number, length: number): Promise<Lent> {
+    const former = this.#last;
+    const reading = this.#beforeLast.then(() => readBorrowed(this.file.fd, offset, length));
+    const { shared, released } = share(reading);
+    this.#beforeLast = former;
+    this.#last = this.#hashAfter(former, offset, reading, released);
+    return this.file.pinned(() => shared);
+  }
+
+  /** The MD5 of the whole file. ESTALE where its size or mtime is not what it was when it was opened. */
+  digest(call: Call): Promise<Buffer> {
+    const work = this.#last.then(() => this.#digest(call));
+    this.#last = work.then(nothing, nothing);
+    this.#beforeLast = this.#last;
+    return this.file.pinned(() => work);
+  }
+
+  async #digest(call: Call): Promise<Buffer> {
+    const { size } = this.#opened;
+    while (this.#hash.hashed < size) {
+      call.throwIfCancelled();
+      const lent = await readBorrowed(this.file.fd, this.#hash.hashed, MAX_DATA);
+      try {
+        if (lent.bytes.length === 0) break;
+        await this.#hash.hash(lent.bytes, 0, lent.bytes.length);
+      } finally {
+        lent.release();
+      }
+    }
+    const now = statxFd(this.file.fd);
+    const same =
+      now.size === size &&
+      this.#hash.hashed === size &&
+      now.mtime.sec === this.#opened.mtime.sec &&
+      now.mtime.nsec === this.#opened.mtime.nsec;
+    if (!same) throw new Failure('ESTALE', 'the file changed while it was read');
+    return this.#hash.digest();
+  }
+
+  async #hashAfter(
+    former: Promise<void>,
+    offset: number,
+    reading: Promise<Lent>,
+    released: () => void,
+  ): Promise<void> {
+    await former;
+    try {
+      const { bytes } = await reading;
+      if (offset === this.#hash.hashed) await this.#hash.hash(bytes, 0, bytes.length);
+    } catch {
+      // The reader has the error; the digest will read again.
+    } finally {
+      released();
+    }
+  }
+}
+
+/** A lent buffer for two users: it is released when both have. */
+function share(reading: Promise<Lent>): { shared: Promise<Lent>; released: () => void } {
+  let users = 2;
+  const shared = reading.then(({ bytes, release }) => ({
+    bytes,
+    release: () => {
+      users -= 1;
+      if (users === 0) release();
+    },
+  }));
+  const released = (): void => {
+    void shared.then((lent) => lent.release(), nothing);
+  };
+  return { shared, released };
+}
+
+function nothing(): void {}

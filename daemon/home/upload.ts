@@ -1,0 +1,252 @@
+/*
+ * One upload: a partial file that is written in order, hashed as it grows, and renamed to its name when size and MD5 agree.
+ *
+ * Invariants: the partial file is `written` bytes long and charged for them, also after a failed write; a checkpoint is
+ * recorded only when its bytes are on the disk (fdatasync), so that the MD5 state never promises more than there is;
+ * the old file is whole under its name until the one rename.
+ *
+ * Writing is synchronous; hashing runs behind it on the thread pool, so that a client with several pieces in flight
+ * keeps both busy. By direct calls 512 MiB take 1.3 s where MD5 alone takes 1.0 s
+ * (two cores, both busy); the fdatasync of each checkpoint makes no difference that can be measured.
+ */
+import { fdatasync, fsync } from 'node:fs';
+import { promisify } from 'node:util';
+import type { Timestamp } from '../../protocol/attributes.js';
+import { giveBuffer, takeBuffer } from '../../protocol/buffer-pool.js';
+import { Failure } from '../../protocol/failure.js';
+import type { RemotePath } from '../../protocol/ids.js';
+import { CHECKPOINT_BYTES } from '../../protocol/limits.js';
+import type { Fd } from '../../posix/fd.js';
+import { close, fchmod, ftruncate, pwrite } from '../../posix/files.js';
+import { utimensat } from '../../posix/names.js';
+import { statxFd } from '../../posix/status.js';
+import type { HomeClient } from './clients.js';
+import { chargingSize } from './growth.js';
+import type { SequentialHash } from './hashing.js';
+import type { Quota } from './quota.js';
+
+const dataSync = promisify(fdatasync);
+const fullSync = promisify(fsync);
+
+/** What is uploaded, and how it will look. */
+export interface UploadTarget {
+  readonly path: RemotePath;
+  readonly size: number;
+  readonly mode: number;
+  readonly mtime: Timestamp;
+  /** 32 bytes that name the source as it is. */
+  readonly fingerprint: Buffer;
+}
+
+/** What an upload needs of the registry that made it. */
+export interface UploadHost {
+  readonly quota: Quota;
+  /** Resolves when the home may be changed. */
+  whenChangeable(): Promise<void>;
+  /** Records that the first `offset` bytes are on the disk, with the MD5 state over them. */
+  record(upload: Upload, offset: number, md5State: Buffer): Promise<void>;
+  /** Gives the partial file its name. Synchronous. */
+  publish(upload: Upload): void;
+  /** Removes the partial file and what was recorded. Synchronous. */
+  discard(upload: Upload): void;
+  /** The upload is not open any more. */
+  closed(upload: Upload): void;
+}
+
+export class Upload {
+  readonly owner: HomeClient;
+  readonly target: UploadTarget;
+  /** Name of the partial file. */
+  readonly partial: string;
+  readonly startedAt = Date.now();
+  readonly fd: Fd;
+  /** Where it went on from. */
+  readonly resumedAt: number;
+  readonly #host: UploadHost;
+  readonly #hash: SequentialHash;
+  #written: number;
+  #hashing: Promise<void> = Promise.resolve();
+  #queued = 0;
+  #checkpoint: { offset: number; state: Buffer } | undefined;
+  #recording: Promise<void> | undefined;
+  /** open -> ending (finish, abort or close under way) -> closed; a failed finish opens it again. */
+  #state: 'open' | 'ending' | 'closed' = 'open';
+  /** close() was called meanwhile: no handle leads here any more, so a failed finish must not leave it open. */
+  #forsaken = false;
+
+  /** The partial file, open as `fd`, is as long as what `hash` has hashed. */
+  constructor(
+    host: UploadHost,
+    options: { owner: HomeClient; target: UploadTarget; partial: string; fd: Fd; hash: SequentialHash },
+  ) {
+    this.#host = host;
+    this.owner = options.owner;
+    this.target = options.target;
+    this.partial = options.partial;
+    this.fd = options.fd;
+    this.#hash = options.hash;
+    this.resumedAt = options.hash.hashed;
+    this.#written = this.resumedAt;
+  }
+
+  /** Whether it is being finished or given up. */
+  get ending(): boolean {
+    return this.#state === 'ending';
+  }
+
+  get closed(): boolean {
+    return this.#state === 'closed';
+  }
+
+  /** Resolves when written and hashed. EINVAL where it is not the next piece; EDQUOT, ENOSPC: try it again. */
+  write(offset: number, data: Buffer): null | Promise<null> {
+    this.#requireOpen();
+    if (offset !== this.#written) throw new Failure('EINVAL', `the next piece begins at ${this.#written}`);
+    if (data.length > this.target.size - offset) throw new Failure('EINVAL', 'more than the announced size');
+    this.#append(data);
+    if (this.#queued === 0 && this.#hash.isImmediate(data.length) && this.#toBoundary() > data.length) {
+      this.#hash.hashNow(data, 0, data.length);
+      return null;
+    }
+    const buffer = takeBuffer(data.length);
+    data.copy(buffer);
+    return this.#hashLater(buffer, data.length);
+  }
+
+  /** EBADMSG where size or MD5 differ: all is thrown away. After any other failure the upload goes on. */
+  async finish(md5: Buffer): Promise<void> {
+    this.#requireOpen();
+    const expected = Buffer.from(md5);
+    this.#state = 'ending';
+    try {
+      await this.#settled();
+      const correct = this.#written === this.target.size && this.#hash.digest().equals(expected);
+      if (correct) {
+        fchmod(this.fd, this.target.mode);
+        utimensat(this.fd, undefined, undefined, this.target.mtime, 0);
+        await fullSync(this.fd);
+      }
+      await this.#host.whenChangeable();
+      if (correct) {
+        this.#host.publish(this);
+      } else {
+        this.#host.discard(this);
+        this.#close();
+        throw new Failure('EBADMSG', 'size or MD5 differ from what was received: upload it again');
+      }
+    } finally {
+      if (this.#state === 'ending') {
+        if (this.#forsaken) this.#close();
+        else this.#state = 'open';
+      }
+    }
+  }
+
+  /** The MD5 of what was received. Only when nothing is being hashed. */
+  digest(): Buffer {
+    return this.#hash.digest();
+  }
+
+  /** Throws all away. */
+  async abort(): Promise<void> {
+    this.#requireOpen();
+    this.#state = 'ending';
+    await this.#settled().catch(() => undefined);
+    await this.#host.whenChangeable();
+    try {
+      this.#host.discard(this);
+    } finally {
+      this.#close();
+    }
+  }
+
+  /** Keeps the partial file for another try. */
+  async close(): Promise<void> {
+    this.#forsaken = true;
+    if (this.#state !== 'open') return;
+    this.#state = 'ending';
+    await this.#settled().catch(() => undefined);
+    this.#close();
+  }
+
+  /** Called by the host when the file has its name. */
+  published(): void {
+    this.#close();
+  }
+
+  #append(data: Buffer): void {
+    const { fd } = this;
+    const { quota } = this.#host;
+    const end = this.#written + data.length;
+    try {
+      chargingSize(quota, fd, statxFd(fd), end, () => pwrite(fd, data, 0, data.length, this.#written));
+    } catch (error) {
+      chargingSize(quota, fd, statxFd(fd), this.#written, () => ftruncate(fd, this.#written));
+      throw error;
+    }
+    this.#written = end;
+  }
+
+  async #hashLater(buffer: Buffer, length: number): Promise<null> {
+    this.#queued += 1;
+    const hashed = this.#hashing.then(() => this.#hashPieces(buffer, length));
+    this.#hashing = hashed;
+    try {
+      await hashed;
+      return null;
+    } finally {
+      this.#queued -= 1;
+      giveBuffer(buffer);
+    }
+  }
+
+  /** Hashes, stopping at each boundary to take a checkpoint. */
+  async #hashPieces(buffer: Buffer, length: number): Promise<void> {
+    for (let at = 0; at < length;) {
+      const boundary = this.#toBoundary();
+      const piece = Math.min(length - at, boundary);
+      await this.#hash.hash(buffer, at, piece);
+      at += piece;
+      if (piece === boundary) {
+        this.#checkpoint = { offset: this.#hash.hashed, state: this.#hash.save() };
+        this.#recording ??= this.#record();
+      }
+    }
+  }
+
+  /** Bytes to the next checkpoint: 1..CHECKPOINT_BYTES. */
+  #toBoundary(): number {
+    return CHECKPOINT_BYTES - (this.#hash.hashed % CHECKPOINT_BYTES);
+  }
+
+  /** Records the newest checkpoint, and again while newer ones came meanwhile. Never rejects: it only saves time. */
+  async #record(): Promise<void> {
+    try {
+      for (let newest = this.#checkpoint; newest !== undefined; newest = this.#checkpoint) {
+        this.#checkpoint = undefined;
+        await dataSync(this.fd);
+        await this.#host.record(this, newest.offset, newest.state);
+      }
+    } catch {
+      // The upload can still be resumed by hashing the partial file anew.
+    } finally {
+      this.#recording = undefined;
+    }
+  }
+
+  async #settled(): Promise<void> {
+    await this.#hashing;
+    await this.#recording;
+  }
+
+  #requireOpen(): void {
+    if (this.#state === 'closed') throw new Failure('EBADF', 'the upload has ended');
+    if (this.#state === 'ending') throw new Failure('EBUSY', 'the upload is being finished');
+  }
+
+  #close(): void {
+    this.#state = 'closed';
+    close(this.fd);
+    this.#host.closed(this);
+  }
+}

@@ -1,0 +1,274 @@
+/*
+ * The uploads of one home: beginning, resuming, publishing, and clearing away what nobody came back for.
+ *
+ * Invariant: a path has at most one open upload. One whose client is away is taken over by whoever begins it again: a
+ * client that was killed must not have to wait for itself.
+ */
+import { Failure } from '../../protocol/failure.js';
+import type { RemoteHandle, UserName } from '../../protocol/ids.js';
+import { CHECKPOINT_BYTES, MAX_DATA } from '../../protocol/limits.js';
+import type { Fd } from '../../posix/fd.js';
+import { close, ftruncate } from '../../posix/files.js';
+import { O_CREAT, O_EXCL, O_RDWR, S_IFDIR, S_IFMT } from '../../posix/flags.js';
+import { Md5 } from '../../posix/libcrypto.js';
+import { renameat2 } from '../../posix/names.js';
+import { statxFd } from '../../posix/status.js';
+import type { UploadStore } from '../../state/uploads.js';
+import type { Call } from './call.js';
+import type { Changes } from './changes.js';
+import type { HomeClient } from './clients.js';
+import { statusIfAny, type ConfinedTree } from './confined.js';
+import { chargingInode, chargingSize } from './growth.js';
+import { SequentialHash } from './hashing.js';
+import type { Log } from '../log.js';
+import type { OpenFiles } from './open-files.js';
+import { keyOfPartial, partialName, uploadKey, type PartialFiles } from './partial-files.js';
+import type { Quota } from './quota.js';
+import { readBorrowed } from './reading.js';
+import { Upload, type UploadHost, type UploadTarget } from './upload.js';
+import { wireAttributes } from './wire-attributes.js';
+
+/** What is needed of the store. */
+export type UploadRecords = Pick<UploadStore, 'get' | 'put' | 'remove' | 'list'>;
+
+const PRIVATE_FILE = 0o600;
+/** A partial file that was not written to for so long is removed: it is charged, and nobody sees it. */
+const ABANDONED_SECONDS = 14 * 24 * 3600;
+
+interface Parts {
+  readonly user: UserName;
+  readonly tree: ConfinedTree;
+  readonly quota: Quota;
+  readonly openFiles: OpenFiles;
+  readonly changes: Changes;
+  readonly partials: PartialFiles;
+  readonly store: UploadRecords;
+  readonly log: Log;
+  readonly transferLog: Log;
+  readonly whenChangeable: () => Promise<void>;
+}
+
+export class Uploads implements UploadHost {
+  readonly quota: Quota;
+  readonly #parts: Parts;
+  /** By key; undefined while one is being begun. */
+  readonly #open = new Map<string, Upload | undefined>();
+  #onAllClosed: (() => void)[] = [];
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.quota = parts.quota;
+  }
+
+  /** How many are open. */
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** Opens or resumes the upload of a target: (handle, offset to go on from, whether another source's was thrown away). */
+  async begin(
+    client: HomeClient,
+    target: UploadTarget,
+    call: Call,
+  ): Promise<[RemoteHandle, number, boolean]> {
+    const key = uploadKey(target.path);
+    this.#requireTarget(target);
+    const former = this.#open.get(key);
+    if (this.#open.has(key) && (former === undefined || former.ending || former.owner.present)) {
+      throw new Failure('EBUSY', 'another session is uploading to this path');
+    }
+    this.#open.set(key, undefined);
+    let upload: Upload | undefined;
+    try {
+      if (former !== undefined) {
+        await former.close();
+        this.#open.set(key, undefined);
+      }
+      await this.whenChangeable();
+      client.handles.requireRoom();
+      const restarted = this.#removeOtherSources(key, partialName(key, target.fingerprint));
+      upload = await this.#openPartial(client, key, target, call);
+      this.#open.set(key, upload);
+      const handle = client.handles.add({ kind: 'upload', upload });
+      return [handle, upload.resumedAt, restarted];
+    } catch (error) {
+      if (upload === undefined) this.#left(key);
+      else await upload.close();
+      throw error;
+    }
+  }
+
+  /** Finishes an upload: its file's attributes. */
+  async finish(client: HomeClient, upload: Upload, md5: Buffer): Promise<unknown[]> {
+    await upload.finish(md5);
+    const { user, transferLog, changes } = this.#parts;
+    const { path, size } = upload.target;
+    changes.name(client, path);
+    const ms = Date.now() - upload.startedAt;
+    const fields = {
+      event: 'upload',
+      user,
+      path: path.toString(),
+      bytes: size,
+      md5: upload.digest().toString('hex'),
+      ms,
+    };
+    transferLog.info(fields, 'upload');
+    return wireAttributes(this.#parts.tree.status(path));
+  }
+
+  /** Removes what nobody came back for. To be called while the home is not in use. */
+  removeAbandoned(): void {
+    const { partials, user, store, log } = this.#parts;
+    const oldest = Date.now() / 1000 - ABANDONED_SECONDS;
+    const kept = new Set<string>();
+    for (const { name, status } of partials.list()) {
+      if (status.mtime.sec >= oldest) {
+        kept.add(keyOfPartial(name));
+        continue;
+      }
+      partials.remove(name);
+      log.info({ event: 'uploadAbandoned', user, bytes: status.size }, 'a partial upload was removed');
+    }
+    for (const { key } of store.list(user)) if (!kept.has(key)) this.#forget(key);
+  }
+
+  whenChangeable(): Promise<void> {
+    return this.#parts.whenChangeable();
+  }
+
+  record(upload: Upload, offset: number, md5State: Buffer): Promise<void> {
+    const { path, size, mode, mtime, fingerprint } = upload.target;
+    const record = { path, partial: upload.partial, size, mode, mtime, fingerprint, offset, md5State };
+    return this.#parts.store.put(this.#parts.user, uploadKey(path), record);
+  }
+
+  publish(upload: Upload): void {
+    const { tree, quota, partials, openFiles } = this.#parts;
+    quota.prepare();
+    partials.within((directory) =>
+      tree.withParent(upload.target.path, 'new', (parent, name) => {
+        const replaced = statusIfAny(parent, name);
+        renameat2(directory, Buffer.from(upload.partial), parent, name, 0);
+        if (replaced !== undefined) openFiles.nameRemoved(replaced);
+      }),
+    );
+    this.#forget(uploadKey(upload.target.path));
+    upload.published();
+  }
+
+  discard(upload: Upload): void {
+    this.#parts.partials.remove(upload.partial);
+    this.#forget(uploadKey(upload.target.path));
+  }
+
+  closed(upload: Upload): void {
+    this.#left(uploadKey(upload.target.path));
+  }
+
+  /** Resolves when no upload is open any more: who ends the clients ends theirs. */
+  async allClosed(): Promise<void> {
+    if (this.#open.size === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#onAllClosed.push(resolve);
+    });
+  }
+
+  #left(key: string): void {
+    this.#open.delete(key);
+    if (this.#open.size === 0) for (const resolve of this.#onAllClosed.splice(0)) resolve();
+  }
+
+  /** Fails early where the file could not get its name: no such directory, or a directory of that name. */
+  #requireTarget(target: UploadTarget): void {
+    this.#parts.tree.withParent(target.path, 'new', (directory, name) => {
+      const existing = statusIfAny(directory, name);
+      if (existing !== undefined && (existing.mode & S_IFMT) === S_IFDIR) {
+        throw new Failure('EISDIR', 'is a directory');
+      }
+    });
+  }
+
+  #removeOtherSources(key: string, wanted: string): boolean {
+    const { partials } = this.#parts;
+    let removed = false;
+    for (const { name } of partials.list()) {
+      if (keyOfPartial(name) !== key || name === wanted) continue;
+      partials.remove(name);
+      this.#forget(key);
+      removed = true;
+    }
+    return removed;
+  }
+
+  async #openPartial(client: HomeClient, key: string, target: UploadTarget, call: Call): Promise<Upload> {
+    const { tree, partials } = this.#parts;
+    const partial = partialName(key, target.fingerprint);
+    const name = Buffer.from(partial);
+    const fd = partials.within((directory) => {
+      if (statusIfAny(directory, name) !== undefined) return tree.openAt(directory, name, O_RDWR);
+      this.#requireRoom(target.size, 1);
+      return chargingInode(this.quota, directory, name, () =>
+        tree.openAt(directory, name, O_RDWR | O_CREAT | O_EXCL, PRIVATE_FILE),
+      );
+    });
+    try {
+      const hash = await this.#resumedHash(fd, key, partial, target.size, call);
+      await this.whenChangeable();
+      chargingSize(this.quota, fd, statxFd(fd), hash.hashed, () => ftruncate(fd, hash.hashed));
+      this.#requireRoom(target.size - hash.hashed, 0);
+      return new Upload(this, { owner: client, target, partial, fd, hash });
+    } catch (error) {
+      close(fd);
+      throw error;
+    }
+  }
+
+  /** Refuses at once what cannot end well; the bytes are reserved as they come. */
+  #requireRoom(bytes: number, files: number): void {
+    if (!this.quota.hasRoom(bytes, files)) throw new Failure('EDQUOT', 'the file does not fit the quota');
+  }
+
+  /** The hash of what can be gone on from: of the last checkpoint, or else by reading the partial file again. */
+  async #resumedHash(
+    fd: Fd,
+    key: string,
+    partial: string,
+    size: number,
+    call: Call,
+  ): Promise<SequentialHash> {
+    const length = Math.min(statxFd(fd).size, size);
+    const recorded = this.#recordedHash(key, partial, length);
+    if (recorded !== undefined) return recorded;
+    const hash = new SequentialHash();
+    const end = length - (length % CHECKPOINT_BYTES);
+    while (hash.hashed < end) {
+      call.throwIfCancelled();
+      const lent = await readBorrowed(fd, hash.hashed, Math.min(MAX_DATA, end - hash.hashed));
+      try {
+        if (lent.bytes.length === 0) throw new Failure('EIO', 'the partial file became shorter');
+        await hash.hash(lent.bytes, 0, lent.bytes.length);
+      } finally {
+        lent.release();
+      }
+    }
+    return hash;
+  }
+
+  #recordedHash(key: string, partial: string, length: number): SequentialHash | undefined {
+    const record = this.#parts.store.get(this.#parts.user, key);
+    if (record === undefined || record.partial !== partial || record.offset > length) return undefined;
+    try {
+      return new SequentialHash(Md5.load(Buffer.from(record.md5State)), record.offset);
+    } catch {
+      return undefined;
+    }
+  }
+
+  #forget(key: string): void {
+    const { store, user, log } = this.#parts;
+    store.remove(user, key).catch((error: unknown) => {
+      log.warn({ error, user }, 'the record of an upload was not removed');
+    });
+  }
+}

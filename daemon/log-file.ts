@@ -1,0 +1,58 @@
+/*
+ * The daemon's logs on the disk or on standard error, by pino: one JSON object a line. Only the main thread writes, so that
+ * each file has one writer and one reopening.
+ */
+import { destination, pino, type DestinationStream, type Logger } from 'pino';
+import { Failure } from '../protocol/failure.js';
+import { withError, type Log, type LogLevel } from './log.js';
+
+export interface LogFile extends Log {
+  setLevel(level: LogLevel): void;
+  /** Opens the file anew, after a rotation. */
+  reopen(): void;
+}
+
+/** A log of JSON lines into a file (0600, appended), or on standard error. Throws a Failure that names the file. */
+export function openLog(path: string | undefined, level: LogLevel): LogFile {
+  // Synchronous: a line that was logged is there even if the process dies next; lines are rare.
+  const file = openDestination(path);
+  const logger: Logger = pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (name) => ({ level: name }) },
+    },
+    file,
+  );
+  const write = (name: LogLevel) => (fields: Record<string, unknown>, message: string) =>
+    logger[name](withError(fields), message);
+  return {
+    debug: write('debug'),
+    info: write('info'),
+    warn: write('warn'),
+    error: write('error'),
+    setLevel: (name) => {
+      logger.level = name;
+    },
+    reopen: () => {
+      if (path !== undefined) file.reopen();
+    },
+  };
+}
+
+function openDestination(path: string | undefined): DestinationStream & { reopen(): void } {
+  try {
+    return path === undefined
+      ? destination({ fd: 2, sync: true })
+      : destination({ dest: path, sync: true, mode: 0o600 });
+  } catch (error) {
+    throw new Failure(
+      'EACCES',
+      `log file ${String(path)} cannot be written: ${Failure.from(error).message}`,
+      {
+        cause: error,
+      },
+    );
+  }
+}

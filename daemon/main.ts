@@ -1,0 +1,173 @@
+#!/usr/bin/env node
+/*
+ * ftpmountd: the command line, the signals and the order of starting: settings, state directory and its lock, homes, key,
+ * logs, then the server. Everything that fails before "listening on" is one line on standard error and an exit code.
+ */
+import { accessSync, constants, existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Command, CommanderError } from 'commander';
+import { chooseAead } from '../protocol/aead.js';
+import { Failure } from '../protocol/failure.js';
+import { EXIT_FAILURE, EXIT_OK } from '../protocol/login/exit-codes.js';
+import { describe, runProgram } from '../protocol/login/report.js';
+import { readKeyFile, writeKeyFile } from '../protocol/keys.js';
+import { generateKeyPair, noiseReady, type KeyPair } from '../protocol/noise.js';
+import { VERSION } from '../protocol/version.js';
+import { loadEvp } from '../posix/libcrypto.js';
+import { defaultStateDirectory, preparePrivateDirectory } from '../state/directory.js';
+import { lockHomes, lockState } from '../state/lock.js';
+import { openState } from '../state/store.js';
+import {
+  absolute,
+  mergeSettings,
+  readConfigFile,
+  readSettings,
+  SETTING_NAMES,
+  SETTINGS,
+  type Config,
+  type GivenSettings,
+} from './config.js';
+import { openLog } from './log-file.js';
+import { Server } from './server.js';
+
+const PROGRAM = 'ftpmountd';
+
+const HELP = `
+The configuration file is TOML; its keys are the names of the options above, without the dashes:
+  max-sessions = 100
+  log-level = "warn"
+The command line overrides it. SIGHUP reads it again (and opens the logs anew): the limits and the log level take
+effect at once, the rest with the next start. SIGTERM and SIGINT end the daemon, after what is in flight.
+
+The state directory is $FTPMOUNT_STATE where --state is not given, else /var/lib/ftpmount for root,
+$XDG_STATE_HOME/ftpmount for others. Homes are STATE/home where --home is not given; when run from a source checkout
+without a state directory being named, the checkout's home/.
+
+When ready it prints one line on standard output: listening on HOST:PORT
+
+Exit codes:
+  0    ended by SIGTERM or SIGINT
+  1    it could not start (state or homes in use or not writable, port in use), or failed
+  2    wrong command line or configuration`;
+
+function commandLine(): Command {
+  const command = new Command(PROGRAM)
+    .description('Serves users their private, quota-limited homes over the network.')
+    .option('--config <FILE.toml>', 'configuration file')
+    .version(VERSION)
+    .helpOption('--help', 'show this')
+    .addHelpText('after', HELP)
+    .allowExcessArguments(false)
+    .configureOutput({ outputError: () => undefined })
+    .exitOverride();
+  for (const name of SETTING_NAMES) {
+    const { argument, help, fallback } = SETTINGS[name];
+    const shown = help.includes('(default') || typeof fallback === 'object' || fallback === undefined;
+    command.option(`--${name} <${argument}>`, shown ? help : `${help} (default: ${fallback})`);
+  }
+  return command;
+}
+
+/** The options as given: --config, and the settings. Undefined where --help or --version was answered. */
+function parseArguments(): { configFile: string | undefined; given: GivenSettings } | undefined {
+  const command = commandLine();
+  try {
+    command.parse();
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return undefined;
+    throw new Failure('USAGE', `${error.message.replace(/^error: /, '')}: see ${PROGRAM} --help`);
+  }
+  const options = command.opts<Record<string, string>>();
+  const values: Record<string, string | undefined> = {};
+  for (const name of SETTING_NAMES) values[name] = options[camelCase(name)];
+  return { configFile: options['config'], given: readSettings(values, (key) => `--${key}`) };
+}
+
+/** The name under which commander keeps an option. */
+function camelCase(name: string): string {
+  return name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+}
+
+async function main(): Promise<number> {
+  const parsed = parseArguments();
+  if (parsed === undefined) return EXIT_OK;
+  const { configFile, given } = parsed;
+  const readConfig = (): Config =>
+    mergeSettings(given, configFile === undefined ? {} : readConfigFile(configFile));
+  const config = readConfig();
+  process.umask(0o077);
+  const stateDirectory = absolute(config.state ?? defaultStateDirectory());
+  const homes = absolute(config.home ?? defaultHomes(config, stateDirectory));
+  preparePrivateDirectory(stateDirectory, 'state directory');
+  preparePrivateDirectory(homes, 'home directory');
+  const locks = [lockState(stateDirectory), lockHomes(homes)];
+  const log = openLog(config['log-file'], config['log-level']);
+  const state = openState(stateDirectory);
+  const userLog = openLog(state.paths.userLog, 'info');
+  state.homes = homes;
+  await noiseReady();
+  const server = new Server({
+    config,
+    state,
+    homes,
+    staticKeyPair: serverKey(state.paths.serverKey),
+    aead: chooseAead(loadEvp()),
+    version: VERSION,
+    log,
+    userLog,
+  });
+  const ended = nextSignal();
+  process.on('SIGHUP', () => {
+    try {
+      server.reload(readConfig());
+    } catch (error) {
+      log.error({ error: describe(error) }, 'the configuration is wrong: the former one stays in force');
+    }
+  });
+  const address = await server.start();
+  process.stdout.write(`listening on ${address}\n`);
+  await server.shutdown(`the server is stopping (${await ended})`);
+  await state.close();
+  for (const lock of locks) lock.release();
+  return EXIT_OK;
+}
+
+/** The first SIGTERM or SIGINT; a second one ends the daemon at once. */
+function nextSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    let received = false;
+    const onSignal = (signal: string): void => {
+      if (received) process.exit(EXIT_FAILURE);
+      received = true;
+      resolve(signal);
+    };
+    process.on('SIGTERM', onSignal);
+    process.on('SIGINT', onSignal);
+  });
+}
+
+/** The daemon's static key, made at the first start. */
+function serverKey(path: string): KeyPair {
+  if (!existsSync(path)) writeKeyFile(path, generateKeyPair(), 'ftpmountd');
+  return readKeyFile(path);
+}
+
+/** Where homes are when nobody says: see HELP. */
+function defaultHomes(config: Config, stateDirectory: string): string {
+  const named = config.state ?? process.env['FTPMOUNT_STATE'] ?? '';
+  const checkout = fileURLToPath(new URL('../../', import.meta.url));
+  if (named === '' && existsSync(join(checkout, 'tsconfig.json'))) {
+    try {
+      const home = join(checkout, 'home');
+      accessSync(home, constants.W_OK);
+      return home;
+    } catch {
+      // Not writable: as if installed.
+    }
+  }
+  return join(stateDirectory, 'home');
+}
+
+void runProgram(PROGRAM, main);

@@ -1,0 +1,305 @@
+/*
+ * A fixed number of worker threads. A user is placed on the worker with the fewest users and stays there while anything of
+ * the user is open, so that a home has one owner; a worker starts when the first user is placed on it (each costs
+ * memory, see worker.ts).
+ *
+ * A worker that throws, exits or stops answering is given up: its calls fail, the owner is told which sessions ended, and
+ * the next user placed on that slot starts a new thread. Its users wait until the thread is over (a thread in a system
+ * call cannot be ended before that returns), as a home must not have two owners. Other workers are not touched.
+ *
+ * Pure bookkeeping over node's Worker: what the messages do is worker.ts. The script is an option, so that tests can have a
+ * worker that dies on demand.
+ */
+import { Worker, type ResourceLimits } from 'node:worker_threads';
+import { Failure } from '../protocol/failure.js';
+import type { UserName } from '../protocol/ids.js';
+import type { Account } from '../state/accounts.js';
+import type { QuotaReport } from '../state/ledger.js';
+import type { Log } from './log.js';
+import type {
+  AdmittedConnection,
+  FromWorker,
+  SessionHandover,
+  ToWorker,
+  WorkerCallName,
+  WorkerCalls,
+  WorkerData,
+} from './worker-messages.js';
+
+export interface PoolOptions {
+  /** How many workers at most. */
+  readonly size: number;
+  readonly script: URL;
+  readonly workerData: WorkerData;
+  readonly resourceLimits?: ResourceLimits;
+  readonly log: Log;
+  /** A session ended, for whatever reason; each that was handed over is told once. */
+  onSessionClosed(sessionId: number): void;
+  /** A worker's thread is over. Called before any of its users is placed anew. */
+  onLost(users: readonly UserName[]): void;
+  /** A line for a log from a worker. */
+  onLog(line: Extract<FromWorker, { type: 'log' }>): void;
+  /** Closes the descriptor of a session that its worker never took. */
+  closeDescriptor(fd: number): void;
+  /** How often a worker is asked whether it is there, and how long it may owe the answer (milliseconds). */
+  readonly pingMs?: number;
+  readonly hangMs?: number;
+}
+
+const PING_MS = 10_000;
+/** Longer than any single system call on a disk that works; clients give up a silent server after 30 s. */
+const HANG_MS = 60_000;
+
+interface Call {
+  readonly done: (result: unknown) => void;
+  readonly failed: (failure: Failure) => void;
+}
+
+interface Slot {
+  readonly thread: Worker;
+  /** The last use of each user's home that was sent. */
+  readonly users: Map<UserName, number>;
+  /** Sessions that were sent. */
+  readonly sessions: Map<number, Pick<SessionHandover, 'fd' | 'adopted'>>;
+  readonly calls: Map<number, Call>;
+  readonly pinging: NodeJS.Timeout;
+  /** Set when it was given up: resolves when the thread is over and its users may be placed anew. */
+  over?: Promise<void>;
+}
+
+export class WorkerPool {
+  readonly #options: PoolOptions;
+  /** Undefined: not started, or lost. */
+  readonly #slots: (Slot | undefined)[];
+  readonly #placement = new Map<UserName, Slot>();
+  /** Sessions that wait for a lost worker of their user to be over. */
+  readonly #waiting = new Map<number, AdmittedConnection>();
+  #lastCallId = 0;
+  #lastUse = 0;
+  #closing = false;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+    this.#slots = Array.from({ length: options.size }, () => undefined);
+  }
+
+  get size(): number {
+    return this.#slots.length;
+  }
+
+  /** Gives a session to its user's worker. The descriptor is the pool's from here on. */
+  handOver(session: AdmittedConnection): void {
+    const { name } = session.account;
+    const lost = this.#placement.get(name)?.over;
+    if (lost !== undefined) {
+      this.#waiting.set(session.sessionId, session);
+      void lost.then(() => this.#waiting.delete(session.sessionId) && this.handOver(session));
+      return;
+    }
+    if (this.#closing) return this.#refuse(session);
+    const slot = this.#place(name);
+    const adopted = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+    slot.sessions.set(session.sessionId, { fd: session.fd, adopted });
+    this.#post(slot, { type: 'session', session: { ...session, adopted }, use: this.#use(slot, name) });
+  }
+
+  /** Ends a session after what is in flight; unknown ones are over already. */
+  endSession(sessionId: number, reason: string, again: boolean): void {
+    const waiting = this.#waiting.get(sessionId);
+    if (waiting !== undefined) {
+      this.#waiting.delete(sessionId);
+      return this.#refuse(waiting);
+    }
+    for (const slot of this.#slots) {
+      if (slot?.sessions.has(sessionId) === true) {
+        this.#post(slot, { type: 'endSession', sessionId, reason, again });
+      }
+    }
+  }
+
+  /** Tells the user's worker, if the user has one, that the account changed. */
+  accountChanged(account: Account): void {
+    const slot = this.#placement.get(account.name);
+    if (slot !== undefined) this.#post(slot, { type: 'account', account });
+  }
+
+  /** Has a home opened (and so counted) in the background. */
+  openHome(account: Account): void {
+    const slot = this.#place(account.name);
+    this.#post(slot, { type: 'openHome', account, use: this.#use(slot, account.name) });
+  }
+
+  async quotaCheck(account: Account, repair: boolean): Promise<QuotaReport> {
+    await this.#placement.get(account.name)?.over;
+    const slot = this.#place(account.name);
+    return this.#call(slot, 'quotaCheck', { account, repair, use: this.#use(slot, account.name) });
+  }
+
+  /** Ends a user's sessions and closes the home; done at once where nothing is open. */
+  async closeHome(user: UserName, reason: string): Promise<void> {
+    const slot = this.#placement.get(user);
+    if (slot?.over !== undefined) await slot.over;
+    else if (slot !== undefined) await this.#call(slot, 'closeHome', { user, reason });
+  }
+
+  /** The use of all homes that are open. */
+  async uses(): Promise<WorkerCalls['uses']['result']> {
+    const slots = this.#slots.filter((slot) => slot !== undefined);
+    const answers = await Promise.allSettled(slots.map((slot) => this.#call(slot, 'uses', null)));
+    return answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
+  }
+
+  /** Ends all sessions and closes all homes, for at most `deadlineMs`; then ends the threads. */
+  async close(reason: string, again: boolean, deadlineMs: number): Promise<void> {
+    this.#closing = true;
+    let timer: NodeJS.Timeout | undefined;
+    const deadline = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, deadlineMs);
+    });
+    const slots = this.#slots.filter((slot) => slot !== undefined);
+    const ended = slots.map((slot) =>
+      this.#call(slot, 'shutdown', { reason, again }).catch((error: unknown) => {
+        this.#options.log.error({ error }, 'a worker did not shut down');
+      }),
+    );
+    await Promise.race([Promise.all(ended), deadline]);
+    clearTimeout(timer);
+    for (const slot of slots) clearInterval(slot.pinging);
+    await Promise.race([Promise.all(slots.map((slot) => slot.thread.terminate())), second()]);
+  }
+
+  /** The worker of a user: where the user is, else the one with the fewest users. */
+  #place(user: UserName): Slot {
+    const placed = this.#placement.get(user);
+    if (placed !== undefined) return placed;
+    if (this.#closing) throw new Failure('ESHUTDOWN', 'the server is shutting down');
+    let best = 0;
+    const load = (index: number): number => this.#slots[index]?.users.size ?? 0;
+    for (let index = 1; index < this.#slots.length; index++) if (load(index) < load(best)) best = index;
+    const slot = (this.#slots[best] ??= this.#start(best));
+    this.#placement.set(user, slot);
+    slot.users.set(user, 0);
+    return slot;
+  }
+
+  /** Numbers what opens a user's home. */
+  #use(slot: Slot, user: UserName): number {
+    slot.users.set(user, ++this.#lastUse);
+    return this.#lastUse;
+  }
+
+  /** A session that no worker takes. */
+  #refuse({ sessionId, fd }: AdmittedConnection): void {
+    this.#options.closeDescriptor(fd);
+    this.#options.onSessionClosed(sessionId);
+  }
+
+  #start(index: number): Slot {
+    const { script, workerData, resourceLimits, log, pingMs = PING_MS, hangMs = HANG_MS } = this.#options;
+    const thread = new Worker(script, {
+      workerData,
+      name: `worker ${index}`,
+      ...(resourceLimits === undefined ? {} : { resourceLimits }),
+    });
+    let answeredAt = performance.now();
+    const pinging = setInterval(() => {
+      if (performance.now() - answeredAt > hangMs) return this.#lose(index, slot, 'it stopped answering');
+      this.#call(slot, 'ping', null).then(
+        () => {
+          answeredAt = performance.now();
+        },
+        () => undefined, // lost, which is dealt with where it is noticed
+      );
+    }, pingMs);
+    pinging.unref();
+    const slot: Slot = { thread, users: new Map(), sessions: new Map(), calls: new Map(), pinging };
+    thread.on('message', (message: FromWorker) => this.#onMessage(slot, message));
+    thread.on('error', (error) => {
+      log.error({ worker: index, error }, 'a worker threw');
+      this.#lose(index, slot, 'it threw');
+    });
+    thread.on('exit', (code) => this.#lose(index, slot, `it exited with code ${code}`));
+    log.debug({ worker: index }, 'worker started');
+    return slot;
+  }
+
+  #onMessage(slot: Slot, message: FromWorker): void {
+    if (slot.over !== undefined) return;
+    switch (message.type) {
+      case 'sessionClosed':
+        if (slot.sessions.delete(message.sessionId)) this.#options.onSessionClosed(message.sessionId);
+        return;
+      case 'homeClosed':
+        // What was sent meanwhile opens the home again, on the same worker.
+        if (slot.users.get(message.user) !== message.lastUse) return;
+        slot.users.delete(message.user);
+        this.#placement.delete(message.user);
+        return;
+      case 'answer':
+        this.#settle(slot, message.callId)?.done(message.result);
+        return;
+      case 'failure':
+        this.#settle(slot, message.callId)?.failed(new Failure(message.kind, message.message));
+        return;
+      case 'log':
+        this.#options.onLog(message);
+        return;
+    }
+  }
+
+  /** Gives a worker up, once. */
+  #lose(index: number, slot: Slot, why: string): void {
+    if (slot.over !== undefined) return;
+    clearInterval(slot.pinging);
+    for (const call of slot.calls.values()) call.failed(new Failure('EIO', 'the worker was lost'));
+    slot.calls.clear();
+    if (this.#closing) return;
+    this.#options.log.error(
+      { worker: index, users: slot.users.size, sessions: slot.sessions.size, why },
+      'a worker was lost and is replaced; its clients have to connect again',
+    );
+    this.#slots[index] = undefined;
+    slot.over = slot.thread.terminate().then(() => this.#bury(slot));
+  }
+
+  /** The thread is over and has closed its sockets: what is left of it is closed, and its users are free. */
+  #bury(slot: Slot): void {
+    const { onLost, onSessionClosed, closeDescriptor } = this.#options;
+    for (const { fd, adopted } of slot.sessions.values())
+      if (Atomics.load(adopted, 0) === 0) closeDescriptor(fd);
+    onLost([...slot.users.keys()]);
+    for (const user of slot.users.keys()) this.#placement.delete(user);
+    for (const sessionId of slot.sessions.keys()) onSessionClosed(sessionId);
+  }
+
+  #call<N extends WorkerCallName>(
+    slot: Slot,
+    name: N,
+    params: WorkerCalls[N]['params'],
+  ): Promise<WorkerCalls[N]['result']> {
+    if (slot.over !== undefined) return Promise.reject(new Failure('EIO', 'the worker was lost'));
+    const callId = ++this.#lastCallId;
+    return new Promise((resolve, failed) => {
+      // The answer of a call of this name: worker.ts is held to it by the same table.
+      const done = (result: unknown): void => resolve(result as WorkerCalls[N]['result']);
+      slot.calls.set(callId, { done, failed });
+      this.#post(slot, { type: 'call', callId, name, params } as ToWorker);
+    });
+  }
+
+  #settle(slot: Slot, callId: number): Call | undefined {
+    const call = slot.calls.get(callId);
+    slot.calls.delete(callId);
+    return call;
+  }
+
+  #post(slot: Slot, message: ToWorker): void {
+    slot.thread.postMessage(message);
+  }
+}
+
+function second(): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, 1000).unref();
+  });
+}

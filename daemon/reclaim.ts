@@ -1,0 +1,29 @@
+/*
+ * What a dead worker leaves behind: descriptors of homes that were opened by system calls, of which node knows nothing.
+ * All homes of a user were on that one worker, so every descriptor of this process below them is an orphan.
+ */
+import { readdirSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import type { UserName } from '../protocol/ids.js';
+import { fd } from '../posix/fd.js';
+import { close } from '../posix/files.js';
+
+const DESCRIPTORS = '/proc/self/fd';
+
+/** Closes every descriptor of this process at or below the homes of these users. Returns how many. */
+export function reclaimDescriptors(homes: string, users: readonly UserName[]): number {
+  const roots = users.map((user) => join(homes, user));
+  let closed = 0;
+  for (const name of readdirSync(DESCRIPTORS)) {
+    let target: string;
+    try {
+      target = readlinkSync(join(DESCRIPTORS, name));
+    } catch {
+      continue; // closed meanwhile: the one that read the directory
+    }
+    if (!roots.some((root) => target === root || target.startsWith(`${root}/`))) continue;
+    close(fd(Number(name)));
+    closed += 1;
+  }
+  return closed;
+}

@@ -1,0 +1,346 @@
+/*
+ * The daemon as a whole, on the main thread: ties front door, authentication, admission and worker pool to the state, and
+ * carries out what the control socket and the signals ask for.
+ *
+ * Invariant: what an account may do is read from the state when it matters, never remembered: at login, at the
+ * hand-over after a wait, and when ftpctl says that it changed.
+ */
+import { randomBytes } from 'node:crypto';
+import { realpathSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import type { AeadProvider } from '../protocol/aead.js';
+import { Failure } from '../protocol/failure.js';
+import type { UserName } from '../protocol/ids.js';
+import { userName } from '../protocol/ids.js';
+import { fingerprint } from '../protocol/keys.js';
+import type { KeyPair } from '../protocol/noise.js';
+import { fd } from '../posix/fd.js';
+import { close, dup } from '../posix/files.js';
+import type { Account } from '../state/accounts.js';
+import type { ControlAnswers, ControlRequest } from '../state/control.js';
+import type { QuotaReport } from '../state/ledger.js';
+import type { State } from '../state/store.js';
+import { Admission, type AdmissionLimits, type SessionPlace } from './admission.js';
+import { Argon2Thread } from './argon2-thread.js';
+import { Authentication, type Identity } from './authentication.js';
+import { needingRestart, type Config } from './config.js';
+import { ControlServer } from './control-server.js';
+import { descriptorShortage } from './descriptor-limit.js';
+import { FrontDoor, type FrontDoorLimits } from './front-door.js';
+import type { LogFile } from './log-file.js';
+import type { LoggedIn, LoginHost } from './login.js';
+import { WorkerPool } from './pool.js';
+import { reclaimDescriptors } from './reclaim.js';
+import { Sessions } from './sessions.js';
+import { Throttle, type ThrottleLimits } from './throttle.js';
+
+export interface ServerOptions {
+  readonly config: Config;
+  readonly state: State;
+  /** Absolute: the directory of the homes. */
+  readonly homes: string;
+  readonly staticKeyPair: KeyPair;
+  readonly aead: AeadProvider;
+  readonly version: string;
+  readonly log: LogFile;
+  readonly userLog: LogFile;
+}
+
+/** How long sessions may take to finish what is in flight when the daemon ends (milliseconds). */
+const SHUTDOWN_MS = 15_000;
+/** How long `ftpctl` waits for sessions to close that an account change ends (milliseconds). */
+const CLOSING_MS = 10_000;
+
+/** Bound of a worker's heap: past it there is a leak, and better one worker lost than all. */
+const WORKER_LIMITS = { maxOldGenerationSizeMb: 256 };
+
+export class Server {
+  readonly #options: ServerOptions;
+  #config: Config;
+  readonly #startedAt = Date.now();
+  readonly #sessions = new Sessions();
+  readonly #admission: Admission;
+  readonly #throttle: Throttle;
+  readonly #argon2 = new Argon2Thread();
+  readonly #frontDoor: FrontDoor;
+  readonly #pool: WorkerPool;
+  readonly #control: ControlServer;
+  #address = '';
+
+  constructor(options: ServerOptions) {
+    const { config, state, staticKeyPair, aead, version, log, userLog } = options;
+    const homes = realpathSync(options.homes); // as /proc/self/fd shows it
+    this.#options = options;
+    this.#config = config;
+    this.#admission = new Admission(admissionLimits(config));
+    this.#throttle = new Throttle(throttleLimits(config));
+    this.#pool = new WorkerPool({
+      size: config.workers,
+      script: new URL('./worker.js', import.meta.url),
+      workerData: {
+        stateDirectory: state.paths.directory,
+        homes,
+        serverVersion: `ftpmountd ${version}`,
+        bootVerifier: randomBytes(8),
+      },
+      resourceLimits: WORKER_LIMITS,
+      log,
+      onSessionClosed: (sessionId) => this.#sessionClosed(sessionId),
+      onLost: (users) => {
+        const count = reclaimDescriptors(homes, users);
+        if (count > 0) log.warn({ count }, 'closed the files of a lost worker');
+      },
+      onLog: ({ log: name, level, fields, message }) =>
+        (name === 'user' ? userLog : log)[level]({ ...fields }, message),
+      closeDescriptor: (descriptor) => close(fd(descriptor)),
+    });
+    const authentication = new Authentication({
+      lookUp: (name) => state.accounts.get(name),
+      passwords: this.#argon2,
+      throttle: this.#throttle,
+    });
+    this.#frontDoor = new FrontDoor({
+      limits: frontDoorLimits(config),
+      staticKeyPair,
+      aead,
+      serverVersion: `ftpmountd ${version}`,
+      log,
+      host: this.#loginHost(authentication),
+    });
+    this.#control = new ControlServer((request) => this.#controlled(request), log);
+  }
+
+  /** Starts to serve; returns HOST:PORT as it listens. Throws a Failure. */
+  async start(): Promise<string> {
+    const { state, log, staticKeyPair } = this.#options;
+    const { host, port } = this.#config.listen;
+    this.#address = formatAddress(await this.#frontDoor.listen(host, port));
+    await this.#control.listen(state.paths.control);
+    // From here on modes of files are what the clients ask for; all files of the daemon itself have explicit ones.
+    process.umask(0);
+    log.info({ address: this.#address, key: fingerprint(staticKeyPair.publicKey) }, 'listening');
+    const shortage = descriptorShortage(this.#config);
+    if (shortage !== undefined) log.warn(shortage, 'not enough descriptors (ulimit -n) for these limits');
+    const unclean = state.accounts.list().filter(({ name }) => state.ledger.read(name)?.clean === false);
+    if (unclean.length > 0)
+      log.warn({ users: unclean.length }, 'unclean stop: recounting homes in the background');
+    for (const account of unclean) this.#pool.openHome(forWorker(account));
+    return this.#address;
+  }
+
+  /** Puts a new configuration into force, as far as that goes without a new start. */
+  reload(config: Config): void {
+    const { log, userLog, state } = this.#options;
+    const fixed = needingRestart(this.#config, config);
+    if (fixed.length > 0) log.warn({ settings: fixed }, 'these settings changed and need a new start');
+    this.#config = config;
+    this.#admission.setLimits(admissionLimits(config));
+    this.#throttle.setLimits(throttleLimits(config));
+    this.#frontDoor.setLimits(frontDoorLimits(config));
+    log.setLevel(config['log-level']);
+    log.reopen();
+    userLog.reopen();
+    for (const account of state.accounts.list()) this.#pool.accountChanged(forWorker(account));
+    log.info({}, 'configuration read again');
+  }
+
+  /** Stops accepting, ends the sessions after what is in flight, closes the homes. Bounded in time. */
+  async shutdown(reason: string): Promise<void> {
+    this.#options.log.info({ reason, sessions: this.#sessions.list().length }, 'shutting down');
+    this.#control.close();
+    // Who waits is sent away first: else it would get the places of the sessions that end now.
+    await this.#frontDoor.close(reason);
+    await Promise.all([this.#pool.close(reason, true, SHUTDOWN_MS), this.#argon2.close()]);
+    for (const { sessionId } of this.#sessions.list()) this.#sessionClosed(sessionId);
+    this.#options.log.info({}, 'stopped');
+  }
+
+  #loginHost(authentication: Authentication): LoginHost {
+    const { state, userLog } = this.#options;
+    return {
+      authenticate: (credentials, signal) => authentication.authenticate(credentials, signal),
+      apply: (applicant) => this.#admission.apply(applicant),
+      withdraw: (applicant) => this.#admission.withdraw(applicant),
+      takeOver: (user, clientId) => this.#takeOver(user, clientId),
+      refresh: (identity) => this.#refresh(identity),
+      handOver: (connection) => this.#handOver(connection),
+      refused: (user, peer, { kind, message }) => {
+        // What was typed as a name may be a password: only names of accounts are logged.
+        const known = isUserName(user) && state.accounts.get(user) !== undefined ? user : null;
+        if (kind !== 'ENOKEY') userLog.warn({ user: known, peer, kind, message }, 'login refused');
+      },
+    };
+  }
+
+  #refresh({ account, key }: Identity): Identity | undefined {
+    const current = this.#options.state.accounts.get(account.name);
+    if (current === undefined || current.disabled) return undefined;
+    const revoked = key !== null && !current.keys.some(({ publicKey }) => publicKey === key);
+    return revoked ? undefined : { account: current, key };
+  }
+
+  /**
+   * A client that connects again before its old connection was noticed to be dead shares the place of that one. The home
+   * ends the old session when the new one enters. EBUSY: it has done so too often meanwhile.
+   */
+  #takeOver(user: UserName, clientId: Buffer): SessionPlace | undefined {
+    return this.#sessions
+      .ofUser(user)
+      .find((record) => record.clientId.equals(clientId))
+      ?.place.share();
+  }
+
+  #handOver({ socket, peer, identity, login, place, keys, leftover }: LoggedIn): void {
+    const { account, key } = identity;
+    // The one field of node's sockets that is not public: their descriptor.
+    const descriptor = (socket as unknown as { _handle: { fd: number } | null })._handle?.fd ?? -1;
+    if (descriptor < 0) throw new Failure('ENOTCONN', 'the connection is closed');
+    const duplicate = dup(fd(descriptor));
+    const sessionId = this.#sessions.newId();
+    const { clientId, program } = login;
+    this.#sessions.add({
+      sessionId,
+      user: account.name,
+      key,
+      clientId,
+      peer,
+      program,
+      since: Date.now(),
+      place,
+    });
+    this.#pool.handOver({
+      sessionId,
+      fd: duplicate,
+      keys: {
+        ...keys,
+        // Not views of node's shared pool: all of its memory would be cloned.
+        sendKey: Uint8Array.from(keys.sendKey),
+        receiveKey: Uint8Array.from(keys.receiveKey),
+      },
+      leftover: Uint8Array.from(leftover),
+      account: forWorker(account),
+      login: { ...login, clientId: Uint8Array.from(clientId) },
+      peer,
+    });
+    keys.sendKey.fill(0);
+    keys.receiveKey.fill(0);
+    const by = key === null ? 'password' : fingerprint(Buffer.from(key, 'base64'));
+    this.#options.userLog.info({ user: account.name, peer, by, program }, 'login');
+  }
+
+  #sessionClosed(sessionId: number): void {
+    const record = this.#sessions.closed(sessionId);
+    if (record === undefined) return;
+    const { user, peer, since } = record;
+    this.#options.userLog.info({ user, peer, ms: Date.now() - since }, 'logout');
+  }
+
+  async #controlled<R extends ControlRequest>(request: R): Promise<ControlAnswers[R['type']]> {
+    const handlers: {
+      [T in ControlRequest['type']]: (r: Extract<ControlRequest, { type: T }>) => Promise<ControlAnswers[T]>;
+    } = {
+      accountChanged: ({ name, closeSessions }) => this.#accountChanged(name, closeSessions === true),
+      accountRemoved: ({ name }) => this.#accountRemoved(name),
+      quotaCheck: ({ name, repair }) => this.#quotaCheck(name, repair),
+      status: () => this.#status(),
+    };
+    // The table is keyed by the type that the request has.
+    const handle = handlers[request.type] as unknown as (r: R) => Promise<ControlAnswers[R['type']]>;
+    return handle(request);
+  }
+
+  async #accountChanged(name: UserName, closeAll: boolean): Promise<{ closedSessions: number }> {
+    const account = this.#options.state.accounts.get(name);
+    if (account === undefined) return this.#accountRemoved(name);
+    const revoked = ({ key }: { key: string | null }): boolean =>
+      closeAll || this.#refresh({ account, key }) === undefined;
+    const ending = this.#sessions.ofUser(name).filter((record) => revoked(record));
+    for (const { sessionId } of ending) this.#pool.endSession(sessionId, 'the account changed', false);
+    this.#pool.accountChanged(forWorker(account));
+    await within(
+      CLOSING_MS,
+      Promise.all(ending.map(({ sessionId }) => this.#sessions.whenClosed(sessionId))),
+    );
+    this.#options.log.info({ user: name, closedSessions: ending.length }, 'account changed');
+    return { closedSessions: ending.length };
+  }
+
+  async #accountRemoved(name: UserName): Promise<{ closedSessions: number }> {
+    const closedSessions = this.#sessions.ofUser(name).length;
+    await within(CLOSING_MS, this.#pool.closeHome(name, 'the account was removed'));
+    this.#options.log.info({ user: name, closedSessions }, 'account removed');
+    return { closedSessions };
+  }
+
+  async #quotaCheck(name: UserName | null, repair: boolean): Promise<QuotaReport[]> {
+    const { accounts } = this.#options.state;
+    const account = name === null ? undefined : accounts.get(name);
+    if (name !== null && account === undefined) throw new Failure('ENOENT', `there is no user ${name}`);
+    const reports: QuotaReport[] = [];
+    // One after the other: each walks a tree.
+    for (const one of account === undefined ? accounts.list() : [account]) {
+      reports.push(await this.#pool.quotaCheck(forWorker(one), repair));
+    }
+    return reports;
+  }
+
+  async #status(): Promise<ControlAnswers['status']> {
+    const { 'max-sessions': maxSessions, 'max-queue': maxQueue, workers } = this.#config;
+    return {
+      pid: process.pid,
+      version: this.#options.version,
+      address: this.#address,
+      startedAt: this.#startedAt,
+      maxSessions,
+      queued: this.#admission.queued,
+      maxQueue,
+      workers,
+      sessions: this.#sessions
+        .list()
+        .map(({ user, peer, program, since }) => ({ user, peer, program, since })),
+      uses: await this.#pool.uses(),
+    };
+  }
+}
+
+/** An account without what no worker needs. */
+function forWorker(account: Account): Account {
+  return { ...account, passwordHash: null };
+}
+
+function admissionLimits(config: Config): AdmissionLimits {
+  return {
+    maxSessions: config['max-sessions'],
+    maxSessionsPerUser: config['max-sessions-per-user'],
+    maxQueue: config['max-queue'],
+  };
+}
+
+function throttleLimits(config: Config): ThrottleLimits {
+  return { lockoutFailures: config['lockout-failures'], lockoutMs: config['lockout-seconds'] * 1000 };
+}
+
+function frontDoorLimits(config: Config): FrontDoorLimits {
+  return { maxUnauthenticated: config['max-unauthenticated'], maxPerAddress: config['max-per-address'] };
+}
+
+function formatAddress({ address, family, port }: AddressInfo): string {
+  return family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+function isUserName(text: string): text is UserName {
+  try {
+    return userName(text) === text;
+  } catch {
+    return false;
+  }
+}
+
+/** Waits for something, but not longer than `ms`. */
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([work, deadline]).finally(() => clearTimeout(timer));
+}

@@ -1,0 +1,64 @@
+/*
+ * The sessions that workers serve, as the main thread knows them: who, since when, by which key, and the place that each
+ * holds. The sessions themselves are daemon/session.ts, in the workers.
+ *
+ * Invariant: a record exists from the hand-over to the worker's word that it is closed; its place is released then, once.
+ */
+import type { UserName } from '../protocol/ids.js';
+import type { SessionPlace } from './admission.js';
+
+export interface SessionRecord {
+  readonly sessionId: number;
+  readonly user: UserName;
+  /** Base64 of the key that logged in; null: a password. */
+  readonly key: string | null;
+  readonly clientId: Buffer;
+  readonly peer: string;
+  readonly program: string;
+  /** Milliseconds since 1970. */
+  readonly since: number;
+  /** Shared with a newer connection of the same client. */
+  readonly place: SessionPlace;
+}
+
+export class Sessions {
+  readonly #records = new Map<number, SessionRecord>();
+  readonly #waiting = new Map<number, (() => void)[]>();
+  #lastId = 0;
+
+  newId(): number {
+    return ++this.#lastId;
+  }
+
+  add(record: SessionRecord): void {
+    this.#records.set(record.sessionId, record);
+  }
+
+  list(): SessionRecord[] {
+    return [...this.#records.values()];
+  }
+
+  ofUser(user: UserName): SessionRecord[] {
+    return this.list().filter((record) => record.user === user);
+  }
+
+  /** The session ended: its place goes to the next one. */
+  closed(sessionId: number): SessionRecord | undefined {
+    const record = this.#records.get(sessionId);
+    this.#records.delete(sessionId);
+    record?.place.release();
+    for (const resolve of this.#waiting.get(sessionId) ?? []) resolve();
+    this.#waiting.delete(sessionId);
+    return record;
+  }
+
+  /** Resolves when the session is closed; at once for one that is. */
+  whenClosed(sessionId: number): Promise<void> {
+    if (!this.#records.has(sessionId)) return Promise.resolve();
+    return new Promise((resolve) => {
+      const waiting = this.#waiting.get(sessionId);
+      if (waiting === undefined) this.#waiting.set(sessionId, [resolve]);
+      else waiting.push(resolve);
+    });
+  }
+}

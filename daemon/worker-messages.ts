@@ -1,0 +1,117 @@
+/*
+ * What the main thread and its workers say to each other. Everything is structured-cloned: bytes arrive as Uint8Array.
+ *
+ * A socket travels as the number of a duplicated descriptor (threads share the table). Whose it is, is told by `adopted`,
+ * memory that both threads share: set by the worker before it makes its net.Socket, which is closed even when the thread
+ * is ended. A message would not do: one that is on its way when the thread dies may be lost, the main thread would close
+ * the descriptor once more, and by then the number may be another connection's.
+ *
+ * What opens a home carries `use`, a number that only grows; `homeClosed` says the last one that the worker has seen, so
+ * that the main thread knows whether another one is still on its way.
+ */
+import type { SuiteName } from '../protocol/aead.js';
+import type { FailureKind } from '../protocol/failure.js';
+import type { UserName } from '../protocol/ids.js';
+import type { Account } from '../state/accounts.js';
+import type { QuotaReport, Use } from '../state/ledger.js';
+import type { LogLevel } from './log.js';
+
+/** What every worker is started with. */
+export interface WorkerData {
+  readonly stateDirectory: string;
+  /** Absolute: the directory of the homes. */
+  readonly homes: string;
+  readonly serverVersion: string;
+  /** 8 bytes, the same in all workers of one run of the daemon. */
+  readonly bootVerifier: Uint8Array;
+}
+
+/** A connection that is authenticated and admitted. */
+export type AdmittedConnection = Omit<SessionHandover, 'adopted'>;
+
+/** What its worker gets. */
+export interface SessionHandover {
+  readonly sessionId: number;
+  readonly fd: number;
+  /** One element: 0, then 1 when the worker has taken `fd`. */
+  readonly adopted: Int32Array<SharedArrayBuffer>;
+  readonly keys: {
+    readonly suite: SuiteName;
+    readonly sendKey: Uint8Array;
+    readonly sendCount: number;
+    readonly receiveKey: Uint8Array;
+    readonly receiveCount: number;
+  };
+  /** Bytes that came after the last message that the main thread read. */
+  readonly leftover: Uint8Array;
+  readonly account: Account;
+  readonly login: {
+    readonly requestId: number;
+    readonly clientId: Uint8Array;
+    readonly wantsNotifications: boolean;
+    readonly program: string;
+    readonly lowestUnanswered: number;
+  };
+  /** ADDRESS:PORT */
+  readonly peer: string;
+}
+
+/** Requests of the main thread that a worker answers. */
+export interface WorkerCalls {
+  /** Compares the ledger with the tree; opens the home where it is closed. */
+  quotaCheck: {
+    readonly params: { readonly account: Account; readonly repair: boolean; readonly use: number };
+    readonly result: QuotaReport;
+  };
+  /** Ends the sessions of a user and closes the home. */
+  closeHome: { readonly params: { readonly user: UserName; readonly reason: string }; readonly result: null };
+  /** The use of the homes that are open. */
+  uses: { readonly params: null; readonly result: readonly (Use & { readonly user: UserName })[] };
+  /** Ends all sessions, telling the clients, and closes all homes. */
+  shutdown: { readonly params: { readonly reason: string; readonly again: boolean }; readonly result: null };
+  /** Still there? */
+  ping: { readonly params: null; readonly result: null };
+}
+
+export type WorkerCallName = keyof WorkerCalls;
+
+export type ToWorker =
+  | { readonly type: 'session'; readonly session: SessionHandover; readonly use: number }
+  | {
+      readonly type: 'endSession';
+      readonly sessionId: number;
+      readonly reason: string;
+      readonly again: boolean;
+    }
+  /** Limits changed; nothing happens where the home is closed. */
+  | { readonly type: 'account'; readonly account: Account }
+  /** Open the home, so that it is counted before somebody logs in. */
+  | { readonly type: 'openHome'; readonly account: Account; readonly use: number }
+  | {
+      [N in WorkerCallName]: {
+        readonly type: 'call';
+        readonly callId: number;
+        readonly name: N;
+        readonly params: WorkerCalls[N]['params'];
+      };
+    }[WorkerCallName];
+
+export type FromWorker =
+  | { readonly type: 'sessionClosed'; readonly sessionId: number }
+  /** Nothing of the user is left here. */
+  | { readonly type: 'homeClosed'; readonly user: UserName; readonly lastUse: number }
+  | { readonly type: 'answer'; readonly callId: number; readonly result: unknown }
+  | {
+      readonly type: 'failure';
+      readonly callId: number;
+      readonly kind: FailureKind;
+      readonly message: string;
+    }
+  | {
+      readonly type: 'log';
+      /** The daemon's log, or user.log. */
+      readonly log: 'daemon' | 'user';
+      readonly level: LogLevel;
+      readonly fields: Readonly<Record<string, unknown>>;
+      readonly message: string;
+    };

@@ -1,0 +1,25 @@
+/**
+ * The process that serves a mount in the background; see background.ts. Its parent sends one MountRequest.
+ */
+import { leaveTerminal } from '../posix/background.js';
+import { EXIT_OK } from '../protocol/login/exit-codes.js';
+import { runProgram } from '../protocol/login/report.js';
+import { MOUNTED } from './background.js';
+import { serve, type MountRequest } from './serve.js';
+
+function receiveRequest(): Promise<MountRequest> {
+  return new Promise((resolve) => {
+    process.once('message', (message) => resolve(message as MountRequest));
+  });
+}
+
+/** The parent's end tells the shell that the mount is usable, so the terminal has to be free before. */
+function goToBackground(): void {
+  leaveTerminal();
+  process.send?.(MOUNTED);
+}
+
+void runProgram('ftpmount', async () => {
+  await serve(await receiveRequest(), goToBackground);
+  return EXIT_OK;
+});

@@ -1,0 +1,30 @@
+/**
+ * Going to the background: node cannot fork, so a child serves the mount. It has the terminal for its questions until
+ * the mount is usable, and leaves it then; the parent waits for that and ends with the outcome.
+ */
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { EXIT_FAILURE, EXIT_OK } from '../protocol/login/exit-codes.js';
+import type { MountRequest } from './serve.js';
+
+/** What the child says when the mount is usable and it has left the terminal. */
+export const MOUNTED = 'mounted';
+
+/** Serves the mount from a child. Returns the exit code: 0 once it is usable, else the child's, which told why. */
+export function serveInBackground(request: MountRequest): Promise<number> {
+  const program = fileURLToPath(new URL('background-process.js', import.meta.url));
+  const child = fork(program, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
+  // Ctrl-C reaches the child as well, which then ends with its own message and code.
+  process.on('SIGINT', () => undefined);
+  process.on('SIGTERM', () => child.kill('SIGTERM'));
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code) => resolve(code ?? EXIT_FAILURE));
+    child.once('message', () => {
+      child.disconnect();
+      child.unref();
+      resolve(EXIT_OK);
+    });
+    child.send(request);
+  });
+}

@@ -1,0 +1,75 @@
+/**
+ * Whose the files are, and what their modes show: a home belongs to its user, so on the wire files have no owner, and
+ * in the mount all belong to the one who mounted (or to uid=, gid=), as with sshfs without allow_other.
+ */
+import type { Attributes } from '../../protocol/attributes.js';
+import { Failure } from '../../protocol/failure.js';
+import { S_IFDIR, S_IFMT } from '../../posix/flags.js';
+import type { Caller, NodeAttributes } from './operations.js';
+
+export interface Ownership {
+  readonly uid: number;
+  readonly gid: number;
+  /** Where set, permission bits are all but these, as FUSE's umask= has it. */
+  readonly umask?: number | undefined;
+}
+
+/** access(2). */
+const R_OK = 4;
+const W_OK = 2;
+const X_OK = 1;
+const ANY_EXECUTE = 0o111;
+
+function shownMode(mode: number, { umask }: Ownership): number {
+  return umask === undefined ? mode : (mode & S_IFMT) | (0o777 & ~umask);
+}
+
+/**
+ * Attributes as the mount shows them. `unsent` is what is written here and not at the server yet: where it ends, and
+ * how many bytes it has.
+ */
+export function showAttributes(
+  attributes: Attributes,
+  ownership: Ownership,
+  unsent: { readonly end: number; readonly bytes: number } | undefined,
+): NodeAttributes {
+  return {
+    ino: attributes.ino,
+    mode: shownMode(attributes.mode, ownership),
+    nlink: attributes.nlink,
+    uid: ownership.uid,
+    gid: ownership.gid,
+    rdev: attributes.rdev,
+    size: unsent === undefined ? attributes.size : Math.max(attributes.size, unsent.end),
+    // Programs take a file of fewer blocks than its size needs for one with holes.
+    blocks: unsent === undefined ? attributes.blocks : attributes.blocks + Math.ceil(unsent.bytes / 512),
+    atime: attributes.atime,
+    mtime: attributes.mtime,
+    ctime: attributes.ctime,
+  };
+}
+
+/** chown(2): only to who owns the files anyway. Throws EPERM. */
+export function checkOwner(changes: { uid?: number; gid?: number }, ownership: Ownership): void {
+  if ((changes.uid ?? ownership.uid) !== ownership.uid || (changes.gid ?? ownership.gid) !== ownership.gid) {
+    throw new Failure('EPERM', 'files of a home cannot be given to others');
+  }
+}
+
+/** access(2) by mode bits. Throws EACCES. */
+export function checkAccess(
+  attributes: Attributes,
+  ownership: Ownership,
+  mask: number,
+  caller: Caller,
+): void {
+  const mode = shownMode(attributes.mode, ownership);
+  if (caller.uid === 0) {
+    const executable = (mode & S_IFMT) === S_IFDIR || (mode & ANY_EXECUTE) !== 0;
+    if ((mask & X_OK) === 0 || executable) return;
+  } else {
+    const shift = caller.uid === ownership.uid ? 6 : caller.gid === ownership.gid ? 3 : 0;
+    if (((mode >> shift) & mask & (R_OK | W_OK | X_OK)) === (mask & (R_OK | W_OK | X_OK))) return;
+  }
+  throw new Failure('EACCES');
+}

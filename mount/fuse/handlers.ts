@@ -1,0 +1,97 @@
+/**
+ * Which operation of the file system serves which operation of the kernel. Here are also the few rules that lie
+ * between the two: offsets beyond 2^53, listings that fill a reply, data that is answered from inside an operation.
+ */
+import { Failure } from '../../protocol/failure.js';
+import type { HandleId } from '../../protocol/ids.js';
+import type { Eventually, EntrySink, Filesystem } from '../filesystem/operations.js';
+import { Writer } from './cursor.js';
+import type { Exchange } from './exchange.js';
+import { MAX_WRITE } from './negotiate.js';
+import type { OperationName, ReplyOf, RequestOf } from './opcodes.js';
+import { OUT_HEADER_SIZE, writeDirent } from './structs.js';
+
+/** Serves one request. The result is encoded by the operation's row, unless the exchange is answered by then. */
+export type Handler<Name extends OperationName> = (
+  filesystem: Filesystem,
+  exchange: Exchange,
+  request: RequestOf<Name>,
+) => Eventually<ReplyOf<Name>>;
+
+/** Operations that concern the driver or are not answered: dispatch.ts does them. */
+type Unhandled = 'INIT' | 'INTERRUPT' | 'FORGET' | 'BATCH_FORGET';
+export type HandledName = Exclude<OperationName, Unhandled>;
+
+/** A file of the mount is below 2^53 bytes: there is nothing to read beyond, and nothing can be written. */
+function checkEnd(end: number): void {
+  if (end > Number.MAX_SAFE_INTEGER) throw new Failure('EFBIG');
+}
+
+export const HANDLERS: { readonly [Name in HandledName]: Handler<Name> } = {
+  LOOKUP: (filesystem, exchange, name) => filesystem.lookup(exchange.header.nodeId, name, exchange),
+  GETATTR: (filesystem, exchange, { handle }) => filesystem.getattr(exchange.header.nodeId, handle, exchange),
+  SETATTR: (filesystem, exchange, { handle, changes }) => {
+    checkEnd(changes.size ?? 0);
+    return filesystem.setattr(exchange.header.nodeId, handle, changes, exchange);
+  },
+  READLINK: (filesystem, exchange) => filesystem.readlink(exchange.header.nodeId, exchange),
+  SYMLINK: (filesystem, exchange, { name, target }) =>
+    filesystem.symlink(exchange.header.nodeId, name, target, exchange),
+  MKNOD: (filesystem, exchange, { name, mode, rdev }) =>
+    filesystem.mknod(exchange.header.nodeId, name, mode, rdev, exchange),
+  MKDIR: (filesystem, exchange, { name, mode }) =>
+    filesystem.mkdir(exchange.header.nodeId, name, mode, exchange),
+  UNLINK: (filesystem, exchange, name) => filesystem.unlink(exchange.header.nodeId, name, exchange),
+  RMDIR: (filesystem, exchange, name) => filesystem.rmdir(exchange.header.nodeId, name, exchange),
+  RENAME: rename,
+  RENAME2: rename,
+  LINK: (filesystem, exchange, { node, newName }) =>
+    filesystem.link(node, exchange.header.nodeId, newName, exchange),
+  OPEN: (filesystem, exchange, { flags }) => filesystem.open(exchange.header.nodeId, flags, exchange),
+  CREATE: (filesystem, exchange, { name, flags, mode }) =>
+    filesystem.create(exchange.header.nodeId, name, flags, mode, exchange),
+  READ: (filesystem, exchange, { handle, offset, size }) => {
+    if (offset > Number.MAX_SAFE_INTEGER) return exchange.answerData([]);
+    const reply = (pieces: readonly Buffer[]) => exchange.answerData(pieces);
+    return filesystem.read(exchange.header.nodeId, handle, offset, size, reply, exchange);
+  },
+  WRITE: (filesystem, exchange, { handle, offset, data }) => {
+    checkEnd(offset + data.length);
+    return filesystem.write(exchange.header.nodeId, handle, offset, data, exchange);
+  },
+  FLUSH: (filesystem, exchange, { handle }) => filesystem.flush(exchange.header.nodeId, handle, exchange),
+  FSYNC: (filesystem, exchange, { handle, dataOnly }) =>
+    filesystem.fsync(exchange.header.nodeId, handle, dataOnly, exchange),
+  RELEASE: (filesystem, exchange, { handle }) => filesystem.release(exchange.header.nodeId, handle),
+  OPENDIR: (filesystem, exchange) => filesystem.opendir(exchange.header.nodeId, exchange),
+  READDIR: (filesystem, exchange, request) => list(filesystem, exchange, request, false),
+  READDIRPLUS: (filesystem, exchange, request) => list(filesystem, exchange, request, true),
+  FSYNCDIR: (filesystem, exchange, { handle }) =>
+    filesystem.fsyncdir(exchange.header.nodeId, handle, exchange),
+  RELEASEDIR: (filesystem, exchange, { handle }) => filesystem.releasedir(exchange.header.nodeId, handle),
+  STATFS: (filesystem, exchange) => filesystem.statfs(exchange),
+  ACCESS: (filesystem, exchange, mask) => filesystem.access(exchange.header.nodeId, mask, exchange),
+};
+
+function rename(filesystem: Filesystem, exchange: Exchange, request: RequestOf<'RENAME2'>): Eventually<void> {
+  const { name, newParent, newName, flags } = request;
+  return filesystem.rename(exchange.header.nodeId, name, newParent, newName, flags, exchange);
+}
+
+/** Lists into a reply of at most `size` bytes; an empty reply is the end of the directory. */
+function list(
+  filesystem: Filesystem,
+  exchange: Exchange,
+  request: { handle: HandleId; offset: bigint; size: number },
+  plus: boolean,
+): Eventually<void> {
+  const { handle, offset, size } = request;
+  const reply = new Writer(Buffer.allocUnsafe(OUT_HEADER_SIZE + Math.min(size, MAX_WRITE)));
+  reply.seek(OUT_HEADER_SIZE);
+  const sink: EntrySink = plus
+    ? (entry, resolved) => writeDirent(reply, entry, resolved ?? 'plus')
+    : (entry) => writeDirent(reply, entry);
+  const listed = filesystem.readdir(exchange.header.nodeId, handle, offset, plus, sink, exchange);
+  if (listed instanceof Promise) return listed.then(() => exchange.answerMessage(reply));
+  return exchange.answerMessage(reply);
+}

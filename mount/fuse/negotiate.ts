@@ -1,0 +1,117 @@
+/**
+ * FUSE_INIT: what this driver asks of the kernel, and why. Pure: the kernel's offer in, the answer out.
+ *
+ * Not asked for, on purpose:
+ * - FUSE_POSIX_LOCKS, FUSE_FLOCK_LOCKS: the kernel keeps locks itself, for the programs of this machine.
+ * - FUSE_AUTO_INVAL_DATA: it drops cached pages whenever mtime moves, also by our own writes; EXPLICIT_INVAL_DATA
+ *   instead leaves that to notifications, which the file system sends when the server says so.
+ * - FUSE_NO_OPEN_SUPPORT, FUSE_NO_OPENDIR_SUPPORT: opens must reach the server (access, leases).
+ * - FUSE_DONT_MASK, FUSE_POSIX_ACL: the kernel applies umask and checks permission bits.
+ * - FUSE_HANDLE_KILLPRIV(_V2): without it the kernel itself clears setuid bits, by SETATTR, on write, truncate and
+ *   chown. The price, a question for security.capability with each write, ends with the first ENOSYS to
+ *   GETXATTR (opcodes.ts).
+ * - FUSE_EXPORT_SUPPORT: no NFS export of a mount.
+ */
+import { Failure } from '../../protocol/failure.js';
+import { MAX_DATA } from '../../protocol/limits.js';
+import type { InitIn, InitOut } from './structs.js';
+
+/** FUSE_KERNEL_VERSION, and the newest minor version whose structs are those of structs.ts. */
+export const KERNEL_VERSION = 7;
+export const KERNEL_MINOR_VERSION = 38;
+
+/** Linux 5.4: the first with all that is asked for here and a long-term kernel (FUSE_EXPLICIT_INVAL_DATA is 7.30). */
+const MIN_MINOR_VERSION = 31;
+
+/** Data of the largest READ and WRITE. */
+export const MAX_WRITE = MAX_DATA;
+
+/** The unit of max_pages. On kernels with larger pages the kernel reduces max_write to what fits anyway. */
+const PAGE_SIZE = 4096;
+
+/** FUSE_*: flags of FUSE_INIT (fuse.h). */
+export const INIT_FLAGS = {
+  ASYNC_READ: 1 << 0,
+  ATOMIC_O_TRUNC: 1 << 3,
+  BIG_WRITES: 1 << 5,
+  DO_READDIRPLUS: 1 << 13,
+  READDIRPLUS_AUTO: 1 << 14,
+  ASYNC_DIO: 1 << 15,
+  WRITEBACK_CACHE: 1 << 16,
+  PARALLEL_DIROPS: 1 << 18,
+  ABORT_ERROR: 1 << 21,
+  MAX_PAGES: 1 << 22,
+  CACHE_SYMLINKS: 1 << 23,
+  EXPLICIT_INVAL_DATA: 1 << 25,
+} as const;
+
+/** Taken where the kernel offers it. */
+const WANTED =
+  INIT_FLAGS.ASYNC_READ | // several READs of one file at once: readahead overlaps with the network
+  INIT_FLAGS.ATOMIC_O_TRUNC | // one OPEN instead of OPEN and SETATTR: one round trip
+  INIT_FLAGS.BIG_WRITES | // else 4 KiB each (kernels since 4.20 always do)
+  INIT_FLAGS.DO_READDIRPLUS | // a listing answers the lookups of `ls -l` and `find`
+  INIT_FLAGS.READDIRPLUS_AUTO | // but costs nothing where only names are read
+  INIT_FLAGS.ASYNC_DIO | // O_DIRECT requests of several pieces at once
+  INIT_FLAGS.PARALLEL_DIROPS | // lookups and listings of one directory do not queue up
+  INIT_FLAGS.ABORT_ERROR | // tells an aborted connection (ECONNABORTED) from an unmount (ENODEV)
+  INIT_FLAGS.MAX_PAGES | // 256 pages a request instead of 32
+  INIT_FLAGS.CACHE_SYMLINKS | // targets of symlinks are kept as pages of the node
+  INIT_FLAGS.EXPLICIT_INVAL_DATA;
+
+/** Without these the driver would be wrong, not just slower. */
+const REQUIRED = INIT_FLAGS.ATOMIC_O_TRUNC | INIT_FLAGS.MAX_PAGES | INIT_FLAGS.EXPLICIT_INVAL_DATA;
+
+/**
+ * Requests the kernel keeps going without a waiting process (readahead, writeback, RELEASE), and from how many on
+ * it holds back readahead. The default of 12 is less than 1 MiB requests over a long line want.
+ */
+const MAX_BACKGROUND = 64;
+const CONGESTION_THRESHOLD = 48;
+
+export interface NegotiationOptions {
+  /**
+   * FUSE_WRITEBACK_CACHE: writes end in the page cache. The kernel then trusts its own size and mtime of a file, so
+   * the file system must be built for it. Default false.
+   */
+  readonly writeback?: boolean;
+}
+
+/** What both sides will do. `reply` is the body of the answer. */
+export interface Negotiation {
+  readonly reply: InitOut;
+  /** False when the kernel was only told our version and asks again. */
+  readonly settled: boolean;
+}
+
+/** Answers FUSE_INIT. Throws Failure EPROTO where the kernel is too old. */
+export function negotiate(offer: InitIn, options: NegotiationOptions = {}): Negotiation {
+  // A newer major version gets ours and sends INIT again in it (fuse.h, version negotiation).
+  if (offer.major > KERNEL_VERSION) return { reply: answer(offer, 0), settled: false };
+  if (offer.major < KERNEL_VERSION || offer.minor < MIN_MINOR_VERSION) {
+    throw new Failure(
+      'EPROTO',
+      `the kernel speaks FUSE ${offer.major}.${offer.minor}, and ${KERNEL_VERSION}.${MIN_MINOR_VERSION} (Linux 5.4) is needed: use a newer kernel`,
+    );
+  }
+  if ((offer.flags & REQUIRED) !== REQUIRED) {
+    throw new Failure('EPROTO', 'the kernel does not offer what is needed of FUSE: use a newer kernel');
+  }
+  const wanted = options.writeback === true ? WANTED | INIT_FLAGS.WRITEBACK_CACHE : WANTED;
+  return { reply: answer(offer, offer.flags & wanted), settled: true };
+}
+
+function answer(offer: InitIn, flags: number): InitOut {
+  return {
+    major: KERNEL_VERSION,
+    minor: KERNEL_MINOR_VERSION,
+    // The kernel takes the smaller of this and its own limit: 128 KiB unless root raises it (mountpoint.ts).
+    maxReadahead: Math.max(offer.maxReadahead, MAX_WRITE),
+    flags: flags >>> 0,
+    maxBackground: MAX_BACKGROUND,
+    congestionThreshold: CONGESTION_THRESHOLD,
+    maxWrite: MAX_WRITE,
+    timeGran: 1,
+    maxPages: MAX_WRITE / PAGE_SIZE,
+  };
+}

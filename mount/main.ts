@@ -1,0 +1,116 @@
+#!/usr/bin/env node
+/**
+ * ftpmount: the command line. Also called by mount(8) as `ftpmount SOURCE MOUNTPOINT -o OPTIONS` for the file system
+ * type fuse.ftpmount.
+ */
+import { resolve } from 'node:path';
+import { Command, CommanderError, Option } from 'commander';
+import { Failure } from '../protocol/failure.js';
+import { EXIT_CODES_HELP, EXIT_OK } from '../protocol/login/exit-codes.js';
+import { runProgram } from '../protocol/login/report.js';
+import { parsePort, parseTarget } from '../protocol/login/target.js';
+import { VERSION } from '../protocol/version.js';
+import { serveInBackground } from './background.js';
+import { defaultLogFile } from './log.js';
+import { parseMountOptions } from './options.js';
+import { DRIVERS, serve, type MountRequest } from './serve.js';
+import { unmount } from './unmount.js';
+
+const PROGRAM = 'ftpmount';
+
+const HELP = `
+Mount options (-o a,b=1; those of mount(8) and sshfs that make sense are accepted):
+  ro                   nothing can be changed
+  allow_other          other users may enter (as a user: user_allow_other in /etc/fuse.conf)
+  uid=N gid=N          owner and group that all files seem to have (default: yours)
+  umask=OCTAL          all files show all permission bits but these
+  port=N               as -p
+  soft=SECONDS         operations fail after so long without the server (default: they wait)
+  nonempty             mount over a directory that has entries
+  accept_new           as --accept-new
+  password_stdin       as --password-file -
+  noexec noatime fsname=TEXT
+
+Unmount with ftpmount -u MOUNTPOINT, umount or fusermount3 -u: each writes everything first.
+${EXIT_CODES_HELP}`;
+
+interface Flags {
+  readonly port?: number;
+  readonly option: string[];
+  readonly foreground?: true;
+  readonly unmount?: true;
+  readonly lazy?: true;
+  readonly passwordFile?: string;
+  readonly acceptNew?: true;
+  readonly driver: (typeof DRIVERS)[number];
+  readonly log?: string;
+}
+
+function commandLine(): Command {
+  return new Command(PROGRAM)
+    .description('Mounts your home on a server as a directory.')
+    .usage('[options] [USER@]HOST[:DIR] MOUNTPOINT\n       ftpmount -u MOUNTPOINT')
+    .argument('[places...]', '[USER@]HOST[:DIR] and the directory to mount on')
+    .option('-p, --port <port>', 'port of the server (default 8083)', parsePort)
+    .option(
+      '-o, --option <options>',
+      'mount options, see below',
+      (value, all: string[]) => [...all, value],
+      [],
+    )
+    .option('-f, --foreground', 'stay in the foreground, log to standard error')
+    .option('-u, --unmount', 'unmount MOUNTPOINT')
+    .option('-z, --lazy', 'with -u: detach at once, also what is in use')
+    .option('--password-file <file>', 'read the password from the first line of a file; - is standard input')
+    .option('--accept-new', 'remember the key of a server that is not known yet, without asking')
+    .addOption(
+      new Option('--driver <driver>', 'how to talk to the kernel').choices(DRIVERS).default('kernel'),
+    )
+    .option('--log <file>', `log file (default in the background: ${defaultLogFile()})`)
+    .version(VERSION, '-V, --version')
+    .addHelpText('after', HELP)
+    .configureOutput({ outputError: () => undefined })
+    .exitOverride();
+}
+
+async function main(): Promise<number> {
+  const command = commandLine();
+  try {
+    command.parse();
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return EXIT_OK;
+    throw new Failure('USAGE', `${error.message.replace(/^error: /, '')}: see ${PROGRAM} --help`);
+  }
+  const flags = command.opts<Flags>();
+  const [first, second, ...rest] = command.args;
+  if (flags.unmount === true) {
+    if (first === undefined || second !== undefined)
+      throw new Failure('USAGE', `write ${PROGRAM} -u MOUNTPOINT`);
+    await unmount(first, flags.lazy === true);
+    return EXIT_OK;
+  }
+  if (first === undefined || second === undefined || rest.length > 0) {
+    throw new Failure('USAGE', `write ${PROGRAM} [USER@]HOST[:DIR] MOUNTPOINT: see ${PROGRAM} --help`);
+  }
+  const request = mountRequest(first, second, flags);
+  if (flags.foreground !== true) return serveInBackground(request);
+  await serve(request, () => undefined);
+  return EXIT_OK;
+}
+
+function mountRequest(target: string, mountpoint: string, flags: Flags): MountRequest {
+  const options = parseMountOptions(flags.option);
+  const logFile = flags.log ?? (flags.foreground === true ? undefined : defaultLogFile());
+  return {
+    target: parseTarget(target),
+    mountpoint: resolve(mountpoint),
+    driver: flags.driver,
+    options: flags.acceptNew === true ? { ...options, acceptNew: true } : options,
+    ...(flags.port === undefined ? {} : { port: flags.port }),
+    ...(flags.passwordFile === undefined ? {} : { passwordFile: flags.passwordFile }),
+    ...(logFile === undefined ? {} : { logFile: resolve(logFile) }),
+  };
+}
+
+void runProgram(PROGRAM, main);

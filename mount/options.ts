@@ -1,0 +1,100 @@
+/**
+ * What `-o` takes: the options that sshfs, mount(8) and fstab users know. Options that ask for what this mount does
+ * anyway are accepted in silence; options that would change the meaning of files and are not supported are refused,
+ * because ignoring them would be wrong in a way nobody sees.
+ */
+import { Failure } from '../protocol/failure.js';
+import type { MountFlags } from './fuse/mountpoint.js';
+
+/** The options of one mount, after all `-o` lists were merged; absent means the default. */
+export interface MountOptions {
+  readonly flags: MountFlags;
+  /** Owner and group that all files seem to have. */
+  readonly uid?: number;
+  readonly gid?: number;
+  /** Files and directories show all permission bits but these, as FUSE and sshfs have it. */
+  readonly umask?: number;
+  readonly port?: number;
+  /** What df and the mount table show instead of USER@HOST:DIR. */
+  readonly fsname?: string;
+  /** Seconds after which operations fail with ETIMEDOUT while the server is away; absent: they wait. */
+  readonly soft?: number;
+  readonly acceptNew?: boolean;
+  /** The password is the first line of standard input, as sshfs has it. */
+  readonly passwordFromStdin?: boolean;
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+type Building = Mutable<Omit<MountOptions, 'flags'>> & { flags: Mutable<MountFlags> };
+type Apply = (options: Building, value: string) => void;
+
+const SIMPLE: Readonly<Record<string, Apply>> = {
+  ro: (o) => (o.flags.readOnly = true),
+  rw: (o) => (o.flags.readOnly = false),
+  allow_other: (o) => (o.flags.allowOther = true),
+  nonempty: (o) => (o.flags.nonempty = true),
+  exec: (o) => (o.flags.noexec = false),
+  noexec: (o) => (o.flags.noexec = true),
+  atime: (o) => (o.flags.noatime = false),
+  noatime: (o) => (o.flags.noatime = true),
+  suid: (o) => (o.flags.suid = true),
+  nosuid: (o) => (o.flags.suid = false),
+  dev: (o) => (o.flags.dev = true),
+  nodev: (o) => (o.flags.dev = false),
+  accept_new: (o) => (o.acceptNew = true),
+  password_stdin: (o) => (o.passwordFromStdin = true),
+};
+
+const VALUED: Readonly<Record<string, Apply>> = {
+  uid: (o, value) => (o.uid = whole('uid', value, 10, 0xffff_fffe)),
+  gid: (o, value) => (o.gid = whole('gid', value, 10, 0xffff_fffe)),
+  umask: (o, value) => (o.umask = whole('umask', value, 8, 0o777)),
+  port: (o, value) => (o.port = whole('port', value, 10, 65_535, 1)),
+  soft: (o, value) => (o.soft = whole('soft', value, 10, 86_400, 1)),
+  fsname: (o, value) => (o.fsname = value),
+};
+
+/**
+ * What this mount does anyway (the kernel checks permissions by the mode bits, reconnects), or what is meant for others
+ * that read the same list: mount(8), systemd.
+ */
+const ACCEPTED = new Set(
+  (
+    'defaults auto noauto user nouser users nofail _netdev async relatime norelatime diratime nodiratime ' +
+    'default_permissions reconnect big_writes auto_cache kernel_cache intr subtype max_read max_write max_readahead idmap'
+  ).split(' '),
+);
+
+/** Reads one or more `-o` values. Throws USAGE naming the option and what is allowed. */
+export function parseMountOptions(lists: readonly string[]): MountOptions {
+  const options: Building = { flags: { defaultPermissions: true } };
+  for (const option of lists.flatMap((list) => list.split(',')).filter((each) => each !== '')) {
+    const equals = option.indexOf('=');
+    const name = equals < 0 ? option : option.slice(0, equals);
+    const apply = equals < 0 ? SIMPLE[name] : VALUED[name];
+    if (apply !== undefined) apply(options, option.slice(equals + 1));
+    else if (!ACCEPTED.has(name) && !name.startsWith('x-'))
+      throw new Failure('USAGE', refusal(name, equals >= 0));
+  }
+  return options;
+}
+
+function refusal(name: string, hasValue: boolean): string {
+  if (!hasValue && name in VALUED) return `option '${name}' needs a value: write -o ${name}=VALUE`;
+  if (hasValue && name in SIMPLE) return `option '${name}' takes no value: write -o ${name}`;
+  const known = [...Object.keys(SIMPLE), ...Object.keys(VALUED).map((each) => `${each}=`)].sort();
+  return `unknown mount option '${name}': use ${known.join(', ')}, or see ftpmount --help`;
+}
+
+function whole(name: string, value: string, radix: 8 | 10, max: number, min = 0): number {
+  const digits = radix === 8 ? /^[0-7]+$/ : /^[0-9]+$/;
+  const number = digits.test(value) ? Number.parseInt(value, radix) : Number.NaN;
+  if (!(number >= min && number <= max)) {
+    const base = radix === 8 ? 'an octal number' : 'a number';
+    throw new Failure(
+      'USAGE',
+      `option '${name}=${value}' is wrong: give ${base} from ${min} to ${max.toString(radix)}`,
+    );
+  }
+  return number;
+}

@@ -1,0 +1,114 @@
+/**
+ * One mount from the login to the unmount. It logs in before it mounts, so that whoever cannot log in never sees a mount
+ * point that hangs.
+ *
+ * Invariant: this process never touches its own mount: it would wait for itself.
+ */
+import { chooseAead } from '../protocol/aead.js';
+import { hostAddress } from '../protocol/known-hosts.js';
+import { readClientConfig } from '../protocol/login/client-config.js';
+import { clientFiles } from '../protocol/login/client-files.js';
+import { parseRemotePath } from '../protocol/login/remote-path.js';
+import { resolveEndpoint, type Target } from '../protocol/login/target.js';
+import { loadEvp } from '../posix/libcrypto.js';
+import { connector } from './connector.js';
+import { mountedDirectory, RemoteFilesystem } from './filesystem/remote-filesystem.js';
+import { checkMountpoint } from './fuse/mountpoint.js';
+import { mountFilesystem, type MountSession } from './fuse/session.js';
+import { openMountLog } from './log.js';
+import type { MountOptions } from './options.js';
+import { Remote } from './remote.js';
+
+export const DRIVERS = ['kernel', 'fuse-native'] as const;
+
+/** What to mount where: the command line, read. Plain data, so that it can be handed to another process. */
+export interface MountRequest {
+  readonly target: Target;
+  readonly mountpoint: string;
+  readonly port?: number;
+  readonly passwordFile?: string;
+  readonly driver: (typeof DRIVERS)[number];
+  /** Where the log goes; standard error if absent. */
+  readonly logFile?: string;
+  readonly options: MountOptions;
+}
+
+/**
+ * Serves a mount. `onMounted` is called when it is usable; resolves when it was unmounted and everything is written.
+ * Throws what logging in and mounting throw, with nothing left mounted.
+ */
+export async function serve(request: MountRequest, onMounted: () => void): Promise<void> {
+  const { target, options } = request;
+  const files = clientFiles();
+  const endpoint = resolveEndpoint(target, readClientConfig(files.config), request.port ?? options.port);
+  const directory = parseRemotePath(target.path ?? '');
+  // Before the login: nobody should type a password for a mount point that cannot be used.
+  const mountpoint = await checkMountpoint(request.mountpoint, options.flags);
+  const log = openMountLog(request.logFile, mountpoint);
+  // What nobody expected ends the process (runProgram), in the background without a terminal to tell it on.
+  const onInternalError = (error: unknown): void => log.fatal({ err: error }, 'internal error');
+  process.prependListener('uncaughtException', onInternalError);
+  process.prependListener('unhandledRejection', onInternalError);
+  const remote = new Remote({
+    connect: connector({
+      endpoint,
+      files,
+      aead: chooseAead(loadEvp()),
+      passwordFile: options.passwordFromStdin === true ? '-' : request.passwordFile,
+      acceptNew: options.acceptNew === true,
+    }),
+    log,
+    ...(options.soft === undefined ? {} : { softMs: options.soft * 1000 }),
+  });
+  const host = hostAddress(endpoint.host, endpoint.port);
+  try {
+    const root = await mountedDirectory(remote, await remote.connect(), directory);
+    const mount = request.driver === 'kernel' ? mountFilesystem : await fuseNative();
+    const session = await mount({
+      ...options.flags,
+      mountpoint,
+      source: options.fsname ?? `${endpoint.user}@${host}:${directory.toString()}`,
+      log,
+      create: (caches) =>
+        new RemoteFilesystem({
+          remote,
+          root,
+          caches,
+          log,
+          ownership: {
+            uid: options.uid ?? process.getuid?.() ?? 0,
+            gid: options.gid ?? process.getgid?.() ?? 0,
+            umask: options.umask,
+          },
+        }),
+    });
+    unmountOnSignals(session, log);
+    log.info({ server: host, user: endpoint.user }, 'mounted');
+    onMounted();
+    await session.unmounted;
+    log.info('unmounted');
+  } finally {
+    await remote.close();
+  }
+}
+
+/** Loaded only when asked for: it is an optional package. */
+async function fuseNative(): Promise<typeof mountFilesystem> {
+  const { mountWithFuseNative } = await import('./fuse-native/session.js');
+  return mountWithFuseNative;
+}
+
+/** The first signal unmounts what is not in use; a second one takes it from its users, after everything is written. */
+function unmountOnSignals(session: MountSession, log: ReturnType<typeof openMountLog>): void {
+  let force = false;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    session.unmount({ force }).catch((error: unknown) => {
+      log.warn(
+        { err: error, signal },
+        'the mount is in use: leave it, or send the signal again to unmount it anyway',
+      );
+    });
+    force = true;
+  };
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal).on('SIGHUP', onSignal);
+}

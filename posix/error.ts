@@ -1,0 +1,32 @@
+/*
+ * PosixError: the one error of this directory: a system call said no, and why, by errno.
+ *
+ * The names come from koffi's table, which has every errno of Linux; node's own leaves out some that file
+ * systems do return (EUCLEAN, EREMOTEIO, EHWPOISON).
+ */
+import koffi from 'koffi';
+
+/** Of two names for one number, the one not listed here is used (Linux errno.h: aliases). */
+const ALIASES = new Set(['EWOULDBLOCK', 'ENOTSUP', 'EDEADLOCK']);
+
+const names = new Map<number, string>();
+for (const [name, errno] of Object.entries(koffi.os.errno)) {
+  if (!ALIASES.has(name)) names.set(errno, name);
+}
+
+export class PosixError extends Error {
+  /** The name of the errno: 'ENOENT'. */
+  readonly code: string;
+  readonly errno: number;
+  /** The call that failed, by its name in section 2 of the manual, or the library function. */
+  readonly syscall: string;
+
+  constructor(errno: number, syscall: string) {
+    const code = names.get(errno) ?? `E${errno}`;
+    super(`${syscall}: ${code}`);
+    this.name = 'PosixError';
+    this.code = code;
+    this.errno = errno;
+    this.syscall = syscall;
+  }
+}

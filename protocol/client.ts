@@ -1,0 +1,413 @@
+/*
+ * A client's session: requests by id with their answers, the window, keepalive, notifications, login.
+ *
+ * Invariants:
+ * - `done` of a request is called exactly once: with the answer, with ECANCELED if it was withdrawn before it was
+ *   sent, or with the failure that closed the connection;
+ * - a result reaches its caller only in the shape that the method table promises; an answer of another shape, or to
+ *   a request that is not under way, closes the connection (PROTOCOL).
+ *
+ * One Client is one connection. Reconnecting is for its user, who passes `firstId` and ids so that they go on.
+ */
+import type { AeadProvider } from './aead.js';
+import type { Attributes } from './attributes.js';
+import { Channel } from './channel.js';
+import { encodeNotification, encodeRequest, type Data, type OutgoingMessage } from './codec.js';
+import type { IncomingMessage, ResponseMessage } from './codec.js';
+import { openConnection, type Connection, type ConnectorOptions } from './connector.js';
+import { Failure } from './failure.js';
+import { Keepalive } from './keepalive.js';
+import { MAX_RECORD, MAX_RECORD_BEFORE_LOGIN } from './limits.js';
+import { isNotificationName, METHODS, NOTIFICATIONS } from './methods.js';
+import type { Change, MethodName, Result } from './methods.js';
+import type { Shape } from './shape.js';
+import { CallWindow, fileDataBytes } from './window.js';
+
+/** The parameters of `login`. */
+export interface LoginRequest {
+  readonly user: string;
+  /** null: the static key is to be enough. */
+  readonly password: string | null;
+  /** 16 random bytes that name this client for as long as it lives, over all its connections. */
+  readonly clientId: Buffer;
+  readonly wantsNotifications: boolean;
+  /** Name and version, for logs. */
+  readonly program: string;
+  /** The lowest id of a request whose answer did not arrive; answers to lower ones need not be kept. */
+  readonly lowestUnanswered: number;
+}
+
+/** The result of `login`. */
+export interface LoginResult {
+  readonly serverVersion: string;
+  /** 8 bytes, another one after each start of the server. */
+  readonly bootVerifier: Buffer;
+  /** Handles and answers of this client id are still there. */
+  readonly resumed: boolean;
+  readonly root: Attributes;
+}
+
+/** What the server pushes. Buffers are views, valid only during the call. */
+export interface NotificationHandlers {
+  changed?(changes: Change[]): void;
+  /** The place in the queue, 1 is next; only before the answer of login. */
+  queued?(place: number): void;
+  shutdown?(reason: string, again: boolean): void;
+}
+
+export interface ConnectOptions extends ConnectorOptions {
+  readonly aead: AeadProvider;
+  readonly login: LoginRequest;
+  readonly notifications?: NotificationHandlers;
+  /** The id of the first request, which is the login: 1 for a new client id. */
+  readonly firstId?: number;
+  readonly keepaliveMs?: number;
+}
+
+/** Gets the answer: a failure or a result. Buffers in a result are views, valid only during the call. */
+export type Done<M extends MethodName> = (
+  failure: Failure | undefined,
+  result: Result<M> | undefined,
+) => void;
+
+interface Call {
+  readonly method: MethodName;
+  /** Bytes in the window; undefined for calls that do not count in it. */
+  readonly bytes: number | undefined;
+  /** Bytes of file data that were asked for: no more may come. */
+  readonly asked: number;
+  readonly done: (failure: Failure | undefined, result: unknown) => void;
+}
+
+const MAX_ID = 0xffff_ffff;
+
+export class Client {
+  readonly #channel: Channel;
+  readonly #keepalive: Keepalive;
+  readonly #notifications: NotificationHandlers;
+  readonly #window = new CallWindow<OutgoingMessage>();
+  /** Without an answer: sent or waiting in the window. */
+  readonly #calls = new Map<number, Call>();
+  #nextId: number;
+  #closing = false;
+  #closeFailure: Failure | undefined;
+  #session: LoginResult | undefined;
+  #loginFailure: Failure | undefined;
+
+  /** Resolves when the connection is closed and all calls are done; undefined where this side closed it. */
+  readonly closed: Promise<Failure | undefined>;
+  #resolveClosed: (failure: Failure | undefined) => void = () => {};
+
+  /**
+   * Connects, shakes hands and logs in. Where the server refuses the first try with ENOKEY or EKEYREJECTED the
+   * client is returned with `loginFailure`, for other tries; other refusals, and all that openConnection throws,
+   * are thrown.
+   */
+  static async connect(options: ConnectOptions): Promise<Client> {
+    const { signal, login, firstId = 1 } = options;
+    const firstRequest = Buffer.concat(encodeRequest(firstId, 'login', loginParams(login)));
+    const client = new Client(await openConnection(options, firstRequest), options, firstId);
+    const onAbort = (): void => client.#channel.destroy(new Failure('ECANCELED', 'logging in was cancelled'));
+    signal?.addEventListener('abort', onAbort);
+    if (signal?.aborted === true) onAbort();
+    try {
+      await new Promise<void>((resolve, reject) => {
+        client.#calls.set(firstId, client.#loginCall(resolve, reject));
+      });
+    } catch (thrown) {
+      const failure = Failure.from(thrown);
+      if (!client.open || (failure.kind !== 'ENOKEY' && failure.kind !== 'EKEYREJECTED')) {
+        client.#closing = true;
+        client.#channel.destroy();
+        throw failure;
+      }
+      client.#loginFailure = failure;
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+    }
+    return client;
+  }
+
+  private constructor(connection: Connection, options: ConnectOptions, firstId: number) {
+    const { keys } = connection;
+    this.#notifications = options.notifications ?? {};
+    this.#nextId = successor(firstId);
+    this.closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    });
+    this.#channel = new Channel(connection.socket, {
+      keys,
+      aead: options.aead,
+      leftover: connection.leftover,
+      maxRecord: MAX_RECORD_BEFORE_LOGIN,
+      events: {
+        onMessage: (message) => this.#onMessage(message),
+        onClose: (failure) => this.#onClose(failure),
+      },
+    });
+    keys.sendKey.fill(0);
+    keys.receiveKey.fill(0);
+    this.#keepalive = new Keepalive(this.#channel, {
+      ...(options.keepaliveMs === undefined ? {} : { intervalMs: options.keepaliveMs }),
+      probe: () => this.request('ping', [], undefined, () => {}),
+    });
+  }
+
+  /** Why the first try to log in failed (ENOKEY, EKEYREJECTED), until another succeeds. */
+  get loginFailure(): Failure | undefined {
+    return this.#loginFailure;
+  }
+
+  /** What the login gave. Throws ENOTCONN before it succeeded. */
+  get session(): LoginResult {
+    if (this.#session === undefined) throw new Failure('ENOTCONN', 'not logged in');
+    return this.#session;
+  }
+
+  /** The id that the next request gets. */
+  get nextId(): number {
+    return this.#nextId;
+  }
+
+  /** Tries again to log in. Throws EKEYREJECTED and the like; the server closes after three tries. */
+  async login(request: LoginRequest): Promise<LoginResult> {
+    await new Promise<void>((resolve, reject) => {
+      const { done } = this.#loginCall(resolve, reject);
+      this.request('login', loginParams(request), undefined, done as Done<'login'>);
+    });
+    this.#loginFailure = undefined;
+    return this.session;
+  }
+
+  /**
+   * Sends a request, or queues it where the window is full. `params` are in their wire form; `data` is the last
+   * parameter where that is file data, and may be changed when this returns. `done` is called later, in the receive path,
+   * and must not throw. Returns the id, for `cancel`.
+   */
+  request<M extends MethodName>(
+    method: M,
+    params: readonly unknown[],
+    data: Data | undefined,
+    done: Done<M>,
+    options: { id?: number } = {},
+  ): number {
+    const id = options.id ?? this.#takeId();
+    if (this.#calls.has(id)) throw new RangeError(`request ${id} is under way already`);
+    if (!this.open) {
+      queueMicrotask(() => done(this.#whyClosed(), undefined));
+      return id;
+    }
+    // Neither holds anything at the server, and a ping must get through when the window is full.
+    const counts = method !== 'ping' && method !== 'login';
+    const bytes = counts ? fileDataBytes(method, params, data) : undefined;
+    if (bytes === undefined || this.#window.admit(bytes)) {
+      this.#channel.send(encodeRequest(id, method, params, data));
+    } else {
+      this.#window.wait(
+        id,
+        bytes,
+        encodeRequest(id, method, params, data === undefined ? data : copyData(data)),
+      );
+    }
+    // The table of results makes what done gets a Result<M>.
+    this.#calls.set(id, { method, bytes, asked: askedBytes(method, params), done: done as Call['done'] });
+    return id;
+  }
+
+  /** `request` as a promise; bytes in the result are copies. `signal` cancels: ECANCELED if the server could. */
+  call<M extends MethodName>(
+    method: M,
+    params: readonly unknown[],
+    options: { data?: Data; signal?: AbortSignal } = {},
+  ): Promise<Result<M>> {
+    const { data, signal } = options;
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted === true) {
+        reject(cancelled());
+        return;
+      }
+      const onAbort = (): void => this.cancel(id);
+      const id = this.request(method, params, data, (failure, result) => {
+        signal?.removeEventListener('abort', onAbort);
+        if (failure === undefined) resolve(copyBuffers(result) as Result<M>);
+        else reject(failure);
+      });
+      signal?.addEventListener('abort', onAbort);
+    });
+  }
+
+  /**
+   * The answer of request `id` is not wanted any more. It still comes: ECANCELED, or what it was too late to stop.
+   */
+  cancel(id: number): void {
+    const call = this.#calls.get(id);
+    if (call === undefined) return;
+    if (this.#window.withdraw(id)) {
+      this.#calls.delete(id);
+      queueMicrotask(() => call.done(cancelled(), undefined));
+      this.#sendWaiting();
+    } else {
+      this.#channel.send(encodeNotification('cancel', [id]));
+    }
+  }
+
+  /** Bytes sent that the kernel has not taken yet. */
+  get bufferedBytes(): number {
+    return this.#channel.bufferedBytes;
+  }
+
+  /** Closes when what was sent is with the kernel. Calls without an answer fail with ENOTCONN. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    await this.#channel.end();
+  }
+
+  #takeId(): number {
+    while (this.#calls.has(this.#nextId)) this.#nextId = successor(this.#nextId);
+    const id = this.#nextId;
+    this.#nextId = successor(id);
+    return id;
+  }
+
+  /** Whether requests can be answered. False before `done` of those that will not be is called. */
+  get open(): boolean {
+    return !this.#closing && this.#closeFailure === undefined;
+  }
+
+  #whyClosed(): Failure {
+    return this.#closeFailure ?? new Failure('ENOTCONN', 'the connection is closed');
+  }
+
+  #loginCall(resolve: () => void, reject: (failure: Failure) => void): Call {
+    return {
+      method: 'login',
+      bytes: undefined,
+      asked: 0,
+      done: (failure, result) => {
+        if (failure === undefined) {
+          const [serverVersion, bootVerifier, resumed, root] = result as Result<'login'>;
+          this.#session = { serverVersion, bootVerifier: Buffer.from(bootVerifier), resumed, root };
+          // At once: the next record may already use it.
+          this.#channel.maxRecord = MAX_RECORD;
+          resolve();
+        } else {
+          reject(failure);
+        }
+      },
+    };
+  }
+
+  #onMessage(message: IncomingMessage): void {
+    switch (message.kind) {
+      case 'response':
+        this.#onResponse(message);
+        break;
+      case 'notification':
+        this.#onNotification(message.method, message.params);
+        break;
+      case 'request':
+        throw new Failure('PROTOCOL', 'the server sent a request');
+    }
+  }
+
+  #onResponse({ id, error, result }: ResponseMessage): void {
+    const call = this.#calls.get(id);
+    if (call === undefined || this.#window.isWaiting(id)) {
+      throw new Failure('PROTOCOL', `the server answered request ${id}, which is not under way`);
+    }
+    const shaped =
+      error === undefined
+        ? expectShape<unknown>(METHODS[call.method].result, result, call.method)
+        : undefined;
+    if (dataOf(call.method, shaped) > call.asked) {
+      throw new Failure('PROTOCOL', `the server sent more than ${call.method} asked for`);
+    }
+    this.#calls.delete(id);
+    if (call.bytes !== undefined) {
+      this.#window.leave(call.bytes);
+      this.#sendWaiting();
+    }
+    call.done(error, shaped);
+  }
+
+  #sendWaiting(): void {
+    for (let message = this.#window.next(); message !== undefined; message = this.#window.next()) {
+      this.#channel.send(message);
+    }
+  }
+
+  /** Notifications that this version does not know are passed over: a later one may have more. */
+  #onNotification(method: string, params: unknown): void {
+    if (!isNotificationName(method)) return;
+    switch (method) {
+      case 'changed':
+        this.#notifications.changed?.(expectShape(NOTIFICATIONS.changed.params, params, method)[0]);
+        break;
+      case 'queued':
+        this.#notifications.queued?.(expectShape(NOTIFICATIONS.queued.params, params, method)[0]);
+        break;
+      case 'shutdown':
+        this.#notifications.shutdown?.(...expectShape(NOTIFICATIONS.shutdown.params, params, method));
+        break;
+      case 'cancel':
+        throw new Failure('PROTOCOL', 'the server sent a cancel');
+    }
+  }
+
+  #onClose(failure: Failure | undefined): void {
+    this.#keepalive.stop();
+    if (!this.#closing) {
+      this.#closeFailure = failure ?? new Failure('ECONNRESET', 'the server closed the connection');
+    }
+    this.#closing = true;
+    const why = this.#whyClosed();
+    const calls = [...this.#calls.values()];
+    this.#calls.clear();
+    for (const call of calls) call.done(why, undefined);
+    this.#resolveClosed(this.#closeFailure);
+  }
+}
+
+function successor(id: number): number {
+  return id >= MAX_ID ? 1 : id + 1;
+}
+
+function cancelled(): Failure {
+  return new Failure('ECANCELED', 'the call was cancelled');
+}
+
+function loginParams(request: LoginRequest): unknown[] {
+  const { user, password, clientId, wantsNotifications, program, lowestUnanswered } = request;
+  return [user, password, clientId, wantsNotifications, program, lowestUnanswered];
+}
+
+/** Bytes of file data that a call asks for. */
+function askedBytes(method: MethodName, params: readonly unknown[]): number {
+  return method === 'read' || method === 'open' ? Number(params[2] ?? 0) : 0;
+}
+
+/** Bytes of file data in a result of the right shape. */
+function dataOf(method: MethodName, result: unknown): number {
+  if (result === undefined) return 0;
+  if (method === 'read') return (result as Result<'read'>).length;
+  return method === 'open' ? ((result as Result<'open'>)[2]?.length ?? 0) : 0;
+}
+
+/** What the server sent, in the shape it has to have; another shape is a fault of the server. */
+function expectShape<T>(shape: Shape<T>, value: unknown, method: string): T {
+  try {
+    return shape(value);
+  } catch (cause) {
+    throw new Failure('PROTOCOL', `the server's ${method} has a wrong shape`, { cause });
+  }
+}
+
+function copyData(data: Data): Data {
+  return data instanceof Uint8Array ? Buffer.from(data) : data.map((piece) => Buffer.from(piece));
+}
+
+/** A result with the views in it replaced by copies. Only lists hold them. */
+function copyBuffers(value: unknown): unknown {
+  if (value instanceof Uint8Array) return Buffer.from(value);
+  return Array.isArray(value) ? value.map(copyBuffers) : value;
+}

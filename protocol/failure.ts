@@ -1,0 +1,53 @@
+/**
+ * The one error class of the project. Its kinds are closed: an errno name is a failed operation, which is
+ * answered; PROTOCOL is a fault of the peer, which closes the connection (never answered, never retried on it).
+ */
+import { ERRNO, isErrnoName, type ErrnoName } from './errno.js';
+
+/**
+ * What failed. Besides the errno names:
+ * - PROTOCOL: the peer broke the protocol; the connection is closed.
+ * - HOSTKEY: the server's key is not the pinned one, or was not accepted.
+ * - USAGE: the command line, a configuration file or an input of the person is wrong.
+ */
+export type FailureKind = ErrnoName | 'PROTOCOL' | 'HOSTKEY' | 'USAGE';
+
+/** The errno that each other kind becomes where only an errno can be told (the kernel, a wire error). */
+const ERRNO_OF_KIND: Record<Exclude<FailureKind, ErrnoName>, ErrnoName> = {
+  PROTOCOL: 'EPROTO',
+  HOSTKEY: 'EKEYREJECTED',
+  USAGE: 'EINVAL',
+};
+
+/** An expected failure: a kind for programs, a message for people (one line, says what to do where it can). */
+export class Failure extends Error {
+  readonly kind: FailureKind;
+
+  constructor(kind: FailureKind, message: string = kind, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'Failure';
+    this.kind = kind;
+  }
+
+  /** The errno name that stands for this failure. */
+  get code(): ErrnoName {
+    return isErrnoName(this.kind) ? this.kind : ERRNO_OF_KIND[this.kind];
+  }
+
+  /** The Linux errno number that stands for this failure, positive. */
+  get errno(): number {
+    return ERRNO[this.code];
+  }
+
+  /**
+   * Any thrown value as a Failure: node's and posix's errors by their `code`, everything else (a bug) as EIO
+   * with the cause kept for the log.
+   */
+  static from(thrown: unknown): Failure {
+    if (thrown instanceof Failure) return thrown;
+    if (thrown instanceof Error && 'code' in thrown && isErrnoName(thrown.code)) {
+      return new Failure(thrown.code, thrown.message, { cause: thrown });
+    }
+    return new Failure('EIO', 'internal error', { cause: thrown });
+  }
+}

@@ -1,0 +1,183 @@
+/**
+ * From an endpoint to a client that is logged in: identity, the server's key, the password with its three tries, and
+ * the wait in the queue, all of it as a person at a terminal sees it. Both client programs come in through here.
+ *
+ * A password is asked only when the server does not know the static key, and a wrong one from a file is not tried again.
+ */
+import { randomBytes } from 'node:crypto';
+import type { AeadProvider } from '../aead.js';
+import { Client, type ConnectOptions, type LoginRequest, type NotificationHandlers } from '../client.js';
+import { Failure } from '../failure.js';
+import type { ClientFiles } from './client-files.js';
+import { loadIdentity } from './identity.js';
+import { readPasswordFile } from './password.js';
+import { QueueDisplay } from './queue-display.js';
+import type { Endpoint } from './target.js';
+import { openTerminal, type Terminal } from './terminal.js';
+import { verifyHost } from './verify-host.js';
+
+/** Tries to type a password, as many as the server allows a connection. */
+const TRIES = 3;
+
+export interface OpenSessionOptions {
+  /** Name and version, for the server's log. */
+  readonly program: string;
+  readonly endpoint: Endpoint;
+  readonly files: ClientFiles;
+  readonly aead: AeadProvider;
+  /** `-` is standard input. */
+  readonly passwordFile?: string | undefined;
+  /** Pin the key of an unknown server without asking. */
+  readonly acceptNew?: boolean;
+  /** Whether the server shall tell what other sessions change. Default: no. */
+  readonly wantsNotifications?: boolean;
+  readonly notifications?: NotificationHandlers;
+  /** See LoginRequest; default: a new one. */
+  readonly clientId?: Buffer;
+  /** Gives up: ECANCELED. */
+  readonly signal?: AbortSignal;
+}
+
+export interface OpenedSession {
+  readonly client: Client;
+  /** To connect again as the same client, without asking anybody: with the password and the server's key that were good. */
+  readonly reconnect: ConnectOptions;
+}
+
+/**
+ * Connects and logs in. Throws what openConnection throws, HOSTKEY, ENOKEY (a password is needed and nobody can be asked),
+ * EKEYREJECTED (wrong user or password), EUSERS (no room: the queue is full, or the user has too many sessions).
+ */
+export async function openSession(options: OpenSessionOptions): Promise<OpenedSession> {
+  const { endpoint, files, signal, notifications = {} } = options;
+  const password = options.passwordFile === undefined ? null : readPasswordFile(options.passwordFile);
+  const staticKeyPair = await loadIdentity(files.key);
+  const terminal = new LazyTerminal();
+  const queue = new QueueDisplay();
+  let serverKey: Buffer | undefined;
+  const login: LoginRequest = {
+    user: endpoint.user,
+    password,
+    clientId: options.clientId ?? randomBytes(16),
+    wantsNotifications: options.wantsNotifications === true,
+    program: options.program,
+    lowestUnanswered: 1,
+  };
+  const connect: ConnectOptions = {
+    host: endpoint.host,
+    port: endpoint.port,
+    ...(endpoint.suite === undefined ? {} : { suite: endpoint.suite }),
+    aead: options.aead,
+    staticKeyPair,
+    login,
+    notifications: {
+      ...notifications,
+      queued: (place) => {
+        queue.show(place);
+        notifications.queued?.(place);
+      },
+    },
+    verifyHost: async (publicKey) => {
+      await verifyHost(
+        {
+          knownHosts: files.knownHosts,
+          host: endpoint.host,
+          port: endpoint.port,
+          acceptNew: options.acceptNew === true,
+          terminal: () => terminal.open(),
+        },
+        publicKey,
+      );
+      serverKey = Buffer.from(publicKey);
+    },
+    ...(signal === undefined ? {} : { signal }),
+  };
+  try {
+    const client = await Client.connect(connect);
+    const loggedIn =
+      client.loginFailure === undefined ? login : await logIn(client, options, login, terminal);
+    return { client, reconnect: { ...connect, login: loggedIn, verifyHost: onlyKey(serverKey, endpoint) } };
+  } catch (error) {
+    if (signal?.aborted === true) throw new Failure('ECANCELED', 'interrupted', { cause: error });
+    throw explain(Failure.from(error), endpoint);
+  } finally {
+    queue.clear();
+    terminal.close();
+  }
+}
+
+/** Asks for a password until one is right. Returns the request that was. */
+async function logIn(
+  client: Client,
+  options: OpenSessionOptions,
+  first: LoginRequest,
+  terminal: LazyTerminal,
+): Promise<LoginRequest> {
+  const { endpoint, signal } = options;
+  // Closing makes the calls under way fail, also one that waits in the queue.
+  const onAbort = (): void => void client.close();
+  signal?.addEventListener('abort', onAbort);
+  try {
+    if (first.password !== null) throw client.loginFailure ?? new Failure('EKEYREJECTED');
+    const device = terminal.open();
+    if (device === undefined) {
+      throw new Failure(
+        'ENOKEY',
+        `${endpoint.user}@${endpoint.host} needs a password and there is no terminal to ask on: use --password-file`,
+      );
+    }
+    for (let tries = 1; ; tries++) {
+      const password = await device.askSecret(`Password of ${endpoint.user}@${endpoint.host}: `);
+      try {
+        const request = { ...first, password };
+        await client.login(request);
+        return request;
+      } catch (error) {
+        if (Failure.from(error).kind !== 'EKEYREJECTED' || tries === TRIES) throw error;
+        device.tell('Wrong user or password.');
+      }
+    }
+  } catch (error) {
+    client.close().catch(() => undefined);
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
+  }
+}
+
+/** Verifies without a question: the key of the first connection, and no other. */
+function onlyKey(serverKey: Buffer | undefined, { host }: Endpoint): ConnectOptions['verifyHost'] {
+  return (publicKey) =>
+    serverKey?.equals(publicKey) === true
+      ? Promise.resolve()
+      : Promise.reject(new Failure('HOSTKEY', `THE KEY OF ${host} HAS CHANGED while it was in use`));
+}
+
+/** What the server's refusals mean to the person who logs in. */
+function explain(failure: Failure, { user, host }: Endpoint): Failure {
+  const { cause } = failure;
+  switch (failure.kind) {
+    case 'EKEYREJECTED':
+      return new Failure('EKEYREJECTED', `login of ${user}@${host} failed: ${failure.message}`, { cause });
+    case 'EUSERS':
+      return new Failure('EUSERS', `${host} is full: ${failure.message}: try again later`, { cause });
+    case 'EBUSY':
+      return new Failure('EUSERS', `${user} has too many sessions: ${failure.message}: close one`, { cause });
+    default:
+      return failure;
+  }
+}
+
+/** The terminal, opened when something has to be asked: most sessions never do. */
+class LazyTerminal {
+  #terminal: Terminal | undefined;
+
+  open(): Terminal | undefined {
+    this.#terminal ??= openTerminal();
+    return this.#terminal;
+  }
+
+  close(): void {
+    this.#terminal?.close();
+  }
+}

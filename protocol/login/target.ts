@@ -1,0 +1,77 @@
+/**
+ * What a person writes to name a server and a place on it: [USER@]HOST[:PATH], as scp and sshfs take it.
+ *
+ * As in scp, a slash before the first colon makes the text a local path, so that `./a:b` is always local; an IPv6
+ * address stands in brackets. What HOST means (an alias or an address) is resolved by resolveEndpoint, in one place.
+ */
+import { userInfo } from 'node:os';
+import type { SuiteName } from '../aead.js';
+import { Failure } from '../failure.js';
+import { userName, type UserName } from '../ids.js';
+import { DEFAULT_PORT } from '../limits.js';
+import type { HostAlias } from './client-config.js';
+
+export interface Target {
+  readonly user: string | undefined;
+  /** An alias, a name or an address; IPv6 without its brackets. */
+  readonly host: string;
+  /** What stands after the colon; undefined where there is no colon. */
+  readonly path: string | undefined;
+}
+
+/** Where and as whom to log in. */
+export interface Endpoint {
+  readonly user: UserName;
+  readonly host: string;
+  readonly port: number;
+  readonly suite: SuiteName | undefined;
+}
+
+const TARGET = /^(?:(?<user>[^@:/[\]]*)@)?(?:\[(?<v6>[^\]/]+)\]|(?<name>[^:/@[\]\s]+))(?::(?<path>.*))?$/su;
+
+/** Whether the text names something on a server, that is, has a HOST: in front. */
+export function isRemote(text: string): boolean {
+  return TARGET.exec(text)?.groups?.['path'] !== undefined;
+}
+
+/** Reads [USER@]HOST[:PATH]. Throws USAGE. */
+export function parseTarget(text: string): Target {
+  const groups = TARGET.exec(text)?.groups;
+  const host = groups?.['v6'] ?? groups?.['name'];
+  const user = groups?.['user'];
+  if (host === undefined || user === '' || host.startsWith('-') || /\p{Cc}/u.test(host)) {
+    throw new Failure('USAGE', `'${text}' does not name a server: write [USER@]HOST or [USER@]HOST:PATH`);
+  }
+  return { user, host, path: groups?.['path'] };
+}
+
+/** A port of a command line. Throws USAGE. */
+export function parsePort(text: string): number {
+  const port = /^[0-9]{1,5}$/.test(text) ? Number(text) : 0;
+  if (port < 1 || port > 65_535)
+    throw new Failure('USAGE', `'${text}' is not a port: a number from 1 to 65535`);
+  return port;
+}
+
+/**
+ * Where the target is: the command line before the alias before the defaults (port 8083, the user's own name).
+ * Throws USAGE where the user name cannot be one.
+ */
+export function resolveEndpoint(
+  target: Target,
+  aliases: ReadonlyMap<string, HostAlias>,
+  port: number | undefined,
+): Endpoint {
+  const alias = aliases.get(target.host);
+  const user = target.user ?? alias?.user ?? userInfo().username;
+  try {
+    return {
+      user: userName(user),
+      host: alias?.host ?? target.host,
+      port: port ?? alias?.port ?? DEFAULT_PORT,
+      suite: alias?.suite,
+    };
+  } catch (error) {
+    throw new Failure('USAGE', Failure.from(error).message, { cause: error });
+  }
+}

@@ -1,0 +1,86 @@
+/*
+ * The accounts: who may log in, how, and with which quota. Reads are synchronous from lmdb's map; changes are
+ * transactions on the disk when they return, seen at once by every other process (which must be told to look: control.ts).
+ */
+import type { Database } from 'lmdb';
+import { Failure } from '../protocol/failure.js';
+import type { UserName } from '../protocol/ids.js';
+import type { LedgerEntry } from './ledger.js';
+
+/** A client's static key that logs a user in without a password. */
+export interface AccountKey {
+  /** Base64 of the 32 bytes. */
+  readonly publicKey: string;
+  readonly comment: string;
+}
+
+export interface Account {
+  readonly name: UserName;
+  /** Apparent bytes; 0: no limit. */
+  readonly quotaBytes: number;
+  /** Inodes; 0: no limit. */
+  readonly maxFiles: number;
+  /** Argon2id in libsodium's text form (password.ts); null: no login by password. */
+  readonly passwordHash: string | null;
+  readonly keys: readonly AccountKey[];
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+  /** No login, by whatever means. */
+  readonly disabled: boolean;
+}
+
+export class Accounts {
+  readonly #table: Database<Account, string>;
+  readonly #ledger: Database<LedgerEntry, string>;
+
+  constructor(table: Database<Account, string>, ledger: Database<LedgerEntry, string>) {
+    this.#table = table;
+    this.#ledger = ledger;
+  }
+
+  get(name: UserName): Account | undefined {
+    // lmdb-js keeps a snapshot for the rest of the event turn: another process's change would not be seen.
+    this.#table.resetReadTxn();
+    return this.#table.get(name);
+  }
+
+  /** All accounts, by name. */
+  list(): Account[] {
+    this.#table.resetReadTxn();
+    return Array.from(this.#table.getRange(), ({ value }) => value);
+  }
+
+  /**
+   * Adds an account. EEXIST. What a ledger of a former account of this name says is forgotten: a home that was left
+   * behind is counted anew.
+   */
+  create(account: Account): void {
+    this.#table.transactionSync(() => {
+      if (this.#table.doesExist(account.name)) {
+        throw new Failure('EEXIST', `there is a user ${account.name} already`);
+      }
+      this.#table.putSync(account.name, account);
+      this.#ledger.removeSync(account.name);
+    });
+  }
+
+  /** Replaces an account by what `change` makes of it, and returns that. ENOENT. */
+  update(name: UserName, change: (account: Account) => Account): Account {
+    return this.#table.transactionSync(() => {
+      const account = this.#table.get(name);
+      if (account === undefined) throw new Failure('ENOENT', `there is no user ${name}`);
+      const changed = { ...change(account), name };
+      this.#table.putSync(name, changed);
+      return changed;
+    });
+  }
+
+  /** Removes an account and its ledger entry; its uploads: State.removeUser. ENOENT. */
+  remove(name: UserName): void {
+    this.#table.transactionSync(() => {
+      if (!this.#table.doesExist(name)) throw new Failure('ENOENT', `there is no user ${name}`);
+      this.#table.removeSync(name);
+      this.#ledger.removeSync(name);
+    });
+  }
+}

@@ -1,0 +1,39 @@
+/*
+ * The audit trail of account changes: manager.log, one JSON object a line, appended by whoever made the change. Each line
+ * is one write(2) with O_APPEND, so that several programs may append at once.
+ * Invariant: an entry says that a password or key changed, never which password or hash.
+ */
+import { userInfo } from 'node:os';
+import { destination, pino } from 'pino';
+import type { UserName } from '../protocol/ids.js';
+import { statePaths } from './directory.js';
+
+export type AccountAction = 'useradd' | 'usermod' | 'userdel' | 'passwd' | 'key-add' | 'key-remove';
+
+export interface AccountChange {
+  readonly action: AccountAction;
+  readonly user: UserName;
+  /** What changed, for reading: { quotaBytes: 1024 }, { fingerprint: 'SHA256:...' }. Nothing secret. */
+  readonly details?: Readonly<Record<string, string | number | boolean>>;
+}
+
+/** Appends an entry to the state directory's manager.log; it is with the kernel when this returns. */
+export function recordAccountChange(stateDirectory: string, change: AccountChange): void {
+  const file = destination({ dest: statePaths(stateDirectory).managerLog, sync: true, mode: 0o600 });
+  try {
+    const { action, user, details } = change;
+    pino({ base: { by: actor() }, timestamp: pino.stdTimeFunctions.isoTime }, file).info(
+      { user, ...details },
+      action,
+    );
+  } finally {
+    file.end();
+  }
+}
+
+/** Who runs this program, and who became it by sudo. */
+function actor(): string {
+  const { uid } = userInfo();
+  const name = uid === 0 ? process.env['SUDO_USER'] : undefined;
+  return name === undefined ? `uid ${uid}` : `uid ${uid} (${name})`;
+}

@@ -1,0 +1,143 @@
+/*
+ * The control socket: how ftpctl on the server's machine talks to the running daemon. A Unix socket in the state
+ * directory, mode 0600: who may open it may change the state files anyway. One JSON line asks, one JSON line answers,
+ * then the connection ends.
+ *
+ * Here are the vocabulary, the client and the framing; what the requests do is daemon/control-server.ts.
+ */
+import { createConnection } from 'node:net';
+import { Failure, type FailureKind } from '../protocol/failure.js';
+import { isErrnoName } from '../protocol/errno.js';
+import { userName, type UserName } from '../protocol/ids.js';
+import { statePaths } from './directory.js';
+import type { QuotaReport, Use } from './ledger.js';
+
+/** Longest request line in bytes; answers are the daemon's own and may be longer. */
+export const MAX_CONTROL_REQUEST = 4096;
+
+/** Longest name of a Unix socket in bytes (unix(7): sun_path, with its NUL). */
+export const MAX_SOCKET_PATH = 107;
+
+export type ControlRequest =
+  /** The account was changed: read it anew. `closeSessions`: also close its sessions (a password that leaked). */
+  | { readonly type: 'accountChanged'; readonly name: UserName; readonly closeSessions?: boolean }
+  /** The account is gone: close its sessions, and the home. Answered when they are closed. */
+  | { readonly type: 'accountRemoved'; readonly name: UserName }
+  /** Compare the ledger with the tree, of one user or of all. */
+  | { readonly type: 'quotaCheck'; readonly name: UserName | null; readonly repair: boolean }
+  | { readonly type: 'status' };
+
+export interface SessionStatus {
+  readonly user: UserName;
+  /** ADDRESS:PORT */
+  readonly peer: string;
+  /** The client's program and version, as it says. */
+  readonly program: string;
+  /** Milliseconds since 1970. */
+  readonly since: number;
+}
+
+export interface DaemonStatus {
+  readonly pid: number;
+  readonly version: string;
+  readonly address: string;
+  /** Milliseconds since 1970. */
+  readonly startedAt: number;
+  readonly maxSessions: number;
+  readonly queued: number;
+  readonly maxQueue: number;
+  readonly workers: number;
+  readonly sessions: readonly SessionStatus[];
+  /** The live use of the homes that are open; of the others the ledger tells. */
+  readonly uses: readonly (Use & { readonly user: UserName })[];
+}
+
+/** What each request is answered with. */
+export interface ControlAnswers {
+  accountChanged: { readonly closedSessions: number };
+  accountRemoved: { readonly closedSessions: number };
+  quotaCheck: readonly QuotaReport[];
+  status: DaemonStatus;
+}
+
+/** A request line as its request. Throws EINVAL. */
+export function parseControlRequest(line: string): ControlRequest {
+  const request = parseObject(line);
+  const name = request['name'];
+  switch (request['type']) {
+    case 'accountChanged':
+      return { type: 'accountChanged', name: user(name), closeSessions: request['closeSessions'] === true };
+    case 'accountRemoved':
+      return { type: 'accountRemoved', name: user(name) };
+    case 'quotaCheck':
+      return {
+        type: 'quotaCheck',
+        name: name === null ? null : user(name),
+        repair: request['repair'] === true,
+      };
+    case 'status':
+      return { type: 'status' };
+    default:
+      throw new Failure('EINVAL', 'unknown control request');
+  }
+}
+
+/** The line that answers a request. */
+export function formatControlAnswer(answer: Failure | ControlAnswers[ControlRequest['type']]): string {
+  const body =
+    answer instanceof Failure
+      ? { error: { kind: answer.kind, message: answer.message } }
+      : { result: answer };
+  return `${JSON.stringify(body)}\n`;
+}
+
+/**
+ * Asks the daemon of a state directory; undefined where none runs. Waits as long as the daemon works on it (a quota check
+ * may take minutes); throws the daemon's Failure, or ECONNRESET where it died meanwhile.
+ */
+export async function askDaemon<R extends ControlRequest>(
+  stateDirectory: string,
+  request: R,
+): Promise<ControlAnswers[R['type']] | undefined> {
+  const { control } = statePaths(stateDirectory);
+  if (Buffer.byteLength(control) > MAX_SOCKET_PATH) return undefined; // no daemon could have made it
+  const socket = createConnection(control);
+  try {
+    socket.end(`${JSON.stringify(request)}\n`);
+    const chunks: Buffer[] = [];
+    for await (const chunk of socket as AsyncIterable<Buffer>) chunks.push(chunk);
+    const line = Buffer.concat(chunks).toString();
+    if (!line.endsWith('\n')) throw new Failure('ECONNRESET', 'the daemon ended before it answered');
+    // The daemon is as trusted as the state directory: its answers are not validated further.
+    const { error, result } = parseObject(line);
+    if (error !== undefined) throw remoteFailure(error);
+    return result as ControlAnswers[R['type']];
+  } catch (error) {
+    const failure = Failure.from(error);
+    const absent = failure.kind === 'ENOENT' || failure.kind === 'ECONNREFUSED';
+    if (absent && failure !== error) return undefined; // the socket's error, not the daemon's answer
+    throw failure;
+  } finally {
+    socket.destroy();
+  }
+}
+
+function parseObject(line: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(line);
+    if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
+  } catch {
+    // Falls through: no JSON and no object are the same mistake.
+  }
+  throw new Failure('EINVAL', 'not a control message');
+}
+
+function user(name: unknown): UserName {
+  if (typeof name !== 'string') throw new Failure('EINVAL', 'a control request lacks the user name');
+  return userName(name);
+}
+
+function remoteFailure(error: unknown): Failure {
+  const { kind, message } = error as { kind: FailureKind; message: string };
+  return new Failure(isErrnoName(kind) || kind === 'USAGE' ? kind : 'EIO', message);
+}

@@ -1,0 +1,66 @@
+/*
+ * The state directory: where it is, what its files are called, and that it is private (0700). Everything the server
+ * keeps except the homes is in here; the daemon and ftpctl find each other through it.
+ */
+import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { Failure } from '../protocol/failure.js';
+
+/** The files of a state directory. */
+export interface StatePaths {
+  readonly directory: string;
+  /** The lmdb environment: accounts, ledger, uploads. */
+  readonly database: string;
+  /** Held by the one daemon of this directory. */
+  readonly lock: string;
+  /** Unix socket of the running daemon. */
+  readonly control: string;
+  /** The daemon's static X25519 key. */
+  readonly serverKey: string;
+  readonly managerLog: string;
+  readonly userLog: string;
+}
+
+export function statePaths(directory: string): StatePaths {
+  return {
+    directory,
+    database: join(directory, 'state.lmdb'),
+    lock: join(directory, 'daemon.lock'),
+    control: join(directory, 'control.sock'),
+    serverKey: join(directory, 'server.key'),
+    managerLog: join(directory, 'manager.log'),
+    userLog: join(directory, 'user.log'),
+  };
+}
+
+/** $FTPMOUNT_STATE, else /var/lib/ftpmount for root, else $XDG_STATE_HOME/ftpmount (~/.local/state/ftpmount). */
+export function defaultStateDirectory(environment: NodeJS.ProcessEnv = process.env): string {
+  const named = environment['FTPMOUNT_STATE'];
+  if (named !== undefined && named !== '') return named;
+  if (process.geteuid?.() === 0) return '/var/lib/ftpmount';
+  const xdg = environment['XDG_STATE_HOME'];
+  // The XDG base directory specification: relative paths are to be ignored.
+  const base = xdg?.startsWith('/') === true ? xdg : join(homedir(), '.local', 'state');
+  return join(base, 'ftpmount');
+}
+
+/**
+ * Makes a directory (0700, parents too) where it is missing and checks that it is one and can be written.
+ * `what` names it in the failure: 'state directory'.
+ */
+export function preparePrivateDirectory(directory: string, what: string): void {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    if (!statSync(directory).isDirectory()) throw new Failure('ENOTDIR', 'it is not a directory');
+    accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const { kind, message } = Failure.from(error);
+    const exists = kind === 'EEXIST' || kind === 'ENOTDIR';
+    throw new Failure(
+      exists ? 'ENOTDIR' : kind,
+      `${what} ${directory} cannot be used: ${exists ? 'a part of the path is not a directory' : message}`,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,59 @@
+/*
+ * The quota ledger: what each home held when it was last at rest. While a home is open its worker keeps the use in
+ * memory, and the entry here is marked dirty first, on the disk: after a crash it says "recount", never a wrong figure.
+ *
+ * Invariant: an entry exists only for an account. A worker that closes the home of a removed user writes nothing.
+ */
+import type { Database } from 'lmdb';
+import type { UserName } from '../protocol/ids.js';
+import type { Account } from './accounts.js';
+
+/** What a home holds: apparent bytes and inodes, as charged against the quota. */
+export interface Use {
+  readonly bytes: number;
+  readonly files: number;
+}
+
+export interface LedgerEntry extends Use {
+  /** The figures are those of the tree. False: the home is open, or was when the daemon died. */
+  readonly clean: boolean;
+}
+
+/** The answer of a quota check: what is charged, and what the tree holds. */
+export interface QuotaReport {
+  readonly user: UserName;
+  readonly ledger: Use;
+  readonly tree: Use;
+  readonly repaired: boolean;
+}
+
+export class Ledger {
+  readonly #table: Database<LedgerEntry, string>;
+  readonly #accounts: Database<Account, string>;
+
+  constructor(table: Database<LedgerEntry, string>, accounts: Database<Account, string>) {
+    this.#table = table;
+    this.#accounts = accounts;
+  }
+
+  /** Undefined: never counted. */
+  read(user: UserName): LedgerEntry | undefined {
+    return this.#table.get(user);
+  }
+
+  /** To be called before the first change of a home; on the disk when it returns. */
+  markDirty(user: UserName): void {
+    this.#table.transactionSync(() => {
+      const entry = this.#table.get(user);
+      if (entry?.clean === true) this.#table.putSync(user, { ...entry, clean: false });
+    });
+  }
+
+  /** Records the use; on the disk when it returns. */
+  write(user: UserName, use: Use, clean: boolean): void {
+    this.#table.transactionSync(() => {
+      if (!this.#accounts.doesExist(user)) return;
+      this.#table.putSync(user, { bytes: use.bytes, files: use.files, clean });
+    });
+  }
+}

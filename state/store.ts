@@ -1,0 +1,100 @@
+/*
+ * The state of a server in one lmdb environment: accounts, the quota ledger, resumable uploads. The daemon's threads
+ * and ftpctl open it at once; lmdb's reader table and writer lock keep them apart, so there is no owner to ask.
+ *
+ * Commits are synchronous to the disk (no overlappingSync): a ledger marked dirty stays dirty after a power cut.
+ * They cost an fsync, which is why nothing here is written per request.
+ */
+import { closeSync, existsSync, openSync } from 'node:fs';
+import { open, type RootDatabase } from 'lmdb';
+import { Failure } from '../protocol/failure.js';
+import type { UserName } from '../protocol/ids.js';
+import { Accounts, type Account } from './accounts.js';
+import { preparePrivateDirectory, statePaths, type StatePaths } from './directory.js';
+import { Ledger, type LedgerEntry } from './ledger.js';
+import { UploadStore, type UploadRecord } from './uploads.js';
+
+const PRIVATE_MODE = 0o600;
+
+export interface State {
+  readonly paths: StatePaths;
+  readonly accounts: Accounts;
+  readonly ledger: Ledger;
+  readonly uploads: UploadStore;
+  /** Removes an account with its ledger and uploads, in one transaction. ENOENT. */
+  removeUser(name: UserName): void;
+  /** Where the daemon of this state keeps the homes (absolute), as it last started; undefined before. */
+  homes: string | undefined;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the state in `directory`, making both where they are missing; `readOnly` makes nothing and throws ENOENT.
+ * Throws a Failure that names the directory.
+ */
+export function openState(directory: string, options: { readOnly?: boolean } = {}): State {
+  const paths = statePaths(directory);
+  const readOnly = options.readOnly === true;
+  if (readOnly) {
+    if (!existsSync(paths.database)) {
+      throw new Failure(
+        'ENOENT',
+        `${directory} holds no state: name the server's state directory by --state`,
+      );
+    }
+  } else {
+    preparePrivateDirectory(directory, 'state directory');
+  }
+  let root: RootDatabase;
+  try {
+    // lmdb would make its files as the umask allows: they hold password hashes.
+    if (!readOnly) for (const path of [paths.database, `${paths.database}-lock`]) makePrivateFile(path);
+    root = open({ path: paths.database, noSubdir: true, overlappingSync: false, readOnly, maxDbs: 8 });
+  } catch (error) {
+    throw new Failure(
+      'EACCES',
+      `${paths.database} cannot be opened: ${error instanceof Error ? error.message : 'unknown error'}`,
+      { cause: error },
+    );
+  }
+  const accountTable = root.openDB<Account, string>({ name: 'accounts' });
+  const ledgerTable = root.openDB<LedgerEntry, string>({ name: 'ledger' });
+  const settings = root.openDB<string, string>({ name: 'settings' });
+  const uploadTable = root.openDB<UploadRecord, string>({ name: 'uploads' });
+  const ledger = new Ledger(ledgerTable, accountTable);
+  const accounts = new Accounts(accountTable, ledgerTable);
+  const uploads = new UploadStore(uploadTable);
+  return {
+    paths,
+    accounts,
+    ledger,
+    uploads,
+    removeUser(name) {
+      root.transactionSync(() => {
+        accounts.remove(name);
+        uploads.removeAll(name);
+      });
+    },
+    get homes() {
+      return settings.get('homes');
+    },
+    set homes(directory) {
+      if (directory === undefined) settings.removeSync('homes');
+      else settings.putSync('homes', directory);
+    },
+    close: () => root.close(),
+  };
+}
+
+/**
+ * Only where it is missing, and without opening it else: lmdb holds a POSIX lock on its lock file, and a process loses
+ * those with the first descriptor of the file that it closes. The next process would believe to be alone and
+ * clear the table of readers under us (MDB_BAD_RSLOT).
+ */
+function makePrivateFile(path: string): void {
+  try {
+    closeSync(openSync(path, 'ax', PRIVATE_MODE));
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  }
+}

@@ -1,0 +1,74 @@
+/*
+ * Resumable uploads: per user and key, how far a partial file is written, hashed and on the disk. A record is put
+ * after the data it speaks of is synced, so that it never promises more than the partial file holds.
+ */
+import type { Database } from 'lmdb';
+import type { UserName } from '../protocol/ids.js';
+
+export interface UploadRecord {
+  /** Where the file will appear: a path of the home, in bytes. */
+  readonly path: Buffer;
+  /** Name of the partial file in the home's hidden directory. */
+  readonly partial: string;
+  /** Bytes of the whole file. */
+  readonly size: number;
+  /** Permissions. */
+  readonly mode: number;
+  readonly mtime: { readonly sec: number; readonly nsec: number };
+  /** 32 bytes that name the source as it was. */
+  readonly fingerprint: Buffer;
+  /** Bytes that are written, hashed and synced. */
+  readonly offset: number;
+  /** MD5 context over those bytes. */
+  readonly md5State: Buffer;
+}
+
+/** Longest key, in characters of ASCII: lmdb's keys end at 1978 bytes. */
+const MAX_KEY = 255;
+
+export class UploadStore {
+  readonly #table: Database<UploadRecord, string>;
+
+  constructor(table: Database<UploadRecord, string>) {
+    this.#table = table;
+  }
+
+  get(user: UserName, key: string): UploadRecord | undefined {
+    return this.#table.get(tableKey(user, key));
+  }
+
+  /** On the disk when the promise resolves; written off the thread (an fsync). */
+  async put(user: UserName, key: string, record: UploadRecord): Promise<void> {
+    await this.#table.put(tableKey(user, key), record);
+  }
+
+  async remove(user: UserName, key: string): Promise<void> {
+    await this.#table.remove(tableKey(user, key));
+  }
+
+  /** All uploads of a user. */
+  list(user: UserName): { key: string; record: UploadRecord }[] {
+    const prefix = tableKey(user, '');
+    return Array.from(this.#table.getRange(keysOf(user)), ({ key, value }) => ({
+      key: key.slice(prefix.length),
+      record: value,
+    }));
+  }
+
+  removeAll(user: UserName): void {
+    this.#table.transactionSync(() => {
+      for (const key of Array.from(this.#table.getKeys(keysOf(user)))) this.#table.removeSync(key);
+    });
+  }
+}
+
+function tableKey(user: UserName, key: string): string {
+  if (key.length > MAX_KEY) throw new RangeError(`the key of an upload has at most ${MAX_KEY} characters`);
+  // A user name has no slash, so that no two pairs make the same key.
+  return `${user}/${key}`;
+}
+
+/** The range of a user's keys: '0' is the character after '/'. */
+function keysOf(user: UserName): { start: string; end: string } {
+  return { start: `${user}/`, end: `${user}0` };
+}

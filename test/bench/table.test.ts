@@ -1,0 +1,23 @@
+/* The benchmark's table says what was measured. */
+import t from 'tap';
+import { formatTable, median } from '../../bench/table.js';
+
+t.test('the median', async (t) => {
+  t.equal(median([3, 1, 2]), 2);
+  t.equal(median([4, 1, 2, 3]), 2.5);
+  t.equal(median([10]), 10);
+  t.ok(Number.isNaN(median([])));
+});
+
+t.test('a row has the medians and the ratios of the subject to the others', async (t) => {
+  const rows = [{ title: 'write', seconds: { disk: [1, 2, 1], sshfs: [4, 4, 5], ftpmount: [2, 2, 9] } }];
+  const [header, row] = formatTable(rows, ['disk', 'sshfs', 'ftpmount'], 'ftpmount').split('\n');
+  t.same(header?.trim().split(/\s{2,}/), ['disk', 'sshfs', 'ftpmount', 'ftpmount/disk', 'ftpmount/sshfs']);
+  t.same(row?.split(/\s{2,}/), ['write', '1.000 s', '4.000 s', '2.000 s', '2.00x', '0.50x']);
+});
+
+t.test('what was not measured is not made up', async (t) => {
+  const rows = [{ title: 'write', seconds: { disk: [1] } }];
+  const [, row] = formatTable(rows, ['disk', 'ftpmount'], 'ftpmount').split('\n');
+  t.same(row?.split(/\s{2,}/), ['write', '1.000 s', '-', '-']);
+});

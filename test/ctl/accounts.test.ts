@@ -1,0 +1,195 @@
+/* Administration, with the daemon stopped and running. */
+import * as fs from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { passwordOf, startDaemon, type Daemon } from '../lib/daemon.js';
+import { temporaryDirectory } from '../lib/directory.js';
+import { runProgram } from '../lib/programs.js';
+
+t.setTimeout(60_000);
+
+const ls = (daemon: Daemon, user: string) => daemon.ftpctl(['ls', ...daemon.login(user), daemon.at(user)]);
+
+interface UserRow {
+  readonly name: string;
+  readonly quotaBytes: number;
+  readonly maxFiles: number;
+  readonly usedBytes: number | null;
+  readonly usedFiles: number | null;
+  readonly disabled: boolean;
+}
+
+async function usersOf(daemon: Daemon): Promise<UserRow[]> {
+  const { stdout } = await daemon.ftpctl(['users', '--json']);
+  return stdout
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as UserRow);
+}
+
+const daemon = await startDaemon(t, { users: { early: { quota: '5G', maxFiles: 10 } } });
+
+t.test('a user made before and one made while the daemon runs', async (t) => {
+  const add = await daemon.ftpctl(['useradd', 'late', '--quota', '1.5M', '--password-file', '-'], {
+    input: `${passwordOf('late')}\n`,
+  });
+  t.equal(add.code, 0, add.stderr);
+  t.match(await ls(daemon, 'early'), { code: 0 });
+  t.match(await ls(daemon, 'late'), { code: 0 }, 'at once');
+  t.match(await usersOf(daemon), [
+    { name: 'early', quotaBytes: 5 * 1024 ** 3, maxFiles: 10, disabled: false },
+    { name: 'late', quotaBytes: 1.5 * 1024 ** 2, maxFiles: 0 },
+  ]);
+  t.match((await daemon.ftpctl(['users'])).stdout, /^User +Quota +Used .*\nearly +5\.0G /);
+});
+
+t.test('mistakes', async (t) => {
+  const fails = async (code: number, stderr: RegExp, ...args: string[]) => {
+    const result = await daemon.ftpctl(args, { input: 'pw\n' });
+    t.match(result, { code, stderr }, args.join(' '));
+    t.equal(result.stderr.split('\n').length, 2, 'one line');
+  };
+  const password = ['--password-file', '-'];
+  await fails(1, /^ftpctl: there is a user late already/, 'useradd', 'late', '--quota', '1G', ...password);
+  await fails(2, /^ftpctl: .*--quota/, 'useradd', 'x', ...password);
+  await fails(2, /^ftpctl: '5X' is not a size/, 'useradd', 'x', '--quota', '5X', ...password);
+  await fails(
+    2,
+    /^ftpctl: user name 'Bad\/Name' is not valid/,
+    'useradd',
+    'Bad/Name',
+    '--quota',
+    '1G',
+    ...password,
+  );
+  await fails(1, /^ftpctl: there is no user nobody/, 'usermod', 'nobody', '--quota', '1G');
+  await fails(2, /^ftpctl: say what to change/, 'usermod', 'late');
+  await fails(1, /^ftpctl: there is no user nobody/, 'passwd', 'nobody', ...password);
+  await fails(1, /^ftpctl: there is no user nobody/, 'userdel', 'nobody');
+  await fails(1, /^ftpctl: there is no user nobody/, 'key', 'list', 'nobody');
+  await fails(2, /^ftpctl: unknown command 'bogus'/, 'bogus');
+  const nowhere = join(temporaryDirectory(t), 'none');
+  await fails(
+    1,
+    /^ftpctl: .*none holds no state: name the server's state directory by --state/,
+    'users',
+    '--state',
+    nowhere,
+  );
+  await fails(1, /holds no state/, 'usermod', 'late', '--quota', '1G', '--state', nowhere);
+  t.notOk(fs.existsSync(nowhere), 'a mistyped directory is not made');
+});
+
+t.test('limits take effect at once', async (t) => {
+  const file = join(temporaryDirectory(t), 'file');
+  fs.writeFileSync(file, Buffer.alloc(1024 * 1024));
+  const put = (name: string) =>
+    daemon.ftpctl(['put', ...daemon.login('late'), file, daemon.at('late', name)]);
+  t.equal((await put('one')).code, 0);
+  t.equal((await put('two')).code, 7, 'past 1.5M');
+  t.equal((await daemon.ftpctl(['usermod', 'late', '--quota', '3M'])).code, 0);
+  t.equal((await put('two')).code, 0);
+  t.equal((await daemon.ftpctl(['usermod', 'late', '--quota', '1K'])).code, 0);
+  t.equal((await put('three')).code, 7);
+  t.equal(
+    fs.readdirSync(daemon.home('late')).filter((name) => name !== '.ftpmount').length,
+    2,
+    'nothing is lost',
+  );
+});
+
+t.test('disabled and enabled', async (t) => {
+  t.equal((await daemon.ftpctl(['usermod', 'early', '--disable'])).code, 0);
+  t.equal((await ls(daemon, 'early')).code, 5);
+  t.equal((await daemon.ftpctl(['usermod', 'early', '--enable'])).code, 0);
+  t.equal((await ls(daemon, 'early')).code, 0);
+});
+
+t.test('a new password', async (t) => {
+  t.equal((await daemon.ftpctl(['passwd', 'early', '--password-file', '-'], { input: 'another\n' })).code, 0);
+  t.equal((await ls(daemon, 'early')).code, 5, 'the old one');
+  const login = ['-p', String(daemon.port), '--accept-new', '--password-file', '-'];
+  t.equal((await daemon.ftpctl(['ls', ...login, daemon.at('early')], { input: 'another\n' })).code, 0);
+});
+
+t.test('quota check, by the daemon and without it', async (t) => {
+  const right = /^late: charged \d+ bytes, 2 files: right$/m;
+  t.match(await daemon.ftpctl(['quota', 'check', 'late']), { code: 0, stdout: right });
+  t.match((await daemon.ftpctl(['status'])).stdout, /^ftpmountd .* process \d+, on 127\.0\.0\.1:\d+/);
+  t.match(JSON.parse((await daemon.ftpctl(['status', '--json'])).stdout), { pid: daemon.service.pid });
+  await daemon.stop();
+  t.match(await daemon.ftpctl(['status']), { code: 1, stderr: /^ftpctl: no daemon runs on / });
+  t.match(await daemon.ftpctl(['quota', 'check', 'late']), { code: 0, stdout: right });
+  const planted = join(daemon.home('late'), 'planted');
+  fs.mkdirSync(planted);
+  fs.writeFileSync(join(planted, 'a'), '12345');
+  fs.linkSync(join(planted, 'a'), join(planted, 'b'));
+  fs.symlinkSync('/', join(planted, 'root'));
+  t.match(await daemon.ftpctl(['quota', 'check']), {
+    code: 1,
+    stdout: /^late: .* but the home holds \d+ bytes, 5 files: repair it with --repair$/m,
+  });
+  t.match(await daemon.ftpctl(['quota', 'check', '--repair']), { code: 0, stdout: /^late: .*repaired$/m });
+  await daemon.start();
+  t.match(
+    await daemon.ftpctl(['quota', 'check', 'late']),
+    { code: 0, stdout: /, 5 files: right$/m },
+    'the daemon counts alike',
+  );
+});
+
+t.test('a user is removed, with the home', async (t) => {
+  fs.writeFileSync(join(daemon.directory, 'outside'), 'stays');
+  fs.symlinkSync(daemon.directory, join(daemon.home('late'), 'up'));
+  t.equal((await daemon.ftpctl(['userdel', 'early'])).code, 0);
+  t.ok(fs.existsSync(daemon.home('early')), 'the home stays');
+  t.equal((await daemon.ftpctl(['userdel', 'late', '--remove'])).code, 0);
+  t.notOk(fs.existsSync(daemon.home('late')));
+  t.ok(fs.existsSync(join(daemon.directory, 'outside')), 'symlinks in it are not followed');
+  t.equal((await ls(daemon, 'late')).code, 5);
+  t.strictSame(await usersOf(daemon), []);
+});
+
+t.test('the audit trail tells who, what and when, and no secret', async (t) => {
+  const text = fs.readFileSync(join(daemon.state, 'manager.log'), 'utf8');
+  const actions = text
+    .trim()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as { msg: string }).msg);
+  t.strictSame([...new Set(actions)].toSorted(), ['passwd', 'useradd', 'userdel', 'usermod']);
+  for (const secret of ['another', passwordOf('late'), 'argon2']) t.notMatch(text, secret);
+});
+
+t.test('help', async (t) => {
+  const help = await runProgram('ftpctl', ['--help']);
+  t.match(help, { code: 0, stdout: /Exit codes:\n {2}0 / });
+  for (const command of [
+    'put',
+    'get',
+    'ls',
+    'mkdir',
+    'rm',
+    'rmdir',
+    'mv',
+    'cat',
+    'stat',
+    'df',
+    'keygen',
+    'useradd',
+    'usermod',
+    'userdel',
+    'passwd',
+    'users',
+    'key',
+    'quota',
+    'status',
+  ]) {
+    t.match(help.stdout, new RegExp(`^  ${command} `, 'm'));
+  }
+  t.match(await runProgram('ftpctl', ['put', '--help']), {
+    code: 0,
+    stdout: /SRC\.\.\. \[USER@\]HOST:DIR[^]*--no-resume/,
+  });
+  t.match(await runProgram('ftpctl', ['--version']), { code: 0, stdout: /^\d+\.\d+\.\d+\n$/ });
+  t.match(await runProgram('ftpctl', []), { code: 2, stderr: /no command.*see ftpctl --help\n$/ });
+});

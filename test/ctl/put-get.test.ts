@@ -1,0 +1,216 @@
+/* put and get between a real ftpctl and a real daemon: what arrives is what was sent, and what fails says so. */
+import { createHash, randomBytes } from 'node:crypto';
+import * as fs from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { startDaemon } from '../lib/daemon.js';
+import { temporaryDirectory } from '../lib/directory.js';
+import { programs } from '../lib/programs.js';
+import { run } from '../lib/run.js';
+import { Terminal } from '../lib/terminal.js';
+
+const daemon = await startDaemon(t, {
+  users: { alice: { quota: '100M', maxFiles: 60 }, lily: { quota: '1M' } },
+});
+const login = daemon.login('alice');
+const home = daemon.home('alice');
+
+const md5 = (bytes: Buffer): string => createHash('md5').update(bytes).digest('hex');
+
+t.test('a file and back', async (t) => {
+  const local = temporaryDirectory(t);
+  const content = randomBytes(3 * 1024 * 1024 + 7);
+  fs.writeFileSync(join(local, 'big'), content);
+  fs.chmodSync(join(local, 'big'), 0o640);
+  fs.utimesSync(join(local, 'big'), 1_600_000_000, 1_600_000_000.123_456);
+  fs.writeFileSync(join(local, 'empty'), '');
+
+  const put = await daemon.ftpctl([
+    'put',
+    ...login,
+    join(local, 'big'),
+    join(local, 'empty'),
+    daemon.at('alice'),
+  ]);
+  t.equal(put.code, 0, put.stderr);
+  t.match(put.stdout, `MD5 (${local}/big) = ${md5(content)}\n`);
+  t.match(put.stdout, `MD5 (${local}/empty) = d41d8cd98f00b204e9800998ecf8427e\n`);
+  t.match(put.stderr, `${local}/big: ${content.length} bytes`);
+  t.ok(fs.readFileSync(join(home, 'big')).equals(content));
+  t.equal(fs.statSync(join(home, 'big')).mode & 0o7777, 0o640);
+
+  const get = await daemon.ftpctl([
+    'get',
+    ...login,
+    daemon.at('alice', '/big'),
+    daemon.at('alice', 'empty'),
+    local + '/.',
+  ]);
+  t.equal(get.code, 0, get.stderr);
+  t.match(get.stdout, `big) = ${md5(content)}\n`);
+  const [sent, received] = [join(home, 'big'), join(local, 'big')].map((path) =>
+    fs.statSync(path, { bigint: true }),
+  );
+  t.equal(received?.mtimeNs, sent?.mtimeNs, 'mtime, to the nanosecond');
+  t.equal(received?.mode, sent?.mode);
+  t.strictSame(fs.readdirSync(local).toSorted(), ['big', 'empty'], 'no partial file is left');
+});
+
+t.test('where things go, as with cp', async (t) => {
+  const local = temporaryDirectory(t);
+  fs.writeFileSync(join(local, 'a'), 'a');
+  fs.writeFileSync(join(local, 'b'), 'b');
+  fs.mkdirSync(join(home, 'dir'));
+  const put = (...paths: string[]) => daemon.ftpctl(['put', ...login, ...paths], { env: daemon.env });
+  const [a, b] = [join(local, 'a'), join(local, 'b')];
+  t.equal((await put(a, daemon.at('alice', 'new-name'))).code, 0);
+  t.equal(fs.readFileSync(join(home, 'new-name'), 'utf8'), 'a');
+  t.equal((await put(a, b, daemon.at('alice', 'dir'))).code, 0);
+  t.strictSame(fs.readdirSync(join(home, 'dir')), ['a', 'b']);
+  t.match(await put(a, b, daemon.at('alice', 'nowhere')), {
+    code: 1,
+    stderr: /^ftpctl: 'nowhere' is not a directory/,
+  });
+  t.match(await put(a, daemon.at('alice', 'nowhere/')), { code: 1, stderr: /not a directory/ });
+  t.match(await put(local, daemon.at('alice', 'x')), { code: 1, stderr: /a directory: use -r/ });
+  t.match(await put(join(local, 'missing'), b, daemon.at('alice', 'dir')), {
+    code: 1,
+    stderr: /^ftpctl: .*missing: no such file or directory$/m,
+    stdout: /b\) = /,
+  });
+  t.match(await put(a), { code: 2, stderr: /^ftpctl: say what to copy/ });
+  t.match(await put(a, b), { code: 2, stderr: /is not on a server/ });
+  const get = await daemon.ftpctl([
+    'get',
+    ...login,
+    daemon.at('alice', 'dir/a'),
+    daemon.at('alice', 'none'),
+    local,
+  ]);
+  t.match(get, { code: 1, stderr: /^ftpctl: none: / });
+  t.match(
+    await daemon.ftpctl(['get', ...login, daemon.at('alice', 'dir/a'), daemon.at('lily', 'b'), local]),
+    {
+      code: 2,
+      stderr: /the same server/,
+    },
+  );
+});
+
+t.test('a tree and back', async (t) => {
+  const local = temporaryDirectory(t);
+  const tree = join(local, 'tree');
+  fs.mkdirSync(join(tree, 'sub/empty'), { recursive: true });
+  const strange = Buffer.concat([Buffer.from(`${tree}/sub/new\nline `), Buffer.from([0xff, 0xfe])]);
+  fs.writeFileSync(strange, 'strange');
+  for (let n = 0; n < 20; n++) fs.writeFileSync(join(tree, `file ${n}`), `content ${n}`);
+  fs.symlinkSync('../tree/file 1', join(tree, 'sub/link'));
+  fs.symlinkSync('/nonexistent', join(tree, 'dangling'));
+  fs.chmodSync(join(tree, 'sub/empty'), 0o500);
+  fs.utimesSync(join(tree, 'sub'), 1e9, 1e9);
+
+  const put = await daemon.ftpctl(['put', '-r', ...login, tree, daemon.at('alice')]);
+  t.equal(put.code, 0, put.stderr);
+  t.match(put.stderr, /^21 files, /m);
+  t.equal((await run('diff', ['-r', '--no-dereference', tree, join(home, 'tree')])).stdout, '');
+
+  const get = await daemon.ftpctl(['get', '-r', ...login, daemon.at('alice', 'tree'), join(local, 'copy')]);
+  t.equal(get.code, 0, get.stderr);
+  t.equal((await run('diff', ['-r', '--no-dereference', tree, join(local, 'copy')])).stdout, '');
+  t.equal(fs.statSync(join(local, 'copy/sub')).mtimeMs, 1e12);
+  t.equal(fs.statSync(join(local, 'copy/sub/empty')).mode & 0o777, 0o500);
+
+  const again = await daemon.ftpctl([
+    'put',
+    '-r',
+    '--quiet',
+    ...login,
+    `${tree}/.`,
+    daemon.at('alice', 'tree'),
+  ]);
+  t.match(again, { code: 0, stdout: '', stderr: '' }, 'over what is there, saying nothing');
+  t.notOk(fs.existsSync(join(home, 'tree/tree')));
+});
+
+t.test('special files are told and skipped', async (t) => {
+  const local = temporaryDirectory(t);
+  fs.mkdirSync(join(local, 'special'));
+  fs.writeFileSync(join(local, 'special/file'), 'x');
+  await run('mkfifo', [join(local, 'special/fifo')]);
+  const put = await daemon.ftpctl(['put', '-r', ...login, join(local, 'special'), daemon.at('alice')]);
+  t.match(put, { code: 1, stderr: /fifo: neither a file, a directory nor a symlink: skipped/ });
+  t.strictSame(fs.readdirSync(join(home, 'special')), ['file']);
+});
+
+t.test('JSON, one object a file', async (t) => {
+  const local = temporaryDirectory(t);
+  fs.writeFileSync(join(local, 'j'), 'json');
+  const put = await daemon.ftpctl(['put', '--json', ...login, join(local, 'j'), daemon.at('alice')]);
+  t.equal(put.stderr, '');
+  const told = JSON.parse(put.stdout) as Record<string, unknown>;
+  t.strictSame(
+    { ...told, seconds: 0 },
+    { path: join(local, 'j'), bytes: 4, md5: md5(Buffer.from('json')), seconds: 0, resumed: false },
+  );
+  t.type(told['seconds'], 'number');
+});
+
+t.test('the quota is told, and what fits is kept', async (t) => {
+  const local = temporaryDirectory(t);
+  fs.writeFileSync(join(local, 'small'), 'x');
+  fs.writeFileSync(join(local, 'too-big'), Buffer.alloc(2 * 1024 * 1024));
+  const args = [join(local, 'small'), join(local, 'too-big'), daemon.at('lily')];
+  const put = await daemon.ftpctl(['put', ...daemon.login('lily'), ...args]);
+  t.equal(put.code, 7);
+  t.match(put.stderr, /^ftpctl: .*too-big: .*quota/m);
+  t.ok(fs.existsSync(join(daemon.home('lily'), 'small')));
+  t.notOk(fs.existsSync(join(daemon.home('lily'), 'too-big')));
+  t.match(await daemon.ftpctl(['quota', 'check', 'lily']), { code: 0, stdout: /^lily: .*: right$/m });
+});
+
+t.test('a get does not write through symlinks of the server, nor give its files special bits', async (t) => {
+  const local = temporaryDirectory(t);
+  const outside = temporaryDirectory(t);
+  fs.mkdirSync(join(home, 'trap/inner'), { recursive: true });
+  fs.writeFileSync(join(home, 'trap/inner/file'), 'x');
+  fs.chmodSync(join(home, 'trap/inner/file'), 0o4755);
+  fs.mkdirSync(join(local, 'trap'));
+  fs.symlinkSync(outside, join(local, 'trap/inner'));
+  const get = await daemon.ftpctl(['get', '-r', ...login, daemon.at('alice', 'trap'), local]);
+  t.match(get, { code: 1, stderr: /inner is not a directory here/ });
+  t.strictSame(fs.readdirSync(outside), []);
+  fs.rmSync(join(local, 'trap/inner'));
+  t.equal((await daemon.ftpctl(['get', '-r', ...login, daemon.at('alice', 'trap'), local])).code, 0);
+  t.equal(fs.statSync(join(local, 'trap/inner/file')).mode & 0o7777, 0o755);
+});
+
+t.test('bars on a terminal, one for each file', async (t) => {
+  const local = temporaryDirectory(t);
+  for (const name of ['first', 'second'])
+    fs.writeFileSync(join(local, name), Buffer.alloc(24 * 1024 * 1024, name));
+  const terminal = new Terminal(
+    t,
+    [
+      'sh',
+      '-c',
+      'cd "$1"; shift; exec "$@"',
+      'sh',
+      local,
+      process.execPath,
+      programs.ftpctl,
+      'put',
+      ...login,
+      'first',
+      'second',
+      daemon.at('alice'),
+    ],
+    daemon.env,
+  );
+  t.equal((await terminal.exited).code, 0, terminal.output);
+  for (const name of ['first', 'second']) {
+    t.match(terminal.output, new RegExp(`${name} +\\[[=-]{24}\\] +\\d+% of 24M`));
+    t.match(terminal.output, `MD5 (${name}) = ${md5(Buffer.alloc(24 * 1024 * 1024, name))}`);
+  }
+  t.match(terminal.output, /\[=+-*\] +\d+% of 24M {2}[0-9.]+M\/s {2}ETA \d+:\d\d/);
+  t.match(terminal.output, /2 files, 48M in /);
+});

@@ -1,0 +1,161 @@
+/* Interrupted transfers: killed at either side, they go on; nothing wrong is ever published. */
+import { createHash, randomBytes } from 'node:crypto';
+import * as fs from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { startProxy } from '../../bench/proxy.js';
+import { startDaemon, type Daemon } from '../lib/daemon.js';
+import { temporaryDirectory } from '../lib/directory.js';
+import { programs } from '../lib/programs.js';
+import { Service } from '../lib/service.js';
+
+const MiB = 1024 * 1024;
+
+const daemon = await startDaemon(t, { users: { alice: { quota: '2G' } } });
+/** The line to be interrupted: the window of 16 MiB a round trip makes it slow enough for that. */
+const SLOW_RTT_MS = 200;
+const proxy = await startProxy(t, daemon.port);
+const login = ['-p', String(proxy.port), ...daemon.login('alice').slice(2)];
+const local = temporaryDirectory(t);
+const source = join(local, 'source');
+const content = Buffer.concat([randomBytes(48 * MiB), randomBytes(5)]);
+fs.writeFileSync(source, content);
+const digest = createHash('md5').update(content).digest('hex');
+
+type Scope = Parameters<typeof temporaryDirectory>[0];
+
+/** Starts a transfer over a slow line and resolves when `reached` says that it came far enough. */
+async function startTransfer(
+  scope: Scope,
+  args: readonly string[],
+  reached: () => boolean,
+): Promise<Service> {
+  await proxy.delay(SLOW_RTT_MS);
+  const service = new Service(scope, process.execPath, [programs.ftpctl, ...args], { env: daemon.env });
+  while (!reached()) {
+    if (service.ended) throw new Error(`it ended before it could be interrupted:\n${service.output}`);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  await proxy.delay(0);
+  return service;
+}
+
+/** Bytes of the partial file of an upload. */
+function partialBytes(server: Daemon): number {
+  const directory = join(server.home('alice'), '.ftpmount');
+  try {
+    return Math.max(0, ...fs.readdirSync(directory).map((name) => fs.statSync(join(directory, name)).size));
+  } catch {
+    return 0;
+  }
+}
+
+/** Bytes of a local file, 0 where there is none. */
+function bytesOf(path: string): number {
+  return fs.statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+const RESUMING = /resuming at [1-9][0-9]?%/;
+
+t.test('a put that is killed goes on', async (t) => {
+  const args = ['put', ...login, source, daemon.at('alice', 'target')];
+  const killed = await startTransfer(t, args, () => partialBytes(daemon) > 16 * MiB);
+  await killed.kill();
+  t.notOk(fs.existsSync(join(daemon.home('alice'), 'target')), 'a part is never seen under the name');
+  const again = await daemon.ftpctl(args);
+  t.equal(again.code, 0, again.stderr);
+  t.match(again.stderr, RESUMING);
+  t.match(again.stdout, digest);
+  t.ok(fs.readFileSync(join(daemon.home('alice'), 'target')).equals(content));
+});
+
+t.test('a put whose server is killed goes on', async (t) => {
+  const args = ['put', ...login, source, daemon.at('alice', 'target2')];
+  const transfer = await startTransfer(t, args, () => partialBytes(daemon) > 16 * MiB);
+  await daemon.kill();
+  t.equal((await transfer.exited).code, 3);
+  t.match(transfer.output, /^ftpctl: .*run the same command again to resume$/m);
+  await daemon.start();
+  const again = await daemon.ftpctl(args);
+  t.equal(again.code, 0, again.stderr);
+  t.match(again.stderr, RESUMING);
+  t.ok(fs.readFileSync(join(daemon.home('alice'), 'target2')).equals(content));
+  t.match(await daemon.ftpctl(['quota', 'check', 'alice']), { code: 0 });
+});
+
+t.test('Ctrl-C ends a put in order', async (t) => {
+  const args = ['put', ...login, source, daemon.at('alice', 'target3')];
+  const transfer = await startTransfer(t, args, () => partialBytes(daemon) > 16 * MiB);
+  transfer.signal('SIGINT');
+  t.equal((await transfer.exited).code, 130);
+  t.match(transfer.output, /^ftpctl: interrupted: run the same command again to resume$/m);
+  const anew = await daemon.ftpctl(['put', '--no-resume', ...args.slice(1)]);
+  t.equal(anew.code, 0, anew.stderr);
+  t.notMatch(anew.stderr, RESUMING, '--no-resume throws the part away');
+  t.match(anew.stdout, digest);
+});
+
+t.test('a source that changed starts anew and says so', async (t) => {
+  const changing = join(local, 'changing');
+  fs.writeFileSync(changing, content);
+  const args = ['put', ...login, changing, daemon.at('alice', 'target4')];
+  const transfer = await startTransfer(t, args, () => partialBytes(daemon) > 16 * MiB);
+  await transfer.kill();
+  fs.appendFileSync(changing, 'more');
+  const again = await daemon.ftpctl(args);
+  t.equal(again.code, 0, again.stderr);
+  t.match(again.stderr, /the source has changed since the interruption: starting anew/);
+  t.notMatch(again.stderr, RESUMING);
+  t.ok(fs.readFileSync(join(daemon.home('alice'), 'target4')).equals(fs.readFileSync(changing)));
+});
+
+t.test('a source that changes while it is sent fails, and the old target stays', async (t) => {
+  const changing = join(local, 'changing');
+  const target = join(daemon.home('alice'), 'target4');
+  const before = fs.statSync(target).ino;
+  fs.writeFileSync(changing, content);
+  const args = ['put', ...login, changing, daemon.at('alice', 'target4')];
+  const transfer = await startTransfer(t, args, () => partialBytes(daemon) > 16 * MiB);
+  fs.appendFileSync(changing, 'more');
+  t.equal((await transfer.exited).code, 1);
+  t.match(transfer.output, /^ftpctl: .*changing changed while it was sent: put it again$/m);
+  t.equal(fs.statSync(target).ino, before);
+  fs.rmSync(changing);
+});
+
+t.test('a resume does without the journal, too', async (t) => {
+  const args = ['put', ...login, source, daemon.at('alice', 'target5')];
+  const transfer = await startTransfer(t, args, () => partialBytes(daemon) > 16 * MiB);
+  await transfer.kill();
+  fs.rmSync(join(daemon.directory, 'client-state'), { recursive: true });
+  const again = await daemon.ftpctl(args);
+  t.equal(again.code, 0, again.stderr);
+  t.match(again.stderr, RESUMING);
+  t.match(again.stdout, digest);
+});
+
+t.test('a get that is killed goes on, and starts anew if the file changed', async (t) => {
+  const directory = temporaryDirectory(t);
+  const target = join(directory, 'copy');
+  const part = join(directory, '.copy.ftpmount-part');
+  const args = ['get', ...login, daemon.at('alice', 'target'), target];
+  fs.writeFileSync(target, 'the old file');
+  const killed = await startTransfer(t, args, () => bytesOf(part) > 16 * MiB && bytesOf(`${part}.state`) > 0);
+  await killed.kill();
+  t.equal(fs.readFileSync(target, 'utf8'), 'the old file');
+  const again = await daemon.ftpctl(args);
+  t.equal(again.code, 0, again.stderr);
+  t.match(again.stderr, RESUMING);
+  t.match(again.stdout, digest);
+  t.ok(fs.readFileSync(target).equals(content));
+  t.strictSame(fs.readdirSync(directory), ['copy'], 'part and journal are gone');
+
+  const second = await startTransfer(t, args, () => bytesOf(part) > 16 * MiB && bytesOf(`${part}.state`) > 0);
+  await second.kill();
+  const other = randomBytes(1000);
+  fs.writeFileSync(join(daemon.home('alice'), 'target'), other);
+  const anew = await daemon.ftpctl(args);
+  t.equal(anew.code, 0, anew.stderr);
+  t.match(anew.stderr, /the file on the server has changed since the interruption: starting anew/);
+  t.ok(fs.readFileSync(target).equals(other));
+});

@@ -1,0 +1,132 @@
+import { createHash, randomBytes } from 'node:crypto';
+import t from 'tap';
+import { BLOCK_BYTES, BlockPool } from '../../../ctl/transfer/blocks.js';
+import { Lanes } from '../../../ctl/transfer/lanes.js';
+import { moveRange, type Range } from '../../../ctl/transfer/pipeline.js';
+import { Md5 } from '../../../posix/libcrypto.js';
+import { CHECKPOINT_BYTES } from '../../../protocol/limits.js';
+import { failing } from '../../lib/failing.js';
+
+const source = Buffer.concat([randomBytes(1024), Buffer.alloc(CHECKPOINT_BYTES + 5 * BLOCK_BYTES, 'x')]);
+
+/** Moves `source` into a buffer; parts can be replaced. */
+function moving(parts: Partial<Range> = {}) {
+  const copy = Buffer.alloc(source.length);
+  const md5 = new Md5();
+  const told = { bytes: 0, checkpoints: [] as number[], drains: [] as number[] };
+  const range: Range = {
+    start: 0,
+    end: source.length,
+    blocks: new BlockPool(),
+    md5,
+    // Fills end in any order.
+    fill: async (block, position) => {
+      if (position % (2 * BLOCK_BYTES) === 0) await new Promise(setImmediate);
+      source.copy(block, 0, position, position + block.length);
+    },
+    drain: async (block, position) => {
+      told.drains.push(position);
+      await new Promise(setImmediate);
+      block.copy(copy, position);
+    },
+    progress: (bytes) => {
+      told.bytes += bytes;
+    },
+    checkpoint: (offset, state) => {
+      told.checkpoints.push(offset);
+      const expected = createHash('md5').update(source.subarray(0, offset)).digest();
+      t.same(Md5.load(state).digest(), expected, 'the state is that of the bytes before');
+    },
+    signal: new AbortController().signal,
+    ...parts,
+  };
+  return { range, copy, md5, told };
+}
+
+const allBlocksAreFree = async (blocks: BlockPool): Promise<void> => {
+  // Acquiring more than there are would wait for ever, so take exactly all of them.
+  const taken = await Promise.all(Array.from({ length: 16 }, () => blocks.acquire()));
+  for (const block of taken) blocks.release(block);
+};
+
+t.test('everything arrives, hashed, in order', async (t) => {
+  const { range, copy, md5, told } = moving();
+  await moveRange(range);
+  t.ok(copy.equals(source));
+  t.equal(md5.digest().toString('hex'), createHash('md5').update(source).digest('hex'));
+  t.equal(told.bytes, source.length);
+  t.strictSame(told.checkpoints, [CHECKPOINT_BYTES]);
+  t.strictSame(
+    told.drains,
+    told.drains.toSorted((a, b) => a - b),
+  );
+  await allBlocksAreFree(range.blocks);
+});
+
+t.test('it goes on from a checkpoint', async (t) => {
+  let state: Buffer | undefined;
+  await moveRange({ ...moving().range, checkpoint: (_, saved) => (state = saved) });
+  if (state === undefined) throw new Error('no checkpoint was told');
+  const { range, copy, told } = moving({ start: CHECKPOINT_BYTES, md5: Md5.load(state) });
+  await moveRange(range);
+  t.ok(copy.subarray(CHECKPOINT_BYTES).equals(source.subarray(CHECKPOINT_BYTES)));
+  t.same(range.md5.digest(), createHash('md5').update(source).digest());
+  t.equal(told.bytes, source.length - CHECKPOINT_BYTES);
+});
+
+t.test('a failure ends it, and no block is lost or told as moved', async (t) => {
+  const failAt = 3 * BLOCK_BYTES;
+  for (const part of ['fill', 'drain'] as const) {
+    const good = moving();
+    const { range, told } = moving({
+      [part]: (block: Buffer, position: number) =>
+        position === failAt ? Promise.reject(new Error(`no ${part}`)) : good.range[part](block, position),
+    });
+    await t.rejects(moveRange(range), { message: `no ${part}` });
+    t.ok(told.bytes <= failAt, part);
+    await allBlocksAreFree(range.blocks);
+  }
+});
+
+t.test('an interruption ends it after what is under way', async (t) => {
+  const interrupt = new AbortController();
+  const { range, told } = moving({ signal: interrupt.signal });
+  const drain = range.drain.bind(range);
+  const moved = moveRange({
+    ...range,
+    drain: (block, position) => {
+      if (position === 2 * BLOCK_BYTES) interrupt.abort();
+      return drain(block, position);
+    },
+  });
+  await t.rejects(moved, failing('ECANCELED'));
+  t.ok(told.bytes < source.length);
+  t.equal(told.bytes % BLOCK_BYTES, 0);
+  await allBlocksAreFree(range.blocks);
+});
+
+t.test('an empty range is nothing', async (t) => {
+  const { range, md5, told } = moving({ end: 0 });
+  await moveRange(range);
+  t.equal(told.bytes, 0);
+  t.equal(md5.digest().toString('hex'), 'd41d8cd98f00b204e9800998ecf8427e');
+});
+
+t.test('lanes run so many at once, and stop at what is fatal', async (t) => {
+  const lanes = new Lanes(2);
+  let running = 0;
+  let most = 0;
+  const job = async (): Promise<void> => {
+    running += 1;
+    most = Math.max(most, running);
+    await new Promise(setImmediate);
+    running -= 1;
+  };
+  for (let n = 0; n < 5; n++) await lanes.run(job);
+  await lanes.finished();
+  t.equal(most, 2);
+  t.equal(running, 0);
+  await lanes.run(() => Promise.reject(new Error('fatal')));
+  await t.rejects(lanes.finished(), { message: 'fatal' });
+  await t.rejects(lanes.run(job), { message: 'fatal' }, 'nothing is started any more');
+});

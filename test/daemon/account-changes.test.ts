@@ -1,0 +1,77 @@
+/* A running daemon: changes of accounts reach sessions that are open. */
+import t from 'tap';
+import { userName } from '../../protocol/ids.js';
+import { generateKeyPair, noiseReady } from '../../protocol/noise.js';
+import { askDaemon } from '../../state/control.js';
+import { openState } from '../../state/store.js';
+import { changeAccount, logIn, startWithAccounts } from '../lib/accounts.js';
+import { Told } from '../lib/told.js';
+
+await noiseReady();
+
+const PASSWORD = 'a password for the tests';
+const ALICE = userName('alice');
+
+t.test('changes of accounts reach open sessions', async (t) => {
+  const daemon = await startWithAccounts(t, PASSWORD, ['alice', 'lily', 'bob']);
+  const { port, state } = daemon;
+  const keyPair = generateKeyPair();
+  const publicKey = Buffer.from(keyPair.publicKey).toString('base64');
+  await changeAccount(state, 'alice', (a) => ({ ...a, keys: [{ publicKey, comment: '' }] }));
+  const shutdown = new Told<[string, boolean]>();
+  const notifications = { shutdown: (reason: string, again: boolean) => shutdown.push([reason, again]) };
+  const byKey = await logIn(t, { port, user: 'alice', password: null, keyPair, notifications });
+  const byPassword = await logIn(t, { port, user: 'alice', password: PASSWORD });
+  const lily = await logIn(t, { port, user: 'lily', password: PASSWORD });
+  const changed = () => askDaemon(state, { type: 'accountChanged', name: ALICE });
+
+  await changeAccount(state, 'alice', (a) => ({ ...a, quotaBytes: 12_345, maxFiles: 9 }));
+  t.same(await changed(), { closedSessions: 0 });
+  const [, limit, , , files] = await byKey.call('statfs', []);
+  t.same([limit, files], [12_345, 9], 'the new limits, in a session that was open');
+
+  await changeAccount(state, 'alice', (a) => ({ ...a, passwordHash: null }));
+  t.same(await changed(), { closedSessions: 0 }, 'a changed password closes nothing');
+
+  await changeAccount(state, 'alice', (a) => ({ ...a, keys: [] }));
+  t.same(await changed(), { closedSessions: 1 }, 'a removed key closes the sessions that it opened');
+  await byKey.closed;
+  t.same(shutdown.all, [['the account changed', false]]);
+  t.ok(await byPassword.call('statfs', []));
+  await t.rejects(
+    logIn(t, { port, user: 'alice', password: null, keyPair }).then(({ loginFailure }) => {
+      throw loginFailure ?? new Error('logged in');
+    }),
+    { name: 'Failure', kind: 'ENOKEY' },
+  );
+
+  await changeAccount(state, 'alice', (a) => ({ ...a, disabled: true }));
+  t.same(await changed(), { closedSessions: 1 });
+  await byPassword.closed;
+
+  const users = openState(state);
+  users.removeUser(userName('lily'));
+  await users.close();
+  t.same(await askDaemon(state, { type: 'accountRemoved', name: userName('lily') }), { closedSessions: 1 });
+  await lily.closed;
+  const bob = await logIn(t, { port, user: 'bob', password: PASSWORD });
+  t.same(await askDaemon(state, { type: 'accountChanged', name: userName('bob'), closeSessions: true }), {
+    closedSessions: 1,
+  });
+  await bob.closed;
+});
+
+t.test('quota check through the daemon', async (t) => {
+  const { port, state } = await startWithAccounts(t, PASSWORD, ['alice', 'lily']);
+  const client = await logIn(t, { port, user: 'alice', password: PASSWORD });
+  await client.call('mkdir', [Buffer.from('directory'), 0o755]);
+  const reports = await askDaemon(state, { type: 'quotaCheck', name: null, repair: false });
+  t.match(reports, [
+    { user: 'alice', ledger: { files: 1 }, tree: { files: 1 }, repaired: false },
+    { user: 'lily', ledger: { files: 0 }, tree: { files: 0 } },
+  ]);
+  await t.rejects(askDaemon(state, { type: 'quotaCheck', name: userName('nobody'), repair: false }), {
+    name: 'Failure',
+    kind: 'ENOENT',
+  });
+});

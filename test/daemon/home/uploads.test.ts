@@ -1,0 +1,307 @@
+/*
+ * Uploads and downloads: resumed where they were, verified, and whole under their name or not at all.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { execFileSync } from 'node:child_process';
+import { appendFileSync, readFileSync, readdirSync, statSync, utimesSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { attributes } from '../../../protocol/attributes.js';
+import { CHECKPOINT_BYTES, MAX_DATA } from '../../../protocol/limits.js';
+import { Call } from '../../../daemon/home/call.js';
+import type { UserHome } from '../../../daemon/home/user-home.js';
+import { temporaryDirectory } from '../../lib/directory.js';
+import { homeTest, kindOf, Place, TestClient } from './fixture.js';
+
+const MiB = 1024 * 1024;
+/** Two checkpoints and a bit. */
+const CONTENT = randomBytes(2 * CHECKPOINT_BYTES + 3 * MiB + 777);
+const MD5 = md5Of(CONTENT);
+const FINGERPRINT = Buffer.alloc(32, 5);
+
+function md5Of(bytes: Buffer): Buffer {
+  return createHash('md5').update(bytes).digest();
+}
+
+type Begun = [handle: number, offset: number, restarted: boolean];
+
+function begin(client: TestClient, path: string, size: number, fingerprint = FINGERPRINT): Promise<Begun> {
+  return client.call('uploadBegin', path, size, 0o640, 1_000_000, 5, fingerprint) as Promise<Begun>;
+}
+
+/** Sends content[from, to) in pieces of a MiB, several in flight. */
+async function send(client: TestClient, handle: number, from: number, to: number): Promise<void> {
+  const pieces: unknown[] = [];
+  for (let at = from; at < to; at += MAX_DATA) {
+    pieces.push(client.call('uploadWrite', handle, at, CONTENT.subarray(at, Math.min(to, at + MAX_DATA))));
+  }
+  await Promise.all(pieces);
+}
+
+function partials(place: Place): string[] {
+  return readdirSync(join(place.directory, '.ftpmount'));
+}
+
+homeTest('an upload appears whole, with mode, mtime and MD5, and is logged', {}, async (t, home, place) => {
+  const client = new TestClient(home);
+  client.put('f', 'the old file');
+  const [handle, offset, restarted] = await begin(client, 'f', CONTENT.length);
+  t.strictSame([offset, restarted], [0, false]);
+  await send(client, handle, 0, CONTENT.length);
+  t.equal(readFileSync(join(place.directory, 'f'), 'utf8'), 'the old file', 'whole until the end');
+  t.strictSame(home.quota.used, { bytes: CONTENT.length + 12, files: 2 }, 'the partial file is charged');
+  const after = attributes(await client.call('uploadFinish', handle, MD5));
+  t.equal(after.mode, 0o100640);
+  t.strictSame(after.mtime, { sec: 1_000_000, nsec: 5 });
+  t.ok(readFileSync(join(place.directory, 'f')).equals(CONTENT));
+  t.strictSame(home.quota.used, { bytes: CONTENT.length, files: 1 }, 'the replaced file is given back');
+  t.equal(await kindOf(() => client.call('uploadWrite', handle, 0, Buffer.from('x'))), 'EBADF');
+  t.strictSame(partials(place), []);
+  await until(() => place.state.uploads.list(place.user).length === 0);
+  const line = place.lines.find(({ fields }) => fields['event'] === 'upload');
+  t.match(line?.fields, { path: 'f', bytes: CONTENT.length, md5: MD5.toString('hex') });
+});
+
+homeTest('odd pieces, empty files, and pieces that are not the next', {}, async (t, home, place) => {
+  const client = new TestClient(home);
+  const [handle] = await begin(client, 'f', 300_000);
+  const content = CONTENT.subarray(0, 300_000);
+  for (let at = 0, size = 1; at < content.length; at += size, size = Math.min(size * 3, 70_000)) {
+    await client.call('uploadWrite', handle, at, content.subarray(at, at + size));
+  }
+  t.equal(await kindOf(() => client.call('uploadWrite', handle, 299_999, Buffer.from('x'))), 'EINVAL');
+  t.equal(await kindOf(() => client.call('uploadWrite', handle, 300_000, Buffer.from('x'))), 'EINVAL');
+  await client.call('uploadFinish', handle, md5Of(content));
+  t.ok(readFileSync(join(place.directory, 'f')).equals(content));
+  const [empty] = await begin(client, 'empty', 0);
+  await client.call('uploadFinish', empty, md5Of(Buffer.alloc(0)));
+  t.equal(client.size('empty'), 0);
+});
+
+homeTest('a wrong MD5 or size throws all away, and the old file stays', {}, async (t, home, place) => {
+  const client = new TestClient(home);
+  client.put('f', 'old');
+  for (const [sent, md5] of [
+    [1000, Buffer.alloc(16)],
+    [999, md5Of(CONTENT.subarray(0, 1000))],
+  ] as const) {
+    const [handle] = await begin(client, 'f', 1000);
+    await client.call('uploadWrite', handle, 0, CONTENT.subarray(0, sent));
+    t.equal(await kindOf(() => client.call('uploadFinish', handle, md5)), 'EBADMSG');
+    t.equal(await kindOf(() => client.call('uploadFinish', handle, md5)), 'EBADF');
+    t.strictSame(partials(place), []);
+    t.strictSame(home.quota.used, { bytes: 3, files: 1 });
+  }
+  t.equal(readFileSync(join(place.directory, 'f'), 'utf8'), 'old');
+});
+
+/** Records are written behind the answers: waits for what they will say. */
+async function until(condition: () => boolean): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  while (!condition()) {
+    if (Date.now() > deadline) throw new Error('the records never said so');
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+/** Waits for the checkpoint at `offset`. */
+function recorded(place: Place, offset: number): Promise<void> {
+  return until(() => place.state.uploads.list(place.user)[0]?.record.offset === offset);
+}
+
+void t.test('after kill -9 an upload goes on from the last checkpoint', async (t) => {
+  const place = new Place(t);
+  const home = await place.open();
+  const [handle] = await begin(new TestClient(home), 'f', CONTENT.length);
+  const client = new TestClient(home);
+  t.ok(handle);
+  t.equal(await kindOf(() => begin(client, 'f', CONTENT.length)), 'EBUSY', 'one upload of a path at a time');
+  await interrupted(t, place, home, true);
+});
+
+/** An upload cut off by the death of the daemon, and resumed by the next one; with or without its record. */
+async function interrupted(t: Test, place: Place, former: UserHome, withRecord: boolean): Promise<void> {
+  await former.close();
+  const first = await place.open();
+  const client = new TestClient(first);
+  const [handle] = await begin(client, 'f', CONTENT.length);
+  await send(client, handle, 0, 2 * CHECKPOINT_BYTES + MiB + 5);
+  await recorded(place, 2 * CHECKPOINT_BYTES);
+  if (!withRecord)
+    await place.state.uploads.remove(place.user, place.state.uploads.list(place.user)[0]?.key ?? '');
+  // The daemon dies here.
+  const next = await place.open();
+  t.strictSame(next.quota.used, { bytes: 2 * CHECKPOINT_BYTES + MiB + 5, files: 1 });
+  const again = new TestClient(next);
+  const [resumed, offset, restarted] = await begin(again, 'f', CONTENT.length);
+  t.strictSame([offset, restarted], [2 * CHECKPOINT_BYTES, false]);
+  t.strictSame(next.quota.used, { bytes: 2 * CHECKPOINT_BYTES, files: 1 }, 'the rest is given back');
+  await send(again, resumed, offset, CONTENT.length);
+  await again.call('uploadFinish', resumed, MD5);
+  t.ok(readFileSync(join(place.directory, 'f')).equals(CONTENT));
+  const { ledger, tree } = await next.check(false);
+  t.strictSame(ledger, tree);
+}
+
+void t.test('without a record the partial file is hashed again', async (t) => {
+  const place = new Place(t);
+  await interrupted(t, place, await place.open(), false);
+});
+
+homeTest('hashing again can be cancelled', {}, async (t, home, place) => {
+  const client = new TestClient(home);
+  const [handle] = await begin(client, 'f', CONTENT.length);
+  await send(client, handle, 0, CHECKPOINT_BYTES);
+  await recorded(place, CHECKPOINT_BYTES);
+  client.call('close', handle);
+  await home.uploads.allClosed();
+  await place.state.uploads.remove(place.user, place.state.uploads.list(place.user)[0]?.key ?? '');
+  const call = new Call();
+  const begun = client.callAs(call, 'uploadBegin', 'f', CONTENT.length, 0o640, 1, 5, FINGERPRINT);
+  call.cancel();
+  t.equal(await kindOf(() => begun), 'ECANCELED');
+  const [, offset] = await begin(client, 'f', CONTENT.length);
+  t.equal(offset, CHECKPOINT_BYTES, 'and nothing is lost');
+});
+
+homeTest(
+  'another source starts anew and says so; abort throws away, close keeps',
+  {},
+  async (t, home, place) => {
+    const client = new TestClient(home);
+    const [handle] = await begin(client, 'f', CONTENT.length);
+    await send(client, handle, 0, CHECKPOINT_BYTES + 10);
+    client.call('close', handle);
+    await home.uploads.allClosed();
+    t.equal(home.quota.used.bytes, CHECKPOINT_BYTES + 10);
+    const [other, offset, restarted] = await begin(client, 'f', 5, Buffer.alloc(32, 6));
+    t.strictSame([offset, restarted], [0, true]);
+    t.strictSame(home.quota.used, { bytes: 0, files: 1 });
+    await client.call('uploadWrite', other, 0, Buffer.from('12345'));
+    await client.call('uploadAbort', other);
+    t.strictSame(home.quota.used, { bytes: 0, files: 0 });
+    t.strictSame(partials(place), []);
+    t.equal(await kindOf(() => client.call('uploadAbort', other)), 'EBADF');
+  },
+);
+
+homeTest('an upload of a client that is away is taken over', {}, async (t, home) => {
+  const killed = new TestClient(home);
+  const [handle] = await begin(killed, 'f', CONTENT.length);
+  await send(killed, handle, 0, CHECKPOINT_BYTES);
+  killed.leave();
+  const next = new TestClient(home);
+  const [resumed, offset] = await begin(next, 'f', CONTENT.length);
+  t.equal(offset, CHECKPOINT_BYTES);
+  const back = new TestClient(home, { id: killed.id });
+  t.equal(await kindOf(() => back.call('uploadWrite', handle, offset, Buffer.from('x'))), 'EBADF');
+  await send(next, resumed, offset, CONTENT.length);
+  await next.call('uploadFinish', resumed, MD5);
+  t.equal(next.size('f'), CONTENT.length);
+});
+
+homeTest('what cannot end well is refused at once', { bytes: 1000, files: 3 }, async (t, home) => {
+  const client = new TestClient(home);
+  client.call('mkdir', 'd', 0o755);
+  t.equal(await kindOf(() => begin(client, 'd', 10)), 'EISDIR');
+  t.equal(await kindOf(() => begin(client, 'missing/f', 10)), 'ENOENT');
+  t.equal(await kindOf(() => begin(client, '', 10)), 'EBUSY');
+  t.equal(await kindOf(() => begin(client, 'f', 1001)), 'EDQUOT');
+  t.strictSame(home.quota.used, { bytes: 0, files: 1 }, 'and nothing is left of it');
+  client.put('x', Buffer.alloc(600));
+  const [handle] = await begin(client, 'f', 400);
+  t.equal(await kindOf(() => begin(client, 'g', 1)), 'EDQUOT', 'no inode is left');
+  home.setLimits({ bytes: 800, files: 3 });
+  t.equal(await kindOf(() => client.call('uploadWrite', handle, 0, CONTENT.subarray(0, 300))), 'EDQUOT');
+  await client.call('uploadWrite', handle, 0, CONTENT.subarray(0, 200));
+  t.equal(home.quota.used.bytes, 800);
+  home.setLimits({ bytes: 0, files: 0 });
+  await client.call('uploadWrite', handle, 200, CONTENT.subarray(200, 400));
+  client.call('rename', 'd', 'f', 0);
+  t.equal(await kindOf(() => client.call('uploadFinish', handle, md5Of(CONTENT.subarray(0, 400)))), 'EISDIR');
+  client.call('rmdir', 'f');
+  await client.call('uploadFinish', handle, md5Of(CONTENT.subarray(0, 400)));
+  t.equal(client.size('f'), 400, 'the upload was kept for another try');
+});
+
+void t.test('a full disk: the piece is refused, the rest can go on', async (t) => {
+  const directory = temporaryDirectory(t);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m,mode=0700', 'tmpfs', directory]);
+  t.teardown(() => execFileSync('umount', ['-l', directory]));
+  const home = await new Place(t, {}, { directory }).open();
+  const client = new TestClient(home);
+  client.put('ballast', Buffer.alloc(1536 * 1024));
+  const [handle] = await begin(client, 'f', MiB);
+  await client.call('uploadWrite', handle, 0, CONTENT.subarray(0, 100_000));
+  const rest = CONTENT.subarray(100_000, MiB);
+  t.equal(await kindOf(() => client.call('uploadWrite', handle, 100_000, rest)), 'ENOSPC');
+  t.equal(home.quota.used.bytes, 1536 * 1024 + 100_000);
+  client.call('unlink', 'ballast');
+  await client.call('uploadWrite', handle, 100_000, rest);
+  await client.call('uploadFinish', handle, md5Of(CONTENT.subarray(0, MiB)));
+  t.strictSame(home.quota.used, { bytes: MiB, files: 1 });
+  await home.close();
+});
+
+void t.test('partial files that nobody came back for are removed', async (t) => {
+  const place = new Place(t);
+  const home = await place.open();
+  const client = new TestClient(home);
+  for (const name of ['old', 'new']) {
+    const [handle] = await begin(client, name, 10);
+    await client.call('uploadWrite', handle, 0, Buffer.from('12345'));
+    if (name === 'old') {
+      const partial = join(place.directory, '.ftpmount', partials(place)[0] ?? '');
+      utimesSync(partial, 1000, 1000);
+    }
+  }
+  client.leave();
+  await home.close();
+  const next = await place.open();
+  t.equal(partials(place).length, 1);
+  t.strictSame(next.quota.used, { bytes: 5, files: 1 });
+});
+
+homeTest('a download is hashed as it is read, in any order', {}, async (t, home, place) => {
+  const client = new TestClient(home);
+  client.put('f', CONTENT.subarray(0, 5 * MiB + 3));
+  const md5 = md5Of(CONTENT.subarray(0, 5 * MiB + 3));
+  for (const order of [[0, 1, 2, 3, 4, 5], [0, 1, 4, 5], [5, 3, 1, 0], []]) {
+    const [handle, wire] = client.call('download', 'f') as [number, unknown[]];
+    t.equal(attributes(wire).size, 5 * MiB + 3);
+    const pieces = await Promise.all(
+      order.map((i) => client.call('read', handle, i * MiB, MiB) as Promise<Buffer>),
+    );
+    for (const [index, i] of order.entries()) {
+      if (!pieces[index]?.equals(CONTENT.subarray(i * MiB, Math.min(5 * MiB + 3, (i + 1) * MiB))))
+        t.fail('data');
+    }
+    t.ok(((await client.call('digest', handle)) as Buffer).equals(md5), `read in order ${order.join()}`);
+    client.call('close', handle);
+  }
+  t.match(place.lines.findLast(({ fields }) => fields['event'] === 'download')?.fields, {
+    path: 'f',
+    bytes: 5 * MiB + 3,
+    md5: md5.toString('hex'),
+  });
+});
+
+homeTest('a download of a file that changes is ESTALE', {}, async (t, home, place) => {
+  const client = new TestClient(home);
+  client.put('f', 'content');
+  const path = join(place.directory, 'f');
+  const [handle] = client.call('download', 'f') as [number];
+  const writer = client.open('f', 2, false);
+  client.call('write', writer, 7, Buffer.from('more'));
+  t.equal(await kindOf(() => client.call('digest', handle)), 'ESTALE');
+  const [second] = client.call('download', 'f') as [number];
+  const { atime, mtime } = statSync(path);
+  appendFileSync(path, '');
+  utimesSync(path, atime, new Date(mtime.getTime() + 1));
+  t.equal(await kindOf(() => client.call('digest', second)), 'ESTALE');
+  const call = new Call();
+  const [third] = client.call('download', 'f') as [number];
+  call.cancel();
+  t.equal(await kindOf(() => client.callAs(call, 'digest', third)), 'ECANCELED');
+  t.equal(await kindOf(() => client.call('download', '')), 'EISDIR');
+});

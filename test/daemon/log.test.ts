@@ -1,0 +1,53 @@
+/* What a running daemon logs of logins, and what it never logs. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { Failure } from '../../protocol/failure.js';
+import { userName } from '../../protocol/ids.js';
+import { generateKeyPair, noiseReady } from '../../protocol/noise.js';
+import { openState } from '../../state/store.js';
+import { logIn, startWithAccounts } from '../lib/accounts.js';
+
+await noiseReady();
+
+const PASSWORD = 'a password for the tests';
+const ALICE = userName('alice');
+
+t.test('no secret is in any log', async (t) => {
+  const daemon = await startWithAccounts(t, PASSWORD, ['alice'], ['--log-level', 'debug']);
+  const { port, state } = daemon;
+  const keyPair = generateKeyPair();
+  const wrong = 'a wrong password';
+  const kind = async (user: string, password: string | null): Promise<string | undefined> => {
+    try {
+      return (await logIn(t, { port, user, password, keyPair })).loginFailure?.kind;
+    } catch (error) {
+      return Failure.from(error).kind;
+    }
+  };
+  t.equal(await kind('alice', wrong), 'EKEYREJECTED');
+  t.equal(await kind('typedmypassword', wrong), 'EKEYREJECTED');
+  t.equal(await kind('alice', PASSWORD), undefined);
+  await daemon.stop();
+  const store = openState(state);
+  const hash = store.accounts.get(ALICE)?.passwordHash ?? '';
+  await store.close();
+  const userLog = readFileSync(join(state, 'user.log'), 'utf8');
+  const logs = daemon.service.output + userLog;
+  const serverKey = readFileSync(join(state, 'server.key'), 'utf8').split(' ')[1] ?? '';
+  const secrets = { wrong, PASSWORD, name: 'typedmypassword', hash, serverKey };
+  for (const [what, secret] of Object.entries(secrets)) {
+    t.ok(secret.length > 10, what);
+    t.notOk(logs.includes(secret), `${what} is not logged`);
+  }
+  const lines = userLog.trimEnd().split('\n');
+  t.match(
+    lines.map((line) => JSON.parse(line) as unknown),
+    [
+      { msg: 'login refused', user: 'alice', kind: 'EKEYREJECTED', peer: /^127\.0\.0\.1:\d+$/ },
+      { msg: 'login refused', user: null },
+      { msg: 'login', user: 'alice', by: 'password' },
+      { msg: 'logout', user: 'alice', ms: Number },
+    ],
+  );
+});

@@ -1,0 +1,194 @@
+/* The pool: users stay on their worker, a worker that is lost is replaced, and nobody else notices. */
+import { closeSync, openSync } from 'node:fs';
+import t from 'tap';
+import { WorkerPool, type PoolOptions } from '../../daemon/pool.js';
+import type { FromWorker, AdmittedConnection } from '../../daemon/worker-messages.js';
+import { userName } from '../../protocol/ids.js';
+import type { Account } from '../../state/accounts.js';
+import { recordingLog } from '../lib/logs.js';
+import type { Scope } from '../lib/scope.js';
+
+type LogLine = Extract<FromWorker, { type: 'log' }>;
+
+function account(name: string): Account {
+  return {
+    name: userName(name),
+    quotaBytes: 0,
+    maxFiles: 0,
+    passwordHash: null,
+    keys: [],
+    createdAt: 0,
+    disabled: false,
+  };
+}
+
+class Bench {
+  readonly pool: WorkerPool;
+  readonly log = recordingLog();
+  readonly closed: number[] = [];
+  readonly lost: string[][] = [];
+  readonly closedDescriptors: number[] = [];
+  readonly lines: LogLine[] = [];
+  #lastId = 0;
+  #changed: () => void = () => undefined;
+
+  constructor(scope: Scope, options: Partial<PoolOptions> = {}) {
+    this.pool = new WorkerPool({
+      size: 2,
+      script: new URL('./scripted-worker.js', import.meta.url),
+      workerData: { stateDirectory: '', homes: '', serverVersion: '', bootVerifier: Buffer.alloc(8) },
+      log: this.log,
+      onSessionClosed: (id) => this.#did(() => this.closed.push(id)),
+      onLost: (users) => this.#did(() => this.lost.push([...users])),
+      onLog: (line) => this.#did(() => this.lines.push(line)),
+      closeDescriptor: (fd) => {
+        closeSync(fd);
+        this.closedDescriptors.push(fd);
+      },
+      ...options,
+    });
+    scope.teardown(() => this.pool.close('the test is over', false, 1000));
+  }
+
+  /** Hands a session over; what `program` says is what the worker does with it. */
+  session(user: string, program = 'behave'): number {
+    const sessionId = ++this.#lastId;
+    const handover: AdmittedConnection = {
+      sessionId,
+      fd: openSync('/dev/null', 'r'),
+      keys: {
+        suite: 'AESGCM',
+        sendKey: new Uint8Array(32),
+        sendCount: 0,
+        receiveKey: new Uint8Array(32),
+        receiveCount: 0,
+      },
+      leftover: new Uint8Array(),
+      account: account(user),
+      login: {
+        requestId: 1,
+        clientId: new Uint8Array(16),
+        wantsNotifications: false,
+        program,
+        lowestUnanswered: 0,
+      },
+      peer: '',
+    };
+    this.pool.handOver(handover);
+    return sessionId;
+  }
+
+  /** Waits for something that the pool tells. */
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) {
+      await new Promise<void>((resolve) => {
+        this.#changed = resolve;
+      });
+    }
+  }
+
+  #did(what: () => unknown): void {
+    what();
+    this.#changed();
+  }
+}
+
+t.test('a user stays on a worker, users spread', async (t) => {
+  const bench = new Bench(t);
+  const threads = (): number => bench.log.lines.filter(({ message }) => message === 'worker started').length;
+  t.equal(threads(), 0, 'no worker runs before there is something to do');
+  bench.session('alice');
+  bench.session('alice');
+  t.equal(threads(), 1);
+  bench.session('lily');
+  bench.session('bob');
+  bench.session('lily');
+  t.equal(threads(), 2);
+});
+
+for (const fault of ['throw', 'exit', 'throw before adopting']) {
+  t.test(`a worker that does ${fault} is replaced; the other one goes on`, async (t) => {
+    const bench = new Bench(t);
+    const alice = bench.session('alice');
+    const lily = bench.session('lily');
+    const culprit = bench.session('alice', fault);
+    await bench.until(() => bench.closed.length === 2);
+    t.same(bench.closed, [alice, culprit]);
+    t.same(bench.lost, [['alice']]);
+    t.equal(bench.closedDescriptors.length, fault === 'throw before adopting' ? 1 : 0);
+    t.ok(bench.log.lines.some(({ level, message }) => level === 'error' && /lost/.test(message)));
+    // The replacement serves the same user, the other worker still serves the other.
+    const again = bench.session('alice');
+    bench.pool.endSession(again, '', false);
+    bench.pool.endSession(lily, '', false);
+    await bench.until(() => bench.closed.length === 4);
+    t.same(new Set(bench.closed), new Set([alice, culprit, again, lily]));
+    t.equal(bench.lost.length, 1);
+  });
+}
+
+t.test('a worker that stops answering is replaced', async (t) => {
+  const bench = new Bench(t, { pingMs: 50, hangMs: 1500 });
+  const lily = bench.session('lily');
+  const hanging = bench.session('alice', 'hang');
+  await bench.until(() => bench.closed.includes(hanging));
+  t.same(bench.lost, [['alice']]);
+  const again = bench.session('alice');
+  bench.pool.endSession(again, '', false);
+  await bench.until(() => bench.closed.includes(again));
+  t.notOk(bench.closed.includes(lily));
+});
+
+t.test(
+  'a session that comes while the lost worker ends waits for it; it can be ended meanwhile',
+  async (t) => {
+    let late = 0;
+    let given = 0;
+    const log = recordingLog();
+    const inFault = new Bench(t, {
+      log: {
+        ...log,
+        error: (_fields, message) => {
+          // The worker was given up in this moment, and its thread is not over yet.
+          if (!/lost/.test(message)) return;
+          queueMicrotask(() => {
+            late = inFault.session('alice');
+            given = inFault.session('alice');
+            inFault.pool.endSession(given, '', false);
+          });
+        },
+      },
+    });
+    const culprit = inFault.session('alice', 'throw');
+    await inFault.until(() => inFault.closed.includes(culprit) && given > 0);
+    t.same(inFault.closed, [given, culprit]);
+    inFault.pool.endSession(late, '', false);
+    await inFault.until(() => inFault.closed.includes(late));
+  },
+);
+
+t.test('calls: answers, failures, and the failure of a worker', async (t) => {
+  const bench = new Bench(t);
+  bench.pool.openHome(account('alice'));
+  t.same(await bench.pool.uses(), ['alice'], 'the scripted worker answers with names');
+  await t.rejects(bench.pool.quotaCheck(account('alice'), false), {
+    name: 'Failure',
+    kind: 'EIO',
+    message: 'on demand',
+  });
+  await bench.pool.closeHome(userName('alice'), '');
+  await bench.pool.closeHome(userName('nobody'), '');
+  bench.session('alice', 'exit');
+  await t.rejects(bench.pool.closeHome(userName('alice'), ''), { name: 'Failure', message: /lost/ });
+});
+
+t.test('a home that closes frees its user, unless something is on its way', async (t) => {
+  const bench = new Bench(t, { size: 1 });
+  const first = bench.session('alice');
+  bench.pool.endSession(first, '', false);
+  bench.session('alice');
+  await bench.until(() => bench.closed.includes(first));
+  bench.pool.accountChanged(account('alice'));
+  await bench.until(() => bench.lines.length === 1);
+  t.match(bench.lines[0], { fields: { account: 'alice' }, level: 'warn', message: 'seen' });
+});

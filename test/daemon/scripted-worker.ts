@@ -1,0 +1,56 @@
+/*
+ * A worker for the test of the pool: speaks its messages, and misbehaves on demand, by what the program of a
+ * session says.
+ */
+import { parentPort } from 'node:worker_threads';
+import { fd as brand } from '../../posix/fd.js';
+import { close } from '../../posix/files.js';
+import type { FromWorker, ToWorker } from '../../daemon/worker-messages.js';
+
+if (parentPort === null) throw new Error('this is a worker');
+const port = parentPort;
+const post = (message: FromWorker): void => port.postMessage(message);
+const uses = new Map<string, number>();
+
+port.on('message', (message: ToWorker) => {
+  switch (message.type) {
+    case 'session': {
+      const { fd, adopted, account, login } = message.session;
+      uses.set(account.name, message.use);
+      if (login.program === 'throw before adopting') throw new Error('on demand');
+      Atomics.store(adopted, 0, 1);
+      close(brand(fd));
+      if (login.program === 'throw') throw new Error('on demand');
+      if (login.program === 'exit') process.exit(7);
+      if (login.program === 'hang') for (;;);
+      return;
+    }
+    case 'endSession': {
+      post({ type: 'sessionClosed', sessionId: message.sessionId });
+      for (const [user, lastUse] of uses) post({ type: 'homeClosed', user: user as never, lastUse });
+      return;
+    }
+    case 'openHome':
+      uses.set(message.account.name, message.use);
+      return;
+    case 'call':
+      if (message.name === 'quotaCheck') {
+        post({ type: 'failure', callId: message.callId, kind: 'EIO', message: 'on demand' });
+      } else {
+        post({
+          type: 'answer',
+          callId: message.callId,
+          result: message.name === 'uses' ? [...uses.keys()] : null,
+        });
+      }
+      return;
+    case 'account':
+      post({
+        type: 'log',
+        log: 'user',
+        level: 'warn',
+        fields: { account: message.account.name },
+        message: 'seen',
+      });
+  }
+});

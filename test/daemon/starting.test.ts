@@ -1,0 +1,124 @@
+/* ftpmountd's command line: what stops it from starting is one line that says what to do, and an exit code. */
+import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { Daemon, startDaemon } from '../lib/daemon.js';
+import { temporaryDirectory } from '../lib/directory.js';
+import { runProgram } from '../lib/programs.js';
+import type { RunOptions } from '../lib/run.js';
+
+/** Runs ftpmountd, which must refuse to start; returns its line. */
+async function refused(
+  t: Test,
+  args: readonly string[],
+  code: number,
+  options: RunOptions = {},
+): Promise<string> {
+  const result = await runProgram('ftpmountd', ['--listen', '127.0.0.1:0', ...args], options);
+  t.equal(result.code, code, `exit code of ${args.join(' ')}`);
+  t.equal(result.stdout, '');
+  t.match(result.stderr, /^ftpmountd: .+\n$/, 'one line');
+  return result.stderr;
+}
+
+t.test('--help and --version', async (t) => {
+  const help = await runProgram('ftpmountd', ['--help']);
+  t.equal(help.code, 0);
+  for (const word of ['--config', '--listen', '--max-queue', 'Exit codes:', 'SIGHUP', 'FTPMOUNT_STATE']) {
+    t.ok(help.stdout.includes(word), word);
+  }
+  const version = await runProgram('ftpmountd', ['--version']);
+  t.equal(version.code, 0);
+  t.match(version.stdout, /^\d+\.\d+\.\d+\n$/);
+});
+
+t.test('a wrong command line', async (t) => {
+  t.match(await refused(t, ['--frobnicate'], 2), /--frobnicate.*--help/);
+  t.match(await refused(t, ['--workers', 'many'], 2), /--workers must be a whole number from 1 to 64/);
+  t.match(await refused(t, ['--listen'], 2), /argument missing/);
+});
+
+t.test('a wrong configuration', async (t) => {
+  const file = join(temporaryDirectory(t), 'daemon.toml');
+  writeFileSync(file, 'max-sesions = 3\n');
+  t.match(
+    await refused(t, ['--config', file], 2),
+    new RegExp(`${file}: 'max-sesions' is not known: allowed are `),
+  );
+  t.match(await refused(t, ['--config', `${file}.none`], 2), /daemon\.toml\.none cannot be read/);
+});
+
+t.test('a second daemon on the same state, or the same homes', async (t) => {
+  const daemon = await startDaemon(t);
+  const elsewhere = temporaryDirectory(t);
+  const sameState = await refused(t, ['--state', daemon.state, '--home', elsewhere], 1);
+  t.match(
+    sameState,
+    new RegExp(`another daemon \\(process ${daemon.service.pid}\\) runs on ${daemon.state}: `),
+  );
+  t.match(
+    await refused(t, ['--state', elsewhere, '--home', daemon.homes], 1),
+    /another daemon serves the homes/,
+  );
+});
+
+t.test('a port in use', async (t) => {
+  const daemon = await startDaemon(t);
+  const line = await refused(
+    t,
+    ['--state', temporaryDirectory(t), '--listen', `127.0.0.1:${daemon.port}`],
+    1,
+  );
+  t.match(line, /port \d+ is in use: .*--listen/);
+});
+
+t.test('directories that cannot be written', async (t) => {
+  // root may write everywhere: be somebody else.
+  const nobody = 65534;
+  const asRoot = process.geteuid?.() === 0;
+  const parent = temporaryDirectory(t, asRoot ? { uid: nobody, gid: nobody } : undefined);
+  const readOnly = join(parent, 'read-only');
+  const fine = join(parent, 'fine');
+  mkdirSync(readOnly);
+  mkdirSync(fine);
+  chmodSync(readOnly, 0o555);
+  chmodSync(fine, 0o777);
+  const as: RunOptions = asRoot ? { uid: nobody, gid: nobody, env: { ...process.env, HOME: parent } } : {};
+  t.match(
+    await refused(t, ['--state', readOnly], 1, as),
+    new RegExp(`state directory ${readOnly} cannot be used`),
+  );
+  const below = join(readOnly, 'state');
+  t.match(await refused(t, ['--state', below], 1, as), new RegExp(`state directory ${below} cannot be used`));
+  const homes = await refused(t, ['--state', join(fine, 'state'), '--home', readOnly], 1, as);
+  t.match(homes, new RegExp(`home directory ${readOnly} cannot be used`));
+  writeFileSync(join(parent, 'file'), '');
+  t.match(await refused(t, ['--state', join(parent, 'file')], 1), /is not a directory/);
+});
+
+t.test('a server key that is not private, or no key', async (t) => {
+  const daemon = await startDaemon(t);
+  await daemon.stop();
+  const key = join(daemon.state, 'server.key');
+  t.equal(statSync(key).mode & 0o777, 0o600);
+  chmodSync(key, 0o644);
+  t.match(await refused(t, ['--state', daemon.state, '--home', daemon.homes], 1), /server\.key.*0600/);
+  chmodSync(key, 0o600);
+  writeFileSync(key, 'no key\n');
+  t.match(await refused(t, ['--state', daemon.state, '--home', daemon.homes], 2), /server\.key.*not a key/);
+});
+
+t.test(
+  'one line on standard output; the key stays over a restart; a kill leaves nothing in the way',
+  async (t) => {
+    const daemon = new Daemon(t, {});
+    await daemon.start();
+    const key = readFileSync(join(daemon.state, 'server.key'), 'utf8');
+    await daemon.kill();
+    await daemon.start();
+    t.equal(readFileSync(join(daemon.state, 'server.key'), 'utf8'), key);
+    t.same(await daemon.stop(), { code: 0, signal: null });
+    const spoken = daemon.service.output.split('\n').filter((line) => line !== '' && !line.startsWith('{'));
+    t.same(spoken, [`listening on 127.0.0.1:${daemon.port}`]);
+  },
+);

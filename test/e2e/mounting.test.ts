@@ -1,0 +1,82 @@
+/*
+ * Mounting and unmounting: in front and in the background, ended by each of the ways
+ * there are, with everything written.
+ */
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import t from 'tap';
+import { startDaemon } from '../lib/daemon.js';
+import { temporaryDirectory } from '../lib/directory.js';
+import { mountHome } from '../lib/mounted.js';
+import { forceUnmount, mountAt } from '../lib/mounts.js';
+import { runProgram } from '../lib/programs.js';
+import { succeed } from '../lib/run.js';
+
+const daemon = await startDaemon(t, { users: { alice: { quota: '1G' } } });
+
+t.test(
+  'as root: mounted, used, unmounted by umount; the process ends with 0 and all is written',
+  async (t) => {
+    const mounted = await mountHome(t, daemon, 'alice');
+    t.match(mountAt(mounted.mountpoint), { type: 'fuse.ftpmount' });
+    await mounted.succeed('sh', ['-c', 'head -c 20000000 /dev/urandom > big && md5sum < big > big.sum']);
+    const sum = await mounted.succeed('cat', ['big.sum']);
+    t.match(await mounted.unmount(), { code: 0 });
+    t.equal(mountAt(mounted.mountpoint), undefined);
+    t.equal(await succeed('sh', ['-c', `md5sum < ${daemon.home('alice')}/big`]), sum);
+  },
+);
+
+t.test('a directory of the home, read only', async (t) => {
+  const all = await mountHome(t, daemon, 'alice');
+  await all.succeed('sh', ['-c', 'mkdir -p part/inner && echo x > part/inner/file']);
+  const part = await mountHome(t, daemon, 'alice', { remotePath: 'part', args: ['-o', 'ro'] });
+  t.equal(await part.succeed('cat', ['inner/file']), 'x\n');
+  t.match(await part.run('touch', ['new'], { env: { ...process.env, LC_ALL: 'C' } }), {
+    code: 1,
+    stderr: /Read-only file system/,
+  });
+});
+
+for (const [name, unmount] of [
+  ['ftpmount -u', (at: string) => runProgram('ftpmount', ['-u', at])],
+  ['fusermount3 -u', (at: string) => succeed('fusermount3', ['-u', at])],
+  ['umount', (at: string) => succeed('umount', [at])],
+] as const)
+  t.test(`in the background: usable when it returns, ended by ${name}`, async (t) => {
+    const mountpoint = path.join(temporaryDirectory(t), 'mnt');
+    await succeed('mkdir', [mountpoint]);
+    t.teardown(() => forceUnmount(mountpoint));
+    const started = await runProgram('ftpmount', [daemon.at('alice'), mountpoint, ...daemon.login('alice')], {
+      env: daemon.env,
+    });
+    t.equal(started.code, 0, started.stderr);
+    const file = `written-before-${name.replaceAll(' ', '')}`;
+    await succeed('sh', ['-c', `echo through > '${mountpoint}/${file}'`]);
+    const [pid] = processesOf(mountpoint);
+    await unmount(mountpoint);
+    t.equal(mountAt(mountpoint), undefined);
+    t.equal(readFileSync(path.join(daemon.home('alice'), file), 'utf8'), 'through\n');
+    // It is not this process's child: that it is gone shows in /proc only.
+    while (existsSync(`/proc/${pid}`)) await new Promise((resolve) => setTimeout(resolve, 10));
+  });
+
+t.test('SIGTERM unmounts, and everything is written', async (t) => {
+  const mounted = await mountHome(t, daemon, 'alice');
+  await mounted.succeed('sh', ['-c', 'echo before the signal > signalled']);
+  t.match(await mounted.service.stop(), { code: 0 });
+  t.equal(mountAt(mounted.mountpoint), undefined);
+  t.equal(readFileSync(path.join(daemon.home('alice'), 'signalled'), 'utf8'), 'before the signal\n');
+});
+
+/** Pids of the processes that were started with this argument. */
+function processesOf(argument: string): string[] {
+  return readdirSync('/proc').filter((pid) => {
+    if (!/^\d+$/.test(pid)) return false;
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0').includes(argument);
+    } catch {
+      return false; // It has just ended.
+    }
+  });
+}

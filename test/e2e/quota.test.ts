@@ -1,0 +1,64 @@
+/* The quota as a user of a mounted home meets it. */
+import t from 'tap';
+import { startDaemon } from '../lib/daemon.js';
+import { mountHome } from '../lib/mounted.js';
+
+const MiB = 1024 ** 2;
+
+const daemon = await startDaemon(t, {
+  users: { alice: { quota: '64M' }, few: { quota: '1G', maxFiles: 20 } },
+});
+
+t.test('df shows it, the write that passes it fails, what is removed is free again', async (t) => {
+  const mounted = await mountHome(t, daemon, 'alice');
+  const df = async (): Promise<number[]> =>
+    (await mounted.succeed('df', ['--output=size,used,avail', '-B1', '.']))
+      .split('\n')[1]
+      ?.trim()
+      .split(/\s+/)
+      .map(Number) ?? [];
+  t.equal((await df())[0], 64 * MiB);
+  await mounted.succeed('sh', ['-c', `head -c ${20 * MiB} /dev/zero > twenty`]);
+  const [, used = NaN, available = NaN] = await df();
+  t.ok(used >= 20 * MiB && used < 21 * MiB, `used ${used}`);
+  t.ok(available > 43 * MiB && available <= 44 * MiB, `available ${available}`);
+
+  const over = await mounted.run('sh', ['-c', `LC_ALL=C head -c ${100 * MiB} /dev/zero > over`]);
+  t.not(over.code, 0);
+  t.match(over.stderr, /Disk quota exceeded/);
+  t.ok(Number(await mounted.succeed('stat', ['-c', '%s', 'over'])) <= 44 * MiB);
+
+  await mounted.succeed('rm', ['over']);
+  await mounted.succeed('sh', ['-c', `head -c ${40 * MiB} /dev/zero > forty`]);
+  await mounted.succeed('rm', ['twenty', 'forty']);
+  t.ok(((await df())[1] ?? NaN) < MiB);
+  const checked = await daemon.ftpctl(['quota', 'check']);
+  t.equal(checked.code, 0, checked.stdout + checked.stderr);
+});
+
+t.test('as many files as are allowed and no more', async (t) => {
+  const mounted = await mountHome(t, daemon, 'few');
+  const result = await mounted.run('sh', ['-c', 'for i in $(seq 40); do LC_ALL=C touch f$i || exit 1; done']);
+  t.match(result.stderr, /Disk quota exceeded/);
+  const made = (await mounted.succeed('ls')).split('\n').filter(Boolean).length;
+  t.ok(made >= 18 && made <= 20, `${made} files`);
+  await mounted.succeed('rm', ['f1']);
+  await mounted.succeed('touch', ['one-more']);
+});
+
+t.test(
+  'a quota lowered below what is used refuses growth and loses nothing; raised it lets it',
+  async (t) => {
+    await daemon.addUser('lily', { quota: '32M' });
+    const mounted = await mountHome(t, daemon, 'lily');
+    await mounted.succeed('sh', ['-c', `head -c ${16 * MiB} /dev/urandom > kept && md5sum kept > sum`]);
+    t.equal((await daemon.ftpctl(['usermod', 'lily', '--quota', '8M'])).code, 0);
+    t.match(
+      (await mounted.run('sh', ['-c', 'LC_ALL=C head -c 1M /dev/zero > more'])).stderr,
+      /Disk quota exceeded/,
+    );
+    await mounted.succeed('md5sum', ['-c', 'sum']);
+    t.equal((await daemon.ftpctl(['usermod', 'lily', '--quota', '64M'])).code, 0);
+    await mounted.succeed('sh', ['-c', 'head -c 1M /dev/zero > more']);
+  },
+);

@@ -1,0 +1,96 @@
+/* Accounts for tests, made in the state itself, and clients that log in by the protocol itself. */
+import { randomBytes } from 'node:crypto';
+import { chooseAead } from '../../protocol/aead.js';
+import { Client, type NotificationHandlers } from '../../protocol/client.js';
+import { userName } from '../../protocol/ids.js';
+import { generateKeyPair, noiseReady, type KeyPair } from '../../protocol/noise.js';
+import { loadEvp } from '../../posix/libcrypto.js';
+import type { Account } from '../../state/accounts.js';
+import { hashPassword } from '../../state/password.js';
+import { openState } from '../../state/store.js';
+import { Daemon } from './daemon.js';
+import type { Scope } from './scope.js';
+
+/** Makes users with a password in a state directory, whether or not a daemon runs on it. */
+export async function makeAccounts(
+  stateDirectory: string,
+  password: string,
+  names: readonly string[],
+  changes: Partial<Account> = {},
+): Promise<void> {
+  const passwordHash = await hashPassword(password);
+  const state = openState(stateDirectory);
+  for (const name of names) {
+    state.accounts.create({
+      name: userName(name),
+      quotaBytes: 2 ** 30,
+      maxFiles: 0,
+      passwordHash,
+      keys: [],
+      createdAt: Date.now(),
+      disabled: false,
+      ...changes,
+    });
+  }
+  await state.close();
+}
+
+/** Starts a daemon of its own with these users, who all have this password. */
+export async function startWithAccounts(
+  scope: Scope,
+  password: string,
+  users: readonly string[],
+  args: readonly string[] = [],
+): Promise<Daemon> {
+  const daemon = new Daemon(scope, { args });
+  await makeAccounts(daemon.state, password, users);
+  await daemon.start();
+  return daemon;
+}
+
+/** Changes an account as another program would; the daemon is not told. */
+export async function changeAccount(
+  stateDirectory: string,
+  name: string,
+  change: (account: Account) => Account,
+): Promise<void> {
+  const state = openState(stateDirectory);
+  state.accounts.update(userName(name), change);
+  await state.close();
+}
+
+export interface TestLogin {
+  readonly port: number;
+  readonly user: string;
+  readonly password: string | null;
+  readonly keyPair?: KeyPair;
+  readonly clientId?: Buffer;
+  readonly program?: string;
+  readonly notifications?: NotificationHandlers;
+  readonly signal?: AbortSignal;
+}
+
+/** Connects to 127.0.0.1 and logs in; the connection ends with the scope. */
+export async function logIn(scope: Scope, login: TestLogin): Promise<Client> {
+  await noiseReady();
+  const { port, user, password, notifications, signal } = login;
+  const client = await Client.connect({
+    host: '127.0.0.1',
+    port,
+    aead: chooseAead(loadEvp()),
+    staticKeyPair: login.keyPair ?? generateKeyPair(),
+    verifyHost: () => Promise.resolve(),
+    login: {
+      user,
+      password,
+      clientId: login.clientId ?? randomBytes(16),
+      wantsNotifications: true,
+      program: login.program ?? 'test',
+      lowestUnanswered: 0,
+    },
+    ...(notifications === undefined ? {} : { notifications }),
+    ...(signal === undefined ? {} : { signal }),
+  });
+  scope.teardown(() => client.close());
+  return client;
+}

@@ -1,0 +1,142 @@
+/*
+ * A real ftpmountd of this build, as a process of its own, with its own state, homes and client configuration in a
+ * temporary directory. It listens on a port the kernel picked and keeps that port over a restart.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { temporaryDirectory } from './directory.js';
+import { programs, runProgram } from './programs.js';
+import type { RunOptions, RunResult } from './run.js';
+import type { Scope } from './scope.js';
+import { Service, type Exit } from './service.js';
+
+export interface DaemonOptions {
+  /** More arguments of ftpmountd. */
+  readonly args?: readonly string[];
+  /** Users to make before it starts: name to quota (and limit of files). The password of NAME is `NAME's password`. */
+  readonly users?: Readonly<Record<string, UserLimits>>;
+  /** Where homes and state go; by default a new temporary directory. */
+  readonly directory?: string;
+}
+
+export interface UserLimits {
+  /** As `ftpctl useradd --quota` takes it. */
+  readonly quota: string;
+  readonly maxFiles?: number;
+}
+
+const HOST = '127.0.0.1';
+
+export class Daemon {
+  readonly directory: string;
+  readonly state: string;
+  readonly homes: string;
+  /** XDG_CONFIG_HOME for clients; known_hosts is in it after the first --accept-new. */
+  readonly clientConfig: string;
+  readonly #scope: Scope;
+  readonly #args: readonly string[];
+  #service: Service | undefined;
+  #port = 0;
+
+  constructor(scope: Scope, options: DaemonOptions) {
+    this.#scope = scope;
+    this.#args = options.args ?? [];
+    this.directory = options.directory ?? temporaryDirectory(scope);
+    this.state = path.join(this.directory, 'state');
+    this.homes = path.join(this.directory, 'homes');
+    this.clientConfig = path.join(this.directory, 'config');
+    for (const directory of [this.state, this.homes, this.clientConfig])
+      mkdirSync(directory, { recursive: true, mode: 0o700 });
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  /** The running process: its pid, its output. */
+  get service(): Service {
+    if (!this.#service) throw new Error('the daemon has not been started');
+    return this.#service;
+  }
+
+  /** The environment of a client program: this process's, with configuration of its own. */
+  get env(): NodeJS.ProcessEnv {
+    return {
+      ...process.env,
+      XDG_CONFIG_HOME: this.clientConfig,
+      XDG_STATE_HOME: path.join(this.directory, 'client-state'),
+      FTPMOUNT_STATE: this.state,
+    };
+  }
+
+  /** Starts (again, after `stop` or `kill`: on the same port) and waits until it listens. */
+  async start(): Promise<void> {
+    const listen = `${HOST}:${this.#port}`;
+    this.#service = new Service(
+      this.#scope,
+      process.execPath,
+      [programs.ftpmountd, '--listen', listen, '--home', this.homes, '--state', this.state, ...this.#args],
+      { env: this.env },
+    );
+    const ready = await this.#service.says(/^listening on .*:(\d+)$/m);
+    this.#port = Number(ready[1]);
+  }
+
+  /** Stops it by SIGTERM; the answer is how it ended. */
+  stop(): Promise<Exit> {
+    return this.service.stop();
+  }
+
+  /** kill -9. */
+  kill(): Promise<void> {
+    return this.service.kill();
+  }
+
+  /** Runs ftpctl with this daemon's state and client configuration. */
+  ftpctl(args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+    return runProgram('ftpctl', args, { ...options, env: options.env ?? this.env });
+  }
+
+  /** Makes a user with the password `passwordOf(name)`. */
+  async addUser(name: string, limits: UserLimits): Promise<void> {
+    const args = ['useradd', name, '--quota', limits.quota, '--password-file', '-'];
+    if (limits.maxFiles !== undefined) args.push('--max-files', String(limits.maxFiles));
+    const result = await this.ftpctl(args, { input: `${passwordOf(name)}\n` });
+    if (result.code !== 0) throw new Error(`useradd ${name}: ${result.stdout}${result.stderr}`);
+  }
+
+  /** What a client is called with to reach this daemon as `user` without a question. */
+  login(user: string): string[] {
+    return ['-p', String(this.#port), '--password-file', this.passwordFile(user), '--accept-new'];
+  }
+
+  /** A private file with the password of `user`. */
+  passwordFile(user: string): string {
+    const file = path.join(this.clientConfig, `password-of-${user}`);
+    writeFileSync(file, `${passwordOf(user)}\n`, { mode: 0o600 });
+    return file;
+  }
+
+  /** `USER@HOST:PATH` as ftpctl and ftpmount take it. */
+  at(user: string, remotePath = ''): string {
+    return `${user}@${HOST}:${remotePath}`;
+  }
+
+  /** Where the files of `user` are on the server. */
+  home(user: string): string {
+    return path.join(this.homes, user);
+  }
+}
+
+/** The password that `addUser` gives. */
+export function passwordOf(user: string): string {
+  return `${user}'s password`;
+}
+
+/** Makes the users, starts the daemon and waits until it listens; it ends with the scope. */
+export async function startDaemon(scope: Scope, options: DaemonOptions = {}): Promise<Daemon> {
+  const daemon = new Daemon(scope, options);
+  for (const [name, limits] of Object.entries(options.users ?? {})) await daemon.addUser(name, limits);
+  await daemon.start();
+  return daemon;
+}

@@ -1,0 +1,125 @@
+/*
+ * A real daemon under attack, and what has to hold after each attempt: it runs, nothing unexpected is in its log, no
+ * worker was lost, its memory is within a bound, and a client that keeps the rules is served.
+ */
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Test } from 'tap';
+import { generateKeyPair, noiseReady, type KeyPair } from '../../protocol/noise.js';
+import { logIn, makeAccounts } from './accounts.js';
+import { Attacker, type Intrusion } from './attacker.js';
+import { Daemon } from './daemon.js';
+import { PATIENCE_MS } from './service.js';
+
+/** Users log in by key: no Argon2 and no throttling in the way, but where a test wants them. */
+export const PASSWORD = 'correct horse';
+
+export interface TargetOptions {
+  readonly args?: readonly string[];
+  /** 0: no limit. */
+  readonly quotaBytes?: number;
+}
+
+export class Target {
+  readonly daemon: Daemon;
+  readonly #t: Test;
+  readonly #keyPair: KeyPair;
+  /** Kilobytes when it was at rest. */
+  #restingMemory = 0;
+
+  /** A daemon with the users mallory (who attacks) and alice (who does not). */
+  static async start(t: Test, options: TargetOptions = {}): Promise<Target> {
+    await noiseReady();
+    const keyPair = generateKeyPair();
+    const daemon = new Daemon(t, { args: ['--log-level', 'info', ...(options.args ?? [])] });
+    const publicKey = Buffer.from(keyPair.publicKey).toString('base64');
+    await makeAccounts(daemon.state, PASSWORD, ['mallory', 'alice'], {
+      quotaBytes: options.quotaBytes ?? 2 ** 30,
+      keys: [{ publicKey, comment: 'test' }],
+    });
+    await daemon.start();
+    const target = new Target(t, daemon, keyPair);
+    await target.serves();
+    target.#restingMemory = target.memory;
+    return target;
+  }
+
+  private constructor(t: Test, daemon: Daemon, keyPair: KeyPair) {
+    this.#t = t;
+    this.daemon = daemon;
+    this.#keyPair = keyPair;
+  }
+
+  get port(): number {
+    return this.daemon.port;
+  }
+
+  /** Resident memory of the daemon in kilobytes. */
+  get memory(): number {
+    const status = readFileSync(`/proc/${this.daemon.service.pid}/status`, 'utf8');
+    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]);
+  }
+
+  /** Kilobytes more than at rest. */
+  get growth(): number {
+    return this.memory - this.#restingMemory;
+  }
+
+  /** How many descriptors the daemon has open. */
+  get log(): string {
+    return this.daemon.service.output;
+  }
+
+  /** mallory, logged in. */
+  mallory(options: Partial<Intrusion> = {}): Promise<Attacker> {
+    const { port } = this;
+    return Attacker.logIn(this.#t, { port, user: 'mallory', keyPair: this.#keyPair, ...options });
+  }
+
+  /** A connection of someone who is not logged in and was asked for a password. */
+  async stranger(): Promise<Attacker> {
+    const attacker = await Attacker.connect(this.#t, { port: this.port, user: 'mallory' });
+    const { kind } = await attacker.answer(1);
+    if (kind !== 'ENOKEY') throw new Error(`expected ENOKEY, not ${kind}`);
+    return attacker;
+  }
+
+  /** A client that keeps the rules does what clients do. Rejects where it cannot. */
+  async serves(): Promise<void> {
+    const client = await logIn(this.#t, {
+      port: this.port,
+      user: 'alice',
+      password: null,
+      keyPair: this.#keyPair,
+    });
+    const path = Buffer.from('letter');
+    const text = Buffer.from('dear mallory');
+    const [handle] = await client.call('create', [path, 3, 0o600]);
+    await client.call('write', [handle, 0], { data: text });
+    const read = await client.call('read', [handle, 0, 100]);
+    await client.call('close', [handle]);
+    await client.call('unlink', [path]);
+    const [, entries] = await client.call('readdir', [Buffer.alloc(0)]);
+    await client.close();
+    if (!read.equals(text) || entries.length > 0) throw new Error('alice is not served as she should be');
+  }
+
+  /** To be called after an attack: see the head of this file. */
+  async unharmed(attack: string, boundKilobytes: number): Promise<void> {
+    const t = this.#t;
+    await this.serves();
+    t.equal(this.daemon.service.ended, false, `${attack}: the daemon runs`);
+    t.notMatch(
+      this.log,
+      /worker (?:threw|was lost)|uncaught|unhandled|internal error/i,
+      `${attack}: no worker was lost`,
+    );
+    // The collector needs a moment: a deadline, and no sleep that decides.
+    const deadline = performance.now() + PATIENCE_MS / 4;
+    while (this.growth > boundKilobytes && performance.now() < deadline) await sleep(50);
+    t.ok(
+      this.growth <= boundKilobytes,
+      `${attack}: its memory grew by at most ${boundKilobytes} kB (${this.growth})`,
+    );
+  }
+}

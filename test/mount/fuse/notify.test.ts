@@ -1,0 +1,90 @@
+import t from 'tap';
+import {
+  encodeDelete,
+  encodeInvalEntry,
+  encodeInvalInode,
+  encodeStore,
+  Notifier,
+} from '../../../mount/fuse/notify.js';
+import { nodeId } from '../../../protocol/ids.js';
+import { i32, i64, name, u32, u64 } from './messages.js';
+
+t.test('notifications as bytes', async (t) => {
+  t.strictSame(
+    encodeInvalInode(nodeId(8), -1, 0x1_0000_0000),
+    Buffer.concat([
+      u32(40), // len
+      i32(2), // error: FUSE_NOTIFY_INVAL_INODE
+      u64(0), // unique
+      u64(8), // ino
+      i64(-1), // off: attributes only
+      i64(0x1_0000_0000), // len
+    ]),
+  );
+  t.strictSame(
+    encodeInvalEntry(nodeId(8), Buffer.from('caf\xe9', 'latin1')),
+    Buffer.concat([
+      u32(37), // len
+      i32(3), // error: FUSE_NOTIFY_INVAL_ENTRY
+      u64(0), // unique
+      u64(8), // parent
+      u32(4), // namelen, without the NUL
+      u32(0), // flags
+      name('caf\xe9'),
+    ]),
+  );
+  t.strictSame(
+    encodeStore(nodeId(8), 0x1_0000_0000, Buffer.from('data')),
+    Buffer.concat([
+      u32(44), // len
+      i32(4), // error: FUSE_NOTIFY_STORE
+      u64(0), // unique
+      u64(8), // nodeid
+      u64(0x1_0000_0000), // offset
+      u32(4), // size
+      u32(0), // padding
+      Buffer.from('data'),
+    ]),
+  );
+  t.strictSame(
+    encodeDelete(nodeId(8), nodeId(9), Buffer.from('gone')),
+    Buffer.concat([
+      u32(45), // len
+      i32(6), // error: FUSE_NOTIFY_DELETE
+      u64(0), // unique
+      u64(8), // parent
+      u64(9), // child
+      u32(4), // namelen
+      u32(0), // padding
+      name('gone'),
+    ]),
+  );
+});
+
+t.test('they are written one after the other, in order, whatever comes of one', async (t) => {
+  const written: Buffer[] = [];
+  const finish: (() => void)[] = [];
+  const notifier = new Notifier((message) => {
+    written.push(message);
+    return new Promise((resolve, reject) => {
+      finish.push(written.length === 1 ? () => reject(new Error('ENOENT')) : resolve);
+    });
+  });
+  notifier.invalidateEntry(nodeId(1), Buffer.from('a'));
+  notifier.invalidateNode(nodeId(2), 0, 0);
+  notifier.store(nodeId(2), 0, Buffer.from('b'));
+  notifier.deleteEntry(nodeId(1), nodeId(2), Buffer.from('c'));
+  const expected = [
+    encodeInvalEntry(nodeId(1), Buffer.from('a')),
+    encodeInvalInode(nodeId(2), 0, 0),
+    encodeStore(nodeId(2), 0, Buffer.from('b')),
+    encodeDelete(nodeId(1), nodeId(2), Buffer.from('c')),
+  ];
+  for (let count = 1; count <= expected.length; count++) {
+    t.strictSame(written, expected.slice(0, count), 'the next waits for the one before');
+    finish.at(-1)?.();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  notifier.invalidateEntry(nodeId(1), Buffer.from('later'));
+  t.equal(written.length, 5, 'and goes on after a pause');
+});

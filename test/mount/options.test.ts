@@ -1,0 +1,49 @@
+import t from 'tap';
+import { Failure } from '../../protocol/failure.js';
+import { parseMountOptions } from '../../mount/options.js';
+
+t.test('what sshfs users write is understood', async (t) => {
+  const options = parseMountOptions([
+    'ro,allow_other,uid=1000,gid=100',
+    'umask=077,port=2222,default_permissions',
+  ]);
+  t.match(options, {
+    flags: { readOnly: true, allowOther: true, defaultPermissions: true },
+    uid: 1000,
+    gid: 100,
+    umask: 0o077,
+    port: 2222,
+  });
+});
+
+t.test('later options win, as in mount(8)', async (t) => {
+  t.equal(parseMountOptions(['ro', 'rw']).flags.readOnly, false);
+  t.equal(parseMountOptions(['uid=1,uid=2']).uid, 2);
+});
+
+t.test('options of fstab and systemd are accepted, those of mount(2) handed on', async (t) => {
+  const options = parseMountOptions([
+    'defaults,_netdev,noauto,x-systemd.automount,nosuid,nodev,noexec,reconnect',
+  ]);
+  t.match(options.flags, { suid: false, dev: false, noexec: true });
+});
+
+for (const [wrong, says] of [
+  ['colour', /unknown mount option 'colour': use accept_new, /],
+  ['transform_symlinks', /unknown mount option 'transform_symlinks'/],
+  ['uid=alice', /'uid=alice' is wrong: give a number/],
+  ['umask=99', /octal/],
+  ['port=0', /from 1 to 65535/],
+  ['port', /needs a value/],
+  ['ro=1', /takes no value/],
+] as const) {
+  t.test(`-o ${wrong} is refused with what to do`, async (t) => {
+    try {
+      parseMountOptions([wrong]);
+      t.fail('accepted');
+    } catch (thrown) {
+      t.ok(thrown instanceof Failure);
+      t.match(thrown, { kind: 'USAGE', message: says });
+    }
+  });
+}

@@ -1,0 +1,16 @@
+/* Runs the suite in a directory: every operation in an empty directory of its own, as a test with its name. */
+import fs from 'node:fs';
+import path from 'node:path';
+import t from 'tap';
+import { suite } from './suite.js';
+
+type Test = typeof t;
+
+export function runSuite(t: Test, root: string): void {
+  for (const [subject, operations] of Object.entries(suite))
+    for (const [name, operation] of Object.entries(operations))
+      t.test(`${subject}: ${name}`, async (t) => {
+        const directory = fs.mkdtempSync(path.join(root, 'op-'));
+        t.doesNotThrow(() => operation(directory));
+      });
+}

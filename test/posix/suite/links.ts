@@ -1,0 +1,42 @@
+/* Hard links and symlinks. */
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { join as at } from 'node:path';
+import { fails, read, type Operation } from '../operation.js';
+
+export const links: Record<string, Operation> = {
+  'hard links are one file'(d) {
+    fs.writeFileSync(at(d, 'a'), 'one');
+    fs.linkSync(at(d, 'a'), at(d, 'b'));
+    fs.writeFileSync(at(d, 'b'), 'two');
+    assert.equal(read(at(d, 'a')), 'two');
+    const [a, b] = [fs.statSync(at(d, 'a')), fs.statSync(at(d, 'b'))];
+    assert.equal(a.ino, b.ino);
+    assert.equal(a.nlink, 2);
+    fs.unlinkSync(at(d, 'a'));
+    assert.equal(fs.statSync(at(d, 'b')).nlink, 1);
+    assert.equal(read(at(d, 'b')), 'two');
+  },
+  'a hard link over what is there'(d) {
+    fs.writeFileSync(at(d, 'a'), '');
+    fs.writeFileSync(at(d, 'b'), '');
+    fails('EEXIST', () => fs.linkSync(at(d, 'a'), at(d, 'b')));
+  },
+  'symlinks say where they point, whatever is there'(d) {
+    for (const target of ['nowhere', '/etc/passwd', '../..', 'a b\nc', 'x'.repeat(1000)]) {
+      fs.symlinkSync(target, at(d, 'l'));
+      assert.equal(fs.readlinkSync(at(d, 'l')), target);
+      assert.ok(fs.lstatSync(at(d, 'l')).isSymbolicLink());
+      assert.equal(fs.lstatSync(at(d, 'l')).size, Buffer.byteLength(target));
+      fs.unlinkSync(at(d, 'l'));
+    }
+  },
+  'symlinks are followed'(d) {
+    fs.mkdirSync(at(d, 'x'));
+    fs.writeFileSync(at(d, 'x/f'), 'content');
+    fs.symlinkSync('x', at(d, 'l'));
+    assert.equal(read(at(d, 'l/f')), 'content');
+    fs.symlinkSync('loop', at(d, 'loop'));
+    fails('ELOOP', () => fs.statSync(at(d, 'loop')));
+  },
+};

@@ -1,0 +1,17 @@
+/* Files that are neither regular files, directories nor symlinks. */
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { join as at } from 'node:path';
+import { command, type Operation } from '../operation.js';
+
+export const special: Record<string, Operation> = {
+  'a fifo connects two processes'(d) {
+    command(d, 'mkfifo', 'p');
+    assert.ok(fs.statSync(at(d, 'p')).isFIFO());
+    assert.equal(command(d, 'sh', '-c', 'echo through > p & cat p'), 'through\n');
+  },
+  'a unix socket is bound'(d) {
+    const listener = `require('net').createServer().listen('s', function () { this.close(); console.log('bound'); })`;
+    assert.equal(command(d, process.execPath, '-e', listener), 'bound\n');
+  },
+};

@@ -1,0 +1,91 @@
+/* The control socket's vocabulary and both of its ends. */
+import { connect } from 'node:net';
+import { once } from 'node:events';
+import { statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { ControlServer, type ControlHandler } from '../../daemon/control-server.js';
+import { Failure } from '../../protocol/failure.js';
+import { userName } from '../../protocol/ids.js';
+import { askDaemon, parseControlRequest, type ControlRequest } from '../../state/control.js';
+import { statePaths } from '../../state/directory.js';
+import { temporaryDirectory } from '../lib/directory.js';
+import type { Scope } from '../lib/scope.js';
+import { silentLog } from '../lib/logs.js';
+
+const ALICE = userName('alice');
+
+async function serve(scope: Scope, handler: (request: ControlRequest) => unknown): Promise<string> {
+  const directory = temporaryDirectory(scope);
+  const handle = (async (request: ControlRequest) => handler(request)) as ControlHandler;
+  const server = new ControlServer(handle, silentLog);
+  scope.teardown(() => server.close());
+  writeFileSync(statePaths(directory).control, 'left by a killed daemon');
+  await server.listen(statePaths(directory).control);
+  return directory;
+}
+
+t.test('requests arrive as they were sent, answers come back', async (t) => {
+  const seen: ControlRequest[] = [];
+  const directory = await serve(t, (request) => {
+    seen.push(request);
+    return { closedSessions: seen.length };
+  });
+  const requests: ControlRequest[] = [
+    { type: 'accountChanged', name: ALICE, closeSessions: true },
+    { type: 'accountRemoved', name: ALICE },
+    { type: 'quotaCheck', name: null, repair: true },
+    { type: 'quotaCheck', name: ALICE, repair: false },
+    { type: 'status' },
+  ];
+  for (const [index, request] of requests.entries()) {
+    t.same(await askDaemon(directory, request), { closedSessions: index + 1 });
+  }
+  t.same(seen, requests);
+  t.equal(statSync(statePaths(directory).control).mode & 0o777, 0o600);
+});
+
+t.test('a failure comes back as itself', async (t) => {
+  const directory = await serve(t, () => {
+    throw new Failure('ENOENT', 'there is no user alice');
+  });
+  await t.rejects(askDaemon(directory, { type: 'accountRemoved', name: ALICE }), {
+    kind: 'ENOENT',
+    message: 'there is no user alice',
+  });
+});
+
+t.test('no daemon: no socket, or one that a killed daemon left', async (t) => {
+  const directory = temporaryDirectory(t);
+  t.equal(await askDaemon(directory, { type: 'status' }), undefined);
+  t.equal(await askDaemon(join(directory, 'x'.repeat(120)), { type: 'status' }), undefined);
+});
+
+t.test('garbage is answered with an error and an end', async (t) => {
+  const directory = await serve(t, () => null);
+  for (const garbage of [
+    '\n',
+    'null\n',
+    '{"type":"x"}\n',
+    `${'x'.repeat(5000)}`,
+    '{"type":"accountChanged"}\n',
+  ]) {
+    const socket = connect(statePaths(directory).control);
+    socket.setEncoding('utf8').write(garbage);
+    const [answer] = (await once(socket, 'data')) as [string];
+    t.match(JSON.parse(answer), { error: { kind: 'EINVAL' } });
+    await once(socket, 'end');
+    socket.destroy();
+  }
+});
+
+t.test('names are checked', async (t) => {
+  t.throws(() => parseControlRequest('{"type":"accountRemoved","name":"../x"}'), {
+    name: 'Failure',
+    kind: 'EINVAL',
+  });
+  t.throws(() => parseControlRequest('{"type":"quotaCheck","repair":true}'), {
+    name: 'Failure',
+    kind: 'EINVAL',
+  });
+});

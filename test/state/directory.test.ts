@@ -1,0 +1,18 @@
+/* Where the state is when nobody says. */
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import t from 'tap';
+import { defaultStateDirectory, statePaths } from '../../state/directory.js';
+
+const asRoot = process.geteuid?.() === 0;
+
+t.equal(defaultStateDirectory({ FTPMOUNT_STATE: '/srv/state', XDG_STATE_HOME: '/x' }), '/srv/state');
+t.equal(
+  defaultStateDirectory({ FTPMOUNT_STATE: '', XDG_STATE_HOME: '/x' }),
+  asRoot ? '/var/lib/ftpmount' : '/x/ftpmount',
+);
+t.equal(
+  defaultStateDirectory({ XDG_STATE_HOME: 'relative' }),
+  asRoot ? '/var/lib/ftpmount' : join(homedir(), '.local/state/ftpmount'),
+);
+t.equal(statePaths('/s').control, '/s/control.sock');
