@@ -98,6 +98,7 @@ export const ftpmount: MakeTarget = async (scope, rttMs) => {
   const ftpctl = (...args: string[]): Command => [
     'env',
     `XDG_CONFIG_HOME=${daemon.clientConfig}`,
+    `XDG_STATE_HOME=${daemon.clientState}`,
     process.execPath,
     programs.ftpctl,
     ...args,

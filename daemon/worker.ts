@@ -6,9 +6,10 @@
  * lives; one session that just wrote 128 MiB in 1 MiB pieces, 16 in flight, 35 MiB of buffers more. So workers import
  * neither pino nor libsodium, and start when they are needed.
  */
-import { Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';
 import { chooseAead } from '../protocol/aead.js';
+import { openSocket } from '../protocol/byte-source.js';
 import { Channel, type ChannelEvents } from '../protocol/channel.js';
 import { encodeNotification, encodeResponse, type IncomingMessage } from '../protocol/codec.js';
 import { Failure } from '../protocol/failure.js';
@@ -121,7 +122,7 @@ async function endSessions(reason: string, again: boolean, user?: UserName): Pro
 async function serve(handover: SessionHandover, use: number): Promise<void> {
   const { sessionId, account, fd, adopted, peer } = handover;
   Atomics.store(adopted, 0, 1);
-  const socket = new Socket({ fd, readable: true, writable: true });
+  const socket = openSocket(fd);
   try {
     const waiting = new WaitingConnection(socket, handover);
     served.set(sessionId, { user: account.name, end: (reason, again) => waiting.shutdown(reason, again) });

@@ -262,6 +262,11 @@ export class Client {
     await this.#channel.end();
   }
 
+  /** Closes at once. Calls without an answer fail with `failure`. */
+  destroy(failure: Failure): void {
+    this.#channel.destroy(failure);
+  }
+
   #takeId(): number {
     while (this.#calls.has(this.#nextId)) this.#nextId = successor(this.#nextId);
     const id = this.#nextId;
@@ -340,15 +345,21 @@ export class Client {
   #onNotification(method: string, params: unknown): void {
     if (!isNotificationName(method)) return;
     switch (method) {
-      case 'changed':
-        this.#notifications.changed?.(expectShape(NOTIFICATIONS.changed.params, params, method)[0]);
+      case 'changed': {
+        const [changes] = expectShape(NOTIFICATIONS.changed.params, params, method);
+        this.#notifications.changed?.(changes);
         break;
-      case 'queued':
-        this.#notifications.queued?.(expectShape(NOTIFICATIONS.queued.params, params, method)[0]);
+      }
+      case 'queued': {
+        const [place] = expectShape(NOTIFICATIONS.queued.params, params, method);
+        this.#notifications.queued?.(place);
         break;
-      case 'shutdown':
-        this.#notifications.shutdown?.(...expectShape(NOTIFICATIONS.shutdown.params, params, method));
+      }
+      case 'shutdown': {
+        const [reason, again] = expectShape(NOTIFICATIONS.shutdown.params, params, method);
+        this.#notifications.shutdown?.(reason, again);
         break;
+      }
       case 'cancel':
         throw new Failure('PROTOCOL', 'the server sent a cancel');
     }

@@ -26,11 +26,11 @@ export class Keepalive {
     let received = channel.receivedBytes;
     let sent = channel.sentBytes;
     let taken = channel.takenBytes;
-    let backlog = sent - taken;
+    /** The kernel had not taken all of it at the last tick. */
+    let waited = taken < sent;
     let silentTicks = 0;
     this.#timer = setInterval(() => {
       // What the kernel took counts only where it had to wait for the peer: else it takes probes to nobody.
-      const waited = backlog > 0;
       const took = waited && channel.takenBytes > taken;
       silentTicks = channel.receivedBytes > received || took ? 0 : silentTicks + 1;
       if (silentTicks >= 2 * TICKS_PER_INTERVAL) {
@@ -40,9 +40,9 @@ export class Keepalive {
       }
       received = channel.receivedBytes;
       taken = channel.takenBytes;
+      waited = taken < channel.sentBytes;
       if (channel.sentBytes === sent) probe?.();
       sent = channel.sentBytes;
-      backlog = sent - taken;
     }, intervalMs / TICKS_PER_INTERVAL).unref();
   }
 

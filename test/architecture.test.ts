@@ -24,7 +24,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const PARTS = Object.keys(MAY_IMPORT);
 const FOREIGN_FUNCTIONS = 'koffi';
 const MAX_LINES = 500;
-const VAGUE = /^(utils?|common|misc|helpers?|shared|stuff)$/;
+const VAGUE = /^(utils?|common|misc|helpers?|stuff)$/;
 
 interface Source {
   /** Relative to the repository. */

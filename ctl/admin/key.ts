@@ -4,7 +4,8 @@ import { Failure } from '../../protocol/failure.js';
 import { PUBLIC_KEY_TYPE, fingerprint, formatPublicKey, parsePublicKey } from '../../protocol/keys.js';
 import type { AccountKey } from '../../state/accounts.js';
 import { writeOut } from '../output/stdout.js';
-import { announce, userArgument, withState, type StateOptions } from './state-access.js';
+import { announce, userArgument, withState } from './state-access.js';
+import type { StateOptions } from './state-option.js';
 
 /** More keys than a person has machines. */
 const MAX_KEYS = 64;

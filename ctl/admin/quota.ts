@@ -9,7 +9,8 @@ import type { QuotaReport } from '../../state/ledger.js';
 import { lockState } from '../../state/lock.js';
 import { writeOut } from '../output/stdout.js';
 import { countHome } from './count-home.js';
-import { stateDirectory, userArgument, withState, type StateOptions } from './state-access.js';
+import { stateDirectory, userArgument, withState } from './state-access.js';
+import type { StateOptions } from './state-option.js';
 
 export interface QuotaCheckOptions extends StateOptions {
   /** Charge what the tree holds. */

@@ -6,25 +6,13 @@
  * made, and the person learns both.
  */
 import { resolve } from 'node:path';
-import type { Command } from 'commander';
 import { Failure } from '../../protocol/failure.js';
 import { userName, type UserName } from '../../protocol/ids.js';
 import { recordAccountChange, type AccountChange } from '../../state/audit.js';
 import { askDaemon, type ControlAnswers, type ControlRequest } from '../../state/control.js';
 import { defaultStateDirectory } from '../../state/directory.js';
 import { openState, type State } from '../../state/store.js';
-
-export interface StateOptions {
-  readonly state?: string;
-}
-
-/** Adds the option of StateOptions. */
-export function withStateOption(command: Command): Command {
-  return command.option(
-    '--state <dir>',
-    'state directory of the server (default $FTPMOUNT_STATE, else the daemon’s default)',
-  );
-}
+import type { StateOptions } from './state-option.js';
 
 export function stateDirectory(options: StateOptions): string {
   return resolve(options.state ?? defaultStateDirectory());

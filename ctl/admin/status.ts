@@ -5,7 +5,8 @@ import { askDaemon, type DaemonStatus } from '../../state/control.js';
 import { writeOut } from '../output/stdout.js';
 import { formatTable } from '../output/table.js';
 import { formatDuration, formatSize } from '../sizes.js';
-import { stateDirectory, type StateOptions } from './state-access.js';
+import { stateDirectory } from './state-access.js';
+import type { StateOptions } from './state-option.js';
 
 export interface StatusOptions extends StateOptions {
   readonly json?: boolean;

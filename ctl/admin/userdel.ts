@@ -6,7 +6,8 @@ import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { Failure } from '../../protocol/failure.js';
 import { writeOut } from '../output/stdout.js';
-import { announce, userArgument, withState, type StateOptions } from './state-access.js';
+import { announce, userArgument, withState } from './state-access.js';
+import type { StateOptions } from './state-option.js';
 
 export interface UserdelOptions extends StateOptions {
   /** Remove the home, too. */

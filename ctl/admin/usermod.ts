@@ -2,7 +2,8 @@
 import { Failure } from '../../protocol/failure.js';
 import { writeOut } from '../output/stdout.js';
 import { formatLimit } from '../sizes.js';
-import { announce, userArgument, withState, type StateOptions } from './state-access.js';
+import { announce, userArgument, withState } from './state-access.js';
+import type { StateOptions } from './state-option.js';
 
 export interface UsermodOptions extends StateOptions {
   /** Bytes; 0: no limit. */

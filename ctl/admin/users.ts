@@ -5,7 +5,8 @@ import type { Use } from '../../state/ledger.js';
 import { writeOut } from '../output/stdout.js';
 import { formatTable } from '../output/table.js';
 import { formatLimit, formatSize } from '../sizes.js';
-import { stateDirectory, withState, type StateOptions } from './state-access.js';
+import { stateDirectory, withState } from './state-access.js';
+import type { StateOptions } from './state-option.js';
 
 export interface UsersOptions extends StateOptions {
   readonly json?: boolean;

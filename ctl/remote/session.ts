@@ -83,9 +83,13 @@ export function remoteArgument(
   return { target, text, path };
 }
 
+/** How long a command may take to end in order after Ctrl-C (milliseconds). */
+const GRACE_MS = 2_000;
+
 /**
  * Logs in, runs `use`, and closes the session whatever happens. The first Ctrl-C aborts `signal`, so that a command can
- * end in order; a second one ends the process at once.
+ * end in order; GRACE_MS later the calls that a silent server still owes an answer fail with ECANCELED. A second Ctrl-C
+ * ends the process at once.
  */
 export async function withSession<T>(
   target: Target,
@@ -107,9 +111,17 @@ export async function withSession<T>(
       acceptNew: options.acceptNew === true,
       signal: interrupted.signal,
     });
+    let grace: NodeJS.Timeout | undefined;
+    const endSoon = (): void => {
+      grace = setTimeout(() => client.destroy(new Failure('ECANCELED', 'interrupted')), GRACE_MS);
+    };
+    interrupted.signal.addEventListener('abort', endSoon);
+    if (interrupted.signal.aborted) endSoon();
     try {
       return await use({ client, account: accountOf(endpoint), signal: interrupted.signal });
     } finally {
+      clearTimeout(grace);
+      interrupted.signal.removeEventListener('abort', endSoon);
       await client.close();
     }
   } finally {

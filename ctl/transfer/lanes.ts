@@ -8,7 +8,7 @@ import { Failure } from '../../protocol/failure.js';
 import { EXIT_CONNECTION, EXIT_INTERRUPTED, exitCodeOf } from '../../protocol/login/exit-codes.js';
 
 /** Enough to hide the round trips of small files; more large ones at once would not be faster. */
-export const FILES_AT_ONCE = 4;
+export const FILES_AT_ONCE = 8;
 
 /** Whether nothing more can be done after this: the connection is lost, or the person interrupts. */
 export function isFatal(thrown: unknown): boolean {

@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { Md5 } from '../../posix/libcrypto.js';
 import { Failure } from '../../protocol/failure.js';
 import type { RemoteHandle, RemotePath } from '../../protocol/ids.js';
+import { CHECKPOINT_BYTES } from '../../protocol/limits.js';
 import { displayName } from '../names.js';
 import { Journal } from './journal.js';
 import { moveRange, type Range } from './pipeline.js';
@@ -67,6 +68,9 @@ async function uploadOpened(
       signal,
       fill: (block: Buffer, position: number) => readFully(file, block, position, job.source),
     };
+    if (offset > 0 && journal.lastBefore(offset) === undefined) {
+      observer.note('reading again what was sent before');
+    }
     const md5 = await hashUpTo(range, journal, offset);
     await moveRange({
       ...range,
@@ -112,8 +116,7 @@ async function begin(
     await client.call('uploadAbort', [handle]);
     [handle, offset, replaced] = await client.call('uploadBegin', params);
   }
-  // The size goes into positions of the local file and the pipeline counts in blocks: the server is not trusted.
-  if (offset > status.size || (offset !== 0 && offset % (1024 * 1024) !== 0)) {
+  if (offset > status.size || offset % CHECKPOINT_BYTES !== 0) {
     throw new Failure('PROTOCOL', 'the server wants to resume at an impossible offset');
   }
   return { handle, offset, replaced };

@@ -71,7 +71,7 @@ export class Clients {
   readonly #changes: Changes;
   readonly #closeHandle: (handle: Handle) => void;
   readonly #onLeft: () => void;
-  readonly #count: HandleCount = { total: 0 };
+  readonly #count: HandleCount = { total: 0, retired: 0 };
 
   /** `onLeft` is called when a session or a client has gone. */
   constructor(options: { changes: Changes; closeHandle: (handle: Handle) => void; onLeft: () => void }) {

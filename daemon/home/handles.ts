@@ -31,6 +31,8 @@ type OfKind<K extends Handle['kind']> = Extract<Handle, { kind: K }>;
 /** How many handles all clients of a home have. */
 export interface HandleCount {
   total: number;
+  /** No handles any more, and still a descriptor each: see retire(). */
+  retired: number;
 }
 
 export class HandleTable {
@@ -51,7 +53,7 @@ export class HandleTable {
   requireRoom(): void {
     const full =
       this.#handles.size >= MAX_HANDLES ||
-      this.#count.total >= MAX_HANDLES_OF_HOME ||
+      this.#count.total + this.#count.retired >= MAX_HANDLES_OF_HOME ||
       this.#next > LAST_NUMBER;
     if (full) throw new Failure('EMFILE', 'too many files are open');
   }
@@ -86,11 +88,12 @@ export class HandleTable {
     return handle;
   }
 
-  /** Forgets the number, but what it stood for is counted until the returned function is called, once. */
+  /** Forgets the number, but its descriptor takes room until the returned function is called, once. */
   retire(number: RemoteHandle): () => void {
-    this.#handles.delete(number);
+    this.forget(number);
+    this.#count.retired += 1;
     return () => {
-      this.#count.total -= 1;
+      this.#count.retired -= 1;
     };
   }
 

@@ -2,10 +2,12 @@
  * Operations on the data of regular files: open, create, read, write, flush, fsync, release.
  *
  * Round trips, each the least that keeps what programs rely on:
- * - Opening for reading, while the attributes are fresh: none. Where the kernel has the data (keepCache) the server is
- *   asked when the first read comes, if one comes; else at once and along with the data of a small file, so that the
- *   answer meets the first read. A file that another session removed in between fails in read(2), with ENOENT, and not
- *   in open(2): within FRESH_MS of a confirmation, and only where the server's notice of it did not come first.
+ * - Opening for reading what the kernel has the data of (keepCache), while the attributes are fresh: none. The server is
+ *   asked when a read comes that the kernel cannot answer, if one comes. Where another session removed the file
+ *   before, that read fails, with ESTALE.
+ * - Opening for reading what the kernel has not: one, which brings the data of a small file along. Not answered before
+ *   the server did, though the read would wait for the same answer: a file that was replaced meanwhile must fail
+ *   in open(2), which the kernel then tries again (second-tries.ts), and not in read(2).
  * - Opening for writing, creating: one. Errors of permission and quota belong to open(2).
  * - Writing: none (write-behind.ts), flush one if something was written, fsync one.
  * - Closing: none.
@@ -36,6 +38,7 @@ import type { Names } from './names.js';
 import { isFile, keyOf, type Node } from './nodes.js';
 import type { Entry, Eventually, OpenAnswer } from './operations.js';
 import { ReadAhead, ReadBudget, type Arrival, type Reply } from './read-ahead.js';
+import type { SecondTries } from './second-tries.js';
 import type { WriteBehind } from './write-behind.js';
 
 type DirectoryNode = Node & { readonly directory: DirectoryState };
@@ -64,12 +67,14 @@ export class Files {
   readonly #mount: MountState;
   readonly #names: Names;
   readonly #writes: WriteBehind;
+  readonly #secondTries: SecondTries;
   readonly #log: LossLog;
   readonly #budget = new ReadBudget();
   readonly #handles = new HandleTable<FileHandle>();
 
-  constructor(mount: MountState, names: Names, writes: WriteBehind, log: LossLog) {
+  constructor(mount: MountState, names: Names, writes: WriteBehind, secondTries: SecondTries, log: LossLog) {
     this.#mount = mount;
+    this.#secondTries = secondTries;
     this.#names = names;
     this.#writes = writes;
     this.#log = log;
@@ -85,26 +90,46 @@ export class Files {
       throw new Failure((node.attributes.mode & S_IFMT) === S_IFLNK ? 'ELOOP' : 'ENXIO');
     }
     const how = remoteFlags(flags);
-    return how === OPEN_READ && isFresh(node.confirmedAt, this.#mount.now())
-      ? this.#openUnasked(node)
-      : this.#openAsked(node, how, caller);
+    return how === OPEN_READ ? this.#openToRead(node, caller) : this.#openToWrite(node, how, caller);
   }
 
-  #openUnasked(node: FileNode): OpenAnswer {
-    const keepCache = node.file.kernelMayKeep();
+  #openToRead(node: FileNode, caller: Interruptible): Eventually<OpenAnswer> {
+    // Before data is asked for.
+    this.#writes.send(node);
+    const { file } = node;
+    const kept = file.takeKept();
+    if (kept !== undefined) return this.#answerOpen(new FileHandle(node, accessOf(OPEN_READ), kept));
     const { size } = node.attributes;
-    // Where the kernel has the data, it will hardly ask for any.
-    const prefetch = keepCache || size > MAX_PREFETCH ? 0 : size;
+    const prefetch = file.kernelHasData || size > MAX_PREFETCH ? 0 : size;
     let arrival: Arrival | undefined;
     const handle = new FileHandle(node, accessOf(OPEN_READ), () => {
       const opening = this.#request(node, OPEN_READ, arrival === undefined ? 0 : prefetch, arrival);
       arrival = undefined;
       return opening;
     });
+    // What the kernel has, or of an empty file, will hardly be read.
+    if (isFresh(node.confirmedAt, this.#mount.now()) && (file.kernelHasData || size === 0)) {
+      return this.#answerOpen(handle);
+    }
     if (prefetch > 0) arrival = this.#readAhead(handle).expect(prefetch);
-    // Of an empty file nothing will be read.
-    if (!keepCache && size > 0) handle.openNow();
-    return { handle: this.#add(handle), keepCache };
+    return this.#awaitOpen(handle, caller);
+  }
+
+  async #awaitOpen(handle: FileHandle, caller: Interruptible): Promise<OpenAnswer> {
+    const id = this.#add(handle);
+    try {
+      await interruptible(Promise.resolve(handle.remoteFile()), caller);
+    } catch (thrown) {
+      this.#handles.remove(id);
+      this.#close(handle.node, handle);
+      if (Failure.from(thrown).kind === 'ESTALE') this.#secondTries.expect(caller);
+      throw thrown;
+    }
+    return { handle: id, keepCache: handle.node.file?.kernelMayKeep() ?? false };
+  }
+
+  #answerOpen(handle: FileHandle): OpenAnswer {
+    return { handle: this.#add(handle), keepCache: handle.node.file?.kernelMayKeep() ?? false };
   }
 
   /** Opens at the server; a caller who waits for it is let go by who waits. */
@@ -137,7 +162,7 @@ export class Files {
       });
   }
 
-  async #openAsked(node: FileNode, how: number, caller: Interruptible): Promise<OpenAnswer> {
+  async #openToWrite(node: FileNode, how: number, caller: Interruptible): Promise<OpenAnswer> {
     // What others wrote through this mount comes first, above all before a truncation.
     this.#writes.send(node);
     const truncates = (how & OPEN_TRUNCATE) !== 0;
@@ -157,13 +182,13 @@ export class Files {
       );
     } catch (thrown) {
       if (truncates) node.doubt(this.#mount.remote.sequence);
+      if (Failure.from(thrown).kind === 'ESTALE') this.#secondTries.expect(caller);
       throw thrown;
     } finally {
       if (truncates) node.file.ownChanges--;
     }
     if (truncates) for (const handle of node.file.handles) handle.readAhead?.drop();
-    const handle = new FileHandle(node, accessOf(how), file);
-    return { handle: this.#add(handle), keepCache: node.file.kernelMayKeep() };
+    return this.#answerOpen(new FileHandle(node, accessOf(how), file));
   }
 
   #opened(
@@ -252,7 +277,8 @@ export class Files {
     caller: Interruptible,
   ): Eventually<void> {
     const handle = this.#handles.get(id);
-    this.#writes.sendOverlapping(node, offset, length);
+    // Also what lies beyond: it may be read ahead, and where it extends the file, this may be a hole in front of it.
+    this.#writes.send(node);
     // The kernel's own idea of the size is not younger than this one, unless that is known to be out of date.
     const size =
       node.confirmedAt === NEVER

@@ -148,7 +148,7 @@ export class Names {
     caller: Interruptible,
   ): Promise<void> {
     const key = keyOf(name);
-    openBeforeRemoval(parent.directory.names.get(key));
+    openBeforeRemoval(parent.directory.names.get(key), this.#mount.remote.sequence);
     const removing = this.#mount.ask(
       method,
       () => [this.#mount.nodes.pathIn(parent, key)],
@@ -190,7 +190,8 @@ export class Names {
     const { nodes } = this.#mount;
     const key = keyOf(name);
     const newKey = keyOf(newName);
-    if ((flags & RENAME_EXCHANGE) === 0) openBeforeRemoval(newParent.directory.names.get(newKey));
+    if ((flags & RENAME_EXCHANGE) === 0)
+      openBeforeRemoval(newParent.directory.names.get(newKey), this.#mount.remote.sequence);
     const renaming = this.#mount.ask(
       'rename',
       () => [nodes.pathIn(parent, key), nodes.pathIn(newParent, newKey), flags],
@@ -246,6 +247,8 @@ export class Names {
 }
 
 /** Files that are open here and were not opened at the server yet have to be, before their name goes. */
-function openBeforeRemoval(name: Name | undefined): void {
+function openBeforeRemoval(name: Name | undefined, sequence: number): void {
   for (const handle of name?.node.file?.handles ?? []) handle.openNow();
+  // Who opens it from now on has to ask the server.
+  name?.node.doubt(sequence);
 }

@@ -215,17 +215,19 @@ export class NodeTable {
     return nodeId(node.id);
   }
 
-  forget(id: NodeId, count: bigint): void {
+  /** Gives back lookups. Returns the node where the kernel does not know it any more. */
+  forget(id: NodeId, count: bigint): Node | undefined {
     const node = this.#byId.get(id);
-    if (node === undefined || node === this.root) return;
+    if (node === undefined || node === this.root) return undefined;
     node.lookups = Math.max(node.lookups - Number(count), 0);
-    if (node.lookups > 0) return;
+    if (node.lookups > 0) return undefined;
     this.#byId.delete(id);
     node.id = 0;
     // The kernel dropped its pages with the node.
     node.file?.kernelForgot();
     if (node.directory !== undefined) node.directory.kernelVersion = undefined;
     this.drop(node);
+    return node;
   }
 
   /** Forgets a node that nothing needs any more, with what was known to be below it. */

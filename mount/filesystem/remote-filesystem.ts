@@ -35,6 +35,7 @@ import type {
 import { checkAccess, checkOwner, type Ownership } from './ownership.js';
 import { Resolution, type Absent } from './resolution.js';
 import type { Name } from './nodes.js';
+import { SecondTries } from './second-tries.js';
 import { WriteBehind } from './write-behind.js';
 
 export interface RemoteFilesystemOptions {
@@ -81,6 +82,7 @@ export function mountedDirectory(
 export class RemoteFilesystem implements Filesystem {
   readonly #mount: MountState;
   readonly #resolution: Resolution;
+  readonly #secondTries: SecondTries;
   readonly #names: Names;
   readonly #files: Files;
   readonly #directories: Directories;
@@ -103,7 +105,8 @@ export class RemoteFilesystem implements Filesystem {
         mount.dataChanged(node);
       },
     });
-    this.#files = new Files(mount, this.#names, this.#writes, log);
+    this.#secondTries = new SecondTries(mount, this.#resolution);
+    this.#files = new Files(mount, this.#names, this.#writes, this.#secondTries, log);
     const invalidation = new Invalidation(mount, this.#names);
     remote.listen({
       changed: (changes) => invalidation.changed(changes),
@@ -115,7 +118,9 @@ export class RemoteFilesystem implements Filesystem {
 
   lookup(parent: NodeId, name: Buffer, caller: Caller): Eventually<Entry | NegativeEntry> {
     const directory = this.#mount.nodes.getDirectory(parent);
-    const found = this.#resolution.lookup(directory, keyOf(name), caller);
+    const key = keyOf(name);
+    const found =
+      this.#secondTries.lookup(directory, key, caller) ?? this.#resolution.lookup(directory, key, caller);
     return found instanceof Promise ? found.then(this.#toEntry) : this.#toEntry(found);
   }
 
@@ -125,7 +130,8 @@ export class RemoteFilesystem implements Filesystem {
       : this.#mount.entry(found.node, found.confirmedAt);
 
   forget(node: NodeId, count: bigint): void {
-    this.#mount.nodes.forget(node, count);
+    const forgotten = this.#mount.nodes.forget(node, count);
+    if (forgotten !== undefined) this.#secondTries.forgotten(forgotten);
   }
 
   mknod(parent: NodeId, name: Buffer, mode: number, _rdev: number, caller: Caller): Eventually<Entry> {

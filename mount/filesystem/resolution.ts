@@ -151,14 +151,21 @@ export class Resolution {
   }
 
   async #refreshByHandle(node: Node, caller: Interruptible): Promise<void> {
-    for (const handle of node.file?.handles ?? []) {
-      const file = await interruptible(Promise.resolve(handle.remoteFile()), caller);
+    const handles = [...(node.file?.handles ?? [])];
+    const opened = handles.find(({ begun }) => begun !== undefined)?.begun;
+    if (opened !== undefined) {
+      const file = await interruptible(Promise.resolve(opened), caller);
       await this.#mount.ask(
         'fgetattr',
         () => [file],
         caller,
         (attributes, sequence) => this.#mount.learn(node, attributes, sequence),
       );
+      return;
+    }
+    if (handles.length > 0) {
+      // Removed elsewhere, and open here without the server's knowledge: nothing will change it any more.
+      node.attributes = { ...node.attributes, nlink: 0 };
       return;
     }
     // A removed directory that is somebody's working directory still has attributes, as on a disk.

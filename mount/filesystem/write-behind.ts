@@ -94,10 +94,6 @@ class Piece {
     return this.#buffer.subarray(0, this.length);
   }
 
-  overlaps(offset: number, length: number): boolean {
-    return offset < this.offset + this.length && this.offset < offset + length;
-  }
-
   free(): void {
     giveBuffer(this.#buffer);
   }
@@ -265,11 +261,6 @@ export class WriteBehind {
     const last = writes === undefined ? undefined : [...writes.sent.keys()].at(-1);
     if (writes === undefined || last === undefined) return undefined;
     return new Promise((settle) => writes.waiting.push({ last, settle }));
-  }
-
-  /** Before bytes of this range are asked for: they must have been sent. */
-  sendOverlapping(node: Node, offset: number, length: number): void {
-    if (node.file?.writes?.piece?.overlaps(offset, length) === true) this.send(node);
   }
 
   /** A truncation was sent: what ended beyond does so no more. */

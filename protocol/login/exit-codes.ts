@@ -13,6 +13,8 @@ export const EXIT_SERVER_FULL = 6;
 export const EXIT_NO_SPACE = 7;
 /** 128 + SIGINT, as a shell counts it. */
 export const EXIT_INTERRUPTED = 130;
+/** 128 + SIGPIPE. */
+export const EXIT_BROKEN_PIPE = 141;
 
 const CODES: Partial<Record<FailureKind, number>> = {
   USAGE: EXIT_USAGE,
@@ -50,4 +52,5 @@ Exit codes:
   5    wrong user or password
   6    the server is full, or the user has too many sessions
   7    quota or disk full
-  130  interrupted (Ctrl-C)`;
+  130  interrupted (Ctrl-C)
+  141  the reader of the output went away`;

@@ -6,7 +6,7 @@
  */
 import { getSystemErrorMap } from 'node:util';
 import { Failure, type FailureKind } from '../failure.js';
-import { EXIT_OK, exitCodeOf } from './exit-codes.js';
+import { EXIT_BROKEN_PIPE, exitCodeOf } from './exit-codes.js';
 
 /** What to do, where the failure itself says only what happened. */
 const ADVICE: Partial<Record<FailureKind, string>> = {
@@ -56,7 +56,7 @@ export async function runProgram(program: string, main: () => Promise<number>): 
   process.on('uncaughtException', unexpected);
   process.on('unhandledRejection', unexpected);
   process.stdout.on('error', (error) => {
-    process.exit(Failure.from(error).kind === 'EPIPE' ? EXIT_OK : report(program, error));
+    process.exit(Failure.from(error).kind === 'EPIPE' ? EXIT_BROKEN_PIPE : report(program, error));
   });
   try {
     process.exitCode = await main();

@@ -3,11 +3,14 @@ import { createHash, randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { startProxy } from '../../bench/proxy.js';
 import { startDaemon } from '../lib/daemon.js';
 import { temporaryDirectory } from '../lib/directory.js';
 import { programs } from '../lib/programs.js';
 import { run } from '../lib/run.js';
 import { Terminal } from '../lib/terminal.js';
+
+t.setTimeout(90_000);
 
 const daemon = await startDaemon(t, {
   users: { alice: { quota: '100M', maxFiles: 60 }, lily: { quota: '1M' } },
@@ -185,6 +188,9 @@ t.test('a get does not write through symlinks of the server, nor give its files 
 });
 
 t.test('bars on a terminal, one for each file', async (t) => {
+  // A line so long that the transfer takes several frames.
+  const proxy = await startProxy(t, daemon.port, 150);
+  const far = login.toSpliced(1, 1, String(proxy.port));
   const local = temporaryDirectory(t);
   for (const name of ['first', 'second'])
     fs.writeFileSync(join(local, name), Buffer.alloc(24 * 1024 * 1024, name));
@@ -199,7 +205,7 @@ t.test('bars on a terminal, one for each file', async (t) => {
       process.execPath,
       programs.ftpctl,
       'put',
-      ...login,
+      ...far,
       'first',
       'second',
       daemon.at('alice'),

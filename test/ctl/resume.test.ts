@@ -9,6 +9,8 @@ import { temporaryDirectory } from '../lib/directory.js';
 import { programs } from '../lib/programs.js';
 import { Service } from '../lib/service.js';
 
+t.setTimeout(90_000);
+
 const MiB = 1024 * 1024;
 
 const daemon = await startDaemon(t, { users: { alice: { quota: '2G' } } });
@@ -131,6 +133,7 @@ t.test('a resume does without the journal, too', async (t) => {
   const again = await daemon.ftpctl(args);
   t.equal(again.code, 0, again.stderr);
   t.match(again.stderr, RESUMING);
+  t.match(again.stderr, /reading again what was sent before/);
   t.match(again.stdout, digest);
 });
 

@@ -50,6 +50,22 @@ t.test('a place is given back once', async (t) => {
   t.notOk(c.session);
 });
 
+t.test('a place that a client shares with its new connection is free when both are gone', async (t) => {
+  const admission = new Admission({ maxSessions: 1, maxSessionsPerUser: 1, maxQueue: 9 });
+  const [a, b] = clients(2) as [Client, Client];
+  for (const client of [a, b]) admission.apply(client);
+  const again = a.session?.share();
+  // The new connection goes away before the home has ended the old session: that one still has the place.
+  again?.release();
+  again?.release();
+  t.notOk(b.session);
+  const third = a.session?.share();
+  a.session?.release();
+  t.notOk(b.session);
+  for (let sharing = 1; sharing < 4; sharing++) third?.share();
+  t.throws(() => third?.share(), { name: 'Failure', kind: 'EBUSY' }, 'no more than a few at a time');
+});
+
 t.test('who gives up frees the place; the next ones are told', async (t) => {
   const admission = new Admission({ maxSessions: 1, maxSessionsPerUser: 1, maxQueue: 2 });
   const [a, b, c, d] = clients(4) as [Client, Client, Client, Client];

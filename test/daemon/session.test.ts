@@ -8,7 +8,7 @@ import { attributes } from '../../protocol/attributes.js';
 import { Channel } from '../../protocol/channel.js';
 import { encodeNotification, encodeRequest, encodeResponse } from '../../protocol/codec.js';
 import type { Failure } from '../../protocol/failure.js';
-import { MAX_CALLS, MAX_DATA, MAX_RECORD } from '../../protocol/limits.js';
+import { MAX_BYTES_IN_FLIGHT, MAX_CALLS, MAX_DATA, MAX_RECORD } from '../../protocol/limits.js';
 import { CHANGED_ALL, CHANGED_NAME, CHANGED_NODE, type MethodName } from '../../protocol/methods.js';
 import type { UserHome } from '../../daemon/home/user-home.js';
 import { Session } from '../../daemon/session.js';
@@ -339,6 +339,54 @@ sessionTest(
       'data that waited is intact',
     );
     await peer.cut();
+  },
+);
+
+sessionTest(
+  'a full window of data with long paths beside it may wait for the count of the home',
+  async (t, home, place) => {
+    const peer = await Peer.connect(t, home, place);
+    const handle = await peer.open('f');
+    const done = counting(home);
+    const answers = Array.from({ length: MAX_BYTES_IN_FLIGHT / MAX_DATA }, (_, i) =>
+      peer.send('write', [handle, i * MAX_DATA], Buffer.alloc(MAX_DATA)),
+    );
+    const path = Array.from({ length: 16 }, () => 'n'.repeat(255)).join('/');
+    while (answers.length < MAX_CALLS - 1) answers.push(peer.send('rename', [path, path, 0]));
+    t.equal((await peer.send('getattr', ['..'])).kind, 'EINVAL', 'what is malformed need not wait');
+    done();
+    const kinds = (await Promise.all(answers)).map(({ kind }) => kind);
+    t.strictSame(new Set(kinds), new Set(['ok', 'ENOENT']));
+    await peer.cut();
+  },
+);
+
+sessionTest(
+  'changes of one turn that fill more than a record are told in several',
+  async (t, home, place) => {
+    const peer = await Peer.connect(t, home, place);
+    const name = 'n'.repeat(255);
+    const directory = Array.from({ length: 15 }, () => name).join('/');
+    for (let depth = 1; depth <= 15; depth++)
+      await peer.send('mkdir', [directory.slice(0, depth * 256 - 1), 0o755]);
+    const from = `${directory}/${'a'.repeat(200)}`;
+    const to = `${directory}/${'b'.repeat(200)}`;
+    await peer.send('mkdir', [from, 0o755]);
+    const other = await Peer.connect(t, home, place, { wantsNotifications: true });
+    const done = counting(home);
+    const pairs = MAX_CALLS / 2;
+    const answers = Array.from({ length: pairs }, () => [
+      peer.send('rename', [from, to, 0]),
+      peer.send('rename', [to, from, 0]),
+    ]).flat();
+    t.equal((await peer.send('ping', [])).kind, 'ok', 'all of them wait');
+    done();
+    t.strictSame(new Set((await Promise.all(answers)).map(({ kind }) => kind)), new Set(['ok']));
+    t.equal((await other.send('ping', [])).kind, 'ok', 'after all that was sent before');
+    const renames = other.told.flatMap(([, params]) => (params as [unknown[]])[0]);
+    t.equal(renames.length, 2 * pairs);
+    t.ok(other.told.length > 1, `${other.told.length} notifications`);
+    for (const each of [peer, other]) await each.cut();
   },
 );
 

@@ -53,7 +53,7 @@ export class Attacker {
   readonly #answers = new Map<number, (answer: RawAnswer) => void>();
   readonly #arrived = new Map<number, RawAnswer>();
   readonly #listeners = new Set<() => void>();
-  #nextId = 2;
+  #lastId = 1;
   #isClosed = false;
 
   /** Shakes hands; the first request has id 1. */
@@ -112,6 +112,11 @@ export class Attacker {
     setReceiver(socket, receive);
   }
 
+  /** An id that was not used. */
+  nextId(): number {
+    return ++this.#lastId;
+  }
+
   /** Sends bytes as they are. */
   raw(bytes: Buffer): void {
     if (!this.#isClosed) this.socket.write(bytes);
@@ -130,7 +135,7 @@ export class Attacker {
   }
 
   /** Sends a request, and returns its id. */
-  request(method: string, params: unknown, id: number = this.#nextId++, data?: Buffer): number {
+  request(method: string, params: unknown, id: number = this.nextId(), data?: Buffer): number {
     // The encoder knows the real methods; what is sent is what the caller wants.
     const message = encodeRequest(id, method as MethodName, params as unknown[], data);
     this.send(Buffer.concat(message));

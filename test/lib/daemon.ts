@@ -33,6 +33,8 @@ export class Daemon {
   readonly homes: string;
   /** XDG_CONFIG_HOME for clients; known_hosts is in it after the first --accept-new. */
   readonly clientConfig: string;
+  /** XDG_STATE_HOME for clients: journals of transfers, the log of mounts. */
+  readonly clientState: string;
   readonly #scope: Scope;
   readonly #args: readonly string[];
   #service: Service | undefined;
@@ -45,6 +47,7 @@ export class Daemon {
     this.state = path.join(this.directory, 'state');
     this.homes = path.join(this.directory, 'homes');
     this.clientConfig = path.join(this.directory, 'config');
+    this.clientState = path.join(this.directory, 'client-state');
     for (const directory of [this.state, this.homes, this.clientConfig])
       mkdirSync(directory, { recursive: true, mode: 0o700 });
   }
@@ -64,7 +67,7 @@ export class Daemon {
     return {
       ...process.env,
       XDG_CONFIG_HOME: this.clientConfig,
-      XDG_STATE_HOME: path.join(this.directory, 'client-state'),
+      XDG_STATE_HOME: this.clientState,
       FTPMOUNT_STATE: this.state,
     };
   }

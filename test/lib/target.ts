@@ -9,6 +9,7 @@ import { generateKeyPair, noiseReady, type KeyPair } from '../../protocol/noise.
 import { logIn, makeAccounts } from './accounts.js';
 import { Attacker, type Intrusion } from './attacker.js';
 import { Daemon } from './daemon.js';
+import type { Scope } from './scope.js';
 import { PATIENCE_MS } from './service.js';
 
 /** Users log in by key: no Argon2 and no throttling in the way, but where a test wants them. */
@@ -22,32 +23,32 @@ export interface TargetOptions {
 
 export class Target {
   readonly daemon: Daemon;
-  readonly #t: Test;
-  readonly #keyPair: KeyPair;
+  readonly #scope: Scope;
+  readonly keyPair: KeyPair;
   /** Kilobytes when it was at rest. */
   #restingMemory = 0;
 
   /** A daemon with the users mallory (who attacks) and alice (who does not). */
-  static async start(t: Test, options: TargetOptions = {}): Promise<Target> {
+  static async start(scope: Scope, options: TargetOptions = {}): Promise<Target> {
     await noiseReady();
     const keyPair = generateKeyPair();
-    const daemon = new Daemon(t, { args: ['--log-level', 'info', ...(options.args ?? [])] });
+    const daemon = new Daemon(scope, { args: ['--log-level', 'info', ...(options.args ?? [])] });
     const publicKey = Buffer.from(keyPair.publicKey).toString('base64');
     await makeAccounts(daemon.state, PASSWORD, ['mallory', 'alice'], {
       quotaBytes: options.quotaBytes ?? 2 ** 30,
       keys: [{ publicKey, comment: 'test' }],
     });
     await daemon.start();
-    const target = new Target(t, daemon, keyPair);
+    const target = new Target(scope, daemon, keyPair);
     await target.serves();
     target.#restingMemory = target.memory;
     return target;
   }
 
-  private constructor(t: Test, daemon: Daemon, keyPair: KeyPair) {
-    this.#t = t;
+  private constructor(scope: Scope, daemon: Daemon, keyPair: KeyPair) {
+    this.#scope = scope;
     this.daemon = daemon;
-    this.#keyPair = keyPair;
+    this.keyPair = keyPair;
   }
 
   get port(): number {
@@ -65,7 +66,6 @@ export class Target {
     return this.memory - this.#restingMemory;
   }
 
-  /** How many descriptors the daemon has open. */
   get log(): string {
     return this.daemon.service.output;
   }
@@ -73,12 +73,12 @@ export class Target {
   /** mallory, logged in. */
   mallory(options: Partial<Intrusion> = {}): Promise<Attacker> {
     const { port } = this;
-    return Attacker.logIn(this.#t, { port, user: 'mallory', keyPair: this.#keyPair, ...options });
+    return Attacker.logIn(this.#scope, { port, user: 'mallory', keyPair: this.keyPair, ...options });
   }
 
   /** A connection of someone who is not logged in and was asked for a password. */
   async stranger(): Promise<Attacker> {
-    const attacker = await Attacker.connect(this.#t, { port: this.port, user: 'mallory' });
+    const attacker = await Attacker.connect(this.#scope, { port: this.port, user: 'mallory' });
     const { kind } = await attacker.answer(1);
     if (kind !== 'ENOKEY') throw new Error(`expected ENOKEY, not ${kind}`);
     return attacker;
@@ -86,11 +86,11 @@ export class Target {
 
   /** A client that keeps the rules does what clients do. Rejects where it cannot. */
   async serves(): Promise<void> {
-    const client = await logIn(this.#t, {
+    const client = await logIn(this.#scope, {
       port: this.port,
       user: 'alice',
       password: null,
-      keyPair: this.#keyPair,
+      keyPair: this.keyPair,
     });
     const path = Buffer.from('letter');
     const text = Buffer.from('dear mallory');
@@ -105,8 +105,7 @@ export class Target {
   }
 
   /** To be called after an attack: see the head of this file. */
-  async unharmed(attack: string, boundKilobytes: number): Promise<void> {
-    const t = this.#t;
+  async unharmed(t: Test, attack: string, boundKilobytes: number): Promise<void> {
     await this.serves();
     t.equal(this.daemon.service.ended, false, `${attack}: the daemon runs`);
     t.notMatch(

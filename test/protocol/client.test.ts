@@ -11,7 +11,7 @@ import {
 } from '../../protocol/codec.js';
 import { Failure } from '../../protocol/failure.js';
 import { HANDSHAKE_MS, MAX_CALLS, MAX_DATA } from '../../protocol/limits.js';
-import { CHANGED_ALL, type Change } from '../../protocol/methods.js';
+import { CHANGED_ALL, CHANGED_NAME, type Change } from '../../protocol/methods.js';
 import { generateKeyPair, noiseReady } from '../../protocol/noise.js';
 import { failing } from '../lib/failing.js';
 import { listen, scriptedServer, WIRE_ATTRIBUTES, type Script, type ServerSession } from '../lib/loopback.js';
@@ -371,6 +371,8 @@ t.test('a hostile server closes the connection, and every call fails once', asyn
     'a request': (id) => encodeRequest(id, 'ping', []),
     'a cancel': (id) => encodeNotification('cancel', [id]),
     'a change of the wrong shape': () => encodeNotification('changed', [[[9]]]),
+    'a change of a name that is none': () =>
+      encodeNotification('changed', [[[CHANGED_NAME, Buffer.alloc(0), Buffer.from('..')]]]),
     'a change with a path out of the home': () =>
       encodeNotification('changed', [[[0, Buffer.from('../..'), Buffer.from('x')]]]),
     'a place that is no number': () => encodeNotification('queued', ['first']),

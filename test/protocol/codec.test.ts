@@ -11,6 +11,7 @@ import {
 import { failing } from '../lib/failing.js';
 import { Failure } from '../../protocol/failure.js';
 import { MAX_ELEMENTS, MAX_NESTING, MAX_TEXT } from '../../protocol/limits.js';
+import { literal, tuple, u32, variant } from '../../protocol/shape.js';
 
 const packr = new Packr({ useRecords: false });
 
@@ -65,6 +66,22 @@ t.test('decoded bytes are views of the record', async (t) => {
   t.match(message, { params: [Buffer.from('xxxx')] });
 });
 
+t.test('ids and tags may have any integer form', async (t) => {
+  for (const id of [
+    '05',
+    'cc05',
+    'ce00000005',
+    'cf0000000000000005',
+    'd30000000000000005',
+    'cb4014000000000000',
+  ]) {
+    t.match(decodeMessage(hex(`94 cf0000000000000000 ${id} a0 90`)), { kind: 'request', id: 5 }, id);
+  }
+  const message = decodeMessage(hex('93 02 a0 92 cf0000000000000001 07'));
+  t.match(message, { kind: 'notification' });
+  if (message.kind === 'notification') t.same(variant({ 1: tuple(literal(1), u32) })(message.params), [1, 7]);
+});
+
 t.test('numbers keep their value in every form', async (t) => {
   const values = [0, 127, 128, 65_536, 2 ** 32, 2 ** 53 - 1, -1, -(2 ** 40), 2n ** 63n, 2n ** 64n - 1n];
   const message = decodeMessage(Buffer.concat(encodeRequest(2 ** 32 - 1, 'ping', values)));
@@ -103,7 +120,7 @@ t.test('what is not exactly one message is refused', async (t) => {
     'a request whose method is a number': hex('94 00 05 05 90'),
     'a negative id': hex('94 00 ff a0 90'),
     'an id past 32 bits': packr.pack([0, 2 ** 32, 'ping', []]),
-    'a 64-bit id': hex('94 00 cf0000000000000005 a0 90'),
+    'a 64-bit id past 32 bits': hex('94 00 cf0000000100000000 a0 90'),
     'something after it': hex('94 00 05 a0 90 c0'),
     'two messages': hex('94 00 05 a0 90 94 00 05 a0 90'),
     'a map': hex('94 00 05 a0 80'),

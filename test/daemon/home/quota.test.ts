@@ -324,3 +324,27 @@ void t.test('a tree deeper than a path can tell is counted', async (t) => {
   t.strictSame(ledger, tree);
   t.equal(tree.files, 57);
 });
+
+void t.test('a tree of few but deep directories is counted in pieces, too', async (t) => {
+  const home = await new Place(t).open();
+  const client = new TestClient(home);
+  const path = Array.from({ length: 18 }, () => 'n'.repeat(200)).join('/');
+  for (let chain = 0; chain < 30; chain++) {
+    for (let depth = 1; depth <= 18; depth++) {
+      client.call('mkdir', `${chain}/${path}`.slice(0, `${chain}`.length + 201 * (depth - 1)), 0o755);
+    }
+    // Each chain hangs below the next one: deeper than a path can tell.
+    if (chain > 0) client.call('rename', `${chain - 1}`, `${chain}/${path.slice(0, 201 * 17 - 1)}/below`, 0);
+  }
+  let turns = 0;
+  const counted = home.check(false);
+  const next = (): void => {
+    turns += 1;
+    if (home.counting) setImmediate(next);
+  };
+  setImmediate(next);
+  const { ledger, tree } = await counted;
+  t.strictSame(ledger, tree);
+  t.equal(tree.files, 30 * 18);
+  t.ok(turns > 100, `others had ${turns} turns meanwhile`);
+});

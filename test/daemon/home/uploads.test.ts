@@ -42,6 +42,21 @@ function partials(place: Place): string[] {
   return readdirSync(join(place.directory, '.ftpmount'));
 }
 
+homeTest(
+  'an upload whose handle is closed while it is finished is not left open when that fails',
+  {},
+  async (t, home) => {
+    const client = new TestClient(home);
+    const [handle] = await begin(client, 'f', 3);
+    await client.call('uploadWrite', handle, 0, Buffer.from('abc'));
+    client.call('mkdir', 'f', 0o755);
+    const finished = kindOf(() => client.call('uploadFinish', handle, md5Of(Buffer.from('abc'))));
+    client.call('close', handle);
+    t.equal(await finished, 'EISDIR');
+    t.equal(home.uploads.size, 0);
+  },
+);
+
 homeTest('an upload appears whole, with mode, mtime and MD5, and is logged', {}, async (t, home, place) => {
   const client = new TestClient(home);
   client.put('f', 'the old file');

@@ -1,0 +1,373 @@
+/*
+ * Real clients and a server that lies to them. Whatever it answers, ftpctl ends with one line that says what is wrong,
+ * writes nothing where it was not told to, and a mount stays one that can be unmounted.
+ */
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import t, { type Test } from 'tap';
+import type { Channel } from '../../protocol/channel.js';
+import { encodeRequest, encodeResponse } from '../../protocol/codec.js';
+import { Failure } from '../../protocol/failure.js';
+import { MAX_DATA } from '../../protocol/limits.js';
+import {
+  attributesOf,
+  CONTENT,
+  DIRECTORY,
+  EvilServer,
+  FILE,
+  notify,
+  SILENCE,
+  SYMLINK,
+  type Lie,
+} from '../lib/evil-server.js';
+import { forceUnmount, mountAt, untilMounted } from '../lib/mounts.js';
+import { programs } from '../lib/programs.js';
+import { run, type RunResult } from '../lib/run.js';
+import { problemOf } from '../lib/said.js';
+import { PATIENCE_MS, Service } from '../lib/service.js';
+
+/** One line that says what is wrong, none of the server's bytes that command a terminal, and the exit code. */
+function refuses(t: Test, name: string, result: RunResult, codes: readonly number[]): void {
+  t.ok(
+    codes.includes(result.code ?? -1),
+    `${name}: ends with ${codes.join(' or ')} (${result.code}, ${result.stderr})`,
+  );
+  const said = problemOf(result, 'ftpctl');
+  t.notMatch(said, /internal error|[\u0000-\u001f\u007f-\u009f]/, `${name}: ${said}`);
+}
+
+const LOST = [3];
+
+await t.test('results of a wrong type', async (t) => {
+  const wrong: readonly unknown[] = [
+    null,
+    'text',
+    7,
+    [],
+    [1, 2, 3],
+    Buffer.alloc(10),
+    attributesOf(FILE, -1),
+    attributesOf(FILE, 10, Number.NaN),
+    attributesOf(FILE, 10, -5),
+    attributesOf(FILE, 10, 2 ** 60),
+    attributesOf(FILE, 10, 'large'),
+    [attributesOf(FILE)],
+  ];
+  await Promise.all(
+    wrong.map(async (result, index) => {
+      const server = await EvilServer.start(t, { getattr: () => result });
+      refuses(t, `result ${index}`, await server.ftpctl(['stat'], [server.at('plain')]), LOST);
+    }),
+  );
+});
+
+await t.test('messages that no server sends', async (t) => {
+  const messages: Record<string, (channel: Channel, id: number) => void> = {
+    'a record past the limit': (channel, id) => {
+      channel.maxRecord = 8 * MAX_DATA;
+      channel.send(encodeResponse(id, undefined, Buffer.alloc(2 * MAX_DATA)));
+    },
+    'random bytes': (channel) => channel.send([Buffer.from('nonsense')]),
+    'deep arrays': (channel) => channel.send([Buffer.alloc(3000, 0x91)]),
+    'an array that promises 2^32-1': (channel) => channel.send([Buffer.from('940105c0ddffffffff', 'hex')]),
+    'a map': (channel) => channel.send([Buffer.from('940105c080', 'hex')]),
+    'a request': (channel) => channel.send(encodeRequest(1, 'ping', [])),
+    'a cancel': (channel, id) => notify(channel, 'cancel', [id]),
+    'an answer to nothing': (channel) => channel.send(encodeResponse(12_345, undefined, null)),
+    'two answers': (channel, id) => {
+      for (let i = 0; i < 2; i++) channel.send(encodeResponse(id, undefined, attributesOf(DIRECTORY, 1)));
+    },
+    'changes that are none': (channel) =>
+      notify(channel, 'changed', [[[0, Buffer.from('d'), Buffer.from('..')]]]),
+    'a place that is none': (channel) => notify(channel, 'queued', [-1]),
+  };
+  await Promise.all(
+    Object.entries(messages).map(async ([name, send]) => {
+      const server = await EvilServer.start(t, {
+        getattr: ({ id }, channel) => {
+          send(channel, id);
+          return SILENCE;
+        },
+      });
+      refuses(t, name, await server.ftpctl(['ls'], [server.at()]), LOST);
+    }),
+  );
+});
+
+await t.test('names that lead out of the directory that is copied to', async (t) => {
+  const names = ['..', '.', '../escaped', '/tmp/escaped', 'a/b', 'a\0b', '', 'n'.repeat(256)];
+  await Promise.all(
+    names.map(async (name) => {
+      const server = await EvilServer.start(t, {
+        readdir: () => [attributesOf(DIRECTORY, 1), [[Buffer.from(name), attributesOf(FILE)]], null],
+        getattr: ({ params }) =>
+          attributesOf(String(params[0]).startsWith('sub') || String(params[0]) === '' ? DIRECTORY : FILE, 1),
+      });
+      mkdirSync(path.join(server.directory, 'into'));
+      const shown = JSON.stringify(name.slice(0, 20));
+      const got = await server.ftpctl(['get', '-r', '--quiet'], [server.at('sub'), 'into']);
+      t.not(got.code, 0, `get -r of ${shown}: ${got.stderr}`);
+      t.notMatch(got.stderr, /internal error/);
+      const made = existsSync(path.join(server.directory, 'into/sub'))
+        ? readdirSync(path.join(server.directory, 'into/sub'))
+        : [];
+      t.strictSame(made, [], `nothing is made for ${shown}`);
+      t.notOk(existsSync(path.join(server.directory, 'escaped')));
+      t.notOk(existsSync(path.join(server.directory, 'into/escaped')));
+      refuses(t, `ls of ${shown}`, await server.ftpctl(['ls'], [server.at()]), LOST);
+    }),
+  );
+});
+
+await t.test('a symlink, and then a directory of the same name', async (t) => {
+  const server = await EvilServer.start(t, {
+    getattr: () => attributesOf(DIRECTORY, 1),
+    readdir: ({ params }) =>
+      String(params[0]) === 'sub'
+        ? [
+            attributesOf(DIRECTORY, 2),
+            [
+              [Buffer.from('x'), attributesOf(SYMLINK, 3)],
+              [Buffer.from('x'), attributesOf(DIRECTORY, 4)],
+            ],
+            null,
+          ]
+        : [attributesOf(DIRECTORY, 4), [[Buffer.from('planted'), attributesOf(FILE)]], null],
+    readlink: () => Buffer.from('../../outside'),
+  });
+  mkdirSync(path.join(server.directory, 'outside'));
+  mkdirSync(path.join(server.directory, 'into'));
+  for (let round = 0; round < 2; round++)
+    await server.ftpctl(['get', '-r', '--quiet'], [server.at('sub'), 'into']);
+  t.strictSame(
+    readdirSync(path.join(server.directory, 'outside')),
+    [],
+    'nothing is written through the symlink',
+  );
+});
+
+await t.test('data that are not what was asked for', async (t) => {
+  const cases: Record<string, { lies: Record<string, Lie>; codes: readonly number[] }> = {
+    'more than asked': { lies: { read: () => Buffer.alloc(CONTENT.length + 1) }, codes: LOST },
+    'less than asked': { lies: { read: () => Buffer.alloc(3) }, codes: [1] },
+    'another file': { lies: { read: () => Buffer.alloc(CONTENT.length) }, codes: [1] },
+    'a text': { lies: { read: () => 'text' }, codes: LOST },
+    'a file of 2^53 bytes': {
+      lies: { download: () => [1, attributesOf(FILE, 10, 2 ** 53 - 1)], read: () => Buffer.alloc(0) },
+      codes: [1],
+    },
+    'a digest of a wrong length': { lies: { digest: () => Buffer.alloc(15) }, codes: LOST },
+  };
+  await Promise.all(
+    Object.entries(cases).map(async ([name, { lies, codes }]) => {
+      const server = await EvilServer.start(t, lies);
+      const target = path.join(server.directory, 'copy');
+      writeFileSync(target, 'the old file');
+      refuses(t, name, await server.ftpctl(['get', '--quiet'], [server.at('plain'), 'copy']), codes);
+      t.equal(readFileSync(target, 'utf8'), 'the old file', `${name}: the old file is whole`);
+    }),
+  );
+});
+
+await t.test('uploads that the server confuses', async (t) => {
+  const cases: Record<string, { lies: Record<string, Lie>; codes: readonly number[] }> = {
+    'an offset behind the end': { lies: { uploadBegin: () => [1, 2 ** 40, false] }, codes: [1, ...LOST] },
+    'an offset that is no checkpoint': { lies: { uploadBegin: () => [1, 3, false] }, codes: [1, ...LOST] },
+    'a negative offset': { lies: { uploadBegin: () => [1, -1, false] }, codes: LOST },
+    'a result where none belongs': { lies: { uploadWrite: () => 'thanks' }, codes: LOST },
+    'a failure of every piece': { lies: { uploadWrite: () => new Failure('EDQUOT', 'no room') }, codes: [7] },
+  };
+  await Promise.all(
+    Object.entries(cases).map(async ([name, { lies, codes }]) => {
+      const server = await EvilServer.start(t, lies);
+      writeFileSync(path.join(server.directory, 'source'), 'some bytes');
+      refuses(t, name, await server.ftpctl(['put', '--quiet'], ['source', server.at('copy')]), codes);
+    }),
+  );
+});
+
+await t.test('texts that command a terminal', async (t) => {
+  const text = 'gone\u001b[2J\r\n\u0007\u009b31m and\u202ereversed';
+  const server = await EvilServer.start(t, { getattr: () => new Failure('ENOENT', text) });
+  refuses(t, 'the text of an error', await server.ftpctl(['stat'], [server.at('plain')]), [1]);
+  const farewell = await EvilServer.start(t, {
+    getattr: (_, channel) => {
+      notify(channel, 'shutdown', [text, false]);
+      void channel.end();
+      return SILENCE;
+    },
+  });
+  refuses(t, 'the reason of a shutdown', await farewell.ftpctl(['stat'], [farewell.at('plain')]), LOST);
+  const unknown = await EvilServer.start(t, {
+    getattr: ({ id }, channel) => {
+      channel.send([Buffer.from([0x94, 1, id, 0x92, 0xa4, 0x1b, 0x5b, 0x32, 0x4a, 0xa0, 0xc0])]);
+      return SILENCE;
+    },
+  });
+  refuses(t, 'the name of an error', await unknown.ftpctl(['stat'], [unknown.at('plain')]), [1]);
+});
+
+await t.test('a tree without end', async (t) => {
+  const server = await EvilServer.start(t, {
+    getattr: () => attributesOf(DIRECTORY, 1),
+    // The directory is in itself, under a name that makes paths long soon.
+    readdir: () => [attributesOf(DIRECTORY, 1), [[Buffer.alloc(255, 'd'), attributesOf(DIRECTORY, 1)]], null],
+  });
+  const got = await server.ftpctl(['get', '-r', '--quiet'], [server.at('sub'), 'copy']);
+  t.equal(got.code, 1, got.stderr);
+  t.match(got.stderr, /longer than/, 'ends where paths do');
+  t.ok(lstatSync(path.join(server.directory, 'copy')).isDirectory());
+});
+
+await t.test('a server that never comes to an end is interrupted by Ctrl-C', async (t) => {
+  const entry = (name: string): unknown => [Buffer.from(name), attributesOf(FILE)];
+  let page = 0;
+  const cases: Record<
+    string,
+    { lies: Record<string, Lie>; script?: Parameters<typeof EvilServer.start>[2] }
+  > = {
+    'no answer of the login': { lies: {}, script: { onAccept: () => undefined } },
+    'no answer of a call': { lies: { getattr: () => SILENCE } },
+    'places in the queue without end': {
+      lies: {},
+      script: {
+        onAccept: ({ channel }) => {
+          for (let place = 1; place < 2000; place++) notify(channel, 'queued', [place]);
+        },
+      },
+    },
+    'pages without end': {
+      lies: {
+        readdir: () => [attributesOf(DIRECTORY, 1), [entry('a')], 5],
+        readdirNext: () => [[entry(`b${page++}`)], 5],
+      },
+    },
+    'changes without end': {
+      lies: {
+        getattr: (_, channel) => {
+          for (let i = 0; i < 1000; i++) notify(channel, 'changed', [[[3]]]);
+          return SILENCE;
+        },
+      },
+    },
+  };
+  await Promise.all(
+    Object.entries(cases).map(async ([name, { lies, script }]) => {
+      const reached: { yes?: () => void } = {};
+      const underway = new Promise<void>((resolve) => (reached.yes = resolve));
+      const told: Record<string, Lie> = {};
+      for (const [method, lie] of Object.entries(lies))
+        told[method] = (question, channel) => (reached.yes?.(), lie(question, channel));
+      const server = await EvilServer.start(t, told, {
+        ...script,
+        ...(script?.onAccept === undefined
+          ? {}
+          : { onAccept: (session) => (script.onAccept?.(session), reached.yes?.()) }),
+      });
+      const listing = server.service(['ls'], [server.at()]);
+      await underway;
+      listing.signal('SIGINT');
+      const { code } = await listing.ends();
+      t.equal(code, 130, `${name}: ${listing.output.slice(-200)}`);
+    }),
+  );
+});
+
+await t.test('another key than the last time', async (t) => {
+  const first = await EvilServer.start(t, {});
+  t.equal((await first.ftpctl(['ls'], [first.at()])).code, 0);
+  const known = path.join(String(first.env['XDG_CONFIG_HOME']), 'ftpmount/known_hosts');
+  const second = await EvilServer.start(t, {});
+  // What was learnt of the first is known of the second: its port has another key now.
+  const pinned = readFileSync(known, 'utf8').replaceAll(String(first.port), String(second.port));
+  mkdirSync(path.join(String(second.env['XDG_CONFIG_HOME']), 'ftpmount'), { recursive: true, mode: 0o700 });
+  writeFileSync(path.join(String(second.env['XDG_CONFIG_HOME']), 'ftpmount/known_hosts'), pinned, {
+    mode: 0o600,
+  });
+  const refused = await second.ftpctl(['ls'], [second.at()]);
+  t.equal(refused.code, 4, refused.stderr);
+  t.match(refused.stderr, /HAS CHANGED|changed/i);
+});
+
+/** A mount of an evil server that ends with the test, whatever state it is in. */
+async function mountOf(t: Test, server: EvilServer): Promise<{ mountpoint: string; service: Service }> {
+  const mountpoint = path.join(server.directory, 'mnt');
+  mkdirSync(mountpoint);
+  const service = new Service(
+    t,
+    process.execPath,
+    [programs.ftpmount, server.at(), mountpoint, '-f', '-o', 'soft=1', ...server.login],
+    { env: server.env, mountpoint, cwd: '/' },
+  );
+  t.teardown(() => forceUnmount(mountpoint));
+  if (!(await untilMounted(mountpoint, () => service.ended, PATIENCE_MS))) throw new Error(service.output);
+  return { mountpoint, service };
+}
+
+await t.test('a mount of a server that lies', async (t) => {
+  const dir = (name: string, ino: number): unknown => [Buffer.from(name), attributesOf(DIRECTORY, ino)];
+  let flips = 0;
+  const cases: Record<string, Record<string, Lie>> = {
+    'a directory that is its own parent': {
+      getattr: () => attributesOf(DIRECTORY, 1),
+      readdir: () => [attributesOf(DIRECTORY, 1), [dir('sub', 1)], null],
+    },
+    'a directory that is in itself': {
+      getattr: ({ params }) => attributesOf(DIRECTORY, String(params[0]) === '' ? 1 : 20),
+      readdir: () => [attributesOf(DIRECTORY, 20), [dir('sub', 20)], null],
+    },
+    'names that are there twice': {
+      readdir: () => [
+        attributesOf(DIRECTORY, 1),
+        [
+          [Buffer.from('plain'), attributesOf(FILE)],
+          [Buffer.from('plain'), attributesOf(DIRECTORY, 30)],
+          [Buffer.from('plain'), attributesOf(SYMLINK, 31)],
+        ],
+        null,
+      ],
+    },
+    'a type that changes all the time': {
+      getattr: ({ params }) =>
+        attributesOf(
+          String(params[0]) === '' || flips++ % 2 === 0 ? DIRECTORY : FILE,
+          String(params[0]) === '' ? 1 : 40,
+        ),
+    },
+    'a root that is a file': { getattr: () => attributesOf(FILE, 1) },
+    'names that lead elsewhere': {
+      readdir: () => [
+        attributesOf(DIRECTORY, 1),
+        [[Buffer.from('../../etc'), attributesOf(DIRECTORY, 50)]],
+        null,
+      ],
+    },
+    'more data than asked for': {
+      read: () => Buffer.alloc(MAX_DATA),
+      open: () => [1, attributesOf(FILE), Buffer.alloc(131_072)],
+    },
+    'sizes beyond all measure': {
+      getattr: ({ params }) => attributesOf(String(params[0]) === '' ? DIRECTORY : FILE, 60, 2 ** 53 - 1),
+    },
+  };
+  await Promise.all(
+    Object.entries(cases).map(async ([name, lies]) => {
+      const server = await EvilServer.start(t, lies);
+      const { mountpoint, service } = await mountOf(t, server);
+      const look =
+        'ls -la . sub sub/sub plain; cat plain; stat sub/sub/sub; ls -la sub; cat plain >/dev/null; head -c 10 plain; cp plain /dev/null; find . -maxdepth 5 | head -50; true';
+      const looked = await run('timeout', ['-s', 'KILL', '15', 'sh', '-c', look], { cwd: mountpoint });
+      t.not(looked.code, 137, `${name}: everything is answered, one way or another`);
+      t.notMatch(looked.stdout + looked.stderr, /root:.*:0:0:/, `${name}: nothing of this machine is shown`);
+      t.equal(service.ended, false, `${name}: ftpmount goes on\n${service.output.slice(-500)}`);
+      t.equal((await run('umount', [mountpoint])).code, 0, `${name}: it can be unmounted`);
+      t.equal(
+        (await service.ends()).code,
+        0,
+        `${name}: ftpmount ends in order\n${service.output.slice(-500)}`,
+      );
+      t.notMatch(service.output, /internal error|TypeError|RangeError|    at /);
+      t.equal(mountAt(mountpoint), undefined);
+    }),
+  );
+});

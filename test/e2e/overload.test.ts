@@ -1,0 +1,320 @@
+/*
+ * A real daemon and clients that take more than is theirs: connections, requests, answers that are never read, handles,
+ * tries of passwords. Each meets a bound, and who keeps the rules is served meanwhile and after.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { readdirSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import t from 'tap';
+import { encodeNotification, encodeRequest } from '../../protocol/codec.js';
+import { MAX_CALLS, MAX_DATA, MAX_HANDLES, MAX_PAGE_ENTRIES } from '../../protocol/limits.js';
+import { CHANGED_ALL, OPEN_READ, OPEN_WRITE } from '../../protocol/methods.js';
+import { Attacker, loginOf, rawConnection } from '../lib/attacker.js';
+import { PASSWORD, Target } from '../lib/target.js';
+
+/** Kilobytes that the daemon may have grown by after an attack: pools of buffers, and the collector's slack. */
+const BOUND = 128 * 1024;
+/** Kilobytes that it may have grown by during an attack of one session that does not read. */
+const DURING = 192 * 1024;
+const MAX_PER_ADDRESS = 16;
+const MAX_UNAUTHENTICATED = 24;
+const MAX_SESSIONS = 12;
+
+const target = await Target.start(t, {
+  quotaBytes: 64 * MAX_DATA,
+  args: [
+    ...['--max-per-address', String(MAX_PER_ADDRESS), '--max-unauthenticated', String(MAX_UNAUTHENTICATED)],
+    ...['--max-sessions', String(MAX_SESSIONS), '--max-queue', '4', '--lockout-failures', '3'],
+  ],
+});
+const { port } = target;
+
+/** Resolves when the socket has nothing to send any more, or is closed. */
+function drained(socket: Socket): Promise<void> {
+  if (socket.destroyed || socket.writableLength === 0) return Promise.resolve();
+  return new Promise((resolve) => {
+    socket.once('drain', resolve);
+    socket.once('close', resolve);
+  });
+}
+
+/** Writes the bytes again and again until the server closes, or takes no more. Returns how many times it took them. */
+async function pour(attacker: Attacker, times: number, make: () => Buffer): Promise<number> {
+  let poured = 0;
+  for (; poured < times && !attacker.socket.destroyed; poured++) {
+    attacker.raw(make());
+    if (attacker.socket.writableLength > 4 * MAX_DATA) break;
+    await Promise.race([drained(attacker.socket), new Promise((resolve) => setImmediate(resolve))]);
+  }
+  return poured;
+}
+
+await t.test('connections that do not shake hands', async (t) => {
+  const slow = Array.from({ length: 3 * MAX_PER_ADDRESS }, () => rawConnection(t, port, '127.0.0.9'));
+  await Promise.allSettled(slow.map(({ connected }) => connected));
+  let refused = 0;
+  for (const { closed } of slow) void closed.then(() => (refused += 1));
+  // Letter by letter, as one who wants to stay for long.
+  for (const byte of Buffer.from('ftpmnt')) {
+    for (const { socket } of slow) if (!socket.destroyed) socket.write(Buffer.of(byte));
+  }
+  await target.serves();
+  t.equal(refused, 2 * MAX_PER_ADDRESS, 'one address has no more than its share');
+  const others = Array.from({ length: MAX_PER_ADDRESS }, () => rawConnection(t, port, '127.0.0.10'));
+  await Promise.all(others.slice(MAX_UNAUTHENTICATED - MAX_PER_ADDRESS).map(({ closed }) => closed));
+  t.pass('all addresses together have no more than theirs');
+  for (const { socket } of [...slow, ...others]) socket.destroy();
+  await target.unharmed(t, 'slow connections', BOUND);
+});
+
+await t.test('a stranger who asks and does not read', async (t) => {
+  const stranger = await target.stranger();
+  stranger.stopReading();
+  const pings = (): Buffer =>
+    Buffer.concat(
+      Array.from({ length: 2000 }, (_, i) =>
+        stranger.sealed(Buffer.concat(encodeRequest(1000 + i, 'ping', []))),
+      ),
+    );
+  // Without a bound all of it would be answered: 40 MB that wait in the daemon.
+  for (let i = 0; i < 1000 && !stranger.socket.destroyed; i++) {
+    stranger.raw(pings());
+    await drained(stranger.socket);
+  }
+  await stranger.closed;
+  t.ok(target.growth < BOUND, `${target.growth} kB more while it did not read`);
+  await target.unharmed(t, 'pings of a stranger', BOUND);
+});
+
+await t.test('thousands of requests at once', async (t) => {
+  const mallory = await target.mallory();
+  const handle = await create(mallory, 'f');
+  const burst = Buffer.concat(
+    Array.from({ length: 20_000 }, (_, i) =>
+      mallory.sealed(Buffer.concat(encodeRequest(1000 + i, 'getattr', [Buffer.from('f')]))),
+    ),
+  );
+  mallory.raw(burst);
+  t.equal((await mallory.answer(20_999)).kind, 'ok', 'what is answered at once is no window');
+  const syncs = Array.from({ length: MAX_CALLS + 200 }, () =>
+    mallory.sealed(Buffer.concat(encodeRequest(mallory.nextId(), 'fsync', [handle, false]))),
+  );
+  mallory.raw(Buffer.concat(syncs));
+  await mallory.closed;
+  t.pass('more calls under way than the window close the connection');
+  const second = await target.mallory();
+  const again = await create(second, 'f');
+  const twice = Buffer.concat(encodeRequest(500, 'fsync', [again, false]));
+  second.raw(Buffer.concat([second.sealed(twice), second.sealed(twice)]));
+  await second.closed;
+  t.pass('an id that is under way closes the connection');
+  await target.unharmed(t, 'requests', BOUND);
+});
+
+await t.test('a client that asks for data and does not read', async (t) => {
+  const mallory = await target.mallory();
+  const handle = await create(mallory, 'f');
+  for (let i = 0; i < 16; i++) await mallory.call('write', [handle, i * MAX_DATA], Buffer.alloc(MAX_DATA, i));
+  mallory.stopReading();
+  const ask = (): Buffer => {
+    const reads = Array.from({ length: 64 }, (_, i) =>
+      encodeRequest(mallory.nextId(), 'read', [handle, (i % 16) * MAX_DATA, MAX_DATA]),
+    );
+    const opens = Array.from({ length: 64 }, () =>
+      encodeRequest(mallory.nextId(), 'open', [Buffer.from('f'), OPEN_READ, 131_072]),
+    );
+    return Buffer.concat([...reads, ...opens].map((message) => mallory.sealed(Buffer.concat(message))));
+  };
+  await pour(mallory, 300, ask);
+  await target.serves();
+  t.ok(target.growth < DURING, `${target.growth} kB more while it did not read`);
+  await mallory.close();
+  await target.unharmed(t, 'answers nobody reads', BOUND);
+});
+
+await t.test('a session that does not read what another one changes', async (t) => {
+  const deaf = await target.mallory({ wantsNotifications: true });
+  deaf.stopReading();
+  const busy = await target.mallory();
+  const name = 'n'.repeat(255);
+  await busy.call('mkdir', [name, 0o755]);
+  const long = [name, name, name, name].join('/');
+  for (let depth = 2; depth <= 4; depth++) await busy.call('mkdir', [long.slice(0, depth * 256 - 1), 0o755]);
+  await busy.call('mknod', [`${long}/a`, 0o100644]);
+  for (let round = 0; round < 30; round++) {
+    const answers: Promise<unknown>[] = [];
+    for (let i = 0; i < 100; i++) {
+      answers.push(
+        busy.call('rename', [`${long}/a`, `${long}/b`, 0]),
+        busy.call('rename', [`${long}/b`, `${long}/a`, 0]),
+      );
+    }
+    await Promise.all(answers);
+  }
+  t.ok(target.growth < DURING, `${target.growth} kB more while it did not read`);
+  deaf.goOnReading();
+  await deaf.until(() =>
+    deaf.notifications.some(
+      ({ method, params }) =>
+        method === 'changed' && (params as [[number][]])[0].some(([kind]) => kind === CHANGED_ALL),
+    ),
+  );
+  t.pass('when it reads again it is told that it missed something');
+  t.equal((await deaf.call('ping', [])).kind, 'ok');
+  for (const session of [deaf, busy]) await session.close();
+  await target.unharmed(t, 'changes nobody reads', BOUND);
+});
+
+await t.test('handles, cursors and uploads without end', async (t) => {
+  const { pid } = target.daemon.service;
+  const descriptors = (): number => readdirSync(`/proc/${pid}/fd`).length;
+  const mallory = await target.mallory();
+  await create(mallory, 'f');
+  await mallory.call('mkdir', ['many', 0o755]);
+  for (let i = 0; i <= MAX_PAGE_ENTRIES; i++) mallory.request('mknod', [Buffer.from(`many/${i}`), 0o100644]);
+  const before = descriptors();
+  const kinds = new Set<string>();
+  for (let opened = 0; opened < MAX_HANDLES && !kinds.has('EMFILE'); opened += 501) {
+    const calls = Array.from({ length: 500 }, (_, i) =>
+      mallory.call(i % 2 === 0 ? 'open' : 'download', i % 2 === 0 ? ['f', OPEN_READ] : ['f']),
+    );
+    calls.push(mallory.call('readdir', ['many']));
+    for (const { kind } of await Promise.all(calls)) kinds.add(kind);
+  }
+  t.strictSame([...kinds].toSorted(), ['EMFILE', 'ok']);
+  t.equal((await begin(mallory, 'upload')).kind, 'EMFILE');
+  t.equal((await mallory.call('create', ['new', OPEN_WRITE, 0o644])).kind, 'EMFILE');
+  t.equal((await mallory.call('getattr', ['new'])).kind, 'ENOENT', 'refused before it was made');
+  await target.serves();
+  t.pass('there are descriptors left for others');
+  const held = await closeAll(mallory, descriptors() - before);
+  t.ok(held > 1000, `${held} handles were open`);
+  t.ok(descriptors() < before + 50, 'all were closed');
+  // Last pages are closed for the client, and kept for one that asks again: they count too.
+  for (let i = 0; i < MAX_CALLS + 60; i++) {
+    const [, , cursor] = (await mallory.call('readdir', ['many'])).result as [unknown, unknown, number];
+    await mallory.call('readdirNext', [cursor]);
+  }
+  t.ok(descriptors() < before + MAX_CALLS + 30, 'pages that may be asked for again are bounded');
+  await mallory.close();
+  await target.unharmed(t, 'handles', BOUND);
+});
+
+await t.test('uploads that are forsaken while they are being finished are closed', async (t) => {
+  const { pid } = target.daemon.service;
+  const descriptors = (): number => readdirSync(`/proc/${pid}/fd`).length;
+  const mallory = await target.mallory();
+  const md5 = createHash('md5').update('abc').digest();
+  const before = descriptors();
+  for (let i = 0; i < 50; i++) {
+    const [handle] = (await begin(mallory, `up${i}`)).result as [number];
+    await mallory.call('uploadWrite', [handle, 0, Buffer.from('abc')]);
+    await mallory.call('mkdir', [`up${i}`, 0o755]);
+    const answers = [mallory.call('uploadFinish', [handle, md5]), mallory.call('close', [handle])];
+    t.strictSame(
+      (await Promise.all(answers)).map(({ kind }) => kind),
+      ['EISDIR', 'ok'],
+    );
+  }
+  t.ok(descriptors() < before + 10, 'nothing of them is open');
+  await mallory.close();
+  await target.unharmed(t, 'forsaken uploads', BOUND);
+});
+
+await t.test('a storm of cancels', async (t) => {
+  const mallory = await target.mallory();
+  const handle = await create(mallory, 'f');
+  const storm = [encodeRequest(700, 'fsync', [handle, false])];
+  for (let i = 0; i < 50_000; i++) storm.push(encodeNotification('cancel', [i % 1000]));
+  mallory.raw(Buffer.concat(storm.map((message) => mallory.sealed(Buffer.concat(message)))));
+  t.match((await mallory.answer(700)).kind, /^(?:ok|ECANCELED)$/);
+  t.equal((await mallory.call('ping', [])).kind, 'ok');
+  await mallory.close();
+  await target.unharmed(t, 'cancels', BOUND);
+});
+
+await t.test('connections that end in the middle of what they asked for', async (t) => {
+  for (let round = 0; round < 20; round++) {
+    const mallory = await target.mallory();
+    const handle = await create(mallory, 'f');
+    for (let i = 0; i < 50; i++) {
+      mallory.request('write', [handle, i, Buffer.alloc(1000)]);
+      mallory.request('fsync', [handle, true]);
+      mallory.request('read', [handle, 0, MAX_DATA]);
+    }
+    if (round % 2 === 0) mallory.socket.end();
+    else mallory.socket.resetAndDestroy();
+    await mallory.closed;
+  }
+  await target.unharmed(t, 'broken connections', BOUND);
+});
+
+await t.test('a client that connects again and again has one session and one place', async (t) => {
+  const clientId = randomBytes(16);
+  let mallory = await target.mallory({ clientId });
+  for (let round = 0; round < 3 * MAX_SESSIONS; round++) {
+    const former = mallory;
+    if (round % 3 === 0) {
+      // It is gone before it could be served: the session before goes on, or not, but keeps its place.
+      const hasty = await Attacker.connect(t, { port, user: 'mallory', clientId, keyPair: target.keyPair });
+      hasty.socket.resetAndDestroy();
+      await hasty.closed;
+    }
+    mallory = await target.mallory({ clientId });
+    await former.closed;
+  }
+  const others = await Promise.all(Array.from({ length: MAX_SESSIONS - 1 }, () => target.mallory()));
+  const waiting = await Attacker.connect(t, { port, user: 'mallory', keyPair: target.keyPair });
+  await waiting.until(() => waiting.notifications.length > 0);
+  t.strictSame(
+    waiting.notifications,
+    [{ method: 'queued', params: [1] }],
+    'the server is full, and no fuller',
+  );
+  await others[0]?.close();
+  t.equal((await waiting.answer(1)).kind, 'ok', 'a place that becomes free goes to who waits');
+  for (const session of [mallory, waiting, ...others]) await session.close();
+  await target.unharmed(t, 'connecting again', BOUND);
+});
+
+await t.test('passwords tried on many connections at once', async (t) => {
+  const tries = await Promise.all(
+    Array.from({ length: 8 }, async (_, i) => {
+      const attacker = await Attacker.connect(t, { port, user: 'mallory', password: `guess ${i}` });
+      const kinds: string[] = [];
+      for (let id = 1; id <= 4; id++) {
+        if (id > 1) attacker.request('login', loginOf({ port, user: 'mallory', password: 'guess' }), id);
+        const answer = await attacker.answer(id).catch(() => undefined);
+        if (answer === undefined) break;
+        kinds.push(answer.kind);
+      }
+      return kinds;
+    }),
+  );
+  for (const kinds of tries)
+    t.strictSame(kinds, ['EKEYREJECTED', 'EKEYREJECTED', 'EKEYREJECTED'], 'three tries, no more');
+  const right = await Attacker.connect(t, { port, user: 'mallory', password: PASSWORD });
+  t.equal((await right.answer(1)).kind, 'EKEYREJECTED', 'locked out, also with the right one');
+  await right.close();
+  // Whoever has a key is not locked out by others who guess: serves() logs in by key.
+  await target.unharmed(t, 'guesses', BOUND);
+});
+
+async function create(attacker: Attacker, name: string): Promise<number> {
+  const { result } = await attacker.call('create', [name, OPEN_READ | OPEN_WRITE, 0o644]);
+  return (result as [number])[0];
+}
+
+function begin(attacker: Attacker, name: string): ReturnType<Attacker['call']> {
+  return attacker.call('uploadBegin', [name, 3, 0o644, 0, 0, Buffer.alloc(32, 9)]);
+}
+
+/** Closes all handles of a client, which count up from 1. Returns how many there were. */
+async function closeAll(attacker: Attacker, atLeast: number): Promise<number> {
+  let closed = 0;
+  for (let number = 1; closed < atLeast && number < 2 * MAX_HANDLES; number += 1000) {
+    const calls = Array.from({ length: 1000 }, (_, i) => attacker.call('close', [number + i]));
+    for (const { kind } of await Promise.all(calls)) if (kind === 'ok') closed += 1;
+  }
+  return closed;
+}
