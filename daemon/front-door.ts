@@ -36,6 +36,8 @@ export interface FrontDoorOptions {
 
 /** Refusals are logged together, at most once in this time (milliseconds): there may be thousands a second. */
 const REFUSALS_MS = 10_000;
+/** Connections that came to nothing and get a line each in that time: strangers must not fill the disk with them. */
+const MAX_LINES = 100;
 
 export class FrontDoor {
   readonly #options: FrontDoorOptions;
@@ -45,6 +47,7 @@ export class FrontDoor {
   readonly #perAddress = new Map<string, number>();
   /** Everything that has no session; its login once the handshake is done. */
   readonly #connections = new Map<Socket, Login | undefined>();
+  #lines = 0;
   #refusals = 0;
   #lastRefusal = '';
   #refusalTimer: NodeJS.Timeout | undefined;
@@ -90,7 +93,7 @@ export class FrontDoor {
 
   /** Never rejects. */
   async #serve(socket: Socket): Promise<void> {
-    const { staticKeyPair, serverVersion, aead, host, log, handshakeMs, loginMs } = this.#options;
+    const { staticKeyPair, serverVersion, aead, host, handshakeMs, loginMs } = this.#options;
     const address = plainAddress(socket);
     if (address === undefined) return void socket.destroy(); // gone already
     const peer = `${address.includes(':') ? `[${address}]` : address}:${socket.remotePort ?? 0}`;
@@ -123,9 +126,9 @@ export class FrontDoor {
       });
       this.#connections.set(socket, login);
       const failure = await login.done;
-      if (failure !== undefined) log.info({ peer, error: failure }, 'connection closed before a session');
+      if (failure !== undefined) this.#failed(peer, failure, 'connection closed before a session');
     } catch (error) {
-      log.info({ peer, error }, 'handshake failed');
+      this.#failed(peer, error, 'handshake failed');
       socket.destroy();
     } finally {
       this.#connections.delete(socket);
@@ -134,6 +137,14 @@ export class FrontDoor {
       if (left === 0) this.#perAddress.delete(key);
       else this.#perAddress.set(key, left);
     }
+  }
+
+  /** Logs it, or counts it among the refusals once there are too many. */
+  #failed(peer: string, error: unknown, what: string): void {
+    this.#lines += 1;
+    if (this.#lines > MAX_LINES) return this.#refused(`${peer}: ${what}`);
+    this.#options.log.info({ peer, error }, what);
+    this.#refusalTimer ??= setTimeout(() => this.#logRefusals(), REFUSALS_MS).unref();
   }
 
   #refused(last: string): void {
@@ -145,6 +156,7 @@ export class FrontDoor {
   #logRefusals(): void {
     clearTimeout(this.#refusalTimer);
     this.#refusalTimer = undefined;
+    this.#lines = 0;
     if (this.#refusals === 0) return;
     this.#options.log.warn({ count: this.#refusals, last: this.#lastRefusal }, 'connections refused');
     this.#refusals = 0;

@@ -6,7 +6,8 @@
  * - Requests are sent in the order in which they were made, and again in that order, under the same wire ids. Their
  *   sequence numbers therefore order what answers tell: the answer of a later request knows of all earlier ones.
  * - A request settles once: by its answer, by EINTR when its caller is let go, by ETIMEDOUT after `softMs` without a
- *   connection, or by the failure that ended the Remote for good.
+ *   connection, by EPROTO when the server breaks the protocol whenever it is asked, or by the failure that ended the
+ *   Remote for good.
  * - `data` of a request belongs to the Remote until the request settles: it may have to be sent again.
  *
  * A server that was not restarted answers a request that is sent again without carrying it out twice. After a
@@ -71,7 +72,15 @@ interface Call {
   settled: boolean;
   /** It was sent before the server restarted, and not answered. */
   replayed: boolean;
+  /** Connections that ended by a fault of the protocol while it was under way. */
+  faults: number;
 }
+
+/**
+ * After so many of them a call fails: a server that answers it wrongly would do so forever. Not after the first one, as
+ * who can change records on the way can cause faults, and should not be able to do more than end connections.
+ */
+const MAX_FAULTS = 3;
 
 export class Remote {
   readonly #options: RemoteOptions;
@@ -142,6 +151,7 @@ export class Remote {
       endWatch: undefined,
       settled: false,
       replayed: false,
+      faults: 0,
     };
     if (this.#ended !== undefined) {
       const failure = this.#ended;
@@ -293,8 +303,19 @@ export class Remote {
     this.#lostAt = Date.now();
     this.#options.log.warn({ reason: failure?.message ?? 'the server closed it' }, 'the connection was lost');
     this.#events?.lost();
+    if (failure?.kind === 'PROTOCOL') this.#blame(failure);
     if (this.#calls.size > 0) this.#armSoftTimer();
     void this.#reconnect();
+  }
+
+  /** Counts a fault of the server against the calls that were under way. */
+  #blame(fault: Failure): void {
+    for (const call of [...this.#calls.values()]) {
+      if (call.id === undefined) continue;
+      call.faults += 1;
+      if (call.faults < MAX_FAULTS) continue;
+      this.#settle(call, new Failure('EPROTO', fault.message, { cause: fault }), undefined);
+    }
   }
 
   async #reconnect(): Promise<void> {

@@ -4,8 +4,12 @@
  * A name is KEY-FINGERPRINT in hex: the key of the path where the file will appear, and the fingerprint of the source. So
  * the directory alone tells what can be resumed; the store only saves hashing it again. Partial files are charged like any
  * other file; the directory itself is not.
+ *
+ * Invariants: the names are read once, and known from then on, so that beginning an upload costs the same however many there
+ * are; there are MAX_PARTIAL_FILES at most, unless they came from elsewhere.
  */
 import { createHash } from 'node:crypto';
+import { Failure } from '../../protocol/failure.js';
 import type { RemotePath } from '../../protocol/ids.js';
 import { readEntries } from '../../posix/directory.js';
 import type { Fd } from '../../posix/fd.js';
@@ -15,6 +19,9 @@ import type { Status } from '../../posix/status.js';
 import { statusIfAny, type ConfinedTree } from './confined.js';
 import type { OpenFiles } from './open-files.js';
 import type { Quota } from './quota.js';
+
+/** Of one home. Far more than anybody uploads at a time; the names are kept in memory. */
+export const MAX_PARTIAL_FILES = 10_000;
 
 const KEY_HEX = 32;
 const SCRATCH_BYTES = 32 * 1024;
@@ -37,6 +44,9 @@ export class PartialFiles {
   readonly #tree: ConfinedTree;
   readonly #quota: Quota;
   readonly #openFiles: OpenFiles;
+  /** By key; undefined until they are asked for. */
+  #names: Map<string, Set<string>> | undefined;
+  #count = 0;
 
   constructor(parts: { tree: ConfinedTree; quota: Quota; openFiles: OpenFiles }) {
     this.#tree = parts.tree;
@@ -52,18 +62,37 @@ export class PartialFiles {
   /** All partial files. */
   list(): { name: string; status: Status }[] {
     const found: { name: string; status: Status }[] = [];
-    const scratch = Buffer.allocUnsafe(SCRATCH_BYTES);
-    this.#withinExisting((directory) => {
-      for (;;) {
-        const records = readEntries(directory, scratch);
-        if (records.length === 0) return;
-        for (const record of records) {
-          const status = statusIfAny(directory, record.name);
-          if (status !== undefined) found.push({ name: record.name.toString('latin1'), status });
-        }
-      }
+    this.#eachName((name, directory) => {
+      const status = statusIfAny(directory, name);
+      if (status !== undefined) found.push({ name: name.toString('latin1'), status });
     });
     return found;
+  }
+
+  /** The names of the partial files for one path. */
+  ofKey(key: string): readonly string[] {
+    return [...(this.#known().get(key) ?? [])];
+  }
+
+  /** To be called before one is made. EDQUOT. */
+  requireRoom(): void {
+    this.#known();
+    if (this.#count >= MAX_PARTIAL_FILES) throw new Failure('EDQUOT', 'too many uploads are not finished');
+  }
+
+  /** One of this name was made. */
+  made(name: string): void {
+    note(this.#known(), name);
+    this.#count += 1;
+  }
+
+  /** One was removed, or got the name that it was made for. */
+  gone(name: string): void {
+    const key = keyOfPartial(name);
+    const names = this.#known().get(key);
+    if (names?.delete(name) !== true) return;
+    this.#count -= 1;
+    if (names.size === 0) this.#known().delete(key);
   }
 
   /** Removes one, and gives back its charge; one that is gone already is fine. */
@@ -76,6 +105,31 @@ export class PartialFiles {
       unlinkat(directory, bytes, 0);
       this.#openFiles.nameRemoved(before);
     });
+    this.gone(name);
+  }
+
+  #known(): Map<string, Set<string>> {
+    if (this.#names !== undefined) return this.#names;
+    const names = new Map<string, Set<string>>();
+    let count = 0;
+    this.#eachName((name) => {
+      note(names, name.toString('latin1'));
+      count += 1;
+    });
+    this.#count = count;
+    this.#names = names;
+    return names;
+  }
+
+  #eachName(visit: (name: Buffer, directory: Fd) => void): void {
+    const scratch = Buffer.allocUnsafe(SCRATCH_BYTES);
+    this.#withinExisting((directory) => {
+      for (;;) {
+        const records = readEntries(directory, scratch);
+        if (records.length === 0) return;
+        for (const { name } of records) visit(name, directory);
+      }
+    });
   }
 
   /** Nothing happens where there is no such directory: a home that is full or read-only can still be opened. */
@@ -83,6 +137,13 @@ export class PartialFiles {
     const directory = this.#tree.openReserved();
     if (directory !== undefined) closing(directory, act);
   }
+}
+
+function note(names: Map<string, Set<string>>, name: string): void {
+  const key = keyOfPartial(name);
+  const same = names.get(key);
+  if (same === undefined) names.set(key, new Set([name]));
+  else same.add(name);
 }
 
 function closing<T>(directory: Fd, act: (directory: Fd) => T): T {

@@ -153,6 +153,7 @@ export class Uploads implements UploadHost {
         if (replaced !== undefined) openFiles.nameRemoved(replaced);
       }),
     );
+    partials.gone(upload.partial);
     this.#forget(uploadKey(upload.target.path));
     upload.published();
   }
@@ -192,8 +193,8 @@ export class Uploads implements UploadHost {
   #removeOtherSources(key: string, wanted: string): boolean {
     const { partials } = this.#parts;
     let removed = false;
-    for (const { name } of partials.list()) {
-      if (keyOfPartial(name) !== key || name === wanted) continue;
+    for (const name of partials.ofKey(key)) {
+      if (name === wanted) continue;
       partials.remove(name);
       this.#forget(key);
       removed = true;
@@ -208,9 +209,12 @@ export class Uploads implements UploadHost {
     const fd = partials.within((directory) => {
       if (statusIfAny(directory, name) !== undefined) return tree.openAt(directory, name, O_RDWR);
       this.#requireRoom(target.size, 1);
-      return chargingInode(this.quota, directory, name, () =>
+      partials.requireRoom();
+      const made = chargingInode(this.quota, directory, name, () =>
         tree.openAt(directory, name, O_RDWR | O_CREAT | O_EXCL, PRIVATE_FILE),
       );
+      partials.made(partial);
+      return made;
     });
     try {
       const hash = await this.#resumedHash(fd, key, partial, target.size, call);

@@ -122,7 +122,7 @@ export class Files {
     } catch (thrown) {
       this.#handles.remove(id);
       this.#close(handle.node, handle);
-      if (Failure.from(thrown).kind === 'ESTALE') this.#secondTries.expect(caller);
+      this.#secondTries.failed(thrown, caller);
       throw thrown;
     }
     return { handle: id, keepCache: handle.node.file?.kernelMayKeep() ?? false };
@@ -182,7 +182,7 @@ export class Files {
       );
     } catch (thrown) {
       if (truncates) node.doubt(this.#mount.remote.sequence);
-      if (Failure.from(thrown).kind === 'ESTALE') this.#secondTries.expect(caller);
+      this.#secondTries.failed(thrown, caller);
       throw thrown;
     } finally {
       if (truncates) node.file.ownChanges--;

@@ -177,9 +177,14 @@ export class RemoteFilesystem implements Filesystem {
   getattr(id: NodeId, _handle: HandleId | undefined, caller: Caller): Eventually<AttributesAnswer> {
     const node = this.#mount.nodes.get(id);
     const refreshed = this.#resolution.refresh(node, caller);
-    return refreshed instanceof Promise
-      ? refreshed.then(() => this.#mount.answer(node))
-      : this.#mount.answer(node);
+    if (!(refreshed instanceof Promise)) return this.#mount.answer(node);
+    return refreshed.then(
+      () => this.#mount.answer(node),
+      (failure: unknown) => {
+        this.#secondTries.failed(failure, caller);
+        throw failure;
+      },
+    );
   }
 
   setattr(

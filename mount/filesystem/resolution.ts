@@ -152,7 +152,7 @@ export class Resolution {
 
   async #refreshByHandle(node: Node, caller: Interruptible): Promise<void> {
     const handles = [...(node.file?.handles ?? [])];
-    const opened = handles.find(({ begun }) => begun !== undefined)?.begun;
+    const opened = node.file?.kept ?? handles.find(({ begun }) => begun !== undefined)?.begun;
     if (opened !== undefined) {
       const file = await interruptible(Promise.resolve(opened), caller);
       await this.#mount.ask(

@@ -1,11 +1,11 @@
 /**
  * Opening a file that is replaced by rename again and again, by another session or by this one.
  *
- * The kernel opens in two steps: LOOKUP gives the node of a name, OPEN opens the node. Where the name leads to another
- * file by the time the server is asked to open it, OPEN is told ESTALE, and the kernel tries both steps once more; when
- * that is overtaken too, open(2) fails, which it never does on a disk (two mounts on loopback, one replacing a file
- * as fast as it can: 1 of 500 opens in the other). So the second LOOKUP opens the file along, in one request: the
- * file that it answers cannot be replaced before it is open.
+ * The kernel opens in steps: LOOKUP gives the node of a name, GETATTR what permissions it has, OPEN opens it. Where the
+ * name leads to another file by the time the server is asked, the step is told ESTALE, and the kernel takes all of them
+ * once more; when that is overtaken too, open(2) fails, which it never does on a disk (two mounts on loopback, one
+ * replacing a file as fast as it can: 1 of 500 opens in the other). So the second LOOKUP opens the file along, in
+ * one request: the file that it answers is there for the steps that follow, whoever replaces it.
  */
 import { Failure } from '../../protocol/failure.js';
 import { OPEN_READ } from '../../protocol/methods.js';
@@ -15,7 +15,7 @@ import type { MountState } from './mount-state.js';
 import { isFile, type Name, type Node } from './nodes.js';
 import type { Absent, Resolution } from './resolution.js';
 
-/** Threads that were told ESTALE and did not look up since; where there are more, all are forgotten. */
+/** Threads that were told ESTALE and did not look up again; where there are more, all are forgotten. */
 const MAX_OVERTAKEN = 256;
 
 /** The kernel looks up what it knew of the name, is told of another node, and looks the name up as a new one. */
@@ -32,8 +32,9 @@ export class SecondTries {
     this.#resolution = resolution;
   }
 
-  /** An open of this thread is about to fail with ESTALE. */
-  expect({ pid }: Interruptible): void {
+  /** An operation of this thread fails: where that is why, the kernel tries again. */
+  failed(thrown: unknown, { pid }: Interruptible): void {
+    if (Failure.from(thrown).kind !== 'ESTALE') return;
     if (this.#overtaken.size >= MAX_OVERTAKEN) this.#overtaken.clear();
     this.#overtaken.set(pid, LOOKUPS);
   }

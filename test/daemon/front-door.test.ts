@@ -161,6 +161,19 @@ t.test('a handshake with garbage in its last message is disconnected', async (t)
   t.ok(door.log.lines.some(({ message }) => message === 'handshake failed'));
 });
 
+t.test('thousands of failed handshakes are not thousands of lines', async (t) => {
+  const door = await Door.open(t);
+  for (let i = 0; i < 300; i++) {
+    const socket = await door.dial(t);
+    socket.write('nonsense');
+    await readAll(socket);
+  }
+  const lines = door.log.lines.filter(({ message }) => message === 'handshake failed');
+  t.equal(lines.length, 100);
+  await door.close();
+  t.match(door.log.lines.at(-1), { message: 'connections refused', fields: { count: 200 } });
+});
+
 t.test('who says nothing, or stops in the middle, is disconnected at the deadline', async (t) => {
   const door = await Door.open(t, { handshakeMs: 50, loginMs: 50 });
   const silent = await door.dial(t);

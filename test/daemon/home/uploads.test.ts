@@ -3,12 +3,21 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, readFileSync, readdirSync, statSync, utimesSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { attributes } from '../../../protocol/attributes.js';
 import { CHECKPOINT_BYTES, MAX_DATA } from '../../../protocol/limits.js';
 import { Call } from '../../../daemon/home/call.js';
+import { MAX_PARTIAL_FILES } from '../../../daemon/home/partial-files.js';
 import type { UserHome } from '../../../daemon/home/user-home.js';
 import { temporaryDirectory } from '../../lib/directory.js';
 import { homeTest, kindOf, Place, TestClient } from './fixture.js';
@@ -56,6 +65,27 @@ homeTest(
     t.equal(home.uploads.size, 0);
   },
 );
+
+void t.test('partial files are limited, and one of many is found without looking through them', async (t) => {
+  const place = new Place(t);
+  const directory = join(place.directory, '.ftpmount');
+  mkdirSync(directory, { mode: 0o700 });
+  for (let i = 1; i < MAX_PARTIAL_FILES; i++) writeFileSync(join(directory, `${i}`.padStart(96, '0')), '');
+  const home = await place.open();
+  const client = new TestClient(home);
+  const [handle] = await begin(client, 'f', 3);
+  t.equal(await kindOf(() => begin(client, 'g', 3)), 'EDQUOT');
+  client.call('close', handle);
+  await until(() => home.uploads.size === 0);
+  const [again] = await begin(client, 'f', 3, Buffer.alloc(32, 9));
+  t.ok(again, 'the one of another source makes room');
+  await client.call('uploadAbort', again);
+  const [other] = await begin(client, 'g', 3);
+  t.ok(other);
+  await client.call('uploadAbort', other);
+  const { ledger, tree } = await home.check(false);
+  t.strictSame(ledger, tree);
+});
 
 homeTest('an upload appears whole, with mode, mtime and MD5, and is logged', {}, async (t, home, place) => {
   const client = new TestClient(home);

@@ -199,6 +199,34 @@ t.test('reading sees what was written and not sent', async (t) => {
   t.equal((await m.read(nodeId, handle, 8)).toString(), '89xyz');
 });
 
+t.test('reading the hole in front of what was written and not sent, and ahead of it', async (t) => {
+  const m = await MountedHome.mount(t);
+  const { node, handle } = await m.create(ROOT_NODE, 'file');
+  await m.fs.write(node, handle, 200_000, Buffer.from('end'), CALLER);
+  t.equal((await m.read(node, handle, 0, 4096)).length, 4096, 'the hole is in the file');
+  await m.fs.write(node, handle, 100_000, Buffer.from('middle'), CALLER);
+  t.ok((await m.read(node, handle, 4096, 4096)).equals(Buffer.alloc(4096)));
+  for (let offset = 8192; offset < 200_000; offset += 4096) {
+    const expected = m.home.at('file').data.subarray(offset, offset + 4096);
+    t.ok((await m.read(node, handle, offset, 4096)).equals(expected), `at ${offset}`);
+  }
+});
+
+t.test('a file that is opened while what was written to it is not sent', async (t) => {
+  const m = await MountedHome.mount(t);
+  const other = await MountedHome.mount(t, { home: m.home });
+  m.home.plant({ file: 'old content' });
+  const { nodeId } = await m.lookup('file');
+  const writing = await m.fs.open(nodeId, O_WRONLY, CALLER);
+  const there = (await other.lookup('file')).nodeId;
+  const writingThere = await other.fs.open(there, O_WRONLY, CALLER);
+  await other.fs.write(there, writingThere.handle, 4, Buffer.from('CON'), CALLER);
+  await other.fs.flush(there, writingThere.handle, CALLER);
+  await m.lookup('file');
+  await m.fs.write(nodeId, writing.handle, 0, Buffer.from('new'), CALLER);
+  t.equal(await m.content('file'), 'new CONtent', 'also what comes along with the opening');
+});
+
 t.test('stat sees the size of what was written and not sent, and never goes back', async (t) => {
   const m = await MountedHome.mount(t);
   const { node, handle } = await m.create(ROOT_NODE, 'file');

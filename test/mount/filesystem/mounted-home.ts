@@ -8,7 +8,8 @@ import { remotePath } from '../../../protocol/ids.js';
 import type { Caller, Entry, NodeAttributes } from '../../../mount/filesystem/operations.js';
 import { mountedDirectory, RemoteFilesystem } from '../../../mount/filesystem/remote-filesystem.js';
 import { Remote } from '../../../mount/remote.js';
-import { MemoryHome, MemorySession } from './memory-home.js';
+import { MemoryHome } from './memory-home.js';
+import type { MemorySession } from './memory-session.js';
 
 export const CALLER: Caller = { uid: 1000, gid: 1000, pid: process.pid };
 
