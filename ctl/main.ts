@@ -40,7 +40,7 @@ await runProgram(PROGRAM, async () => {
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     // --help and --version end this way, too.
-    if (error.exitCode !== 0) throw usageFailure(error);
+    if (error.exitCode !== 0) throw usageFailure(error, program);
   }
   return exitCode;
 });
@@ -224,11 +224,19 @@ function splitLast(paths: readonly string[]): [sources: readonly string[], desti
   return [paths.slice(0, -1), destination];
 }
 
-/** commander's words, `error: ...`, as what happened and what to do. */
-function usageFailure(error: CommanderError): Failure {
+/** commander's words, `error: ...`, as what happened and what to do: the help of the command that was meant. */
+function usageFailure(error: CommanderError, program: Command): Failure {
   const noCommand = error.code === 'commander.help';
   const text = noCommand
     ? 'no command is given'
-    : error.message.replace(/^error: /, '').replaceAll('\n', ' ');
-  return new Failure('USAGE', `${text}: see ${PROGRAM} --help`, { cause: error });
+    : error.message.replace(/^error: |\.$/g, '').replaceAll('\n', ' ');
+  const meant: string[] = [PROGRAM];
+  let { commands } = program;
+  for (const word of program.args) {
+    const command = commands.find((one) => one.name() === word);
+    if (command === undefined) break;
+    meant.push(word);
+    ({ commands } = command);
+  }
+  return new Failure('USAGE', `${text}: see ${meant.join(' ')} --help`, { cause: error });
 }

@@ -29,7 +29,7 @@ export function parseSize(text: string): number {
 /** Reads a whole number from 0. Throws USAGE. */
 export function parseCount(text: string): number {
   const count = /^[0-9]{1,15}$/.test(text) ? Number(text) : -1;
-  if (count < 0) throw new Failure('USAGE', `'${text}' is not a whole number`);
+  if (count < 0) throw new Failure('USAGE', `'${text}' is not a whole number: write one such as 10000`);
   return count;
 }
 

@@ -11,6 +11,7 @@ import { resolve } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
 import { Failure } from '../protocol/failure.js';
 import { DEFAULT_PORT } from '../protocol/limits.js';
+import { errnoText } from '../protocol/login/report.js';
 import { LOG_LEVELS, type LogLevel } from './log.js';
 
 /** Where to listen. */
@@ -133,7 +134,10 @@ export function readConfigFile(file: string): GivenSettings {
       throw new Failure('USAGE', `${file}:${error.line}: ${reason}`, { cause: error });
     }
     if (error instanceof Failure) throw error;
-    throw new Failure('USAGE', `configuration ${file} cannot be read: ${Failure.from(error).message}`);
+    throw new Failure(
+      'USAGE',
+      `configuration ${file} cannot be read: ${errnoText(Failure.from(error).code)}`,
+    );
   }
   return readSettings(document, (key) => `${file}: '${key}'`);
 }

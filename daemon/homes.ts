@@ -102,6 +102,7 @@ export class Homes {
         directory,
         ledger: state.ledger,
         uploads: state.uploads,
+        digests: state.digests,
         log,
         transferLog: withUser(transferLog, account.name),
         onIdle: () => this.#closeIfIdle(account.name),

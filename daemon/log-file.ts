@@ -1,10 +1,16 @@
 /*
  * The daemon's logs on the disk or on standard error, by pino: one JSON object a line. Only the main thread writes, so that
  * each file has one writer and one reopening.
+ *
+ * Invariant: logging never throws. Where a line cannot be written (the disk is full) it is kept, up to MAX_KEPT bytes, and
+ * written before the next line that can be; the service goes on meanwhile.
  */
 import { destination, pino, type DestinationStream, type Logger } from 'pino';
 import { Failure } from '../protocol/failure.js';
 import { withError, type Log, type LogLevel } from './log.js';
+
+/** Bytes of lines that wait for room on the disk; what comes then is dropped. */
+const MAX_KEPT = 1024 * 1024;
 
 export interface LogFile extends Log {
   setLevel(level: LogLevel): void;
@@ -43,9 +49,11 @@ export function openLog(path: string | undefined, level: LogLevel): LogFile {
 
 function openDestination(path: string | undefined): DestinationStream & { reopen(): void } {
   try {
-    return path === undefined
-      ? destination({ fd: 2, sync: true })
-      : destination({ dest: path, sync: true, mode: 0o600 });
+    const where = path === undefined ? { fd: 2 } : { dest: path, mode: 0o600 };
+    const file = destination({ ...where, sync: true, maxLength: MAX_KEPT });
+    // Without a listener a failed write would be thrown at whoever logs.
+    file.on('error', () => undefined);
+    return file;
   } catch (error) {
     throw new Failure(
       'EACCES',

@@ -49,7 +49,8 @@ When ready it prints one line on standard output: listening on HOST:PORT
 Exit codes:
   0    ended by SIGTERM or SIGINT
   1    it could not start (state or homes in use or not writable, port in use), or failed
-  2    wrong command line or configuration`;
+  2    wrong command line or configuration
+  7    the disk of the state is full`;
 
 function commandLine(): Command {
   const command = new Command(PROGRAM)
@@ -77,7 +78,7 @@ function parseArguments(): { configFile: string | undefined; given: GivenSetting
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return undefined;
-    throw new Failure('USAGE', `${error.message.replace(/^error: /, '')}: see ${PROGRAM} --help`);
+    throw new Failure('USAGE', `${error.message.replace(/^error: |\.$/g, '')}: see ${PROGRAM} --help`);
   }
   const options = command.opts<Record<string, string>>();
   const values: Record<string, string | undefined> = {};

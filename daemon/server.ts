@@ -16,7 +16,7 @@ import { fingerprint } from '../protocol/keys.js';
 import type { KeyPair } from '../protocol/noise.js';
 import { fd } from '../posix/fd.js';
 import { close, dup } from '../posix/files.js';
-import type { Account } from '../state/accounts.js';
+import { noSuchUser, type Account } from '../state/accounts.js';
 import type { ControlAnswers, ControlRequest } from '../state/control.js';
 import type { QuotaReport } from '../state/ledger.js';
 import type { State } from '../state/store.js';
@@ -275,7 +275,7 @@ export class Server {
   async #quotaCheck(name: UserName | null, repair: boolean): Promise<QuotaReport[]> {
     const { accounts } = this.#options.state;
     const account = name === null ? undefined : accounts.get(name);
-    if (name !== null && account === undefined) throw new Failure('ENOENT', `there is no user ${name}`);
+    if (name !== null && account === undefined) throw noSuchUser(name);
     const reports: QuotaReport[] = [];
     // One after the other: each walks a tree.
     for (const one of account === undefined ? accounts.list() : [account]) {

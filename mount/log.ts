@@ -17,7 +17,11 @@ export function defaultLogFile(environment: NodeJS.ProcessEnv = process.env): st
 
 /** A log into a file (0600, appended), or on standard error. Throws EACCES naming the file. */
 export function openMountLog(file: string | undefined, mountpoint: string): Logger {
-  const options = { base: { mountpoint }, timestamp: pino.stdTimeFunctions.isoTime };
+  const options = {
+    base: { mountpoint },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (name: string) => ({ level: name }) },
+  };
   if (file === undefined) return pino(options, destination({ fd: 2, sync: true }));
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });

@@ -36,7 +36,7 @@ ${EXIT_CODES_HELP}`;
 
 interface Flags {
   readonly port?: number;
-  readonly option: string[];
+  readonly option?: string[];
   readonly foreground?: true;
   readonly unmount?: true;
   readonly lazy?: true;
@@ -55,8 +55,7 @@ function commandLine(): Command {
     .option(
       '-o, --option <options>',
       'mount options, see below',
-      (value, all: string[]) => [...all, value],
-      [],
+      (value: string, all: readonly string[] = []) => [...all, value],
     )
     .option('-f, --foreground', 'stay in the foreground, log to standard error')
     .option('-u, --unmount', 'unmount MOUNTPOINT')
@@ -67,7 +66,8 @@ function commandLine(): Command {
       new Option('--driver <driver>', 'how to talk to the kernel').choices(DRIVERS).default('kernel'),
     )
     .option('--log <file>', `log file (default in the background: ${defaultLogFile()})`)
-    .version(VERSION, '-V, --version')
+    .version(VERSION, '-V, --version', 'show the version')
+    .helpOption('-h, --help', 'show this help')
     .addHelpText('after', HELP)
     .configureOutput({ outputError: () => undefined })
     .exitOverride();
@@ -80,13 +80,13 @@ async function main(): Promise<number> {
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return EXIT_OK;
-    throw new Failure('USAGE', `${error.message.replace(/^error: /, '')}: see ${PROGRAM} --help`);
+    throw new Failure('USAGE', `${error.message.replace(/^error: |\.$/g, '')}: see ${PROGRAM} --help`);
   }
   const flags = command.opts<Flags>();
   const [first, second, ...rest] = command.args;
   if (flags.unmount === true) {
     if (first === undefined || second !== undefined)
-      throw new Failure('USAGE', `write ${PROGRAM} -u MOUNTPOINT`);
+      throw new Failure('USAGE', `write ${PROGRAM} -u MOUNTPOINT: see ${PROGRAM} --help`);
     await unmount(first, flags.lazy === true);
     return EXIT_OK;
   }
@@ -100,7 +100,7 @@ async function main(): Promise<number> {
 }
 
 function mountRequest(target: string, mountpoint: string, flags: Flags): MountRequest {
-  const options = parseMountOptions(flags.option);
+  const options = parseMountOptions(flags.option ?? []);
   const logFile = flags.log ?? (flags.foreground === true ? undefined : defaultLogFile());
   return {
     target: parseTarget(target),

@@ -61,7 +61,8 @@ const VALUED: Readonly<Record<string, Apply>> = {
 const ACCEPTED = new Set(
   (
     'defaults auto noauto user nouser users nofail _netdev async relatime norelatime diratime nodiratime ' +
-    'default_permissions reconnect big_writes auto_cache kernel_cache intr subtype max_read max_write max_readahead idmap'
+    'default_permissions reconnect big_writes auto_cache kernel_cache intr subtype max_read max_write max_readahead ' +
+    'idmap cache dir_cache max_conns ServerAliveInterval ServerAliveCountMax TCPKeepAlive'
   ).split(' '),
 );
 

@@ -6,6 +6,7 @@ import type { Database } from 'lmdb';
 import { Failure } from '../protocol/failure.js';
 import type { UserName } from '../protocol/ids.js';
 import type { LedgerEntry } from './ledger.js';
+import { transact } from './transaction.js';
 
 /** A client's static key that logs a user in without a password. */
 export interface AccountKey {
@@ -27,6 +28,11 @@ export interface Account {
   readonly createdAt: number;
   /** No login, by whatever means. */
   readonly disabled: boolean;
+}
+
+/** ENOENT, for whoever names an account that is none. */
+export function noSuchUser(name: UserName): Failure {
+  return new Failure('ENOENT', `there is no user ${name}: ftpctl users lists them`);
 }
 
 export class Accounts {
@@ -55,7 +61,7 @@ export class Accounts {
    * behind is counted anew.
    */
   create(account: Account): void {
-    this.#table.transactionSync(() => {
+    transact(this.#table, () => {
       if (this.#table.doesExist(account.name)) {
         throw new Failure('EEXIST', `there is a user ${account.name} already`);
       }
@@ -66,9 +72,9 @@ export class Accounts {
 
   /** Replaces an account by what `change` makes of it, and returns that. ENOENT. */
   update(name: UserName, change: (account: Account) => Account): Account {
-    return this.#table.transactionSync(() => {
+    return transact(this.#table, () => {
       const account = this.#table.get(name);
-      if (account === undefined) throw new Failure('ENOENT', `there is no user ${name}`);
+      if (account === undefined) throw noSuchUser(name);
       const changed = { ...change(account), name };
       this.#table.putSync(name, changed);
       return changed;
@@ -77,8 +83,8 @@ export class Accounts {
 
   /** Removes an account and its ledger entry; its uploads: State.removeUser. ENOENT. */
   remove(name: UserName): void {
-    this.#table.transactionSync(() => {
-      if (!this.#table.doesExist(name)) throw new Failure('ENOENT', `there is no user ${name}`);
+    transact(this.#table, () => {
+      if (!this.#table.doesExist(name)) throw noSuchUser(name);
       this.#table.removeSync(name);
       this.#ledger.removeSync(name);
     });

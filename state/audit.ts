@@ -22,7 +22,9 @@ export function recordAccountChange(stateDirectory: string, change: AccountChang
   const file = destination({ dest: statePaths(stateDirectory).managerLog, sync: true, mode: 0o600 });
   try {
     const { action, user, details } = change;
-    pino({ base: { by: actor() }, timestamp: pino.stdTimeFunctions.isoTime }, file).info(
+    const formatters = { level: (name: string) => ({ level: name }) };
+    const base = { by: actor() };
+    pino({ base, formatters, timestamp: pino.stdTimeFunctions.isoTime }, file).info(
       { user, ...details },
       action,
     );

@@ -116,6 +116,10 @@ export async function askDaemon<R extends ControlRequest>(
     const failure = Failure.from(error);
     const absent = failure.kind === 'ENOENT' || failure.kind === 'ECONNREFUSED';
     if (absent && failure !== error) return undefined; // the socket's error, not the daemon's answer
+    if (failure.kind === 'EACCES' && failure !== error)
+      throw new Failure('EACCES', `${stateDirectory} is not open to you: run this as the daemon's user`, {
+        cause: error,
+      });
     throw failure;
   } finally {
     socket.destroy();

@@ -2,15 +2,16 @@
  * The state directory: where it is, what its files are called, and that it is private (0700). Everything the server
  * keeps except the homes is in here; the daemon and ftpctl find each other through it.
  */
-import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Failure } from '../protocol/failure.js';
+import { errnoText } from '../protocol/login/report.js';
 
 /** The files of a state directory. */
 export interface StatePaths {
   readonly directory: string;
-  /** The lmdb environment: accounts, ledger, uploads. */
+  /** The lmdb environment: accounts, ledger, uploads, digests. */
   readonly database: string;
   /** Held by the one daemon of this directory. */
   readonly lock: string;
@@ -51,16 +52,25 @@ export function defaultStateDirectory(environment: NodeJS.ProcessEnv = process.e
  */
 export function preparePrivateDirectory(directory: string, what: string): void {
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeDirectories(directory);
     if (!statSync(directory).isDirectory()) throw new Failure('ENOTDIR', 'it is not a directory');
     accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
-    const { kind, message } = Failure.from(error);
+    const { kind, code } = Failure.from(error);
     const exists = kind === 'EEXIST' || kind === 'ENOTDIR';
+    const reason = exists ? 'a part of the path is not a directory' : errnoText(code);
+    const owner = `uid ${process.geteuid?.() ?? 0}`;
     throw new Failure(
       exists ? 'ENOTDIR' : kind,
-      `${what} ${directory} cannot be used: ${exists ? 'a part of the path is not a directory' : message}`,
+      `${what} ${directory} cannot be used (${reason}): name another, or make it writable for ${owner}`,
       { cause: error },
     );
   }
+}
+
+/** mkdir -p. node's own turns for ever where the system says ENOENT and the parent is there, as in /proc. */
+function makeDirectories(directory: string): void {
+  if (existsSync(directory)) return;
+  makeDirectories(dirname(directory));
+  mkdirSync(directory, { mode: 0o700 });
 }

@@ -7,6 +7,7 @@
 import type { Database } from 'lmdb';
 import type { UserName } from '../protocol/ids.js';
 import type { Account } from './accounts.js';
+import { transact } from './transaction.js';
 
 /** What a home holds: apparent bytes and inodes, as charged against the quota. */
 export interface Use {
@@ -43,7 +44,7 @@ export class Ledger {
 
   /** To be called before the first change of a home; on the disk when it returns. */
   markDirty(user: UserName): void {
-    this.#table.transactionSync(() => {
+    transact(this.#table, () => {
       const entry = this.#table.get(user);
       if (entry?.clean === true) this.#table.putSync(user, { ...entry, clean: false });
     });
@@ -51,7 +52,7 @@ export class Ledger {
 
   /** Records the use; on the disk when it returns. */
   write(user: UserName, use: Use, clean: boolean): void {
-    this.#table.transactionSync(() => {
+    transact(this.#table, () => {
       if (!this.#accounts.doesExist(user)) return;
       this.#table.putSync(user, { bytes: use.bytes, files: use.files, clean });
     });

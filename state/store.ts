@@ -1,17 +1,20 @@
 /*
- * The state of a server in one lmdb environment: accounts, the quota ledger, resumable uploads. The daemon's threads
- * and ftpctl open it at once; lmdb's reader table and writer lock keep them apart, so there is no owner to ask.
+ * The state of a server in one lmdb environment: accounts, the quota ledger, resumable uploads, digests of files. The
+ * daemon's threads and ftpctl open it at once; lmdb's reader table and writer lock keep them apart, so there is no owner
+ * to ask.
  *
  * Commits are synchronous to the disk (no overlappingSync): a ledger marked dirty stays dirty after a power cut.
  * They cost an fsync, which is why nothing here is written per request.
  */
 import { closeSync, existsSync, openSync } from 'node:fs';
-import { open, type RootDatabase } from 'lmdb';
+import { open, type Database, type RootDatabase } from 'lmdb';
 import { Failure } from '../protocol/failure.js';
 import type { UserName } from '../protocol/ids.js';
 import { Accounts, type Account } from './accounts.js';
 import { preparePrivateDirectory, statePaths, type StatePaths } from './directory.js';
+import { DigestStore, type DigestRecord } from './digests.js';
 import { Ledger, type LedgerEntry } from './ledger.js';
+import { stateFailure, transact } from './transaction.js';
 import { UploadStore, type UploadRecord } from './uploads.js';
 
 const PRIVATE_MODE = 0o600;
@@ -21,7 +24,8 @@ export interface State {
   readonly accounts: Accounts;
   readonly ledger: Ledger;
   readonly uploads: UploadStore;
-  /** Removes an account with its ledger and uploads, in one transaction. ENOENT. */
+  readonly digests: DigestStore;
+  /** Removes an account with its ledger, uploads and digests, in one transaction. ENOENT. */
   removeUser(name: UserName): void;
   /** Where the daemon of this state keeps the homes (absolute), as it last started; undefined before. */
   homes: string | undefined;
@@ -49,7 +53,15 @@ export function openState(directory: string, options: { readOnly?: boolean } = {
   try {
     // lmdb would make its files as the umask allows: they hold password hashes.
     if (!readOnly) for (const path of [paths.database, `${paths.database}-lock`]) makePrivateFile(path);
-    root = open({ path: paths.database, noSubdir: true, overlappingSync: false, readOnly, maxDbs: 8 });
+    root = open({
+      path: paths.database,
+      noSubdir: true,
+      overlappingSync: false,
+      // A batch has a promise that is nobody's: its rejection, on a full disk, would end the thread.
+      eventTurnBatching: false,
+      readOnly,
+      maxDbs: 8,
+    });
   } catch (error) {
     throw new Failure(
       'EACCES',
@@ -57,33 +69,47 @@ export function openState(directory: string, options: { readOnly?: boolean } = {
       { cause: error },
     );
   }
-  const accountTable = root.openDB<Account, string>({ name: 'accounts' });
-  const ledgerTable = root.openDB<LedgerEntry, string>({ name: 'ledger' });
-  const settings = root.openDB<string, string>({ name: 'settings' });
-  const uploadTable = root.openDB<UploadRecord, string>({ name: 'uploads' });
+  const accountTable = openTable<Account>(root, 'accounts');
+  const ledgerTable = openTable<LedgerEntry>(root, 'ledger');
+  const settings = openTable<string>(root, 'settings');
+  const uploadTable = openTable<UploadRecord>(root, 'uploads');
+  const digestTable = openTable<DigestRecord>(root, 'digests');
   const ledger = new Ledger(ledgerTable, accountTable);
   const accounts = new Accounts(accountTable, ledgerTable);
   const uploads = new UploadStore(uploadTable);
+  const digests = new DigestStore(digestTable);
   return {
     paths,
     accounts,
     ledger,
     uploads,
+    digests,
     removeUser(name) {
-      root.transactionSync(() => {
+      transact(root, () => {
         accounts.remove(name);
         uploads.removeAll(name);
+        digests.removeAll(name);
       });
     },
     get homes() {
       return settings.get('homes');
     },
     set homes(directory) {
-      if (directory === undefined) settings.removeSync('homes');
-      else settings.putSync('homes', directory);
+      transact(root, () => {
+        if (directory === undefined) settings.removeSync('homes');
+        else settings.putSync('homes', directory);
+      });
     },
     close: () => root.close(),
   };
+}
+
+function openTable<T>(root: RootDatabase, name: string): Database<T, string> {
+  try {
+    return root.openDB<T, string>({ name });
+  } catch (error) {
+    throw stateFailure(error);
+  }
 }
 
 /**

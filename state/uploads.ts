@@ -4,6 +4,7 @@
  */
 import type { Database } from 'lmdb';
 import type { UserName } from '../protocol/ids.js';
+import { committed, transact } from './transaction.js';
 
 export interface UploadRecord {
   /** Where the file will appear: a path of the home, in bytes. */
@@ -39,11 +40,11 @@ export class UploadStore {
 
   /** On the disk when the promise resolves; written off the thread (an fsync). */
   async put(user: UserName, key: string, record: UploadRecord): Promise<void> {
-    await this.#table.put(tableKey(user, key), record);
+    await committed(this.#table.put(tableKey(user, key), record));
   }
 
   async remove(user: UserName, key: string): Promise<void> {
-    await this.#table.remove(tableKey(user, key));
+    await committed(this.#table.remove(tableKey(user, key)));
   }
 
   /** All uploads of a user. */
@@ -56,7 +57,7 @@ export class UploadStore {
   }
 
   removeAll(user: UserName): void {
-    this.#table.transactionSync(() => {
+    transact(this.#table, () => {
       for (const key of Array.from(this.#table.getKeys(keysOf(user)))) this.#table.removeSync(key);
     });
   }

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Failure } from '../../protocol/failure.js';
 import { PUBLIC_KEY_TYPE, fingerprint, formatPublicKey, parsePublicKey } from '../../protocol/keys.js';
-import type { AccountKey } from '../../state/accounts.js';
+import { noSuchUser, type AccountKey } from '../../state/accounts.js';
 import { writeOut } from '../output/stdout.js';
 import { announce, userArgument, withState } from './state-access.js';
 import type { StateOptions } from './state-option.js';
@@ -18,7 +18,7 @@ export async function keyAdd(text: string, key: string, options: StateOptions): 
   await withState(options, 'change', async ({ accounts }) => {
     accounts.update(name, (account) => {
       if (account.keys.some((known) => known.publicKey === added.publicKey)) {
-        throw new Failure('EEXIST', `${name} has that key already`);
+        throw new Failure('EEXIST', `${name} has that key already: ftpctl key list shows it`);
       }
       if (account.keys.length >= MAX_KEYS)
         throw new Failure('E2BIG', `${name} has ${MAX_KEYS} keys: remove one`);
@@ -38,7 +38,7 @@ export async function keyAdd(text: string, key: string, options: StateOptions): 
 export async function keyList(text: string, options: StateOptions): Promise<number> {
   const name = userArgument(text);
   const account = await withState(options, 'read', async ({ accounts }) => accounts.get(name));
-  if (account === undefined) throw new Failure('ENOENT', `there is no user ${name}`);
+  if (account === undefined) throw noSuchUser(name);
   for (const key of account.keys) {
     const publicKey = Buffer.from(key.publicKey, 'base64');
     await writeOut(`${fingerprint(publicKey)} ${formatPublicKey(publicKey, key.comment)}\n`);

@@ -1,5 +1,5 @@
 /** `ftpctl passwd NAME`: gives a user another password. Sessions that are open stay, unless they are to be closed. */
-import { Failure } from '../../protocol/failure.js';
+import { noSuchUser } from '../../state/accounts.js';
 import { writeOut } from '../output/stdout.js';
 import { newPasswordHash, type PasswordOptions } from './new-password.js';
 import { announce, userArgument, withState } from './state-access.js';
@@ -13,7 +13,7 @@ export interface PasswdOptions extends StateOptions, PasswordOptions {
 export async function passwd(text: string, options: PasswdOptions): Promise<number> {
   const name = userArgument(text);
   await withState(options, 'change', async ({ accounts }) => {
-    if (accounts.get(name) === undefined) throw new Failure('ENOENT', `there is no user ${name}`);
+    if (accounts.get(name) === undefined) throw noSuchUser(name);
     const passwordHash = await newPasswordHash(name, options);
     accounts.update(name, (account) => ({ ...account, passwordHash }));
     await announce(

@@ -3,6 +3,7 @@
  * does it; else it is done here, with the lock of the state held, so that no daemon starts meanwhile.
  */
 import { Failure } from '../../protocol/failure.js';
+import { noSuchUser } from '../../state/accounts.js';
 import { EXIT_FAILURE, EXIT_OK } from '../../protocol/login/exit-codes.js';
 import { askDaemon } from '../../state/control.js';
 import type { QuotaReport } from '../../state/ledger.js';
@@ -53,7 +54,7 @@ async function checkStopped(
     const lock = lockState(directory);
     try {
       const users = accounts.list().filter((account) => name === null || account.name === name);
-      if (name !== null && users.length === 0) throw new Failure('ENOENT', `there is no user ${name}`);
+      if (name !== null && users.length === 0) throw noSuchUser(name);
       if (homes === undefined)
         throw new Failure('ENOENT', 'there are no homes yet: no daemon ran on this state');
       const reports: QuotaReport[] = [];

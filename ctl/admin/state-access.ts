@@ -2,8 +2,8 @@
  * How the administration commands reach the server's state: the same lmdb environment that the daemon uses, so they work
  * with the daemon running or stopped; a running one is told, so that it acts at once.
  *
- * Order of every change: the transaction, the audit trail, the daemon. A change that the daemon could not be told is still
- * made, and the person learns both.
+ * Order of every change: the transaction, the audit trail, the daemon. A change that could not be recorded or that the
+ * daemon could not be told is still made, and the person learns both.
  */
 import { resolve } from 'node:path';
 import { Failure } from '../../protocol/failure.js';
@@ -51,9 +51,10 @@ export async function announce<R extends ControlRequest>(
   request: R,
 ): Promise<ControlAnswers[R['type']] | undefined> {
   const directory = stateDirectory(options);
-  recordAccountChange(directory, change);
+  const audited = attempt(() => recordAccountChange(directory, change));
+  let answer: ControlAnswers[R['type']] | undefined;
   try {
-    return await askDaemon(directory, request);
+    answer = await askDaemon(directory, request);
   } catch (error) {
     const { kind, message } = Failure.from(error);
     throw new Failure(
@@ -61,5 +62,16 @@ export async function announce<R extends ControlRequest>(
       `the change is made, but the running daemon did not take it up (${message}): restart it`,
       { cause: error },
     );
+  }
+  if (audited !== undefined) throw new Failure(audited.kind, 'the change is made, but not in manager.log');
+  return answer;
+}
+
+function attempt(action: () => void): Failure | undefined {
+  try {
+    action();
+    return undefined;
+  } catch (error) {
+    return Failure.from(error);
   }
 }

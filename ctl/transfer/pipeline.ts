@@ -31,7 +31,7 @@ export interface Range {
   readonly signal: AbortSignal;
 }
 
-/** Rejects with the first failure, when no block is in use any more. */
+/** Rejects with the failure of the first block that has one, when no block is in use any more. */
 export async function moveRange(range: Range): Promise<void> {
   const { start, end, blocks, signal } = range;
   const inUse = new Set<Promise<void>>();
@@ -103,7 +103,10 @@ async function complete(
   bytes: number,
   offset: number,
 ): Promise<void> {
-  const [, , state] = await Promise.all([before, drained, hash]);
+  const moved = Promise.all([drained, hash]);
+  moved.catch(() => undefined);
+  await before; // Its failure is the reason: a server refuses the blocks behind one that it could not take.
+  const [, state] = await moved;
   range.progress(bytes);
   if (state !== undefined) range.checkpoint?.(offset, state);
 }

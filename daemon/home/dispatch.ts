@@ -144,7 +144,7 @@ export const HANDLERS: { readonly [M in HomeMethod]: Handler<M> } = {
   download(home, client, [path]) {
     client.handles.requireRoom();
     const { file, status } = home.files.openForReading(path);
-    const download = new Download(file, path.toString(), status);
+    const download = new Download(file, path.toString(), status, home.digests);
     return [client.handles.add({ kind: 'download', download }), wireAttributes(status)];
   },
   async digest(home, client, [number], call) {

@@ -1,16 +1,18 @@
 /*
- * A download: a file open for reading whose data is hashed as it is read in order, so that the MD5 at the end costs nothing.
+ * A download: a file open for reading whose data is hashed as it is read in order, so that the MD5 at the end costs no
+ * second reading; or whose MD5 is remembered, and the data is just read.
  *
- * Reads are answered in the order they came, each as soon as it is read; hashing follows on the thread pool, at most two
+ * To be hashed, reads are answered in the order they came, each as soon as it is read; hashing follows on the thread pool, at most two
  * pieces behind. What was not read in order is read and hashed when the digest is asked for.
  */
 import { Failure } from '../../protocol/failure.js';
 import { MAX_DATA } from '../../protocol/limits.js';
-import { statxFd, type Status } from '../../posix/status.js';
+import { statxFd, type Status, type Timestamp } from '../../posix/status.js';
 import type { Call } from './call.js';
+import type { Digests } from './digests.js';
 import { SequentialHash } from './hashing.js';
 import type { OpenFile } from './open-files.js';
-import { readBorrowed, type Lent } from './reading.js';
+import { readBorrowed, readData, type Lent } from './reading.js';
 
 export class Download {
   readonly file: OpenFile;
@@ -18,16 +20,21 @@ export class Download {
   readonly path: string;
   readonly startedAt = Date.now();
   readonly #opened: Status;
+  readonly #digests: Digests;
+  /** When it was opened. */
+  readonly #remembered: boolean;
   readonly #hash = new SequentialHash();
   /** The hashing of the last piece, and of the one before. They never reject. */
   #last: Promise<void> = Promise.resolve();
   #beforeLast: Promise<void> = Promise.resolve();
 
   /** `opened`: the status of the file as it was opened. */
-  constructor(file: OpenFile, path: string, opened: Status) {
+  constructor(file: OpenFile, path: string, opened: Status, digests: Digests) {
     this.file = file;
     this.path = path;
     this.#opened = opened;
+    this.#digests = digests;
+    this.#remembered = digests.of(opened) !== undefined;
   }
 
   /** Bytes of the file when it was opened. */
@@ -35,13 +42,10 @@ export class Download {
     return this.#opened.size;
   }
 
-  read(offset: number, length: number): Promise<Lent> {
-    const former = this.#last;
-    const reading = this.#beforeLast.then(() => readBorrowed(this.file.fd, offset, length));
-    const { shared, released } = share(reading);
-    this.#beforeLast = former;
-    this.#last = this.#hashAfter(former, offset, reading, released);
-    return this.file.pinned(() => shared);
+  read(offset: number, length: number): Lent | Promise<Lent> {
+    if (!this.#remembered) return this.#readAndHash(offset, length);
+    const data = readData(this.file.fd, offset, length);
+    return data instanceof Promise ? this.file.pinned(() => data) : data;
   }
 
   /** The MD5 of the whole file. ESTALE where its size or mtime is not what it was when it was opened. */
@@ -52,8 +56,19 @@ export class Download {
     return this.file.pinned(() => work);
   }
 
+  #readAndHash(offset: number, length: number): Promise<Lent> {
+    const former = this.#last;
+    const reading = this.#beforeLast.then(() => readBorrowed(this.file.fd, offset, length));
+    const { shared, released } = share(reading);
+    this.#beforeLast = former;
+    this.#last = this.#hashAfter(former, offset, reading, released);
+    return this.file.pinned(() => shared);
+  }
+
   async #digest(call: Call): Promise<Buffer> {
     const { size } = this.#opened;
+    const remembered = this.#remembered ? this.#digests.of(this.#unchanged()) : undefined;
+    if (remembered !== undefined) return remembered;
     while (this.#hash.hashed < size) {
       call.throwIfCancelled();
       const lent = await readBorrowed(this.file.fd, this.#hash.hashed, MAX_DATA);
@@ -64,14 +79,18 @@ export class Download {
         lent.release();
       }
     }
+    const now = this.#unchanged();
+    if (this.#hash.hashed !== size) throw changed();
+    const md5 = this.#hash.digest();
+    if (sameTime(now.ctime, this.#opened.ctime)) this.#digests.remember(now, md5);
+    return md5;
+  }
+
+  /** The status of the file. ESTALE where its size or mtime is not what it was when it was opened. */
+  #unchanged(): Status {
     const now = statxFd(this.file.fd);
-    const same =
-      now.size === size &&
-      this.#hash.hashed === size &&
-      now.mtime.sec === this.#opened.mtime.sec &&
-      now.mtime.nsec === this.#opened.mtime.nsec;
-    if (!same) throw new Failure('ESTALE', 'the file changed while it was read');
-    return this.#hash.digest();
+    if (now.size !== this.#opened.size || !sameTime(now.mtime, this.#opened.mtime)) throw changed();
+    return now;
   }
 
   async #hashAfter(
@@ -106,6 +125,14 @@ function share(reading: Promise<Lent>): { shared: Promise<Lent>; released: () =>
     void shared.then((lent) => lent.release(), nothing);
   };
   return { shared, released };
+}
+
+function sameTime(a: Timestamp, b: Timestamp): boolean {
+  return a.sec === b.sec && a.nsec === b.nsec;
+}
+
+function changed(): Failure {
+  return new Failure('ESTALE', 'the file changed while it was read');
 }
 
 function nothing(): void {}

@@ -18,6 +18,7 @@ import type { Call } from './call.js';
 import type { Changes } from './changes.js';
 import type { HomeClient } from './clients.js';
 import { statusIfAny, type ConfinedTree } from './confined.js';
+import type { Digests } from './digests.js';
 import { chargingInode, chargingSize } from './growth.js';
 import { SequentialHash } from './hashing.js';
 import type { Log } from '../log.js';
@@ -43,6 +44,7 @@ interface Parts {
   readonly changes: Changes;
   readonly partials: PartialFiles;
   readonly store: UploadRecords;
+  readonly digests: Digests;
   readonly log: Log;
   readonly transferLog: Log;
   readonly whenChangeable: () => Promise<void>;
@@ -144,7 +146,7 @@ export class Uploads implements UploadHost {
   }
 
   publish(upload: Upload): void {
-    const { tree, quota, partials, openFiles } = this.#parts;
+    const { tree, quota, partials, openFiles, digests } = this.#parts;
     quota.prepare();
     partials.within((directory) =>
       tree.withParent(upload.target.path, 'new', (parent, name) => {
@@ -155,6 +157,7 @@ export class Uploads implements UploadHost {
     );
     partials.gone(upload.partial);
     this.#forget(uploadKey(upload.target.path));
+    digests.remember(statxFd(upload.fd), upload.digest());
     upload.published();
   }
 

@@ -12,6 +12,7 @@ import type { QuotaReport, Use } from '../../state/ledger.js';
 import { Changes } from './changes.js';
 import { Clients, type ClientSession, type HomeClient } from './clients.js';
 import { ConfinedTree } from './confined.js';
+import { Digests, type DigestRecords } from './digests.js';
 import { Files } from './files.js';
 import type { Handle } from './handles.js';
 import { LedgerEntryWriter, type LedgerStore } from './ledger-entry.js';
@@ -31,6 +32,7 @@ export interface UserHomeOptions {
   readonly directory: string;
   readonly ledger: LedgerStore;
   readonly uploads: UploadRecords;
+  readonly digests: DigestRecords;
   readonly log: Log;
   /** Uploads and downloads that ended. */
   readonly transferLog: Log;
@@ -56,6 +58,7 @@ export class UserHome {
   readonly names: Names;
   readonly setattr: SetAttributes;
   readonly uploads: Uploads;
+  readonly digests: Digests;
   readonly log: Log;
   readonly transferLog: Log;
   readonly #openFiles: OpenFiles;
@@ -105,8 +108,10 @@ export class UserHome {
     this.files = new Files(parts);
     this.names = new Names(parts);
     this.setattr = new SetAttributes(parts);
+    this.digests = new Digests({ user: account.name, store: options.digests, log });
     this.uploads = new Uploads({
       ...parts,
+      digests: this.digests,
       user: account.name,
       partials: new PartialFiles(parts),
       store: options.uploads,
@@ -243,16 +248,16 @@ export class UserHome {
 
   #onLeft(): void {
     if (this.#closed || this.#clients.present > 0) return;
-    try {
-      this.#settle();
-    } catch (error) {
-      this.log.error({ error, user: this.user }, 'the ledger was not written');
-    }
+    this.#settle();
     if (this.#clients.size === 0) this.#onIdle();
   }
 
-  /** Writes the ledger: clean where a crash would change nothing. */
+  /** Writes the ledger: clean where a crash would change nothing. Where it cannot be written it stays as it is, dirty. */
   #settle(): void {
-    this.#ledgerEntry.settle(this.#openFiles.empty && this.uploads.size === 0);
+    try {
+      this.#ledgerEntry.settle(this.#openFiles.empty && this.uploads.size === 0);
+    } catch (error) {
+      this.log.error({ error, user: this.user }, 'the ledger was not written');
+    }
   }
 }

@@ -10,8 +10,8 @@ import { EXIT_BROKEN_PIPE, exitCodeOf } from './exit-codes.js';
 
 /** What to do, where the failure itself says only what happened. */
 const ADVICE: Partial<Record<FailureKind, string>> = {
-  EDQUOT: 'the quota is used up: remove something or ask for more (`ftpctl df` shows it)',
-  ENOSPC: 'no space left on the disk: make room and try again',
+  EDQUOT: 'remove something or ask for a larger quota (`ftpctl df` shows it)',
+  ENOSPC: 'make room on the disk and try again',
 };
 
 /** One line about anything that was thrown, without the program's name. */
@@ -84,6 +84,8 @@ function describeExpected(failure: Failure): string {
 function describeUnexpected(failure: Failure): string {
   const { cause } = failure;
   if (failure.message !== 'internal error') return describeExpected(failure);
+  // Of a peer: what was thrown here has a cause.
+  if (!Object.hasOwn(failure, 'cause')) return 'the server had an internal error: its log says more';
   const reason = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
   return `internal error (${reason}): please report it`;
 }

@@ -2,24 +2,34 @@
  * A real ftpmount and a server that lies to it. Whatever it answers, operations on the mount end, nothing of this machine
  * shows in it, and it can be unmounted.
  */
+import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import { MAX_DATA } from '../../protocol/limits.js';
-import { attributesOf, DIRECTORY, EvilServer, FILE, SYMLINK, type Lie } from '../lib/evil-server.js';
+import { attributesOf, DIRECTORY, EvilServer, FILE, ROOT, SYMLINK, type Lie } from '../lib/evil-server.js';
 import { forceUnmount, mountAt, untilMounted } from '../lib/mounts.js';
 import { programs } from '../lib/programs.js';
 import { run } from '../lib/run.js';
 import { PATIENCE_MS, Service } from '../lib/service.js';
 
+function isRoot(params: readonly unknown[]): boolean {
+  return String(params[0]) === '';
+}
+
 /** A mount of an evil server that ends with the test, whatever state it is in. */
-async function mountOf(t: Test, server: EvilServer): Promise<{ mountpoint: string; service: Service }> {
+async function mountOf(
+  t: Test,
+  server: EvilServer,
+  port = server.port,
+): Promise<{ mountpoint: string; service: Service }> {
   const mountpoint = path.join(server.directory, 'mnt');
   mkdirSync(mountpoint);
   const service = new Service(
     t,
     process.execPath,
-    [programs.ftpmount, server.at(), mountpoint, '-f', '-o', 'soft=1', ...server.login],
+    [programs.ftpmount, server.at(), mountpoint, '-f', '-o', 'soft=1', ...server.login, '-p', String(port)],
     { env: server.env, mountpoint, cwd: '/' },
   );
   t.teardown(() => forceUnmount(mountpoint));
@@ -27,21 +37,21 @@ async function mountOf(t: Test, server: EvilServer): Promise<{ mountpoint: strin
   return { mountpoint, service };
 }
 
-await t.test('a mount of a server that lies', async (t) => {
+t.test('a mount of a server that lies', async (t) => {
   const dir = (name: string, ino: number): unknown => [Buffer.from(name), attributesOf(DIRECTORY, ino)];
   let flips = 0;
   const cases: Record<string, Record<string, Lie>> = {
     'a directory that is its own parent': {
-      getattr: () => attributesOf(DIRECTORY, 1),
-      readdir: () => [attributesOf(DIRECTORY, 1), [dir('sub', 1)], null],
+      getattr: () => ROOT,
+      readdir: () => [ROOT, [[Buffer.from('sub'), ROOT]], null],
     },
     'a directory that is in itself': {
-      getattr: ({ params }) => attributesOf(DIRECTORY, String(params[0]) === '' ? 1 : 20),
-      readdir: () => [attributesOf(DIRECTORY, 20), [dir('sub', 20)], null],
+      getattr: ({ params }) => (isRoot(params) ? ROOT : attributesOf(DIRECTORY, 20)),
+      readdir: ({ params }) => [isRoot(params) ? ROOT : attributesOf(DIRECTORY, 20), [dir('sub', 20)], null],
     },
     'names that are there twice': {
       readdir: () => [
-        attributesOf(DIRECTORY, 1),
+        ROOT,
         [
           [Buffer.from('plain'), attributesOf(FILE)],
           [Buffer.from('plain'), attributesOf(DIRECTORY, 30)],
@@ -52,25 +62,20 @@ await t.test('a mount of a server that lies', async (t) => {
     },
     'a type that changes all the time': {
       getattr: ({ params }) =>
-        attributesOf(
-          String(params[0]) === '' || flips++ % 2 === 0 ? DIRECTORY : FILE,
-          String(params[0]) === '' ? 1 : 40,
-        ),
+        isRoot(params) ? ROOT : attributesOf(flips++ % 2 === 0 ? DIRECTORY : FILE, 40),
     },
-    'a root that is a file': { getattr: () => attributesOf(FILE, 1) },
+    'a root that becomes a file': {
+      getattr: ({ params }) => (isRoot(params) ? [...ROOT].with(2, FILE) : attributesOf(FILE)),
+    },
     'names that lead elsewhere': {
-      readdir: () => [
-        attributesOf(DIRECTORY, 1),
-        [[Buffer.from('../../etc'), attributesOf(DIRECTORY, 50)]],
-        null,
-      ],
+      readdir: () => [ROOT, [[Buffer.from('../../etc'), attributesOf(DIRECTORY, 50)]], null],
     },
     'more data than asked for': {
       read: () => Buffer.alloc(MAX_DATA),
       open: () => [1, attributesOf(FILE), Buffer.alloc(131_072)],
     },
     'sizes beyond all measure': {
-      getattr: ({ params }) => attributesOf(String(params[0]) === '' ? DIRECTORY : FILE, 60, 2 ** 53 - 1),
+      getattr: ({ params }) => (isRoot(params) ? ROOT : attributesOf(FILE, 60, 2 ** 53 - 1)),
     },
   };
   await Promise.all(
@@ -93,4 +98,35 @@ await t.test('a mount of a server that lies', async (t) => {
       t.equal(mountAt(mountpoint), undefined);
     }),
   );
+});
+
+t.test('another key when it connects again', async (t) => {
+  const [first, second] = await Promise.all([EvilServer.start(t, {}), EvilServer.start(t, {})]);
+  const connections = new Set<Socket>();
+  let { port } = first;
+  const forwarder = createServer((near) => {
+    const far = connect(port, '127.0.0.1');
+    for (const socket of [near, far]) {
+      connections.add(socket);
+      socket.on('error', () => undefined);
+    }
+    near.pipe(far).pipe(near);
+  });
+  forwarder.listen(0, '127.0.0.1');
+  await once(forwarder, 'listening');
+  const endConnections = (): void => {
+    for (const socket of connections) socket.destroy();
+  };
+  t.teardown(() => {
+    forwarder.close();
+    endConnections();
+  });
+  const { mountpoint, service } = await mountOf(t, first, (forwarder.address() as AddressInfo).port);
+  t.equal((await run('ls', [mountpoint])).stdout, 'plain\n');
+  ({ port } = second);
+  endConnections();
+  await service.says(/HAS CHANGED/);
+  t.not((await run('timeout', ['-s', 'KILL', '15', 'cat', `${mountpoint}/plain`])).code, 0);
+  t.equal((await run('umount', [mountpoint])).code, 0);
+  await service.ends();
 });

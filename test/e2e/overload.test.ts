@@ -13,7 +13,7 @@ import { Attacker, loginOf, rawConnection } from '../lib/attacker.js';
 import { PASSWORD, Target } from '../lib/target.js';
 
 /** Kilobytes that the daemon may have grown by after an attack: pools of buffers, and the collector's slack. */
-const BOUND = 128 * 1024;
+const BOUND = 160 * 1024;
 /** Kilobytes that it may have grown by during an attack of one session that does not read. */
 const DURING = 192 * 1024;
 const MAX_PER_ADDRESS = 16;

@@ -10,7 +10,7 @@ import type { Channel } from '../../protocol/channel.js';
 import { encodeNotification, encodeResponse, type RequestMessage } from '../../protocol/codec.js';
 import { Failure } from '../../protocol/failure.js';
 import { temporaryDirectory } from './directory.js';
-import { scriptedServer, type Script } from './loopback.js';
+import { scriptedServer, WIRE_ATTRIBUTES, type Script } from './loopback.js';
 import { programs, runProgram } from './programs.js';
 import type { RunOptions, RunResult } from './run.js';
 import { Service } from './service.js';
@@ -19,6 +19,9 @@ export const FILE = 0o100644;
 export const DIRECTORY = 0o40755;
 export const SYMLINK = 0o120777;
 export const CONTENT = Buffer.from('what the honest server has\n');
+
+/** The root of the home, as the login tells it. */
+export const ROOT: readonly unknown[] = WIRE_ATTRIBUTES;
 
 /** Attributes as they travel: as wrong as the arguments. */
 export function attributesOf(
@@ -43,7 +46,7 @@ const HONEST: Readonly<Record<string, Lie>> = {
   ping: () => null,
   getattr: ({ params }) => ofPath(String(params[0])),
   fgetattr: () => attributesOf(FILE),
-  readdir: () => [attributesOf(DIRECTORY, 1), [[Buffer.from('plain'), attributesOf(FILE)]], null],
+  readdir: () => [ROOT, [[Buffer.from('plain'), attributesOf(FILE)]], null],
   readlink: () => Buffer.from('plain'),
   open: () => [1, attributesOf(FILE), null],
   download: () => [1, attributesOf(FILE)],
@@ -58,7 +61,7 @@ const HONEST: Readonly<Record<string, Lie>> = {
 };
 
 function ofPath(name: string): unknown {
-  if (name === '') return attributesOf(DIRECTORY, 1);
+  if (name === '') return ROOT;
   if (name === 'plain') return attributesOf(FILE);
   if (name === 'sub') return attributesOf(DIRECTORY, 20);
   return new Failure('ENOENT', 'no such file or directory');

@@ -171,3 +171,30 @@ t.test('a path that cannot be a state directory is named', async (t) => {
   mkdirSync(join(directory, 'full', 'state.lmdb'), { recursive: true });
   t.throws(() => openState(join(directory, 'full')), { kind: 'EACCES', message: /state\.lmdb/ });
 });
+
+t.test('digests: of one version of one file, and a bounded number of them', async (t) => {
+  const { digests } = open(t);
+  const time = { sec: 1, nsec: 2 };
+  const file = { dev: 1n, ino: 2n ** 60n, btime: time, size: 2 ** 40, mtime: time, ctime: time };
+  const md5 = Buffer.alloc(16, 3);
+  await digests.put(ALICE, file, md5);
+  t.same(digests.get(ALICE, file), md5);
+  t.equal(digests.get(LILY, file), undefined);
+  const later = { sec: 1, nsec: 3 };
+  for (const other of [
+    { dev: 2n },
+    { ino: file.ino + 1n },
+    { btime: later },
+    { size: 1 },
+    { mtime: later },
+    { ctime: later },
+  ])
+    t.equal(digests.get(ALICE, { ...file, ...other }), undefined, Object.keys(other).join());
+  for (let i = 0n; i < 1024n; i++) void digests.put(ALICE, { ...file, ino: i }, md5);
+  await digests.put(LILY, file, md5);
+  t.equal(digests.get(ALICE, file), undefined, 'another file has its slot');
+  t.same(digests.get(ALICE, { ...file, ino: 1023n }), md5);
+  digests.removeAll(ALICE);
+  t.equal(digests.get(ALICE, { ...file, ino: 1023n }), undefined);
+  t.same(digests.get(LILY, file), md5);
+});

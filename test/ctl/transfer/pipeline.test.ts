@@ -88,6 +88,17 @@ t.test('a failure ends it, and no block is lost or told as moved', async (t) => 
   }
 });
 
+t.test('of several failures that of the first block is told, whichever comes first', async (t) => {
+  const { range } = moving({
+    drain: async (_, position) => {
+      if (position === 0) await new Promise(setImmediate);
+      throw new Error(position === 0 ? 'the disk is full' : 'out of order');
+    },
+  });
+  await t.rejects(moveRange(range), { message: 'the disk is full' });
+  await allBlocksAreFree(range.blocks);
+});
+
 t.test('an interruption ends it after what is under way', async (t) => {
   const interrupt = new AbortController();
   const { range, told } = moving({ signal: interrupt.signal });

@@ -70,6 +70,7 @@ export class Place {
       directory: this.directory,
       ledger: this.state.ledger,
       uploads: this.state.uploads,
+      digests: this.state.digests,
       log: this.log(),
       transferLog: this.log(),
       ...(onIdle === undefined ? {} : { onIdle }),

@@ -10,7 +10,7 @@ t.test('one line, whatever was thrown', async (t) => {
   t.equal(describe(new Failure('ENOENT')), 'no such file or directory', 'a bare kind in plain words');
   t.equal(
     describe(new Failure('EDQUOT', 'full')),
-    'full: the quota is used up: remove something or ask for more (`ftpctl df` shows it)',
+    'full: remove something or ask for a larger quota (`ftpctl df` shows it)',
   );
   t.equal(describe(new Failure('ENOTEMPTY', 'unlinkat: ENOTEMPTY')), 'directory not empty');
   let thrown: unknown;
@@ -26,6 +26,11 @@ t.test('one line, whatever was thrown', async (t) => {
   );
   t.notMatch(describe(new Error('bug')), /at .*:\d+/, 'no stack');
   t.equal(describe(undefined), 'internal error (undefined): please report it');
+  t.equal(
+    describe(new Failure('EIO', 'internal error')),
+    'the server had an internal error: its log says more',
+    'as a server answers',
+  );
 });
 
 t.test('no text commands the terminal', async (t) => {
