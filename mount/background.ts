@@ -4,7 +4,7 @@
  */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { EXIT_FAILURE, EXIT_OK } from '../protocol/login/exit-codes.js';
+import { EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK } from '../protocol/login/exit-codes.js';
 import type { MountRequest } from './serve.js';
 
 /** What the child says when the mount is usable and it has left the terminal. */
@@ -14,12 +14,14 @@ export const MOUNTED = 'mounted';
 export function serveInBackground(request: MountRequest): Promise<number> {
   const program = fileURLToPath(new URL('background-process.js', import.meta.url));
   const child = fork(program, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
-  // Ctrl-C reaches the child as well, which then ends with its own message and code.
+  // Ctrl-C reaches the child as well, which then ends by it.
   process.on('SIGINT', () => undefined);
   process.on('SIGTERM', () => child.kill('SIGTERM'));
   return new Promise((resolve, reject) => {
     child.once('error', reject);
-    child.once('exit', (code) => resolve(code ?? EXIT_FAILURE));
+    child.once('exit', (code, signal) =>
+      resolve(code ?? (signal === 'SIGINT' ? EXIT_INTERRUPTED : EXIT_FAILURE)),
+    );
     child.once('message', () => {
       child.disconnect();
       child.unref();

@@ -8,13 +8,20 @@
  */
 import type { HandleId, NodeId } from '../../protocol/ids.js';
 
+/** The part of an AbortSignal that operations use; a driver may have something cheaper. */
+export interface InterruptSignal {
+  readonly aborted: boolean;
+  addEventListener(type: 'abort', listener: () => void, options?: { once: true }): void;
+  removeEventListener(type: 'abort', listener: () => void): void;
+}
+
 /** Who asks: the credentials of the calling process, and a signal that fires when the call is interrupted. */
 export interface Caller {
   readonly uid: number;
   readonly gid: number;
   readonly pid: number;
   /** Aborts when the kernel sends FUSE_INTERRUPT; undefined where the driver cannot tell. */
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: InterruptSignal | undefined;
 }
 
 /** A point in time: whole seconds since 1970 (may be negative) and nanoseconds 0..999,999,999. */

@@ -32,6 +32,7 @@ import type {
   NegativeEntry,
   OpenAnswer,
 } from './operations.js';
+import { OutOfReach } from './out-of-reach.js';
 import { checkAccess, checkOwner, type Ownership } from './ownership.js';
 import { Resolution, type Absent } from './resolution.js';
 import type { Name } from './nodes.js';
@@ -53,6 +54,14 @@ export interface RemoteFilesystemOptions {
 /** How long the figures of statfs are believed, where nothing was asked of the server since (milliseconds). */
 const STATUS_MS = 1_000;
 const STATUS_BLOCK = 4096;
+const UNKNOWN_STATUS: FilesystemStatus = {
+  blockSize: STATUS_BLOCK,
+  blocks: 0n,
+  blocksFree: 0n,
+  files: 0n,
+  filesFree: 0n,
+  nameMax: MAX_NAME,
+};
 
 /** How long the end of a mount waits for what is not written (milliseconds). */
 const DESTROY_MS = 30_000;
@@ -87,6 +96,7 @@ export class RemoteFilesystem implements Filesystem {
   readonly #files: Files;
   readonly #directories: Directories;
   readonly #writes: WriteBehind;
+  readonly #outOfReach: OutOfReach;
   #status: { readonly at: number; readonly sequence: number; readonly figures: FilesystemStatus } | undefined;
 
   constructor(options: RemoteFilesystemOptions) {
@@ -107,10 +117,14 @@ export class RemoteFilesystem implements Filesystem {
     });
     this.#secondTries = new SecondTries(mount, this.#resolution);
     this.#files = new Files(mount, this.#names, this.#writes, this.#secondTries, log);
+    this.#outOfReach = new OutOfReach(remote);
     const invalidation = new Invalidation(mount, this.#names);
     remote.listen({
       changed: (changes) => invalidation.changed(changes),
-      lost: () => invalidation.everything(),
+      lost: () => {
+        invalidation.everything();
+        this.#outOfReach.lost();
+      },
     });
   }
 
@@ -175,8 +189,10 @@ export class RemoteFilesystem implements Filesystem {
   // One node
 
   getattr(id: NodeId, _handle: HandleId | undefined, caller: Caller): Eventually<AttributesAnswer> {
-    const node = this.#mount.nodes.get(id);
-    const refreshed = this.#resolution.refresh(node, caller);
+    const { nodes } = this.#mount;
+    const node = nodes.get(id);
+    const refresh = (): Eventually<void> => this.#resolution.refresh(node, caller);
+    const refreshed = node === nodes.root ? this.#outOfReach.orKnown(refresh, () => undefined) : refresh();
     if (!(refreshed instanceof Promise)) return this.#mount.answer(node);
     return refreshed.then(
       () => this.#mount.answer(node),
@@ -357,6 +373,13 @@ export class RemoteFilesystem implements Filesystem {
     if (status?.sequence === this.#mount.remote.sequence && this.#mount.now() - status.at < STATUS_MS) {
       return status.figures;
     }
+    return this.#outOfReach.orKnown(
+      () => this.#askStatus(caller),
+      () => this.#status?.figures ?? UNKNOWN_STATUS,
+    );
+  }
+
+  #askStatus(caller: Caller): Promise<FilesystemStatus> {
     return this.#mount.ask(
       'statfs',
       () => [],

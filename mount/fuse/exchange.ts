@@ -4,11 +4,11 @@
  * Invariant: a request is answered exactly once; a second answer is ignored, so that a failure after an answer
  * (of a READ, whose data leave from inside the operation) cannot confuse the kernel.
  *
- * It is also what the file system sees as the Caller. The AbortSignal costs 2 us and hardly any operation looks at
- * it, so it is made when it is first asked for.
+ * It is also what the file system sees as the Caller.
  */
 import type { Caller } from '../filesystem/operations.js';
 import { Writer } from './cursor.js';
+import { Interrupt } from './interrupt.js';
 import type { Operation } from './opcodes.js';
 import { OUT_HEADER_SIZE, writeOutHeader, type InHeader } from './structs.js';
 
@@ -29,7 +29,7 @@ const dataHeader = new Writer(Buffer.alloc(OUT_HEADER_SIZE));
 export class Exchange implements Caller {
   readonly header: InHeader;
   readonly #sink: ReplySink;
-  #abort: AbortController | undefined;
+  #interrupt: Interrupt | undefined;
   #answered = false;
 
   constructor(header: InHeader, sink: ReplySink) {
@@ -49,9 +49,9 @@ export class Exchange implements Caller {
     return this.header.pid;
   }
 
-  get signal(): AbortSignal {
-    this.#abort ??= new AbortController();
-    return this.#abort.signal;
+  get signal(): Interrupt {
+    this.#interrupt ??= new Interrupt();
+    return this.#interrupt;
   }
 
   get answered(): boolean {
@@ -60,8 +60,7 @@ export class Exchange implements Caller {
 
   /** FUSE_INTERRUPT: the calling process got a signal. The operation still answers, with EINTR or a result. */
   interrupt(): void {
-    this.#abort ??= new AbortController();
-    this.#abort.abort();
+    this.signal.abort();
   }
 
   /** Answers with a result that the operation's encoder writes. */

@@ -9,11 +9,12 @@
  */
 import { readFileSync } from 'node:fs';
 import { Failure } from '../../protocol/failure.js';
+import type { InterruptSignal } from '../filesystem/operations.js';
 
 /** The part of an operation's caller that matters here. */
 export interface Interruptible {
   readonly pid: number;
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: InterruptSignal | undefined;
 }
 
 /** How long an operation goes on for a caller that got a signal and does not die of it (milliseconds). */

@@ -24,6 +24,7 @@ t.test('later options win, as in mount(8)', async (t) => {
 t.test('options of fstab and systemd are accepted, those of mount(2) handed on', async (t) => {
   const options = parseMountOptions([
     'defaults,_netdev,noauto,x-systemd.automount,nosuid,nodev,noexec,reconnect',
+    'ServerAliveInterval=15,ServerAliveCountMax=3,kernel_cache,idmap=user',
   ]);
   t.match(options.flags, { suid: false, dev: false, noexec: true });
 });

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { Failure } from '../../../protocol/failure.js';
 import { ROOT_NODE } from '../../../protocol/ids.js';
 import { CHANGED_ALL } from '../../../protocol/methods.js';
 import { CALLER, failureOf, MountedHome, until } from './mounted-home.js';
@@ -144,4 +145,20 @@ t.test('changes outside of the mounted directory, and of the directory itself', 
   await b.fs.unlink(e, name('file'), CALLER);
   t.notOk(await a.exists('file'));
   t.equal(await failureOf(() => a.stat(nodeId)), 'ESTALE');
+});
+
+t.test('the mount point answers while the server is out of reach: umount asks it', async (t) => {
+  const m = await MountedHome.mount(t);
+  m.age(10_000);
+  m.session.deaf = true;
+  const waiting = m.stat(ROOT_NODE);
+  const space = m.fs.statfs(CALLER);
+  const other = failureOf(() => m.lookup('file'));
+  m.home.refusal = new Failure('ECONNREFUSED');
+  m.home.breakConnections();
+  t.equal((await waiting).mode & 0o777, 0o755, 'asked for before');
+  t.equal((await m.stat(ROOT_NODE)).mode & 0o777, 0o755);
+  t.same([(await space).blocks, (await m.fs.statfs(CALLER)).blocks], [0n, 0n]);
+  await m.remote.close();
+  t.equal(await other, 'ENOTCONN', 'everything else waits');
 });

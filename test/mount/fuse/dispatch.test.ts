@@ -124,7 +124,7 @@ t.test('a listing may be filled later', async (t) => {
 t.test('an interrupt aborts the signal of its request, taken before or after', async (t) => {
   for (const when of ['before', 'after'] as const) {
     let caller: Caller | undefined;
-    const signals: (AbortSignal | undefined)[] = [];
+    const signals: Caller['signal'][] = [];
     const { handle, sent } = start({
       unlink: (_parent: unknown, _name: unknown, asking: Caller) => {
         caller = asking;
