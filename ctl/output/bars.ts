@@ -10,6 +10,8 @@ import { Rate } from './rate.js';
 /** Columns of a name; a longer one loses its beginning. */
 const NAME_WIDTH = 28;
 const FRAMES_PER_SECOND = 10;
+/** EL of ECMA-48. A line is written over a bar, of which cli-progress clears the first only. */
+const CLEAR_REST = '\x1b[K';
 
 export class Bars implements Display {
   readonly #bars = new MultiBar({
@@ -33,12 +35,12 @@ export class Bars implements Display {
 
   line(text: string): void {
     if (this.#closed) process.stderr.write(`${text}\n`);
-    else this.#bars.log(`${text}\n`);
+    else this.#log(`${text}\n`);
   }
 
   /** Where both streams are the terminal, the bars have to know of the line. */
   result(bytes: Buffer): void {
-    if (process.stdout.isTTY && !this.#closed) this.#bars.log(bytes.toString());
+    if (process.stdout.isTTY && !this.#closed) this.#log(bytes.toString());
     else process.stdout.write(bytes);
   }
 
@@ -47,6 +49,10 @@ export class Bars implements Display {
     this.#bars.update();
     this.#bars.stop();
     this.#closed = true;
+  }
+
+  #log(lines: string): void {
+    this.#bars.log(lines.replaceAll('\n', `${CLEAR_REST}\n`));
   }
 }
 

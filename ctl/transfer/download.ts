@@ -19,6 +19,7 @@ import { Failure } from '../../protocol/failure.js';
 import type { RemoteHandle, RemotePath } from '../../protocol/ids.js';
 import { MAX_NAME } from '../../protocol/limits.js';
 import { displayName, localJoin } from '../names.js';
+import { Flusher } from './flusher.js';
 import { Journal, type Checkpoint } from './journal.js';
 import { moveRange, type Range } from './pipeline.js';
 import { resumingAt, type TransferContext, type Transferred, type TransferObserver } from './transfer.js';
@@ -84,6 +85,7 @@ async function downloadInto(
   await file.truncate(offset);
   observer.started(size, offset);
   const md5 = checkpoint === undefined ? new Md5() : Md5.load(checkpoint.md5);
+  const flusher = new Flusher(file);
   await moveRange({
     ...range,
     start: offset,
@@ -92,13 +94,16 @@ async function downloadInto(
     fill: (block, position) => receive(context, handle, block, position),
     drain: (block, position) => writeFully(file, block, position),
     progress: (bytes) => observer.advanced(bytes),
-    checkpoint: (at, state) => journal.append(at, state),
+    checkpoint: (at, state) => {
+      journal.append(at, state);
+      flusher.start();
+    },
   });
   const digest = md5.digest();
   await compareDigest(context, opened, journal, digest);
   await file.chmod(attributes.mode & PERMISSIONS);
   utimensat(fd(file.fd), undefined, undefined, attributes.mtime, 0);
-  // 0.5 s a GiB here; flushing while the rest still comes was tried and gained nothing.
+  await flusher.idle();
   await file.sync();
   await rename(part, localJoin(job.directory, job.name));
   journal.remove();

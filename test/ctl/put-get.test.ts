@@ -215,7 +215,8 @@ t.test('bars on a terminal, one for each file', async (t) => {
   t.equal((await terminal.exited).code, 0, terminal.output);
   for (const name of ['first', 'second']) {
     t.match(terminal.output, new RegExp(`${name} +\\[[=-]{24}\\] +\\d+% of 24M`));
-    t.match(terminal.output, `MD5 (${name}) = ${md5(Buffer.alloc(24 * 1024 * 1024, name))}`);
+    const sum = md5(Buffer.alloc(24 * 1024 * 1024, name));
+    t.match(terminal.output, `MD5 (${name}) = ${sum}\x1b[K`, 'and clears what is left of a bar');
   }
   t.match(terminal.output, /\[=+-*\] +\d+% of 24M {2}[0-9.]+M\/s {2}ETA \d+:\d\d/);
   t.match(terminal.output, /2 files, 48M in /);

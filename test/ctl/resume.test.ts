@@ -137,6 +137,22 @@ t.test('a resume does without the journal, too', async (t) => {
   t.match(again.stdout, digest);
 });
 
+t.test('a get whose server is killed goes on', async (t) => {
+  const directory = temporaryDirectory(t);
+  const part = join(directory, '.copy.ftpmount-part');
+  const args = ['get', ...login, daemon.at('alice', 'target'), join(directory, 'copy')];
+  const transfer = await startTransfer(t, args, () => bytesOf(part) > 16 * MiB && bytesOf(`${part}.state`) > 0);
+  await daemon.kill();
+  t.equal((await transfer.exited).code, 3);
+  t.match(transfer.output, /^ftpctl: .*run the same command again to resume$/m);
+  await daemon.start();
+  const again = await daemon.ftpctl(args);
+  t.equal(again.code, 0, again.stderr);
+  t.match(again.stderr, RESUMING);
+  t.match(again.stdout, digest);
+  t.strictSame(fs.readdirSync(directory), ['copy']);
+});
+
 t.test('a get that is killed goes on, and starts anew if the file changed', async (t) => {
   const directory = temporaryDirectory(t);
   const target = join(directory, 'copy');

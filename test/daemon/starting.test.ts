@@ -92,6 +92,7 @@ t.test('directories that cannot be written', async (t) => {
   t.match(await refused(t, ['--state', below], 1, as), new RegExp(`state directory ${below} cannot be used`));
   const homes = await refused(t, ['--state', join(fine, 'state'), '--home', readOnly], 1, as);
   t.match(homes, new RegExp(`home directory ${readOnly} cannot be used`));
+  t.match(await refused(t, ['--state', '/proc/ftpmount/state'], 1), /cannot be used \(no such file/);
   writeFileSync(join(parent, 'file'), '');
   t.match(await refused(t, ['--state', join(parent, 'file')], 1), /is not a directory/);
 });

@@ -83,7 +83,7 @@ await t.test('messages that no server sends', async (t) => {
 });
 
 await t.test('names that lead out of the directory that is copied to', async (t) => {
-  const names = ['..', '.', '../escaped', '/tmp/escaped', 'a\0b', '', 'n'.repeat(256)];
+  const names = ['..', '.', '../escaped', '/escaped', 'a\0b', '', 'n'.repeat(256)];
   await Promise.all(
     names.map(async (name) => {
       const server = await EvilServer.start(t, {

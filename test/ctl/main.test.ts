@@ -1,0 +1,73 @@
+/* The table of commands: each says in one line where to look when it is called wrongly. */
+import t from 'tap';
+import { runProgram } from '../lib/programs.js';
+import { problemOf } from '../lib/said.js';
+
+const COMMANDS = [
+  'put',
+  'get',
+  'ls',
+  'mkdir',
+  'rm',
+  'rmdir',
+  'mv',
+  'cat',
+  'stat',
+  'df',
+  'keygen',
+  'useradd',
+  'usermod',
+  'userdel',
+  'passwd',
+  'users',
+  'key add',
+  'key list',
+  'key remove',
+  'quota check',
+  'status',
+];
+
+t.test('every command refuses what it does not know, and names its own help', async (t) => {
+  for (const command of COMMANDS) {
+    // A required option that is missing is told first.
+    const required = command === 'useradd' ? ['--quota', '1G'] : [];
+    const result = await runProgram('ftpctl', [...command.split(' '), ...required, '--colour']);
+    t.equal(result.code, 2, command);
+    t.equal(problemOf(result, 'ftpctl'), `unknown option '--colour': see ftpctl ${command} --help`);
+  }
+});
+
+t.test('arguments that are missing or too many', async (t) => {
+  for (const [args, says] of [
+    [['ls'], /^missing required argument 'place': see ftpctl ls --help$/],
+    [['key', 'add', 'alice'], /^missing required argument 'key': see ftpctl key add --help$/],
+    [['users', 'alice'], /^too many arguments .* got 1: see ftpctl users --help$/],
+  ] as const) {
+    const result = await runProgram('ftpctl', args);
+    t.equal(result.code, 2, args.join(' '));
+    t.match(problemOf(result, 'ftpctl'), says);
+  }
+});
+
+t.test('a group without its command', async (t) => {
+  for (const group of ['key', 'quota']) {
+    const result = await runProgram('ftpctl', [group]);
+    t.equal(result.code, 2);
+    t.equal(problemOf(result, 'ftpctl'), `no command is given: see ftpctl ${group} --help`);
+  }
+});
+
+t.test('a destination that is missing or not where it has to be', async (t) => {
+  for (const [args, says] of [
+    [['put', 'file'], /what to copy, and where to/],
+    [['put', 'file', 'directory'], /'directory' is not on a server: write \[USER@\]HOST:PATH/],
+    [['get', 'file', '.'], /'file' is not on a server/],
+    [['mv', 'alice@host:a', 'lily@host:b'], /same server and of the same user/],
+    [['ls', 'alice@'], /does not name a server/],
+    [['ls', 'alice@host:', '-p', '99999'], /'99999' is not a port/],
+  ] as const) {
+    const result = await runProgram('ftpctl', args);
+    t.equal(result.code, 2, args.join(' '));
+    t.match(problemOf(result, 'ftpctl'), says);
+  }
+});
