@@ -270,7 +270,12 @@ export class Channel {
   }
 
   readonly #onError = (error: Error): void => {
-    this.#failure ??= Failure.from(error);
+    const failure = Failure.from(error);
+    // What a write meets that comes after the reset.
+    this.#failure ??=
+      failure.kind === 'EPIPE'
+        ? new Failure('ECONNRESET', 'the peer closed the connection', { cause: error })
+        : failure;
   };
 
   readonly #onEnd = (): void => {

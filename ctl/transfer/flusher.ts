@@ -6,10 +6,10 @@
 import type { FileHandle } from 'node:fs/promises';
 
 export class Flusher {
-  readonly #file: FileHandle;
+  readonly #file: Pick<FileHandle, 'datasync'>;
   #running: Promise<void> | undefined;
 
-  constructor(file: FileHandle) {
+  constructor(file: Pick<FileHandle, 'datasync'>) {
     this.#file = file;
   }
 

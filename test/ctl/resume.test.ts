@@ -141,7 +141,11 @@ t.test('a get whose server is killed goes on', async (t) => {
   const directory = temporaryDirectory(t);
   const part = join(directory, '.copy.ftpmount-part');
   const args = ['get', ...login, daemon.at('alice', 'target'), join(directory, 'copy')];
-  const transfer = await startTransfer(t, args, () => bytesOf(part) > 16 * MiB && bytesOf(`${part}.state`) > 0);
+  const transfer = await startTransfer(
+    t,
+    args,
+    () => bytesOf(part) > 16 * MiB && bytesOf(`${part}.state`) > 0,
+  );
   await daemon.kill();
   t.equal((await transfer.exited).code, 3);
   t.match(transfer.output, /^ftpctl: .*run the same command again to resume$/m);

@@ -357,3 +357,13 @@ t.test('keepalive', async (t) => {
     keepalive.stop();
   });
 });
+
+t.test('a write after the reset of the peer is told as that: the kernel says EPIPE', async (t) => {
+  const { near, far, nearSocket } = await endpoints(t);
+  far.channel.send(encodeRequest(0, 'ping', []));
+  await near.received(1);
+  nearSocket.destroy(
+    Object.assign(new Error('write EPIPE'), { code: 'EPIPE', errno: -32, syscall: 'write' }),
+  );
+  t.match(await near.closed, { kind: 'ECONNRESET' });
+});
