@@ -128,7 +128,8 @@ for (const fault of ['throw', 'exit', 'throw before adopting']) {
 }
 
 t.test('a worker that stops answering is replaced', async (t) => {
-  const bench = new Bench(t, { pingMs: 50, hangMs: 1500 });
+  // Long enough for lily's thread to start on a machine that is busy with other tests.
+  const bench = new Bench(t, { pingMs: 50, hangMs: 6_000 });
   const lily = bench.session('lily');
   const hanging = bench.session('alice', 'hang');
   await bench.until(() => bench.closed.includes(hanging));
