@@ -68,7 +68,7 @@ const ACCEPTED = new Set(
 
 /** Reads one or more `-o` values. Throws USAGE naming the option and what is allowed. */
 export function parseMountOptions(lists: readonly string[]): MountOptions {
-  const options: Building = { flags: { defaultPermissions: true } };
+  const options: Building = { flags: {} };
   for (const option of lists.flatMap((list) => list.split(',')).filter((each) => each !== '')) {
     const equals = option.indexOf('=');
     const name = equals < 0 ? option : option.slice(0, equals);

@@ -64,8 +64,12 @@ export async function serve(request: MountRequest, onMounted: () => void): Promi
   try {
     const root = await mountedDirectory(remote, await remote.connect(), directory);
     const mount = request.driver === 'kernel' ? mountFilesystem : await fuseNative();
+    // Where only root may enter, who passes every check, the kernel need not ask for attributes to make them: a third
+    // less of its requests in rm -rf.
+    const kernelChecks = process.geteuid?.() !== 0 || options.flags.allowOther === true;
     const session = await mount({
       ...options.flags,
+      defaultPermissions: kernelChecks,
       mountpoint,
       source: options.fsname ?? `${endpoint.user}@${host}:${directory.toString()}`,
       log,
@@ -75,6 +79,7 @@ export async function serve(request: MountRequest, onMounted: () => void): Promi
           root,
           caches,
           log,
+          kernelChecks,
           ownership: {
             uid: options.uid ?? process.getuid?.() ?? 0,
             gid: options.gid ?? process.getgid?.() ?? 0,

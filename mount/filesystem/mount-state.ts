@@ -33,6 +33,8 @@ export interface MountStateOptions {
   readonly caches: KernelCaches;
   readonly ownership: Ownership;
   readonly clock: Clock;
+  /** See RemoteFilesystemOptions. */
+  readonly kernelChecks: boolean;
 }
 
 export class MountState {
@@ -41,6 +43,7 @@ export class MountState {
   readonly caches: KernelCaches;
   readonly ownership: Ownership;
   readonly now: Clock;
+  readonly #kernelChecks: boolean;
 
   constructor(options: MountStateOptions) {
     this.remote = options.remote;
@@ -48,6 +51,7 @@ export class MountState {
     this.caches = options.caches;
     this.ownership = options.ownership;
     this.now = options.clock;
+    this.#kernelChecks = options.kernelChecks;
   }
 
   /**
@@ -122,11 +126,11 @@ export class MountState {
 
   /**
    * Asks for the attributes of a directory right behind a request that changes its names: both answers come together.
-   * The kernel wants them after each create and unlink, to check permissions, and that would be a round trip of its
+   * A kernel that checks permissions wants them after each create and unlink, and that would be a round trip of its
    * own: one of three that a small file takes, and one of two of a removal.
    */
   follow(directory: Node & { readonly directory: DirectoryState }): void {
-    const path = this.nodes.pathOf(directory);
+    const path = this.#kernelChecks ? this.nodes.pathOf(directory) : undefined;
     if (path === undefined) return;
     const state = directory.directory;
     const following = new Promise<void>((resolve) => {

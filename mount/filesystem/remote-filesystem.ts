@@ -47,6 +47,8 @@ export interface RemoteFilesystemOptions {
   readonly caches: KernelCaches;
   readonly ownership: Ownership;
   readonly log: LossLog;
+  /** The kernel checks permissions by the mode bits (default_permissions), and asks for attributes to do so. */
+  readonly kernelChecks: boolean;
   /** Milliseconds, monotonic. */
   readonly clock?: Clock;
 }
@@ -100,9 +102,9 @@ export class RemoteFilesystem implements Filesystem {
   #status: { readonly at: number; readonly sequence: number; readonly figures: FilesystemStatus } | undefined;
 
   constructor(options: RemoteFilesystemOptions) {
-    const { remote, root, caches, ownership, log, clock = () => performance.now() } = options;
+    const { remote, root, caches, ownership, log, kernelChecks, clock = () => performance.now() } = options;
     const nodes = new NodeTable(root.attributes, root.path, clock());
-    const mount = new MountState({ remote, nodes, caches, ownership, clock });
+    const mount = new MountState({ remote, nodes, caches, ownership, clock, kernelChecks });
     const listings = new Listings(mount);
     this.#mount = mount;
     this.#resolution = new Resolution(mount, listings);

@@ -8,7 +8,7 @@ t.test('what sshfs users write is understood', async (t) => {
     'umask=077,port=2222,default_permissions',
   ]);
   t.match(options, {
-    flags: { readOnly: true, allowOther: true, defaultPermissions: true },
+    flags: { readOnly: true, allowOther: true },
     uid: 1000,
     gid: 100,
     umask: 0o077,

@@ -25,6 +25,8 @@ export interface MountedOptions {
   readonly directory?: string;
   readonly umask?: number;
   readonly softMs?: number;
+  /** See RemoteFilesystemOptions; default true. */
+  readonly kernelChecks?: boolean;
 }
 
 export class MountedHome {
@@ -59,7 +61,7 @@ export class MountedHome {
   }
 
   static async mount(scope: Scope, options: MountedOptions = {}): Promise<MountedHome> {
-    const { home = new MemoryHome(), directory = '', umask, softMs } = options;
+    const { home = new MemoryHome(), directory = '', umask, softMs, kernelChecks = true } = options;
     const logged: string[] = [];
     const log = (_details: object, message: string): void => {
       logged.push(message);
@@ -85,6 +87,7 @@ export class MountedHome {
       },
       ownership: { uid: 1000, gid: 1000, umask },
       log: { error: (details) => losses.push(details) },
+      kernelChecks,
       clock: () => clock.now,
     });
     return new MountedHome({ home, remote, fs, told, losses, logged, clock, connection });

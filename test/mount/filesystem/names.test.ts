@@ -117,6 +117,14 @@ t.test('the attributes of a directory come along with the change of its names', 
   }
 });
 
+t.test('they are not asked for where the kernel checks no permissions', async (t) => {
+  const m = await MountedHome.mount(t, { kernelChecks: false });
+  const { nodeId: d } = await m.fs.mkdir(ROOT_NODE, name('d'), 0o755, CALLER);
+  t.same(await m.requestsOf(() => m.create(d, 'x')), ['create']);
+  t.same(await m.requestsOf(() => m.fs.unlink(d, name('x'), CALLER)), ['unlink']);
+  t.same(await m.requestsOf(async () => m.fs.getattr(d, undefined, CALLER)), ['getattr'], 'but when needed');
+});
+
 t.test('own operations keep a known listing known', async (t) => {
   const m = await MountedHome.mount(t);
   m.home.plant({ a: '', b: '' });
