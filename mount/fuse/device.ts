@@ -26,6 +26,13 @@ import { MAX_WRITE } from './negotiate.js';
 /** The kernel wants room for the largest WRITE with its header; libfuse gives it a page for that, too. */
 const BUFFER_SIZE = MAX_WRITE + 4096;
 
+/**
+ * So many messages are taken before the event loop, and with it the server's answers, gets its turn. Looking for the next
+ * message at once spares an epoll_wait and a callback from libuv where the program asks again faster than that: creating
+ * 1,000 files 1.0-1.2 -> 0.8-1.0 s, ls -lR 0.08 -> 0.06 s (in turn); waiting 20 or 50 us more for it gained nothing.
+ */
+const MESSAGES_IN_TURN = 32;
+
 /** writev(2) takes at most IOV_MAX pieces. */
 const IOV_MAX = 1024;
 
@@ -48,6 +55,8 @@ export class Device implements ReplySink {
   readonly #watch: Watch;
   #open = true;
   #notifying = 0;
+  /** Messages taken since the event loop said that there are some. */
+  #inTurn = 0;
 
   /** Takes over the descriptor of a mounted /dev/fuse and starts. */
   constructor(device: Fd, events: DeviceEvents) {
@@ -57,7 +66,9 @@ export class Device implements ReplySink {
     this.#watch = watchReadable(device, () => this.#read());
   }
 
+  /** Takes a message, and looks for the next one as soon as what this one settled is through. */
   #read(): void {
+    if (!this.#open) return;
     let length: number | undefined;
     try {
       length = readAvailable(this.#reading, this.#buffer);
@@ -67,6 +78,8 @@ export class Device implements ReplySink {
       return;
     }
     if (length !== undefined) this.#events.onMessage(this.#buffer, length);
+    if (length === undefined || ++this.#inTurn === MESSAGES_IN_TURN) this.#inTurn = 0;
+    else queueMicrotask(() => this.#read());
   }
 
   send(message: Buffer, length: number): void {
