@@ -27,10 +27,13 @@ import { MAX_WRITE } from './negotiate.js';
 const BUFFER_SIZE = MAX_WRITE + 4096;
 
 /**
- * So many messages are taken before the event loop, and with it the server's answers, gets its turn. Looking for the next
- * message at once spares an epoll_wait and a callback from libuv where the program asks again faster than that: creating
- * 1,000 files 1.0-1.2 -> 0.8-1.0 s, ls -lR 0.08 -> 0.06 s (in turn); waiting 20 or 50 us more for it gained nothing.
+ * After an answer that was known at once the program's next request is near, and nearer than the 45 us that waking this
+ * process takes: so it is looked for this long (milliseconds) before the event loop waits for it. 4,096 writes of 4 KiB:
+ * 0.33 s without, 0.14 s with 30 us, 0.15 s with 100 us; creating 1,000 files 1.0-1.2 -> 0.8-1.0 s (in turn).
  */
+const LOOK_MS = 0.03;
+
+/** So many messages are taken before the event loop, and with it the server's answers, gets its turn. */
 const MESSAGES_IN_TURN = 32;
 
 /** writev(2) takes at most IOV_MAX pieces. */
@@ -55,35 +58,51 @@ export class Device implements ReplySink {
   readonly #watch: Watch;
   #open = true;
   #notifying = 0;
-  /** Messages taken since the event loop said that there are some. */
-  #inTurn = 0;
+  /** Something was answered since the latest message was handed on. */
+  #answered = false;
 
   /** Takes over the descriptor of a mounted /dev/fuse and starts. */
   constructor(device: Fd, events: DeviceEvents) {
     this.#reading = device;
     this.#writing = dup(device);
     this.#events = events;
-    this.#watch = watchReadable(device, () => this.#read());
+    this.#watch = watchReadable(device, () => this.#serve());
   }
 
-  /** Takes a message, and looks for the next one as soon as what this one settled is through. */
-  #read(): void {
-    if (!this.#open) return;
-    let length: number | undefined;
+  /** Hands messages on, until there is none, or one was not answered at once, or the event loop is due. */
+  #serve(): void {
+    let length = this.#take();
+    for (let inTurn = 1; length !== undefined; inTurn++) {
+      this.#answered = false;
+      this.#events.onMessage(this.#buffer, length);
+      if (!this.#answered || inTurn === MESSAGES_IN_TURN) return;
+      length = this.#takeSoon();
+    }
+  }
+
+  /** The length of a message that is there now. */
+  #take(): number | undefined {
+    if (!this.#open) return undefined;
     try {
-      length = readAvailable(this.#reading, this.#buffer);
+      return readAvailable(this.#reading, this.#buffer);
     } catch (error) {
       this.close();
       this.#events.onEnd(codeOf(error) === 'ENODEV' ? 'unmounted' : 'aborted');
-      return;
+      return undefined;
     }
-    if (length !== undefined) this.#events.onMessage(this.#buffer, length);
-    if (length === undefined || ++this.#inTurn === MESSAGES_IN_TURN) this.#inTurn = 0;
-    else queueMicrotask(() => this.#read());
+  }
+
+  /** The length of a message that comes within LOOK_MS. */
+  #takeSoon(): number | undefined {
+    const until = performance.now() + LOOK_MS;
+    let length = this.#take();
+    while (length === undefined && this.#open && performance.now() < until) length = this.#take();
+    return length;
   }
 
   send(message: Buffer, length: number): void {
     if (!this.#open) return;
+    this.#answered = true;
     try {
       writeSync(this.#writing, message, 0, length);
     } catch (error) {
@@ -93,6 +112,7 @@ export class Device implements ReplySink {
 
   sendPieces(pieces: Buffer[]): void {
     if (!this.#open) return;
+    this.#answered = true;
     try {
       writevSync(this.#writing, pieces.length <= IOV_MAX ? pieces : [Buffer.concat(pieces)]);
     } catch (error) {
