@@ -1,0 +1,26 @@
+/* The suite on a home that is mounted by the other driver: without what its header says that it cannot. */
+import { createRequire } from 'node:module';
+import t from 'tap';
+import { startDaemon } from '../lib/daemon.js';
+import { mountHome } from '../lib/mounted.js';
+import { runSuite } from './run-suite.js';
+
+/** libfuse 2 gives each path an inode number of its own, and names that are not UTF-8 do not come through. */
+const CANNOT = new Set(['links: hard links are one file', 'names: names of any bytes']);
+
+function isInstalled(): boolean {
+  try {
+    createRequire(import.meta.url).resolve('fuse-native');
+    return true;
+  } catch {
+    return false; // an optional dependency
+  }
+}
+
+if (isInstalled()) {
+  const daemon = await startDaemon(t, { users: { alice: { quota: '1G' } } });
+  const mounted = await mountHome(t, daemon, 'alice', { args: ['--driver', 'fuse-native'] });
+  runSuite(t, mounted.mountpoint, CANNOT);
+} else {
+  t.test('the suite by fuse-native', { skip: 'fuse-native is not installed' }, () => {});
+}
