@@ -6,30 +6,35 @@ import { createWriteStream, mkdirSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
 import path from 'node:path';
 import { succeed } from '../test/lib/run.js';
-import { LARGE, type Fixtures } from './workloads.js';
+import { LARGE, type Counts } from './counts.js';
+import { makeNoise } from './noise.js';
 
 const FILES_A_DIRECTORY = 16;
 
+/** What the workloads read and how much they do; made once, outside of every target. */
+export interface Fixtures {
+  readonly counts: Counts;
+  /** A tar file with one tree in it, in the directory `tree`. */
+  readonly tarball: string;
+  /** A file of LARGE bytes for put and get, where it is wanted. */
+  readonly large: string;
+}
+
 /** Makes the fixtures in `directory`; the large file only where it is needed. */
-export async function makeFixtures(
-  directory: string,
-  wantedEntries: number,
-  withLarge: boolean,
-): Promise<Fixtures> {
-  const tree = path.join(directory, 'tree');
-  const entries = writeTree(tree, wantedEntries);
+export async function makeFixtures(directory: string, counts: Counts, withLarge: boolean): Promise<Fixtures> {
+  writeTree(path.join(directory, 'tree'), counts.entries);
   const tarball = path.join(directory, 'tree.tar');
   await succeed('tar', ['-cf', tarball, '-C', directory, 'tree']);
   const large = path.join(directory, 'large');
   if (withLarge) await writeNoise(large, LARGE);
-  return { tarball, entries, large };
+  return { counts, tarball, large };
 }
 
 /**
- * A tree three directories deep with files of 100 bytes to 40 KiB, most of them small: mean 5.6 KiB, as in the
- * sources of a package. Returns the number of its entries, itself included.
+ * A tree three directories deep, of so many entries with itself, with files of 100 bytes to 80 KiB, most of them small:
+ * mean 11 KiB, as in /usr/include.
  */
-function writeTree(root: string, entries: number): number {
+function writeTree(root: string, entries: number): void {
   const noise = makeNoise(1);
   mkdirSync(root);
   let made = 1;
@@ -43,12 +48,11 @@ function writeTree(root: string, entries: number): number {
     mkdirSync(inner);
     made++;
     for (let f = 0; f < FILES_A_DIRECTORY && made < entries; f++, made++) {
-      const size = Math.floor(100 + 40_000 * (noise() / 2 ** 32) ** 6);
+      const size = Math.floor(100 + 80_000 * (noise() / 2 ** 32) ** 6);
       const lines = Array.from({ length: Math.ceil(size / 9) }, () => noise().toString(16).padStart(8, '0'));
       writeFileSync(path.join(inner, `source-${f}.txt`), `${lines.join('\n')}\n`);
     }
   }
-  return made;
 }
 
 /** Bytes that do not compress (ssh may), as fast as the disk takes them. */
@@ -63,16 +67,4 @@ async function writeNoise(file: string, size: number): Promise<void> {
   }
   stream.end();
   await once(stream, 'close');
-}
-
-/** Reproducible numbers below 2^32 (Marsaglia's xorshift32). */
-function makeNoise(seed: number): () => number {
-  let state = seed * 2_654_435_761;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    state >>>= 0;
-    return state;
-  };
 }

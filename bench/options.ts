@@ -1,37 +1,65 @@
-/* The benchmark's command line. */
-import { Command, InvalidArgumentError } from 'commander';
+/*
+ * The benchmark's command line: what is compared, and how long it is looked at.
+ */
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { TRANSFERS } from './transfer-jobs.js';
 import { workloads } from './workloads.js';
 
 export interface BenchOptions {
   /** Milliseconds of round trip added to every connection; 0 is loopback as it is. */
   readonly rtt: number;
-  /** Names of what runs; all when empty. */
+  /** Names of what runs. */
   readonly only: readonly string[];
-  readonly runs: number;
-  /** Entries of the tree that is untarred, listed and committed. */
-  readonly entries: number;
+  /** The table shows medians of so many turns. */
+  readonly turns: number;
+  /** Share of the whole that the workloads do; by default all on loopback and a tenth at a distance. */
+  readonly scale: number;
+  /** Entries of the tree, where not by scale. */
+  readonly entries?: number;
   /** Leaves ftpmount out: what the comparison alone gives. */
   readonly ftpmount: boolean;
-  /** Where the figures of every run go. */
+  /** Where the figures of every turn go. */
   readonly json?: string;
 }
 
-/** put and get run a command of the target, so they are no Workload. */
-export const TRANSFERS = ['put', 'get'] as const;
+interface Flags extends Omit<BenchOptions, 'scale'> {
+  readonly scale?: number;
+}
 
-const NAMES: readonly string[] = [...workloads.map(({ name }) => name), ...TRANSFERS];
+const MOUNT: readonly string[] = workloads.map(({ name }) => name);
+const FAR_SCALE = 0.1;
 
+/** Throws what commander does; it ends the program after --help. */
 export function parseBenchOptions(argv: readonly string[]): BenchOptions {
-  const command = new Command('npm run bench --')
-    .description('Times the same work on the plain disk, on sshfs and on ftpmount, in turn, in one run.')
-    .option('--rtt <ms>', 'add this round trip time, by a delaying proxy', atLeast(0), 0)
-    .option('--only <name>', `only this workload (may be repeated): ${NAMES.join(', ')}`, oneOf, [])
-    .option('--runs <n>', 'the table shows the median of so many runs', atLeast(1), 3)
-    .option('--entries <n>', 'entries of the tree for untar, ls, git and rm', atLeast(1), 1_700)
-    .option('--no-ftpmount', 'compare the disk and sshfs only')
-    .option('--json <file>', 'write the seconds of every run there')
-    .parse(argv, { from: 'user' });
-  return command.opts<BenchOptions>();
+  const program = new Command('npm run bench --').description(
+    'Times the same work on the plain disk, on sshfs and on ftpmount, in turn, in one run.',
+  );
+  let chosen: BenchOptions | undefined;
+  const part = (name: string, description: string, names: readonly string[]): void => {
+    program
+      .command(name, { isDefault: name === 'all' })
+      .description(description)
+      .option('--rtt <ms>', 'add this round trip time, by a delaying proxy', atLeast(0), 0)
+      .addOption(
+        new Option('--only <names>', `only these, by comma: ${names.join(', ')}`)
+          .argParser(listOf(names))
+          .default(names, 'all'),
+      )
+      .option('--turns <n>', 'the table shows the median of so many turns', atLeast(1), 3)
+      .option('--scale <share>', `share of the whole work (default 1, with --rtt ${FAR_SCALE})`, aShare)
+      .option('--entries <n>', 'entries of the tree that is untarred, listed, committed', atLeast(1))
+      .option('--no-ftpmount', 'compare the others only')
+      .option('--json <file>', 'write the seconds of every turn there')
+      .action((flags: Flags) => {
+        chosen = { ...flags, scale: flags.scale ?? (flags.rtt === 0 ? 1 : FAR_SCALE) };
+      });
+  };
+  part('mount', 'work in a mounted directory, also of the driver alone (the floor)', MOUNT);
+  part('transfer', 'a large file there and back, by cp, scp and ftpctl', TRANSFERS);
+  part('all', 'both', [...MOUNT, ...TRANSFERS]);
+  program.parse(argv, { from: 'user' });
+  if (chosen === undefined) throw new Error('no part was chosen');
+  return chosen;
 }
 
 function atLeast(minimum: number): (text: string) => number {
@@ -43,9 +71,16 @@ function atLeast(minimum: number): (text: string) => number {
   };
 }
 
-function oneOf(text: string, before: readonly string[]): string[] {
-  const names = text.split(',');
-  for (const name of names)
-    if (!NAMES.includes(name)) throw new InvalidArgumentError(`Use ${NAMES.join(', ')}.`);
-  return [...before, ...names];
+function aShare(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value <= 1)) throw new InvalidArgumentError('Give a number above 0, up to 1.');
+  return value;
+}
+
+function listOf(all: readonly string[]): (text: string) => string[] {
+  return (text) => {
+    const names = text.split(',');
+    if (!names.every((name) => all.includes(name))) throw new InvalidArgumentError(`Use ${all.join(', ')}.`);
+    return names;
+  };
 }

@@ -1,9 +1,17 @@
-/* The result of a benchmark as a table for people: medians, and how ftpmount compares. */
+/*
+ * The result of a benchmark as a table for people: medians of each target, and how some of them compare.
+ */
 
 export interface Row {
   readonly title: string;
-  /** Seconds of every run, by target. */
+  /** Seconds of every turn, by target. */
   readonly seconds: Readonly<Record<string, readonly number[]>>;
+}
+
+/** A column that says how many times the seconds of `divisor` go into those of `dividend`. */
+export interface Ratio {
+  readonly dividend: string;
+  readonly divisor: string;
 }
 
 /** The middle value; the mean of the two in the middle of an even number of values; NaN of none. */
@@ -14,17 +22,24 @@ export function median(values: readonly number[]): number {
   return Number.isInteger(middle) ? (upper + (sorted[middle - 1] ?? NaN)) / 2 : upper;
 }
 
-/** One line a row; ratios are time of `subject` to time of the other: below 1 `subject` is faster. */
-export function formatTable(rows: readonly Row[], targets: readonly string[], subject: string): string {
-  const others = targets.includes(subject) ? targets.filter((target) => target !== subject) : [];
-  const header = ['', ...targets, ...others.map((other) => `${subject}/${other}`)];
+/** One line a row. A ratio is shown where both of its targets are; what was not measured is `-`. */
+export function formatTable(
+  rows: readonly Row[],
+  targets: readonly string[],
+  ratios: readonly Ratio[],
+): string {
+  const shown = ratios.filter(({ dividend, divisor }) =>
+    [dividend, divisor].every((one) => targets.includes(one)),
+  );
+  const header = ['', ...targets, ...shown.map(({ dividend, divisor }) => `${dividend}/${divisor}`)];
   const lines = rows.map(({ title, seconds }) => {
-    const medians = new Map(targets.map((target) => [target, median(seconds[target] ?? [])]));
-    const of = (target: string): number => medians.get(target) ?? NaN;
+    const of = (target: string): number => median(seconds[target] ?? []);
     return [
       title,
       ...targets.map((target) => format(of(target), (value) => `${value.toFixed(3)} s`)),
-      ...others.map((other) => format(of(subject) / of(other), (value) => `${value.toFixed(2)}x`)),
+      ...shown.map(({ dividend, divisor }) =>
+        format(of(dividend) / of(divisor), (value) => `${value.toFixed(2)}x`),
+      ),
     ];
   });
   const widths = header.map((_, column) =>

@@ -1,6 +1,6 @@
 /*
- * The three things that are compared: a directory of the plain disk, sshfs and ftpmount. Each is a directory to work
- * in that can be made cold, and a command that moves one large file each way.
+ * What is compared: a directory of the plain disk, sshfs, the driver alone and ftpmount. Each is a directory to work in
+ * that can be made cold, and most have a command that moves one large file each way.
  */
 import { mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -12,6 +12,7 @@ import { programs } from '../test/lib/programs.js';
 import { succeed } from '../test/lib/run.js';
 import type { Scope } from '../test/lib/scope.js';
 import { PATIENCE_MS, Service } from '../test/lib/service.js';
+import { Served } from '../test/mount/fuse/served-mount.js';
 import { startOpenSsh } from './openssh.js';
 import { startProxy } from './proxy.js';
 
@@ -19,16 +20,18 @@ export type Command = readonly [program: string, ...args: string[]];
 
 export interface Target {
   readonly name: string;
-  /** What `put` and `get` run, for the table. */
-  readonly transferName: string;
   /** The directory that workloads work in. */
   readonly directory: string;
   /** Forgets what the client side cached: unmounts, so that everything is written, and mounts again. */
   remount(): Promise<void>;
-  /** Copies a local file to the far side under `name`. */
-  put(file: string, name: string): Command;
-  /** Copies the far side's `name` to a local file. */
-  get(name: string, file: string): Command;
+  /** Where the files are at the server's side, if there is one. */
+  readonly backing?: string;
+  readonly transfer?: {
+    /** Copies a local file to the far side under `name`. */
+    put(file: string, name: string): Command;
+    /** Copies the far side's `name` to a local file. */
+    get(name: string, file: string): Command;
+  };
   /** Processes whose memory counts, by name. */
   processes(): Readonly<Record<string, number>>;
 }
@@ -40,11 +43,12 @@ export const plainDisk: MakeTarget = async (scope) => {
   const directory = temporaryDirectory(scope);
   return {
     name: 'disk',
-    transferName: 'cp',
     directory,
     remount: async () => undefined,
-    put: (file, name) => ['cp', file, path.join(directory, name)],
-    get: (name, file) => ['cp', path.join(directory, name), file],
+    transfer: {
+      put: (file, name) => ['cp', file, path.join(directory, name)],
+      get: (name, file) => ['cp', path.join(directory, name), file],
+    },
     processes: () => ({}),
   };
 };
@@ -74,16 +78,37 @@ export const sshfs: MakeTarget = async (scope, rttMs) => {
   const scp: Command = ['scp', '-q', '-P', String(port), ...ssh.options];
   return {
     name: 'sshfs',
-    transferName: 'scp',
     directory: mountpoint,
     remount: async () => {
       await succeed('fusermount3', ['-u', mountpoint]);
       await service?.ends();
       await mount();
     },
-    put: (file, name) => [...scp, file, `${at}${path.join(far, name)}`],
-    get: (name, file) => [...scp, `${at}${path.join(far, name)}`, file],
+    backing: far,
+    transfer: {
+      put: (file, name) => [...scp, file, `${at}${path.join(far, name)}`],
+      get: (name, file) => [...scp, `${at}${path.join(far, name)}`, file],
+    },
     processes: () => ({ sshfs: service?.pid ?? NaN }),
+  };
+};
+
+/** For how long the kernel may believe the driver alone (milliseconds): for ever, as under a lease. */
+const FOR_EVER_MS = 24 * 3_600_000;
+
+/**
+ * ftpmount's driver over a file system in memory: what the kernel's protocol costs in JavaScript, at any distance. It cannot
+ * forget: cold is what the kernel forgets.
+ */
+export const floor: MakeTarget = async (scope) => {
+  const defaultPermissions = process.geteuid?.() !== 0;
+  const served = new Served(scope, process.getuid?.() ?? 0, { validMs: FOR_EVER_MS, defaultPermissions });
+  await served.report('ready');
+  return {
+    name: 'floor',
+    directory: served.mountpoint,
+    remount: async () => undefined,
+    processes: () => ({}),
   };
 };
 
@@ -109,7 +134,6 @@ export const ftpmount: MakeTarget = async (scope, rttMs) => {
   ];
   return {
     name: 'ftpmount',
-    transferName: 'ftpctl',
     get directory() {
       return mounted.mountpoint;
     },
@@ -117,8 +141,11 @@ export const ftpmount: MakeTarget = async (scope, rttMs) => {
       await mounted.unmount();
       mounted = await mount();
     },
-    put: (file, name) => ftpctl('put', file, daemon.at(USER, name)),
-    get: (name, file) => ftpctl('get', daemon.at(USER, name), file),
+    backing: daemon.home(USER),
+    transfer: {
+      put: (file, name) => ftpctl('put', file, daemon.at(USER, name)),
+      get: (name, file) => ftpctl('get', daemon.at(USER, name), file),
+    },
     processes: () => ({ ftpmountd: daemon.service.pid, ftpmount: mounted.service.pid }),
   };
 };

@@ -2,7 +2,8 @@
  * One phase of one workload in a process of its own: `workload-process.js NAME prepare|work DIRECTORY FIXTURES`
  * (FIXTURES as JSON). It prints the seconds the phase took, without the start of the process.
  */
-import { workloads, type Fixtures } from './workloads.js';
+import type { Fixtures } from './fixtures.js';
+import { workloads } from './workloads.js';
 
 const [name, phase, directory = '', fixtures = ''] = process.argv.slice(2);
 const workload = workloads.find((each) => each.name === name);

@@ -1,87 +1,92 @@
 /*
  * The named workloads. Each prepares what it needs where that is missing, so one alone (`--only`) can run as well as
  * all in order, and then does the work that is timed. They run in a process of their own (workload-process.ts), never
- * in one that serves a mount; times end when the work is as durable as close(2) makes it.
+ * in one that serves a mount; times end when the work is as durable as close(2) makes it, or fsync(2) where it is called.
  */
 import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-
-const KiB = 1024;
-const MiB = 1024 * KiB;
-const GiB = 1024 * MiB;
+import { BLOCK, FILE_BYTES, SMALL_BLOCK, type Counts } from './counts.js';
+import type { Fixtures } from './fixtures.js';
+import { makeNoise } from './noise.js';
 
 export interface Workload {
   readonly name: string;
-  readonly title: (fixtures: Fixtures) => string;
+  readonly title: (counts: Counts) => string;
   /** Makes what the work needs in the target's directory. */
   readonly prepare?: (directory: string, fixtures: Fixtures) => void;
-  /** After preparing and before the work: remount, and drop the kernel's caches. */
-  readonly cold?: boolean;
+  /**
+   * When the work follows: `settled` (default): when the disk has what was prepared; `at once`; `cold`: settled, and when
+   * the client's side has forgotten all.
+   */
+  readonly after?: 'settled' | 'at once' | 'cold';
   readonly work: (directory: string, fixtures: Fixtures) => void;
 }
 
-/** What the workloads read; made once, outside of every target. */
-export interface Fixtures {
-  /** A tar file with one tree in it, in the directory `tree`. */
-  readonly tarball: string;
-  /** Files and directories in it. */
-  readonly entries: number;
-  /** A file of LARGE bytes for put and get. */
-  readonly large: string;
-}
-
-export const LARGE = 1 * GiB;
-const BIG = 256 * MiB;
-const SMALL_WRITES = 16 * MiB;
-const FILES = 1_000;
+const MiB = 1024 * 1024;
 
 export const workloads: readonly Workload[] = [
   {
     name: 'write',
-    title: () => `write ${BIG / MiB} MiB`,
-    prepare: (directory) => fs.rmSync(path.join(directory, 'big'), { force: true }),
-    work: (directory) => writeFile(path.join(directory, 'big'), BIG, 1 * MiB),
+    title: ({ big }) => `write ${big / MiB} MiB and fsync`,
+    prepare: (directory) => remove(directory, 'big'),
+    work: (directory, { counts }) => write(path.join(directory, 'big'), BLOCK, counts.big / BLOCK, true),
   },
   {
     name: 'read',
-    title: () => `read ${BIG / MiB} MiB, cold`,
-    prepare: (directory) => {
-      const file = path.join(directory, 'big');
-      if (!fs.existsSync(file)) writeFile(file, BIG, 1 * MiB);
-    },
-    cold: true,
-    work: (directory) => readFile(path.join(directory, 'big'), BIG),
+    title: ({ big }) => `read ${big / MiB} MiB, cold`,
+    prepare: makeBig,
+    after: 'cold',
+    work: (directory, { counts }) => readAll(path.join(directory, 'big'), counts.big),
+  },
+  {
+    name: 'random-reads',
+    title: ({ randomReads }) => `${randomReads} random 4 KiB reads, cold`,
+    prepare: makeBig,
+    after: 'cold',
+    work: (directory, { counts }) => readAtRandom(path.join(directory, 'big'), counts),
   },
   {
     name: 'small-writes',
-    title: () => `write ${SMALL_WRITES / MiB} MiB by 4 KiB`,
-    prepare: (directory) => fs.rmSync(path.join(directory, 'small-writes'), { force: true }),
-    work: (directory) => writeFile(path.join(directory, 'small-writes'), SMALL_WRITES, 4 * KiB),
+    title: ({ smallWrites }) => `${smallWrites} writes of 4 KiB`,
+    prepare: (directory) => remove(directory, 'small-writes'),
+    work: (directory, { counts }) =>
+      write(path.join(directory, 'small-writes'), SMALL_BLOCK, counts.smallWrites, false),
   },
   {
     name: 'create',
-    title: () => `create ${FILES} files of 1 KiB`,
+    title: ({ files }) => `create ${files} files of 1 KiB`,
     prepare: (directory) => {
-      command(directory, 'rm', '-rf', 'files');
+      remove(directory, 'files');
       fs.mkdirSync(path.join(directory, 'files'));
     },
-    work: (directory) => {
-      const content = Buffer.alloc(1 * KiB, 'x');
-      for (let i = 0; i < FILES; i++) fs.writeFileSync(path.join(directory, 'files', `file-${i}`), content);
+    work: createFiles,
+  },
+  {
+    name: 'stat',
+    title: ({ files }) => `stat ${files} files, first time after`,
+    prepare: (directory, fixtures) => {
+      remove(directory, 'files');
+      fs.mkdirSync(path.join(directory, 'files'));
+      createFiles(directory, fixtures);
+    },
+    after: 'at once',
+    work: (directory, { counts }) => {
+      for (let i = 0; i < counts.files; i++) fs.statSync(fileOf(directory, i));
     },
   },
   {
     name: 'untar',
     title: ({ entries }) => `untar ${entries} entries`,
-    prepare: (directory) => command(directory, 'rm', '-rf', 'tree'),
-    work: (directory, { tarball }) => command(directory, 'tar', '-xf', tarball),
+    prepare: (directory) => remove(directory, 'tree'),
+    work: untar,
   },
   {
     name: 'ls-cold',
     title: () => 'ls -lR of them, cold',
     prepare: makeTree,
-    cold: true,
+    after: 'cold',
     work: (directory) => command(directory, 'ls', '-lR', 'tree'),
   },
   {
@@ -91,36 +96,86 @@ export const workloads: readonly Workload[] = [
       makeTree(directory, fixtures);
       command(directory, 'ls', '-lR', 'tree');
     },
+    after: 'at once',
     work: (directory) => command(directory, 'ls', '-lR', 'tree'),
+  },
+  {
+    name: 'tar-cold',
+    title: () => 'tar -c of them, cold',
+    prepare: makeTree,
+    after: 'cold',
+    work: readTree,
+  },
+  {
+    name: 'tar-warm',
+    title: () => 'tar -c of them, warm',
+    prepare: (directory, fixtures) => {
+      makeTree(directory, fixtures);
+      readTree(directory);
+    },
+    after: 'at once',
+    work: readTree,
   },
   {
     name: 'git-commit',
     title: () => 'git init, add, commit',
     prepare: (directory, fixtures) => {
       makeTree(directory, fixtures);
-      command(directory, 'rm', '-rf', 'tree/.git');
+      remove(directory, 'tree/.git');
     },
     work: commitTree,
   },
   {
-    name: 'git-status',
-    title: () => 'git status',
-    prepare: (directory, fixtures) => {
-      makeTree(directory, fixtures);
-      if (!fs.existsSync(path.join(directory, 'tree/.git'))) commitTree(directory);
-    },
+    name: 'git-status-cold',
+    title: () => 'git status, cold',
+    prepare: makeRepository,
+    after: 'cold',
     work: (directory) => git(directory, 'status'),
   },
   {
+    name: 'git-status',
+    title: () => 'git status, warm',
+    prepare: (directory, fixtures) => {
+      makeRepository(directory, fixtures);
+      git(directory, 'status');
+    },
+    after: 'at once',
+    work: (directory) => git(directory, 'status'),
+  },
+  {
+    name: 'sqlite',
+    title: ({ transactions }) => `${transactions} SQLite transactions`,
+    prepare: (directory) => remove(directory, 'database'),
+    work: (directory, { counts }) => fillDatabase(directory, counts.transactions),
+  },
+  {
     name: 'rm',
-    title: () => 'rm -rf',
-    prepare: makeTree,
-    work: (directory) => command(directory, 'rm', '-rf', 'tree'),
+    title: ({ files }) => `rm -rf of tree, .git and ${files} files`,
+    prepare: (directory, fixtures) => {
+      makeRepository(directory, fixtures);
+      fs.mkdirSync(path.join(directory, 'files'), { recursive: true });
+      createFiles(directory, fixtures);
+    },
+    work: (directory) => command(directory, 'rm', '-rf', 'tree', 'files'),
   },
 ];
 
-function makeTree(directory: string, { tarball }: Fixtures): void {
-  if (!fs.existsSync(path.join(directory, 'tree'))) command(directory, 'tar', '-xf', tarball);
+function makeBig(directory: string, { counts }: Fixtures): void {
+  const file = path.join(directory, 'big');
+  if (!fs.existsSync(file)) write(file, BLOCK, counts.big / BLOCK, false);
+}
+
+function untar(directory: string, { tarball }: Fixtures): void {
+  command(directory, 'tar', '-xf', tarball);
+}
+
+function makeTree(directory: string, fixtures: Fixtures): void {
+  if (!fs.existsSync(path.join(directory, 'tree'))) untar(directory, fixtures);
+}
+
+function makeRepository(directory: string, fixtures: Fixtures): void {
+  makeTree(directory, fixtures);
+  if (!fs.existsSync(path.join(directory, 'tree/.git'))) commitTree(directory);
 }
 
 function commitTree(directory: string): void {
@@ -134,18 +189,45 @@ function git(directory: string, ...args: string[]): void {
   command(path.join(directory, 'tree'), 'git', ...who, '-c', 'safe.directory=*', ...args);
 }
 
-function writeFile(file: string, size: number, piece: number): void {
-  const data = Buffer.alloc(piece, 'ftpmount');
+/** Through a pipe: tar reads no data where it sees that it writes to /dev/null. */
+function readTree(directory: string): void {
+  command(directory, 'sh', '-c', 'tar -cf - tree | cat >/dev/null');
+}
+
+/** Each insertion is a transaction: with a journal of its own, and three fsyncs. */
+function fillDatabase(directory: string, transactions: number): void {
+  const text = 'x'.repeat(100);
+  const insertions = Array.from(
+    { length: transactions },
+    (_, i) => `INSERT INTO t VALUES (${i}, '${text}');`,
+  );
+  const script = ['CREATE TABLE t (a, b);', ...insertions].join('\n');
+  finish('sqlite3', spawnSync('sqlite3', ['-bail', path.join(directory, 'database')], { input: script }));
+}
+
+function fileOf(directory: string, index: number): string {
+  return path.join(directory, 'files', `file-${index}`);
+}
+
+function createFiles(directory: string, { counts }: Fixtures): void {
+  const content = Buffer.alloc(FILE_BYTES, 'x');
+  for (let i = 0; i < counts.files; i++) fs.writeFileSync(fileOf(directory, i), content);
+}
+
+/** Bytes that do not compress, as ssh may. */
+function write(file: string, block: number, blocks: number, durable: boolean): void {
+  const data = randomBytes(block);
   const fd = fs.openSync(file, 'w');
   try {
-    for (let written = 0; written < size; written += piece) fs.writeSync(fd, data);
+    for (let written = 0; written < blocks; written++) fs.writeSync(fd, data);
+    if (durable) fs.fsyncSync(fd);
   } finally {
     fs.closeSync(fd);
   }
 }
 
-function readFile(file: string, size: number): void {
-  const data = Buffer.allocUnsafe(1 * MiB);
+function readAll(file: string, size: number): void {
+  const data = Buffer.allocUnsafe(BLOCK);
   const fd = fs.openSync(file, 'r');
   try {
     let total = 0;
@@ -156,7 +238,30 @@ function readFile(file: string, size: number): void {
   }
 }
 
+function readAtRandom(file: string, { big, randomReads }: Counts): void {
+  const noise = makeNoise(3);
+  const data = Buffer.allocUnsafe(SMALL_BLOCK);
+  const fd = fs.openSync(file, 'r');
+  try {
+    for (let i = 0; i < randomReads; i++)
+      fs.readSync(fd, data, 0, SMALL_BLOCK, (noise() % (big / SMALL_BLOCK)) * SMALL_BLOCK);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+function remove(directory: string, name: string): void {
+  command(directory, 'rm', '-rf', name);
+}
+
 function command(cwd: string, program: string, ...args: string[]): void {
-  const { status, error, stderr } = spawnSync(program, args, { cwd, stdio: ['ignore', 'ignore', 'pipe'] });
-  if (status !== 0) throw error ?? new Error(`${program} ${args.join(' ')}: ${stderr.toString()}`);
+  finish(
+    [program, ...args].join(' '),
+    spawnSync(program, args, { cwd, stdio: ['ignore', 'ignore', 'pipe'] }),
+  );
+}
+
+/** Throws what a program complained of that did not succeed. */
+function finish(program: string, { status, error, stderr }: ReturnType<typeof spawnSync>): void {
+  if (status !== 0) throw error ?? new Error(`${program}: ${stderr.toString()}`);
 }

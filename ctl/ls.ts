@@ -1,14 +1,11 @@
 /** `ftpctl ls [USER@]HOST:PATH...`: lists directories and files of a home, one name a line, in the order of their bytes. */
-import { S_IFLNK, S_IFMT } from '../posix/flags.js';
 import type { Attributes } from '../protocol/attributes.js';
-import type { Client } from '../protocol/client.js';
-import type { RemotePath } from '../protocol/ids.js';
 import { displayName, outputName } from './names.js';
 import { Outcome } from './outcome.js';
 import { minuteText, modeText } from './output/attributes.js';
 import { writeOut } from './output/stdout.js';
 import { formatTable } from './output/table.js';
-import { isDirectory, openDirectory, sortedEntries } from './remote/directory.js';
+import { isDirectory, isSymlink, openDirectory, sortedEntries } from './remote/directory.js';
 import { remoteArguments, withSession, type SessionOptions } from './remote/session.js';
 import { formatSize } from './sizes.js';
 
@@ -20,8 +17,8 @@ export interface LsOptions extends SessionOptions {
 
 interface Listed {
   readonly name: Buffer;
-  readonly path: RemotePath;
   readonly attributes: Attributes;
+  readonly target: Buffer | null;
 }
 
 const NEWLINE = Buffer.from('\n');
@@ -36,27 +33,28 @@ export async function ls(places: readonly string[], options: LsOptions): Promise
     for (const [index, path] of paths.entries()) {
       await outcome.guard(path, async () => {
         const attributes = await client.call('getattr', [path]);
-        if (!isDirectory(attributes)) return print(client, [{ name: path, path, attributes }], options);
+        if (!isDirectory(attributes)) {
+          const target = isSymlink(attributes) ? await client.call('readlink', [path]) : null;
+          return print([{ name: path, attributes, target }], options);
+        }
         const entries = await sortedEntries(await openDirectory(client, path));
         if (paths.length > 1) await writeOut(`${index === 0 ? '' : '\n'}${displayName(path) || '.'}:\n`);
         const shown = entries.filter(({ name }) => options.all === true || name[0] !== DOT);
-        return print(client, shown, options);
+        return print(shown, options);
       });
     }
   });
   return outcome.exitCode;
 }
 
-async function print(client: Client, entries: readonly Listed[], options: LsOptions): Promise<void> {
+async function print(entries: readonly Listed[], options: LsOptions): Promise<void> {
   const terminal = process.stdout.isTTY;
   const heads = options.long === true ? longHeads(entries, options) : undefined;
-  for (const [index, { name, path, attributes }] of entries.entries()) {
+  for (const [index, { name, target }] of entries.entries()) {
     const pieces = [outputName(name, terminal)];
     if (heads !== undefined) {
       pieces.unshift(Buffer.from(`${heads[index] ?? ''}  `));
-      if ((attributes.mode & S_IFMT) === S_IFLNK) {
-        pieces.push(ARROW, outputName(await client.call('readlink', [path]), terminal));
-      }
+      if (target !== null) pieces.push(ARROW, outputName(target, terminal));
     }
     await writeOut(Buffer.concat([...pieces, NEWLINE]));
   }

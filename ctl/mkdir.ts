@@ -1,10 +1,9 @@
 /** `ftpctl mkdir [--parents] [USER@]HOST:DIR...` */
-import type { Client } from '../protocol/client.js';
 import { Failure } from '../protocol/failure.js';
 import { splitPath, type RemotePath } from '../protocol/ids.js';
 import { Outcome } from './outcome.js';
 import { isDirectory, lookUp } from './remote/directory.js';
-import { remoteArguments, withSession, type SessionOptions } from './remote/session.js';
+import { remoteArguments, withSession, type RemoteSession, type SessionOptions } from './remote/session.js';
 
 export interface MkdirOptions extends SessionOptions {
   readonly parents?: boolean;
@@ -15,11 +14,11 @@ export async function mkdir(places: readonly string[], options: MkdirOptions): P
   const { target, paths } = remoteArguments(places);
   const outcome = new Outcome();
   const permissions = 0o777 & ~process.umask();
-  await withSession(target, options, async ({ client }) => {
+  await withSession(target, options, async (session) => {
     for (const path of paths) {
       await outcome.guard(path, async () => {
-        if (options.parents === true) await makePath(client, path, permissions);
-        else await client.call('mkdir', [path, permissions]);
+        if (options.parents === true) await makePath(session, path, permissions);
+        else await session.changes.mkdir(path, permissions);
       });
     }
   });
@@ -27,16 +26,16 @@ export async function mkdir(places: readonly string[], options: MkdirOptions): P
 }
 
 /** Makes what is missing of a path; a directory that is there already is well. */
-async function makePath(client: Client, path: RemotePath, permissions: number): Promise<void> {
+async function makePath(session: RemoteSession, path: RemotePath, permissions: number): Promise<void> {
   if (path.length === 0) return;
-  const existing = await lookUp(client, path);
+  const existing = await lookUp(session.client, path);
   if (existing !== undefined) {
     if (isDirectory(existing)) return;
     throw new Failure('ENOTDIR', 'there is something else of that name');
   }
-  await makePath(client, splitPath(path).parent, permissions);
+  await makePath(session, splitPath(path).parent, permissions);
   try {
-    await client.call('mkdir', [path, permissions]);
+    await session.changes.mkdir(path, permissions);
   } catch (error) {
     // Another client was faster.
     if (Failure.from(error).kind !== 'EEXIST') throw error;

@@ -1,7 +1,7 @@
 /** `ftpctl mv [USER@]HOST:FROM... [USER@]HOST:TO`: renames, or moves into TO if that is a directory. */
 import { Failure } from '../protocol/failure.js';
 import { joinPath } from '../protocol/ids.js';
-import { RENAME_NOREPLACE } from '../protocol/methods.js';
+import { RENAME_NOREPLACE } from '../protocol/operations.js';
 import { lastComponent } from './names.js';
 import { Outcome } from './outcome.js';
 import { isDirectory, lookUp } from './remote/directory.js';
@@ -21,7 +21,7 @@ export async function mv(places: readonly string[], options: MvOptions): Promise
     throw new Failure('USAGE', 'mv takes two paths at least: what to move, and where to');
   }
   const outcome = new Outcome();
-  await withSession(target, options, async ({ client }) => {
+  await withSession(target, options, async ({ client, changes }) => {
     const attributes = await lookUp(client, to);
     const into = attributes !== undefined && isDirectory(attributes);
     if (!into && (sources.length > 1 || text?.endsWith('/') === true)) {
@@ -31,7 +31,7 @@ export async function mv(places: readonly string[], options: MvOptions): Promise
     for (const from of sources) {
       await outcome.guard(from, async () => {
         const destination = into ? joinPath(to, lastComponent(from)) : to;
-        await client.call('rename', [from, destination, flags]);
+        await changes.rename(from, destination, flags);
       });
     }
   });

@@ -8,13 +8,13 @@
 import type { BigIntStats } from 'node:fs';
 import { lstat, opendir, readlink, stat } from 'node:fs/promises';
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../posix/flags.js';
-import { packChanges, type Timestamp } from '../protocol/attributes.js';
+import type { Timestamp } from '../protocol/attributes.js';
 import { Failure } from '../protocol/failure.js';
 import { joinPath, type RemotePath } from '../protocol/ids.js';
 import { clientFiles } from '../protocol/login/client-files.js';
 import { displayName, lastComponent, localJoin } from './names.js';
 import type { Progress } from './output/progress.js';
-import { isDirectory, lookUp } from './remote/directory.js';
+import { isDirectory, isSymlink, lookUp } from './remote/directory.js';
 import { remoteArgument, type RemoteSession } from './remote/session.js';
 import { runTransfer, type TransferOptions } from './transfer/command.js';
 import { FILES_AT_ONCE, Lanes, isFatal } from './transfer/lanes.js';
@@ -83,8 +83,8 @@ class Put {
     // The deepest last made come first: setting a directory's mtime does not change that of its parent.
     for (const { path, status } of this.#made.toReversed()) {
       await this.#guard(path, async () => {
-        const changes = packChanges({ mode: permissions(status), mtime: timestamp(status.mtimeNs) });
-        await this.#session.client.call('setattr', [path, changes]);
+        const mtime = timestamp(status.mtimeNs);
+        await this.#session.changes.setattr(path, { mode: permissions(status), mtime });
       });
     }
   }
@@ -124,11 +124,11 @@ class Put {
 
   /** One that is there already is filled and otherwise left as it is. */
   async #makeDirectory(path: RemotePath, status: BigIntStats): Promise<void> {
-    const { client } = this.#session;
+    const { client, changes } = this.#session;
     if (path.length === 0) return;
     try {
       // Its owner must be able to fill it, whatever the mode of the source.
-      await client.call('mkdir', [path, permissions(status) | 0o700]);
+      await changes.mkdir(path, permissions(status) | 0o700);
       this.#made.push({ path, status });
     } catch (error) {
       const failure = Failure.from(error);
@@ -142,17 +142,16 @@ class Put {
   }
 
   async #copySymlink(source: Buffer, target: RemotePath): Promise<void> {
-    const { client } = this.#session;
+    const { client, changes } = this.#session;
     const points = await readlink(source, { encoding: 'buffer' });
     const existing = await lookUp(client, target);
     if (existing !== undefined) {
-      if ((existing.mode & S_IFMT) === S_IFLNK && (await client.call('readlink', [target])).equals(points))
-        return;
-      await client.call('unlink', [target]);
+      if (isSymlink(existing) && (await client.call('readlink', [target])).equals(points)) return;
+      await changes.unlink(target);
     }
-    await client.call('symlink', [target, points]);
+    await changes.symlink(target, points);
     const status = await lstat(source, { bigint: true });
-    await client.call('setattr', [target, packChanges({ mtime: timestamp(status.mtimeNs) })]);
+    await changes.setattr(target, { mtime: timestamp(status.mtimeNs) });
   }
 
   /** Tells what goes wrong with one file and goes on with the others, unless nothing can go on. */

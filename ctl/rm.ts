@@ -4,12 +4,11 @@
  * A directory is listed to its end before anything in it is removed, as a listing that loses entries while it is read may
  * skip others.
  */
-import type { Client } from '../protocol/client.js';
 import { Failure } from '../protocol/failure.js';
 import type { RemotePath } from '../protocol/ids.js';
 import { Outcome } from './outcome.js';
 import { isDirectory, openDirectory, sortedEntries } from './remote/directory.js';
-import { remoteArguments, withSession, type SessionOptions } from './remote/session.js';
+import { remoteArguments, withSession, type RemoteSession, type SessionOptions } from './remote/session.js';
 
 export interface RmOptions extends SessionOptions {
   readonly recursive?: boolean;
@@ -20,13 +19,14 @@ export interface RmOptions extends SessionOptions {
 export async function rm(places: readonly string[], options: RmOptions): Promise<number> {
   const { target, paths } = remoteArguments(places);
   const outcome = new Outcome();
-  await withSession(target, options, async ({ client, signal }) => {
+  await withSession(target, options, async (session) => {
     for (const path of paths) {
       await outcome.guard(path, async () => {
         if (path.length === 0) throw new Failure('EBUSY', 'it cannot be removed, only what is in it');
         try {
-          if (!isDirectory(await client.call('getattr', [path]))) await client.call('unlink', [path]);
-          else if (options.recursive === true) await removeTree(client, path, signal, outcome);
+          const attributes = await session.client.call('getattr', [path]);
+          if (!isDirectory(attributes)) await session.changes.unlink(path);
+          else if (options.recursive === true) await removeTree(session, path, outcome);
           else throw new Failure('EISDIR', 'a directory: use -r to remove it with all that is in it');
         } catch (error) {
           if (options.force === true && Failure.from(error).kind === 'ENOENT') return;
@@ -42,31 +42,24 @@ export async function rm(places: readonly string[], options: RmOptions): Promise
 export async function rmdir(places: readonly string[], options: SessionOptions): Promise<number> {
   const { target, paths } = remoteArguments(places);
   const outcome = new Outcome();
-  await withSession(target, options, async ({ client }) => {
-    for (const path of paths)
-      await outcome.guard(path, async () => void (await client.call('rmdir', [path])));
+  await withSession(target, options, async ({ changes }) => {
+    for (const path of paths) await outcome.guard(path, () => changes.rmdir(path));
   });
   return outcome.exitCode;
 }
 
-async function removeTree(
-  client: Client,
-  path: RemotePath,
-  signal: AbortSignal,
-  outcome: Outcome,
-): Promise<void> {
+async function removeTree(session: RemoteSession, path: RemotePath, outcome: Outcome): Promise<void> {
+  const { client, changes, signal } = session;
   if (signal.aborted) throw new Failure('ECANCELED', 'interrupted');
   const entries = await sortedEntries(await openDirectory(client, path));
-  // All at once: the client's window bounds what is under way.
+  // All at once: the client's window bounds how many are under way.
   await Promise.all(
     entries
       .filter(({ attributes }) => !isDirectory(attributes))
-      .map((entry) =>
-        outcome.guard(entry.path, async () => void (await client.call('unlink', [entry.path]))),
-      ),
+      .map((entry) => outcome.guard(entry.path, () => changes.unlink(entry.path))),
   );
   for (const entry of entries.filter(({ attributes }) => isDirectory(attributes))) {
-    await outcome.guard(entry.path, () => removeTree(client, entry.path, signal, outcome));
+    await outcome.guard(entry.path, () => removeTree(session, entry.path, outcome));
   }
-  await client.call('rmdir', [path]);
+  await changes.rmdir(path);
 }

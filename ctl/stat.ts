@@ -1,10 +1,10 @@
 /** `ftpctl stat [--json] [USER@]HOST:PATH...`: all attributes of a file; of a symlink itself. */
-import { S_IFLNK, S_IFMT } from '../posix/flags.js';
 import type { Attributes, Timestamp } from '../protocol/attributes.js';
 import { displayName } from './names.js';
 import { Outcome } from './outcome.js';
 import { exactText, modeText, typeText } from './output/attributes.js';
 import { writeOut } from './output/stdout.js';
+import { isSymlink } from './remote/directory.js';
 import { remoteArguments, withSession, type SessionOptions } from './remote/session.js';
 
 export interface StatOptions extends SessionOptions {
@@ -19,10 +19,7 @@ export async function stat(places: readonly string[], options: StatOptions): Pro
     for (const path of paths) {
       await outcome.guard(path, async () => {
         const attributes = await client.call('getattr', [path]);
-        const link =
-          (attributes.mode & S_IFMT) === S_IFLNK
-            ? displayName(await client.call('readlink', [path]))
-            : undefined;
+        const link = isSymlink(attributes) ? displayName(await client.call('readlink', [path])) : undefined;
         const name = displayName(path) || '.';
         const text =
           options.json === true

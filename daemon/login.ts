@@ -14,7 +14,7 @@ import { encodeNotification, encodeResponse, type IncomingMessage } from '../pro
 import { Failure } from '../protocol/failure.js';
 import { Keepalive } from '../protocol/keepalive.js';
 import { LOGIN_MS, MAX_RECORD_BEFORE_LOGIN } from '../protocol/limits.js';
-import { METHODS, type Params } from '../protocol/methods.js';
+import { METHODS, type LeaseMode, type Params } from '../protocol/methods.js';
 import type { Applicant, SessionPlace } from './admission.js';
 import type { Credentials, Identity } from './authentication.js';
 import { sendBounded } from './bounded-send.js';
@@ -27,9 +27,8 @@ export interface LoginDetails {
   readonly requestId: number;
   /** 16 bytes. */
   readonly clientId: Buffer;
-  readonly wantsNotifications: boolean;
+  readonly leaseWanted: LeaseMode;
   readonly program: string;
-  readonly lowestUnanswered: number;
 }
 
 /** A connection whose user is known and has a place. Its owner destroys `socket` in the same tick, after duplicating it. */
@@ -254,11 +253,11 @@ function parse(
   params: unknown,
 ): { user: string; password: string | null; login: LoginDetails } {
   const checked: Params<'login'> = METHODS.login.params(params);
-  const [user, password, clientId, wantsNotifications, program, lowestUnanswered] = checked;
+  const [user, password, clientId, leaseWanted, program] = checked;
   return {
     user,
     password,
     // Copied: what was received is valid only now.
-    login: { requestId, clientId: Buffer.from(clientId), wantsNotifications, program, lowestUnanswered },
+    login: { requestId, clientId: Buffer.from(clientId), leaseWanted, program },
   };
 }

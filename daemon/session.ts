@@ -2,13 +2,13 @@
  * One session: the requests of one authenticated connection, checked, run on the user's home, and answered.
  *
  * Invariants:
- * - every request is answered once, in any order; what others must know of a change is sent to them before;
- * - a call that changes something is applied once, even when it is sent again over a new connection;
- * - what a peer can make this process hold is bounded: MAX_CALLS and MAX_BYTES_IN_FLIGHT unanswered (more is a fault of
- *   the protocol), and no more is read while MAX_UNSENT bytes of answers wait for it.
+ * - every request is answered once, in any order; what the client holds from then on is told before (`lease`);
+ * - the operations of a log and those sent behind it see each other in the order in which they were sent;
+ * - what a peer can make this process hold is bounded: what is unanswered by the window (more is a fault of the protocol),
+ *   and no more is read while MAX_UNSENT bytes of answers wait for it.
  *
  * Most methods are answered within onMessage, from the message's own bytes.
- * Calls that are answered so are never counted in flight: only those that go on on other threads are.
+ * Calls that are answered so are never counted as under way: only those that go on on other threads, or wait.
  */
 import type { Channel, ChannelEvents } from '../protocol/channel.js';
 import {
@@ -20,36 +20,30 @@ import {
 } from '../protocol/codec.js';
 import { Failure } from '../protocol/failure.js';
 import { Keepalive } from '../protocol/keepalive.js';
-import { MAX_BYTES_IN_FLIGHT, MAX_CALLS } from '../protocol/limits.js';
 import {
-  CHANGED_ALL,
   isMethodName,
   METHODS,
   NOTIFICATIONS,
-  type Change,
+  type LeaseItem,
+  type LeaseMode,
   type MethodName,
+  type NotificationName,
+  type NotificationParams,
 } from '../protocol/methods.js';
-import { fileDataBytes } from '../protocol/window.js';
-import type { Outcome } from './home/answers.js';
+import { compact } from '../protocol/references.js';
+import { weightOf, type Weight } from '../protocol/window.js';
 import { Call } from './home/call.js';
-import type { ClientSession, HomeClient } from './home/clients.js';
-import { HANDLERS, LentData, type Answer, type HomeMethod } from './home/dispatch.js';
-import type { Log } from './log.js';
+import { copyOf } from './home/copies.js';
+import { answer, LentData, type Answer, type HomeMethod } from './home/dispatch.js';
+import type { ClientSession, HomeClient } from './home/home-client.js';
 import type { UserHome } from './home/user-home.js';
+import type { Log } from './log.js';
+import { Underway } from './underway.js';
 
 /** Bytes of answers that wait for the peer, from which on no more of its requests are read. */
 const MAX_UNSENT = 4 * 1024 * 1024;
 /** How long a shutdown waits for calls that are being worked on (milliseconds). */
 const SHUTDOWN_MS = 5_000;
-
-/** Methods that do something each time they are called: their answers are kept for who asks again. */
-const NOT_REPEATABLE: ReadonlySet<MethodName> = new Set([
-  ...(Object.keys(METHODS) as MethodName[]).filter((name) => METHODS[name].mutates),
-  'open',
-  'download',
-  'close',
-  'readdirNext',
-]);
 
 export interface SessionOptions {
   /** Makes the channel; called once, by the constructor. */
@@ -59,13 +53,12 @@ export interface SessionOptions {
   readonly login: {
     readonly requestId: number;
     readonly clientId: Uint8Array;
-    readonly wantsNotifications: boolean;
-    readonly lowestUnanswered: number;
+    readonly leaseWanted: LeaseMode;
   };
   /** ADDRESS:PORT, for logs. */
   readonly peer: string;
   readonly serverVersion: string;
-  /** 8 bytes: another value means that handles and unsynced data of before are gone. */
+  /** 8 bytes: another value means that handles and undurable changes of before are gone. */
   readonly bootVerifier: Uint8Array;
   readonly log: Log;
   /** Milliseconds (KEEPALIVE_MS): a peer silent for twice as long is dropped. */
@@ -84,16 +77,16 @@ export interface Activity {
 interface Deferred {
   readonly id: number;
   readonly method: HomeMethod;
+  /** As the row of METHODS yields them. */
   readonly params: unknown;
+  readonly weight: Weight;
   readonly call: Call;
 }
 
 export class Session implements ClientSession {
-  readonly wantsNotifications: boolean;
   /** Resolves when the connection is gone and the home has let go of the session. */
   readonly closed: Promise<Failure | undefined>;
   readonly #home: UserHome;
-  readonly #clientId: Uint8Array;
   readonly #client: HomeClient;
   readonly #channel: Channel;
   readonly #keepalive: Keepalive;
@@ -102,12 +95,10 @@ export class Session implements ClientSession {
   #resolveClosed: (failure: Failure | undefined) => void = () => undefined;
   /** Calls that are not answered yet. */
   readonly #calls = new Map<number, Call>();
+  readonly #underway = new Underway();
   /** Calls that wait until the home may be changed. */
   #deferred: Deferred[] = [];
-  #bytesInFlight = 0;
   #paused = false;
-  /** Changes could not be told, for the peer does not read. */
-  #changesLost = false;
   #stopping = false;
   #onIdle: (() => void) | undefined;
   #requests = 0;
@@ -116,10 +107,8 @@ export class Session implements ClientSession {
   constructor(options: SessionOptions) {
     const { home, login } = options;
     this.#home = home;
-    this.#clientId = login.clientId;
     this.#log = options.log;
     this.#peer = options.peer;
-    this.wantsNotifications = login.wantsNotifications;
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
@@ -132,11 +121,13 @@ export class Session implements ClientSession {
       this.#channel,
       options.keepaliveMs === undefined ? {} : { intervalMs: options.keepaliveMs },
     );
-    const { client, resumed } = home.attach(login.clientId, this, login.lowestUnanswered);
+    const { client, resumed, leased } = home.attach(login.clientId, this, login.leaseWanted);
     this.#client = client;
-    const result = [options.serverVersion, options.bootVerifier, resumed, home.rootAttributes()];
+    const { serverVersion, bootVerifier } = options;
+    const applied = client.marks?.applied ?? 0;
+    const result = [serverVersion, bootVerifier, resumed, home.rootAttributes(), applied, leased];
     this.#channel.send(encodeResponse(login.requestId, undefined, result));
-    client.catchUp();
+    home.entered(client);
   }
 
   get activity(): Activity {
@@ -167,22 +158,17 @@ export class Session implements ClientSession {
     await this.closed;
   }
 
-  notify(changes: readonly Change[]): void {
-    if (this.#channel.bufferedBytes <= MAX_UNSENT) {
-      this.#channel.send(encodeNotification('changed', [changes]));
-      return;
-    }
-    // Once is enough until it reads again: what changes until then is told by another one (drained).
-    if (!this.#changesLost) this.#channel.send(encodeNotification('changed', [[[CHANGED_ALL]]]));
-    this.#changesLost = true;
+  notify<N extends NotificationName>(name: N, params: NotificationParams<N>): void {
+    this.#channel.send(encodeNotification(name, packed(name, params)));
   }
 
-  supersede(): void {
-    this.#channel.destroy(new Failure('ECONNABORTED', 'another connection of this client took over'));
+  drop(failure: Failure): void {
+    this.#channel.destroy(failure);
   }
 
   /** Throws PROTOCOL, which closes the channel. */
   #receive(message: IncomingMessage): void {
+    this.#home.heard(this.#client, message.kind === 'request' && message.method === 'apply');
     switch (message.kind) {
       case 'request':
         this.#request(message);
@@ -207,14 +193,13 @@ export class Session implements ClientSession {
     this.#requests += 1;
     this.#lastRequestAt = Date.now();
     if (!isMethodName(method)) return this.#refuse(id, new Failure('ENOSYS', 'no such method'));
-    // Before the limit, which it does not count for: it is what a client with a full window says that it lives.
-    if (method === 'ping') return this.#send(id, { failure: undefined, result: null });
-    if (this.#calls.size >= MAX_CALLS) throw new Failure('PROTOCOL', `more than ${MAX_CALLS} calls at once`);
     if (this.#calls.has(id)) throw new Failure('PROTOCOL', 'the id of a call that is not answered yet');
+    if (method === 'ping') return this.#send(id, undefined, null);
     if (method === 'login') return this.#refuse(id, new Failure('EINVAL', 'logged in already'));
+    if (method === 'logout') return this.#logout(id);
     let checked: unknown;
     try {
-      // Before anything else: also what waits, or is asked for again, must be well formed for its bytes to be counted.
+      // Before anything else: also what waits must be well formed for its bytes to be counted.
       checked = METHODS[method].params(params);
     } catch (thrown) {
       return this.#refuse(id, this.#failureOf(thrown, method));
@@ -223,63 +208,48 @@ export class Session implements ClientSession {
     this.#run(id, method, checked, new Call());
   }
 
+  #logout(id: number): void {
+    this.#stopping = true;
+    this.#home.logout(this.#client);
+    this.#send(id, undefined, null);
+    void this.#channel.end();
+  }
+
   /** `params` as the row of METHODS yields them. */
   #run(id: number, method: HomeMethod, params: unknown, call: Call): void {
-    const keeps = NOT_REPEATABLE.has(method);
-    let answer: Answer | Promise<Answer>;
+    let result: Answer | Promise<Answer>;
+    // Before the call, which may keep the parameters but need not leave them as they are.
+    const weight = weightOf(method, params as readonly unknown[]);
     try {
-      call.throwIfCancelled();
-      const former = keeps ? this.#client.answers.find(id) : undefined;
-      if (former !== undefined) return this.#repeat(id, former);
-      // Each handler takes what the same row of METHODS yields.
-      answer = HANDLERS[method](this.#home, this.#client, params as never, call);
-      if (answer instanceof Promise) return this.#await(id, method, params, call, answer);
+      result = answer(this.#home, this.#client, method, params, call);
     } catch (thrown) {
-      this.#finish(id, keeps, call, { failure: this.#failureOf(thrown, method), result: null });
-      return;
+      return this.#refuse(id, this.#failureOf(thrown, method));
     }
-    if (answer instanceof LentData) this.#sendData(id, answer);
-    else this.#finish(id, keeps, call, { failure: undefined, result: answer });
+    if (result instanceof Promise) this.#await({ id, method, weight, call }, result);
+    else this.#answer(id, result);
   }
 
-  /** Answers later. */
-  #await(id: number, method: HomeMethod, params: unknown, call: Call, answer: Promise<Answer>): void {
-    const bytes = fileDataBytes(method, params as readonly unknown[]);
+  /** Answers later. Throws PROTOCOL where that is more than the window allows. */
+  #await({ id, method, weight, call }: Omit<Deferred, 'params'>, result: Promise<Answer>): void {
     this.#calls.set(id, call);
-    this.#bytesInFlight += bytes;
-    const outcome = answer.then(
-      (result): Outcome => ({ failure: undefined, result }),
-      (thrown): Outcome => ({ failure: this.#failureOf(thrown, method), result: null }),
+    result.then(
+      (ended) => {
+        this.#answered(id, weight);
+        this.#answer(id, ended);
+      },
+      (thrown: unknown) => {
+        this.#answered(id, weight);
+        this.#refuse(id, this.#failureOf(thrown, method));
+      },
     );
-    if (NOT_REPEATABLE.has(method)) this.#client.answers.run(id, outcome);
-    void outcome.then((ended) => {
-      this.#bytesInFlight -= bytes;
-      this.#answered(id);
-      if (ended.result instanceof LentData) this.#sendData(id, ended.result);
-      else this.#home.changes.whenTold(() => this.#send(id, ended));
-    });
-    if (this.#bytesInFlight > MAX_BYTES_IN_FLIGHT) {
-      throw new Failure('PROTOCOL', `more than ${MAX_BYTES_IN_FLIGHT} bytes at once`);
-    }
-  }
-
-  /** Answers a call that an earlier connection made. */
-  #repeat(id: number, former: Outcome | Promise<Outcome>): void {
-    if (!(former instanceof Promise)) return this.#send(id, former);
-    this.#calls.set(id, new Call());
-    void former.then((ended) => {
-      this.#answered(id);
-      this.#send(id, ended);
-    });
+    this.#underway.begin(weight);
   }
 
   #defer(id: number, method: HomeMethod, params: unknown): void {
-    const deferred = { id, method, params: copyOf(params), call: new Call() };
+    const weight = weightOf(method, params as readonly unknown[]);
+    const deferred = { id, method, params: copyOf(params), weight, call: new Call() };
     this.#calls.set(id, deferred.call);
-    this.#bytesInFlight += fileDataBytes(method, params as readonly unknown[]);
-    if (this.#bytesInFlight > MAX_BYTES_IN_FLIGHT) {
-      throw new Failure('PROTOCOL', `more than ${MAX_BYTES_IN_FLIGHT} bytes at once`);
-    }
+    this.#underway.begin(weight);
     this.#deferred.push(deferred);
     if (this.#deferred.length === 1) void this.#home.whenChangeable().then(() => this.#runDeferred());
   }
@@ -287,9 +257,8 @@ export class Session implements ClientSession {
   #runDeferred(): void {
     const deferred = this.#deferred;
     this.#deferred = [];
-    for (const { id, method, params, call } of deferred) {
-      this.#bytesInFlight -= fileDataBytes(method, params as readonly unknown[]);
-      this.#answered(id);
+    for (const { id, method, params, weight, call } of deferred) {
+      this.#answered(id, weight);
       try {
         this.#run(id, method, params, call);
       } catch (thrown) {
@@ -299,16 +268,16 @@ export class Session implements ClientSession {
     }
   }
 
-  #finish(id: number, keeps: boolean, call: Call, outcome: Outcome): void {
-    if (keeps) this.#client.answers.keep(id, call.repeat ?? { outcome: () => outcome });
-    this.#home.changes.whenTold(() => this.#send(id, outcome));
+  #answer(id: number, result: Answer): void {
+    if (result instanceof LentData) this.#sendData(id, result);
+    else this.#send(id, undefined, result);
   }
 
   #refuse(id: number, failure: Failure): void {
-    this.#send(id, { failure, result: null });
+    this.#send(id, failure, null);
   }
 
-  #send(id: number, { failure, result }: Outcome): void {
+  #send(id: number, failure: Failure | undefined, result: unknown): void {
     this.#channel.send(encodeResponse(id, failure, result));
     this.#sent();
   }
@@ -326,17 +295,14 @@ export class Session implements ClientSession {
   }
 
   #drained(): void {
-    if (this.#changesLost) {
-      this.#changesLost = false;
-      this.notify([[CHANGED_ALL]]);
-    }
     if (!this.#paused) return;
     this.#paused = false;
     this.#channel.resume();
   }
 
-  #answered(id: number): void {
+  #answered(id: number, weight: Weight): void {
     this.#calls.delete(id);
+    this.#underway.end(weight);
     if (this.#calls.size === 0) this.#onIdle?.();
   }
 
@@ -344,12 +310,9 @@ export class Session implements ClientSession {
     this.#keepalive.stop();
     this.#stopping = true;
     this.#deferred = [];
-    for (const [id, call] of this.#calls) {
-      // A call that changes something goes on: its client may come back for the answer.
-      if (!this.#client.answers.isRunning(id)) call.cancel();
-    }
+    for (const call of [...this.#calls.values()]) call.cancel();
     this.#onIdle?.();
-    this.#home.detach(this.#clientId, this);
+    this.#home.detach(this.#client, this);
     this.#resolveClosed(failure);
   }
 
@@ -374,8 +337,9 @@ function protocolFault<T>(check: () => T): T {
   }
 }
 
-/** Parameters that outlive their message. */
-function copyOf(params: unknown): unknown {
-  if (Buffer.isBuffer(params)) return Buffer.from(params);
-  return Array.isArray(params) ? params.map(copyOf) : params;
+/** Numbers pack faster than bigints. */
+function packed(name: NotificationName, params: readonly unknown[]): readonly unknown[] {
+  if (name !== 'lease' && name !== 'recall') return params;
+  const [items] = params as [readonly LeaseItem[]];
+  return [items.map(([unit, mode]) => [compact(unit), mode])];
 }

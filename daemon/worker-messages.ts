@@ -12,6 +12,7 @@
 import type { SuiteName } from '../protocol/aead.js';
 import type { FailureKind } from '../protocol/failure.js';
 import type { UserName } from '../protocol/ids.js';
+import type { LeaseMode } from '../protocol/methods.js';
 import type { Account } from '../state/accounts.js';
 import type { QuotaReport, Use } from '../state/ledger.js';
 import type { LogLevel } from './log.js';
@@ -48,9 +49,8 @@ export interface SessionHandover {
   readonly login: {
     readonly requestId: number;
     readonly clientId: Uint8Array;
-    readonly wantsNotifications: boolean;
+    readonly leaseWanted: LeaseMode;
     readonly program: string;
-    readonly lowestUnanswered: number;
   };
   /** ADDRESS:PORT */
   readonly peer: string;

@@ -8,8 +8,9 @@ import { Failure } from '../protocol/failure.js';
 import type { ClientFiles } from '../protocol/login/client-files.js';
 import { openSession } from '../protocol/login/open-session.js';
 import type { Endpoint } from '../protocol/login/target.js';
+import type { LeaseMode } from '../protocol/methods.js';
 import { VERSION } from '../protocol/version.js';
-import type { Hello } from './remote/connection.js';
+import type { Connection, Hello } from './remote/connection.js';
 
 export interface ConnectionOptions {
   readonly endpoint: Endpoint;
@@ -17,27 +18,22 @@ export interface ConnectionOptions {
   readonly aead: AeadProvider;
   readonly passwordFile: string | undefined;
   readonly acceptNew: boolean;
+  /** The highest mode in which units of the home shall be leased to the mount. */
+  readonly leaseWanted: LeaseMode;
 }
 
 /** What the Remote connects by. */
-export function connector(options: ConnectionOptions): (hello: Hello) => Promise<Client> {
+export function connector(options: ConnectionOptions): (hello: Hello) => Promise<Connection> {
   let again: ConnectOptions | undefined;
   return async (hello) => {
-    const { clientId, firstId, lowestUnanswered, notifications, signal } = hello;
     if (again === undefined) {
-      const opened = await openSession({
-        ...options,
-        program: `ftpmount ${VERSION}`,
-        clientId,
-        wantsNotifications: true,
-        notifications,
-        signal,
-      });
+      const opened = await openSession({ ...options, ...hello, program: `ftpmount ${VERSION}` });
       again = opened.reconnect;
       return opened.client;
     }
-    const login = { ...again.login, clientId, lowestUnanswered };
-    const client = await Client.connect({ ...again, login, firstId, notifications, signal });
+    const { clientId, notifications, signal } = hello;
+    const login = { ...again.login, clientId };
+    const client = await Client.connect({ ...again, login, notifications, signal });
     if (client.loginFailure === undefined) return client;
     await client.close();
     throw new Failure(client.loginFailure.kind, `logging in again failed: ${client.loginFailure.message}`);

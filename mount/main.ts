@@ -11,9 +11,10 @@ import { runProgram } from '../protocol/login/report.js';
 import { parsePort, parseTarget } from '../protocol/login/target.js';
 import { VERSION } from '../protocol/version.js';
 import { serveInBackground } from './background.js';
-import { defaultLogFile } from './log.js';
+import { defaultLogFile } from './log-file.js';
 import { parseMountOptions } from './options.js';
 import { DRIVERS, serve, type MountRequest } from './serve.js';
+import { showStatus } from './show-status.js';
 import { unmount } from './unmount.js';
 
 const PROGRAM = 'ftpmount';
@@ -26,12 +27,17 @@ Mount options (-o a,b=1; those of mount(8) and sshfs that make sense are accepte
   umask=OCTAL          all files show all permission bits but these
   port=N               as -p
   soft=SECONDS         operations fail after so long without the server (default: they wait)
+  unsent=SIZE          changes that may not be on the server's disk yet; beyond, writers wait (default 64M)
+  flush                close waits until the server has what was written, as with sshfs and NFS: a round trip
+  sync                 every change waits for the server: a round trip each
+  nolease              as sync, and never keeps other mounts of this home waiting
   nonempty             mount over a directory that has entries
   accept_new           as --accept-new
   password_stdin       as --password-file -
   noexec noatime fsname=TEXT
 
-Unmount with ftpmount -u MOUNTPOINT, umount or fusermount3 -u: each writes everything first.
+Unmount with ftpmount -u MOUNTPOINT, which waits until everything is on the server, or with umount or fusermount3 -u:
+the mount point is free at once then, and what is left is sent behind it. ftpmount status MOUNTPOINT tells how much that is.
 ${EXIT_CODES_HELP}`;
 
 interface Flags {
@@ -43,13 +49,16 @@ interface Flags {
   readonly passwordFile?: string;
   readonly acceptNew?: true;
   readonly driver: (typeof DRIVERS)[number];
+  readonly json?: true;
   readonly log?: string;
 }
 
 function commandLine(): Command {
   return new Command(PROGRAM)
     .description('Mounts your home on a server as a directory.')
-    .usage('[options] [USER@]HOST[:DIR] MOUNTPOINT\n       ftpmount -u MOUNTPOINT')
+    .usage(
+      '[options] [USER@]HOST[:DIR] MOUNTPOINT\n       ftpmount -u MOUNTPOINT\n       ftpmount status [--json] MOUNTPOINT',
+    )
     .argument('[places...]', '[USER@]HOST[:DIR] and the directory to mount on')
     .option('-p, --port <port>', 'port of the server (default 8083)', parsePort)
     .option(
@@ -65,6 +74,7 @@ function commandLine(): Command {
     .addOption(
       new Option('--driver <driver>', 'how to talk to the kernel').choices(DRIVERS).default('kernel'),
     )
+    .option('--json', 'with status: as JSON')
     .option('--log <file>', `log file (default in the background: ${defaultLogFile()})`)
     .version(VERSION, '-V, --version', 'show the version')
     .helpOption('-h, --help', 'show this help')
@@ -88,6 +98,12 @@ async function main(): Promise<number> {
     if (first === undefined || second !== undefined)
       throw new Failure('USAGE', `write ${PROGRAM} -u MOUNTPOINT: see ${PROGRAM} --help`);
     await unmount(first, flags.lazy === true);
+    return EXIT_OK;
+  }
+  if (first === 'status') {
+    if (second === undefined || rest.length > 0)
+      throw new Failure('USAGE', `write ${PROGRAM} status MOUNTPOINT: see ${PROGRAM} --help`);
+    process.stdout.write(await showStatus(second, flags.json === true));
     return EXIT_OK;
   }
   if (first === undefined || second === undefined || rest.length > 0) {

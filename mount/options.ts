@@ -19,6 +19,14 @@ export interface MountOptions {
   readonly fsname?: string;
   /** Seconds after which operations fail with ETIMEDOUT while the server is away; absent: they wait. */
   readonly soft?: number;
+  /** Bytes of changes that may not be on the server's disk; beyond, writers wait. */
+  readonly unsent?: number;
+  /** Every change waits for the server. */
+  readonly sync?: boolean;
+  /** close(2) waits until the server has what was written. */
+  readonly flush?: boolean;
+  /** Nothing is changed without asking: what others do is never waited for, and they never wait for this mount. */
+  readonly nolease?: boolean;
   readonly acceptNew?: boolean;
   /** The password is the first line of standard input, as sshfs has it. */
   readonly passwordFromStdin?: boolean;
@@ -43,6 +51,10 @@ const SIMPLE: Readonly<Record<string, Apply>> = {
   nodev: (o) => (o.flags.dev = false),
   accept_new: (o) => (o.acceptNew = true),
   password_stdin: (o) => (o.passwordFromStdin = true),
+  sync: (o) => (o.sync = true),
+  async: (o) => (o.sync = false),
+  flush: (o) => (o.flush = true),
+  nolease: (o) => (o.nolease = true),
 };
 
 const VALUED: Readonly<Record<string, Apply>> = {
@@ -51,8 +63,14 @@ const VALUED: Readonly<Record<string, Apply>> = {
   umask: (o, value) => (o.umask = whole('umask', value, 8, 0o777)),
   port: (o, value) => (o.port = whole('port', value, 10, 65_535, 1)),
   soft: (o, value) => (o.soft = whole('soft', value, 10, 86_400, 1)),
+  unsent: (o, value) => (o.unsent = bytes('unsent', value, MIN_UNSENT, MAX_UNSENT)),
   fsname: (o, value) => (o.fsname = value),
 };
+
+const MiB = 1024 * 1024;
+const MIN_UNSENT = 2 * MiB;
+const MAX_UNSENT = 4096 * MiB;
+const SIZE_UNITS: Readonly<Record<string, number>> = { '': 1, K: 1024, M: MiB, G: 1024 * MiB };
 
 /**
  * What this mount does anyway (the kernel checks permissions by the mode bits, reconnects), or what is meant for others
@@ -60,7 +78,7 @@ const VALUED: Readonly<Record<string, Apply>> = {
  */
 const ACCEPTED = new Set(
   (
-    'defaults auto noauto user nouser users nofail _netdev async relatime norelatime diratime nodiratime ' +
+    'defaults auto noauto user nouser users nofail _netdev relatime norelatime diratime nodiratime ' +
     'default_permissions reconnect big_writes auto_cache kernel_cache intr subtype max_read max_write max_readahead ' +
     'idmap cache dir_cache max_conns ServerAliveInterval ServerAliveCountMax TCPKeepAlive'
   ).split(' '),
@@ -98,4 +116,16 @@ function whole(name: string, value: string, radix: 8 | 10, max: number, min = 0)
     );
   }
   return number;
+}
+
+function bytes(name: string, value: string, min: number, max: number): number {
+  const [, digits = '', unit = ''] = /^([0-9]+)([KMG]?)$/i.exec(value) ?? [];
+  const size = digits === '' ? Number.NaN : Number(digits) * (SIZE_UNITS[unit.toUpperCase()] ?? 1);
+  if (!(size >= min && size <= max)) {
+    throw new Failure(
+      'USAGE',
+      `option '${name}=${value}' is wrong: give a size from ${min / MiB}M to ${max / MiB}M, as in ${name}=64M`,
+    );
+  }
+  return size;
 }

@@ -4,20 +4,26 @@
  *
  * Invariant: this process never touches its own mount: it would wait for itself.
  */
+import { S_IFDIR, S_IFMT } from '../posix/flags.js';
 import { chooseAead } from '../protocol/aead.js';
+import type { Attributes } from '../protocol/attributes.js';
 import { hostAddress } from '../protocol/known-hosts.js';
 import { readClientConfig } from '../protocol/login/client-config.js';
 import { clientFiles } from '../protocol/login/client-files.js';
+import { Failure } from '../protocol/failure.js';
+import type { RemotePath } from '../protocol/ids.js';
+import { LEASE_READ, LEASE_WRITE, WHOLE_HOME } from '../protocol/methods.js';
 import { parseRemotePath } from '../protocol/login/remote-path.js';
 import { resolveEndpoint, type Target } from '../protocol/login/target.js';
 import { loadEvp } from '../posix/libcrypto.js';
 import { connector } from './connector.js';
-import { mountedDirectory, RemoteFilesystem } from './filesystem/remote-filesystem.js';
+import { serveControl, type MountStatus } from './control.js';
+import { openHome, type HomeState } from './filesystem/open-home.js';
 import { checkMountpoint } from './fuse/mountpoint.js';
 import { mountFilesystem, type MountSession } from './fuse/session.js';
-import { openMountLog } from './log.js';
+import { lossDirectory, openMountLog } from './log-file.js';
 import type { MountOptions } from './options.js';
-import { Remote } from './remote.js';
+import { Remote } from './remote/remote.js';
 
 export const DRIVERS = ['kernel', 'fuse-native'] as const;
 
@@ -56,45 +62,100 @@ export async function serve(request: MountRequest, onMounted: () => void): Promi
       aead: chooseAead(loadEvp()),
       passwordFile: options.passwordFromStdin === true ? '-' : request.passwordFile,
       acceptNew: options.acceptNew === true,
+      leaseWanted: options.nolease === true ? LEASE_READ : LEASE_WRITE,
     }),
     log,
     ...(options.soft === undefined ? {} : { softMs: options.soft * 1000 }),
   });
   const host = hostAddress(endpoint.host, endpoint.port);
+  const server = `${endpoint.user}@${host}:${directory.toString()}`;
   try {
-    const root = await mountedDirectory(remote, await remote.connect(), directory);
+    const { root } = await remote.connect();
+    const mounted = { path: directory, attributes: await mountedDirectory(remote, root, directory) };
     const mount = request.driver === 'kernel' ? mountFilesystem : await fuseNative();
     // Where only root may enter, who passes every check, the kernel need not ask for attributes to make them: a third
     // less of its requests in rm -rf.
     const kernelChecks = process.geteuid?.() !== 0 || options.flags.allowOther === true;
+    let state: HomeState | undefined;
     const session = await mount({
       ...options.flags,
       defaultPermissions: kernelChecks,
       mountpoint,
-      source: options.fsname ?? `${endpoint.user}@${host}:${directory.toString()}`,
+      source: options.fsname ?? server,
       log,
-      create: (caches) =>
-        new RemoteFilesystem({
-          remote,
-          root,
-          caches,
-          log,
-          kernelChecks,
+      create: (caches) => {
+        const home = openHome({
+          ...{ remote, root: mounted, caches, log },
           ownership: {
             uid: options.uid ?? process.getuid?.() ?? 0,
             gid: options.gid ?? process.getgid?.() ?? 0,
             umask: options.umask,
           },
-        }),
+          temper: { sync: options.sync === true, flush: options.flush === true },
+          unsentBytes: options.unsent,
+          lossDirectory: lossDirectory(),
+        });
+        ({ state } = home);
+        return home.filesystem;
+      },
     });
+    let ending = false;
+    const stopControl = serveControl(mountpoint, () => statusOf(server, remote, state, ending));
     unmountOnSignals(session, log);
     log.info({ server: host, user: endpoint.user }, 'mounted');
     onMounted();
-    await session.unmounted;
+    session.ending.then(
+      () => (ending = true),
+      () => undefined,
+    );
+    await session.unmounted.finally(stopControl);
     log.info('unmounted');
   } finally {
-    await remote.close();
+    // In order: what this client was leased is not waited for then.
+    await remote.logout();
   }
+}
+
+/** The attributes of the directory of the home that is to be mounted. Throws ENOENT, ENOTDIR. */
+async function mountedDirectory(remote: Remote, home: Attributes, path: RemotePath): Promise<Attributes> {
+  if (path.length === 0) return home;
+  try {
+    const attributes = await remote.ask('getattr', [path]);
+    if ((attributes.mode & S_IFMT) === S_IFDIR) return attributes;
+  } catch (thrown) {
+    if (Failure.from(thrown).kind !== 'ENOENT') throw thrown;
+    throw new Failure('ENOENT', `there is no ${path.toString()} on the server: ftpctl mkdir makes it`);
+  }
+  throw new Failure('ENOTDIR', `${path.toString()} on the server is not a directory`);
+}
+
+function statusOf(
+  server: string,
+  remote: Remote,
+  state: HomeState | undefined,
+  ending: boolean,
+): MountStatus {
+  const { connected, since, lastFailure } = remote.state;
+  const lease =
+    state?.leases.mode(WHOLE_HOME) === LEASE_WRITE ? 'home' : state?.leases.any === true ? 'parts' : 'none';
+  return {
+    pid: process.pid,
+    server,
+    lease,
+    connection: {
+      state: connected ? 'connected' : 'lost',
+      since: since.getTime(),
+      ...(connected || lastFailure === undefined ? {} : { reason: lastFailure }),
+    },
+    unsent: amountOf(state?.log.unsent),
+    undurable: amountOf(state?.log.undurable),
+    losses: state?.losses.count ?? 0,
+    ending,
+  };
+}
+
+function amountOf(amount: MountStatus['unsent'] | undefined): MountStatus['unsent'] {
+  return { operations: amount?.operations ?? 0, bytes: amount?.bytes ?? 0 };
 }
 
 /** Loaded only when asked for: it is an optional package. */

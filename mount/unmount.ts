@@ -1,34 +1,54 @@
 /**
- * `ftpmount -u`: unmounts as umount and fusermount3 do. The process that serves the mount notices, writes back and
- * ends by itself; nothing is asked of it, so this also works when it hangs.
+ * `ftpmount -u`: unmounts as umount and fusermount3 do, and waits for the process that serves the mount, which notices, sends
+ * what is left and ends by itself. It also works where that process is dead, or hangs (-z).
  */
-import { realpathSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
 import { Failure } from '../protocol/failure.js';
-import { mountAt } from './fuse/mountinfo.js';
+import { askStatus } from './control.js';
+import { mountAt, mountedPath } from './fuse/mountinfo.js';
 import { detach } from './fuse/mountpoint.js';
+import { amount } from './show-status.js';
+
+/** After so long (milliseconds), and each time again, the terminal is told how much is left. */
+const TELL_MS = 1_000;
 
 /**
- * Unmounts. Throws USAGE where nothing of ours is mounted, EBUSY while it is in use. Never touches the mount: a hanging
- * one would hang this process too, so only its parent directory is resolved.
+ * Unmounts, and waits until the process that served the mount has sent everything and ended. Throws USAGE where nothing of
+ * ours is mounted, EBUSY while it is in use.
  */
 export async function unmount(mountpoint: string, lazy: boolean): Promise<void> {
-  const absolute = resolve(mountpoint);
-  let path = absolute;
-  try {
-    path = join(realpathSync(dirname(absolute)), basename(absolute));
-  } catch {
-    // The parent does not exist: mountAt finds nothing either.
-  }
+  const path = mountedPath(mountpoint);
   if (mountAt(path)?.type.startsWith('fuse') !== true) {
     throw new Failure('USAGE', `'${mountpoint}' is not mounted: findmnt -t fuse.ftpmount shows what is`);
   }
+  // Before: the process listens as long as it lives, and may be gone a moment after.
+  const serving = await askStatus(path).catch(() => undefined);
   try {
     await detach(path, lazy);
   } catch (thrown) {
+    serving?.close();
     const failure = Failure.from(thrown);
     if (failure.kind !== 'EBUSY') throw failure;
     const advice = `leave it (fuser -vm '${path}' shows who is there), or unmount it lazily with -u -z`;
     throw new Failure('EBUSY', `'${mountpoint}' is in use: ${advice}`, { cause: failure });
+  }
+  if (serving === undefined) return;
+  if (lazy) serving.close();
+  else await ended(path, serving.ended);
+}
+
+async function ended(path: string, end: Promise<void>): Promise<void> {
+  const tell = setInterval(() => {
+    askStatus(path).then(
+      ({ status, close }) => {
+        close();
+        process.stderr.write(`ftpmount: sending what is left: ${amount(status.undurable)}\n`);
+      },
+      () => undefined,
+    );
+  }, TELL_MS);
+  try {
+    await end;
+  } finally {
+    clearInterval(tell);
   }
 }

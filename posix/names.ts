@@ -10,7 +10,9 @@ import { PosixError } from './error.js';
 import type { Fd } from './fd.js';
 import { close, openat2 } from './files.js';
 import {
+  AT_EMPTY_PATH,
   AT_FDCWD,
+  AT_SYMLINK_FOLLOW,
   AT_SYMLINK_NOFOLLOW,
   O_NOFOLLOW,
   O_PATH,
@@ -100,6 +102,8 @@ const linkTarget = Buffer.alloc(4096);
 /** Two struct timespec: atime, mtime; 64 bits of seconds, 64 of nanoseconds. */
 const times = Buffer.alloc(32);
 
+const EMPTY_NAME = Buffer.alloc(0);
+
 /** Set where the kernel is older than 6.6 and has no fchmodat2. */
 let fchmodat2Missing = false;
 
@@ -167,11 +171,40 @@ export function chmodPinned(dirfd: Fd, name: Buffer, mode: number): void {
     if ((statxFd(pinned).mode & S_IFMT) === S_IFLNK) {
       throw new PosixError(constants.errno.EOPNOTSUPP, 'fchmodat');
     }
-    const path = firstName.of(Buffer.from(`/proc/self/fd/${pinned}`), 'fchmodat');
-    checked(libcFchmodat(AT_FDCWD, path, mode, 0), 'fchmodat');
+    chmodOpen(pinned, mode);
   } finally {
     close(pinned);
   }
+}
+
+/** chmod of an open file that is no symlink; O_PATH descriptors, which fchmod(2) refuses, are allowed. */
+export function chmodOpen(fd: Fd, mode: number): void {
+  const path = firstName.of(descriptorPath(fd), 'fchmodat');
+  checked(libcFchmodat(AT_FDCWD, path, mode, 0), 'fchmodat');
+}
+
+/** linkat(2) of an open file, also of one without a name (O_TMPFILE; proc(5), /proc/self/fd). */
+export function linkOpen(fd: Fd, newdirfd: Fd, newname: Buffer): void {
+  linkat(AT_FDCWD, descriptorPath(fd), newdirfd, newname, AT_SYMLINK_FOLLOW);
+}
+
+/** Opens an open file anew, as openat2 with `flags` would open its name. */
+export function reopen(fd: Fd, flags: number): Fd {
+  return openat2(AT_FDCWD, descriptorPath(fd), { flags });
+}
+
+/** Where the kernel says that an open file is; of one without a name, where it was, with " (deleted)" behind it. */
+export function pathOfOpen(fd: Fd): Buffer {
+  return readlinkat(AT_FDCWD, descriptorPath(fd));
+}
+
+function descriptorPath(fd: Fd): Buffer {
+  return Buffer.from(`/proc/self/fd/${fd}`);
+}
+
+/** utimensat(2) of an open file; O_PATH descriptors are allowed. */
+export function utimensOpen(fd: Fd, atime: TimeToSet, mtime: TimeToSet): void {
+  utimensat(fd, EMPTY_NAME, atime, mtime, AT_EMPTY_PATH);
 }
 
 /** utimensat(2); without a name it sets the times of the open file `dirfd`. */

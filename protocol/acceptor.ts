@@ -6,13 +6,14 @@
  * socket is destroyed before the failure is reported.
  */
 import type { Socket } from 'node:net';
+import type { SuiteName } from './aead.js';
 import type { CipherKeys } from './channel.js';
 import { decodeMessage, encodeServerVersion, type RequestMessage } from './codec.js';
 import { Failure } from './failure.js';
 import { HandshakeStream } from './handshake-stream.js';
 import { HANDSHAKE_MS } from './limits.js';
 import { HandshakeState, type KeyPair } from './noise.js';
-import { decodePreamble, PREAMBLE_LENGTH } from './preamble.js';
+import { decodePreamble, encodeRefusal, PREAMBLE_LENGTH, startsWithMagic } from './preamble.js';
 
 export interface AcceptOptions {
   readonly staticKeyPair: KeyPair;
@@ -43,7 +44,7 @@ export async function accept(socket: Socket, options: AcceptOptions): Promise<Ac
   let handshake: HandshakeState | undefined;
   try {
     const preamble = await stream.read(PREAMBLE_LENGTH);
-    const { suite } = decodePreamble(preamble);
+    const suite = await suiteOf(preamble, stream);
     handshake = new HandshakeState({
       suite,
       initiator: false,
@@ -73,5 +74,15 @@ export async function accept(socket: Socket, options: AcceptOptions): Promise<Ac
     handshake?.wipe();
     stream.destroy();
     throw Failure.from(thrown);
+  }
+}
+
+/** The suite that the client asks for. One that speaks another version of this protocol, or another suite, is told so. */
+async function suiteOf(preamble: Buffer, stream: HandshakeStream): Promise<SuiteName> {
+  try {
+    return decodePreamble(preamble).suite;
+  } catch (failure) {
+    if (startsWithMagic(preamble)) await stream.finish(encodeRefusal());
+    throw failure;
   }
 }

@@ -2,10 +2,13 @@
  * The attributes of a file as they travel: one flat list of whole numbers, because a listing carries a thousand
  * of them in one message.
  */
-import { int, literal, optional, size, tuple, u32, u64, variant, type Shaped, type Shape } from './shape.js';
+import { compact } from './references.js';
+import { int, size, tuple, u32, u64, type Shape } from './shape.js';
 
-const seconds = int(-(2 ** 53) + 1, 2 ** 53 - 1);
-const nanoseconds = int(0, 999_999_999);
+export const seconds = int(-(2 ** 53) + 1, 2 ** 53 - 1);
+export const nanoseconds = int(0, 999_999_999);
+/** The lower 12 bits of st_mode. */
+export const permissions = int(0, 0o7777);
 
 /** What stat(2) tells about a file of a home, without owner: a home belongs to its user. Times: sec, nsec. */
 export interface Attributes {
@@ -80,48 +83,4 @@ export function packAttributes(a: Attributes): unknown[] {
     a.ctime.sec,
     a.ctime.nsec,
   ];
-}
-
-/** Numbers pack four times faster than bigints, and nearly all inode numbers fit. */
-function compact(value: bigint): number | bigint {
-  return value <= 0xffff_ffffn ? Number(value) : value;
-}
-
-const NOW = 0;
-const AT = 1;
-const time = variant({ [NOW]: tuple(literal(NOW)), [AT]: tuple(literal(AT), seconds, nanoseconds) });
-
-const wireChanges = tuple(optional(int(0, 0o7777)), optional(size), optional(time), optional(time));
-
-/** What `setattr` changes; absent means unchanged. 'now' is the server's clock. */
-export interface Changes {
-  readonly mode?: number;
-  readonly size?: number;
-  readonly atime?: Timestamp | 'now';
-  readonly mtime?: Timestamp | 'now';
-}
-
-/** Reads changes from [mode, size, atime, mtime], each or nil; a time is [0] for now or [1, sec, nsec]. */
-export const changes: Shape<Changes> = (value) => {
-  const [mode, bytes, atime, mtime] = wireChanges(value);
-  return {
-    ...(mode === null ? {} : { mode }),
-    ...(bytes === null ? {} : { size: bytes }),
-    ...(atime === null ? {} : { atime: unpackTime(atime) }),
-    ...(mtime === null ? {} : { mtime: unpackTime(mtime) }),
-  };
-};
-
-/** The inverse of `changes`. */
-export function packChanges(c: Changes): unknown[] {
-  return [c.mode ?? null, c.size ?? null, packTime(c.atime), packTime(c.mtime)];
-}
-
-function unpackTime(value: Shaped<typeof time>): Timestamp | 'now' {
-  return value[0] === NOW ? 'now' : { sec: value[1], nsec: value[2] };
-}
-
-function packTime(value: Timestamp | 'now' | undefined): unknown {
-  if (value === undefined) return null;
-  return value === 'now' ? [NOW] : [AT, value.sec, value.nsec];
 }

@@ -7,7 +7,7 @@
  * - a result reaches its caller only in the shape that the method table promises; an answer of another shape, or to
  *   a request that is not under way, closes the connection (PROTOCOL).
  *
- * One Client is one connection. Reconnecting is for its user, who passes `firstId` and ids so that they go on.
+ * One Client is one connection; reconnecting is for its user. Ids of requests count from 1 on each: the login's.
  */
 import type { AeadProvider } from './aead.js';
 import type { Attributes } from './attributes.js';
@@ -16,12 +16,14 @@ import { encodeNotification, encodeRequest, type Data, type OutgoingMessage } fr
 import type { IncomingMessage, ResponseMessage } from './codec.js';
 import { openConnection, type Connection, type ConnectorOptions } from './connector.js';
 import { Failure } from './failure.js';
+import { bytesAnswered, bytesAsked } from './file-data.js';
 import { Keepalive } from './keepalive.js';
 import { MAX_RECORD, MAX_RECORD_BEFORE_LOGIN } from './limits.js';
 import { isNotificationName, METHODS, NOTIFICATIONS } from './methods.js';
-import type { Change, MethodName, Result } from './methods.js';
+import type { LeaseItem, LeaseMode, MethodName, Result } from './methods.js';
+import { LOGIN_ID, RequestIds } from './request-ids.js';
 import type { Shape } from './shape.js';
-import { CallWindow, fileDataBytes } from './window.js';
+import { CallWindow, weightOf, type Weight } from './window.js';
 
 /** The parameters of `login`. */
 export interface LoginRequest {
@@ -30,11 +32,10 @@ export interface LoginRequest {
   readonly password: string | null;
   /** 16 random bytes that name this client for as long as it lives, over all its connections. */
   readonly clientId: Buffer;
-  readonly wantsNotifications: boolean;
+  /** The highest mode in which the client wants units of the home leased to it. */
+  readonly leaseWanted: LeaseMode;
   /** Name and version, for logs. */
   readonly program: string;
-  /** The lowest id of a request whose answer did not arrive; answers to lower ones need not be kept. */
-  readonly lowestUnanswered: number;
 }
 
 /** The result of `login`. */
@@ -42,14 +43,25 @@ export interface LoginResult {
   readonly serverVersion: string;
   /** 8 bytes, another one after each start of the server. */
   readonly bootVerifier: Buffer;
-  /** Handles and answers of this client id are still there. */
+  /** The server knows this client id: its handles and held files are still there. */
   readonly resumed: boolean;
   readonly root: Attributes;
+  /** The last operation of the client's log that was carried out. */
+  readonly applied: number;
+  /** The leases that the client had are still its own. */
+  readonly leased: boolean;
 }
 
-/** What the server pushes. Buffers are views, valid only during the call. */
+/** What the server pushes; some of it before `connect` has resolved. */
 export interface NotificationHandlers {
-  changed?(changes: Change[]): void;
+  /** From now on these leases are held. */
+  lease?(items: LeaseItem[]): void;
+  /** Others wait for these to be given back, down to the mode given. */
+  recall?(items: LeaseItem[]): void;
+  /** All operations of the log up to this one are on the server's disk. */
+  durable?(number: number): void;
+  /** What was granted and is not used is to be given back. */
+  ungrant?(): void;
   /** The place in the queue, 1 is next; only before the answer of login. */
   queued?(place: number): void;
   shutdown?(reason: string, again: boolean): void;
@@ -59,8 +71,6 @@ export interface ConnectOptions extends ConnectorOptions {
   readonly aead: AeadProvider;
   readonly login: LoginRequest;
   readonly notifications?: NotificationHandlers;
-  /** The id of the first request, which is the login: 1 for a new client id. */
-  readonly firstId?: number;
   readonly keepaliveMs?: number;
 }
 
@@ -72,14 +82,11 @@ export type Done<M extends MethodName> = (
 
 interface Call {
   readonly method: MethodName;
-  /** Bytes in the window; undefined for calls that do not count in it. */
-  readonly bytes: number | undefined;
+  readonly weight: Weight;
   /** Bytes of file data that were asked for: no more may come. */
   readonly asked: number;
   readonly done: (failure: Failure | undefined, result: unknown) => void;
 }
-
-const MAX_ID = 0xffff_ffff;
 
 export class Client {
   readonly #channel: Channel;
@@ -88,7 +95,7 @@ export class Client {
   readonly #window = new CallWindow<OutgoingMessage>();
   /** Without an answer: sent or waiting in the window. */
   readonly #calls = new Map<number, Call>();
-  #nextId: number;
+  readonly #ids = new RequestIds();
   #closing = false;
   #closeFailure: Failure | undefined;
   #session: LoginResult | undefined;
@@ -104,15 +111,15 @@ export class Client {
    * are thrown.
    */
   static async connect(options: ConnectOptions): Promise<Client> {
-    const { signal, login, firstId = 1 } = options;
-    const firstRequest = Buffer.concat(encodeRequest(firstId, 'login', loginParams(login)));
-    const client = new Client(await openConnection(options, firstRequest), options, firstId);
+    const { signal, login } = options;
+    const firstRequest = Buffer.concat(encodeRequest(LOGIN_ID, 'login', loginParams(login)));
+    const client = new Client(await openConnection(options, firstRequest), options);
     const onAbort = (): void => client.#channel.destroy(new Failure('ECANCELED', 'logging in was cancelled'));
     signal?.addEventListener('abort', onAbort);
     if (signal?.aborted === true) onAbort();
     try {
       await new Promise<void>((resolve, reject) => {
-        client.#calls.set(firstId, client.#loginCall(resolve, reject));
+        client.#calls.set(LOGIN_ID, client.#loginCall(resolve, reject));
       });
     } catch (thrown) {
       const failure = Failure.from(thrown);
@@ -128,10 +135,9 @@ export class Client {
     return client;
   }
 
-  private constructor(connection: Connection, options: ConnectOptions, firstId: number) {
+  private constructor(connection: Connection, options: ConnectOptions) {
     const { keys } = connection;
     this.#notifications = options.notifications ?? {};
-    this.#nextId = successor(firstId);
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
@@ -164,11 +170,6 @@ export class Client {
     return this.#session;
   }
 
-  /** The id that the next request gets. */
-  get nextId(): number {
-    return this.#nextId;
-  }
-
   /** Tries again to log in. Throws EKEYREJECTED and the like; the server closes after three tries. */
   async login(request: LoginRequest): Promise<LoginResult> {
     await new Promise<void>((resolve, reject) => {
@@ -189,28 +190,21 @@ export class Client {
     params: readonly unknown[],
     data: Data | undefined,
     done: Done<M>,
-    options: { id?: number } = {},
   ): number {
-    const id = options.id ?? this.#takeId();
-    if (this.#calls.has(id)) throw new RangeError(`request ${id} is under way already`);
+    const id = this.#ids.take(this.#calls);
     if (!this.open) {
       queueMicrotask(() => done(this.#whyClosed(), undefined));
       return id;
     }
-    // Neither holds anything at the server, and a ping must get through when the window is full.
-    const counts = method !== 'ping' && method !== 'login';
-    const bytes = counts ? fileDataBytes(method, params, data) : undefined;
-    if (bytes === undefined || this.#window.admit(bytes)) {
+    const weight = weightOf(method, params, data);
+    if (this.#window.admit(weight)) {
       this.#channel.send(encodeRequest(id, method, params, data));
     } else {
-      this.#window.wait(
-        id,
-        bytes,
-        encodeRequest(id, method, params, data === undefined ? data : copyData(data)),
-      );
+      const kept = data === undefined ? undefined : copyData(data);
+      this.#window.wait(id, weight, encodeRequest(id, method, params, kept));
     }
     // The table of results makes what done gets a Result<M>.
-    this.#calls.set(id, { method, bytes, asked: askedBytes(method, params), done: done as Call['done'] });
+    this.#calls.set(id, { method, weight, asked: bytesAsked(method, params), done: done as Call['done'] });
     return id;
   }
 
@@ -267,13 +261,6 @@ export class Client {
     this.#channel.destroy(failure);
   }
 
-  #takeId(): number {
-    while (this.#calls.has(this.#nextId)) this.#nextId = successor(this.#nextId);
-    const id = this.#nextId;
-    this.#nextId = successor(id);
-    return id;
-  }
-
   /** Whether requests can be answered. False before `done` of those that will not be is called. */
   get open(): boolean {
     return !this.#closing && this.#closeFailure === undefined;
@@ -286,12 +273,13 @@ export class Client {
   #loginCall(resolve: () => void, reject: (failure: Failure) => void): Call {
     return {
       method: 'login',
-      bytes: undefined,
+      weight: weightOf('login', []),
       asked: 0,
       done: (failure, result) => {
         if (failure === undefined) {
-          const [serverVersion, bootVerifier, resumed, root] = result as Result<'login'>;
-          this.#session = { serverVersion, bootVerifier: Buffer.from(bootVerifier), resumed, root };
+          const [serverVersion, verifier, resumed, root, applied, leased] = result as Result<'login'>;
+          const bootVerifier = Buffer.from(verifier);
+          this.#session = { serverVersion, bootVerifier, resumed, root, applied, leased };
           // At once: the next record may already use it.
           this.#channel.maxRecord = MAX_RECORD;
           resolve();
@@ -324,14 +312,12 @@ export class Client {
       error === undefined
         ? expectShape<unknown>(METHODS[call.method].result, result, call.method)
         : undefined;
-    if (dataOf(call.method, shaped) > call.asked) {
+    if (shaped !== undefined && bytesAnswered(call.method, shaped) > call.asked) {
       throw new Failure('PROTOCOL', `the server sent more than ${call.method} asked for`);
     }
     this.#calls.delete(id);
-    if (call.bytes !== undefined) {
-      this.#window.leave(call.bytes);
-      this.#sendWaiting();
-    }
+    this.#window.leave(call.weight);
+    this.#sendWaiting();
     call.done(error, shaped);
   }
 
@@ -345,11 +331,25 @@ export class Client {
   #onNotification(method: string, params: unknown): void {
     if (!isNotificationName(method)) return;
     switch (method) {
-      case 'changed': {
-        const [changes] = expectShape(NOTIFICATIONS.changed.params, params, method);
-        this.#notifications.changed?.(changes);
+      case 'lease': {
+        const [items] = expectShape(NOTIFICATIONS.lease.params, params, method);
+        this.#notifications.lease?.(items);
         break;
       }
+      case 'recall': {
+        const [items] = expectShape(NOTIFICATIONS.recall.params, params, method);
+        this.#notifications.recall?.(items);
+        break;
+      }
+      case 'durable': {
+        const [number] = expectShape(NOTIFICATIONS.durable.params, params, method);
+        this.#notifications.durable?.(number);
+        break;
+      }
+      case 'ungrant':
+        expectShape(NOTIFICATIONS.ungrant.params, params, method);
+        this.#notifications.ungrant?.();
+        break;
       case 'queued': {
         const [place] = expectShape(NOTIFICATIONS.queued.params, params, method);
         this.#notifications.queued?.(place);
@@ -379,29 +379,13 @@ export class Client {
   }
 }
 
-function successor(id: number): number {
-  return id >= MAX_ID ? 1 : id + 1;
-}
-
 function cancelled(): Failure {
   return new Failure('ECANCELED', 'the call was cancelled');
 }
 
 function loginParams(request: LoginRequest): unknown[] {
-  const { user, password, clientId, wantsNotifications, program, lowestUnanswered } = request;
-  return [user, password, clientId, wantsNotifications, program, lowestUnanswered];
-}
-
-/** Bytes of file data that a call asks for. */
-function askedBytes(method: MethodName, params: readonly unknown[]): number {
-  return method === 'read' || method === 'open' ? Number(params[2] ?? 0) : 0;
-}
-
-/** Bytes of file data in a result of the right shape. */
-function dataOf(method: MethodName, result: unknown): number {
-  if (result === undefined) return 0;
-  if (method === 'read') return (result as Result<'read'>).length;
-  return method === 'open' ? ((result as Result<'open'>)[2]?.length ?? 0) : 0;
+  const { user, password, clientId, leaseWanted, program } = request;
+  return [user, password, clientId, leaseWanted, program];
 }
 
 /** What the server sent, in the shape it has to have; another shape is a fault of the server. */

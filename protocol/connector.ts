@@ -11,10 +11,10 @@ import { openSocket } from './byte-source.js';
 import type { CipherKeys } from './channel.js';
 import { decodeServerVersion } from './codec.js';
 import { Failure } from './failure.js';
-import { HandshakeStream } from './handshake-stream.js';
+import { HandshakeStream, LENGTH_BYTES } from './handshake-stream.js';
 import { HANDSHAKE_MS, MAX_HANDSHAKE_MESSAGE } from './limits.js';
 import { HandshakeState, noiseReady, type KeyPair } from './noise.js';
-import { encodePreamble } from './preamble.js';
+import { encodePreamble, explainRefusal, PREAMBLE_LENGTH, startsWithMagic } from './preamble.js';
 
 export interface ConnectorOptions {
   readonly host: string;
@@ -41,7 +41,7 @@ export interface Connection {
 /**
  * Connects and shakes hands; `firstRequest`, an encoded request, travels in the last handshake message. Throws
  * ECONNREFUSED, EHOSTUNREACH, ETIMEDOUT and their like, ECONNRESET (the server hung up), PROTOCOL (something else
- * answers there), HOSTKEY (verifyHost refused), ECANCELED (`signal`).
+ * answers there, or another version), HOSTKEY (verifyHost refused), ECANCELED (`signal`).
  */
 export async function openConnection(options: ConnectorOptions, firstRequest: Buffer): Promise<Connection> {
   await noiseReady();
@@ -105,14 +105,20 @@ async function attempt(options: ConnectorOptions, firstRequest: Buffer): Promise
   }
 }
 
-/** Reads the second message. What cannot be one comes from something that is no ftpmount server. */
+/** Reads the second message. What cannot be one, or a refusal, comes from something that is no ftpmount server. */
 async function readServerHello(
   stream: HandshakeStream,
   handshake: HandshakeState,
   address: string,
 ): Promise<string> {
+  let refusal: string;
   try {
-    return decodeServerVersion(handshake.readMessage(await stream.readMessage()));
+    const prefix = await stream.read(LENGTH_BYTES);
+    if (!startsWithMagic(prefix)) {
+      return decodeServerVersion(handshake.readMessage(await stream.readMessage(prefix)));
+    }
+    const rest = await stream.read(PREAMBLE_LENGTH - LENGTH_BYTES);
+    refusal = explainRefusal(Buffer.concat([prefix, rest]));
   } catch (cause) {
     const failure = Failure.from(cause);
     switch (failure.kind) {
@@ -121,7 +127,7 @@ async function readServerHello(
       case 'ECONNRESET':
         throw new Failure(
           'ECONNRESET',
-          `${address} closed the connection at once: it is not an ftpmount server, or takes no more connections`,
+          `${address} closed the connection at once: it is no ftpmount server, or an old one, or takes no more connections`,
           { cause },
         );
       case 'ETIMEDOUT':
@@ -132,6 +138,7 @@ async function readServerHello(
         throw failure;
     }
   }
+  throw new Failure('PROTOCOL', `${address} ${refusal}`);
 }
 
 function connectSocket(socket: Socket, options: ConnectorOptions, timeoutMs: number): Promise<void> {

@@ -9,6 +9,9 @@ import { clearReceiver, setReceiver } from './byte-source.js';
 import { Failure } from './failure.js';
 import { MAX_HANDSHAKE_MESSAGE } from './limits.js';
 
+/** Before each handshake message. */
+export const LENGTH_BYTES = 2;
+
 interface PendingRead {
   readonly length: number;
   resolve(bytes: Buffer): void;
@@ -54,9 +57,12 @@ export class HandshakeStream {
     });
   }
 
-  /** The next handshake message: 2 bytes of length, big-endian, then the message. Throws PROTOCOL past the limit. */
-  async readMessage(): Promise<Buffer> {
-    const length = (await this.read(2)).readUInt16BE(0);
+  /**
+   * The next handshake message: LENGTH_BYTES of length, big-endian, which the caller may have read already, then the
+   * message. Throws PROTOCOL past the limit.
+   */
+  async readMessage(prefix?: Buffer): Promise<Buffer> {
+    const length = (prefix ?? (await this.read(LENGTH_BYTES))).readUInt16BE(0);
     if (length > MAX_HANDSHAKE_MESSAGE) {
       throw new Failure(
         'PROTOCOL',
@@ -68,9 +74,18 @@ export class HandshakeStream {
 
   /** Sends `before` and then a handshake message, in one write. */
   writeMessage(message: Buffer, before: Buffer = Buffer.alloc(0)): void {
-    const length = Buffer.alloc(2);
+    const length = Buffer.alloc(LENGTH_BYTES);
     length.writeUInt16BE(message.length);
     this.#socket.write(Buffer.concat([before, length, message]));
+  }
+
+  /**
+   * Sends `bytes` as the last ones, and waits until the peer has closed or time is over. A socket that is closed while
+   * bytes of the peer are not read takes back what was sent to it.
+   */
+  async finish(bytes: Buffer): Promise<void> {
+    this.#socket.end(bytes);
+    await this.read(Infinity).catch(() => undefined);
   }
 
   /** Ends the stream's hold of the socket; returns what was received and not read. Throws if the connection ended. */

@@ -12,7 +12,7 @@ type Branded<T, Name extends string> = T & { readonly [brand]: Name };
 export type NodeId = Branded<number, 'NodeId'>;
 /** An open file or directory of one mount, as the kernel holds it (FUSE fh). Below 2^53. */
 export type HandleId = Branded<number, 'HandleId'>;
-/** An open file, directory cursor or upload at the server, within one session. 32 bits. */
+/** A cursor of a listing, an upload or a download at the server, of one client. 32 bits. */
 export type RemoteHandle = Branded<number, 'RemoteHandle'>;
 /** The name of an account. */
 export type UserName = Branded<string, 'UserName'>;

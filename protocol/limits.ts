@@ -12,11 +12,8 @@ export const DEFAULT_PORT = 8083;
 /** File data in one read or write: what one FUSE request can carry. */
 export const MAX_DATA = 1 * MiB;
 
-/** File data that an `open` may bring along: a file of this size is read in one round trip. */
-export const MAX_PREFETCH = 128 * KiB;
-
-/** Plaintext of one record: the data and the message around it. */
-export const MAX_RECORD = MAX_DATA + 64 * KiB;
+/** Plaintext of one record: the data and the message around it, which may hold two paths. */
+export const MAX_RECORD = MAX_DATA + 192 * KiB;
 
 /** Plaintext of one record of a session that is not logged in yet. */
 export const MAX_RECORD_BEFORE_LOGIN = 4 * KiB;
@@ -27,28 +24,46 @@ export const MAX_HANDSHAKE_MESSAGE = 4 * KiB;
 /** Records sealed with one key before the key is replaced (Noise REKEY); far below the nonce's 2^64. */
 export const RECORDS_PER_KEY = 2 ** 20;
 
-/** A path in bytes, and one name in it (PATH_MAX, NAME_MAX of Linux). */
-export const MAX_PATH = 4095;
+/** A path in bytes: trees are deeper than PATH_MAX where people walk down by `cd`. One name in it (NAME_MAX of Linux). */
+export const MAX_PATH = 65_535;
 export const MAX_NAME = 255;
+
+/** The target of a symbolic link (PATH_MAX of Linux). */
+export const MAX_TARGET = 4095;
 
 /** Nesting and element count of a msgpack value; what the deepest message needs, with room. */
 export const MAX_NESTING = 6;
 export const MAX_ELEMENTS = 65_536;
 
-/** Requests of one session that are not answered yet. */
+/** Requests of one session that are not answered yet: so many of `apply`, and so many others (window.ts). */
 export const MAX_CALLS = 256;
 
-/** Bytes of file data, asked for or sent, in requests of one session that are not answered yet. */
+/** Bytes of file data, asked for or sent, in those requests: so many in `apply`, and so many in others. */
 export const MAX_BYTES_IN_FLIGHT = 16 * MiB;
 
-/** Open handles (files, cursors, uploads) of one session. */
+/** Open handles (cursors, uploads, downloads) of one client. */
 export const MAX_HANDLES = 16_384;
 
-/** Entries in one page of a directory listing. */
+/** Files of one client that are kept while they are open there, whether they have names or not. */
+export const MAX_HELD = 16_384;
+
+/** Entries of one `list`, of one directory or of several. */
 export const MAX_PAGE_ENTRIES = 1024;
 
-/** Items of one `changed` notification. */
-export const MAX_CHANGES = 1024;
+/** Operations of one `apply`; and how many outcomes of a client's log the server remembers, should an answer be lost. */
+export const MAX_OPERATIONS = 1024;
+
+/** Files of one `fetch`. */
+export const MAX_FETCH = 256;
+
+/** Inode numbers of one kind that a client has been given ahead and has not used. */
+export const MAX_GRANTED_INODES = 256;
+
+/** Items of one `lease`, `recall` or `returned`. */
+export const MAX_LEASE_ITEMS = 1024;
+
+/** How many changes of one client, awaited one by one, may be without an answer: the server remembers which were made. */
+export const MAX_CHANGES = 256;
 
 /** User names: bytes of UTF-8. The characters are restricted by ids.ts. */
 export const MAX_USER_NAME = 32;
@@ -71,5 +86,8 @@ export const HANDSHAKE_MS = 15_000;
 /** From the end of the handshake to a login (milliseconds): a person types a password, three tries. */
 export const LOGIN_MS = 120_000;
 
-/** How long the server keeps handles and answers of a client that lost its connection (milliseconds). */
-export const RESUME_MS = 120_000;
+/** How long a lease is good after the last word of the server, and for the server after the last word of the client (ms). */
+export const LEASE_TERM_MS = 30_000;
+
+/** How long the server keeps the open files and handles of a client that lost its connection (milliseconds). */
+export const RESUME_MS = 24 * 3_600_000;

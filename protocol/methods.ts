@@ -5,26 +5,28 @@
  * File data is always the last element of the parameters or the whole result: so it is sealed from, and handed over
  * in, the buffer where it already is.
  */
-import { attributes, changes } from './attributes.js';
-import { checkName } from './ids.js';
+import { attributes, nanoseconds, permissions, seconds } from './attributes.js';
 import {
-  MAX_CHANGES,
   MAX_DATA,
-  MAX_NAME,
+  MAX_FETCH,
+  MAX_GRANTED_INODES,
+  MAX_LEASE_ITEMS,
+  MAX_OPERATIONS,
   MAX_PAGE_ENTRIES,
   MAX_PASSWORD,
-  MAX_PATH,
-  MAX_PREFETCH,
+  MAX_TARGET,
   MAX_TEXT,
   MAX_USER_NAME,
 } from './limits.js';
+import { operation } from './operations.js';
+import { fileId, fileRef } from './references.js';
 import {
   bool,
   bytes,
   handle,
   int,
   list,
-  literal,
+  name,
   nil,
   optional,
   path,
@@ -33,182 +35,176 @@ import {
   tuple,
   u32,
   u64,
-  variant,
   type Shape,
   type Shaped,
 } from './shape.js';
 
-/** How `open` and `create` open a file; bits of a mask. READ or WRITE or both. */
-export const OPEN_READ = 1;
-export const OPEN_WRITE = 2;
-/** Every write goes to the end, wherever that is. */
-export const OPEN_APPEND = 4;
-export const OPEN_TRUNCATE = 8;
-/** Only for `create`: the name must not exist. */
-export const OPEN_EXCLUSIVE = 16;
-const openFlags = int(1, 31);
+/** What a client wants to be leased (`login`) and what a lease of a unit allows (`lease`, `recall`, `returned`). */
+export const LEASE_NONE = 0;
+/** What the server said may be believed until it is recalled. */
+export const LEASE_READ = 1;
+/** Nobody else believes or changes anything: the client may change, and tell the server later. */
+export const LEASE_WRITE = 2;
+/** A mode of a lease: LEASE_NONE, LEASE_READ, LEASE_WRITE. */
+export type LeaseMode = typeof LEASE_NONE | typeof LEASE_READ | typeof LEASE_WRITE;
+const leaseMode = int(LEASE_NONE, LEASE_WRITE) as Shape<LeaseMode>;
 
-/** Flags of `rename`, as renameat2(2). */
-export const RENAME_NOREPLACE = 1;
-export const RENAME_EXCHANGE = 2;
+/** The unit that stands for all of a home that no other unit in the server's table covers. */
+export const WHOLE_HOME = 0n;
 
-const anyName = bytes(MAX_NAME, 1);
-const permissions = int(0, 0o7777);
-const mode = int(0, 0o177777);
-/** One name of a directory: what a hostile server lists, a client may join to a path of its own. */
-const name: Shape<Buffer> = (value) => {
-  const named = anyName(value);
-  checkName(named);
-  return named;
-};
-const seconds = int(-(2 ** 53) + 1, 2 ** 53 - 1);
-const nanoseconds = int(0, 999_999_999);
 const md5 = bytes(16, 16);
-/** [name, attributes] */
-const entry = tuple(name, attributes);
-/** Entries, and the cursor of the next page: nil at the end. */
-const page = tuple(list(entry, MAX_PAGE_ENTRIES), optional(handle));
-/** [handle, attributes] */
-const opened = tuple(handle, attributes);
+/** Numbers of operations count up from 1. */
+const operationNumber = int(0, Number.MAX_SAFE_INTEGER);
+/** [name, attributes, the target of a symbolic link or nil] */
+const entry = tuple(name, attributes, optional(bytes(MAX_TARGET)));
+/** [attributes of the directory, entries, cursor of the next page or nil at the end] */
+const listing = tuple(attributes, list(entry, MAX_PAGE_ENTRIES), optional(handle));
+/** [error name, text] */
+const error = tuple(text(64), text(MAX_TEXT));
+/**
+ * [number of the operation, error or nil, attributes that it left]: for operations that failed, and for those that made a
+ * file whose id the client could not know.
+ */
+const outcome = tuple(operationNumber, optional(error), list(attributes, 2));
+/** [unit: the inode number of a directory, or of a file with several names; or WHOLE_HOME, mode] */
+const leaseItem = tuple(u64, leaseMode);
 
 interface Method<P, R> {
   readonly params: Shape<P>;
   readonly result: Shape<R>;
   /** May be called before login; every other method then is a protocol fault. */
   readonly beforeLogin: boolean;
-  /** Changes the home: its answer is kept for a client that asks again after a lost connection. */
-  readonly mutates: boolean;
 }
 
-function reads<P, R>(params: Shape<P>, result: Shape<R>): Method<P, R> {
-  return { params, result, beforeLogin: false, mutates: false };
-}
-
-function changesHome<P, R>(params: Shape<P>, result: Shape<R>): Method<P, R> {
-  return { params, result, beforeLogin: false, mutates: true };
+function method<P, R>(params: Shape<P>, result: Shape<R>): Method<P, R> {
+  return { params, result, beforeLogin: false };
 }
 
 export const METHODS = {
   /**
-   * (user, password or nil, client id, wants notifications, program and version, lowest unanswered call id)
-   * -> (server version, boot verifier, resumed, root attributes). Without a password the client's static
-   * key must be one of the user's: ENOKEY asks for a password. EKEYREJECTED: wrong user or password.
-   * EUSERS: the queue is full. EBUSY: too many sessions of this user.
-   * `resumed`: handles and answers of this client id are still there.
+   * (user, password or nil, client id, lease wanted, program and version)
+   * -> (server version, boot verifier, resumed, root attributes, applied, leased).
+   * Without a password the client's static key must be one of the user's: ENOKEY asks for a password.
+   * EKEYREJECTED: wrong user or password. EUSERS: the queue is full. EBUSY: too many sessions of this user.
+   * `resumed`: the client is known: its handles and held files are there. `applied`: the last operation of its log that
+   * was carried out, and need not be sent again. `leased`: the leases that it had are still its own.
    */
   login: {
     params: tuple(
       text(MAX_USER_NAME),
       optional(text(MAX_PASSWORD)),
       bytes(16, 16),
-      bool,
+      leaseMode,
       text(MAX_TEXT),
-      size,
     ),
-    result: tuple(text(MAX_TEXT), bytes(8, 8), bool, attributes),
+    result: tuple(text(MAX_TEXT), bytes(8, 8), bool, attributes, operationNumber, bool),
     beforeLogin: true,
-    mutates: false,
   } satisfies Method<unknown, unknown>,
   /** Keepalive. */
-  ping: { params: tuple(), result: nil, beforeLogin: true, mutates: false } satisfies Method<
-    unknown,
-    unknown
-  >,
+  ping: { params: tuple(), result: nil, beforeLogin: true } satisfies Method<unknown, unknown>,
+  /** Ends the client in order: its handles, held files, leases and grants go at once. */
+  logout: method(tuple(), nil),
 
-  /** (path) -> attributes; of a symlink itself. */
-  getattr: reads(tuple(path), attributes),
-  /** (handle) -> attributes; also of an unlinked file. */
-  fgetattr: reads(tuple(handle), attributes),
-  /** (path, changes) -> attributes after. EISDIR, EINVAL; EDQUOT when growing. */
-  setattr: changesHome(tuple(path, changes), attributes),
-  fsetattr: changesHome(tuple(handle, changes), attributes),
-  /** (path) -> the directory's own attributes, entries without '.' and '..', cursor. */
-  readdir: reads(tuple(path), tuple(attributes, list(entry, MAX_PAGE_ENTRIES), optional(handle))),
-  /** (cursor) -> next page. The cursor is closed by the server with the last page, else by `close`. */
-  readdirNext: reads(tuple(handle), page),
-  readlink: reads(tuple(path), bytes(MAX_PATH)),
-  /** (path, permissions) -> attributes. EDQUOT when no inode is left. So too the other makers. */
-  mkdir: changesHome(tuple(path, permissions), attributes),
-  /** (path, st_mode of a regular file, FIFO or socket) -> attributes; else EPERM. */
-  mknod: changesHome(tuple(path, mode), attributes),
-  /** (path, target) -> attributes. */
-  symlink: changesHome(tuple(path, bytes(MAX_PATH, 1)), attributes),
-  /** (existing path, new path) -> attributes. */
-  link: changesHome(tuple(path, path), attributes),
-  unlink: changesHome(tuple(path), nil),
-  rmdir: changesHome(tuple(path), nil),
-  /** (from, to, flags) */
-  rename: changesHome(tuple(path, path, int(0, 3)), nil),
+  /** (directory, name) -> attributes, and the target of a symbolic link. ENOENT, ENOTDIR. */
+  lookup: method(tuple(fileRef, name), tuple(attributes, optional(bytes(MAX_TARGET)))),
+  /** (file) -> attributes; of a symlink itself; also of a file that is held and has no name. */
+  getattr: method(tuple(fileRef), attributes),
+  readlink: method(tuple(fileRef), bytes(MAX_TARGET)),
+  /**
+   * (directory, entries) -> listings: the directory's own first, then, while there is room for `entries` entries in all,
+   * whole listings of the directories below it, breadth first.
+   */
+  list: method(tuple(fileRef, int(1, MAX_PAGE_ENTRIES)), list(listing, MAX_PAGE_ENTRIES)),
+  /** (cursor) -> the next page of a listing. The cursor is closed by the server with the last page, else by `close`. */
+  listNext: method(tuple(handle), tuple(list(entry, MAX_PAGE_ENTRIES), optional(handle))),
+  /** (file, offset, length) -> data; shorter only at the end of the file. Only regular files: EISDIR, ELOOP, ENXIO. */
+  read: method(tuple(fileRef, size, int(0, MAX_DATA)), bytes(MAX_DATA)),
+  /**
+   * (files, bytes) -> [attributes, data] or nil for each, in the order asked for: whole regular files while `bytes` are not
+   * used up, nil for what is no regular file, does not fit, or is gone.
+   */
+  fetch: method(
+    tuple(list(fileRef, MAX_FETCH), int(0, MAX_DATA)),
+    list(optional(tuple(attributes, bytes(MAX_DATA))), MAX_FETCH),
+  ),
+  /** (file) -> attributes: the file is kept for this client until a RELEASE, whatever happens to its names. Counted. */
+  hold: method(tuple(fileRef), attributes),
+  /** -> (block size, bytes: limit, used, free on disk; inodes: limit, used, free on disk). Limit 0: none. */
+  statfs: method(tuple(), tuple(u32, size, size, size, size, size, size)),
 
   /**
-   * (path, flags, optionally a number of bytes to read along) -> (handle, attributes, data from the start of the file or
-   * nil where none was asked for). Only regular files: else EISDIR, ELOOP (a symlink) or ENXIO.
+   * (number of the first operation, operations, data of the last one if it is a WRITE without)
+   * -> (applied, durable, bytes and files left of the client's grant, outcomes). Carried out in order, at once, and once:
+   * those up to `applied` are passed over. Of units that are leased to the client for writing; else ESTALE and nothing is
+   * done from that operation on, as with an id that the server has forgotten: it is sent again with a hint. Where the first
+   * number is not the one after `applied`, nothing is done and the answer says what is.
    */
-  open: reads(
-    tuple(path, openFlags, optional(int(0, MAX_PREFETCH))),
-    tuple(handle, attributes, optional(bytes(MAX_PREFETCH))),
+  apply: method(
+    tuple(operationNumber, list(operation, MAX_OPERATIONS), optional(bytes(MAX_DATA))),
+    tuple(operationNumber, operationNumber, size, size, list(outcome, MAX_OPERATIONS)),
   ),
-  /** (path, flags, permissions) -> (handle, attributes); opens what exists unless OPEN_EXCLUSIVE. */
-  create: changesHome(tuple(path, openFlags, permissions), opened),
-  /** (handle, offset, length) -> data; shorter only at the end of the file. */
-  read: reads(tuple(handle, size, int(0, MAX_DATA)), bytes(MAX_DATA)),
-  /** (handle, offset, data) -> attributes after. All is written, or it fails. EDQUOT, ENOSPC. */
-  write: changesHome(tuple(handle, size, bytes(MAX_DATA)), attributes),
-  /** (handle, data only): what was written is on the server's disk. */
-  fsync: reads(tuple(handle, bool), nil),
-  /** (path of a directory): its names are on the server's disk. */
-  fsyncdir: reads(tuple(path), nil),
+  /**
+   * (number of the change, operation, its data if it is a WRITE without) -> attributes that it left: of the file, and where
+   * a name was made or removed, of the directory; none for RELEASE. One operation, awaited: it waits until those who have a
+   * lease of what it touches have given it back. A number that was carried out before is not carried out again.
+   */
+  change: method(tuple(operationNumber, operation, optional(bytes(MAX_DATA))), list(attributes, 4)),
+  /** (number) -> durable: all operations of the log up to this one, and all changes answered, are on the disk. */
+  sync: method(tuple(operationNumber), operationNumber),
+  /**
+   * (bytes, files, regular files, directories) -> (bytes, files, ids of regular files, ids of directories): room in the quota
+   * and inode numbers given ahead, as far as there are some. A negative number gives back.
+   */
+  grant: method(
+    tuple(
+      int(-Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
+      int(-Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
+      int(0, MAX_GRANTED_INODES),
+      int(0, MAX_GRANTED_INODES),
+    ),
+    tuple(size, size, list(fileId, MAX_GRANTED_INODES), list(fileId, MAX_GRANTED_INODES)),
+  ),
+  /** (leases): the client has sent all that it did under them, and holds no more than this from now on. */
+  returned: method(tuple(list(leaseItem, MAX_LEASE_ITEMS)), nil),
   /** (handle): of any kind. */
-  close: reads(tuple(handle), nil),
-
-  /** -> (block size, bytes: limit, used, free on disk; inodes: limit, used, free on disk). Limit 0: none. */
-  statfs: reads(tuple(), tuple(u32, size, size, size, size, size, size)),
+  close: method(tuple(handle), nil),
 
   /**
    * (path, size, permissions, mtime sec, nsec, fingerprint of the source) -> (handle, offset to go on from, whether a
    * partial upload of another source was thrown away). The partial file of the same fingerprint is continued at a
    * multiple of CHECKPOINT_BYTES. EBUSY: another session is uploading to this path.
    */
-  uploadBegin: changesHome(
+  uploadBegin: method(
     tuple(path, size, permissions, seconds, nanoseconds, bytes(32, 32)),
     tuple(handle, size, bool),
   ),
   /** (handle, offset, data): offset is where the last one ended. Answered when written and hashed. */
-  uploadWrite: changesHome(tuple(handle, size, bytes(MAX_DATA, 1)), nil),
+  uploadWrite: method(tuple(handle, size, bytes(MAX_DATA, 1)), nil),
   /** (handle, MD5) -> attributes of the file, now under its name. EBADMSG: size or MD5 differ, all thrown away. */
-  uploadFinish: changesHome(tuple(handle, md5), attributes),
+  uploadFinish: method(tuple(handle, md5), attributes),
   /** (handle): gives up and throws the partial file away (`close` keeps it). */
-  uploadAbort: changesHome(tuple(handle), nil),
-  /** (path) -> (handle, attributes) as `open` for reading; sequential reads are hashed as they go. */
-  download: reads(tuple(path), opened),
+  uploadAbort: method(tuple(handle), nil),
+  /** (path) -> (handle, attributes): a file as it is now, to be read in order and hashed on the way. */
+  download: method(tuple(path), tuple(handle, attributes)),
+  /** (handle of a download, offset, length) -> data; shorter only at the end of the file. */
+  downloadRead: method(tuple(handle, size, int(0, MAX_DATA)), bytes(MAX_DATA)),
   /** (handle of a download) -> MD5 of the whole file. ESTALE: it changed meanwhile. */
-  digest: reads(tuple(handle), md5),
+  digest: method(tuple(handle), md5),
 } as const;
-
-/** Kinds of items of a `changed` notification. */
-export const CHANGED_NAME = 0;
-export const CHANGED_NODE = 1;
-export const CHANGED_RENAME = 2;
-/** The server lost track: everything may have changed. */
-export const CHANGED_ALL = 3;
-
-const change = variant({
-  /** A name was added, removed or replaced: (directory, name). */
-  [CHANGED_NAME]: tuple(literal(CHANGED_NAME), path, name),
-  /** Attributes or data of a file changed: (inode number, path by which it was changed or nil). */
-  [CHANGED_NODE]: tuple(literal(CHANGED_NODE), u64, optional(path)),
-  /** (directory, name, new directory, new name, exchanged) */
-  [CHANGED_RENAME]: tuple(literal(CHANGED_RENAME), path, name, path, name, bool),
-  [CHANGED_ALL]: tuple(literal(CHANGED_ALL)),
-});
 
 export const NOTIFICATIONS = {
   /** Client: the answer of this call is not wanted any more; it is still answered, with ECANCELED if it was stopped. */
   cancel: { params: tuple(u32) },
   /** Server, before the answer of login: the place in the queue, 1 is next. */
   queued: { params: tuple(u32) },
-  /** Server: what other sessions of this user changed; sent before that change is answered. */
-  changed: { params: tuple(list(change, MAX_CHANGES)) },
+  /** Server: from now on the client holds these leases. */
+  lease: { params: tuple(list(leaseItem, MAX_LEASE_ITEMS)) },
+  /** Server: others wait for these leases to be given back, down to the mode given. Answered by `returned`. */
+  recall: { params: tuple(list(leaseItem, MAX_LEASE_ITEMS)) },
+  /** Server: all operations of the log up to this one are on the disk. */
+  durable: { params: tuple(operationNumber) },
+  /** Server: the quota was lowered: what was given ahead and is not used is to be given back (`grant`). */
+  ungrant: { params: tuple() },
   /** Server: it closes the connection soon: (reason, whether connecting again makes sense). */
   shutdown: { params: tuple(text(MAX_TEXT), bool) },
 } as const;
@@ -218,7 +214,8 @@ export type Params<M extends MethodName> = Shaped<(typeof METHODS)[M]['params']>
 export type Result<M extends MethodName> = Shaped<(typeof METHODS)[M]['result']>;
 export type NotificationName = keyof typeof NOTIFICATIONS;
 export type NotificationParams<N extends NotificationName> = Shaped<(typeof NOTIFICATIONS)[N]['params']>;
-export type Change = NotificationParams<'changed'>[0][number];
+/** One lease, as `lease`, `recall` and `returned` list them. */
+export type LeaseItem = Shaped<typeof leaseItem>;
 
 export function isMethodName(text: unknown): text is MethodName {
   return typeof text === 'string' && Object.hasOwn(METHODS, text);

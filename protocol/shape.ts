@@ -4,7 +4,7 @@
  * a message and its check; nothing is copied.
  */
 import { Failure } from './failure.js';
-import { remoteHandle, remotePath, type RemoteHandle, type RemotePath } from './ids.js';
+import { checkName, remoteHandle, remotePath, type RemoteHandle, type RemotePath } from './ids.js';
 
 /** Checks and types one value. */
 export type Shape<T> = (value: unknown) => T;
@@ -59,6 +59,13 @@ export function bytes(max: number, min = 0): Shape<Buffer> {
 export const path: Shape<RemotePath> = (value) =>
   Buffer.isBuffer(value) ? remotePath(value) : wrong('a path as bytes');
 
+/** One name of a directory: what a hostile server lists, a client may join to a path of its own. */
+export const name: Shape<Buffer> = (value) => {
+  if (!Buffer.isBuffer(value)) return wrong('a name as bytes');
+  checkName(value);
+  return value;
+};
+
 export const handle: Shape<RemoteHandle> = (value) => remoteHandle(u32(value));
 
 /** T or nil. */
@@ -87,21 +94,4 @@ export function tuple<const S extends readonly Shape<unknown>[]>(
     value.length = shapes.length;
     return value as { -readonly [K in keyof S]: Shaped<S[K]> };
   };
-}
-
-/** One of several alternatives told apart by a small integer at the first place. */
-export function variant<const S extends Readonly<Record<number, Shape<unknown>>>>(
-  shapes: S,
-): Shape<Shaped<S[keyof S & number]>> {
-  return (value) => {
-    const [tag] = Array.isArray(value) ? (value as unknown[]) : [];
-    const shape = typeof tag === 'number' || typeof tag === 'bigint' ? shapes[Number(tag)] : undefined;
-    return shape === undefined ? wrong('a known variant') : (shape(value) as Shaped<S[keyof S & number]>);
-  };
-}
-
-/** Exactly this number. */
-export function literal<const N extends number>(number: N): Shape<N> {
-  const long = BigInt(number);
-  return (value) => (value === number || value === long ? number : wrong(String(number)));
 }

@@ -6,7 +6,6 @@
  */
 import type { Database } from 'lmdb';
 import type { UserName } from '../protocol/ids.js';
-import type { Account } from './accounts.js';
 import { transact } from './transaction.js';
 
 /** What a home holds: apparent bytes and inodes, as charged against the quota. */
@@ -28,11 +27,14 @@ export interface QuotaReport {
   readonly repaired: boolean;
 }
 
+/** What the ledger has to know of the accounts: which there are. */
+type AccountNames = Pick<Database<unknown, string>, 'doesExist'>;
+
 export class Ledger {
   readonly #table: Database<LedgerEntry, string>;
-  readonly #accounts: Database<Account, string>;
+  readonly #accounts: AccountNames;
 
-  constructor(table: Database<LedgerEntry, string>, accounts: Database<Account, string>) {
+  constructor(table: Database<LedgerEntry, string>, accounts: AccountNames) {
     this.#table = table;
     this.#accounts = accounts;
   }

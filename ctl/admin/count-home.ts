@@ -8,21 +8,21 @@ import type { BigIntStats } from 'node:fs';
 import { lstat, opendir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure } from '../../protocol/failure.js';
+import { isOwnName, RESERVED_NAME } from '../../state/home-layout.js';
 import type { Use } from '../../state/ledger.js';
 import { localJoin } from '../names.js';
-
-/** The daemon's directory in the root of each home. */
-const RESERVED_NAME = Buffer.from('.ftpmount');
 
 /** What the tree HOMES/NAME holds; nothing where there is none. */
 export async function countHome(homes: string, name: string): Promise<Use> {
   const home = Buffer.from(join(homes, name));
+  const reserved = localJoin(home, RESERVED_NAME);
   const linked = new Set<bigint>();
   const directories: Buffer[] = [home];
   let bytes = 0;
   let files = 0;
   for (let path = directories.pop(); path !== undefined; path = directories.pop()) {
     for await (const entry of entriesOf(path)) {
+      if (path.equals(reserved) && isOwnName(entry)) continue;
       const status = await lstat(localJoin(path, entry), { bigint: true });
       if (status.isDirectory()) directories.push(localJoin(path, entry));
       if ((path === home && entry.equals(RESERVED_NAME)) || isCounted(status, linked)) continue;

@@ -4,7 +4,7 @@
  */
 import { MultiBar, type SingleBar } from 'cli-progress';
 import { formatDuration, formatSize } from '../sizes.js';
-import type { Display, FileProgress } from './progress.js';
+import type { Display, FileProgress } from './display.js';
 import { Rate } from './rate.js';
 
 /** Columns of a name; a longer one loses its beginning. */

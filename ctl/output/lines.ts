@@ -3,7 +3,7 @@
  * that take that long.
  */
 import { formatDuration, formatSize } from '../sizes.js';
-import type { Display, FileProgress } from './progress.js';
+import type { Display, FileProgress } from './display.js';
 import { Rate } from './rate.js';
 
 const REPORT_MS = 5000;

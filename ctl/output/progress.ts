@@ -11,23 +11,8 @@ import { formatDuration, formatSize } from '../sizes.js';
 import { isFatal } from '../transfer/lanes.js';
 import type { Transferred, TransferObserver } from '../transfer/transfer.js';
 import { Bars } from './bars.js';
+import type { Display, FileProgress } from './display.js';
 import { Lines } from './lines.js';
-
-/** One file that is being moved. */
-export interface FileProgress extends TransferObserver {
-  /** The transfer ended, well or not; nothing is told after it. */
-  ended(): void;
-}
-
-/** Where progress is shown. */
-export interface Display {
-  file(name: string): FileProgress;
-  /** A line of its own on standard error. */
-  line(text: string): void;
-  /** Bytes for standard output. */
-  result(bytes: Buffer): void;
-  close(): void;
-}
 
 export interface ProgressOptions {
   readonly quiet?: boolean | undefined;

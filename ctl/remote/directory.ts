@@ -2,19 +2,24 @@
  * Directories of a home, as commands need them. What a server lists is not trusted: a name that is none ('..', one with
  * a slash) would lead out of the directory that is being copied to, and is a fault of the protocol.
  */
-import { S_IFDIR, S_IFMT } from '../../posix/flags.js';
+import { S_IFDIR, S_IFLNK, S_IFMT } from '../../posix/flags.js';
 import type { Attributes } from '../../protocol/attributes.js';
 import type { Client } from '../../protocol/client.js';
 import { Failure } from '../../protocol/failure.js';
 import { checkName, joinPath, type RemoteHandle, type RemotePath } from '../../protocol/ids.js';
 import type { Result } from '../../protocol/methods.js';
 
-type WireEntries = Result<'readdirNext'>[0];
+type WireEntries = Result<'listNext'>[0];
+
+/** So few entries asked for leave no room for listings of the directories below, of which others may hold leases. */
+const ONLY_THIS = 1;
 
 export interface RemoteEntry {
   readonly name: Buffer;
   readonly path: RemotePath;
   readonly attributes: Attributes;
+  /** Of a symlink: what it leads to. */
+  readonly target: Buffer | null;
 }
 
 export interface RemoteDirectory {
@@ -26,9 +31,15 @@ export function isDirectory(attributes: Attributes): boolean {
   return (attributes.mode & S_IFMT) === S_IFDIR;
 }
 
+export function isSymlink(attributes: Attributes): boolean {
+  return (attributes.mode & S_IFMT) === S_IFLNK;
+}
+
 /** Opens a listing: its first page is read when this returns, the others while they are consumed. */
 export async function openDirectory(client: Client, path: RemotePath): Promise<RemoteDirectory> {
-  const [attributes, first, cursor] = await client.call('readdir', [path]);
+  const [listing] = await client.call('list', [path, ONLY_THIS]);
+  if (listing === undefined) throw new Failure('PROTOCOL', 'the server lists nothing');
+  const [attributes, first, cursor] = listing;
   return { attributes, entries: pages(client, path, first, cursor) };
 }
 
@@ -60,7 +71,7 @@ async function* pages(
   try {
     yield* page(directory, first);
     while (next !== null) {
-      const [entries, following]: Result<'readdirNext'> = await client.call('readdirNext', [next]);
+      const [entries, following]: Result<'listNext'> = await client.call('listNext', [next]);
       next = following;
       yield* page(directory, entries);
     }
@@ -71,12 +82,12 @@ async function* pages(
 }
 
 function* page(directory: RemotePath, entries: WireEntries): Generator<RemoteEntry> {
-  for (const [name, attributes] of entries) {
+  for (const [name, attributes, target] of entries) {
     try {
       checkName(name);
     } catch (error) {
       throw new Failure('PROTOCOL', 'the server lists an impossible name', { cause: error });
     }
-    yield { name, path: joinPath(directory, name), attributes };
+    yield { name, path: joinPath(directory, name), attributes, target };
   }
 }

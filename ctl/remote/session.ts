@@ -21,6 +21,7 @@ import {
   type Target,
 } from '../../protocol/login/target.js';
 import { VERSION } from '../../protocol/version.js';
+import { Changes } from './changes.js';
 
 /** The options that every command with a server has. */
 export interface SessionOptions {
@@ -31,6 +32,7 @@ export interface SessionOptions {
 
 export interface RemoteSession {
   readonly client: Client;
+  readonly changes: Changes;
   /** USER@HOST:PORT */
   readonly account: string;
   /** Aborted by Ctrl-C. */
@@ -87,9 +89,9 @@ export function remoteArgument(
 const GRACE_MS = 2_000;
 
 /**
- * Logs in, runs `use`, and closes the session whatever happens. The first Ctrl-C aborts `signal`, so that a command can
- * end in order; GRACE_MS later the calls that a silent server still owes an answer fail with ECANCELED. A second Ctrl-C
- * ends the process at once.
+ * Logs in without wanting leases, runs `use`, and logs out whatever happens. The first Ctrl-C aborts `signal`, so that a
+ * command can end in order; GRACE_MS later the calls that a silent server still owes an answer fail with ECANCELED. A
+ * second Ctrl-C ends the process at once.
  */
 export async function withSession<T>(
   target: Target,
@@ -118,10 +120,17 @@ export async function withSession<T>(
     interrupted.signal.addEventListener('abort', endSoon);
     if (interrupted.signal.aborted) endSoon();
     try {
-      return await use({ client, account: accountOf(endpoint), signal: interrupted.signal });
+      return await use({
+        client,
+        changes: new Changes(client),
+        account: accountOf(endpoint),
+        signal: interrupted.signal,
+      });
     } finally {
       clearTimeout(grace);
       interrupted.signal.removeEventListener('abort', endSoon);
+      // Nobody has to wait for its answer: it is with the kernel when the client is closed.
+      client.request('logout', [], undefined, () => undefined);
       await client.close();
     }
   } finally {

@@ -152,7 +152,7 @@ function receive(
   position: number,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    client.request('read', [handle, position, block.length], undefined, (failure, data) => {
+    client.request('downloadRead', [handle, position, block.length], undefined, (failure, data) => {
       if (failure !== undefined) reject(failure);
       else if (data?.length === block.length) {
         data.copy(block);

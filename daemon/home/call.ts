@@ -1,16 +1,17 @@
 /*
- * One call of a client, as the work on it sees it: whether it is still wanted, and how it is repeated.
+ * One call of a client, as the work on it sees it: whether it is still wanted.
  */
 import { Failure } from '../../protocol/failure.js';
-import type { Kept } from './answers.js';
 
 export class Call {
-  /** How to answer when the client asks again, where the answer itself is not to be kept. */
-  repeat: Kept | undefined;
+  /** What is done at once when the call is cancelled. */
+  onCancel: (() => void) | undefined;
   #cancelled = false;
 
   cancel(): void {
+    if (this.#cancelled) return;
     this.#cancelled = true;
+    this.onCancel?.();
   }
 
   /** To be called between pieces of long work that changes nothing. ECANCELED. */

@@ -1,83 +1,62 @@
 /*
- * Clients of a home, by the id that a program chooses for its lifetime: what of it outlives a lost connection.
+ * The clients of a home. A client outlives its connection: a new one with the same id takes its place, and what is open,
+ * held, leased and granted is still there.
  *
- * Invariants: a client has at most one session, the newest; handles and kept answers belong to the client and end
- * RESUME_MS after its last session. Who stays away is told on coming back that everything may have changed, if
- * anything did.
+ * Invariants: a client ends with `logout`, RESUME_MS after its last connection, or when MAX_AWAY others have left since; one
+ * with nothing to come back for ends with its connection. The marks of a client go with it; only when the home closes do
+ * they stay, for the daemon that opens it next.
  */
 import { RESUME_MS } from '../../protocol/limits.js';
-import { CHANGED_ALL, type Change } from '../../protocol/methods.js';
-import { KeptAnswers } from './answers.js';
-import type { Changes, Listener } from './changes.js';
+import { LEASE_NONE, LEASE_WRITE, type LeaseMode } from '../../protocol/methods.js';
+import type { Clock } from './clock.js';
+import type { ConfinedTree } from './confined.js';
+import type { Grace } from './grace.js';
+import type { Grants } from './grants.js';
 import { HandleTable, type Handle, type HandleCount } from './handles.js';
+import type { HeldFiles } from './held-files.js';
+import { HomeClient, type ClientSession } from './home-client.js';
+import type { Leases } from './leases.js';
+import { Marks } from './marks.js';
 
 /** Clients without a session that are kept for one home; the one that left first goes first. */
 const MAX_AWAY = 64;
 
-/** What a session is to its client. */
-export interface ClientSession {
-  readonly wantsNotifications: boolean;
-  notify(changes: readonly Change[]): void;
-  /** Another connection of the same client took over. */
-  supersede(): void;
+export interface ClientsOptions {
+  readonly tree: ConfinedTree;
+  readonly held: HeldFiles;
+  readonly grants: Grants;
+  readonly leases: Leases;
+  readonly grace: Grace;
+  readonly clock: Clock;
+  /** Ids of the clients that have marks of an earlier daemon. */
+  readonly marked: Iterable<string>;
+  readonly closeHandle: (handle: Handle) => void;
+  /** A session or a client has gone. */
+  readonly onLeft: () => void;
+  /** Marks cannot be made. */
+  readonly onError: (error: unknown) => void;
 }
 
-export class HomeClient implements Listener {
-  readonly handles: HandleTable;
-  readonly answers = new KeptAnswers();
-  #session: ClientSession | undefined;
-  #missed = false;
-
-  constructor(count: HandleCount) {
-    this.handles = new HandleTable(count);
-  }
-
-  /** Whether a session is connected. */
-  get present(): boolean {
-    return this.#session !== undefined;
-  }
-
-  tell(changes: readonly Change[]): void {
-    if (this.#session === undefined) this.#missed = true;
-    else this.#session.notify(changes);
-  }
-
-  /** Tells what was missed while away. To be called when the session's login is answered. */
-  catchUp(): void {
-    if (!this.#missed) return;
-    this.#missed = false;
-    this.#session?.notify([[CHANGED_ALL]]);
-  }
-
-  /** Called by Clients. */
-  enter(session: ClientSession): void {
-    const former = this.#session;
-    this.#session = session;
-    former?.supersede();
-  }
-
-  /** Called by Clients. Whether this was the client's session. */
-  leave(session: ClientSession): boolean {
-    if (this.#session !== session) return false;
-    this.#session = undefined;
-    return true;
-  }
+/** What a client is told when it logs in. */
+export interface Attached {
+  readonly client: HomeClient;
+  /** It was known: its handles and held files are still there. */
+  readonly resumed: boolean;
+  /** Its leases are still its own. */
+  readonly leased: boolean;
 }
 
 export class Clients {
+  readonly #options: ClientsOptions;
   readonly #clients = new Map<string, HomeClient>();
-  /** Timers of clients without a session, in the order of leaving. */
-  readonly #away = new Map<string, NodeJS.Timeout>();
-  readonly #changes: Changes;
-  readonly #closeHandle: (handle: Handle) => void;
-  readonly #onLeft: () => void;
-  readonly #count: HandleCount = { total: 0, retired: 0 };
+  /** Calls the end of clients without a session off, in the order of leaving. */
+  readonly #away = new Map<string, () => void>();
+  readonly #marked: Set<string>;
+  readonly #count: HandleCount = { total: 0 };
 
-  /** `onLeft` is called when a session or a client has gone. */
-  constructor(options: { changes: Changes; closeHandle: (handle: Handle) => void; onLeft: () => void }) {
-    this.#changes = options.changes;
-    this.#closeHandle = options.closeHandle;
-    this.#onLeft = options.onLeft;
+  constructor(options: ClientsOptions) {
+    this.#options = options;
+    this.#marked = new Set(options.marked);
   }
 
   get size(): number {
@@ -93,57 +72,116 @@ export class Clients {
     return this.#count.total;
   }
 
-  /** `resumed`: the client was known. `lowestUnanswered`: the first call whose answer it does not have. */
-  attach(
-    id: Uint8Array,
-    session: ClientSession,
-    lowestUnanswered: number,
-  ): { client: HomeClient; resumed: boolean } {
-    const key = Buffer.from(id).toString('hex');
-    const known = this.#clients.get(key);
-    const client = known ?? new HomeClient(this.#count);
-    this.#clients.set(key, client);
-    clearTimeout(this.#away.get(key));
-    this.#away.delete(key);
-    client.answers.forgetBelow(lowestUnanswered);
-    client.enter(session);
-    if (session.wantsNotifications) this.#changes.add(client);
-    else this.#changes.remove(client);
-    return { client, resumed: known !== undefined };
+  [Symbol.iterator](): IterableIterator<HomeClient> {
+    return this.#clients.values();
   }
 
-  detach(id: Uint8Array, session: ClientSession): void {
+  attach(id: Uint8Array, session: ClientSession, wanted: LeaseMode): Attached {
+    const { leases, grace } = this.#options;
     const key = Buffer.from(id).toString('hex');
-    const client = this.#clients.get(key);
-    if (client === undefined || !client.leave(session)) return;
-    if (client.handles.size === 0 && client.answers.empty) {
-      this.#remove(key);
+    const known = this.#clients.get(key);
+    const client = known ?? this.#newClient(key, id);
+    this.#clients.set(key, client);
+    this.#away.get(key)?.();
+    this.#away.delete(key);
+    const wants = this.#canHold(client, wanted) ? wanted : LEASE_NONE;
+    if (wants !== client.wants) leases.leave(client);
+    client.enter(session, wants);
+    const leased =
+      known === undefined
+        ? wants === LEASE_WRITE && client.marks?.leased === true && grace.isAlone(key)
+        : leases.keeps(client);
+    return { client, resumed: known !== undefined, leased };
+  }
+
+  /** The login was answered: the client may be told what it holds. */
+  entered(client: HomeClient): void {
+    this.#offer(client);
+    client.tellDurable();
+  }
+
+  /** Clients that had to wait for others may be leased something now. */
+  graceChanged(): void {
+    for (const client of this.#clients.values()) {
+      if (client.present && !this.#options.leases.keeps(client)) this.#offer(client);
+    }
+  }
+
+  detach(client: HomeClient, session: ClientSession): void {
+    if (!client.leave(session)) return;
+    // A listing goes on only over the connection that it was begun on: an answer that was lost would be a page too few.
+    for (const cursor of client.handles.takeAll('cursor')) this.#options.closeHandle(cursor);
+    const { id } = client;
+    if (!client.isNeeded) {
+      this.#end(id, true);
     } else {
-      this.#away.set(key, setTimeout(() => this.#remove(key), RESUME_MS).unref());
+      this.#away.set(
+        id,
+        this.#options.clock.after(RESUME_MS, () => this.#end(id, true)),
+      );
       if (this.#away.size > MAX_AWAY) {
         for (const oldest of this.#away.keys()) {
-          this.#remove(oldest);
+          this.#end(oldest, true);
           break;
         }
       }
     }
-    this.#onLeft();
+    this.#options.onLeft();
   }
 
-  /** Ends all clients. */
+  /** The client says that it ends. */
+  logout(client: HomeClient): void {
+    this.#end(client.id, true);
+  }
+
+  /** Lets go of all clients; their marks stay. */
   close(): void {
-    for (const key of [...this.#clients.keys()]) this.#remove(key);
+    for (const id of [...this.#clients.keys()]) this.#end(id, false);
   }
 
-  #remove(key: string): void {
-    const client = this.#clients.get(key);
+  /** Marks that could be opened are what a client needs to hold leases: else it works without. */
+  #canHold(client: HomeClient, wanted: LeaseMode): boolean {
+    if (wanted === LEASE_NONE) return false;
+    try {
+      client.mark();
+      return true;
+    } catch (error) {
+      this.#options.onError(error);
+      return false;
+    }
+  }
+
+  #offer(client: HomeClient): void {
+    if (!this.#options.grace.holdsUp(client.id)) this.#options.leases.enter(client);
+  }
+
+  #newClient(id: string, bytes: Uint8Array): HomeClient {
+    const { tree, held, grants, clock } = this.#options;
+    const client = new HomeClient({
+      id,
+      handles: new HandleTable(this.#count),
+      held: held.client(),
+      newGrant: () => grants.client(),
+      openMarks: () => Marks.open(tree, bytes),
+      now: () => clock.now(),
+    });
+    if (this.#marked.has(id)) client.mark();
+    return client;
+  }
+
+  #end(id: string, forGood: boolean): void {
+    const client = this.#clients.get(id);
     if (client === undefined) return;
-    this.#clients.delete(key);
-    clearTimeout(this.#away.get(key));
-    const wasAway = this.#away.delete(key);
-    this.#changes.remove(client);
-    client.answers.clear();
-    for (const handle of client.handles.end()) this.#closeHandle(handle);
-    if (wasAway) this.#onLeft();
+    const { leases, grace, closeHandle, onLeft } = this.#options;
+    this.#clients.delete(id);
+    this.#away.get(id)?.();
+    const wasAway = this.#away.delete(id);
+    for (const handle of client.handles.end()) closeHandle(handle);
+    client.end(forGood);
+    if (!forGood) return;
+    this.#marked.delete(id);
+    leases.leave(client);
+    grace.back(id);
+    if (wasAway) onLeft();
   }
 }

@@ -1,12 +1,13 @@
 /*
- * The one way from a path of the wire to a descriptor. Nothing else opens anything in a home.
+ * The one way from a name of the wire to a descriptor. Nothing else opens anything in a home.
  *
  * Invariant: a path is resolved by the kernel beneath the descriptor of the home, through directories only: no
  * symlink, no magic link, no mount point on the way (openat2(2), RESOLVE_*). An operation on a name resolves
  * its directory so, and then acts on the single last component with a call that does not follow links; so it
  * does not matter who exchanges what meanwhile.
  *
- * RESOLVE_NO_XDEV keeps a home to one file system: inode numbers then name its files.
+ * RESOLVE_NO_XDEV keeps a home to one file system: inode numbers then name its files. A path may be longer than PATH_MAX:
+ * it is walked in pieces.
  * RESERVED_NAME in the home itself belongs to the daemon: it is not there for reading, and not to be made.
  */
 import { Failure } from '../../protocol/failure.js';
@@ -17,24 +18,25 @@ import { close, openat2 } from '../../posix/files.js';
 import {
   AT_FDCWD,
   AT_SYMLINK_NOFOLLOW,
+  O_CREAT,
   O_DIRECTORY,
   O_NOFOLLOW,
   O_NONBLOCK,
   O_PATH,
   O_RDONLY,
+  O_RDWR,
   RESOLVE_BENEATH,
   RESOLVE_NO_MAGICLINKS,
   RESOLVE_NO_SYMLINKS,
   RESOLVE_NO_XDEV,
 } from '../../posix/flags.js';
-import { mkdirat } from '../../posix/names.js';
+import { mkdirat, utimensOpen } from '../../posix/names.js';
 import { statxAt, statxFd, type Status } from '../../posix/status.js';
-
-/** The daemon's own directory at the root of a home: partial uploads. */
-export const RESERVED_NAME = Buffer.from('.ftpmount');
+import { RESERVED_NAME } from '../../state/home-layout.js';
 
 const RESOLVE = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
-const PRIVATE_MODE = 0o700;
+const PRIVATE_DIRECTORY = 0o700;
+const PRIVATE_FILE = 0o600;
 const SLASH = 0x2f;
 const HERE = Buffer.from('.');
 
@@ -59,18 +61,37 @@ export class ConfinedTree {
     close(this.root);
   }
 
-  /** Opens what is at `path` (flags O_*); a symlink there is ELOOP. The caller closes. Never waits for a FIFO's peer. */
-  open(path: RemotePath, flags: number): Fd {
-    refuseReserved(path, 'existing');
-    return openat2(this.root, path.length === 0 ? HERE : path, {
-      flags: flags | O_NOFOLLOW | O_NONBLOCK,
-      resolve: RESOLVE,
-    });
+  /**
+   * Opens `name` in a directory, or makes it (O_CREAT); a symlink there is ELOOP. The caller closes. Never waits for a
+   * FIFO's peer.
+   */
+  openAt(directory: Fd, name: Buffer, flags: number, mode = 0): Fd {
+    // Opening a path waits for nobody, and openat2 refuses the two flags together.
+    const nonBlocking = (flags & O_PATH) === 0 ? O_NONBLOCK : 0;
+    return openat2(directory, name, { flags: flags | O_NOFOLLOW | nonBlocking, mode, resolve: RESOLVE });
   }
 
-  /** Opens `name` in a directory given by withParent() or by openReserved(), or makes it (O_CREAT). */
-  openAt(directory: Fd, name: Buffer, flags: number, mode = 0): Fd {
-    return openat2(directory, name, { flags: flags | O_NOFOLLOW | O_NONBLOCK, mode, resolve: RESOLVE });
+  /**
+   * Opens the directory at `path` below an open one, as `access` says (O_PATH, O_RDONLY). `path` is components separated
+   * by slashes, of any length; empty: the open one itself. The caller closes.
+   */
+  openDirectory(from: Fd, path: Buffer, access: number): Fd {
+    let at = from;
+    for (let start = 0; ;) {
+      const end = pieceEnd(path, start);
+      const last = end === path.length;
+      const flags = (last ? access : O_PATH) | O_DIRECTORY;
+      const piece = path.length === 0 ? HERE : path.subarray(start, end);
+      let next: Fd;
+      try {
+        next = openat2(at, piece, { flags, resolve: RESOLVE });
+      } finally {
+        if (at !== from) close(at);
+      }
+      if (last) return next;
+      at = next;
+      start = end + 1;
+    }
   }
 
   /** The status of what is at `path`, of a symlink itself. */
@@ -84,10 +105,10 @@ export class ConfinedTree {
    * `act` only. The home itself has no directory: EBUSY.
    */
   withParent<T>(path: RemotePath, purpose: Purpose, act: (directory: Fd, name: Buffer) => T): T {
-    refuseReserved(path, purpose);
     const { parent, name } = splitPath(path);
+    refuseReserved(path, purpose);
     if (parent.length === 0) return act(this.root, name);
-    const directory = openat2(this.root, parent, { flags: O_PATH | O_DIRECTORY, resolve: RESOLVE });
+    const directory = this.openDirectory(this.root, parent, O_PATH);
     try {
       return act(directory, name);
     } finally {
@@ -95,57 +116,56 @@ export class ConfinedTree {
     }
   }
 
-  /** withParent() for two paths at once; the second is to be made. */
-  withParents<T>(
-    from: RemotePath,
-    to: RemotePath,
-    act: (fromDirectory: Fd, fromName: Buffer, toDirectory: Fd, toName: Buffer) => T,
-  ): T {
-    return this.withParent(from, 'existing', (fromDirectory, fromName) =>
-      this.withParent(to, 'new', (toDirectory, toName) => act(fromDirectory, fromName, toDirectory, toName)),
+  /** Opens the daemon's own directory: undefined where there is none. The caller closes. */
+  openReserved(): Fd | undefined {
+    return unlessMissing(() => this.#openOwnDirectory(this.root, RESERVED_NAME));
+  }
+
+  /** Opens the daemon's own directory, which is made where it is missing. The caller closes. */
+  makeReserved(): Fd {
+    const existing = this.openReserved();
+    if (existing !== undefined) return existing;
+    const { atime, mtime } = statxFd(this.root);
+    mkdirat(this.root, RESERVED_NAME, PRIVATE_DIRECTORY);
+    // The user changed nothing.
+    utimensOpen(this.root, atime, mtime);
+    return this.#openOwnDirectory(this.root, RESERVED_NAME);
+  }
+
+  /** Opens a directory in the daemon's own one: undefined where there is none. The caller closes. */
+  openOwn(name: Buffer): Fd | undefined {
+    const reserved = this.openReserved();
+    if (reserved === undefined) return undefined;
+    return closing(reserved, () => unlessMissing(() => this.#openOwnDirectory(reserved, name)));
+  }
+
+  /** openOwn() of a directory that is made where it is missing. */
+  makeOwn(name: Buffer): Fd {
+    return closing(this.makeReserved(), (reserved) => {
+      const existing = unlessMissing(() => this.#openOwnDirectory(reserved, name));
+      if (existing !== undefined) return existing;
+      mkdirat(reserved, name, PRIVATE_DIRECTORY);
+      return this.#openOwnDirectory(reserved, name);
+    });
+  }
+
+  /** Opens a file in the daemon's own directory for reading and writing; it is made where it is missing. The caller closes. */
+  makeOwnFile(name: Buffer): Fd {
+    return closing(this.makeReserved(), (reserved) =>
+      this.openAt(reserved, name, O_RDWR | O_CREAT, PRIVATE_FILE),
     );
   }
 
-  /**
-   * Opens a directory that may be deeper than a path can tell: renaming a directory into another makes such trees.
-   * `path` is components separated by slashes, of any length.
-   */
-  openDeep(path: Buffer): Fd {
-    let at = openat2(this.root, HERE, { flags: O_RDONLY | O_DIRECTORY, resolve: RESOLVE });
-    for (let start = 0; start < path.length;) {
-      const end = pieceEnd(path, start);
-      const flags = O_RDONLY | O_DIRECTORY;
-      let next: Fd;
-      try {
-        next = openat2(at, path.subarray(start, end), { flags, resolve: RESOLVE });
-      } finally {
-        close(at);
-      }
-      at = next;
-      start = end + 1;
-    }
-    return at;
+  #openOwnDirectory(directory: Fd, name: Buffer): Fd {
+    return openat2(directory, name, { flags: O_RDONLY | O_DIRECTORY, resolve: RESOLVE });
   }
+}
 
-  /** Opens the daemon's own directory: undefined where there is none. The caller closes. */
-  openReserved(): Fd | undefined {
-    try {
-      return this.#openReserved();
-    } catch (error) {
-      if (error instanceof PosixError && error.code === 'ENOENT') return undefined;
-      throw error;
-    }
-  }
-
-  /** Makes the daemon's own directory, and opens it. The caller closes. */
-  makeReserved(): Fd {
-    mkdirat(this.root, RESERVED_NAME, PRIVATE_MODE);
-    return this.#openReserved();
-  }
-
-  #openReserved(): Fd {
-    return openat2(this.root, RESERVED_NAME, { flags: O_RDONLY | O_DIRECTORY, resolve: RESOLVE });
-  }
+/** Refuses a name that belongs to the daemon, of the home itself. ENOENT; for a new name EACCES. */
+export function refuseReservedName(name: Buffer, purpose: Purpose): void {
+  if (!name.equals(RESERVED_NAME)) return;
+  if (purpose === 'new') throw new Failure('EACCES', `the name ${RESERVED_NAME.toString()} is reserved`);
+  throw new Failure('ENOENT', 'no such file or directory');
 }
 
 /** The status of a name in a directory, of a symlink itself. */
@@ -155,8 +175,21 @@ export function statusAt(directory: Fd, name: Buffer): Status {
 
 /** statusAt(), or undefined where there is no such name. */
 export function statusIfAny(directory: Fd, name: Buffer): Status | undefined {
+  return unlessMissing(() => statusAt(directory, name));
+}
+
+/** Acts with a descriptor, and closes it. */
+export function closing<T>(fd: Fd, act: (fd: Fd) => T): T {
   try {
-    return statusAt(directory, name);
+    return act(fd);
+  } finally {
+    close(fd);
+  }
+}
+
+function unlessMissing<T>(look: () => T): T | undefined {
+  try {
+    return look();
   } catch (error) {
     if (error instanceof PosixError && error.code === 'ENOENT') return undefined;
     throw error;
@@ -164,21 +197,12 @@ export function statusIfAny(directory: Fd, name: Buffer): Status | undefined {
 }
 
 function refuseReserved(path: RemotePath, purpose: Purpose): void {
-  if (path[0] !== RESERVED_NAME[0] || !isReserved(path)) return;
-  if (purpose === 'new') throw new Failure('EACCES', `the name ${RESERVED_NAME.toString()} is reserved`);
-  throw new Failure('ENOENT', 'no such file or directory');
+  if (path[0] !== RESERVED_NAME[0]) return;
+  const slash = path.indexOf(SLASH);
+  refuseReservedName(slash < 0 ? path : path.subarray(0, slash), purpose);
 }
 
-function isReserved(path: RemotePath): boolean {
-  const { length } = RESERVED_NAME;
-  return (
-    path.length >= length &&
-    RESERVED_NAME.compare(path, 0, length) === 0 &&
-    (path.length === length || path[length] === SLASH)
-  );
-}
-
-/** Most bytes of path that one call of openDeep() passes: below PATH_MAX. */
+/** Most bytes of path that one call of openDirectory() passes: below PATH_MAX. */
 const MAX_PIECE = 4000;
 
 function pieceEnd(path: Buffer, start: number): number {

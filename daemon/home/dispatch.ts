@@ -1,151 +1,181 @@
 /*
  * Which part of a home answers which method: the daemon's column of the table in protocol/methods.
  *
- * A handler answers at once or later; it gets its parameters checked and typed. Bytes in them are views of the request
- * and are gone when it returns: who goes on later copies.
+ * Two tables: methods that touch units of leases are prepared, and run in the same turn once nothing stands in their way
+ * (lease-waits.ts); the others run at once. A method answers at once or later; it gets its parameters checked and typed.
+ * Bytes in them are views of the request and are gone when it returns: who goes on later copies.
  */
 import { Failure } from '../../protocol/failure.js';
 import type { RemotePath } from '../../protocol/ids.js';
-import type { MethodName, Params } from '../../protocol/methods.js';
-import { statxFd } from '../../posix/status.js';
-import type { Outcome } from './answers.js';
+import { LEASE_WRITE, type MethodName, type Params } from '../../protocol/methods.js';
+import type { FileRef } from '../../protocol/references.js';
+import { S_IFLNK, S_IFMT } from '../../posix/flags.js';
+import { readlinkat } from '../../posix/names.js';
+import type { Status } from '../../posix/status.js';
 import type { Call } from './call.js';
-import type { HomeClient } from './clients.js';
-import { openDirectory, syncDirectory, type Page } from './directories.js';
+import { copyOf } from './copies.js';
 import { Download } from './downloads.js';
-import type { Handle } from './handles.js';
-import type { OpenFile } from './open-files.js';
-import type { Lent } from './reading.js';
+import type { HomeClient } from './home-client.js';
+import type { Prepared } from './lease-waits.js';
+import type { Touch } from './lease-table.js';
+import type { Located } from './located.js';
+import { readOnWay } from './path-units.js';
+import { readNow, type Lent } from './reading.js';
+import { unitOfFile } from './units.js';
 import type { UserHome } from './user-home.js';
-import { wireAttributes } from './wire-attributes.js';
 
 /** Methods of a session that is logged in. */
-export type HomeMethod = Exclude<MethodName, 'login' | 'ping'>;
+export type HomeMethod = Exclude<MethodName, 'login' | 'ping' | 'logout'>;
 
 /** The result as it travels; Lent: file data, to be released once it is sealed. */
-export type Answer = unknown[] | Buffer | null | LentData;
+export type Answer = unknown[] | Buffer | number | null | LentData;
+type Work = Answer | Promise<Answer>;
 
 export class LentData {
   constructor(readonly lent: Lent) {}
 }
 
-type Handler<M extends MethodName> = (
+type Touching<M extends MethodName> = (
   home: UserHome,
   client: HomeClient,
   params: Params<M>,
   call: Call,
-) => Answer | Promise<Answer>;
+) => Prepared<Work>;
 
-export const HANDLERS: { readonly [M in HomeMethod]: Handler<M> } = {
-  getattr: (home, _, [path]) => home.names.getattr(path),
-  fgetattr: (_, client, [number]) => wireAttributes(statxFd(openFile(client.handles.get(number)).fd)),
-  setattr: (home, client, [path, changes]) => home.setattr.ofPath(client, path, changes),
-  fsetattr: (home, client, [number, changes]) =>
-    home.setattr.ofFile(client, client.handles.ofKind(number, 'file').file, changes),
+type Immediate<M extends MethodName> = (
+  home: UserHome,
+  client: HomeClient,
+  params: Params<M>,
+  call: Call,
+) => Work;
 
-  readdir(home, client, [path]) {
-    client.handles.requireRoom();
-    const cursor = openDirectory(home.tree, path);
-    try {
-      const attributes = wireAttributes(cursor.status());
-      const { entries, last } = cursor.page();
-      if (!last) return [attributes, entries, client.handles.add({ kind: 'cursor', cursor })];
-      cursor.close();
-      return [attributes, entries, null];
-    } catch (error) {
-      cursor.close();
-      throw error;
-    }
-  },
-  readdirNext(_, client, [number], call) {
-    const { cursor } = client.handles.ofKind(number, 'cursor');
-    const position = cursor.position();
-    const page = cursor.page();
-    const uncount = page.last ? client.handles.retire(number) : undefined;
-    // Pages are too large to keep: one that is asked for again is read again, so the last one keeps its descriptor.
-    call.repeat = {
-      outcome: () => outcomeOf(() => (cursor.seek(position), nextPage(cursor.page(), number))),
-      dropped: () => {
-        if (uncount === undefined) return;
-        cursor.close();
-        uncount();
+const TOUCHING = {
+  lookup(home, client, [directory, name]) {
+    const look = lookup(home, client, directory, name);
+    return {
+      touches: look.touches,
+      run() {
+        const located = look.located();
+        return [home.shown.attributes(located.status), targetOf(located)];
       },
     };
-    return nextPage(page, number);
   },
-  readlink: (home, _, [path]) => home.names.readlink(path),
-  mkdir: (home, client, [path, permissions]) => home.names.mkdir(client, path, permissions),
-  mknod: (home, client, [path, mode]) => home.names.mknod(client, path, mode),
-  symlink: (home, client, [path, target]) => home.names.symlink(client, path, target),
-  link: (home, client, [existing, path]) => home.names.link(client, existing, path),
-  unlink: (home, client, [path]) => home.names.unlink(client, path),
-  rmdir: (home, client, [path]) => home.names.rmdir(client, path),
-  rename: (home, client, [from, to, flags]) => home.names.rename(client, from, to, flags),
+  getattr(home, client, [file]) {
+    const look = find(home, client, file);
+    return { touches: look.touches, run: () => home.shown.attributes(look.located().status) };
+  },
+  readlink(home, client, [file]) {
+    const look = find(home, client, file);
+    return {
+      touches: look.touches,
+      run() {
+        const target = targetOf(look.located());
+        if (target === null) throw new Failure('EINVAL', 'not a symbolic link');
+        return target;
+      },
+    };
+  },
+  list(home, client, [directory, entries]) {
+    const ref = client.provisional.ref(directory);
+    return {
+      touches: readingDirectory(home, ref),
+      run: () => home.listings.list(client, ref, entries),
+    };
+  },
+  listNext(home, client, [number]) {
+    const { cursor } = client.handles.ofKind(number, 'cursor');
+    return {
+      touches: [{ unit: cursor.ino, write: false }],
+      run: () => home.listings.next(client, number),
+    };
+  },
+  read(home, client, [file, offset, length]) {
+    // Who has all need not be asked where a file is.
+    const look = home.leases.holdsAll(client) ? undefined : find(home, client, file);
+    return {
+      touches: look?.touches ?? [],
+      run() {
+        look?.located();
+        const { fd } = home.identities.readable(client.provisional.ref(file));
+        const data = readNow(fd, offset, length);
+        return data instanceof Promise ? data.then((lent) => new LentData(lent)) : new LentData(data);
+      },
+    };
+  },
+  hold(home, client, [file]) {
+    const look = find(home, client, file);
+    return {
+      touches: look.touches,
+      run: () => home.shown.attributes(client.held.hold(look.located())),
+    };
+  },
+  change: (home, client, [number, operation, data]) => home.changes.prepare(client, number, operation, data),
+  uploadBegin(home, client, [path, size, mode, sec, nsec, fingerprint], call) {
+    const target = {
+      path: Buffer.from(path) as unknown as RemotePath,
+      size,
+      mode,
+      mtime: { sec, nsec },
+      fingerprint: Buffer.from(fingerprint),
+    };
+    return {
+      touches: readOnWay(home.identities, { path, ino: null }),
+      run: () => home.uploads.begin(client, target, call),
+    };
+  },
+  download(home, client, [path]) {
+    const look = find(home, client, { path, ino: null });
+    return {
+      touches: look.touches,
+      run() {
+        client.handles.requireRoom();
+        const located = look.located();
+        const file = home.held.keep(located);
+        const download = new Download(file, path.toString(), located.status, home.digests);
+        return [client.handles.add({ kind: 'download', download }), home.shown.attributes(located.status)];
+      },
+    };
+  },
+} satisfies { readonly [M in HomeMethod]?: Touching<M> };
 
-  open(home, client, [path, flags, prefetch], call) {
-    const opened = home.files.open(client, path, flags);
-    if (prefetch === null) return opened;
-    // Asked for again it comes without the data: kept answers should be small.
-    call.repeat = { outcome: () => ({ failure: undefined, result: opened }) };
-    const data = home.files.beginning(openFile(client.handles.get(opened[0])), prefetch);
-    if (data === undefined) return opened;
-    const copy = Buffer.from(data.bytes);
-    data.release();
-    return [...opened, copy];
+const IMMEDIATE = {
+  fetch: (home, client, [files, bytes]) =>
+    home.fetching.fetch(
+      client,
+      files.map((ref) => client.provisional.ref(ref)),
+      bytes,
+    ),
+  statfs: (home, client) => home.statfs(client),
+  apply: (home, client, [first, operations, data]) => home.log.apply(client, first, operations, data),
+  sync: async (home, client) => {
+    await home.durability.sync();
+    return client.marks?.durable ?? 0;
   },
-  create: (home, client, [path, flags, permissions]) => home.files.create(client, path, flags, permissions),
-  read(home, client, [number, offset, length]) {
-    const handle = client.handles.get(number);
-    const data =
-      handle.kind === 'download'
-        ? handle.download.read(offset, length)
-        : home.files.read(openFile(handle), offset, length);
-    return data instanceof Promise ? data.then((lent) => new LentData(lent)) : new LentData(data);
+  grant: (_, client, [bytes, files, regular, directories]) => {
+    if (client.wants < LEASE_WRITE) return [0, 0, [], []];
+    const [someBytes, someFiles, ...ids] = client.grant.take(bytes, files, regular, directories);
+    return [someBytes, someFiles, ...ids.map((some) => some.map(({ ino, birth }) => [ino, birth]))];
   },
-  write: (home, client, [number, offset, data]) =>
-    home.files.write(client, client.handles.ofKind(number, 'file').file, offset, data),
-  fsync: (home, client, [number, dataOnly]) =>
-    home.files.sync(client.handles.ofKind(number, 'file').file, dataOnly),
-  fsyncdir: (home, _, [path]) => syncDirectory(home.tree, path),
+  returned(home, client, [items]) {
+    home.waits.returned(client, items);
+    return null;
+  },
   close(home, client, [number]) {
     home.closeHandle(client.handles.take(number));
     return null;
   },
-  statfs: (home) => home.statfs(),
-
-  uploadBegin: (home, client, [path, size, mode, sec, nsec, fingerprint], call) =>
-    home.uploads.begin(
-      client,
-      {
-        path: Buffer.from(path) as unknown as RemotePath,
-        size,
-        mode,
-        mtime: { sec, nsec },
-        fingerprint: Buffer.from(fingerprint),
-      },
-      call,
-    ),
   uploadWrite: (_, client, [number, offset, data]) =>
     client.handles.ofKind(number, 'upload').upload.write(offset, data),
-  async uploadFinish(home, client, [number, md5]) {
-    const { upload } = client.handles.ofKind(number, 'upload');
-    try {
-      return await home.uploads.finish(client, upload, md5);
-    } finally {
-      if (upload.closed) client.handles.forget(number);
-    }
-  },
+  uploadFinish: (home, client, [number, md5], call) => home.uploads.finish(client, number, md5, call),
   async uploadAbort(_, client, [number]) {
     const { upload } = client.handles.ofKind(number, 'upload');
     await upload.abort();
     client.handles.forget(number);
     return null;
   },
-  download(home, client, [path]) {
-    client.handles.requireRoom();
-    const { file, status } = home.files.openForReading(path);
-    const download = new Download(file, path.toString(), status, home.digests);
-    return [client.handles.add({ kind: 'download', download }), wireAttributes(status)];
+  downloadRead(_, client, [number, offset, length]) {
+    const data = client.handles.ofKind(number, 'download').download.read(offset, length);
+    return data instanceof Promise ? data.then((lent) => new LentData(lent)) : new LentData(data);
   },
   async digest(home, client, [number], call) {
     const { download } = client.handles.ofKind(number, 'download');
@@ -158,28 +188,89 @@ export const HANDLERS: { readonly [M in HomeMethod]: Handler<M> } = {
     );
     return md5;
   },
-};
+} satisfies { readonly [M in HomeMethod]?: Immediate<M> };
 
-function nextPage({ entries, last }: Page, cursor: number): unknown[] {
-  return [entries, last ? null : cursor];
+type ImmediateMethod = keyof typeof IMMEDIATE;
+
+/** Answers a call: at once, or when what stands in its way is gone. `params` as the row of METHODS yields them. */
+export function answer(
+  home: UserHome,
+  client: HomeClient,
+  method: HomeMethod,
+  params: unknown,
+  call: Call,
+): Work {
+  call.throwIfCancelled();
+  // Each row takes what the same row of METHODS yields.
+  if (isImmediate(method)) {
+    const run = IMMEDIATE[method] as Immediate<MethodName>;
+    return run(home, client, params as never, call);
+  }
+  const prepare = TOUCHING[method] as Touching<MethodName>;
+  let kept = params;
+  return home.waits.run<Work>({
+    client,
+    call,
+    prepare: () => prepare(home, client, kept as never, call),
+    keep: () => {
+      kept = copyOf(params);
+    },
+  });
 }
 
-function outcomeOf(work: () => unknown): Outcome {
+function isImmediate(method: HomeMethod): method is ImmediateMethod {
+  return Object.hasOwn(IMMEDIATE, method);
+}
+
+/** A file that was looked for: what was read for that, and where it is. */
+interface Look {
+  readonly touches: Touch[];
+  /** Throws what was met instead. */
+  located(): Located;
+}
+
+function find(home: UserHome, client: HomeClient, file: FileRef): Look {
+  const ref = client.provisional.ref(file);
+  return look(readOnWay(home.identities, ref), () => home.identities.file(ref));
+}
+
+function lookup(home: UserHome, client: HomeClient, directory: FileRef, name: Buffer): Look {
+  const ref = client.provisional.ref(directory);
+  return look(readingDirectory(home, ref), () => home.identities.lookup(ref, name));
+}
+
+function look(touches: Touch[], locate: () => Located): Look {
   try {
-    return { failure: undefined, result: work() };
+    const found = locate();
+    return { touches: [...touches, { unit: unitOfFile(found), write: false }], located: () => found };
   } catch (error) {
-    return { failure: Failure.from(error), result: null };
+    return {
+      touches,
+      located: () => {
+        throw error;
+      },
+    };
   }
 }
 
-/** The open file that a handle reads from. EBADF. */
-function openFile(handle: Handle): OpenFile {
-  switch (handle.kind) {
-    case 'file':
-      return handle.file;
-    case 'download':
-      return handle.download.file;
-    default:
-      throw new Failure('EBADF', 'the handle is not of a file');
+/** Reading the names of a directory. */
+function readingDirectory(home: UserHome, ref: FileRef): Touch[] {
+  const touches = readOnWay(home.identities, ref);
+  try {
+    touches.push({ unit: home.identities.directoryOf(ref).ino, write: false });
+  } catch {
+    // Who reads it meets the same.
   }
+  return touches;
+}
+
+function targetOf(located: Located): Buffer | null {
+  if (!isSymlink(located.status)) return null;
+  return 'fd' in located
+    ? readlinkat(located.fd, Buffer.alloc(0))
+    : readlinkat(located.directory, located.name);
+}
+
+function isSymlink({ mode }: Status): boolean {
+  return (mode & S_IFMT) === S_IFLNK;
 }

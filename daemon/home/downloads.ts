@@ -11,11 +11,11 @@ import { statxFd, type Status, type Timestamp } from '../../posix/status.js';
 import type { Call } from './call.js';
 import type { Digests } from './digests.js';
 import { SequentialHash } from './hashing.js';
-import type { OpenFile } from './open-files.js';
+import type { KeptFile } from './held-files.js';
 import { readBorrowed, readData, type Lent } from './reading.js';
 
 export class Download {
-  readonly file: OpenFile;
+  readonly file: KeptFile;
   /** For logs. */
   readonly path: string;
   readonly startedAt = Date.now();
@@ -29,7 +29,7 @@ export class Download {
   #beforeLast: Promise<void> = Promise.resolve();
 
   /** `opened`: the status of the file as it was opened. */
-  constructor(file: OpenFile, path: string, opened: Status, digests: Digests) {
+  constructor(file: KeptFile, path: string, opened: Status, digests: Digests) {
     this.file = file;
     this.path = path;
     this.#opened = opened;

@@ -8,33 +8,46 @@ import { Failure } from '../../protocol/failure.js';
 import type { Fd } from '../../posix/fd.js';
 import { statxFd, type Status } from '../../posix/status.js';
 import { statusIfAny } from './confined.js';
-import type { Quota } from './quota.js';
+import type { Account } from './quota.js';
 
-/** Runs a change that may make an open regular file end at `end`, at most. Returns its status after. EDQUOT. */
-export function chargingSize(quota: Quota, fd: Fd, before: Status, end: number, change: () => void): Status {
+/**
+ * Runs a change that may make an open regular file end at `end`, at most. Returns the status after it, which `change` may
+ * know. EDQUOT.
+ */
+export function chargingSize(
+  account: Account,
+  fd: Fd,
+  before: Status,
+  end: number,
+  change: () => Status | void,
+): Status {
   const reserved = Math.max(0, end - before.size);
-  quota.reserve(reserved, 0);
+  account.reserve(reserved, 0);
+  let after: Status;
   try {
-    change();
+    after = change() ?? statxFd(fd);
   } catch (error) {
-    quota.release(reserved - (statxFd(fd).size - before.size), 0);
+    settle(account, reserved, statxFd(fd).size - before.size);
     throw error;
   }
-  const after = statxFd(fd);
-  quota.release(reserved - (after.size - before.size), 0);
+  settle(account, reserved, after.size - before.size);
   return after;
 }
 
+function settle(account: Account, reserved: number, grown: number): void {
+  if (grown !== reserved) account.release(reserved - grown, 0);
+}
+
 /** Runs a call that makes `name` with an inode of its own. EDQUOT, but EEXIST where the name is taken. */
-export function chargingInode<T>(quota: Quota, directory: Fd, name: Buffer, make: () => T): T {
-  if (!quota.hasRoom(0, 1) && statusIfAny(directory, name) !== undefined) {
+export function chargingInode<T>(account: Account, directory: Fd, name: Buffer, make: () => T): T {
+  if (!account.hasRoom(0, 1) && statusIfAny(directory, name) !== undefined) {
     throw new Failure('EEXIST', 'the name exists');
   }
-  quota.reserve(0, 1);
+  account.reserve(0, 1);
   try {
     return make();
   } catch (error) {
-    quota.release(0, 1);
+    account.release(0, 1);
     throw error;
   }
 }

@@ -1,5 +1,5 @@
 /*
- * What one client has open, by the numbers it knows: files, directory cursors, uploads, downloads.
+ * What one client has open, by the numbers it knows: directory cursors, uploads, downloads.
  *
  * Invariant: numbers count up and are never given twice to a client, so a late call cannot meet another file. A number
  * means something only within its client; other clients of the same user, and other users, have tables of their own.
@@ -8,9 +8,8 @@ import { descriptorLimit } from '../descriptor-limit.js';
 import { Failure } from '../../protocol/failure.js';
 import { remoteHandle, type RemoteHandle } from '../../protocol/ids.js';
 import { MAX_HANDLES } from '../../protocol/limits.js';
-import type { DirectoryCursor } from './directories.js';
+import type { DirectoryCursor } from './directory-cursor.js';
 import type { Download } from './downloads.js';
-import type { OpenFile } from './open-files.js';
 import type { Upload } from './upload.js';
 
 /**
@@ -21,7 +20,6 @@ export const MAX_HANDLES_OF_HOME = Math.min(2 * MAX_HANDLES, Math.floor(descript
 const LAST_NUMBER = 0xffff_ffff;
 
 export type Handle =
-  | { readonly kind: 'file'; readonly file: OpenFile }
   | { readonly kind: 'cursor'; readonly cursor: DirectoryCursor }
   | { readonly kind: 'upload'; readonly upload: Upload }
   | { readonly kind: 'download'; readonly download: Download };
@@ -31,8 +29,6 @@ type OfKind<K extends Handle['kind']> = Extract<Handle, { kind: K }>;
 /** How many handles all clients of a home have. */
 export interface HandleCount {
   total: number;
-  /** No handles any more, and still a descriptor each: see retire(). */
-  retired: number;
 }
 
 export class HandleTable {
@@ -53,7 +49,7 @@ export class HandleTable {
   requireRoom(): void {
     const full =
       this.#handles.size >= MAX_HANDLES ||
-      this.#count.total + this.#count.retired >= MAX_HANDLES_OF_HOME ||
+      this.#count.total >= MAX_HANDLES_OF_HOME ||
       this.#next > LAST_NUMBER;
     if (full) throw new Failure('EMFILE', 'too many files are open');
   }
@@ -88,18 +84,16 @@ export class HandleTable {
     return handle;
   }
 
-  /** Forgets the number, but its descriptor takes room until the returned function is called, once. */
-  retire(number: RemoteHandle): () => void {
-    this.forget(number);
-    this.#count.retired += 1;
-    return () => {
-      this.#count.retired -= 1;
-    };
-  }
-
   /** take() of what may be gone already. */
   forget(number: RemoteHandle): void {
     if (this.#handles.delete(number)) this.#count.total -= 1;
+  }
+
+  /** take() of all of this kind. */
+  takeAll(kind: Handle['kind']): Handle[] {
+    const taken = [...this.#handles].filter(([, handle]) => handle.kind === kind);
+    for (const [number] of taken) this.forget(remoteHandle(number));
+    return taken.map(([, handle]) => handle);
   }
 
   /** Forgets all, and takes no more. */

@@ -13,11 +13,11 @@ import { Failure } from '../../protocol/failure.js';
 import type { RemotePath } from '../../protocol/ids.js';
 import { readEntries } from '../../posix/directory.js';
 import type { Fd } from '../../posix/fd.js';
-import { close } from '../../posix/files.js';
 import { unlinkat } from '../../posix/names.js';
 import type { Status } from '../../posix/status.js';
-import { statusIfAny, type ConfinedTree } from './confined.js';
-import type { OpenFiles } from './open-files.js';
+import { isOwnName } from '../../state/home-layout.js';
+import { closing, statusIfAny, type ConfinedTree } from './confined.js';
+import type { HeldFiles } from './held-files.js';
 import type { Quota } from './quota.js';
 
 /** Of one home. Far more than anybody uploads at a time; the names are kept in memory. */
@@ -43,20 +43,20 @@ export function keyOfPartial(name: string): string {
 export class PartialFiles {
   readonly #tree: ConfinedTree;
   readonly #quota: Quota;
-  readonly #openFiles: OpenFiles;
+  readonly #held: HeldFiles;
   /** By key; undefined until they are asked for. */
   #names: Map<string, Set<string>> | undefined;
   #count = 0;
 
-  constructor(parts: { tree: ConfinedTree; quota: Quota; openFiles: OpenFiles }) {
+  constructor(parts: { tree: ConfinedTree; quota: Quota; held: HeldFiles }) {
     this.#tree = parts.tree;
     this.#quota = parts.quota;
-    this.#openFiles = parts.openFiles;
+    this.#held = parts.held;
   }
 
   /** Acts on the directory of the partial files, made where it is missing; its descriptor is good during the call. */
   within<T>(act: (directory: Fd) => T): T {
-    return closing(this.#tree.openReserved() ?? this.#tree.makeReserved(), act);
+    return closing(this.#tree.makeReserved(), act);
   }
 
   /** All partial files. */
@@ -103,7 +103,7 @@ export class PartialFiles {
       if (before === undefined) return;
       this.#quota.prepare();
       unlinkat(directory, bytes, 0);
-      this.#openFiles.nameRemoved(before);
+      this.#held.nameRemoved(this.#quota, before);
     });
     this.gone(name);
   }
@@ -127,7 +127,7 @@ export class PartialFiles {
       for (;;) {
         const records = readEntries(directory, scratch);
         if (records.length === 0) return;
-        for (const { name } of records) visit(name, directory);
+        for (const { name } of records) if (!isOwnName(name)) visit(name, directory);
       }
     });
   }
@@ -144,12 +144,4 @@ function note(names: Map<string, Set<string>>, name: string): void {
   const same = names.get(key);
   if (same === undefined) names.set(key, new Set([name]));
   else same.add(name);
-}
-
-function closing<T>(directory: Fd, act: (directory: Fd) => T): T {
-  try {
-    return act(directory);
-  } finally {
-    close(directory);
-  }
 }

@@ -6,7 +6,7 @@
  */
 import { read } from 'node:fs';
 import type { Fd } from '../../posix/fd.js';
-import { preadNoWait } from '../../posix/files.js';
+import { close, dup, preadNoWait } from '../../posix/files.js';
 import { giveBuffer, takeBuffer } from '../../protocol/buffer-pool.js';
 import { MAX_DATA } from '../../protocol/limits.js';
 
@@ -33,6 +33,20 @@ export function readData(fd: Fd, position: number, length: number): Lent | Promi
 export function readIfCached(fd: Fd, position: number, length: number): Lent | undefined {
   const count = readCached(fd, scratch, length, position);
   return count === undefined ? undefined : { bytes: scratch.subarray(0, count), release: nothing };
+}
+
+/** readData() of a descriptor that is good only in this turn. */
+export function readNow(fd: Fd, position: number, length: number): Lent | Promise<Lent> {
+  return readIfCached(fd, position, length) ?? readDuplicate(fd, position, length);
+}
+
+async function readDuplicate(fd: Fd, position: number, length: number): Promise<Lent> {
+  const own = dup(fd);
+  try {
+    return await readCold(own, position, length);
+  } finally {
+    close(own);
+  }
 }
 
 /** readData() into a borrowed buffer that is valid until it is released. */

@@ -2,19 +2,20 @@
  * Counting a home from its tree: what the ledger is compared with, and replaced by after an unclean stop.
  *
  * The rules are the quota's: apparent bytes of regular files, one inode for each entry, hard links once, the home itself
- * and the daemon's own directory (not its content) free. The walk gives the thread back every PIECE entries; nobody may
- * change the home meanwhile. It counts some 400,000 entries a second
- * when the inodes are cached.
+ * free, and of the daemon's own directory only the partial uploads are charged. The walk gives the thread back every PIECE
+ * entries; nobody may change the home meanwhile. It counts some 400,000 entries a second when the inodes are cached.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { PosixError } from '../../posix/error.js';
 import { readEntries } from '../../posix/directory.js';
 import { close } from '../../posix/files.js';
-import { S_IFDIR, S_IFMT } from '../../posix/flags.js';
+import { O_RDONLY } from '../../posix/flags.js';
 import type { Status } from '../../posix/status.js';
 import type { Use } from '../../state/ledger.js';
-import { RESERVED_NAME, statusIfAny, type ConfinedTree } from './confined.js';
-import { chargedBytes } from './open-files.js';
+import { isOwnName, RESERVED_NAME } from '../../state/home-layout.js';
+import { statusIfAny, type ConfinedTree } from './confined.js';
+import { isDirectory } from './file-ids.js';
+import { chargedBytes } from './held-files.js';
 
 const PIECE = 1000;
 /** Bytes of a directory's path that take as long to pass as an entry takes to count. */
@@ -38,7 +39,7 @@ export async function recount(tree: ConfinedTree): Promise<Count> {
   let sinceTurn = 0;
 
   const count = (status: Status): void => {
-    if ((status.mode & S_IFMT) !== S_IFDIR && status.nlink > 1) {
+    if (!isDirectory(status) && status.nlink > 1) {
       if (linked.has(status.ino)) return;
       linked.add(status.ino);
     }
@@ -59,9 +60,10 @@ export async function recount(tree: ConfinedTree): Promise<Count> {
         for (const { name } of records) {
           const status = statusIfAny(directory, name);
           if (status === undefined) continue;
+          if (path.equals(RESERVED_NAME) && isOwnName(name)) continue;
           const isOwn = path.length === 0 && name.equals(RESERVED_NAME);
           if (!isOwn) count(status);
-          if ((status.mode & S_IFMT) === S_IFDIR) {
+          if (isDirectory(status)) {
             directories.push(path.length === 0 ? name : Buffer.concat([path, SLASH, name]));
           }
         }
@@ -82,7 +84,7 @@ export async function recount(tree: ConfinedTree): Promise<Count> {
 /** ENOENT: removed meanwhile. EACCES: a daemon that is not root, and a mode that locks it out. EXDEV: a mount point. */
 function openIfReadable(tree: ConfinedTree, path: Buffer) {
   try {
-    return tree.openDeep(path);
+    return tree.openDirectory(tree.root, path, O_RDONLY);
   } catch (error) {
     if (error instanceof PosixError && ['ENOENT', 'EACCES', 'EXDEV'].includes(error.code)) return undefined;
     throw error;

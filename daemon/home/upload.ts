@@ -20,7 +20,8 @@ import type { Fd } from '../../posix/fd.js';
 import { close, fchmod, ftruncate, pwrite } from '../../posix/files.js';
 import { utimensat } from '../../posix/names.js';
 import { statxFd } from '../../posix/status.js';
-import type { HomeClient } from './clients.js';
+import type { Call } from './call.js';
+import type { HomeClient } from './home-client.js';
 import { chargingSize } from './growth.js';
 import type { SequentialHash } from './hashing.js';
 import type { Quota } from './quota.js';
@@ -45,8 +46,8 @@ export interface UploadHost {
   whenChangeable(): Promise<void>;
   /** Records that the first `offset` bytes are on the disk, with the MD5 state over them. */
   record(upload: Upload, offset: number, md5State: Buffer): Promise<void>;
-  /** Gives the partial file its name. Synchronous. */
-  publish(upload: Upload): void;
+  /** Gives the partial file its name, once nobody else has a lease of where it goes. ECANCELED, and nothing is done. */
+  publish(upload: Upload, call: Call): Promise<void>;
   /** Removes the partial file and what was recorded. Synchronous. */
   discard(upload: Upload): void;
   /** The upload is not open any more. */
@@ -98,9 +99,13 @@ export class Upload {
     return this.#state === 'closed';
   }
 
-  /** Resolves when written and hashed. EINVAL where it is not the next piece; EDQUOT, ENOSPC: try it again. */
+  /**
+   * Resolves when written and hashed; so does a piece that was written before, and whose answer was lost. EINVAL where it is
+   * not the next one; EDQUOT, ENOSPC: try it again.
+   */
   write(offset: number, data: Buffer): null | Promise<null> {
     this.#requireOpen();
+    if (offset + data.length <= this.#written) return this.#hashing.then(() => null);
     if (offset !== this.#written) throw new Failure('EINVAL', `the next piece begins at ${this.#written}`);
     if (data.length > this.target.size - offset) throw new Failure('EINVAL', 'more than the announced size');
     this.#append(data);
@@ -114,7 +119,7 @@ export class Upload {
   }
 
   /** EBADMSG where size or MD5 differ: all is thrown away. After any other failure the upload goes on. */
-  async finish(md5: Buffer): Promise<void> {
+  async finish(md5: Buffer, call: Call): Promise<void> {
     this.#requireOpen();
     const expected = Buffer.from(md5);
     this.#state = 'ending';
@@ -126,10 +131,10 @@ export class Upload {
         utimensat(this.fd, undefined, undefined, this.target.mtime, 0);
         await fullSync(this.fd);
       }
-      await this.#host.whenChangeable();
       if (correct) {
-        this.#host.publish(this);
+        await this.#host.publish(this, call);
       } else {
+        await this.#host.whenChangeable();
         this.#host.discard(this);
         this.#close();
         throw new Failure('EBADMSG', 'size or MD5 differ from what was received: upload it again');
@@ -179,7 +184,9 @@ export class Upload {
     const { quota } = this.#host;
     const end = this.#written + data.length;
     try {
-      chargingSize(quota, fd, statxFd(fd), end, () => pwrite(fd, data, 0, data.length, this.#written));
+      chargingSize(quota, fd, statxFd(fd), end, () => {
+        pwrite(fd, data, 0, data.length, this.#written);
+      });
     } catch (error) {
       chargingSize(quota, fd, statxFd(fd), this.#written, () => ftruncate(fd, this.#written));
       throw error;

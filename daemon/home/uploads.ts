@@ -4,30 +4,37 @@
  * Invariant: a path has at most one open upload. One whose client is away is taken over by whoever begins it again: a
  * client that was killed must not have to wait for itself.
  */
+import { fsync } from 'node:fs';
+import { promisify } from 'node:util';
 import { Failure } from '../../protocol/failure.js';
-import type { RemoteHandle, UserName } from '../../protocol/ids.js';
+import { splitPath, type RemoteHandle, type RemotePath, type UserName } from '../../protocol/ids.js';
 import { CHECKPOINT_BYTES, MAX_DATA } from '../../protocol/limits.js';
 import type { Fd } from '../../posix/fd.js';
 import { close, ftruncate } from '../../posix/files.js';
-import { O_CREAT, O_EXCL, O_RDWR, S_IFDIR, S_IFMT } from '../../posix/flags.js';
+import { O_CREAT, O_EXCL, O_RDWR } from '../../posix/flags.js';
 import { Md5 } from '../../posix/libcrypto.js';
 import { renameat2 } from '../../posix/names.js';
-import { statxFd } from '../../posix/status.js';
+import { statxFd, type Status } from '../../posix/status.js';
 import type { UploadStore } from '../../state/uploads.js';
 import type { Call } from './call.js';
-import type { Changes } from './changes.js';
-import type { HomeClient } from './clients.js';
 import { statusIfAny, type ConfinedTree } from './confined.js';
 import type { Digests } from './digests.js';
 import { chargingInode, chargingSize } from './growth.js';
 import { SequentialHash } from './hashing.js';
 import type { Log } from '../log.js';
-import type { OpenFiles } from './open-files.js';
+import type { HeldFiles } from './held-files.js';
+import type { HomeClient } from './home-client.js';
+import { isDirectory } from './file-ids.js';
+import type { Directory, Identities } from './identities.js';
+import type { LeaseWaits, Prepared } from './lease-waits.js';
+import { readOnWay } from './path-units.js';
+import type { ShownTimes } from './shown-times.js';
 import { keyOfPartial, partialName, uploadKey, type PartialFiles } from './partial-files.js';
 import type { Quota } from './quota.js';
 import { readBorrowed } from './reading.js';
 import { Upload, type UploadHost, type UploadTarget } from './upload.js';
-import { wireAttributes } from './wire-attributes.js';
+
+const namesSync = promisify(fsync);
 
 /** What is needed of the store. */
 export type UploadRecords = Pick<UploadStore, 'get' | 'put' | 'remove' | 'list'>;
@@ -40,14 +47,18 @@ interface Parts {
   readonly user: UserName;
   readonly tree: ConfinedTree;
   readonly quota: Quota;
-  readonly openFiles: OpenFiles;
-  readonly changes: Changes;
+  readonly held: HeldFiles;
+  readonly identities: Identities;
+  readonly shown: ShownTimes;
+  readonly waits: LeaseWaits;
   readonly partials: PartialFiles;
   readonly store: UploadRecords;
   readonly digests: Digests;
   readonly log: Log;
   readonly transferLog: Log;
   readonly whenChangeable: () => Promise<void>;
+  /** To be called with each change of the home. */
+  readonly changed: () => void;
 }
 
 export class Uploads implements UploadHost {
@@ -76,7 +87,8 @@ export class Uploads implements UploadHost {
     const key = uploadKey(target.path);
     this.#requireTarget(target);
     const former = this.#open.get(key);
-    if (this.#open.has(key) && (former === undefined || former.ending || former.owner.present)) {
+    const isAnothers = former !== undefined && former.owner !== client && former.owner.present;
+    if (this.#open.has(key) && (former === undefined || former.ending || isAnothers)) {
       throw new Failure('EBUSY', 'another session is uploading to this path');
     }
     this.#open.set(key, undefined);
@@ -100,23 +112,17 @@ export class Uploads implements UploadHost {
     }
   }
 
-  /** Finishes an upload: its file's attributes. */
-  async finish(client: HomeClient, upload: Upload, md5: Buffer): Promise<unknown[]> {
-    await upload.finish(md5);
-    const { user, transferLog, changes } = this.#parts;
-    const { path, size } = upload.target;
-    changes.name(client, path);
-    const ms = Date.now() - upload.startedAt;
-    const fields = {
-      event: 'upload',
-      user,
-      path: path.toString(),
-      bytes: size,
-      md5: upload.digest().toString('hex'),
-      ms,
-    };
-    transferLog.info(fields, 'upload');
-    return wireAttributes(this.#parts.tree.status(path));
+  /** Finishes an upload: its file's attributes. Asked for once more, the answer is the same. */
+  finish(client: HomeClient, number: RemoteHandle, md5: Buffer, call: Call): Promise<unknown[]> {
+    const former = client.finishedUploads.get(number);
+    if (former !== undefined) return former;
+    const { upload } = client.handles.ofKind(number, 'upload');
+    const answer = this.#finish(upload, md5, call).finally(() => {
+      if (upload.closed) client.handles.forget(number);
+      else client.finishedUploads.delete(number);
+    });
+    client.rememberUpload(number, answer);
+    return answer;
   }
 
   /** Removes what nobody came back for. To be called while the home is not in use. */
@@ -145,20 +151,18 @@ export class Uploads implements UploadHost {
     return this.#parts.store.put(this.#parts.user, uploadKey(path), record);
   }
 
-  publish(upload: Upload): void {
-    const { tree, quota, partials, openFiles, digests } = this.#parts;
-    quota.prepare();
-    partials.within((directory) =>
-      tree.withParent(upload.target.path, 'new', (parent, name) => {
-        const replaced = statusIfAny(parent, name);
-        renameat2(directory, Buffer.from(upload.partial), parent, name, 0);
-        if (replaced !== undefined) openFiles.nameRemoved(replaced);
-      }),
-    );
-    partials.gone(upload.partial);
-    this.#forget(uploadKey(upload.target.path));
-    digests.remember(statxFd(upload.fd), upload.digest());
-    upload.published();
+  publish(upload: Upload, call: Call): Promise<void> {
+    const client = upload.owner;
+    const prepare = (): Prepared<Promise<void>> => {
+      const { path } = upload.target;
+      const { directory, name } = this.#placeOf(path);
+      const replaced = statusIfAny(directory.fd, name);
+      const touches = readOnWay(this.#parts.identities, { path, ino: null });
+      touches.push({ unit: directory.ino, write: true });
+      if (replaced !== undefined && replaced.nlink > 1) touches.push({ unit: replaced.ino, write: true });
+      return { touches, run: () => this.#publish(upload, directory, name, replaced) };
+    };
+    return Promise.resolve(this.#parts.waits.run({ client, call, prepare, keep: () => undefined }));
   }
 
   discard(upload: Upload): void {
@@ -178,6 +182,53 @@ export class Uploads implements UploadHost {
     });
   }
 
+  async #finish(upload: Upload, md5: Buffer, call: Call): Promise<unknown[]> {
+    await upload.finish(md5, call);
+    const { user, transferLog, identities, shown } = this.#parts;
+    const { path, size } = upload.target;
+    const ms = Date.now() - upload.startedAt;
+    const fields = {
+      event: 'upload',
+      user,
+      path: path.toString(),
+      bytes: size,
+      md5: upload.digest().toString('hex'),
+      ms,
+    };
+    transferLog.info(fields, 'upload');
+    return shown.attributes(identities.file({ path, ino: null }).status);
+  }
+
+  /** Resolves when the new name is on the disk. */
+  #publish(upload: Upload, directory: Directory, name: Buffer, replaced: Status | undefined): Promise<void> {
+    const { quota, partials, held, identities, digests, changed } = this.#parts;
+    if (replaced !== undefined && isDirectory(replaced)) throw new Failure('EISDIR', 'is a directory');
+    quota.prepare();
+    partials.within((own) => renameat2(own, Buffer.from(upload.partial), directory.fd, name, 0));
+    if (replaced !== undefined) {
+      held.nameRemoved(quota, replaced);
+      identities.removed(replaced, directory.ino, name);
+    }
+    const status = statxFd(upload.fd);
+    identities.learn(status, directory.ino, name);
+    partials.gone(upload.partial);
+    this.#forget(uploadKey(upload.target.path));
+    digests.remember(status, upload.digest());
+    changed();
+    const own = identities.openDirectory({ ino: directory.ino, birth: directory.birth, path: null });
+    upload.published();
+    return namesSync(own).finally(() => close(own));
+  }
+
+  /** The directory and name where the file will be. ENOENT, ENOTDIR, EACCES. */
+  #placeOf(path: RemotePath): { directory: Directory; name: Buffer } {
+    const { identities } = this.#parts;
+    const { parent, name } = splitPath(path);
+    const directory = identities.directoryOf({ path: parent, ino: null });
+    identities.refuseReserved(directory, name, 'new');
+    return { directory, name };
+  }
+
   #left(key: string): void {
     this.#open.delete(key);
     if (this.#open.size === 0) for (const resolve of this.#onAllClosed.splice(0)) resolve();
@@ -185,12 +236,9 @@ export class Uploads implements UploadHost {
 
   /** Fails early where the file could not get its name: no such directory, or a directory of that name. */
   #requireTarget(target: UploadTarget): void {
-    this.#parts.tree.withParent(target.path, 'new', (directory, name) => {
-      const existing = statusIfAny(directory, name);
-      if (existing !== undefined && (existing.mode & S_IFMT) === S_IFDIR) {
-        throw new Failure('EISDIR', 'is a directory');
-      }
-    });
+    const { directory, name } = this.#placeOf(target.path);
+    const existing = statusIfAny(directory.fd, name);
+    if (existing !== undefined && isDirectory(existing)) throw new Failure('EISDIR', 'is a directory');
   }
 
   #removeOtherSources(key: string, wanted: string): boolean {

@@ -7,24 +7,40 @@
  * While the home is counted, nothing changes it: sessions and continuations wait for whenChangeable().
  */
 import { fstatfs } from '../../posix/status.js';
-import { ROOT_PATH, type UserName } from '../../protocol/ids.js';
+import { LEASE_TERM_MS } from '../../protocol/limits.js';
+import type { LeaseMode } from '../../protocol/methods.js';
+import type { UserName } from '../../protocol/ids.js';
+import type { FileRef } from '../../protocol/references.js';
 import type { QuotaReport, Use } from '../../state/ledger.js';
-import { Changes } from './changes.js';
-import { Clients, type ClientSession, type HomeClient } from './clients.js';
+import type { Log } from '../log.js';
+import { ChangeLane } from './change-lane.js';
+import { Clients, type Attached } from './clients.js';
+import { CLOCK, type Clock } from './clock.js';
 import { ConfinedTree } from './confined.js';
 import { Digests, type DigestRecords } from './digests.js';
-import { Files } from './files.js';
+import { Durability, type DurabilityOptions } from './durability.js';
+import { Executor } from './executor.js';
+import { Fetching } from './fetching.js';
+import { Grace } from './grace.js';
+import { Grants, type ClientGrant } from './grants.js';
 import type { Handle } from './handles.js';
+import { HeldFiles } from './held-files.js';
+import type { ClientSession, HomeClient } from './home-client.js';
+import { Identities } from './identities.js';
+import { LeaseWaits } from './lease-waits.js';
+import { Leases } from './leases.js';
 import { LedgerEntryWriter, type LedgerStore } from './ledger-entry.js';
-import type { Log } from '../log.js';
-import { Names } from './names.js';
-import { OpenFiles } from './open-files.js';
+import { Listings } from './listings.js';
+import { LogLane } from './log-lane.js';
+import { listMarks, type Marks } from './marks.js';
 import { PartialFiles } from './partial-files.js';
 import { Quota } from './quota.js';
 import { recount } from './recount.js';
-import { SetAttributes } from './setattr.js';
+import { ShownTimes } from './shown-times.js';
 import { Uploads, type UploadRecords } from './uploads.js';
-import { wireAttributes } from './wire-attributes.js';
+
+/** However long opening took, clients of before get this long to come back (milliseconds): they try again each second. */
+const RETURN_MS = 5000;
 
 export interface UserHomeOptions {
   readonly account: { readonly name: UserName; readonly quotaBytes: number; readonly maxFiles: number };
@@ -38,6 +54,9 @@ export interface UserHomeOptions {
   readonly transferLog: Log;
   /** No session, and no client that may come back, is left. */
   readonly onIdle?: () => void;
+  /** For tests. */
+  readonly clock?: Clock;
+  readonly sync?: DurabilityOptions['sync'];
 }
 
 /** What a home holds and who uses it. */
@@ -53,45 +72,64 @@ export class UserHome {
   readonly user: UserName;
   readonly tree: ConfinedTree;
   readonly quota: Quota;
-  readonly changes: Changes;
-  readonly files: Files;
-  readonly names: Names;
-  readonly setattr: SetAttributes;
+  readonly held: HeldFiles;
+  readonly identities: Identities;
+  readonly shown: ShownTimes;
+  readonly leases: Leases;
+  readonly waits: LeaseWaits;
+  readonly log: LogLane;
+  readonly changes: ChangeLane;
+  readonly listings: Listings;
+  readonly fetching: Fetching;
+  readonly durability: Durability;
   readonly uploads: Uploads;
   readonly digests: Digests;
-  readonly log: Log;
   readonly transferLog: Log;
-  readonly #openFiles: OpenFiles;
+  readonly #log: Log;
+  readonly #grants: Grants;
+  readonly #grace: Grace;
   readonly #clients: Clients;
   readonly #ledgerEntry: LedgerEntryWriter;
+  readonly #clock: Clock;
   readonly #onIdle: () => void;
+  /** Calls off the end of the time in which clients may give back what is granted beyond lowered limits. */
+  #ungranting: (() => void) | undefined;
   /** Set while the home is counted. */
   #counting: Promise<void> | undefined;
   #closed = false;
 
   /** Opens a home; counts it first where the ledger does not know it, or is not clean. ENOENT, ENOTDIR. */
   static async open(options: UserHomeOptions): Promise<UserHome> {
+    const clock = options.clock ?? CLOCK;
+    const began = clock.now();
     const tree = ConfinedTree.open(options.directory);
     try {
       const entry = options.ledger.read(options.account.name);
-      if (entry?.clean === true) return new UserHome(options, tree, entry, true);
-      const started = Date.now();
+      if (entry?.clean === true) return new UserHome(options, tree, entry, true, began);
       const { bytes, files, unreadable } = await recount(tree);
-      const fields = { user: options.account.name, bytes, files, unreadable, ms: Date.now() - started };
+      const fields = { user: options.account.name, bytes, files, unreadable, ms: clock.now() - began };
       options.log.info(fields, 'the home was counted');
-      return new UserHome(options, tree, { bytes, files }, false);
+      return new UserHome(options, tree, { bytes, files }, false, began);
     } catch (error) {
       tree.close();
       throw error;
     }
   }
 
-  private constructor(options: UserHomeOptions, tree: ConfinedTree, used: Use, clean: boolean) {
-    const { account, log, transferLog } = options;
+  private constructor(
+    options: UserHomeOptions,
+    tree: ConfinedTree,
+    used: Use,
+    clean: boolean,
+    /** When opening began: leases of before have not been renewed since. */
+    began: number,
+  ) {
+    const { account, log, transferLog, clock = CLOCK } = options;
     this.user = account.name;
     this.tree = tree;
-    this.log = log;
     this.transferLog = transferLog;
+    this.#log = log;
+    this.#clock = clock;
     this.#onIdle = options.onIdle ?? (() => undefined);
     this.#ledgerEntry = new LedgerEntryWriter({
       ledger: options.ledger,
@@ -102,12 +140,65 @@ export class UserHome {
     });
     const limits = { bytes: account.quotaBytes, files: account.maxFiles };
     this.quota = new Quota(used, limits, () => this.#ledgerEntry.beforeChange());
-    this.#openFiles = new OpenFiles(this.quota);
-    this.changes = new Changes();
-    const parts = { tree, quota: this.quota, openFiles: this.#openFiles, changes: this.changes };
-    this.files = new Files(parts);
-    this.names = new Names(parts);
-    this.setattr = new SetAttributes(parts);
+    const { quota } = this;
+    this.held = new HeldFiles({ tree, quota });
+    this.#grants = new Grants({ tree, quota });
+    this.identities = new Identities({ tree, held: this.held });
+    this.shown = ShownTimes.open(tree);
+    this.durability = new Durability({
+      tree,
+      marks: () => this.#marks(),
+      onDurable: () => this.#tellDurable(),
+      onError: (error) => log.error({ error, user: account.name }, 'the home was not synced'),
+      sync: options.sync,
+    });
+    this.leases = new Leases({
+      now: () => clock.now(),
+      onFreed: () => this.waits.freed(),
+      onRecalled: () => this.waits.watch(),
+    });
+    this.waits = new LeaseWaits({
+      leases: this.leases,
+      clock,
+      isHeldUp: (client) => this.counting || this.#grace.holdsUp((client as HomeClient).id),
+      isFrozen: () => this.counting,
+    });
+    const marked = listMarks(tree);
+    this.#grace = new Grace({
+      expected: marked.filter(({ leased }) => leased).map(({ id }) => id),
+      clock,
+      ms: Math.max(RETURN_MS, began + LEASE_TERM_MS - clock.now()),
+      onChanged: () => {
+        this.#clients.graceChanged();
+        this.waits.freed();
+      },
+    });
+    this.#clients = new Clients({
+      tree,
+      held: this.held,
+      grants: this.#grants,
+      leases: this.leases,
+      grace: this.#grace,
+      clock,
+      marked: marked.map(({ id }) => id),
+      closeHandle: (handle) => this.closeHandle(handle),
+      onLeft: () => this.#onLeft(),
+      onError: (error) => log.error({ error, user: account.name }, 'a client gets no leases'),
+    });
+    const changed = (): void => this.durability.changed();
+    const parts = {
+      ...{ tree, quota, changed, held: this.held, identities: this.identities, shown: this.shown },
+      ...{ leases: this.leases, waits: this.waits, grace: this.#grace },
+    };
+    const executor = new Executor(parts);
+    this.log = new LogLane({
+      ...parts,
+      executor,
+      onBroken: (error) => log.error({ error, user: account.name }, 'an operation failed'),
+    });
+    this.changes = new ChangeLane({ ...parts, executor });
+    this.listings = new Listings(parts);
+    this.fetching = new Fetching(parts);
     this.digests = new Digests({ user: account.name, store: options.digests, log });
     this.uploads = new Uploads({
       ...parts,
@@ -119,11 +210,6 @@ export class UserHome {
       transferLog,
       whenChangeable: () => this.whenChangeable(),
     });
-    this.#clients = new Clients({
-      changes: this.changes,
-      closeHandle: (handle) => this.closeHandle(handle),
-      onLeft: () => this.#onLeft(),
-    });
     this.#settle();
     try {
       this.uploads.removeAbandoned();
@@ -132,23 +218,41 @@ export class UserHome {
     }
   }
 
-  /** Enters a session. `resumed`: handles and answers of its client id are still there. */
-  attach(
-    clientId: Uint8Array,
-    session: ClientSession,
-    lowestUnanswered: number,
-  ): { client: HomeClient; resumed: boolean } {
-    return this.#clients.attach(clientId, session, lowestUnanswered);
+  /** Enters a session. To be followed by entered() when its login is answered. */
+  attach(clientId: Uint8Array, session: ClientSession, wanted: LeaseMode): Attached {
+    return this.#clients.attach(clientId, session, wanted);
+  }
+
+  /** The login was answered: the client may be told what it holds. */
+  entered(client: HomeClient): void {
+    this.#clients.entered(client);
+  }
+
+  /** A message of a client came. `inLog`: it is of its log, behind which it has not come back yet (grace.ts). */
+  heard(client: HomeClient, inLog: boolean): void {
+    client.heard();
+    if (!inLog) this.#grace.back(client.id);
   }
 
   /** The session has ended; its client may come back. */
-  detach(clientId: Uint8Array, session: ClientSession): void {
-    this.#clients.detach(clientId, session);
+  detach(client: HomeClient, session: ClientSession): void {
+    this.#clients.detach(client, session);
+  }
+
+  /** The client ends: nothing of it is kept. */
+  logout(client: HomeClient): void {
+    this.#clients.logout(client);
   }
 
   /** Takes effect at once. Below the use nothing is lost and nothing grows. 0: no limit. */
   setLimits(limits: Use): void {
     this.quota.setLimits(limits);
+    if (!this.#isGrantedBeyondLimits()) return;
+    for (const client of this.#clients) client.tellUngrant();
+    this.#ungranting ??= this.#clock.after(LEASE_TERM_MS, () => {
+      this.#ungranting = undefined;
+      if (this.#isGrantedBeyondLimits()) for (const { grant } of this.#clients) takeBack(grant);
+    });
   }
 
   /** Whether calls must wait: the home is being counted. */
@@ -169,7 +273,7 @@ export class UserHome {
     });
     try {
       const tree = await recount(this.tree);
-      const unlinked = this.#openFiles.unlinked();
+      const unlinked = this.held.unlinked();
       const counted = { bytes: tree.bytes + unlinked.bytes, files: tree.files + unlinked.files };
       const charged = this.quota.used;
       const differs = charged.bytes !== counted.bytes || charged.files !== counted.files;
@@ -182,6 +286,7 @@ export class UserHome {
     } finally {
       this.#counting = undefined;
       done();
+      this.waits.freed();
     }
   }
 
@@ -197,20 +302,24 @@ export class UserHome {
   }
 
   rootAttributes(): unknown[] {
-    return wireAttributes(this.tree.status(ROOT_PATH));
+    return this.shown.attributes(this.identities.file(this.#root()).status);
   }
 
-  /** (block size, bytes: limit, used, free on disk; inodes: limit, used, free on disk), as `statfs` answers. */
-  statfs(): number[] {
+  /**
+   * (block size, bytes: limit, used, free on disk; inodes: limit, used, free on disk), as `statfs` answers. What is granted to
+   * others is used for this client; what is granted to itself is free.
+   */
+  statfs(client: HomeClient): number[] {
     const disk = fstatfs(this.tree.root);
-    const { used, limits } = this.quota;
+    const { used, granted, limits } = this.quota;
+    const own = client.grant.left;
     return [
       Number(disk.blockSize),
       limits.bytes,
-      used.bytes,
+      used.bytes + granted.bytes - own.bytes,
       Number(disk.available * disk.blockSize),
       limits.files,
-      used.files,
+      used.files + granted.files - own.files,
       Number(disk.filesFree),
     ];
   }
@@ -218,9 +327,6 @@ export class UserHome {
   /** Closes what a handle stood for. */
   closeHandle(handle: Handle): void {
     switch (handle.kind) {
-      case 'file':
-        handle.file.close();
-        break;
       case 'cursor':
         handle.cursor.close();
         break;
@@ -229,7 +335,7 @@ export class UserHome {
         break;
       case 'upload':
         handle.upload.close().catch((error: unknown) => {
-          this.log.error({ error, user: this.user }, 'an upload was not closed');
+          this.#log.error({ error, user: this.user }, 'an upload was not closed');
         });
         break;
     }
@@ -240,24 +346,70 @@ export class UserHome {
     if (this.#closed) return;
     this.#closed = true;
     await this.whenChangeable();
+    this.#ungranting?.();
+    this.#grace.close();
+    this.waits.close();
+    // First, for it writes marks.
+    await this.#synced();
     this.#clients.close();
     await this.uploads.allClosed();
+    this.#grants.close();
     this.#settle();
+    this.identities.close();
+    this.shown.close();
     this.tree.close();
   }
 
   #onLeft(): void {
     if (this.#closed || this.#clients.present > 0) return;
-    this.#settle();
-    if (this.#clients.size === 0) this.#onIdle();
+    void this.#synced().then(() => {
+      if (this.#closed || this.#clients.present > 0) return;
+      this.#settle();
+      if (this.#clients.size === 0) this.#onIdle();
+    });
+  }
+
+  /** All that was done is on the disk, or it was said in the log that it is not. */
+  async #synced(): Promise<void> {
+    await this.durability.close().catch((error: unknown) => {
+      this.#log.error({ error, user: this.user }, 'the home was not synced');
+    });
   }
 
   /** Writes the ledger: clean where a crash would change nothing. Where it cannot be written it stays as it is, dirty. */
   #settle(): void {
     try {
-      this.#ledgerEntry.settle(this.#openFiles.empty && this.uploads.size === 0);
+      this.#ledgerEntry.settle(this.held.empty && this.uploads.size === 0);
     } catch (error) {
-      this.log.error({ error, user: this.user }, 'the ledger was not written');
+      this.#log.error({ error, user: this.user }, 'the ledger was not written');
     }
   }
+
+  #root(): FileRef {
+    const { ino, birth } = this.identities.root;
+    return { ino, birth, path: null };
+  }
+
+  *#marks(): Generator<Marks> {
+    for (const { marks } of this.#clients) if (marks !== undefined) yield marks;
+  }
+
+  #tellDurable(): void {
+    for (const client of this.#clients) client.tellDurable();
+  }
+
+  #isGrantedBeyondLimits(): boolean {
+    const { used, granted, limits } = this.quota;
+    const isBeyond = (limit: number, taken: number, ahead: number): boolean =>
+      limit !== 0 && ahead > 0 && taken + ahead > limit;
+    return (
+      isBeyond(limits.bytes, used.bytes, granted.bytes) || isBeyond(limits.files, used.files, granted.files)
+    );
+  }
+}
+
+/** Takes what a client did not give back in time; its next `apply` tells it. */
+function takeBack(grant: ClientGrant): void {
+  const { bytes, files } = grant.left;
+  grant.take(-bytes, -files, 0, 0);
 }

@@ -1,148 +1,118 @@
 /**
  * Reading directories: opendir, readdir, releasedir.
  *
- * A listing is served from what is known where that is fresh, also into the kernel's own cache of listings, which
- * then is not asked for again while no name changes.
+ * A listing is served from the tree, also into the kernel's own cache of listings, which then is not asked for again while
+ * no name changes.
  */
-import { Failure } from '../../protocol/failure.js';
 import type { HandleId } from '../../protocol/ids.js';
 import { S_IFDIR, S_IFMT } from '../../posix/flags.js';
-import { interruptible, type Interruptible } from '../remote/interruption.js';
-import type { DirectoryState } from './directory-state.js';
-import { DirectoryHandle, HandleTable } from './handles.js';
-import type { Listings } from './listing.js';
-import type { MountState } from './mount-state.js';
-import type { Node } from './nodes.js';
-import type { EntrySink, Eventually, OpenAnswer } from './operations.js';
-
-type DirectoryNode = Node & { readonly directory: DirectoryState };
+import type { Caller, EntrySink, Eventually, OpenAnswer } from '../operations.js';
+import type { DirectoryInode, Name } from '../tree/inode.js';
+import { HandleTable, type DirectoryHandle } from './handles.js';
+import type { Home } from './home.js';
+import { shownIno } from './kernel-view.js';
+import type { Listings } from './listings.js';
 
 /** '.' and '..' are the entries of the offsets 1 and 2. */
 const DOTS = 2;
-const DOT_NAMES = [Buffer.from('.'), Buffer.from('..')] as const;
+const DOT = Buffer.from('.');
+const DOT_DOT = Buffer.from('..');
 
 export class Directories {
-  readonly #mount: MountState;
+  readonly #home: Home;
   readonly #listings: Listings;
   readonly #handles = new HandleTable<DirectoryHandle>();
+  /** The version of a directory that the kernel has in its cache of listings. */
+  readonly #kernelVersions = new WeakMap<DirectoryInode, number>();
 
-  constructor(mount: MountState, listings: Listings) {
-    this.#mount = mount;
+  constructor(home: Home, listings: Listings) {
+    this.#home = home;
     this.#listings = listings;
   }
 
-  open(node: DirectoryNode, caller: Interruptible): Eventually<OpenAnswer> {
-    const handle = this.#handles.add(new DirectoryHandle(node));
-    const { directory } = node;
-    if (this.#listings.isKnown(node)) {
-      return { handle, keepCache: directory.kernelVersion === directory.version, cacheDirectory: true };
-    }
-    const load = this.#listings.load(node, true);
-    if (directory.kernelVersion === undefined) return { handle, keepCache: false, cacheDirectory: true };
-    // Whether the kernel may use its own listing depends on this one.
-    return interruptible(load.end(), caller).then(
-      () => ({ handle, keepCache: directory.kernelVersion === directory.version, cacheDirectory: true }),
-      (failure: unknown) => {
-        this.#handles.remove(handle);
-        throw failure;
-      },
-    );
+  open(inode: DirectoryInode): OpenAnswer {
+    const handle = this.#handles.add({ inode, names: undefined, version: -1 });
+    const known = this.#home.tree.listing(inode) !== undefined;
+    const keepCache = known && this.#kernelVersions.get(inode) === inode.directory.version;
+    return { handle, keepCache, cacheDirectory: known };
   }
 
   read(
-    node: DirectoryNode,
+    inode: DirectoryInode,
     id: HandleId,
     offset: bigint,
     plus: boolean,
     sink: EntrySink,
-    caller: Interruptible,
+    caller: Caller,
   ): Eventually<void> {
     const handle = this.#handles.get(id);
-    if (offset === 0n || handle.names === undefined) this.#begin(handle, node);
-    return this.#emit(handle, node, Number(offset), plus, sink, caller);
-  }
-
-  /** Takes the names as they are now. */
-  #begin(handle: DirectoryHandle, node: DirectoryNode): void {
-    const { directory } = node;
-    if (this.#listings.isKnown(node)) {
-      handle.names = [...directory.names.values()];
-      handle.load = undefined;
-      handle.version = directory.version;
-    } else {
-      handle.load = this.#listings.load(node, true);
-      handle.names = handle.load.names;
+    if (offset !== 0n && handle.names !== undefined) {
+      return this.#emit(handle, handle.names, Number(offset), plus, sink);
     }
-  }
-
-  #emit(
-    handle: DirectoryHandle,
-    node: DirectoryNode,
-    offset: number,
-    plus: boolean,
-    sink: EntrySink,
-    caller: Interruptible,
-  ): Eventually<void> {
-    const { load } = handle;
-    const names = handle.names ?? [];
-    let emitted = false;
-    let at = offset;
-    for (; at < DOTS; at++) {
-      const { ino } = at === 0 ? node : (node.names.at(-1)?.parent ?? node);
-      const name = at === 0 ? DOT_NAMES[0] : DOT_NAMES[1];
-      if (!sink({ name, ino, type: S_IFDIR, offset: BigInt(at + 1) })) return undefined;
-    }
-    for (; at - DOTS < names.length; at++) {
-      const name = names[at - DOTS];
-      if (name === undefined) break;
-      const current = node.directory.names.get(name.key);
-      // Removed since: it would be a name that leads nowhere.
-      if (current === undefined) continue;
-      if (!this.#emitName(current.key, current.node, current.confirmedAt, at + 1, plus, sink))
-        return undefined;
-      emitted = true;
-    }
-    if (load !== undefined && !load.finished) {
-      if (emitted) return undefined;
-      // An empty reply would mean the end.
-      return interruptible(load.progress(), caller).then(() =>
-        this.#emit(handle, node, at, plus, sink, caller),
-      );
-    }
-    if (load?.failure !== undefined) {
-      handle.names = undefined;
-      handle.load = undefined;
-      if (at <= DOTS) throw load.failure;
-      throw new Failure('EIO', load.failure.message);
-    }
-    // The kernel has it all now, as it was in that version.
-    node.directory.kernelVersion = load === undefined ? handle.version : load.version;
-    return undefined;
-  }
-
-  #emitName(
-    key: string,
-    child: Node,
-    confirmedAt: number,
-    offset: number,
-    plus: boolean,
-    sink: EntrySink,
-  ): boolean {
-    const entry = {
-      name: Buffer.from(key, 'latin1'),
-      ino: child.ino,
-      type: child.attributes.mode & S_IFMT,
-      offset: BigInt(offset),
-    };
-    if (!plus) return sink(entry);
-    const resolved = this.#mount.entry(child, confirmedAt);
-    if (sink(entry, resolved)) return true;
-    // Not taken: the kernel was not told of it.
-    this.#mount.nodes.forget(resolved.nodeId, 1n);
-    return false;
+    const names = this.#snapshot(handle);
+    this.#listings.used(inode);
+    if (names !== undefined) return this.#emit(handle, names, Number(offset), plus, sink);
+    return this.#listings.names(inode, caller).then((told) => {
+      const listed = this.#snapshot(handle) ?? told;
+      handle.names = listed;
+      return this.#emit(handle, listed, Number(offset), plus, sink);
+    });
   }
 
   release(id: HandleId): void {
     this.#handles.remove(id);
+  }
+
+  /** Takes the names as they are now, where they are known. */
+  #snapshot(handle: DirectoryHandle): readonly Name[] | undefined {
+    const { inode } = handle;
+    const names = this.#home.tree.listing(inode);
+    if (names === undefined) return undefined;
+    handle.names = names;
+    handle.version = inode.directory.version;
+    return names;
+  }
+
+  #emit(
+    handle: DirectoryHandle,
+    names: readonly Name[],
+    offset: number,
+    plus: boolean,
+    sink: EntrySink,
+  ): void {
+    const { inode } = handle;
+    let at = offset;
+    for (; at < DOTS; at++) {
+      const [parent] = inode.names;
+      const ino = shownIno(at === 0 ? inode : (parent?.parent ?? inode));
+      const name = at === 0 ? DOT : DOT_DOT;
+      if (!sink({ name, ino, type: S_IFDIR, offset: BigInt(at + 1) })) return;
+    }
+    for (; at - DOTS < names.length; at++) {
+      const name = names[at - DOTS];
+      if (name === undefined) break;
+      // Removed since it was listed. One that was only pushed out of memory is as it was.
+      if (inode.directory.complete && !inode.directory.names.has(name.key)) continue;
+      if (!this.#emitName(inode.directory.names.get(name.key) ?? name, at + 1, plus, sink)) return;
+    }
+    // The kernel has it all now, as it was in that version.
+    if (this.#home.tree.listing(inode) !== undefined) this.#kernelVersions.set(inode, handle.version);
+  }
+
+  #emitName(name: Name, offset: number, plus: boolean, sink: EntrySink): boolean {
+    const { tree, kernel } = this.#home;
+    const { inode, key } = name;
+    const entry = {
+      name: Buffer.from(key, 'latin1'),
+      ino: shownIno(inode),
+      type: inode.attributes.mode & S_IFMT,
+      offset: BigInt(offset),
+    };
+    if (!plus || tree.lookup(name.parent, key) !== name) return sink(entry);
+    const resolved = kernel.entry(name);
+    if (sink(entry, resolved)) return true;
+    // Not taken: the kernel was not told of it.
+    tree.forget(resolved.nodeId, 1n);
+    return false;
   }
 }

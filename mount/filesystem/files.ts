@@ -1,376 +1,327 @@
 /**
- * Operations on the data of regular files: open, create, read, write, flush, fsync, release.
+ * Operations on the data of regular files: open, create, read, write, truncate, flush, fsync, release.
  *
- * Round trips, each the least that keeps what programs rely on:
- * - Opening for reading what the kernel has the data of (keepCache), while the attributes are fresh: none. The server is
- *   asked when a read comes that the kernel cannot answer, if one comes. Where another session removed the file
- *   before, that read fails, with ESTALE.
- * - Opening for reading what the kernel has not: one, which brings the data of a small file along. Not answered before
- *   the server did, though the read would wait for the same answer: a file that was replaced meanwhile must fail
- *   in open(2), which the kernel then tries again (second-tries.ts), and not in read(2).
- * - Opening for writing, creating: one. Errors of permission and quota belong to open(2).
- * - Writing: none (write-behind.ts), flush one if something was written, fsync one.
- * - Closing: none.
+ * Round trips: opening what is believed none, else one; reading what is known here none; writing, truncating and closing
+ * under a lease none; fsync one.
  */
-import type { Attributes } from '../../protocol/attributes.js';
 import { Failure } from '../../protocol/failure.js';
-import type { HandleId, RemoteHandle } from '../../protocol/ids.js';
-import { MAX_PREFETCH } from '../../protocol/limits.js';
-import { OPEN_APPEND, OPEN_EXCLUSIVE, OPEN_READ, OPEN_TRUNCATE, OPEN_WRITE } from '../../protocol/methods.js';
+import type { HandleId } from '../../protocol/ids.js';
+import { SETATTR, WRITE } from '../../protocol/operations.js';
+import { packRef } from '../../protocol/references.js';
 import {
   O_ACCMODE,
   O_APPEND,
   O_EXCL,
   O_RDONLY,
   O_TRUNC,
-  O_WRONLY,
+  S_IFDIR,
   S_IFLNK,
   S_IFMT,
+  S_IFREG,
 } from '../../posix/flags.js';
-import { interruptible, type Interruptible } from '../remote/interruption.js';
-import type { RemoteFile } from '../remote/remote-file.js';
-import type { DirectoryState } from './directory-state.js';
-import type { FileState } from './file-state.js';
-import { isFresh, NEVER } from './freshness.js';
-import { FileHandle, HandleTable } from './handles.js';
-import type { MountState } from './mount-state.js';
+import type { Charge } from '../log/entry.js';
+import type {
+  AttributeChanges,
+  AttributesAnswer,
+  Caller,
+  Entry,
+  Eventually,
+  OpenAnswer,
+} from '../operations.js';
+import { interruptible } from '../remote/interruption.js';
+import type { DirectoryInode, Inode } from '../tree/inode.js';
+import type { FileData } from './file-data.js';
+import { HandleTable, type FileHandle } from './handles.js';
+import type { Home } from './home.js';
+import type { Lookups } from './lookups.js';
+import type { Losses } from './losses.js';
 import type { Names } from './names.js';
-import { isFile, keyOf, type Node } from './nodes.js';
-import type { Entry, Eventually, OpenAnswer } from './operations.js';
-import { ReadAhead, ReadBudget, type Arrival, type Reply } from './read-ahead.js';
-import type { SecondTries } from './second-tries.js';
-import type { WriteBehind } from './write-behind.js';
-
-type DirectoryNode = Node & { readonly directory: DirectoryState };
-type FileNode = Node & { readonly file: FileState };
-
-/** Where failures go that nobody is left to be told of. */
-export interface LossLog {
-  error(details: object, message: string): void;
-}
-
-/** OPEN_* of open(2)'s flags. */
-function remoteFlags(flags: number): number {
-  const access = flags & O_ACCMODE;
-  return (
-    (access === O_RDONLY ? OPEN_READ : access === O_WRONLY ? OPEN_WRITE : OPEN_READ | OPEN_WRITE) |
-    ((flags & O_APPEND) === 0 ? 0 : OPEN_APPEND) |
-    ((flags & O_TRUNC) === 0 ? 0 : OPEN_TRUNCATE)
-  );
-}
-
-function accessOf(flags: number): { writable: boolean; appending: boolean } {
-  return { writable: (flags & OPEN_WRITE) !== 0, appending: (flags & OPEN_APPEND) !== 0 };
-}
 
 export class Files {
-  readonly #mount: MountState;
+  readonly #home: Home;
   readonly #names: Names;
-  readonly #writes: WriteBehind;
-  readonly #secondTries: SecondTries;
-  readonly #log: LossLog;
-  readonly #budget = new ReadBudget();
+  readonly #lookups: Lookups;
+  readonly #data: FileData;
+  readonly #losses: Losses;
   readonly #handles = new HandleTable<FileHandle>();
 
-  constructor(mount: MountState, names: Names, writes: WriteBehind, secondTries: SecondTries, log: LossLog) {
-    this.#mount = mount;
-    this.#secondTries = secondTries;
-    this.#names = names;
-    this.#writes = writes;
-    this.#log = log;
+  constructor(parts: { home: Home; names: Names; lookups: Lookups; data: FileData; losses: Losses }) {
+    this.#home = parts.home;
+    this.#names = parts.names;
+    this.#lookups = parts.lookups;
+    this.#data = parts.data;
+    this.#losses = parts.losses;
   }
 
-  handle(id: HandleId): FileHandle {
-    return this.#handles.get(id);
-  }
+  // Opening and closing
 
-  open(node: Node, flags: number, caller: Interruptible): Eventually<OpenAnswer> {
-    if (!isFile(node)) {
-      if (node.directory !== undefined) throw new Failure('EISDIR');
-      throw new Failure((node.attributes.mode & S_IFMT) === S_IFLNK ? 'ELOOP' : 'ENXIO');
+  open(inode: Inode, flags: number, caller: Caller): Eventually<OpenAnswer> {
+    const type = inode.attributes.mode & S_IFMT;
+    if (type !== S_IFREG) {
+      throw new Failure(type === S_IFDIR ? 'EISDIR' : type === S_IFLNK ? 'ELOOP' : 'ENXIO');
     }
-    const how = remoteFlags(flags);
-    return how === OPEN_READ ? this.#openToRead(node, caller) : this.#openToWrite(node, how, caller);
+    const held = this.#hold(inode, caller);
+    if (held !== undefined) return held.then(() => this.#open(inode, flags, caller));
+    return this.#open(inode, flags, caller);
   }
 
-  #openToRead(node: FileNode, caller: Interruptible): Eventually<OpenAnswer> {
-    // Before data is asked for.
-    this.#writes.send(node);
-    const { file } = node;
-    const kept = file.takeKept();
-    if (kept !== undefined) return this.#answerOpen(new FileHandle(node, accessOf(OPEN_READ), kept));
-    const { size } = node.attributes;
-    const prefetch = file.kernelHasData || size > MAX_PREFETCH ? 0 : size;
-    let arrival: Arrival | undefined;
-    const handle = new FileHandle(node, accessOf(OPEN_READ), () => {
-      const opening = this.#request(node, OPEN_READ, arrival === undefined ? 0 : prefetch, arrival);
-      arrival = undefined;
-      return opening;
-    });
-    // What the kernel has, or of an empty file, will hardly be read.
-    if (isFresh(node.confirmedAt, this.#mount.now()) && (file.kernelHasData || size === 0)) {
-      return this.#answerOpen(handle);
-    }
-    if (prefetch > 0) arrival = this.#readAhead(handle).expect(prefetch);
-    return this.#awaitOpen(handle, caller);
+  #open(inode: Inode, flags: number, caller: Caller): Eventually<OpenAnswer> {
+    const answer = (): OpenAnswer => {
+      const keepCache = this.#home.kernel.mayKeepPages(inode);
+      return { handle: this.#add(inode, flags), keepCache };
+    };
+    if ((flags & O_TRUNC) === 0) return answer();
+    const truncated = this.setattr(inode, { size: 0 }, caller);
+    return truncated instanceof Promise ? truncated.then(answer) : answer();
   }
 
-  async #awaitOpen(handle: FileHandle, caller: Interruptible): Promise<OpenAnswer> {
-    const id = this.#add(handle);
-    try {
-      await interruptible(Promise.resolve(handle.remoteFile()), caller);
-    } catch (thrown) {
-      this.#handles.remove(id);
-      this.#close(handle.node, handle);
-      this.#secondTries.failed(thrown, caller);
-      throw thrown;
-    }
-    return { handle: id, keepCache: handle.node.file?.kernelMayKeep() ?? false };
-  }
-
-  #answerOpen(handle: FileHandle): OpenAnswer {
-    return { handle: this.#add(handle), keepCache: handle.node.file?.kernelMayKeep() ?? false };
-  }
-
-  /** Opens at the server; a caller who waits for it is let go by who waits. */
-  #request(
-    node: FileNode,
-    flags: number,
-    prefetch: number,
-    arrival: Arrival | undefined,
-  ): Promise<RemoteFile> {
-    return this.#mount
-      .ask(
-        'open',
-        () => [this.#pathOf(node), flags, ...(prefetch > 0 ? [prefetch] : [])],
-        NOBODY,
-        ([remote, attributes, data], sequence) => {
-          const file = this.#opened(node, remote, attributes, flags, sequence);
-          if (arrival !== undefined) {
-            // Where the server did not send all along, the read-ahead asks anew, by this handle.
-            const whole = data !== null && data.length >= Math.min(prefetch, attributes.size);
-            if (whole) arrival(undefined, data);
-            else queueMicrotask(() => arrival(undefined, undefined));
-          }
-          return file;
-        },
-      )
-      .catch((thrown: unknown) => {
-        const failure = Failure.from(thrown);
-        arrival?.(failure, undefined);
-        throw failure;
-      });
-  }
-
-  async #openToWrite(node: FileNode, how: number, caller: Interruptible): Promise<OpenAnswer> {
-    // What others wrote through this mount comes first, above all before a truncation.
-    this.#writes.send(node);
-    const truncates = (how & OPEN_TRUNCATE) !== 0;
-    if (truncates) node.file.ownChanges++;
-    let file;
-    try {
-      file = await this.#mount.ask(
-        'open',
-        () => [this.#pathOf(node), how],
-        caller,
-        ([remote, attributes], sequence) => {
-          const opened = this.#opened(node, remote, attributes, how, sequence);
-          if (truncates) this.#writes.truncated(node, 0);
-          return opened;
-        },
-        { abandoned: ([remote]) => this.#mount.remote.closeHandle(remote) },
-      );
-    } catch (thrown) {
-      if (truncates) node.doubt(this.#mount.remote.sequence);
-      this.#secondTries.failed(thrown, caller);
-      throw thrown;
-    } finally {
-      if (truncates) node.file.ownChanges--;
-    }
-    if (truncates) for (const handle of node.file.handles) handle.readAhead?.drop();
-    return this.#answerOpen(new FileHandle(node, accessOf(how), file));
-  }
-
-  #opened(
-    node: Node,
-    remote: RemoteHandle,
-    attributes: Attributes,
-    flags: number,
-    sequence: number,
-  ): RemoteFile {
-    if (attributes.ino !== node.ino || attributes.birth !== node.birth) {
-      // Another file has the name by now: the kernel looks it up again.
-      this.#mount.remote.closeHandle(remote);
-      for (const name of node.names) name.confirmedAt = NEVER;
-      node.doubt(sequence);
-      throw new Failure('ESTALE');
-    }
-    this.#mount.learn(node, attributes, sequence, (flags & OPEN_TRUNCATE) !== 0);
-    return this.#mount.remote.adopt(remote, attributes, flags, () => this.#mount.nodes.pathOf(node));
-  }
-
-  #pathOf(node: Node): Buffer {
-    const path = this.#mount.nodes.pathOf(node);
-    if (path === undefined) throw new Failure('ESTALE');
-    return path;
+  /** What is not believed may be gone, or go at any time: the server keeps it while it is open here. */
+  #hold(inode: Inode, caller: Caller): Promise<void> | undefined {
+    const { tree } = this.#home;
+    if (inode.held || tree.knows(inode)) return undefined;
+    return this.#home.ask(
+      'hold',
+      [inode],
+      caller,
+      () => [packRef(tree.refOf(inode))],
+      (attributes) => {
+        inode.held = true;
+        tree.told(inode, attributes);
+      },
+    );
   }
 
   create(
-    parent: DirectoryNode,
-    name: Buffer,
+    directory: DirectoryInode,
+    key: string,
     flags: number,
     mode: number,
-    caller: Interruptible,
-  ): Promise<{ entry: Entry; opened: OpenAnswer }> {
-    const key = keyOf(name);
-    const how = remoteFlags(flags) | ((flags & O_EXCL) === 0 ? 0 : OPEN_EXCLUSIVE);
-    const creating = this.#mount.ask(
-      'create',
-      () => [this.#mount.nodes.pathIn(parent, key), how, mode & 0o7777],
-      caller,
-      ([remote, attributes], sequence) => {
-        const made = this.#names.made(parent, key, attributes, sequence);
-        const { node } = made;
-        if (!isFile(node)) {
-          this.#mount.remote.closeHandle(remote);
-          throw new Failure('EIO', 'the server created something that is no file');
-        }
-        const file = this.#mount.remote.adopt(remote, attributes, how, () => this.#mount.nodes.pathOf(node));
-        const handle = new FileHandle(node, accessOf(how), file);
-        return {
-          entry: this.#mount.entry(node, made.confirmedAt),
-          opened: { handle: this.#add(handle), keepCache: node.file.kernelMayKeep() },
-        };
+    caller: Caller,
+  ): Eventually<{ entry: Entry; opened: OpenAnswer }> {
+    const { tree, kernel } = this.#home;
+    const known = tree.lookup(directory, key);
+    if (known !== undefined && known !== 'absent') {
+      if ((flags & O_EXCL) !== 0) throw new Failure('EEXIST');
+      const opening = this.open(known.inode, flags, caller);
+      const both = (opened: OpenAnswer) => ({ entry: kernel.entry(known), opened });
+      return opening instanceof Promise ? opening.then(both) : both(opening);
+    }
+    const made = this.#names.create(directory, key, S_IFREG | (mode & 0o7777), caller);
+    if (!(made instanceof Promise)) {
+      this.#data.made(made.name.inode);
+      const opened = { handle: this.#add(made.name.inode, flags), keepCache: true };
+      return this.#home.answered(made.entry, { entry: kernel.entry(made.name), opened }, caller);
+    }
+    return made.then(
+      async ({ name, entry }) => {
+        const held = this.#hold(name.inode, caller);
+        if (held !== undefined) await held;
+        const opened = { handle: this.#add(name.inode, flags), keepCache: true };
+        return this.#home.answered(entry, { entry: kernel.entry(name), opened }, caller);
       },
-      {
-        failed: (failure, sequence) => this.#names.failed(parent, key, failure, sequence),
-        abandoned: ([remote]) => this.#mount.remote.closeHandle(remote),
+      (failure: unknown) => {
+        // Somebody else was quicker: without O_EXCL it is opened.
+        if (Failure.from(failure).kind !== 'EEXIST' || (flags & O_EXCL) !== 0) throw failure;
+        return this.#openExisting(directory, key, flags, caller);
       },
     );
-    this.#mount.follow(parent);
-    return creating;
   }
 
-  #add(handle: FileHandle): HandleId {
-    handle.node.file?.handles.add(handle);
-    return this.#handles.add(handle);
+  async #openExisting(
+    directory: DirectoryInode,
+    key: string,
+    flags: number,
+    caller: Caller,
+  ): Promise<{ entry: Entry; opened: OpenAnswer }> {
+    const entry = await this.#lookups.lookup(directory, key, caller);
+    if (entry.nodeId === undefined) throw new Failure('ESTALE');
+    try {
+      return { entry, opened: await this.open(this.#home.tree.get(entry.nodeId), flags, caller) };
+    } catch (error) {
+      this.#home.tree.forget(entry.nodeId, 1n);
+      throw error;
+    }
   }
 
-  #readAhead(handle: FileHandle): ReadAhead {
-    return (handle.readAhead ??= new ReadAhead((offset, length, arrival) => {
-      const file = handle.remoteFile();
-      const request = (opened: RemoteFile): void => {
-        this.#mount.remote.request('read', [opened, offset, length], undefined, arrival);
-      };
-      if (file instanceof Promise)
-        file.then(request, (thrown: unknown) => arrival(Failure.from(thrown), undefined));
-      else request(file);
-    }, this.#budget));
+  #add(inode: Inode, flags: number): HandleId {
+    inode.opens += 1;
+    const writable = (flags & O_ACCMODE) !== O_RDONLY;
+    return this.#handles.add({ inode, writable, appending: (flags & O_APPEND) !== 0, reader: undefined });
   }
+
+  /** close(2): tells what failed behind the back of the program. */
+  flush(inode: Inode, id: HandleId, caller: Caller): Eventually<void> {
+    const handle = this.#handles.get(id);
+    const tell = (): void => this.#losses.tell(inode);
+    const { last } = inode;
+    if (!this.#home.temper.flush || !handle.writable || last === undefined) return tell();
+    const applied = this.#home.log.whenApplied(last);
+    return applied === undefined ? tell() : interruptible(Promise.resolve(applied), caller).then(tell);
+  }
+
+  async fsync(inode: Inode, caller: Caller): Promise<void> {
+    await interruptible(this.#home.sender.sync(), caller);
+    this.#losses.tell(inode);
+  }
+
+  release(inode: Inode, id: HandleId): void {
+    const handle = this.#handles.remove(id);
+    if (handle === undefined) return;
+    if (handle.reader !== undefined) this.#data.closed(inode, handle.reader);
+    inode.opens -= 1;
+    if (inode.opens > 0) return;
+    const freed = this.#home.tree.closed(inode);
+    if (inode.held) this.#names.release(inode, freed);
+  }
+
+  // Data
 
   read(
-    node: Node,
+    inode: Inode,
     id: HandleId,
     offset: number,
     length: number,
-    reply: Reply,
-    caller: Interruptible,
+    reply: (pieces: readonly Buffer[]) => void,
+    caller: Caller,
   ): Eventually<void> {
     const handle = this.#handles.get(id);
-    // Also what lies beyond: it may be read ahead, and where it extends the file, this may be a hole in front of it.
-    this.#writes.send(node);
-    // The kernel's own idea of the size is not younger than this one, unless that is known to be out of date.
-    const size =
-      node.confirmedAt === NEVER
-        ? undefined
-        : Math.max(node.attributes.size, node.file?.writes?.unacknowledged?.end ?? 0);
-    return this.#readAhead(handle).read(offset, length, size, reply, caller);
-  }
-
-  write(node: Node, id: HandleId, offset: number, data: Buffer, caller: Interruptible): Eventually<number> {
-    const handle = this.#handles.get(id);
-    const file = handle.begun;
-    if (!isFile(node) || !handle.writable || file === undefined || file instanceof Promise) {
-      throw new Failure('EBADF');
+    const size = this.#home.tree.knows(inode) ? inode.attributes.size : undefined;
+    const known = size === undefined ? undefined : this.#data.known(inode, offset, length, size);
+    if (known !== undefined) return reply(known);
+    if (handle.reader === undefined) {
+      this.#data.reading(inode);
+      handle.reader = this.#data.reader(inode);
     }
-    for (const each of node.file.handles) each.readAhead?.drop();
-    return this.#writes.write(node, handle, file, offset, data, caller);
+    return handle.reader.read(offset, length, size, reply, caller);
   }
 
-  flush(node: Node, id: HandleId, caller: Interruptible): Eventually<void> {
+  write(inode: Inode, id: HandleId, offset: number, data: Buffer, caller: Caller): Eventually<number> {
     const handle = this.#handles.get(id);
-    const settled = handle.writable ? this.#writes.settled(node) : undefined;
-    if (settled === undefined) return throwFailure(handle);
-    return interruptible(Promise.resolve(settled), caller).then(() => throwFailure(handle));
+    if (!handle.writable) throw new Failure('EBADF');
+    this.#losses.tell(inode);
+    const { tree, log, grants } = this.#home;
+    if (!tree.mayChange(inode)) return this.#askWrite(handle, offset, data, caller);
+    const wait = log.room();
+    if (wait !== undefined) return this.#writeLater(wait, inode, id, offset, data, caller);
+    const growth = Math.max(0, offset + data.length - inode.attributes.size);
+    let fits = data.length;
+    if (growth > 0) {
+      const { bytes } = grants.available(log.charged);
+      if (growth > bytes) {
+        if (!grants.exhausted) {
+          return this.#writeLater(grants.ensure(growth, 0), inode, id, offset, data, caller);
+        }
+        // What fits is written, as on a local disk; what overwrites fits always.
+        fits = Math.max(0, data.length - (growth - Math.max(0, bytes)));
+        if (fits === 0) throw new Failure('EDQUOT', 'the quota is used up');
+      }
+    }
+    const end = offset + fits;
+    const charge: Charge = { bytes: Math.max(0, end - inode.attributes.size), files: 0 };
+    const time = this.#home.clock.now();
+    const sizeBefore = inode.attributes.size;
+    const entry = log.write(inode.id, offset, data.subarray(0, fits), time, charge);
+    inode.touched(entry);
+    tree.wrote(inode, end, time);
+    this.#data.wrote(inode, entry, offset, end, sizeBefore);
+    this.#home.sender.kick();
+    return this.#home.answered(entry, fits, caller);
   }
 
-  async fsync(node: Node, id: HandleId, dataOnly: boolean, caller: Interruptible): Promise<void> {
-    const handle = this.#handles.get(id);
-    const settled = this.#writes.settled(node);
-    const file = await interruptible(Promise.resolve(handle.remoteFile()), caller);
-    // The server does it after the writes: no need to wait for those first.
-    const synced = this.#mount.ask(
-      'fsync',
-      () => [file, dataOnly],
+  /** The kernel's buffer is gone when this returns: what has to wait is copied. */
+  #writeLater(
+    wait: Promise<unknown>,
+    inode: Inode,
+    id: HandleId,
+    offset: number,
+    data: Buffer,
+    caller: Caller,
+  ): Promise<number> {
+    const copy = Buffer.from(data);
+    return interruptible(wait, caller).then(() => this.write(inode, id, offset, copy, caller));
+  }
+
+  #askWrite(handle: FileHandle, offset: number, data: Buffer, caller: Caller): Promise<number> {
+    const { inode } = handle;
+    const { tree } = this.#home;
+    const copy = Buffer.from(data);
+    return this.#home.change(
+      [inode],
       caller,
-      () => undefined,
+      () => ({
+        kind: WRITE,
+        file: tree.refOf(inode),
+        time: null,
+        offset: handle.appending ? null : offset,
+        data: null,
+      }),
+      ([left]) => {
+        this.#data.changed(inode);
+        if (left !== undefined) tree.told(inode, left);
+        return copy.length;
+      },
+      copy,
     );
-    await Promise.all([
-      settled === undefined ? undefined : interruptible(Promise.resolve(settled), caller),
-      synced,
-    ]);
-    throwFailure(handle);
   }
 
-  release(node: Node, id: HandleId): Eventually<void> {
-    const handle = this.#handles.remove(id);
-    if (handle === undefined) return undefined;
-    // After a flush that was interrupted; and for pages that were mapped, which the kernel writes back later.
-    if (handle.writable && node.file?.writes?.piece?.handle === handle) this.#writes.send(node);
-    const settled = handle.writable ? this.#writes.settled(node) : undefined;
-    if (settled === undefined) this.#close(node, handle);
-    else void Promise.resolve(settled).then(() => this.#close(node, handle));
-    return undefined;
+  // Attributes
+
+  setattr(inode: Inode, changes: AttributeChanges, caller: Caller): Eventually<AttributesAnswer> {
+    const { tree, kernel } = this.#home;
+    const { mode, size } = changes;
+    if (!tree.mayChange(inode)) return this.#askSetattr(inode, changes, caller);
+    const growth = size === undefined ? 0 : Math.max(0, size - inode.attributes.size);
+    const wait = this.#home.room({ bytes: growth, files: 0 });
+    if (wait !== undefined) {
+      return interruptible(wait, caller).then(() => this.setattr(inode, changes, caller));
+    }
+    const time = this.#home.clock.now();
+    const atime = changes.atime === 'now' ? time : (changes.atime ?? null);
+    const mtime = changes.mtime === 'now' ? time : (changes.mtime ?? null);
+    const permissions = mode === undefined ? null : mode & 0o7777;
+    const own = { mode: permissions, size: size ?? null, atime, mtime };
+    const charge = tree.setattr(inode, own, time);
+    if (size !== undefined) this.#data.truncated(inode, size);
+    const { ino, birth } = inode.id;
+    const entry = this.#home.append(
+      {
+        kind: SETATTR,
+        file: { ino, birth, path: null },
+        time,
+        mode: permissions,
+        size: size ?? null,
+        atime,
+        mtime,
+      },
+      charge,
+      [inode],
+    );
+    return this.#home.answered(entry, kernel.attributes(inode), caller);
   }
 
-  /** The mount has ended: what files that are still open would have been told is logged. */
-  logLosses(): void {
-    for (const handle of this.#handles.values()) {
-      if ((handle.node.file?.writes?.bytes ?? 0) > 0) handle.failure ??= new Failure('ETIMEDOUT');
-      this.#logLoss(handle);
+  #askSetattr(inode: Inode, changes: AttributeChanges, caller: Caller): Promise<AttributesAnswer> {
+    const { tree, kernel } = this.#home;
+    const { mode, size, atime = null, mtime = null } = changes;
+    return this.#home.change(
+      [inode],
+      caller,
+      () => ({
+        kind: SETATTR,
+        ...{ file: tree.refOf(inode), time: null, atime, mtime },
+        ...{ mode: mode === undefined ? null : mode & 0o7777, size: size ?? null },
+      }),
+      ([left]) => {
+        if (left !== undefined) tree.told(inode, left);
+        if (size !== undefined) this.#data.truncated(inode, size);
+        return kernel.attributes(inode);
+      },
+    );
+  }
+
+  /** The mount has ended. */
+  closeAll(): void {
+    for (const { inode, reader } of this.#handles.values()) {
+      if (reader !== undefined) this.#data.closed(inode, reader);
     }
   }
-
-  #logLoss(handle: FileHandle): void {
-    const { failure } = handle;
-    if (failure !== undefined) {
-      const path = this.#mount.nodes.pathOf(handle.node)?.toString() ?? '(a removed file)';
-      this.#log.error(
-        { path, reason: failure.message, code: failure.code },
-        'data were lost: nobody is left to be told',
-      );
-    }
-  }
-
-  #close(node: Node, handle: FileHandle): void {
-    node.file?.handles.delete(handle);
-    handle.readAhead?.close();
-    this.#logLoss(handle);
-    const file = handle.begun;
-    if (file instanceof Promise)
-      file.then(
-        (opened) => this.#mount.remote.closeFile(opened),
-        () => {},
-      );
-    else if (file !== undefined) this.#mount.remote.closeFile(file);
-    this.#mount.nodes.drop(node);
-  }
-}
-
-/** Requests that several may wait for are not let go with one of them. */
-const NOBODY: Interruptible = { pid: 0 };
-
-function throwFailure(handle: FileHandle): void {
-  const failure = handle.takeFailure();
-  if (failure !== undefined) throw failure;
 }

@@ -1,254 +1,448 @@
 /**
- * Operations that make, remove and move names. The server does them; what is known here follows its answer, so that
- * a directory whose names were known stays known.
+ * Operations that make, remove and move names.
  *
- * Invariant: an operation whose outcome is not known here (interrupted, timed out), or whose failure contradicts
- * what was known, leaves its names to be asked for again.
+ * Each is made by the tree and appended to the log where the tree may decide it (a lease for writing, and the names known),
+ * else asked of the server. Which of the two, and what has to be waited for before, is what is here.
  */
 import type { Attributes } from '../../protocol/attributes.js';
-import { Failure, type FailureKind } from '../../protocol/failure.js';
-import { MAX_PATH } from '../../protocol/limits.js';
-import { RENAME_EXCHANGE, RENAME_NOREPLACE } from '../../protocol/methods.js';
+import { Failure } from '../../protocol/failure.js';
+import {
+  CREATE,
+  LINK,
+  MKDIR,
+  RELEASE,
+  RENAME,
+  RENAME_EXCHANGE,
+  RMDIR,
+  SYMLINK,
+  UNLINK,
+  WRITE,
+  SETATTR,
+} from '../../protocol/operations.js';
+import type { FileId, FileRef } from '../../protocol/references.js';
 import { S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK } from '../../posix/flags.js';
-import type { Interruptible } from '../remote/interruption.js';
-import type { DirectoryState } from './directory-state.js';
-import type { MountState } from './mount-state.js';
-import { keyOf, type Name, type Node } from './nodes.js';
-import type { Entry } from './operations.js';
-import type { Resolution } from './resolution.js';
-
-type DirectoryNode = Node & { readonly directory: DirectoryState };
+import type { Charge, Entry as LogEntry } from '../log/entry.js';
+import type { Caller, Entry, Eventually } from '../operations.js';
+import { interruptible } from '../remote/interruption.js';
+import type { DirectoryInode, Inode, Name } from '../tree/inode.js';
+import { NO_CHARGE, type Home } from './home.js';
 
 const PERMISSIONS = 0o7777;
+const ONE_INODE: Charge = { bytes: 0, files: 1 };
 
-/** Failures that leave no doubt about names: nothing was done, and nothing that was believed is wrong. */
-const CLEAR: ReadonlySet<FailureKind> = new Set<FailureKind>([
-  'EDQUOT',
-  'ENOSPC',
-  'EACCES',
-  'EPERM',
-  'EROFS',
-  'EMLINK',
-  'ENAMETOOLONG',
-]);
+/** What makes a change: the name that it left, and the entry of the log where it is in there. */
+interface Made {
+  readonly name: Name;
+  readonly entry: Parameters<Home['answered']>[0];
+}
 
 export class Names {
-  readonly #mount: MountState;
-  readonly #resolution: Resolution;
+  readonly #home: Home;
+  /** Symbolic links and the like made here, counted: they have ids of their own until the server has made them. */
+  #provisional = 0n;
+  /** Them, by the entry that makes them. */
+  readonly #unidentified = new Map<LogEntry, Inode>();
 
-  constructor(mount: MountState, resolution: Resolution) {
-    this.#mount = mount;
-    this.#resolution = resolution;
+  constructor(home: Home) {
+    this.#home = home;
   }
 
-  mkdir(parent: DirectoryNode, name: Buffer, mode: number, caller: Interruptible): Promise<Entry> {
-    const key = keyOf(name);
-    const permissions = mode & PERMISSIONS;
-    return this.#make(
-      'mkdir',
-      parent,
-      key,
-      () => [permissions],
-      caller,
-      (node) => {
-        // Only who made it knows of it yet.
-        if (node.directory === undefined) return;
-        node.directory.complete = true;
-        node.directory.listedAt = this.#mount.now();
-      },
-    );
-  }
-
-  mknod(parent: DirectoryNode, name: Buffer, mode: number, caller: Interruptible): Promise<Entry> {
-    const type = mode & S_IFMT || S_IFREG;
+  mknod(directory: DirectoryInode, key: string, mode: number, caller: Caller): Eventually<Entry> {
+    const type = (mode & S_IFMT) === 0 ? S_IFREG : mode & S_IFMT;
     if (type !== S_IFREG && type !== S_IFIFO && type !== S_IFSOCK) {
-      throw new Failure('EPERM', 'device files are not kept in homes');
+      throw new Failure('EPERM', 'a home has no device nodes');
     }
-    return this.#make('mknod', parent, keyOf(name), () => [type | (mode & PERMISSIONS)], caller);
+    return this.#entry(this.create(directory, key, type | (mode & PERMISSIONS), caller), caller);
   }
 
-  symlink(parent: DirectoryNode, name: Buffer, target: Buffer, caller: Interruptible): Promise<Entry> {
-    if (target.length > MAX_PATH) throw new Failure('ENAMETOOLONG');
-    const kept = Buffer.from(target);
-    return this.#make(
-      'symlink',
-      parent,
-      keyOf(name),
-      () => [kept],
-      caller,
-      (node) => {
-        node.target = kept;
-      },
-    );
+  /** Makes a regular file, FIFO or socket. EEXIST. */
+  create(directory: DirectoryInode, key: string, mode: number, caller: Caller): Eventually<Made> {
+    const { tree, grants } = this.#home;
+    if (!tree.mayChangeName(directory, key)) return this.#askCreate(directory, key, mode, caller);
+    this.#requireFree(directory, key);
+    const wait = this.#home.roomForInode();
+    if (wait !== undefined) return this.#after(wait, caller, () => this.create(directory, key, mode, caller));
+    const regular = (mode & S_IFMT) === S_IFREG;
+    const id = regular ? grants.takeFile() : this.#provisionalId();
+    if (id === undefined) {
+      return this.#afterId(
+        grants.whenFile(),
+        caller,
+        () => this.create(directory, key, mode, caller),
+        () => this.#askCreate(directory, key, mode, caller),
+      );
+    }
+    const time = this.#home.clock.now();
+    const inode = tree.create(directory, key, { id, mode, time });
+    const operation = {
+      kind: CREATE,
+      directory: byId(directory),
+      name: bytesOf(key),
+      time,
+      mode,
+      id,
+    } as const;
+    const entry = this.#home.append(operation, ONE_INODE, [directory, inode]);
+    if (!regular) this.#unidentified.set(entry, inode);
+    return { name: nameIn(directory, key), entry };
   }
 
-  link(node: Node, parent: DirectoryNode, name: Buffer, caller: Interruptible): Promise<Entry> {
-    const key = keyOf(name);
-    const { nodes } = this.#mount;
-    const linked = this.#mount.ask(
-      'link',
-      () => {
-        const existing = nodes.pathOf(node);
-        // Without a name it cannot be linked, just as link(2) by /proc/self/fd without AT_SYMLINK_FOLLOW.
-        if (existing === undefined) throw new Failure('ENOENT');
-        return [existing, nodes.pathIn(parent, key)];
-      },
-      caller,
-      (attributes, sequence) => this.#madeEntry(parent, key, attributes, sequence),
-      { failed: (failure, sequence) => this.failed(parent, key, failure, sequence) },
-    );
-    this.#mount.follow(parent);
-    return linked;
+  /** The server made what an entry makes by another id than was known here. */
+  identified(entry: LogEntry, attributes: Attributes): void {
+    const { operation } = entry;
+    const ino = 'id' in operation ? operation.id?.ino : undefined;
+    const inode =
+      this.#unidentified.get(entry) ?? (ino === undefined ? undefined : this.#home.tree.byIno(ino));
+    this.#unidentified.delete(entry);
+    if (inode !== undefined) this.#home.tree.identified(inode, attributes);
   }
 
-  #make(
-    method: 'mkdir' | 'mknod' | 'symlink',
-    parent: DirectoryNode,
-    key: string,
-    rest: () => unknown[],
-    caller: Interruptible,
-    made?: (node: Node) => void,
-  ): Promise<Entry> {
-    const making = this.#mount.ask(
-      method,
-      () => [this.#mount.nodes.pathIn(parent, key), ...rest()],
-      caller,
-      (attributes, sequence) => {
-        const entry = this.#madeEntry(parent, key, attributes, sequence);
-        made?.(this.#mount.nodes.get(entry.nodeId));
-        return entry;
-      },
-      { failed: (failure, sequence) => this.failed(parent, key, failure, sequence) },
-    );
-    this.#mount.follow(parent);
-    return making;
+  #askCreate(directory: DirectoryInode, key: string, mode: number, caller: Caller): Promise<Made> {
+    return this.#ask(directory, key, caller, (ref) => ({
+      kind: CREATE,
+      directory: ref,
+      name: bytesOf(key),
+      time: null,
+      mode,
+      id: null,
+    }));
   }
 
-  #madeEntry(parent: DirectoryNode, key: string, attributes: Attributes, sequence: number): Entry {
-    const name = this.made(parent, key, attributes, sequence);
-    return this.#mount.entry(name.node, name.confirmedAt);
+  mkdir(directory: DirectoryInode, key: string, mode: number, caller: Caller): Eventually<Entry> {
+    return this.#entry(this.#mkdir(directory, key, mode & PERMISSIONS, caller), caller);
   }
 
-  /** The server made a name, or found it where that was as good. */
-  made(parent: DirectoryNode, key: string, attributes: Attributes, sequence: number): Name {
-    const name = this.#resolution.found(parent, key, attributes, sequence, true);
-    this.#mount.directoryChanged(parent, sequence);
-    return name;
+  #mkdir(directory: DirectoryInode, key: string, mode: number, caller: Caller): Eventually<Made> {
+    const { tree, grants, leases } = this.#home;
+    if (!tree.mayChangeName(directory, key)) return this.#askMkdir(directory, key, mode, caller);
+    this.#requireFree(directory, key);
+    const again = (): Eventually<Made> => this.#mkdir(directory, key, mode, caller);
+    const wait = this.#home.roomForInode();
+    if (wait !== undefined) return this.#after(wait, caller, again);
+    const id = grants.takeDirectory();
+    if (id === undefined) {
+      return this.#afterId(grants.whenDirectory(), caller, again, () =>
+        this.#askMkdir(directory, key, mode, caller),
+      );
+    }
+    const time = this.#home.clock.now();
+    const inode = tree.mkdir(directory, key, { id, mode, time });
+    leases.entered(id.ino, directory.id.ino);
+    const operation = {
+      kind: MKDIR,
+      directory: byId(directory),
+      name: bytesOf(key),
+      time,
+      mode,
+      id,
+    } as const;
+    const entry = this.#home.append(operation, ONE_INODE, [directory, inode]);
+    return { name: nameIn(directory, key), entry };
   }
 
-  /** Making or removing a name failed. */
-  failed(parent: DirectoryNode, key: string, failure: Failure, sequence: number): void {
-    if (!CLEAR.has(failure.kind)) parent.directory.doubt(key, sequence);
+  #askMkdir(directory: DirectoryInode, key: string, mode: number, caller: Caller): Promise<Made> {
+    return this.#ask(directory, key, caller, (ref) => ({
+      kind: MKDIR,
+      directory: ref,
+      name: bytesOf(key),
+      time: null,
+      mode,
+      id: null,
+    }));
   }
 
-  remove(
-    method: 'unlink' | 'rmdir',
-    parent: DirectoryNode,
-    name: Buffer,
-    caller: Interruptible,
-  ): Promise<void> {
-    const key = keyOf(name);
-    openBeforeRemoval(parent.directory.names.get(key), this.#mount.remote.sequence);
-    const removing = this.#mount.ask(
-      method,
-      () => [this.#mount.nodes.pathIn(parent, key)],
-      caller,
-      (_nil, sequence) => this.#removed(parent, key, sequence),
-      {
-        failed: (failure, sequence) => {
-          // That a directory is not empty says nothing about its own name.
-          if (failure.kind !== 'ENOTEMPTY') this.failed(parent, key, failure, sequence);
+  symlink(directory: DirectoryInode, key: string, target: Buffer, caller: Caller): Eventually<Entry> {
+    return this.#entry(this.#symlink(directory, key, target, caller), caller);
+  }
+
+  #symlink(directory: DirectoryInode, key: string, target: Buffer, caller: Caller): Eventually<Made> {
+    const { tree } = this.#home;
+    const name = bytesOf(key);
+    if (!tree.mayChangeName(directory, key)) {
+      return this.#ask(directory, key, caller, (ref) => ({
+        kind: SYMLINK,
+        directory: ref,
+        name,
+        time: null,
+        target,
+        id: null,
+      }));
+    }
+    this.#requireFree(directory, key);
+    const wait = this.#home.roomForInode();
+    if (wait !== undefined) {
+      return this.#after(wait, caller, () => this.#symlink(directory, key, target, caller));
+    }
+    const id = this.#provisionalId();
+    const time = this.#home.clock.now();
+    const inode = tree.symlink(directory, key, { id, target, time });
+    const operation = { kind: SYMLINK, directory: byId(directory), name, time, target, id } as const;
+    const entry = this.#home.append(operation, ONE_INODE, [directory, inode]);
+    this.#unidentified.set(entry, inode);
+    return { name: nameIn(directory, key), entry };
+  }
+
+  link(inode: Inode, directory: DirectoryInode, key: string, caller: Caller): Eventually<Entry> {
+    const { tree } = this.#home;
+    const name = bytesOf(key);
+    if (!tree.mayChangeName(directory, key) || !tree.mayChange(inode)) {
+      const asked = this.#home.change(
+        [inode, directory],
+        caller,
+        () => ({ kind: LINK, directory: tree.refOf(directory), name, time: null, file: tree.refOf(inode) }),
+        (left) => this.#made(directory, key, left),
+      );
+      return this.#entry(asked, caller);
+    }
+    const wait = this.#home.room(NO_CHARGE);
+    if (wait !== undefined) return this.#after(wait, caller, () => this.link(inode, directory, key, caller));
+    const time = this.#home.clock.now();
+    const made = tree.link(inode, directory, key, time);
+    if (inode.attributes.nlink === 2) this.#home.leases.entered(inode.id.ino, directory.id.ino);
+    const operation = { kind: LINK, directory: byId(directory), name, time, file: byId(inode) } as const;
+    const entry = this.#home.append(operation, NO_CHARGE, [inode, directory]);
+    return this.#entry({ name: made, entry }, caller);
+  }
+
+  unlink(directory: DirectoryInode, key: string, caller: Caller): Eventually<void> {
+    const { tree } = this.#home;
+    const name = bytesOf(key);
+    const known = directory.directory.names.get(key)?.inode;
+    if (!tree.mayChangeName(directory, key)) {
+      return this.#home.change(
+        known === undefined ? [directory] : [directory, known],
+        caller,
+        () => ({
+          kind: UNLINK,
+          directory: tree.refOf(directory),
+          name,
+          time: null,
+          id: null,
+          hold: (known?.opens ?? 0) > 0,
+        }),
+        (left) => {
+          if (known !== undefined && known.opens > 0) known.held = true;
+          tree.gone(directory, key);
+          this.#learn(left, known, directory);
         },
-      },
+      );
+    }
+    const wait = this.#home.room(NO_CHARGE);
+    if (wait !== undefined) return this.#after(wait, caller, () => this.unlink(directory, key, caller));
+    const time = this.#home.clock.now();
+    const { inode, freed } = tree.unlink(directory, key, time);
+    if (this.#takeBack(inode)) return undefined;
+    const hold = inode.opens > 0;
+    inode.held ||= hold;
+    const entry = this.#home.append(
+      { kind: UNLINK, directory: byId(directory), name, time, id: inode.id, hold },
+      freed,
+      [directory, inode],
     );
-    this.#mount.follow(parent);
-    return removing;
+    return this.#home.answered(entry, undefined, caller);
   }
 
-  #removed(parent: DirectoryNode, key: string, sequence: number): void {
-    const { directory } = parent;
-    this.#mount.directoryChanged(parent, sequence);
-    const name = directory.names.get(key);
-    if (name !== undefined) {
-      if (name.asOf > sequence) return;
-      this.#mount.nodes.unbind(name);
-      name.node.doubt(sequence);
+  /** A file that was made and removed before anything of it was sent never travels. */
+  #takeBack(inode: Inode): boolean {
+    if (inode.names.size > 0 || inode.opens > 0) return false;
+    const [first, ...others] = inode.entries;
+    if (first?.operation.kind !== CREATE || first.state !== 'unsent') return false;
+    const own = others.every(({ operation: { kind } }) => kind === WRITE || kind === SETATTR);
+    if (!own || !this.#home.log.cancel(inode.entries)) return false;
+    this.#home.grants.returnFile(inode.id);
+    return true;
+  }
+
+  rmdir(directory: DirectoryInode, key: string, caller: Caller): Eventually<void> {
+    const { tree } = this.#home;
+    const name = bytesOf(key);
+    if (!tree.mayRmdir(directory, key)) {
+      return this.#home.change(
+        [directory, ...this.#known(directory, key)],
+        caller,
+        () => ({ kind: RMDIR, directory: tree.refOf(directory), name, time: null, id: null }),
+        (left) => {
+          tree.gone(directory, key);
+          this.#learn(left, undefined, directory);
+        },
+      );
     }
-    directory.removed?.set(key, sequence);
-    directory.addAbsent(key, sequence, this.#mount.now());
+    const wait = this.#home.room(NO_CHARGE);
+    if (wait !== undefined) return this.#after(wait, caller, () => this.rmdir(directory, key, caller));
+    const time = this.#home.clock.now();
+    const { inode, freed } = tree.rmdir(directory, key, time);
+    const operation = { kind: RMDIR, directory: byId(directory), name, time, id: inode.id } as const;
+    const entry = this.#home.append(operation, freed, [directory, inode]);
+    return this.#home.answered(entry, undefined, caller);
   }
 
   rename(
-    parent: DirectoryNode,
-    name: Buffer,
-    newParent: DirectoryNode,
-    newName: Buffer,
+    directory: DirectoryInode,
+    key: string,
+    newDirectory: DirectoryInode,
+    newKey: string,
     flags: number,
-    caller: Interruptible,
-  ): Promise<void> {
-    if ((flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE)) !== 0) throw new Failure('EINVAL');
-    const { nodes } = this.#mount;
-    const key = keyOf(name);
-    const newKey = keyOf(newName);
-    if ((flags & RENAME_EXCHANGE) === 0)
-      openBeforeRemoval(newParent.directory.names.get(newKey), this.#mount.remote.sequence);
-    const renaming = this.#mount.ask(
-      'rename',
-      () => [nodes.pathIn(parent, key), nodes.pathIn(newParent, newKey), flags],
-      caller,
-      (_nil, sequence) =>
-        this.renamed(parent, key, newParent, newKey, (flags & RENAME_EXCHANGE) !== 0, sequence),
+    caller: Caller,
+  ): Eventually<void> {
+    const { tree } = this.#home;
+    const [name, newName] = [bytesOf(key), bytesOf(newKey)];
+    if (!tree.mayRename(directory, key, newDirectory, newKey, flags)) {
+      return this.#askRename(directory, key, newDirectory, newKey, flags, caller);
+    }
+    const wait = this.#home.room(NO_CHARGE);
+    if (wait !== undefined) {
+      return this.#after(wait, caller, () =>
+        this.rename(directory, key, newDirectory, newKey, flags, caller),
+      );
+    }
+    const time = this.#home.clock.now();
+    const expected = newDirectory.directory.names.get(newKey)?.inode;
+    const { inode, replaced, freed } = tree.rename(directory, key, newDirectory, newKey, flags, time);
+    // Two names of one file: nothing happens (rename(2)).
+    if (expected === inode) return undefined;
+    const hold = replaced !== undefined && replaced.opens > 0;
+    if (hold) replaced.held = true;
+    const entry = this.#home.append(
       {
-        failed: (failure, sequence) => {
-          if (failure.kind === 'ENOTEMPTY') return;
-          this.failed(parent, key, failure, sequence);
-          this.failed(newParent, newKey, failure, sequence);
-        },
+        kind: RENAME,
+        directory: byId(directory),
+        name,
+        time,
+        id: inode.id,
+        newDirectory: byId(newDirectory),
+        newName,
+        replaced: expected?.id ?? null,
+        flags,
+        hold,
       },
+      freed,
+      [directory, newDirectory, inode, ...(expected === undefined ? [] : [expected])],
     );
-    this.#mount.follow(parent);
-    if (newParent !== parent) this.#mount.follow(newParent);
-    return renaming;
+    return this.#home.answered(entry, undefined, caller);
   }
 
-  /** The server renamed, by request `sequence` or, where another session asked for it, after that one. */
-  renamed(
-    parent: DirectoryNode,
+  #askRename(
+    directory: DirectoryInode,
     key: string,
-    newParent: DirectoryNode,
+    newDirectory: DirectoryInode,
     newKey: string,
-    exchanged: boolean,
-    sequence: number,
-  ): void {
-    const { nodes, now } = this.#mount;
-    this.#mount.directoryChanged(parent, sequence);
-    this.#mount.directoryChanged(newParent, sequence);
-    const moved = parent.directory.names.get(key);
-    const target = newParent.directory.names.get(newKey);
-    // Two links of one file: rename(2) does nothing, or nothing that shows.
-    if (moved !== undefined && moved.node === target?.node) return;
-    for (const each of [moved, target]) each?.node.doubt(sequence);
-    if (moved === undefined || (exchanged && target === undefined)) {
-      if (moved !== undefined) nodes.unbind(moved);
-      if (target !== undefined) nodes.unbind(target);
-      parent.directory.doubt(key, sequence);
-      newParent.directory.doubt(newKey, sequence);
-      return;
+    flags: number,
+    caller: Caller,
+  ): Promise<void> {
+    const { tree } = this.#home;
+    const [moved] = this.#known(directory, key);
+    const [replaced] = this.#known(newDirectory, newKey);
+    const hold = (flags & RENAME_EXCHANGE) === 0 && (replaced?.opens ?? 0) > 0;
+    return this.#home.change(
+      [directory, newDirectory, ...this.#known(directory, key), ...this.#known(newDirectory, newKey)],
+      caller,
+      () => ({
+        kind: RENAME,
+        ...{ directory: tree.refOf(directory), name: bytesOf(key), time: null, id: null },
+        ...{ newDirectory: tree.refOf(newDirectory), newName: bytesOf(newKey), replaced: null, flags, hold },
+      }),
+      (left) => {
+        if (hold && replaced !== undefined) replaced.held = true;
+        tree.moved(directory, key, newDirectory, newKey, flags);
+        this.#learn(left, moved, directory, newDirectory);
+      },
+    );
+  }
+
+  /** The last close of a file that the server holds for this mount. `freed`: what a file without a name gives back. */
+  release(inode: Inode, freed: Charge): void {
+    inode.held = false;
+    this.#home.append({ kind: RELEASE, id: inode.id }, freed, [inode]);
+  }
+
+  // What the server made
+
+  #ask(
+    directory: DirectoryInode,
+    key: string,
+    caller: Caller,
+    operation: (ref: FileRef) => Parameters<Home['append']>[0],
+  ): Promise<Made> {
+    const { tree } = this.#home;
+    return this.#home.change(
+      [directory],
+      caller,
+      () => operation(tree.refOf(directory)),
+      (left) => this.#made(directory, key, left),
+    );
+  }
+
+  #made(directory: DirectoryInode, key: string, left: readonly Attributes[]): Made {
+    return { name: this.made(directory, key, left), entry: undefined };
+  }
+
+  /** The server made a name: it tells what it leads to, and of the directory. */
+  made(directory: DirectoryInode, key: string, left: readonly Attributes[]): Name {
+    const [own, parent] = left;
+    if (own === undefined) throw new Failure('EPROTO', 'the server does not tell what it made');
+    if (parent !== undefined) this.#home.tree.told(directory, parent);
+    return this.#home.tree.found(directory, key, own, null);
+  }
+
+  #learn(left: readonly Attributes[], ...inodes: (Inode | undefined)[]): void {
+    for (const attributes of left) {
+      const told = inodes.find((inode) => inode?.id.ino === attributes.ino);
+      if (told !== undefined) this.#home.tree.told(told, attributes);
     }
-    nodes.bind(newParent, newKey, moved.node, sequence, now());
-    if (exchanged && target !== undefined) {
-      nodes.bind(parent, key, target.node, sequence, now());
-      return;
+  }
+
+  #known(directory: DirectoryInode, key: string): Inode[] {
+    const inode = directory.directory.names.get(key)?.inode;
+    return inode === undefined ? [] : [inode];
+  }
+
+  /** Before room is asked for: a name that is taken is EEXIST also where the quota is full. */
+  #requireFree(directory: DirectoryInode, key: string): void {
+    const found = this.#home.tree.lookup(directory, key);
+    if (found !== undefined && found !== 'absent') throw new Failure('EEXIST');
+  }
+
+  #provisionalId(): FileId {
+    return { ino: 0n, birth: (this.#provisional += 1n) };
+  }
+
+  #after<T>(wait: Promise<unknown>, caller: Caller, then: () => Eventually<T>): Promise<T> {
+    return interruptible(wait, caller).then(then);
+  }
+
+  /** As #after, of an inode number that is to be granted: a server that has none makes the file by itself. */
+  #afterId<T>(
+    wait: Promise<void>,
+    caller: Caller,
+    then: () => Eventually<T>,
+    without: () => Promise<T>,
+  ): Promise<T> {
+    return interruptible(wait, caller).then(then, (failure: unknown) => {
+      if (Failure.from(failure).kind !== 'ENOSPC') throw failure;
+      return without();
+    });
+  }
+
+  #entry(made: Eventually<Made>, caller: Caller): Eventually<Entry> {
+    const { kernel } = this.#home;
+    if (made instanceof Promise) {
+      return made.then(({ name, entry }) => this.#home.answered(entry, kernel.entry(name), caller));
     }
-    nodes.unbind(moved);
-    parent.directory.removed?.set(key, sequence);
-    parent.directory.addAbsent(key, sequence, now());
+    return this.#home.answered(made.entry, kernel.entry(made.name), caller);
   }
 }
 
-/** Files that are open here and were not opened at the server yet have to be, before their name goes. */
-function openBeforeRemoval(name: Name | undefined, sequence: number): void {
-  for (const handle of name?.node.file?.handles ?? []) handle.openNow();
-  // Who opens it from now on has to ask the server.
-  name?.node.doubt(sequence);
+/** For the log: what is sent in order needs no hints, and gets them where the server asks for them. */
+function byId({ id }: Inode): FileRef {
+  return { ino: id.ino, birth: id.birth, path: null };
+}
+
+function bytesOf(key: string): Buffer {
+  return Buffer.from(key, 'latin1');
+}
+
+function nameIn(directory: DirectoryInode, key: string): Name {
+  const name = directory.directory.names.get(key);
+  if (name === undefined) throw new Error('a name that was just made is not there');
+  return name;
 }

@@ -4,7 +4,7 @@
  * system to larger blocks.
  */
 import { Failure } from '../../protocol/failure.js';
-import type { FilesystemStatus, NodeAttributes, Time } from '../filesystem/operations.js';
+import type { FilesystemStatus, NodeAttributes, Time } from '../operations.js';
 import type { NativeStat, NativeStatfs } from './binding.js';
 
 const UINT32_MAX = 0xffff_ffff;

@@ -11,7 +11,7 @@
  */
 import { Failure } from '../../protocol/failure.js';
 import { ROOT_NODE, type NodeId } from '../../protocol/ids.js';
-import type { Caller, Entry, Eventually, Filesystem } from '../filesystem/operations.js';
+import type { Caller, Entry, Eventually, Filesystem } from '../operations.js';
 
 /** Names kept: some 200 bytes each. */
 const MAX_DENTRIES = 8192;

@@ -8,7 +8,7 @@ import { O_CREAT, O_RDWR } from '../../posix/flags.js';
 import { Failure } from '../../protocol/failure.js';
 import type { HandleId, NodeId } from '../../protocol/ids.js';
 import type { FaultLog } from '../fuse/dispatch.js';
-import type { Caller, Entry, Eventually, Filesystem } from '../filesystem/operations.js';
+import type { Caller, Entry, Eventually, Filesystem } from '../operations.js';
 import { nativeStat, nativeStatfs, nativeType, timeOf } from './attributes.js';
 import type { Done, NativeOperations, NativeStat } from './binding.js';
 import { isRepresentable, type Dentries, type Dentry } from './dentries.js';

@@ -20,7 +20,7 @@
 import { readdirSync, readlinkSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { Failure } from '../../protocol/failure.js';
-import type { KernelCaches } from '../filesystem/operations.js';
+import type { KernelCaches } from '../operations.js';
 import { escapeOptionValue } from '../fuse/fusermount.js';
 import { checkMountpoint, detach, raiseReadahead, type MountFlags } from '../fuse/mountpoint.js';
 import type { MountOptions, MountSession } from '../fuse/session.js';
@@ -57,6 +57,7 @@ export async function mountWithFuseNative(options: MountOptions): Promise<MountS
   const caches: KernelCaches = {
     invalidateNode() {}, // no data and no attributes are kept here
     invalidateEntry: (parent, name) => dentries.invalidate(parent, name),
+    settled: () => Promise.resolve(),
   };
   const filesystem = options.create(caches);
   const dentries = new Dentries(filesystem, CALLER);
@@ -73,9 +74,13 @@ export async function mountWithFuseNative(options: MountOptions): Promise<MountS
   raiseReadahead(mountpoint);
 
   const taken = new AbortController();
+  async function waitForEnd(): Promise<void> {
+    while (isDevice(device) && !taken.signal.aborted) await setTimeout(END_POLL_MS);
+  }
+  const ending = waitForEnd();
   async function end(): Promise<void> {
     try {
-      while (isDevice(device) && !taken.signal.aborted) await setTimeout(END_POLL_MS);
+      await ending;
       await filesystem.destroy();
     } finally {
       mount.close(() => {});
@@ -86,6 +91,7 @@ export async function mountWithFuseNative(options: MountOptions): Promise<MountS
   return {
     mountpoint,
     caches,
+    ending,
     unmounted,
     async unmount({ force = false } = {}) {
       await detach(mountpoint, force);

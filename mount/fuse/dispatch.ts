@@ -10,7 +10,7 @@
  */
 import { ERRNO } from '../../protocol/errno.js';
 import { Failure } from '../../protocol/failure.js';
-import type { Eventually, Filesystem } from '../filesystem/operations.js';
+import type { Eventually, Filesystem } from '../operations.js';
 import { Reader } from './cursor.js';
 import { Exchange, type ReplySink } from './exchange.js';
 import { HANDLERS, type HandledName } from './handlers.js';

@@ -6,7 +6,7 @@
  *
  * It is also what the file system sees as the Caller.
  */
-import type { Caller } from '../filesystem/operations.js';
+import type { Caller } from '../operations.js';
 import { Writer } from './cursor.js';
 import { Interrupt } from './interrupt.js';
 import type { Operation } from './opcodes.js';

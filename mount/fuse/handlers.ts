@@ -4,7 +4,7 @@
  */
 import { Failure } from '../../protocol/failure.js';
 import type { HandleId } from '../../protocol/ids.js';
-import type { Eventually, EntrySink, Filesystem } from '../filesystem/operations.js';
+import type { Eventually, EntrySink, Filesystem } from '../operations.js';
 import { Writer } from './cursor.js';
 import type { Exchange } from './exchange.js';
 import { MAX_WRITE } from './negotiate.js';

@@ -4,7 +4,7 @@
  * Not an AbortController: every operation that waits for the server listens, and hardly any is interrupted. Making and
  * listening to an AbortSignal was 7% of the time that a mount spends on creating files.
  */
-import type { InterruptSignal } from '../filesystem/operations.js';
+import type { InterruptSignal } from '../operations.js';
 
 export class Interrupt implements InterruptSignal {
   #aborted = false;

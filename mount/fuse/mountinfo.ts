@@ -2,7 +2,8 @@
  * The mount table of this process, read from /proc/self/mountinfo (proc(5)). It tells what is mounted where without
  * touching any mount: a stat(2) of a mount whose server hangs would hang, too.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, realpathSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 
 /** One line of mountinfo. */
 export interface Mount {
@@ -46,4 +47,18 @@ function asPath(latin1: string): string {
 export function mountAt(mountpoint: string): Mount | undefined {
   const mounts = parseMountinfo(readFileSync('/proc/self/mountinfo', 'latin1'));
   return mounts.findLast((mount) => mount.mountpoint === mountpoint);
+}
+
+/**
+ * A mount point as the mount table has it: absolute, without symlinks. The mount itself is not touched, for it may hang: only
+ * its parent is resolved.
+ */
+export function mountedPath(mountpoint: string): string {
+  const absolute = resolve(mountpoint);
+  try {
+    return join(realpathSync(dirname(absolute)), basename(absolute));
+  } catch {
+    // The parent does not exist: nothing is mounted there either.
+    return absolute;
+  }
 }

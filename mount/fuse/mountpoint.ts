@@ -4,6 +4,7 @@
  * Invariant: no function here looks at the mount itself once it is mounted, because the process that asks is the one
  * that would have to answer; what is mounted where is read from mountinfo.
  */
+import { execFile } from 'node:child_process';
 import { closeSync, constants, openSync, realpathSync, writeFileSync } from 'node:fs';
 import { opendir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -49,9 +50,9 @@ function isRoot(): boolean {
 export async function checkMountpoint(path: string, flags: MountFlags): Promise<string> {
   const absolute = resolve(path);
   // A FUSE mount there may be dead or hang: its parent is resolved instead, and compared by name.
-  refuseMounted(join(realpath(dirname(absolute), path), basename(absolute)));
+  await refuseMounted(join(realpath(dirname(absolute), path), basename(absolute)));
   const real = realpath(absolute, path);
-  refuseMounted(real);
+  await refuseMounted(real);
   const status = await stat(real).catch((error: unknown) => refuse(error, path));
   if (!status.isDirectory()) {
     throw new Failure('ENOTDIR', `mount point '${path}' is not a directory: give a directory`);
@@ -65,14 +66,28 @@ export async function checkMountpoint(path: string, flags: MountFlags): Promise<
   return real;
 }
 
-function refuseMounted(mountpoint: string): void {
+/** A mount that was left behind when its process was killed is taken away; any other FUSE mount is EBUSY. */
+async function refuseMounted(mountpoint: string): Promise<void> {
   const mounted = mountAt(mountpoint);
-  if (mounted?.type.startsWith('fuse') === true) {
-    throw new Failure(
-      'EBUSY',
-      `'${mountpoint}' is already mounted (${mounted.source}): unmount it first with ftpmount -u`,
-    );
-  }
+  if (mounted?.type.startsWith('fuse') !== true) return;
+  if (mounted.type === `fuse.${SUBTYPE}` && (await isDead(mountpoint))) return detach(mountpoint, true);
+  throw new Failure(
+    'EBUSY',
+    `'${mountpoint}' is already mounted (${mounted.source}): unmount it first with ftpmount -u`,
+  );
+}
+
+/** How long a mount may take to answer before it counts as alive (milliseconds): it may be waiting for its server. */
+const ALIVE_MS = 2_000;
+
+/** Whether the process of a mount is gone: the kernel says so at once. Asked by another process, as a mount may hang. */
+function isDead(mountpoint: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const options = { timeout: ALIVE_MS, env: { ...process.env, LC_ALL: 'C' } };
+    execFile('stat', ['--', mountpoint], options, (_error, _out, complaint) => {
+      resolve(complaint.includes('not connected'));
+    });
+  });
 }
 
 function realpath(path: string, asked: string): string {

@@ -8,7 +8,7 @@
  * Arriving late is harmless, since a notification only takes knowledge away.
  */
 import type { NodeId } from '../../protocol/ids.js';
-import type { KernelCaches } from '../filesystem/operations.js';
+import type { KernelCaches } from '../operations.js';
 import { Writer } from './cursor.js';
 import { OUT_HEADER_SIZE, writeOutHeader } from './structs.js';
 
@@ -35,12 +35,18 @@ export function encodeInvalInode(node: NodeId, offset: number, length: number): 
   return message.buffer;
 }
 
+/**
+ * FUSE_EXPIRE_ONLY: the kernel asks for the name anew when it needs it, and leaves it to who works in it until then: a
+ * directory that is dropped takes getcwd(3) from its shells. Kernels before 6.2 drop it.
+ */
+const FUSE_EXPIRE_ONLY = 1;
+
 /** struct fuse_notify_inval_entry_out, then the name with a NUL. */
 export function encodeInvalEntry(parent: NodeId, name: Buffer): Buffer {
   const message = begin(FUSE_NOTIFY_INVAL_ENTRY, 16 + name.length + 1);
   message.u64(parent);
   message.u32(name.length);
-  message.u32(0); // flags
+  message.u32(FUSE_EXPIRE_ONLY);
   message.bytes(name);
   message.zeros(1);
   return message.buffer;
@@ -72,8 +78,9 @@ export function encodeDelete(parent: NodeId, child: NodeId, name: Buffer): Buffe
 /** KernelCaches over FUSE notifications, with the two more that this driver can send. */
 export class Notifier implements KernelCaches {
   readonly #write: (message: Buffer) => Promise<void>;
-  readonly #queue: Buffer[] = [];
-  #writing = false;
+  #queue: Buffer[] = [];
+  /** Ends when the queue is empty; undefined while it is. */
+  #draining: Promise<void> | undefined;
 
   /** `write` writes one message on another thread and settles when the kernel has acted on it. */
   constructor(write: (message: Buffer) => Promise<void>) {
@@ -98,17 +105,22 @@ export class Notifier implements KernelCaches {
     this.#send(encodeDelete(parent, child, name));
   }
 
+  settled(): Promise<void> {
+    return this.#draining ?? Promise.resolve();
+  }
+
   #send(message: Buffer): void {
     this.#queue.push(message);
-    if (!this.#writing) void this.#drain();
+    this.#draining ??= this.#drain();
   }
 
   async #drain(): Promise<void> {
-    this.#writing = true;
-    for (let message = this.#queue.shift(); message !== undefined; message = this.#queue.shift()) {
+    while (this.#queue.length > 0) {
+      const messages = this.#queue;
+      this.#queue = [];
       // A hint never fails: mostly the kernel says ENOENT, that it did not know the node or the name.
-      await this.#write(message).catch(() => {});
+      for (const message of messages) await this.#write(message).catch(() => {});
     }
-    this.#writing = false;
+    this.#draining = undefined;
   }
 }

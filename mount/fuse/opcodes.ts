@@ -15,7 +15,7 @@ import type {
   FilesystemStatus,
   NegativeEntry,
   OpenAnswer,
-} from '../filesystem/operations.js';
+} from '../operations.js';
 import type { Reader, Writer } from './cursor.js';
 import {
   FATTR,

@@ -7,7 +7,7 @@
  * kernel sends that for block devices only; it is reading the device that fails (ENODEV).
  */
 import { Failure } from '../../protocol/failure.js';
-import type { Filesystem, KernelCaches } from '../filesystem/operations.js';
+import type { Filesystem, KernelCaches } from '../operations.js';
 import { Device } from './device.js';
 import { Dispatcher, type FaultLog } from './dispatch.js';
 import { attach, checkMountpoint, detach, raiseReadahead, type MountFlags } from './mountpoint.js';
@@ -28,6 +28,8 @@ export interface MountSession {
   /** Absolute, without symlinks. */
   readonly mountpoint: string;
   readonly caches: KernelCaches;
+  /** Resolves when the mount point is free, or about to be: destroy() begins. */
+  readonly ending: Promise<void>;
   /** Resolves when the mount has ended and destroy() is through; rejects with what destroy() rejects with. */
   readonly unmounted: Promise<void>;
   /**
@@ -45,6 +47,7 @@ export async function mountFilesystem(options: MountOptions): Promise<MountSessi
   const mountpoint = await checkMountpoint(options.mountpoint, options);
   const descriptor = await attach(mountpoint, options.source, options);
   const ready = withResolvers();
+  const ending = withResolvers();
   const unmounted = withResolvers();
 
   const device = new Device(descriptor, {
@@ -75,6 +78,7 @@ export async function mountFilesystem(options: MountOptions): Promise<MountSessi
   async function end(stillMounted: boolean): Promise<void> {
     if (ended) return;
     ended = true;
+    ending.resolve();
     try {
       // First the mount, so that nobody new comes; the device last, so that those who wait get their answers.
       if (stillMounted) await detach(mountpoint, true).catch(() => {}); // it fails where an unmount was quicker
@@ -99,6 +103,7 @@ export async function mountFilesystem(options: MountOptions): Promise<MountSessi
   return {
     mountpoint,
     caches,
+    ending: ending.promise,
     unmounted: unmounted.promise,
     async unmount({ force = false } = {}) {
       if (force) void end(true);

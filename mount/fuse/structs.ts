@@ -13,7 +13,7 @@ import type {
   NegativeEntry,
   NodeAttributes,
   OpenAnswer,
-} from '../filesystem/operations.js';
+} from '../operations.js';
 import type { Reader, Writer } from './cursor.js';
 
 /** sizeof(struct fuse_in_header), fuse_out_header, fuse_entry_out, and the part of fuse_dirent before its name. */

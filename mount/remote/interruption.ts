@@ -1,36 +1,58 @@
 /**
- * When an operation gives up because its caller got a signal.
+ * When an operation gives up because its caller got a signal: only where that ends the caller, and so nobody sees EINTR.
  *
  * The kernel reports every signal, also the harmless ones that programs send themselves (timers, child exits, a Go
- * runtime's preemption), and a file operation that fails with EINTR breaks programs that never saw that on a disk.
- * So: a caller that is being killed is let go at once; another one, whose handler may want to run (Ctrl-C that is
- * caught), after a moment, within which nearly every operation is answered anyway. NFS is stricter still: it
- * heeds fatal signals only (nfs(5), intr).
+ * runtime's preemption), and a file operation that fails with EINTR breaks programs that never saw that on a disk: git
+ * dies of it. So what a signal does is looked up in /proc, as NFS heeds fatal signals only (nfs(5), intr). The kernel tells
+ * of the first signal only; a caller that got a harmless one is looked at again while it waits.
+ *
+ * A caller that cannot be seen (in another pid namespace) counts as alive.
  */
 import { readFileSync } from 'node:fs';
 import { Failure } from '../../protocol/failure.js';
-import type { InterruptSignal } from '../filesystem/operations.js';
+import type { InterruptSignal } from '../operations.js';
 
 /** The part of an operation's caller that matters here. */
 export interface Interruptible {
+  /** The thread that called. */
   readonly pid: number;
   readonly signal?: InterruptSignal | undefined;
 }
 
-/** How long an operation goes on for a caller that got a signal and does not die of it (milliseconds). */
-export const GRACE_MS = 1_000;
+/** How often a caller that got a signal is looked at again (milliseconds). */
+const LOOK_AGAIN_MS = 250;
 
-/** complete_signal (kernel/signal.c) puts SIGKILL into the pending set of each thread that a fatal signal ends. */
-const SIGKILL_BIT = 1n << 8n;
+const SIGHUP = 1;
+const SIGINT = 2;
+const SIGQUIT = 3;
+const SIGKILL = 9;
+const SIGTERM = 15;
+const ENDING = maskOf(SIGHUP, SIGINT, SIGQUIT, SIGKILL, SIGTERM);
 
-/** Whether the thread is being killed; also where it cannot be seen (it is gone, or in another pid namespace). */
+/** Signal 1 is bit 0, as in /proc/PID/status. */
+function maskOf(...signals: number[]): bigint {
+  return signals.reduce((mask, signal) => mask | (1n << BigInt(signal - 1)), 0n);
+}
+
+/**
+ * Whether a thread with this /proc/PID/status is about to end of a signal. The kernel makes SIGKILL of the others that end
+ * a process (complete_signal), but not of SIGQUIT, nor under a debugger.
+ */
+export function endsOfSignal(status: string): boolean {
+  const mask = (name: string): bigint => {
+    const digits = new RegExp(`^${name}:\t([0-9a-f]{16})$`, 'm').exec(status)?.[1];
+    return digits === undefined ? 0n : BigInt(`0x${digits}`);
+  };
+  const pending = mask('SigPnd') | mask('ShdPnd');
+  return (pending & ENDING & ~(mask('SigCgt') | mask('SigIgn') | mask('SigBlk'))) !== 0n;
+}
+
+/** Whether the thread is about to end of a signal. */
 export function isDying(pid: number): boolean {
   try {
-    const status = readFileSync(`/proc/${pid}/status`, 'latin1');
-    const pending = /^SigPnd:\t([0-9a-f]{16})$/m.exec(status)?.[1];
-    return pending === undefined || (BigInt(`0x${pending}`) & SIGKILL_BIT) !== 0n;
+    return endsOfSignal(readFileSync(`/proc/${pid}/status`, 'latin1'));
   } catch {
-    return true;
+    return false;
   }
 }
 
@@ -39,14 +61,14 @@ export function onInterrupt(caller: Interruptible, act: () => void): (() => void
   const { signal } = caller;
   if (signal === undefined) return undefined;
   let timer: NodeJS.Timeout | undefined;
-  const heed = (): void => {
+  const look = (): void => {
     if (isDying(caller.pid)) act();
-    else timer = setTimeout(act, GRACE_MS);
+    else timer = setTimeout(look, LOOK_AGAIN_MS);
   };
-  if (signal.aborted) heed();
-  else signal.addEventListener('abort', heed, { once: true });
+  if (signal.aborted) look();
+  else signal.addEventListener('abort', look, { once: true });
   return () => {
-    signal.removeEventListener('abort', heed);
+    signal.removeEventListener('abort', look);
     clearTimeout(timer);
   };
 }

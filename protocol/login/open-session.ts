@@ -8,6 +8,7 @@ import { randomBytes } from 'node:crypto';
 import type { AeadProvider } from '../aead.js';
 import { Client, type ConnectOptions, type LoginRequest, type NotificationHandlers } from '../client.js';
 import { Failure } from '../failure.js';
+import { LEASE_NONE, type LeaseMode } from '../methods.js';
 import type { ClientFiles } from './client-files.js';
 import { loadIdentity } from './identity.js';
 import { readPasswordFile } from './password.js';
@@ -29,8 +30,8 @@ export interface OpenSessionOptions {
   readonly passwordFile?: string | undefined;
   /** Pin the key of an unknown server without asking. */
   readonly acceptNew?: boolean;
-  /** Whether the server shall tell what other sessions change. Default: no. */
-  readonly wantsNotifications?: boolean;
+  /** See LoginRequest; default: LEASE_NONE. */
+  readonly leaseWanted?: LeaseMode;
   readonly notifications?: NotificationHandlers;
   /** See LoginRequest; default: a new one. */
   readonly clientId?: Buffer;
@@ -59,9 +60,8 @@ export async function openSession(options: OpenSessionOptions): Promise<OpenedSe
     user: endpoint.user,
     password,
     clientId: options.clientId ?? randomBytes(16),
-    wantsNotifications: options.wantsNotifications === true,
+    leaseWanted: options.leaseWanted ?? LEASE_NONE,
     program: options.program,
-    lowestUnanswered: 1,
   };
   const connect: ConnectOptions = {
     host: endpoint.host,

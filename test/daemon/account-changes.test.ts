@@ -5,6 +5,7 @@ import { generateKeyPair, noiseReady } from '../../protocol/noise.js';
 import { askDaemon } from '../../state/control.js';
 import { openState } from '../../state/store.js';
 import { changeAccount, logIn, startWithAccounts } from '../lib/accounts.js';
+import { PathClient } from '../lib/path-client.js';
 import { Told } from '../lib/told.js';
 
 await noiseReady();
@@ -64,7 +65,7 @@ t.test('changes of accounts reach open sessions', async (t) => {
 t.test('quota check through the daemon', async (t) => {
   const { port, state } = await startWithAccounts(t, PASSWORD, ['alice', 'lily']);
   const client = await logIn(t, { port, user: 'alice', password: PASSWORD });
-  await client.call('mkdir', [Buffer.from('directory'), 0o755]);
+  await new PathClient(client).mkdir('directory');
   const reports = await askDaemon(state, { type: 'quotaCheck', name: null, repair: false });
   t.match(reports, [
     { user: 'alice', ledger: { files: 1 }, tree: { files: 1 }, repaired: false },

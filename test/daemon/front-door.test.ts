@@ -3,11 +3,12 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import t from 'tap';
+import { LEASE_NONE, LEASE_WRITE } from '../../protocol/methods.js';
 import { Admission, type AdmissionLimits, type SessionPlace } from '../../daemon/admission.js';
 import { FrontDoor, type FrontDoorOptions } from '../../daemon/front-door.js';
 import type { LoggedIn, LoginHost } from '../../daemon/login.js';
 import { nodeAead } from '../../protocol/aead.js';
-import { Client, type ConnectOptions } from '../../protocol/client.js';
+import { Client, type ConnectOptions, type LoginRequest } from '../../protocol/client.js';
 import { Failure, type FailureKind } from '../../protocol/failure.js';
 import { userName } from '../../protocol/ids.js';
 import { generateKeyPair, noiseReady } from '../../protocol/noise.js';
@@ -79,9 +80,8 @@ class Door {
         user: 'alice',
         password,
         clientId: randomBytes(16),
-        wantsNotifications: true,
+        leaseWanted: LEASE_WRITE,
         program: 'test',
-        lowestUnanswered: 0,
       },
       ...options,
     });
@@ -224,13 +224,12 @@ t.test('too many of one address, waiting ones included', async (t) => {
 t.test('three wrong passwords, then the connection is closed', async (t) => {
   const door = await Door.open(t);
   const client = await door.client(null);
-  const wrong = {
+  const wrong: LoginRequest = {
     user: 'alice',
     password: 'x',
     clientId: randomBytes(16),
-    wantsNotifications: false,
+    leaseWanted: LEASE_NONE,
     program: '',
-    lowestUnanswered: 0,
   };
   for (let i = 0; i < 3; i++) await t.rejects(client.login(wrong), { name: 'Failure', kind: 'EKEYREJECTED' });
   t.match(await client.closed, { kind: 'ECONNRESET' });
@@ -240,19 +239,18 @@ t.test('three wrong passwords, then the connection is closed', async (t) => {
 t.test('the right password at the third try gets in', async (t) => {
   const door = await Door.open(t);
   const client = await door.client(null);
-  const login = {
+  const login: LoginRequest = {
     user: 'alice',
     password: 'x',
     clientId: randomBytes(16),
-    wantsNotifications: true,
+    leaseWanted: LEASE_WRITE,
     program: 'test',
-    lowestUnanswered: 5,
   };
   for (let i = 0; i < 2; i++) await t.rejects(client.login(login), { name: 'Failure', kind: 'EKEYREJECTED' });
   // No session answers here; the server's end is closed after the hand-over.
   await t.rejects(client.login({ ...login, password: PASSWORD }), { name: 'Failure' });
   t.equal(door.loggedIn.length, 1);
-  t.match(door.loggedIn[0]?.login, { clientId: login.clientId, program: 'test', lowestUnanswered: 5 });
+  t.match(door.loggedIn[0]?.login, { clientId: login.clientId, program: 'test', leaseWanted: LEASE_WRITE });
   t.match(door.loggedIn[0]?.identity.account, { name: 'alice' });
 });
 
@@ -267,13 +265,12 @@ t.test('a request before login closes the connection; a ping does not', async (t
 
 t.test('the queue: places live, giving up frees one, first in first out, full', async (t) => {
   const door = await Door.open(t, {}, { maxSessions: 1, maxQueue: 3 });
-  const user = (name: string) => ({
+  const user = (name: string): LoginRequest => ({
     user: name,
     password: PASSWORD,
     clientId: randomBytes(16),
-    wantsNotifications: true,
+    leaseWanted: LEASE_WRITE,
     program: name,
-    lowestUnanswered: 0,
   });
   await t.rejects(door.client(PASSWORD, { login: user('first') }), { name: 'Failure', kind: 'ECONNRESET' });
   const places = new Map<string, number[]>();

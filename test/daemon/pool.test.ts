@@ -68,9 +68,8 @@ class Bench {
       login: {
         requestId: 1,
         clientId: new Uint8Array(16),
-        wantsNotifications: false,
+        leaseWanted: 0,
         program,
-        lowestUnanswered: 0,
       },
       peer: '',
     };

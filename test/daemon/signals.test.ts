@@ -4,11 +4,12 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { userName } from '../../protocol/ids.js';
-import { OPEN_WRITE } from '../../protocol/methods.js';
+import { packOperation, WRITE } from '../../protocol/operations.js';
 import { askDaemon } from '../../state/control.js';
 import { openState } from '../../state/store.js';
 import { logIn, makeAccounts, startWithAccounts } from '../lib/accounts.js';
 import { Daemon } from '../lib/daemon.js';
+import { PathClient, ref } from '../lib/path-client.js';
 import { Told } from '../lib/told.js';
 
 const PASSWORD = 'a password for the tests';
@@ -29,11 +30,19 @@ t.test('SIGTERM: what is in flight is finished, clients are told, exit code 0', 
   });
   waiting.catch(() => undefined);
   await queued.until((all) => all.length > 0);
-  const [handle] = await client.call('create', [Buffer.from('file'), OPEN_WRITE, 0o644]);
+  const paths = new PathClient(client);
+  await paths.create('file');
   const data = randomBytes(2 ** 20);
-  const writing = Array.from({ length: 8 }, (_, i) =>
-    client.call('write', [handle, i * data.length], { data }),
-  );
+  const writing = Array.from({ length: 8 }, (_, i) => {
+    const write = {
+      kind: WRITE,
+      file: ref('file'),
+      time: null,
+      offset: i * data.length,
+      data: null,
+    } as const;
+    return client.call('change', [paths.lastChange + 1 + i, packOperation(write)], { data });
+  });
   const answered = Promise.allSettled(writing);
   await writing[0];
   const exit = await daemon.stop();
@@ -89,7 +98,7 @@ t.test(
 t.test('after a kill the homes are counted again in the background', async (t) => {
   const daemon = await startWithAccounts(t, PASSWORD, ['alice', 'lily']);
   const client = await logIn(t, { port: daemon.port, user: 'alice', password: PASSWORD });
-  await client.call('mkdir', [Buffer.from('directory'), 0o755]);
+  await new PathClient(client).mkdir('directory');
   await daemon.kill();
   await daemon.start();
   await daemon.service.says(/"user":"alice".*the home was counted/);

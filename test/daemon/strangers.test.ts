@@ -5,6 +5,7 @@ import { connect, type Socket } from 'node:net';
 import t from 'tap';
 import { Daemon } from '../lib/daemon.js';
 import { logIn, makeAccounts } from '../lib/accounts.js';
+import { PathClient } from '../lib/path-client.js';
 import { programs } from '../lib/programs.js';
 import type { Scope } from '../lib/scope.js';
 import { Service } from '../lib/service.js';
@@ -41,7 +42,7 @@ t.test('out of descriptors: connections are refused, sessions go on, and all is 
   for (let i = 0; i < 150; i++) strangers.push(await dial(t, port));
   // libuv takes a connection that has no descriptor and closes it at once.
   await Promise.any(strangers.map((stranger) => new Promise((resolve) => stranger.on('close', resolve))));
-  t.ok(await session.call('mkdir', [Buffer.from('made meanwhile'), 0o755]));
+  t.ok(await new PathClient(session).mkdir('made meanwhile'));
   for (const stranger of strangers) stranger.destroy();
 
   let again = await logIn(t, { port, user: 'alice', password: PASSWORD }).catch(() => undefined);

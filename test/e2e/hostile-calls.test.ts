@@ -8,12 +8,15 @@ import path from 'node:path';
 import t, { type Test } from 'tap';
 import { isErrnoName } from '../../protocol/errno.js';
 import { MAX_DATA } from '../../protocol/limits.js';
-import { METHODS, OPEN_READ, OPEN_WRITE } from '../../protocol/methods.js';
+import { LEASE_WRITE, METHODS } from '../../protocol/methods.js';
 import type { Attacker, RawAnswer } from '../lib/attacker.js';
+import { place as placeOf, raw } from '../lib/raw-operations.js';
 import { Target } from '../lib/target.js';
 
 /** What the daemon may have grown by after an attack (kilobytes): pools of buffers that fill once, and the collector's slack. */
 const BOUND = 112 * 1024;
+
+t.setTimeout(60_000);
 
 /** One daemon for all: what an attack leaves behind would harm those after it. */
 const target = await Target.start(t, { quotaBytes: 10 * MAX_DATA });
@@ -41,6 +44,16 @@ const ODD: readonly unknown[] = [
   [null, 2 ** 53 - 1, null, null],
   [null, null, [1, 2 ** 53 - 1, 999_999_999], [0]],
   [[[[]]]],
+  [1, 2],
+  [1, 2, Buffer.from('dir')],
+  [[1, 2], [Buffer.from('dir/file')], [Buffer.from('dir/file')]],
+  raw.create('dir/made'),
+  raw.mkdir('../alice/made'),
+  raw.write('dir/file', 2 ** 53 - 1, Buffer.alloc(10)),
+  raw.rename('dir', 'dir/file/below', 3),
+  raw.release(1, 2),
+  [raw.unlink('dir/file'), raw.truncate('dir/file', -1), [11], [0]],
+  [[0, LEASE_WRITE]],
   Buffer.alloc(0),
   Buffer.alloc(16),
   Buffer.alloc(32),
@@ -70,12 +83,12 @@ function numbers(seed: number): (bound: number) => number {
 await t.test('every method with every wrong parameter', async (t) => {
   const canary = path.join(target.daemon.homes, 'canary');
   writeFileSync(canary, 'alive');
-  const mallory = await target.mallory({ wantsNotifications: true });
-  await mallory.call('mkdir', ['dir', 0o755]);
-  await mallory.call('create', ['dir/file', OPEN_READ | OPEN_WRITE, 0o644]);
+  const mallory = await target.mallory({ leaseWanted: LEASE_WRITE });
+  await mallory.change(raw.mkdir('dir'));
+  await mallory.change(raw.create('dir/file'));
   const next = numbers(42);
   const odd = (): unknown => ODD[next(ODD.length)];
-  const methods = Object.keys(METHODS).filter((name) => name !== 'login' && name !== 'ping');
+  const methods = Object.keys(METHODS).filter((name) => !['login', 'ping', 'logout'].includes(name));
   const kinds = new Map<string, number>();
   for (let round = 0; round < 60; round++) {
     const answers: Promise<RawAnswer>[] = [];
@@ -94,7 +107,7 @@ await t.test('every method with every wrong parameter', async (t) => {
   t.equal((await mallory.call('ping', [])).kind, 'ok', 'the session goes on');
   t.equal(readFileSync(canary, 'utf8'), 'alive');
   t.notMatch(target.log, /a call failed/);
-  await mallory.close();
+  await mallory.logOut();
   const check = await target.daemon.ftpctl(['quota', 'check', 'mallory']);
   t.equal(check.code, 0, `the charge is what the home holds: ${check.stdout}${check.stderr}`);
   await target.unharmed(t, 'wrong parameters', BOUND);
@@ -102,7 +115,8 @@ await t.test('every method with every wrong parameter', async (t) => {
 
 await t.test('sizes and offsets beyond all measure', async (t) => {
   const mallory = await target.mallory();
-  const [handle] = (await mallory.call('create', ['f', OPEN_READ | OPEN_WRITE, 0o644])).result as [number];
+  const made = (await mallory.change(raw.create('f'))).result as [readonly number[]];
+  const id = made[0].slice(0, 2);
   const refusals = new Map<number, readonly string[]>([
     [2 ** 53 - 1, ['EFBIG', 'EDQUOT']],
     [2 ** 40, ['EDQUOT']],
@@ -115,19 +129,19 @@ await t.test('sizes and offsets beyond all measure', async (t) => {
   ]);
   for (const [value, kinds] of refusals) {
     const attempts = [
-      mallory.call('setattr', ['f', [null, value, null, null]]),
-      mallory.call('fsetattr', [handle, [null, value, null, null]]),
-      mallory.call('write', [handle, value], Buffer.alloc(1000)),
+      mallory.change(raw.truncate('f', value)),
+      mallory.change(raw.write('f', value, Buffer.alloc(1000))),
     ];
     for (const { kind } of await Promise.all(attempts)) t.ok(kinds.includes(kind), `${value}: ${kind}`);
-    const read = await mallory.call('read', [handle, value, 10]);
+    const read = await mallory.call('read', [id, value, 10]);
     t.equal(read.kind, kinds.includes('EINVAL') ? 'EINVAL' : 'ok');
   }
-  t.equal((await mallory.call('read', [handle, 0, MAX_DATA + 1])).kind, 'EINVAL');
-  t.equal((await mallory.call('write', [handle, 0], Buffer.alloc(MAX_DATA + 1))).kind, 'EINVAL');
-  const [, , , , size] = (await mallory.call('fgetattr', [handle])).result as number[];
+  t.equal((await mallory.call('read', [id, 0, MAX_DATA + 1])).kind, 'EINVAL');
+  t.equal((await mallory.call('fetch', [[id], MAX_DATA + 1])).kind, 'EINVAL');
+  t.equal((await mallory.change(raw.write('f', 0, Buffer.alloc(MAX_DATA + 1)))).kind, 'EINVAL');
+  const [, , , , size] = (await mallory.call('getattr', [id])).result as number[];
   t.equal(size, 0, 'nothing was changed');
-  await mallory.call('unlink', ['f']);
+  await mallory.change(raw.unlink('f'));
   await mallory.close();
   await target.unharmed(t, 'sizes', BOUND);
 });
@@ -136,9 +150,9 @@ await t.test('names that lead elsewhere', async (t) => {
   const mallory = await target.mallory();
   const outside = '/etc/passwd';
   const before = readFileSync(outside, 'utf8');
-  await mallory.call('mkdir', ['dir', 0o755]);
-  await mallory.call('symlink', ['link', Buffer.from('/etc')]);
-  await mallory.call('symlink', ['up', Buffer.from('../alice')]);
+  await mallory.change(raw.mkdir('dir'));
+  await mallory.change(raw.symlink('/etc', 'link'));
+  await mallory.change(raw.symlink('../alice', 'up'));
   const bad = [
     '..',
     '.',
@@ -159,31 +173,27 @@ await t.test('names that lead elsewhere', async (t) => {
   for (const place of long) await everyMethod(t, mallory, place, ['ENAMETOOLONG', 'EINVAL']);
   for (const place of ['.ftpmount', '.ftpmount/x'])
     await everyMethod(t, mallory, place, ['ENOENT', 'EACCES']);
-  const listed = (await mallory.call('readdir', [''])).result as [unknown, [Buffer, unknown][]];
+  const [listed] = (await mallory.call('list', ['', 1])).result as [[unknown, [Buffer, unknown][]]];
   t.strictSame(new Set(listed[1].map(([name]) => String(name))), new Set(['dir', 'link', 'up']));
-  t.equal((await mallory.call('rename', ['dir', 'dir/dir', 0])).kind, 'EINVAL', 'a directory into itself');
-  t.equal((await mallory.call('rename', ['', 'x', 0])).kind, 'EBUSY', 'the home');
-  t.equal((await mallory.call('rename', ['dir', '', 0])).kind, 'EBUSY', 'onto the home');
+  t.equal((await mallory.change(raw.rename('dir', 'dir/dir'))).kind, 'EINVAL', 'a directory into itself');
+  t.equal((await mallory.change(raw.rename('', 'x'))).kind, 'EINVAL', 'the home, which has no name');
+  t.equal((await mallory.change(raw.rename('dir', ''))).kind, 'EINVAL', 'onto the home');
   t.equal(
-    (await mallory.call('rename', ['dir', 'link', 3])).kind,
+    (await mallory.change(raw.rename('dir', 'link', 3))).kind,
     'EINVAL',
     'two flags that exclude each other',
   );
   for (const text of ['x'.repeat(4096), '', 'a\0b'])
-    t.not((await mallory.call('symlink', ['s', text])).kind, 'ok', 'a target that is none');
-  t.equal(
-    (await mallory.call('setattr', ['link', [0o777, null, null, null]])).kind,
-    'EOPNOTSUPP',
-    'chmod of a link',
-  );
-  t.not((await mallory.call('setattr', ['link', [null, 0, null, null]])).kind, 'ok', 'truncate of a link');
-  for (const mode of [0o020666, 0o060666])
-    t.equal((await mallory.call('mknod', ['dev', mode])).kind, 'EPERM');
+    t.not((await mallory.change(raw.symlink(text, 's'))).kind, 'ok', 'a target that is none');
+  t.equal((await mallory.change(raw.chmod('link', 0o777))).kind, 'EOPNOTSUPP', 'chmod of a link');
+  t.not((await mallory.change(raw.truncate('link', 0))).kind, 'ok', 'truncate of a link');
+  for (const mode of [0o020666, 0o060666, 0o120777, 0o040777])
+    t.equal((await mallory.change(raw.create('dev', mode))).kind, 'EPERM');
   t.equal(readFileSync(outside, 'utf8'), before);
   await target.unharmed(t, 'names', BOUND);
 });
 
-/** Calls every method that takes a path with this one, wherever it takes one: each has to fail so. */
+/** Calls every method and makes every change that takes a path with this one: each has to fail so, or to find nothing. */
 async function everyMethod(
   t: Test,
   mallory: Attacker,
@@ -192,23 +202,12 @@ async function everyMethod(
 ): Promise<void> {
   const found = new Set<string>();
   const calls: [string, unknown[]][] = [
+    ['lookup', placeOf(place)],
     ['getattr', [place]],
-    ['setattr', [place, [0o777, 0, [0], [0]]]],
-    ['readdir', [place]],
     ['readlink', [place]],
-    ['mkdir', [place, 0o777]],
-    ['mknod', [place, 0o100666]],
-    ['symlink', [place, 'target']],
-    ['link', [place, 'new']],
-    ['link', ['link', place]],
-    ['unlink', [place]],
-    ['rmdir', [place]],
-    ['rename', [place, 'new', 0]],
-    ['rename', ['link', place, 0]],
-    ['rename', [place, 'link', 2]],
-    ['open', [place, OPEN_READ, 100]],
-    ['create', [place, OPEN_WRITE, 0o644]],
-    ['fsyncdir', [place]],
+    ['list', [place, 10]],
+    ['read', [place, 0, 100]],
+    ['hold', [place]],
     ['uploadBegin', [place, 1, 0o644, 0, 0, Buffer.alloc(32)]],
     ['download', [place]],
   ];
@@ -216,39 +215,70 @@ async function everyMethod(
     const { kind } = await mallory.call(method, params);
     if (!kinds.includes(kind)) found.add(`${method}: ${kind}`);
   }
+  const changes = {
+    create: raw.create(place),
+    mkdir: raw.mkdir(place),
+    symlink: raw.symlink('target', place),
+    link: raw.link('link', place),
+    'link of it': raw.link(place, 'new'),
+    unlink: raw.unlink(place),
+    rmdir: raw.rmdir(place),
+    rename: raw.rename(place, 'new'),
+    'rename to it': raw.rename('link', place),
+    exchange: raw.rename(place, 'link', 2),
+    chmod: raw.chmod(place, 0o777),
+    truncate: raw.truncate(place, 0),
+    write: raw.write(place, 0, Buffer.from('x')),
+  };
+  for (const [name, operation] of Object.entries(changes)) {
+    const { kind } = await mallory.change(operation);
+    if (!kinds.includes(kind)) found.add(`${name}: ${kind}`);
+  }
+  const fetched = await mallory.call('fetch', [[Buffer.from(place)], 100]);
+  if (!kinds.includes(fetched.kind) && String(fetched.result) !== '') found.add(`fetch: ${fetched.kind}`);
   t.strictSame([...found], [], `${JSON.stringify(place.slice(0, 20))} gives ${kinds.join(' or ')}`);
 }
 
 await t.test("another user's client id, handles and answers", async (t) => {
   const clientId = randomBytes(16);
   const alice = await target.mallory({ user: 'alice', clientId });
-  const [handle] = (await alice.call('create', ['secret', OPEN_READ | OPEN_WRITE, 0o600])).result as [number];
-  await alice.call('write', [handle, 0, Buffer.from('of alice')]);
+  await alice.change(raw.create('secret', 0o100600));
+  await alice.change(raw.write('secret', 0, Buffer.from('of alice')));
+  const [handle, attributes] = (await alice.call('download', ['secret'])).result as [number, number[]];
+  const id = attributes.slice(0, 2);
   const mallory = await target.mallory({ clientId });
-  for (let number = 0; number < 20; number++)
-    t.equal((await mallory.call('read', [number, 0, 100])).kind, 'EBADF', `handle ${number} is not hers`);
-  // Ids that alice used: an answer that is kept for her would come back.
-  for (let id = 1; id < 10; id++) {
-    mallory.request('unlink', [Buffer.from('secret')], 100 + id);
-    t.equal((await mallory.answer(100 + id)).kind, 'ENOENT');
+  for (let number = 0; number < 20; number++) {
+    const read = await mallory.call('downloadRead', [number, 0, 100]);
+    t.equal(read.kind, 'EBADF', `handle ${number} is not hers`);
+  }
+  t.equal((await mallory.call('read', [id, 0, 100])).kind, 'ESTALE', 'an id means nothing in another home');
+  t.equal(
+    (await mallory.call('hold', [[...id, Buffer.from('secret')]])).kind,
+    'ENOENT',
+    'nor does a hint help',
+  );
+  // The numbers of changes that alice made: they would not be carried out again.
+  for (let number = 1; number < 10; number++) {
+    const { kind } = await mallory.call('change', [number, raw.unlink('secret'), null]);
+    t.equal(kind, 'ENOENT');
   }
   const again = await target.mallory({ user: 'alice' });
   t.equal(
-    (await again.call('read', [handle, 0, 100])).kind,
+    (await again.call('downloadRead', [handle, 0, 100])).kind,
     'EBADF',
     'nor of another client of the same user',
   );
-  const read = await alice.call('read', [handle, 0, 100]);
+  const read = await alice.call('downloadRead', [handle, 0, 100]);
   t.equal(String(read.result), 'of alice', 'alice noticed nothing');
-  await alice.call('unlink', ['secret']);
+  await alice.change(raw.unlink('secret'));
   for (const session of [alice, again, mallory]) await session.close();
   await target.unharmed(t, 'client ids', BOUND);
 });
 
 await t.test('uploads that are not what was announced', async (t) => {
   const mallory = await target.mallory();
-  const begin = async (name: string, size: unknown): Promise<RawAnswer> =>
-    mallory.call('uploadBegin', [name, size, 0o644, 0, 0, Buffer.alloc(32, 1)]);
+  const begin = async (name: string, size: unknown, by = mallory): Promise<RawAnswer> =>
+    by.call('uploadBegin', [name, size, 0o644, 0, 0, Buffer.alloc(32, 1)]);
   const md5 = Buffer.alloc(16);
   for (const size of [-1, 0.5, Number.NaN, 2 ** 53]) t.equal((await begin('odd', size)).kind, 'EINVAL');
   for (const size of [2 ** 53 - 1, 10 * MAX_DATA + 1]) t.equal((await begin('large', size)).kind, 'EDQUOT');
@@ -261,12 +291,23 @@ await t.test('uploads that are not what was announced', async (t) => {
   t.equal((await mallory.call('uploadWrite', [handle, 5, Buffer.alloc(1)])).kind, 'EINVAL', 'a hole');
   t.equal((await mallory.call('uploadWrite', [handle, 0, Buffer.alloc(0)])).kind, 'EINVAL', 'nothing');
   t.equal((await mallory.call('uploadWrite', [handle, 0, Buffer.alloc(4)])).kind, 'ok');
-  t.equal((await mallory.call('uploadWrite', [handle, 0, Buffer.alloc(4)])).kind, 'EINVAL', 'the same again');
-  for (const method of ['read', 'write', 'digest', 'readdirNext', 'fsync'])
-    t.not((await mallory.call(method, [handle, 0, Buffer.alloc(1)])).kind, 'ok', `${method} of an upload`);
-  t.equal((await begin('short', 10)).kind, 'EBUSY', 'a second one to the same path');
+  t.equal(
+    (await mallory.call('uploadWrite', [handle, 0, Buffer.alloc(4)])).kind,
+    'ok',
+    'as after a lost answer',
+  );
+  t.equal(
+    (await mallory.call('uploadWrite', [handle, 2, Buffer.alloc(4)])).kind,
+    'EINVAL',
+    'half of it again',
+  );
+  for (const [method, ...params] of [['downloadRead', 0, 1], ['digest'], ['listNext']] as const)
+    t.equal((await mallory.call(method, [handle, ...params])).kind, 'EBADF', `${method} of an upload`);
+  const other = await target.mallory();
+  t.equal((await begin('short', 10, other)).kind, 'EBUSY', 'a second one to the same path');
   t.equal((await mallory.call('uploadFinish', [handle, md5])).kind, 'EBADMSG', 'less than announced');
-  t.equal((await mallory.call('uploadFinish', [handle, md5])).kind, 'EBADF', 'it is gone');
+  t.equal((await mallory.call('uploadFinish', [handle, md5])).kind, 'EBADMSG', 'and told again');
+  t.equal((await mallory.call('uploadWrite', [handle, 0, Buffer.alloc(1)])).kind, 'EBADF', 'it is gone');
   const [empty] = (await begin('empty', 0)).result as [number];
   t.equal((await mallory.call('uploadWrite', [empty, 0, Buffer.alloc(1)])).kind, 'EINVAL');
   t.equal((await mallory.call('uploadFinish', [empty, md5])).kind, 'EBADMSG', 'a wrong MD5');
@@ -275,6 +316,28 @@ await t.test('uploads that are not what was announced', async (t) => {
     '0',
     'nothing is charged',
   );
-  await mallory.close();
+  for (const session of [mallory, other]) await session.close();
   await target.unharmed(t, 'uploads', BOUND);
+});
+
+await t.test('a log of a client that has no lease for it', async (t) => {
+  const alice = await target.mallory({ user: 'alice', leaseWanted: LEASE_WRITE });
+  await alice.until(() => alice.notifications.some(({ method }) => method === 'lease'));
+  const mine = await alice.call('apply', [1, [raw.mkdir('mine'), raw.create('mine/file')], null]);
+  t.match(mine.result, [2], 'of her who has it, it is carried out');
+  const other = await target.mallory({ user: 'alice' });
+  const refused = await other.call('apply', [1, [raw.unlink('mine/file'), raw.rmdir('mine')], null]);
+  t.match(refused.result, [0, 0, 0, 0, [[1, ['ESTALE']]]], 'nothing is, from the first on');
+  const ahead = await alice.call('apply', [4, [raw.unlink('mine/file')], null]);
+  t.match(ahead.result, [2, Number, 0, 0, []], 'nor what leaves a number out');
+  const twice = await alice.call('apply', [1, [raw.rmdir('mine'), raw.rmdir('mine')], null]);
+  t.match(twice.result, [2], 'nor a number that was');
+  t.equal((await alice.call('getattr', ['mine/file'])).kind, 'ok');
+  t.strictSame((await other.call('grant', [2 ** 53 - 1, 2 ** 53 - 1, 256, 256])).result, [0, 0, [], []]);
+  const granted = await alice.call('grant', [2 ** 53 - 1, 2 ** 53 - 1, 256, 256]);
+  t.ok((granted.result as [number])[0] <= 10 * MAX_DATA, 'no more is granted than the quota has');
+  const gone = await alice.call('apply', [3, [raw.unlink('mine/file'), raw.rmdir('mine')], null]);
+  t.match(gone.result, [4]);
+  for (const session of [alice, other]) await session.logOut();
+  await target.unharmed(t, 'logs', BOUND);
 });

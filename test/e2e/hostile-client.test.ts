@@ -196,7 +196,7 @@ await t.test('before login', async (t) => {
   }
   const stranger = await target.stranger();
   t.equal((await stranger.call('ping', [])).kind, 'ok', 'a ping is answered');
-  stranger.send(Buffer.concat(encodeNotification('changed', [])));
+  stranger.send(Buffer.concat(encodeNotification('durable', [1])));
   t.equal((await stranger.call('ping', [])).kind, 'ok', 'notifications are ignored');
   const login = { port: target.port, user: 'mallory', password: 'wrong' };
   for (const id of [50, 51]) stranger.request('login', loginOf(login), id);
@@ -237,7 +237,7 @@ await t.test('messages after login', async (t) => {
     'constructor',
     'toString',
     'cancel',
-    'changed',
+    'lease',
     'x'.repeat(MAX_DATA),
   ]) {
     t.equal((await mallory.call(name, [])).kind, 'ENOSYS', `${name.slice(0, 20)} is no method`);
@@ -247,8 +247,8 @@ await t.test('messages after login', async (t) => {
     'EINVAL',
     'one login is enough',
   );
-  for (const name of ['changed', 'queued', 'shutdown', 'nonsense'])
-    mallory.send(Buffer.concat(encodeNotification(name as 'changed', [[[3]]])));
+  for (const name of ['lease', 'recall', 'queued', 'shutdown', 'nonsense'])
+    mallory.send(Buffer.concat(encodeNotification(name as 'lease', [[[3]]])));
   t.equal((await mallory.call('ping', [])).kind, 'ok', "notifications of a server's are ignored");
   await target.unharmed(t, 'messages', BOUND);
 });

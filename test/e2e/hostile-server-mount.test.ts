@@ -8,14 +8,25 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import { MAX_DATA } from '../../protocol/limits.js';
-import { attributesOf, DIRECTORY, EvilServer, FILE, ROOT, SYMLINK, type Lie } from '../lib/evil-server.js';
+import {
+  attributesOf,
+  DIRECTORY,
+  EvilServer,
+  FILE,
+  listing,
+  notify,
+  pathOf,
+  ROOT,
+  SYMLINK,
+  type Lie,
+} from '../lib/evil-server.js';
 import { forceUnmount, mountAt, untilMounted } from '../lib/mounts.js';
 import { programs } from '../lib/programs.js';
 import { run } from '../lib/run.js';
 import { PATIENCE_MS, Service } from '../lib/service.js';
 
 function isRoot(params: readonly unknown[]): boolean {
-  return String(params[0]) === '';
+  return pathOf(params[0]) === '';
 }
 
 /** A mount of an evil server that ends with the test, whatever state it is in. */
@@ -38,44 +49,66 @@ async function mountOf(
 }
 
 t.test('a mount of a server that lies', async (t) => {
-  const dir = (name: string, ino: number): unknown => [Buffer.from(name), attributesOf(DIRECTORY, ino)];
+  const dir = (name: string, ino: number): unknown => [Buffer.from(name), attributesOf(DIRECTORY, ino), null];
   let flips = 0;
   const cases: Record<string, Record<string, Lie>> = {
     'a directory that is its own parent': {
       getattr: () => ROOT,
-      readdir: () => [ROOT, [[Buffer.from('sub'), ROOT]], null],
+      lookup: () => [ROOT, null],
+      list: () => listing(ROOT, [[Buffer.from('sub'), ROOT, null]]),
     },
     'a directory that is in itself': {
       getattr: ({ params }) => (isRoot(params) ? ROOT : attributesOf(DIRECTORY, 20)),
-      readdir: ({ params }) => [isRoot(params) ? ROOT : attributesOf(DIRECTORY, 20), [dir('sub', 20)], null],
+      lookup: () => [attributesOf(DIRECTORY, 20), null],
+      list: ({ params }) => listing(isRoot(params) ? ROOT : attributesOf(DIRECTORY, 20), [dir('sub', 20)]),
     },
     'names that are there twice': {
-      readdir: () => [
-        ROOT,
-        [
-          [Buffer.from('plain'), attributesOf(FILE)],
-          [Buffer.from('plain'), attributesOf(DIRECTORY, 30)],
-          [Buffer.from('plain'), attributesOf(SYMLINK, 31)],
-        ],
-        null,
-      ],
+      list: () =>
+        listing(ROOT, [
+          [Buffer.from('plain'), attributesOf(FILE), null],
+          [Buffer.from('plain'), attributesOf(DIRECTORY, 30), null],
+          [Buffer.from('plain'), attributesOf(SYMLINK, 31), Buffer.from('/etc/passwd')],
+        ]),
     },
     'a type that changes all the time': {
       getattr: ({ params }) =>
         isRoot(params) ? ROOT : attributesOf(flips++ % 2 === 0 ? DIRECTORY : FILE, 40),
+      lookup: () => [attributesOf(flips++ % 2 === 0 ? DIRECTORY : FILE, 40), null],
     },
     'a root that becomes a file': {
       getattr: ({ params }) => (isRoot(params) ? [...ROOT].with(2, FILE) : attributesOf(FILE)),
+      list: () => listing([...ROOT].with(2, FILE), []),
     },
     'names that lead elsewhere': {
-      readdir: () => [ROOT, [[Buffer.from('../../etc'), attributesOf(DIRECTORY, 50)]], null],
+      list: () => listing(ROOT, [[Buffer.from('../../etc'), attributesOf(DIRECTORY, 50), null]]),
     },
     'more data than asked for': {
       read: () => Buffer.alloc(MAX_DATA),
-      open: () => [1, attributesOf(FILE), Buffer.alloc(131_072)],
+      fetch: ({ params }) => (params[0] as unknown[]).map(() => [attributesOf(FILE), Buffer.alloc(MAX_DATA)]),
     },
     'sizes beyond all measure': {
       getattr: ({ params }) => (isRoot(params) ? ROOT : attributesOf(FILE, 60, 2 ** 53 - 1)),
+      lookup: () => [attributesOf(FILE, 60, 2 ** 53 - 1), null],
+    },
+    'changes that leave nothing': { change: () => [] },
+    'changes that make another thing': { change: () => [attributesOf(SYMLINK, 7), attributesOf(FILE, 7)] },
+    'leases of what there is not, and recalls of what was not leased': {
+      lookup: ({ params }, channel) => {
+        notify(channel, 'lease', [
+          [
+            [2 ** 52, 2],
+            [20, 1],
+          ],
+        ]);
+        notify(channel, 'recall', [
+          [
+            [2 ** 51, 0],
+            [20, 2],
+            [7, 0],
+          ],
+        ]);
+        return [attributesOf(FILE, params.length), null];
+      },
     },
   };
   await Promise.all(
@@ -83,7 +116,8 @@ t.test('a mount of a server that lies', async (t) => {
       const server = await EvilServer.start(t, lies);
       const { mountpoint, service } = await mountOf(t, server);
       const look =
-        'ls -la . sub sub/sub plain; cat plain; stat sub/sub/sub; ls -la sub; cat plain >/dev/null; head -c 10 plain; cp plain /dev/null; find . -maxdepth 5 | head -50; true';
+        'ls -la . sub sub/sub plain; cat plain; stat sub/sub/sub; ls -la sub; cat plain >/dev/null; head -c 10 plain; cp plain /dev/null; find . -maxdepth 5 | head -50; ' +
+        'mkdir made; touch made/x plain; ln -s a link; mv plain other; rm -rf sub other; true';
       const looked = await run('timeout', ['-s', 'KILL', '15', 'sh', '-c', look], { cwd: mountpoint });
       t.not(looked.code, 137, `${name}: everything is answered, one way or another`);
       t.notMatch(looked.stdout + looked.stderr, /root:.*:0:0:/, `${name}: nothing of this machine is shown`);

@@ -8,13 +8,14 @@ import t, { type Test } from 'tap';
 import type { Channel } from '../../protocol/channel.js';
 import { encodeRequest, encodeResponse } from '../../protocol/codec.js';
 import { Failure } from '../../protocol/failure.js';
-import { MAX_DATA } from '../../protocol/limits.js';
+import { MAX_DATA, MAX_LEASE_ITEMS } from '../../protocol/limits.js';
 import {
   attributesOf,
   CONTENT,
   DIRECTORY,
   EvilServer,
   FILE,
+  listing,
   notify,
   SILENCE,
   SYMLINK,
@@ -22,6 +23,8 @@ import {
 } from '../lib/evil-server.js';
 import type { RunResult } from '../lib/run.js';
 import { problemOf } from '../lib/said.js';
+
+t.setTimeout(90_000);
 
 /** One line that says what is wrong, none of the server's bytes that command a terminal, and the exit code. */
 function refuses(t: Test, name: string, result: RunResult, codes: readonly number[]): void {
@@ -65,8 +68,9 @@ await t.test('messages that no server sends', async (t) => {
     'two answers': (channel, id) => {
       for (let i = 0; i < 2; i++) channel.send(encodeResponse(id, undefined, attributesOf(DIRECTORY, 1)));
     },
-    'changes that are none': (channel) =>
-      notify(channel, 'changed', [[[0, Buffer.from('d'), Buffer.from('..')]]]),
+    'a lease that is none': (channel) => notify(channel, 'lease', [[[7, 3]]]),
+    'a recall of everything at once': (channel) =>
+      notify(channel, 'recall', [Array.from({ length: MAX_LEASE_ITEMS + 1 }, (_, unit) => [unit, 0])]),
     'a place that is none': (channel) => notify(channel, 'queued', [-1]),
   };
   await Promise.all(
@@ -87,7 +91,7 @@ await t.test('names that lead out of the directory that is copied to', async (t)
   await Promise.all(
     names.map(async (name) => {
       const server = await EvilServer.start(t, {
-        readdir: () => [attributesOf(DIRECTORY, 1), [[Buffer.from(name), attributesOf(FILE)]], null],
+        list: () => listing(attributesOf(DIRECTORY, 1), [[Buffer.from(name), attributesOf(FILE), null]]),
         getattr: ({ params }) =>
           attributesOf(String(params[0]).startsWith('sub') || String(params[0]) === '' ? DIRECTORY : FILE, 1),
       });
@@ -110,17 +114,13 @@ await t.test('names that lead out of the directory that is copied to', async (t)
 await t.test('a symlink, and then a directory of the same name', async (t) => {
   const server = await EvilServer.start(t, {
     getattr: () => attributesOf(DIRECTORY, 1),
-    readdir: ({ params }) =>
+    list: ({ params }) =>
       String(params[0]) === 'sub'
-        ? [
-            attributesOf(DIRECTORY, 2),
-            [
-              [Buffer.from('x'), attributesOf(SYMLINK, 3)],
-              [Buffer.from('x'), attributesOf(DIRECTORY, 4)],
-            ],
-            null,
-          ]
-        : [attributesOf(DIRECTORY, 4), [[Buffer.from('planted'), attributesOf(FILE)]], null],
+        ? listing(attributesOf(DIRECTORY, 2), [
+            [Buffer.from('x'), attributesOf(SYMLINK, 3), Buffer.from('../../outside')],
+            [Buffer.from('x'), attributesOf(DIRECTORY, 4), null],
+          ])
+        : listing(attributesOf(DIRECTORY, 4), [[Buffer.from('planted'), attributesOf(FILE), null]]),
     readlink: () => Buffer.from('../../outside'),
   });
   mkdirSync(path.join(server.directory, 'outside'));
@@ -136,12 +136,12 @@ await t.test('a symlink, and then a directory of the same name', async (t) => {
 
 await t.test('data that are not what was asked for', async (t) => {
   const cases: Record<string, { lies: Record<string, Lie>; codes: readonly number[] }> = {
-    'more than asked': { lies: { read: () => Buffer.alloc(CONTENT.length + 1) }, codes: LOST },
-    'less than asked': { lies: { read: () => Buffer.alloc(3) }, codes: [1] },
-    'another file': { lies: { read: () => Buffer.alloc(CONTENT.length) }, codes: [1] },
-    'a text': { lies: { read: () => 'text' }, codes: LOST },
+    'more than asked': { lies: { downloadRead: () => Buffer.alloc(CONTENT.length + 1) }, codes: LOST },
+    'less than asked': { lies: { downloadRead: () => Buffer.alloc(3) }, codes: [1] },
+    'another file': { lies: { downloadRead: () => Buffer.alloc(CONTENT.length) }, codes: [1] },
+    'a text': { lies: { downloadRead: () => 'text' }, codes: LOST },
     'a file of 2^53 bytes': {
-      lies: { download: () => [1, attributesOf(FILE, 10, 2 ** 53 - 1)], read: () => Buffer.alloc(0) },
+      lies: { download: () => [1, attributesOf(FILE, 10, 2 ** 53 - 1)], downloadRead: () => Buffer.alloc(0) },
       codes: [1],
     },
     'a digest of a wrong length': { lies: { digest: () => Buffer.alloc(15) }, codes: LOST },
@@ -199,16 +199,17 @@ await t.test('a tree without end', async (t) => {
   const server = await EvilServer.start(t, {
     getattr: () => attributesOf(DIRECTORY, 1),
     // The directory is in itself, under a name that makes paths long soon.
-    readdir: () => [attributesOf(DIRECTORY, 1), [[Buffer.alloc(255, 'd'), attributesOf(DIRECTORY, 1)]], null],
+    list: () =>
+      listing(attributesOf(DIRECTORY, 1), [[Buffer.alloc(255, 'd'), attributesOf(DIRECTORY, 1), null]]),
   });
   const got = await server.ftpctl(['get', '-r', '--quiet'], [server.at('sub'), 'copy']);
   t.equal(got.code, 1, got.stderr);
-  t.match(got.stderr, /longer than/, 'ends where paths do');
+  t.match(got.stderr, /name too long/, 'ends where paths of this machine do');
   t.ok(lstatSync(path.join(server.directory, 'copy')).isDirectory());
 });
 
 await t.test('a server that never comes to an end is interrupted by Ctrl-C', async (t) => {
-  const entry = (name: string): unknown => [Buffer.from(name), attributesOf(FILE)];
+  const entry = (name: string): unknown => [Buffer.from(name), attributesOf(FILE), null];
   let page = 0;
   const cases: Record<
     string,
@@ -226,14 +227,14 @@ await t.test('a server that never comes to an end is interrupted by Ctrl-C', asy
     },
     'pages without end': {
       lies: {
-        readdir: () => [attributesOf(DIRECTORY, 1), [entry('a')], 5],
-        readdirNext: () => [[entry(`b${page++}`)], 5],
+        list: () => listing(attributesOf(DIRECTORY, 1), [entry('a')], 5),
+        listNext: () => [[entry(`b${page++}`)], 5],
       },
     },
-    'changes without end': {
+    'notifications without end': {
       lies: {
         getattr: (_, channel) => {
-          for (let i = 0; i < 1000; i++) notify(channel, 'changed', [[[3]]]);
+          for (let i = 0; i < 1000; i++) notify(channel, 'durable', [i]);
           return SILENCE;
         },
       },

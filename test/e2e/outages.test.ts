@@ -41,6 +41,7 @@ t.test('the daemon is killed and started again while files are copied', async (t
   await daemon.kill();
   await daemon.start();
   await copy;
+  await mounted.synced();
   t.ok(readFileSync(`${daemon.home('alice')}/big`).equals(content));
 
   const copies = mounted.succeed('cp', ['-a', tree, 'tree']);
@@ -48,6 +49,7 @@ t.test('the daemon is killed and started again while files are copied', async (t
   await daemon.kill();
   await daemon.start();
   await copies;
+  await mounted.synced();
   await mounted.succeed('diff', ['-r', '--no-dereference', tree, 'tree']);
   await mounted.succeed('diff', ['-r', '--no-dereference', tree, `${daemon.home('alice')}/tree`]);
 
@@ -56,6 +58,7 @@ t.test('the daemon is killed and started again while files are copied', async (t
   await daemon.kill();
   await daemon.start();
   await removal;
+  await mounted.synced();
   t.notOk(existsSync(`${daemon.home('alice')}/tree`));
   const check = await daemon.ftpctl(['quota', 'check', 'alice']);
   t.match(check.stdout, /right/, 'what is charged is what is there');
@@ -79,6 +82,7 @@ t.test('the connection breaks again and again: nothing is done twice, nothing is
     await proxy.cut();
   }
   await work;
+  await mounted.synced();
   t.same(
     readFileSync(`${home}/log`, 'utf8').trimEnd().split('\n'),
     Array.from({ length: 30 }, (_, i) => `line ${i + 1}`),

@@ -7,9 +7,10 @@ import { readdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import t from 'tap';
 import { encodeNotification, encodeRequest } from '../../protocol/codec.js';
-import { MAX_CALLS, MAX_DATA, MAX_HANDLES, MAX_PAGE_ENTRIES } from '../../protocol/limits.js';
-import { CHANGED_ALL, OPEN_READ, OPEN_WRITE } from '../../protocol/methods.js';
+import { LEASE_TERM_MS, MAX_CALLS, MAX_DATA, MAX_HANDLES, MAX_PAGE_ENTRIES } from '../../protocol/limits.js';
+import { LEASE_READ } from '../../protocol/methods.js';
 import { Attacker, loginOf, rawConnection } from '../lib/attacker.js';
+import { raw } from '../lib/raw-operations.js';
 import { PASSWORD, Target } from '../lib/target.js';
 
 /** Kilobytes that the daemon may have grown by after an attack: pools of buffers, and the collector's slack. */
@@ -19,6 +20,9 @@ const DURING = 192 * 1024;
 const MAX_PER_ADDRESS = 16;
 const MAX_UNAUTHENTICATED = 24;
 const MAX_SESSIONS = 12;
+
+// Who is kept waiting for a lease waits for the whole term of one.
+t.setTimeout(4 * LEASE_TERM_MS);
 
 const target = await Target.start(t, {
   quotaBytes: 64 * MAX_DATA,
@@ -88,7 +92,8 @@ await t.test('a stranger who asks and does not read', async (t) => {
 
 await t.test('thousands of requests at once', async (t) => {
   const mallory = await target.mallory();
-  const handle = await create(mallory, 'f');
+  await create(mallory, 'f');
+  const handle = await download(mallory, 'f');
   const burst = Buffer.concat(
     Array.from({ length: 20_000 }, (_, i) =>
       mallory.sealed(Buffer.concat(encodeRequest(1000 + i, 'getattr', [Buffer.from('f')]))),
@@ -96,15 +101,15 @@ await t.test('thousands of requests at once', async (t) => {
   );
   mallory.raw(burst);
   t.equal((await mallory.answer(20_999)).kind, 'ok', 'what is answered at once is no window');
-  const syncs = Array.from({ length: MAX_CALLS + 200 }, () =>
-    mallory.sealed(Buffer.concat(encodeRequest(mallory.nextId(), 'fsync', [handle, false]))),
+  const digests = Array.from({ length: MAX_CALLS + 200 }, () =>
+    mallory.sealed(Buffer.concat(encodeRequest(mallory.nextId(), 'digest', [handle]))),
   );
-  mallory.raw(Buffer.concat(syncs));
+  mallory.raw(Buffer.concat(digests));
   await mallory.closed;
   t.pass('more calls under way than the window close the connection');
   const second = await target.mallory();
-  const again = await create(second, 'f');
-  const twice = Buffer.concat(encodeRequest(500, 'fsync', [again, false]));
+  const again = await download(second, 'f');
+  const twice = Buffer.concat(encodeRequest(500, 'digest', [again]));
   second.raw(Buffer.concat([second.sealed(twice), second.sealed(twice)]));
   await second.closed;
   t.pass('an id that is under way closes the connection');
@@ -113,17 +118,19 @@ await t.test('thousands of requests at once', async (t) => {
 
 await t.test('a client that asks for data and does not read', async (t) => {
   const mallory = await target.mallory();
-  const handle = await create(mallory, 'f');
-  for (let i = 0; i < 16; i++) await mallory.call('write', [handle, i * MAX_DATA], Buffer.alloc(MAX_DATA, i));
+  for (const name of ['f', 'small']) await create(mallory, name);
+  for (let i = 0; i < 16; i++)
+    t.equal((await mallory.change(raw.write('f', i * MAX_DATA, Buffer.alloc(MAX_DATA, i)))).kind, 'ok');
+  await mallory.change(raw.write('small', 0, Buffer.alloc(131_072, 1)));
   mallory.stopReading();
   const ask = (): Buffer => {
     const reads = Array.from({ length: 64 }, (_, i) =>
-      encodeRequest(mallory.nextId(), 'read', [handle, (i % 16) * MAX_DATA, MAX_DATA]),
+      encodeRequest(mallory.nextId(), 'read', [Buffer.from('f'), (i % 16) * MAX_DATA, MAX_DATA]),
     );
-    const opens = Array.from({ length: 64 }, () =>
-      encodeRequest(mallory.nextId(), 'open', [Buffer.from('f'), OPEN_READ, 131_072]),
+    const fetches = Array.from({ length: 64 }, () =>
+      encodeRequest(mallory.nextId(), 'fetch', [[Buffer.from('small')], 131_072]),
     );
-    return Buffer.concat([...reads, ...opens].map((message) => mallory.sealed(Buffer.concat(message))));
+    return Buffer.concat([...reads, ...fetches].map((message) => mallory.sealed(Buffer.concat(message))));
   };
   await pour(mallory, 300, ask);
   await target.serves();
@@ -132,71 +139,71 @@ await t.test('a client that asks for data and does not read', async (t) => {
   await target.unharmed(t, 'answers nobody reads', BOUND);
 });
 
-await t.test('a session that does not read what another one changes', async (t) => {
-  const deaf = await target.mallory({ wantsNotifications: true });
-  deaf.stopReading();
+await t.test('a session that gives nothing back', { timeout: 3 * LEASE_TERM_MS }, async (t) => {
+  const deaf = await target.mallory({ leaseWanted: LEASE_READ });
   const busy = await target.mallory();
-  const name = 'n'.repeat(255);
-  await busy.call('mkdir', [name, 0o755]);
-  const long = [name, name, name, name].join('/');
-  for (let depth = 2; depth <= 4; depth++) await busy.call('mkdir', [long.slice(0, depth * 256 - 1), 0o755]);
-  await busy.call('mknod', [`${long}/a`, 0o100644]);
-  for (let round = 0; round < 30; round++) {
-    const answers: Promise<unknown>[] = [];
-    for (let i = 0; i < 100; i++) {
-      answers.push(
-        busy.call('rename', [`${long}/a`, `${long}/b`, 0]),
-        busy.call('rename', [`${long}/b`, `${long}/a`, 0]),
-      );
-    }
-    await Promise.all(answers);
-  }
+  const names = Array.from({ length: MAX_CALLS }, (_, i) => `${i}-${'n'.repeat(200)}`);
+  await Promise.all(names.map((name) => busy.change(raw.mkdir(name))));
+  await Promise.all(names.map((name) => deaf.call('list', [name, 1])));
+  deaf.stopReading();
+  // All of them wait: deaf may believe what it was told of each of these directories.
+  const made = await Promise.all(names.map((name) => busy.change(raw.create(`${name}/file`))));
+  t.ok(made.every(({ kind }) => kind === 'ok'));
   t.ok(target.growth < DURING, `${target.growth} kB more while it did not read`);
   deaf.goOnReading();
-  await deaf.until(() =>
-    deaf.notifications.some(
-      ({ method, params }) =>
-        method === 'changed' && (params as [[number][]])[0].some(([kind]) => kind === CHANGED_ALL),
-    ),
-  );
-  t.pass('when it reads again it is told that it missed something');
-  t.equal((await deaf.call('ping', [])).kind, 'ok');
-  for (const session of [deaf, busy]) await session.close();
-  await target.unharmed(t, 'changes nobody reads', BOUND);
+  await deaf.closed;
+  t.pass('who keeps others waiting for the term has lost its session');
+  for (let round = 0; round < 30; round++) {
+    const answers = names.flatMap((name) => [
+      busy.change(raw.rename(`${name}/file`, `${name}/renamed`)),
+      busy.change(raw.rename(`${name}/renamed`, `${name}/file`)),
+    ]);
+    t.ok((await Promise.all(answers)).every(({ kind }) => kind === 'ok'));
+  }
+  await busy.close();
+  await target.unharmed(t, 'recalls nobody reads', BOUND);
 });
 
-await t.test('handles, cursors and uploads without end', async (t) => {
+await t.test('handles, cursors, held files and uploads without end', async (t) => {
   const { pid } = target.daemon.service;
   const descriptors = (): number => readdirSync(`/proc/${pid}/fd`).length;
   const mallory = await target.mallory();
   await create(mallory, 'f');
-  await mallory.call('mkdir', ['many', 0o755]);
-  for (let i = 0; i <= MAX_PAGE_ENTRIES; i++) mallory.request('mknod', [Buffer.from(`many/${i}`), 0o100644]);
+  await mallory.change(raw.mkdir('many'));
+  const many = Array.from({ length: MAX_PAGE_ENTRIES + 1 }, (_, i) => `many/${i}`);
+  for (const name of many) mallory.requestChange(raw.create(name));
   const before = descriptors();
   const kinds = new Set<string>();
-  for (let opened = 0; opened < MAX_HANDLES && !kinds.has('EMFILE'); opened += 501) {
-    const calls = Array.from({ length: 500 }, (_, i) =>
-      mallory.call(i % 2 === 0 ? 'open' : 'download', i % 2 === 0 ? ['f', OPEN_READ] : ['f']),
+  let opened = 0;
+  for (let asked = 0; asked < MAX_HANDLES && !kinds.has('EMFILE'); asked += MAX_CALLS) {
+    const calls = Array.from({ length: MAX_CALLS }, (_, i) =>
+      i % 16 === 0 ? mallory.call('list', ['many', 1]) : mallory.call('download', ['f']),
     );
-    calls.push(mallory.call('readdir', ['many']));
-    for (const { kind } of await Promise.all(calls)) kinds.add(kind);
+    for (const { kind } of await Promise.all(calls)) {
+      kinds.add(kind);
+      if (kind === 'ok') opened += 1;
+    }
   }
   t.strictSame([...kinds].toSorted(), ['EMFILE', 'ok']);
+  t.ok(opened > 1000, `${opened} handles are open`);
   t.equal((await begin(mallory, 'upload')).kind, 'EMFILE');
-  t.equal((await mallory.call('create', ['new', OPEN_WRITE, 0o644])).kind, 'EMFILE');
-  t.equal((await mallory.call('getattr', ['new'])).kind, 'ENOENT', 'refused before it was made');
+  t.equal((await mallory.call('list', ['many', 1])).kind, 'EMFILE');
   await target.serves();
   t.pass('there are descriptors left for others');
-  const held = await closeAll(mallory, descriptors() - before);
-  t.ok(held > 1000, `${held} handles were open`);
+  await closeAll(mallory, opened);
   t.ok(descriptors() < before + 50, 'all were closed');
-  // Last pages are closed for the client, and kept for one that asks again: they count too.
   for (let i = 0; i < MAX_CALLS + 60; i++) {
-    const [, , cursor] = (await mallory.call('readdir', ['many'])).result as [unknown, unknown, number];
-    await mallory.call('readdirNext', [cursor]);
+    const { result } = await mallory.call('list', ['many', 1]);
+    const [[, , cursor]] = result as [[unknown, unknown, number]];
+    await mallory.call('listNext', [cursor]);
   }
-  t.ok(descriptors() < before + MAX_CALLS + 30, 'pages that may be asked for again are bounded');
-  await mallory.close();
+  t.ok(descriptors() < before + 50, 'a listing that was read to its end is closed');
+  for (const name of many) mallory.request('hold', [Buffer.from(name)]);
+  t.equal((await mallory.call('ping', [])).kind, 'ok');
+  t.ok(descriptors() > before + MAX_PAGE_ENTRIES / 2, 'files are held');
+  await mallory.logOut();
+  await target.serves();
+  t.ok(descriptors() < before + 50, 'and are not when their client has logged out');
   await target.unharmed(t, 'handles', BOUND);
 });
 
@@ -209,7 +216,7 @@ await t.test('uploads that are forsaken while they are being finished are closed
   for (let i = 0; i < 50; i++) {
     const [handle] = (await begin(mallory, `up${i}`)).result as [number];
     await mallory.call('uploadWrite', [handle, 0, Buffer.from('abc')]);
-    await mallory.call('mkdir', [`up${i}`, 0o755]);
+    await mallory.change(raw.mkdir(`up${i}`));
     const answers = [mallory.call('uploadFinish', [handle, md5]), mallory.call('close', [handle])];
     t.strictSame(
       (await Promise.all(answers)).map(({ kind }) => kind),
@@ -223,8 +230,8 @@ await t.test('uploads that are forsaken while they are being finished are closed
 
 await t.test('a storm of cancels', async (t) => {
   const mallory = await target.mallory();
-  const handle = await create(mallory, 'f');
-  const storm = [encodeRequest(700, 'fsync', [handle, false])];
+  await create(mallory, 'f');
+  const storm = [encodeRequest(700, 'digest', [await download(mallory, 'f')])];
   for (let i = 0; i < 50_000; i++) storm.push(encodeNotification('cancel', [i % 1000]));
   mallory.raw(Buffer.concat(storm.map((message) => mallory.sealed(Buffer.concat(message)))));
   t.match((await mallory.answer(700)).kind, /^(?:ok|ECANCELED)$/);
@@ -236,11 +243,13 @@ await t.test('a storm of cancels', async (t) => {
 await t.test('connections that end in the middle of what they asked for', async (t) => {
   for (let round = 0; round < 20; round++) {
     const mallory = await target.mallory();
-    const handle = await create(mallory, 'f');
+    await create(mallory, 'f');
+    const handle = await download(mallory, 'f');
     for (let i = 0; i < 50; i++) {
-      mallory.request('write', [handle, i, Buffer.alloc(1000)]);
-      mallory.request('fsync', [handle, true]);
-      mallory.request('read', [handle, 0, MAX_DATA]);
+      mallory.requestChange(raw.write('f', i, Buffer.alloc(1000)));
+      mallory.request('sync', [0]);
+      mallory.request('read', [Buffer.from('f'), 0, MAX_DATA]);
+      mallory.request('digest', [handle]);
     }
     if (round % 2 === 0) mallory.socket.end();
     else mallory.socket.resetAndDestroy();
@@ -300,8 +309,14 @@ await t.test('passwords tried on many connections at once', async (t) => {
   await target.unharmed(t, 'guesses', BOUND);
 });
 
-async function create(attacker: Attacker, name: string): Promise<number> {
-  const { result } = await attacker.call('create', [name, OPEN_READ | OPEN_WRITE, 0o644]);
+/** Makes an empty file, or finds one there. */
+async function create(attacker: Attacker, name: string): Promise<void> {
+  await attacker.change(raw.create(name));
+}
+
+/** Opens a download; returns its handle. */
+async function download(attacker: Attacker, name: string): Promise<number> {
+  const { result } = await attacker.call('download', [name]);
   return (result as [number])[0];
 }
 
@@ -309,12 +324,10 @@ function begin(attacker: Attacker, name: string): ReturnType<Attacker['call']> {
   return attacker.call('uploadBegin', [name, 3, 0o644, 0, 0, Buffer.alloc(32, 9)]);
 }
 
-/** Closes all handles of a client, which count up from 1. Returns how many there were. */
-async function closeAll(attacker: Attacker, atLeast: number): Promise<number> {
-  let closed = 0;
-  for (let number = 1; closed < atLeast && number < 2 * MAX_HANDLES; number += 1000) {
-    const calls = Array.from({ length: 1000 }, (_, i) => attacker.call('close', [number + i]));
+/** Closes all handles of a client, which count up from 1, until so many were closed. */
+async function closeAll(attacker: Attacker, opened: number): Promise<void> {
+  for (let number = 1, closed = 0; closed < opened && number < 2 * MAX_HANDLES; number += MAX_CALLS) {
+    const calls = Array.from({ length: MAX_CALLS }, (_, i) => attacker.call('close', [number + i]));
     for (const { kind } of await Promise.all(calls)) if (kind === 'ok') closed += 1;
   }
-  return closed;
 }

@@ -24,6 +24,7 @@ t.test('a tree that is unpacked equals the one that was packed, on both sides', 
   await succeed('tar', ['--format=posix', '-cf', 'tree.tar', 'tree'], { cwd: local });
   await mounted.succeed('tar', ['-xf', `${local}/tree.tar`]);
   await mounted.succeed('diff', ['-r', '--no-dereference', `${local}/tree`, 'tree']);
+  await mounted.synced();
   await succeed('diff', ['-r', '--no-dereference', `${local}/tree`, `${daemon.home('alice')}/tree`]);
   const metadata = ['.', '!', '-type', 'd', '-printf', '%P %m %s %T@ %y %l\\n'];
   const sorted = async (directory: string): Promise<string[]> =>
@@ -33,6 +34,7 @@ t.test('a tree that is unpacked equals the one that was packed, on both sides', 
   t.same(there, await sorted(`${local}/tree`));
   t.same(await sorted(`${daemon.home('alice')}/tree`), there);
   await mounted.succeed('rm', ['-rf', 'tree']);
+  await mounted.synced();
   t.notOk(readdirSync(daemon.home('alice')).includes('tree'));
 });
 
@@ -45,6 +47,7 @@ t.test('a tree of 1,000 small files, as package managers make them', async (t) =
   await mounted.succeed('cp', ['-r', 'modules', 'copy']);
   await mounted.succeed('diff', ['-r', 'modules', 'copy']);
   await mounted.succeed('rm', ['-rf', 'modules', 'copy']);
+  await mounted.synced();
   t.notOk(readdirSync(daemon.home('alice')).includes('modules'));
 });
 

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { chooseAead } from '../../protocol/aead.js';
 import { Client, type NotificationHandlers } from '../../protocol/client.js';
 import { userName } from '../../protocol/ids.js';
+import { LEASE_NONE, type LeaseMode } from '../../protocol/methods.js';
 import { generateKeyPair, noiseReady, type KeyPair } from '../../protocol/noise.js';
 import { loadEvp } from '../../posix/libcrypto.js';
 import type { Account } from '../../state/accounts.js';
@@ -64,6 +65,8 @@ export interface TestLogin {
   readonly user: string;
   readonly password: string | null;
   readonly keyPair?: KeyPair;
+  /** Default: none, as ftpctl. */
+  readonly leaseWanted?: LeaseMode;
   readonly clientId?: Buffer;
   readonly program?: string;
   readonly notifications?: NotificationHandlers;
@@ -84,9 +87,8 @@ export async function logIn(scope: Scope, login: TestLogin): Promise<Client> {
       user,
       password,
       clientId: login.clientId ?? randomBytes(16),
-      wantsNotifications: true,
+      leaseWanted: login.leaseWanted ?? LEASE_NONE,
       program: login.program ?? 'test',
-      lowestUnanswered: 0,
     },
     ...(notifications === undefined ? {} : { notifications }),
     ...(signal === undefined ? {} : { signal }),

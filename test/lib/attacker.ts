@@ -10,10 +10,11 @@ import { setReceiver } from '../../protocol/byte-source.js';
 import { decodeMessage, encodeRequest, type IncomingMessage } from '../../protocol/codec.js';
 import { openConnection } from '../../protocol/connector.js';
 import { MAX_RECORD } from '../../protocol/limits.js';
-import type { MethodName } from '../../protocol/methods.js';
+import { LEASE_NONE, type LeaseMode, type MethodName } from '../../protocol/methods.js';
 import { generateKeyPair, type KeyPair } from '../../protocol/noise.js';
 import { RecordOpener, RecordSealer } from '../../protocol/records.js';
 import { loadEvp } from '../../posix/libcrypto.js';
+import type { RawOperation } from './raw-operations.js';
 import type { Scope } from './scope.js';
 import { PATIENCE_MS } from './service.js';
 
@@ -32,15 +33,15 @@ export interface Intrusion {
   readonly password?: string | null;
   readonly keyPair?: KeyPair;
   readonly clientId?: Buffer;
-  readonly wantsNotifications?: boolean;
+  readonly leaseWanted?: LeaseMode;
   /** The first request, in place of a login made of the above. */
   readonly firstRequest?: Buffer;
   readonly localAddress?: string;
 }
 
 /** The parameters of a login. */
-export function loginOf({ user, password, clientId, wantsNotifications }: Intrusion): unknown[] {
-  return [user, password ?? null, clientId ?? randomBytes(16), wantsNotifications === true, 'attacker/1', 1];
+export function loginOf({ user, password, clientId, leaseWanted }: Intrusion): unknown[] {
+  return [user, password ?? null, clientId ?? randomBytes(16), leaseWanted ?? LEASE_NONE, 'attacker/1'];
 }
 
 export class Attacker {
@@ -54,6 +55,7 @@ export class Attacker {
   readonly #arrived = new Map<number, RawAnswer>();
   readonly #listeners = new Set<() => void>();
   #lastId = 1;
+  #lastChange = 0;
   #isClosed = false;
 
   /** Shakes hands; the first request has id 1. */
@@ -148,6 +150,17 @@ export class Attacker {
     return this.answer(this.request(method, wire, undefined, data));
   }
 
+  /** A change and its answer: an operation as it travels (raw-operations.ts), with the next number. */
+  change(operation: RawOperation): Promise<RawAnswer> {
+    return this.answer(this.requestChange(operation));
+  }
+
+  /** Sends a change, and returns the id of the request. */
+  requestChange(operation: RawOperation): number {
+    this.#lastChange += 1;
+    return this.request('change', [this.#lastChange, operation, null]);
+  }
+
   /** The answer of request `id`; rejects when the connection ends without it. */
   answer(id: number): Promise<RawAnswer> {
     const arrived = this.#arrived.get(id);
@@ -184,6 +197,12 @@ export class Attacker {
 
   goOnReading(): void {
     this.socket.resume();
+  }
+
+  /** Ends the client in order: nobody waits for leases of it any more. */
+  async logOut(): Promise<void> {
+    await this.call('logout', []);
+    await this.closed;
   }
 
   /** Breaks the connection. */

@@ -42,28 +42,72 @@ export interface Question {
   readonly params: readonly unknown[];
 }
 
+/** It leases nothing, and takes nothing of a log. */
 const HONEST: Readonly<Record<string, Lie>> = {
   ping: () => null,
-  getattr: ({ params }) => ofPath(String(params[0])),
-  fgetattr: () => attributesOf(FILE),
-  readdir: () => [ROOT, [[Buffer.from('plain'), attributesOf(FILE)]], null],
+  logout: () => null,
+  lookup: ({ params }) => found(joined(pathOf(params[0]), String(params[1]))),
+  getattr: ({ params }) => ofPath(pathOf(params[0])),
   readlink: () => Buffer.from('plain'),
-  open: () => [1, attributesOf(FILE), null],
-  download: () => [1, attributesOf(FILE)],
-  read: ({ params }) => CONTENT.subarray(Number(params[1]), Number(params[1]) + Number(params[2])),
-  digest: () => createHash('md5').update(CONTENT).digest(),
-  close: () => null,
+  list: () => listing(ROOT, [[Buffer.from('plain'), attributesOf(FILE), null]]),
+  listNext: () => [[], null],
+  read: ({ params }) => pieceOf(params),
+  fetch: ({ params }) => (params[0] as unknown[]).map(() => null),
+  hold: ({ params }) => ofPath(pathOf(params[0])),
   statfs: () => [4096, 1000, 10, 1000, 0, 1, 1000],
+  apply: ({ params }) => [Number(params[0]) - 1, 0, 0, 0, []],
+  change: () => [attributesOf(FILE, 77), ROOT],
+  sync: ({ params }) => params[0],
+  grant: () => [0, 0, [], []],
+  returned: () => null,
+  close: () => null,
   uploadBegin: () => [1, 0, false],
   uploadWrite: () => null,
   uploadFinish: () => attributesOf(FILE),
-  mkdir: () => attributesOf(DIRECTORY, 77),
+  download: () => [1, attributesOf(FILE)],
+  downloadRead: ({ params }) => pieceOf(params),
+  digest: () => createHash('md5').update(CONTENT).digest(),
 };
 
-function ofPath(name: string): unknown {
-  if (name === '') return ROOT;
-  if (name === 'plain') return attributesOf(FILE);
-  if (name === 'sub') return attributesOf(DIRECTORY, 20);
+/** The answer of `list`: one whole listing. */
+export function listing(
+  directory: readonly unknown[],
+  entries: readonly unknown[],
+  cursor: unknown = null,
+): unknown {
+  return [[directory, entries, cursor]];
+}
+
+/** The path of a reference: the honest server's ids are those of its attributes. */
+export function pathOf(reference: unknown): string {
+  if (!Array.isArray(reference)) return String(reference);
+  const [ino, , hint] = reference as unknown[];
+  if (hint !== undefined && hint !== null) return String(hint);
+  return ['', 'plain', 'sub'].find((path) => inoOf(ofPath(path)) === ino) ?? 'gone';
+}
+
+function inoOf(attributes: unknown): unknown {
+  return (attributes as readonly unknown[])[0];
+}
+
+function pieceOf([, offset, length]: readonly unknown[]): Buffer {
+  return CONTENT.subarray(Number(offset), Number(offset) + Number(length));
+}
+
+/** The answer of `lookup`. */
+function found(path: string): unknown {
+  const attributes = ofPath(path);
+  return attributes instanceof Failure ? attributes : [attributes, null];
+}
+
+function joined(directory: string, name: string): string {
+  return directory === '' ? name : `${directory}/${name}`;
+}
+
+function ofPath(path: string): unknown {
+  if (path === '') return ROOT;
+  if (path === 'plain') return attributesOf(FILE);
+  if (path === 'sub') return attributesOf(DIRECTORY, 20);
   return new Failure('ENOENT', 'no such file or directory');
 }
 
@@ -138,5 +182,5 @@ function answer(request: RequestMessage, channel: Channel, lies: Readonly<Record
 /** A notification of any name and parameters. */
 export function notify(channel: Channel, method: string, params: readonly unknown[]): void {
   // The encoder knows the names of the protocol; what is sent is what the caller wants.
-  channel.send(encodeNotification(method as 'changed', params));
+  channel.send(encodeNotification(method as 'cancel', params));
 }

@@ -116,7 +116,8 @@ function startSession(socket: Socket, accepted: Accepted, script: Script): void 
     channel,
     closed,
     logIn(id) {
-      channel.send(encodeResponse(id, undefined, ['test/1', Buffer.alloc(8, 9), false, WIRE_ATTRIBUTES]));
+      const result = ['test/1', Buffer.alloc(8, 9), false, WIRE_ATTRIBUTES, 0, false];
+      channel.send(encodeResponse(id, undefined, result));
       channel.maxRecord = MAX_RECORD;
     },
   };

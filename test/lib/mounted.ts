@@ -12,6 +12,9 @@ import { run, succeed, type RunOptions, type RunResult } from './run.js';
 import type { Scope } from './scope.js';
 import { PATIENCE_MS, Service, type Exit } from './service.js';
 
+/** How long a mount may take to log out when a test ends (milliseconds). */
+const LOGOUT_MS = 5_000;
+
 export interface MountOptions {
   /** Directory of the home to mount. */
   readonly remotePath?: string;
@@ -49,6 +52,11 @@ export class Mounted {
   /** Like `run`; rejects with the output unless the command succeeds. Returns its standard output. */
   succeed(command: string, args: readonly string[] = [], options: RunOptions = {}): Promise<string> {
     return succeed(command, args, { cwd: this.mountpoint, env: this.#env, ...this.#as, ...options });
+  }
+
+  /** Waits until the server has, on its disk, all that was done in the mount. */
+  async synced(): Promise<void> {
+    await this.succeed('sync', ['.']);
   }
 
   /** Unmounts as its user would (`umount` for root, else `fusermount3 -u`); the answer is how ftpmount ended. */
@@ -89,6 +97,8 @@ export async function mountHome(
   scope.teardown(async () => {
     // After a test that went well nothing is left to do here.
     if (mountAt(mountpoint)) await run('fusermount3', ['-u', mountpoint], { timeoutMs: 5_000 });
+    // A mount that is killed before it has logged out keeps others of its home waiting for the term of its leases.
+    await service.endsWithin(LOGOUT_MS);
     await forceUnmount(mountpoint);
   });
   if (!(await untilMounted(mountpoint, () => service.ended, PATIENCE_MS)))

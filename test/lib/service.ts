@@ -124,6 +124,16 @@ export class Service {
     return exit;
   }
 
+  /** Waits for the process's own end for so long at most; says nothing of it. */
+  async endsWithin(ms: number): Promise<void> {
+    let deadline: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      deadline = setTimeout(resolve, ms);
+    });
+    await Promise.race([this.exited.catch(() => undefined), late]);
+    clearTimeout(deadline);
+  }
+
   /** Ends the process at once by SIGKILL, if it has not ended, and waits for it. */
   async kill(): Promise<void> {
     this.signal('SIGKILL');

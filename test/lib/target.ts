@@ -9,6 +9,7 @@ import { generateKeyPair, noiseReady, type KeyPair } from '../../protocol/noise.
 import { logIn, makeAccounts } from './accounts.js';
 import { Attacker, type Intrusion } from './attacker.js';
 import { Daemon } from './daemon.js';
+import { PathClient } from './path-client.js';
 import type { Scope } from './scope.js';
 import { PATIENCE_MS } from './service.js';
 
@@ -92,16 +93,15 @@ export class Target {
       password: null,
       keyPair: this.keyPair,
     });
-    const path = Buffer.from('letter');
-    const text = Buffer.from('dear mallory');
-    const [handle] = await client.call('create', [path, 3, 0o600]);
-    await client.call('write', [handle, 0], { data: text });
-    const read = await client.call('read', [handle, 0, 100]);
-    await client.call('close', [handle]);
-    await client.call('unlink', [path]);
-    const [, entries] = await client.call('readdir', [Buffer.alloc(0)]);
+    const paths = new PathClient(client);
+    await paths.put('letter', 'dear mallory');
+    const read = await paths.read('letter');
+    await paths.unlink('letter');
+    const names = await paths.list('');
+    await client.call('logout', []);
     await client.close();
-    if (!read.equals(text) || entries.length > 0) throw new Error('alice is not served as she should be');
+    if (read.toString() !== 'dear mallory' || names.length > 0)
+      throw new Error('alice is not served as she should be');
   }
 
   /** To be called after an attack: see the head of this file. */

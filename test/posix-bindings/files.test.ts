@@ -19,6 +19,7 @@ import {
   pread,
   preadNoWait,
   pwrite,
+  syncfs,
 } from '../../posix/files.js';
 import {
   AT_FDCWD,
@@ -235,4 +236,12 @@ t.test('PosixError names every errno of Linux once', async (t) => {
   t.equal(new PosixError(122, 'x').code, 'EDQUOT');
   t.equal(new PosixError(4000, 'x').code, 'E4000');
   t.equal(new PosixError(2, 'openat2').message, 'openat2: ENOENT');
+});
+
+t.test('syncfs waits on a thread, and its errors have names', async (t) => {
+  const fd = newFile('synced');
+  pwrite(fd, Buffer.from('data'), 0, 4, 0);
+  await Promise.all([syncfs(fd), syncfs(fd)]);
+  close(fd);
+  await t.rejects(syncfs(brandFd(0x7fffffff)), new PosixError(os.constants.errno.EBADF, 'syncfs'));
 });

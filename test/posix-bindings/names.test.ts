@@ -15,6 +15,7 @@ import {
   O_PATH,
   O_RDONLY,
   O_RDWR,
+  O_TMPFILE,
   RENAME_EXCHANGE,
   RENAME_NOREPLACE,
   S_IFIFO,
@@ -22,16 +23,20 @@ import {
   S_IFREG,
 } from '../../posix/flags.js';
 import {
+  chmodOpen,
   chmodPinned,
   fchmodat,
   linkat,
+  linkOpen,
   mkdirat,
   mknodat,
   readlinkat,
   renameat2,
+  reopen,
   symlinkat,
   unlinkat,
   utimensat,
+  utimensOpen,
 } from '../../posix/names.js';
 import { statxAt, statxFd } from '../../posix/status.js';
 
@@ -176,4 +181,36 @@ t.test('utimensat sets, keeps, and takes the present', async (t) => {
     );
   }
   close(open);
+});
+
+t.test('a file without a name gets one by its descriptor', async (t) => {
+  const fd = openat2(dir, name('.'), { flags: O_TMPFILE | O_RDWR, mode: 0o600 });
+  t.equal(statxFd(fd).nlink, 0);
+  linkOpen(fd, dir, name('named'));
+  t.strictSame(statxAt(dir, name('named'), 0).ino, statxFd(fd).ino);
+  t.throws(() => linkOpen(fd, dir, name('named')), { code: 'EEXIST' });
+  close(fd);
+  unlinkat(dir, name('named'), 0);
+});
+
+t.test('descriptors that are no more than a path are changed and opened anew', async (t) => {
+  touch(name('file'));
+  symlinkat(name('file'), dir, name('link'));
+  const fd = openat2(dir, name('file'), { flags: O_PATH | O_NOFOLLOW });
+  chmodOpen(fd, 0o640);
+  utimensOpen(fd, { sec: 5, nsec: 6 }, { sec: 7, nsec: 8 });
+  t.match(statxFd(fd), { mode: S_IFREG | 0o640, atime: { sec: 5, nsec: 6 }, mtime: { sec: 7, nsec: 8 } });
+  utimensOpen(fd, undefined, { sec: 9, nsec: 0 });
+  t.match(statxFd(fd), { atime: { sec: 5 }, mtime: { sec: 9 } });
+  unlinkat(dir, name('file'), 0);
+  const opened = reopen(fd, O_RDWR);
+  t.strictSame([statxFd(opened).ino, statxFd(opened).nlink], [statxFd(fd).ino, 0], 'also without a name');
+  close(opened);
+  close(fd);
+  const link = openat2(dir, name('link'), { flags: O_PATH | O_NOFOLLOW });
+  t.throws(() => chmodOpen(link, 0o600), { code: 'EOPNOTSUPP' });
+  utimensOpen(link, undefined, { sec: 3, nsec: 0 });
+  t.equal(statxFd(link).mtime.sec, 3, 'the times of the link itself');
+  close(link);
+  unlinkat(dir, name('link'), 0);
 });

@@ -13,7 +13,7 @@ await noiseReady();
 
 const serverKeys = generateKeyPair();
 const clientKeys = generateKeyPair();
-const LOGIN = Buffer.concat(encodeRequest(1, 'login', ['alice', null, Buffer.alloc(16), false, 'test', 1]));
+const LOGIN = Buffer.concat(encodeRequest(1, 'login', ['alice', null, Buffer.alloc(16), 0, 'test']));
 
 /** A raw connection to one accept(), and how that ends. */
 async function rawClient(
@@ -104,8 +104,6 @@ t.test('refuses what is no handshake, and closes', async (t) => {
   const preamble = encodePreamble('AESGCM');
   const cases: Record<string, Buffer> = {
     'another protocol': Buffer.from('GET / HTTP/1.1\r\n\r\n'),
-    'a later version': Buffer.concat([Buffer.from('ftpmnt'), Buffer.of(2, 1)]),
-    'an unknown suite': Buffer.concat([Buffer.from('ftpmnt'), Buffer.of(1, 9)]),
     'a message past the limit': Buffer.concat([preamble, Buffer.of(0xff, 0xff)]),
     'a message just past the limit': Buffer.concat([
       preamble,
@@ -125,6 +123,33 @@ t.test('refuses what is no handshake, and closes', async (t) => {
     t.match(await accepted, { kind: 'PROTOCOL' }, name);
     await closed;
   }
+});
+
+t.test('tells a client of another version or suite what it speaks, and closes', async (t) => {
+  for (const [version, suite] of [
+    [1, 1],
+    [3, 1],
+    [2, 9],
+  ] as const) {
+    const { socket, accepted } = await rawClient(t);
+    const answer: Buffer[] = [];
+    socket.on('data', (bytes: Buffer) => answer.push(bytes));
+    const closed = once(socket, 'close');
+    // Message 1 of that version, as long as it may be, comes along: it is not read as one.
+    const message = framed(Buffer.alloc(MAX_HANDSHAKE_MESSAGE, 1));
+    socket.write(Buffer.concat([Buffer.from('ftpmnt'), Buffer.of(version, suite), message]));
+    t.match(await accepted, { kind: 'PROTOCOL' });
+    await closed;
+    t.equal(Buffer.concat(answer).toString('hex'), '6674706d6e740203', 'version 2, suites 1 and 2');
+  }
+});
+
+t.test('a refusal does not wait for a client that stays', async (t) => {
+  const { socket, accepted } = await rawClient(t, 30);
+  socket.allowHalfOpen = true;
+  socket.resume();
+  socket.write(Buffer.concat([Buffer.from('ftpmnt'), Buffer.of(3, 1)]));
+  t.match(await accepted, { kind: 'PROTOCOL' });
 });
 
 t.test('refuses a false third message', async (t) => {

@@ -89,7 +89,7 @@ t.test('messages of all sizes arrive in order', async (t) => {
   const sizes = [0, 1, 100, 5000, 32 * 1024, 64 * 1024 - 1, 64 * 1024, 200_000, MAX_DATA, 10, MAX_DATA, 0];
   for (const [i, size] of sizes.entries()) {
     const data = Buffer.alloc(size, i + 1);
-    near.channel.send(encodeRequest(i, 'write', [1, 0], data));
+    near.channel.send(encodeRequest(i, 'uploadWrite', [1, 0], data));
     data.fill(0xff);
   }
   await far.received(sizes.length);
@@ -115,7 +115,7 @@ t.test('pause holds messages back, also those that came already', async (t) => {
     if (far.ids.length === 3) far.channel.pause();
   };
   for (const id of upTo(100)) near.channel.send(encodeRequest(id, 'ping', []));
-  near.channel.send(encodeRequest(100, 'write', [1, 0], Buffer.alloc(MAX_DATA)));
+  near.channel.send(encodeRequest(100, 'uploadWrite', [1, 0], Buffer.alloc(MAX_DATA)));
   await far.received(3);
   near.channel.send(encodeRequest(101, 'ping', []));
   // The other direction still works, and shows that the messages had time to come.
@@ -134,7 +134,7 @@ t.test('what a peer does not read is counted, and its reading announced', async 
   let sent = 0;
   // Past what the kernel takes on both ends.
   while (near.channel.bufferedBytes < 4 * MAX_DATA) {
-    near.channel.send(encodeRequest(sent, 'write', [1, 0], data));
+    near.channel.send(encodeRequest(sent, 'uploadWrite', [1, 0], data));
     sent += 1;
     if (sent > 200) throw new Error('bufferedBytes does not grow');
   }
@@ -151,7 +151,8 @@ t.test('what a peer does not read is counted, and its reading announced', async 
 t.test('a detached channel goes on elsewhere and loses nothing', async (t) => {
   const { near, far, farSocket } = await endpoints(t);
   // Messages are under way all the time, cut anywhere by the kernel and by the handover.
-  for (const id of upTo(300)) near.channel.send(encodeRequest(id, 'write', [1, 0], Buffer.alloc(id * 7)));
+  for (const id of upTo(300))
+    near.channel.send(encodeRequest(id, 'uploadWrite', [1, 0], Buffer.alloc(id * 7)));
   far.channel.send(encodeRequest(0, 'ping', []));
   const moved = new Promise<Endpoint>((resolve) => {
     far.onMessage = () => {
@@ -197,7 +198,8 @@ t.test('a message can be detached at before the receiver was attached', async (t
 
 t.test('end sends what is buffered, then closes', async (t) => {
   const { near, far } = await endpoints(t);
-  for (const id of upTo(20)) near.channel.send(encodeRequest(id, 'write', [1, 0], Buffer.alloc(MAX_DATA)));
+  for (const id of upTo(20))
+    near.channel.send(encodeRequest(id, 'uploadWrite', [1, 0], Buffer.alloc(MAX_DATA)));
   await near.channel.end();
   near.channel.send(encodeRequest(99, 'ping', []));
   t.equal(await near.closed, undefined);
@@ -281,7 +283,7 @@ t.test('a message longer than the limit is not sent', async (t) => {
   const { near } = await endpoints(t);
   near.channel.maxRecord = 100;
   t.throws(
-    () => near.channel.send(encodeRequest(1, 'write', [1, 0], Buffer.alloc(100))),
+    () => near.channel.send(encodeRequest(1, 'uploadWrite', [1, 0], Buffer.alloc(100))),
     failing('EOVERFLOW'),
   );
 });
@@ -322,7 +324,7 @@ t.test('keepalive', async (t) => {
     far.pause();
     const before = { taken: channel.takenBytes, buffered: channel.bufferedBytes };
     do {
-      channel.send(encodeRequest(1, 'write', [1, 0], Buffer.alloc(MAX_DATA)));
+      channel.send(encodeRequest(1, 'uploadWrite', [1, 0], Buffer.alloc(MAX_DATA)));
       // What waits goes to the kernel in one write, once the first is done.
       await new Promise((resolve) => setImmediate(resolve));
       before.taken = channel.takenBytes;
@@ -350,7 +352,7 @@ t.test('keepalive', async (t) => {
     const { near } = await socketPair(t);
     const endpoint = new Endpoint(t, near, pairedKeys().near);
     while (endpoint.channel.bufferedBytes < 2 * MAX_DATA) {
-      endpoint.channel.send(encodeRequest(1, 'write', [1, 0], Buffer.alloc(MAX_DATA)));
+      endpoint.channel.send(encodeRequest(1, 'uploadWrite', [1, 0], Buffer.alloc(MAX_DATA)));
     }
     const keepalive = new Keepalive(endpoint.channel, { intervalMs: 20 });
     t.match(await endpoint.closed, { kind: 'ETIMEDOUT' });

@@ -1,61 +1,18 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import t, { type Test } from 'tap';
-import { nodeAead, SUITE_NAMES } from '../../protocol/aead.js';
-import { Client, type ConnectOptions } from '../../protocol/client.js';
-import {
-  encodeNotification,
-  encodeRequest,
-  encodeResponse,
-  type IncomingMessage,
-} from '../../protocol/codec.js';
+import t from 'tap';
+import { SUITE_NAMES } from '../../protocol/aead.js';
+import { Client } from '../../protocol/client.js';
+import { encodeNotification, encodeResponse } from '../../protocol/codec.js';
 import { Failure } from '../../protocol/failure.js';
-import { HANDSHAKE_MS, MAX_CALLS, MAX_DATA } from '../../protocol/limits.js';
-import { CHANGED_ALL, CHANGED_NAME, type Change } from '../../protocol/methods.js';
-import { generateKeyPair, noiseReady } from '../../protocol/noise.js';
+import { HANDSHAKE_MS, MAX_BYTES_IN_FLIGHT, MAX_CALLS, MAX_DATA } from '../../protocol/limits.js';
+import { LEASE_READ, LEASE_WRITE, WHOLE_HOME, type LeaseItem } from '../../protocol/methods.js';
+import { WRITE } from '../../protocol/operations.js';
+import { RequestIds } from '../../protocol/request-ids.js';
 import { failing } from '../lib/failing.js';
-import { listen, scriptedServer, WIRE_ATTRIBUTES, type Script, type ServerSession } from '../lib/loopback.js';
+import { listen, scriptedServer, type Script, type ServerSession } from '../lib/loopback.js';
 
-await noiseReady();
-
-const PATH = Buffer.from('file');
-
-function optionsFor(port: number, more: Partial<ConnectOptions> = {}): ConnectOptions {
-  return {
-    host: '127.0.0.1',
-    port,
-    aead: nodeAead,
-    staticKeyPair: generateKeyPair(),
-    verifyHost: async () => {},
-    login: {
-      user: 'alice',
-      password: 'secret',
-      clientId: Buffer.alloc(16, 3),
-      wantsNotifications: true,
-      program: 'test/1',
-      lowestUnanswered: 1,
-    },
-    ...more,
-  };
-}
-
-async function connected(t: Test, script: Script, more: Partial<ConnectOptions> = {}): Promise<Client> {
-  const { port } = await scriptedServer(t, script);
-  const client = await Client.connect(optionsFor(port, more));
-  t.teardown(() => client.close());
-  return client;
-}
-
-/** A script that hands every request to `handle`. */
-function onRequest(
-  handle: (request: IncomingMessage & { kind: 'request' }, session: ServerSession) => void,
-): Script {
-  return {
-    onMessage(message, session) {
-      if (message.kind === 'request') handle(message, session);
-    },
-  };
-}
+import { connected, onRequest, optionsFor, PATH } from '../lib/scripted-client.js';
 
 t.test('connects, verifies the server, logs in', async (t) => {
   for (const suite of SUITE_NAMES) {
@@ -76,11 +33,16 @@ t.test('connects, verifies the server, logs in', async (t) => {
       }),
     );
     t.same(verified, Buffer.from(server.staticKeyPair.publicKey));
-    t.same(login, ['alice', 'secret', Buffer.alloc(16, 3), true, 'test/1', 1]);
+    t.same(login, ['alice', 'secret', Buffer.alloc(16, 3), LEASE_WRITE, 'test/1']);
     t.equal(client.loginFailure, undefined);
-    t.match(client.session, { serverVersion: 'test/1', bootVerifier: Buffer.alloc(8, 9), resumed: false });
+    t.match(client.session, {
+      serverVersion: 'test/1',
+      bootVerifier: Buffer.alloc(8, 9),
+      resumed: false,
+      applied: 0,
+      leased: false,
+    });
     t.match(client.session.root, { ino: 7n, mode: 0o40755 });
-    t.equal(client.nextId, 2);
     await client.close();
     t.equal(await client.closed, undefined);
   }
@@ -202,6 +164,7 @@ t.test('what cannot be connected to is told apart', async (t) => {
     'SSH-2.0-OpenSSH_9.6\r\n',
     'HTTP/1.1 400 Bad Request\r\n\r\n',
     '\0\x10garbage that is!',
+    'ftp server ready\r\n',
   ]) {
     const other = await listen(t, (socket) => socket.write(greeting));
     await t.rejects(Client.connect(optionsFor(other.port)), {
@@ -233,27 +196,27 @@ t.test('calls and their answers, in any order', async (t) => {
   const client = await connected(
     t,
     onRequest(({ id, method, params }, { channel }) => {
-      if (method === 'unlink') {
+      if (method === 'close') {
         held.push(id);
         if (held.length === 3)
           for (const one of held.toReversed()) channel.send(encodeResponse(one, undefined, null));
       } else if (method === 'read') {
         channel.send(encodeResponse(id, undefined, null, Buffer.alloc((params as number[])[2] ?? 0, 5)));
-      } else if (method === 'write') {
-        channel.send(encodeResponse(id, undefined, WIRE_ATTRIBUTES));
+      } else if (method === 'uploadWrite') {
+        channel.send(encodeResponse(id, undefined, null));
       } else {
         channel.send(encodeResponse(id, new Failure('ENOENT', 'no such file'), null));
       }
     }),
   );
   const order: number[] = [];
-  await Promise.all([1, 2, 3].map((n) => client.call('unlink', [PATH]).then(() => order.push(n))));
+  await Promise.all([1, 2, 3].map((n) => client.call('close', [n]).then(() => order.push(n))));
   t.same(order, [3, 2, 1]);
   await t.rejects(client.call('getattr', [PATH]), { ...failing('ENOENT'), message: 'no such file' });
-  const first = await client.call('read', [1, 0, MAX_DATA]);
-  await client.call('read', [1, 0, 100]);
+  const first = await client.call('read', [PATH, 0, MAX_DATA]);
+  await client.call('read', [PATH, 0, 100]);
   t.ok(first.equals(Buffer.alloc(MAX_DATA, 5)), 'the bytes of a call are its own');
-  t.match(await client.call('write', [1, 0], { data: Buffer.alloc(MAX_DATA) }), { size: 4096 });
+  t.equal(await client.call('uploadWrite', [1, 0], { data: Buffer.alloc(MAX_DATA) }), null);
 });
 
 t.test('clients of one thread read into the same buffer and get their own bytes', async (t) => {
@@ -265,14 +228,14 @@ t.test('clients of one thread read into the same buffer and get their own bytes'
   const lengths = [MAX_DATA, 10, 70_000, 1, MAX_DATA - 1, 4096];
   const reads = clients.flatMap((client, i) =>
     lengths.map(async (length) => {
-      const data = await client.call('read', [i + 1, 0, length]);
+      const data = await client.call('downloadRead', [i + 1, 0, length]);
       return data.equals(Buffer.alloc(length, i + 1));
     }),
   );
   t.ok((await Promise.all(reads)).every(Boolean));
 });
 
-t.test('ids go on from where they are told to, wrap, and are never used twice at once', async (t) => {
+t.test('ids count from 1, the login, wrap, and are never used twice at once', async (t) => {
   const ids: number[] = [];
   const client = await connected(
     t,
@@ -280,19 +243,28 @@ t.test('ids go on from where they are told to, wrap, and are never used twice at
       ids.push(id);
       if (method === 'ping') channel.send(encodeResponse(id, undefined, null));
     }),
-    { firstId: 0xffff_fffd },
   );
-  client.request('unlink', [PATH], undefined, () => {}, { id: 1 });
-  t.throws(() => client.request('unlink', [PATH], undefined, () => {}, { id: 1 }), RangeError);
-  for (let i = 0; i < 4; i++) await client.call('ping', []);
-  t.same(ids, [1, 0xffff_fffe, 0xffff_ffff, 2, 3]);
+  t.equal(
+    client.request('close', [1], undefined, () => {}),
+    2,
+  );
+  for (let i = 0; i < 2; i++) await client.call('ping', []);
+  t.same(ids, [2, 3, 4]);
+
+  const wrapping = new RequestIds(0xffff_fffd);
+  const underWay = new Map([
+    [1, 'a call'],
+    [2, 'another'],
+  ]);
+  const given = Array.from({ length: 4 }, () => wrapping.take(underWay));
+  t.same(given, [0xffff_fffe, 0xffff_ffff, 3, 4]);
 });
 
 t.test('what exceeds the window waits, and keeps the data it was given', async (t) => {
   const held: number[] = [];
   const written: Buffer[] = [];
   let holding = true;
-  const answer = (id: number): void => session?.channel.send(encodeResponse(id, undefined, WIRE_ATTRIBUTES));
+  const answer = (id: number): void => session?.channel.send(encodeResponse(id, undefined, null));
   let session: ServerSession | undefined;
   const client = await connected(
     t,
@@ -306,7 +278,8 @@ t.test('what exceeds the window waits, and keeps the data it was given', async (
       }
     }),
   );
-  const first = client.nextId;
+  /** The login was the first. */
+  const first = 2;
   const done: number[] = [];
   const count = MAX_CALLS + 10;
   const withdrawn = MAX_CALLS + 5;
@@ -314,7 +287,7 @@ t.test('what exceeds the window waits, and keeps the data it was given', async (
   const all = new Promise<void>((resolve) => {
     for (let i = 0; i < count; i++) {
       data.writeUInt16BE(i);
-      client.request('write', [1, 0], data, (failure) => {
+      client.request('uploadWrite', [1, 0], data, (failure) => {
         done.push(i);
         t.equal(failure?.kind, i === withdrawn ? 'ECANCELED' : undefined);
         if (done.length === count) resolve();
@@ -339,132 +312,80 @@ t.test('what exceeds the window waits, and keeps the data it was given', async (
   );
 });
 
+t.test('the log and what follows it pass calls that wait, and nothing passes the log', async (t) => {
+  const seen: string[] = [];
+  const held: number[] = [];
+  let session: ServerSession | undefined;
+  const client = await connected(
+    t,
+    onRequest(({ id, method, params }, from) => {
+      session = from;
+      if (method !== 'ping') seen.push(`${method} ${String((params as unknown[])[0])}`);
+      if (method === 'read' || method === 'apply') held.push(id);
+      else from.channel.send(encodeResponse(id, undefined, null));
+    }),
+  );
+  const ignore = (): void => {};
+  for (let i = 0; i < MAX_CALLS; i++) client.request('read', [PATH, 0, 0], undefined, ignore);
+  client.request('getattr', [Buffer.from('late')], undefined, ignore);
+  const write = [WRITE, Buffer.from('a'), null, 0, null];
+  const applies = MAX_BYTES_IN_FLIGHT / MAX_DATA;
+  for (let i = 1; i <= applies; i++) client.request('apply', [i, [write]], Buffer.alloc(MAX_DATA), ignore);
+  client.request('apply', [applies + 1, [write]], Buffer.of(1), ignore);
+  const returned = client.call('returned', [[[7, 0]]]);
+  await client.call('ping', []);
+  t.equal(
+    seen.length,
+    MAX_CALLS + applies,
+    'as many calls as are allowed, and besides as many bytes of the log',
+  );
+  t.match(seen.at(-1), `apply ${applies}`);
+  session?.channel.send(encodeResponse(held[MAX_CALLS] ?? 0, undefined, [1, 0, 0, 0, []]));
+  await returned;
+  t.same(seen.slice(MAX_CALLS + applies), [`apply ${applies + 1}`, 'returned 7,0'], 'in order');
+});
+
 t.test('notifications', async (t) => {
   const got: unknown[] = [];
   const client = await connected(
     t,
     onRequest(({ id }, { channel }) => {
-      channel.send(
-        encodeNotification('changed', [[[0, Buffer.from('dir'), Buffer.from('name')], [CHANGED_ALL]]]),
-      );
+      channel.send(encodeNotification('lease', [[[0, 2]]]));
+      channel.send(encodeNotification('recall', [[[2n ** 40n, 1]]]));
+      channel.send(encodeNotification('durable', [5]));
       channel.send([Buffer.from([0x93, 2, 0xa5, ...Buffer.from('later'), 0x91, 1])]);
+      channel.send(encodeNotification('ungrant', []));
       channel.send(encodeNotification('shutdown', ['upgrade', true]));
       channel.send(encodeResponse(id, undefined, null));
     }),
     {
       notifications: {
-        changed: (changes: Change[]) => got.push(structuredClone(changes)),
+        lease: (items: LeaseItem[]) => got.push(items),
+        recall: (items: LeaseItem[]) => got.push(items),
+        durable: (number: number) => got.push(number),
+        ungrant: () => got.push('ungrant'),
         shutdown: (reason: string, again: boolean) => got.push(reason, again),
       },
     },
   );
   await client.call('ping', []);
-  t.match(got, [[[0, Buffer.from('dir'), Buffer.from('name')], [CHANGED_ALL]], 'upgrade', true]);
+  t.same(got, [[[WHOLE_HOME, LEASE_WRITE]], [[2n ** 40n, LEASE_READ]], 5, 'ungrant', 'upgrade', true]);
 });
 
-t.test('a hostile server closes the connection, and every call fails once', async (t) => {
-  const cases: Record<string, (id: number) => readonly Uint8Array[]> = {
-    'an answer to nothing': (id) => encodeResponse(id + 1000, undefined, null),
-    'an answer of another type': (id) => encodeResponse(id, undefined, 'text'),
-    'an answer out of range': (id) => encodeResponse(id, undefined, [1, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
-    'bytes for attributes': (id) => encodeResponse(id, undefined, null, Buffer.alloc(100)),
-    'a request': (id) => encodeRequest(id, 'ping', []),
-    'a cancel': (id) => encodeNotification('cancel', [id]),
-    'a change of the wrong shape': () => encodeNotification('changed', [[[9]]]),
-    'a change of a name that is none': () =>
-      encodeNotification('changed', [[[CHANGED_NAME, Buffer.alloc(0), Buffer.from('..')]]]),
-    'a change with a path out of the home': () =>
-      encodeNotification('changed', [[[0, Buffer.from('../..'), Buffer.from('x')]]]),
-    'a place that is no number': () => encodeNotification('queued', ['first']),
-    'a map': () => [Buffer.from([0x94, 1, 5, 0xc0, 0x80])],
-  };
-  for (const [name, answer] of Object.entries(cases)) {
-    const client = await connected(
-      t,
-      onRequest(({ id }, { channel }) => channel.send(answer(id))),
-      { notifications: { changed: () => {}, queued: () => {} } },
-    );
-    const failures: (Failure | undefined)[] = [];
-    client.request('getattr', [PATH], undefined, (failure) => failures.push(failure));
-    t.match(await client.closed, { kind: 'PROTOCOL' }, name);
-    t.equal(failures.length, 1);
-    t.match(failures[0], { kind: 'PROTOCOL' });
-    await t.rejects(client.call('ping', []), failing('PROTOCOL'), 'later calls too');
-  }
-});
-
-t.test('an answer given twice', async (t) => {
-  const client = await connected(
-    t,
-    onRequest(({ id }, { channel }) => {
-      channel.send(encodeResponse(id, undefined, null));
-      channel.send(encodeResponse(id, undefined, null));
-    }),
-  );
-  let count = 0;
-  client.request('unlink', [PATH], undefined, () => {
-    count += 1;
-  });
-  t.match(await client.closed, { kind: 'PROTOCOL' });
-  t.equal(count, 1);
-});
-
-t.test('calls fail when the connection ends, from either side', async (t) => {
-  const hangsUp = await connected(
-    t,
-    onRequest((_request, { channel }) => channel.destroy()),
-  );
-  await t.rejects(hangsUp.call('getattr', [PATH]), failing('ECONNRESET'));
-  t.match(await hangsUp.closed, { kind: 'ECONNRESET' });
-
-  const quiet = await connected(
-    t,
-    onRequest(() => {}),
-  );
-  const call = quiet.call('getattr', [PATH]);
-  void quiet.close();
-  await t.rejects(call, failing('ENOTCONN'));
-  t.equal(await quiet.closed, undefined);
-  await t.rejects(quiet.call('getattr', [PATH]), failing('ENOTCONN'));
-});
-
-t.test('a signal cancels a call at the server', async (t) => {
-  const client = await connected(t, {
-    onMessage(message, { channel }) {
-      if (message.kind === 'notification' && message.method === 'cancel') {
-        const [id] = message.params as [number];
-        channel.send(encodeResponse(id, new Failure('ECANCELED', 'stopped'), null));
-      }
+t.test('what is leased right behind the answer of the login is told', async (t) => {
+  const leased: LeaseItem[] = [];
+  const script: Script = {
+    onAccept(session) {
+      session.logIn(session.accepted.firstRequest.id);
+      session.channel.send(encodeNotification('lease', [[[0, 2]]]));
     },
+    onMessage(message, { channel }) {
+      if (message.kind === 'request') channel.send(encodeResponse(message.id, undefined, null));
+    },
+  };
+  const client = await connected(t, script, {
+    notifications: { lease: (items: LeaseItem[]) => leased.push(...items) },
   });
-  const abort = new AbortController();
-  const call = client.call('unlink', [PATH], { signal: abort.signal });
-  abort.abort();
-  await t.rejects(call, { ...failing('ECANCELED'), message: 'stopped' });
-  await t.rejects(client.call('unlink', [PATH], { signal: abort.signal }), failing('ECANCELED'));
-});
-
-t.test('an idle client pings; a server that went silent is dropped', async (t) => {
-  let pings = 0;
-  const alive: { resolve?: () => void } = {};
-  const kept = new Promise<void>((resolve) => {
-    alive.resolve = resolve;
-  });
-  await connected(
-    t,
-    onRequest(({ id, method }, { channel }) => {
-      if (method === 'ping') pings += 1;
-      channel.send(encodeResponse(id, undefined, null));
-      if (pings === 8) alive.resolve?.();
-    }),
-    { keepaliveMs: 40 },
-  );
-  await kept;
-
-  const silent = await connected(
-    t,
-    onRequest(() => {}),
-    { keepaliveMs: 20 },
-  );
-  t.match(await silent.closed, { kind: 'ETIMEDOUT' });
+  await client.call('ping', []);
+  t.same(leased, [[WHOLE_HOME, LEASE_WRITE]]);
 });

@@ -11,7 +11,7 @@ import {
 import { failing } from '../lib/failing.js';
 import { Failure } from '../../protocol/failure.js';
 import { MAX_ELEMENTS, MAX_NESTING, MAX_TEXT } from '../../protocol/limits.js';
-import { literal, tuple, u32, variant } from '../../protocol/shape.js';
+import { tuple, u32 } from '../../protocol/shape.js';
 
 const packr = new Packr({ useRecords: false });
 
@@ -21,8 +21,8 @@ function hex(text: string): Buffer {
 
 t.test('messages are msgpack-rpc arrays', async (t) => {
   t.same(
-    Buffer.concat(encodeRequest(5, 'unlink', [Buffer.from('ab')])),
-    hex('94 00 05 a6 756e6c696e6b 91 c4026162'),
+    Buffer.concat(encodeRequest(5, 'lookup', [Buffer.from('ab')])),
+    hex('94 00 05 a6 6c6f6f6b7570 91 c4026162'),
   );
   t.same(Buffer.concat(encodeResponse(5, undefined, null)), hex('94 01 05 c0 c0'));
   t.same(
@@ -39,12 +39,12 @@ t.test('messages are msgpack-rpc arrays', async (t) => {
 
 t.test('file data becomes the last element and is not copied', async (t) => {
   const data = Buffer.from('data');
-  const request = encodeRequest(1, 'write', [3, 4096], data);
+  const request = encodeRequest(1, 'uploadWrite', [3, 4096], data);
   t.equal(request[1], data);
   t.same(decodeMessage(Buffer.concat(request)), {
     kind: 'request',
     id: 1,
-    method: 'write',
+    method: 'uploadWrite',
     params: [3, 4096, data],
   });
   const response = encodeResponse(2, undefined, undefined, [data, data]);
@@ -60,7 +60,7 @@ t.test('file data becomes the last element and is not copied', async (t) => {
 });
 
 t.test('decoded bytes are views of the record', async (t) => {
-  const record = Buffer.concat(encodeRequest(1, 'unlink', [Buffer.from('name')]));
+  const record = Buffer.concat(encodeRequest(1, 'lookup', [Buffer.from('name')]));
   const message = decodeMessage(record);
   record.fill(0x78, record.length - 4);
   t.match(message, { params: [Buffer.from('xxxx')] });
@@ -79,7 +79,7 @@ t.test('ids and tags may have any integer form', async (t) => {
   }
   const message = decodeMessage(hex('93 02 a0 92 cf0000000000000001 07'));
   t.match(message, { kind: 'notification' });
-  if (message.kind === 'notification') t.same(variant({ 1: tuple(literal(1), u32) })(message.params), [1, 7]);
+  if (message.kind === 'notification') t.same(tuple(u32, u32)(message.params), [1, 7]);
 });
 
 t.test('numbers keep their value in every form', async (t) => {
@@ -159,7 +159,7 @@ function nested(depth: number): unknown {
 
 t.test('a message cut off anywhere is refused', async (t) => {
   const messages = [
-    Buffer.concat(encodeRequest(70_000, 'write', [1, 2 ** 40], Buffer.alloc(300))),
+    Buffer.concat(encodeRequest(70_000, 'uploadWrite', [1, 2 ** 40], Buffer.alloc(300))),
     Buffer.concat(encodeResponse(1, new Failure('EIO', 'x'.repeat(300)), null)),
     packr.pack([1, 1, null, [1.5, -5, -500, -70_000, 200, 60_000, 2n ** 63n, true, 'x'.repeat(40), []]]),
   ];

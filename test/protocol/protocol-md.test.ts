@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { nodeAead } from '../../protocol/aead.js';
-import { attributes, changes, packAttributes, packChanges } from '../../protocol/attributes.js';
+import { attributes, packAttributes } from '../../protocol/attributes.js';
 import {
   decodeMessage,
   decodeServerVersion,
@@ -17,11 +17,29 @@ import {
 import { ERRNO } from '../../protocol/errno.js';
 import { Failure } from '../../protocol/failure.js';
 import * as limits from '../../protocol/limits.js';
-import { METHODS, NOTIFICATIONS } from '../../protocol/methods.js';
+import { remotePath } from '../../protocol/ids.js';
+import {
+  isMethodName,
+  LEASE_NONE,
+  LEASE_READ,
+  LEASE_WRITE,
+  METHODS,
+  NOTIFICATIONS,
+  WHOLE_HOME,
+} from '../../protocol/methods.js';
 import { HandshakeState, noiseReady, publicKeyOf, type KeyPair } from '../../protocol/noise.js';
-import { rekey } from '../../protocol/rekey.js';
-import { decodePreamble, encodePreamble, PROTOCOL_VERSION } from '../../protocol/preamble.js';
+import * as operations from '../../protocol/operations.js';
+import { packOperation, type Operation } from '../../protocol/operations.js';
+import {
+  decodePreamble,
+  encodePreamble,
+  encodeRefusal,
+  explainRefusal,
+  PROTOCOL_VERSION,
+} from '../../protocol/preamble.js';
 import { RecordOpener, RecordSealer } from '../../protocol/records.js';
+import { packId } from '../../protocol/references.js';
+import { rekey } from '../../protocol/rekey.js';
 
 await noiseReady();
 
@@ -75,6 +93,8 @@ t.test('the handshake and the first record', async (t) => {
   const preamble = encodePreamble('AESGCM');
   t.same(example('preamble'), preamble);
   t.same(decodePreamble(example('preamble')), { version: PROTOCOL_VERSION, suite: 'AESGCM' });
+  t.same(example('refusal'), encodeRefusal());
+  t.doesNotThrow(() => explainRefusal(example('refusal')));
   t.match(DOCUMENT, new RegExp(`^# The ftpmount protocol, version ${PROTOCOL_VERSION}$`, 'm'));
 
   const suite = 'AESGCM';
@@ -96,12 +116,12 @@ t.test('the handshake and the first record', async (t) => {
   t.same(example('message-1'), framed(first));
   server.readMessage(first);
 
-  t.same(example('payload-2'), encodeServerVersion('ftpmountd/1.0.0'));
+  t.same(example('payload-2'), encodeServerVersion('ftpmountd/2.0.0'));
   const second = server.writeMessage(example('payload-2'));
   t.same(example('message-2'), framed(second));
-  t.equal(decodeServerVersion(client.readMessage(second)), 'ftpmountd/1.0.0');
+  t.equal(decodeServerVersion(client.readMessage(second)), 'ftpmountd/2.0.0');
 
-  const params = ['alice', 'secret', Buffer.alloc(16, 0x77), true, 'ftpmount/1.0.0', 1];
+  const params = ['alice', 'secret', Buffer.alloc(16, 0x77), LEASE_WRITE, 'ftpmount/2.0.0'];
   t.same(example('payload-3'), Buffer.concat(encodeRequest(1, 'login', params)));
   const third = client.writeMessage(example('payload-3'));
   t.same(example('message-3'), framed(third));
@@ -145,63 +165,152 @@ t.test('messages', async (t) => {
     mtime: { sec: 1_700_000_001, nsec: 2 },
     ctime: { sec: 1_700_000_002, nsec: 3 },
   };
-  const change = { mode: 0o600, atime: { sec: 1_700_000_000, nsec: 0 }, mtime: 'now' } as const;
-  const changed = [
-    [0, Buffer.from('notes'), Buffer.from('new')],
-    [1, 4660, null],
+  const todo = remotePath(Buffer.from('todo'));
+  const id = { ino: 4660n, birth: 8n };
+  const directory = { ino: 2n, birth: 7n, path: null };
+  const log: Operation[] = [
+    {
+      ...{ kind: operations.CREATE, directory, name: todo, time: { sec: 1_700_000_000, nsec: 5 } },
+      ...{ mode: 0o100644, id },
+    },
+    {
+      ...{ kind: operations.WRITE, file: { ...id, path: null }, time: { sec: 1_700_000_000, nsec: 6 } },
+      ...{ offset: 0, data: null },
+    },
   ];
+  const setattr: Operation = {
+    ...{ kind: operations.SETATTR, file: { path: todo, ino: null }, time: null, mode: 0o600, size: null },
+    ...{ atime: { sec: 1_700_000_000, nsec: 0 }, mtime: 'now' },
+  };
+  const data = Buffer.from('hello');
+  const hinted = packId(file, remotePath(Buffer.from('notes/todo')));
   const failure = new Failure('ENOENT', 'no such file or directory');
+  const full = [2, ['ENOSPC', 'no room'], []];
   const encoded: Record<string, OutgoingMessage> = {
-    request: encodeRequest(3, 'getattr', [Buffer.from('notes/todo')]),
+    request: encodeRequest(3, 'getattr', [hinted]),
     response: encodeResponse(3, undefined, packAttributes(file)),
     error: encodeResponse(3, failure, null),
-    write: encodeRequest(4, 'write', [7, 4096], Buffer.from('hello')),
-    setattr: encodeRequest(5, 'setattr', [Buffer.from('a'), packChanges(change)]),
+    apply: encodeRequest(4, 'apply', [1, log.map(packOperation)], data),
+    'apply-answer': encodeResponse(4, undefined, [2, 0, 1_048_576, 999, [full]]),
+    change: encodeRequest(5, 'change', [1, packOperation(setattr)]),
+    lease: encodeNotification('lease', [
+      [
+        [0, LEASE_WRITE],
+        [4660, LEASE_READ],
+      ],
+    ]),
+    recall: encodeNotification('recall', [[[4660, LEASE_NONE]]]),
+    returned: encodeRequest(6, 'returned', [[[4660, LEASE_NONE]]]),
     cancel: encodeNotification('cancel', [4]),
-    changed: encodeNotification('changed', [changed]),
   };
   for (const [name, message] of Object.entries(encoded)) t.same(example(name), Buffer.concat(message), name);
 
+  const { birth, ino } = file;
+  t.same(paramsOf('request'), [{ ino, birth, path: Buffer.from('notes/todo') }]);
   const response = decodeMessage(example('response'));
   t.same(response.kind === 'response' ? attributes(response.result) : undefined, file);
   t.match(decodeMessage(example('error')), { error: { kind: failure.kind, message: failure.message } });
-  const request = decodeMessage(example('setattr'));
-  const [, wireChanges] = request.kind === 'request' ? (request.params as unknown[]) : [];
-  t.same(changes(wireChanges), change);
-  const write = decodeMessage(example('write'));
-  t.same(METHODS.write.params(write.kind === 'request' ? write.params : undefined), [
-    7,
-    4096,
-    Buffer.from('hello'),
+  t.same(paramsOf('apply'), [1, log, data]);
+  const answer = decodeMessage(example('apply-answer'));
+  t.same(METHODS.apply.result(answer.kind === 'response' ? answer.result : undefined), [
+    2,
+    0,
+    1_048_576,
+    999,
+    [full],
   ]);
-  const notification = decodeMessage(example('changed'));
-  t.doesNotThrow(() => {
-    NOTIFICATIONS.changed.params(notification.kind === 'notification' ? notification.params : undefined);
-  });
+  t.same(paramsOf('change'), [1, setattr, null]);
+  t.same(paramsOf('returned'), [[[4660n, LEASE_NONE]]]);
+  const lease = decodeMessage(example('lease'));
+  t.same(NOTIFICATIONS.lease.params(lease.kind === 'notification' ? lease.params : undefined), [
+    [
+      [WHOLE_HOME, LEASE_WRITE],
+      [4660n, LEASE_READ],
+    ],
+  ]);
 });
+
+/** The parameters of an example that is a request, as its method reads them. */
+function paramsOf(name: string): unknown {
+  const message = decodeMessage(example(name));
+  if (message.kind !== 'request' || !isMethodName(message.method)) throw new Error(`${name} is no request`);
+  return METHODS[message.method].params(message.params);
+}
 
 t.test('every example is checked', async (t) => {
   t.same([...examples.keys()].toSorted(), [...checked].toSorted());
 });
 
-/** First cells of the rows of all tables of a section. */
-function firstCells(heading: string): string[] {
-  const start = DOCUMENT.indexOf(`\n## ${heading}\n`);
+/** What is under a heading, to the next one of the same level. */
+function section(heading: string, level = '##'): string {
+  const start = DOCUMENT.indexOf(`\n${level} ${heading}\n`);
   if (start < 0) throw new Error(`protocol.md has no section ${heading}`);
-  const end = DOCUMENT.indexOf('\n## ', start + 1);
-  const section = DOCUMENT.slice(start, end < 0 ? undefined : end);
-  return [...section.matchAll(/^\| `([^`]+)` \|/gm)].map(([, cell = '']) => cell);
+  const text = DOCUMENT.slice(start + 1);
+  const end = text.search(new RegExp(`\n#{2,${level.length}} `));
+  return end < 0 ? text : text.slice(0, end);
 }
 
-t.test('every method, notification, error name and limit is there, and nothing else', async (t) => {
-  t.same(firstCells('Methods').toSorted(), Object.keys(METHODS).toSorted());
-  const notifications = firstCells('Notifications').filter((cell) => !cell.startsWith('['));
-  t.same(notifications.toSorted(), Object.keys(NOTIFICATIONS).toSorted());
+/** The names in the headings of the sections within one. */
+function headings(heading: string): string[] {
+  return [...section(heading).matchAll(/^### `([^`]+)`$/gm)].map(([, name = '']) => name);
+}
+
+/** First cells of the rows of all tables of a section that are names. */
+function firstCells(heading: string): string[] {
+  return [...section(heading).matchAll(/^\| `([^`]+)` \|/gm)].map(([, cell = '']) => cell);
+}
+
+t.test('every method has a section that says all of it, and nothing else has one', async (t) => {
+  t.same(headings('Methods').toSorted(), Object.keys(METHODS).toSorted());
+  for (const method of Object.keys(METHODS)) {
+    const text = section(`\`${method}\``, '###');
+    t.match(text, /^`\[.*\]` -> /m, `${method}: parameters and result`);
+    for (const label of ['Errors', 'Causes', 'Order', 'Cancel']) {
+      t.match(text, new RegExp(`^- ${label}: .`, 'm'), `${method}: ${label}`);
+    }
+  }
+});
+
+t.test('every operation has a section that says all of it, and nothing else has one', async (t) => {
+  const kinds = Object.entries(operations).filter(
+    ([name, value]) => typeof value === 'number' && !name.startsWith('RENAME_'),
+  );
+  const names = kinds.map(([name]) => name).toSorted();
+  t.same(headings('Operations').toSorted(), names);
+  t.same(firstCells('Operations').toSorted(), names);
+  for (const [name, kind] of kinds) {
+    t.match(DOCUMENT, `| \`${name}\` | ${String(kind)} | \`[${String(kind)}, `, `the kind of ${name}`);
+    const text = section(`\`${name}\``, '###');
+    for (const label of ['Errors', 'Replay', 'Units', 'Charge', 'Left']) {
+      t.match(text, new RegExp(`^- ${label}: .`, 'm'), `${name}: ${label}`);
+    }
+  }
+  for (const [flag, name] of [
+    [operations.RENAME_NOREPLACE, 'NOREPLACE'],
+    [operations.RENAME_EXCHANGE, 'EXCHANGE'],
+  ] as const) {
+    t.match(section('`RENAME`', '###'), `${flag} ${name}`);
+  }
+});
+
+t.test('every notification, error name and limit is there, and nothing else', async (t) => {
+  t.same(headings('Notifications').toSorted(), Object.keys(NOTIFICATIONS).toSorted());
   t.same(firstCells('Limits').toSorted(), Object.keys(limits).toSorted());
   for (const [name, value] of Object.entries(limits)) {
     t.match(DOCUMENT, `| \`${name}\` | ${value} |`, `the value of ${name}`);
   }
   const named = DOCUMENT.match(/\bE[A-Z0-9]{2,}\b/g) ?? [];
-  const other = new Set(['EXCLUSIVE', 'EXCHANGE']);
-  t.same([...new Set(named)].filter((name) => !other.has(name)).toSorted(), Object.keys(ERRNO).toSorted());
+  t.same([...new Set(named)].filter((name) => name !== 'EXCHANGE').toSorted(), Object.keys(ERRNO).toSorted());
+});
+
+t.test('links lead to sections', async (t) => {
+  const anchors = new Set(
+    [...DOCUMENT.matchAll(/^#{2,} (.+)$/gm)].map(([, text = '']) =>
+      text
+        .toLowerCase()
+        .replaceAll(/[^\w\s-]/g, '')
+        .replaceAll(' ', '-'),
+    ),
+  );
+  for (const [, anchor = ''] of DOCUMENT.matchAll(/\]\(#([^)]+)\)/g)) t.ok(anchors.has(anchor), anchor);
 });

@@ -1,170 +1,304 @@
 /*
- * Clients over lost connections, and what sessions are told of each other's changes.
+ * Clients over lost connections, and several that share a home by leases.
  */
 import t from 'tap';
-import { CHANGED_ALL, CHANGED_NAME, CHANGED_NODE, CHANGED_RENAME } from '../../../protocol/methods.js';
-import { attributes } from '../../../protocol/attributes.js';
-import { homeTest, kindOf, Place, TestClient } from './fixture.js';
+import { LEASE_TERM_MS, RESUME_MS } from '../../../protocol/limits.js';
+import { LEASE_NONE, LEASE_READ, LEASE_WRITE, WHOLE_HOME } from '../../../protocol/methods.js';
+import { LINK, MKDIR, packOperation, RMDIR, type Operation } from '../../../protocol/operations.js';
+import { Call } from '../../../daemon/home/call.js';
+import { CONTESTED_MS } from '../../../daemon/home/leases.js';
+import { packId } from '../../../protocol/references.js';
+import { ManualClock } from '../../lib/manual-clock.js';
+import { place, ref } from '../../lib/path-client.js';
+import { homeTest, isPending, kindOf, Place, TestClient } from './fixture.js';
 
-const READ_WRITE = 3;
+function mkdir(path: string): Operation {
+  return { kind: MKDIR, ...place(path), time: null, mode: 0o755, id: null };
+}
 
-homeTest('handles outlive a lost connection, for the same client only', {}, async (t, home) => {
+homeTest('what is open outlives a lost connection, for the same client only', {}, async (t, home) => {
   const first = new TestClient(home);
   t.equal(first.resumed, false);
-  const handle = first.open('f', READ_WRITE);
-  first.call('write', handle, 0, Buffer.from('kept'));
+  await first.paths.put('f', 'kept');
+  const [handle] = await first.call('download', ['f']);
   first.leave();
   t.equal(home.status().sessions, 0);
   const stranger = new TestClient(home);
-  t.equal(await kindOf(() => stranger.call('read', handle, 0, 10)), 'EBADF');
+  t.equal(await kindOf(() => stranger.call('downloadRead', [handle, 0, 10])), 'EBADF');
   const back = new TestClient(home, { id: first.id });
   t.equal(back.resumed, true);
-  t.equal(String(back.call('read', handle, 0, 10)), 'kept');
+  t.equal(String(await back.call('downloadRead', [handle, 0, 10])), 'kept');
+  home.logout(back.client);
+  t.equal(home.status().handles, 0);
+  t.equal(await kindOf(() => back.call('download', ['f'])), 'ECONNABORTED');
 });
 
-homeTest('a connection that is half open is replaced by the new one of its client', {}, (t, home) => {
+homeTest('a listing goes on only over its own connection', {}, async (t, home) => {
+  const first = new TestClient(home);
+  await first.paths.mkdir('d');
+  for (let i = 0; i < 1100; i++) await first.paths.create(`d/${i}`);
+  const [listing] = await first.call('list', ['d', 1024]);
+  first.leave();
+  const back = new TestClient(home, { id: first.id });
+  t.equal(await kindOf(() => back.call('listNext', [listing?.[2]])), 'EBADF');
+});
+
+homeTest('a connection that is half open is replaced by the new one of its client', {}, async (t, home) => {
   const old = new TestClient(home);
-  const handle = old.open('f', READ_WRITE);
   const back = new TestClient(home, { id: old.id });
-  t.ok(old.superseded);
+  t.equal(old.dropped?.kind, 'ECONNABORTED');
   old.leave();
   t.equal(home.status().sessions, 1, 'the end of the old one ends nothing');
-  back.call('write', handle, 0, Buffer.from('x'));
+  await back.paths.mkdir('d');
 });
 
-void t.test('a client with nothing open is forgotten at once, and the home is idle', async (t) => {
-  let idle = 0;
-  const home = await new Place(t).open(() => (idle += 1));
-  const one = new TestClient(home);
-  const two = new TestClient(home);
-  two.open('f', READ_WRITE);
-  one.leave();
-  two.leave();
-  t.equal(idle, 0, 'a file is still open');
-  t.strictSame([home.status().clients, home.status().handles], [1, 1]);
-  const back = new TestClient(home, { id: two.id });
-  back.call('close', 1);
+void t.test('a client with nothing to come back for is forgotten at once', async (t) => {
+  const idle = { resolve: () => undefined as void };
+  const isIdle = new Promise<void>((resolve) => {
+    idle.resolve = resolve;
+  });
+  const home = await new Place(t).open({ onIdle: () => idle.resolve() });
+  const reader = new TestClient(home);
+  await reader.call('getattr', ['']);
+  const changer = new TestClient(home);
+  await changer.paths.mkdir('d');
+  reader.leave();
+  changer.leave();
+  t.equal(home.status().clients, 1, 'a change may be asked for again');
+  const back = new TestClient(home, { id: changer.id });
+  home.logout(back.client);
   back.leave();
-  t.equal(idle, 1);
+  await isIdle;
+  t.equal(home.status().clients, 0);
 });
 
-void t.test('clients that stay away are limited; the first to leave goes first', async (t) => {
-  const home = await new Place(t).open();
+void t.test('clients that stay away are limited, in time and in number', async (t) => {
+  const clock = new ManualClock();
+  const home = await new Place(t).open({ clock });
   const clients = Array.from({ length: 66 }, () => new TestClient(home));
   for (const client of clients) {
-    client.open('f', READ_WRITE);
+    await client.paths.mkdir(`${client.id.readUInt32BE()}`);
     client.leave();
   }
-  t.equal(home.status().handles, 64);
-  t.equal(new TestClient(home, { id: clients[0]?.id ?? Buffer.alloc(16) }).resumed, false);
-  t.equal(new TestClient(home, { id: clients[65]?.id ?? Buffer.alloc(16) }).resumed, true);
+  t.equal(home.status().clients, 64);
+  const [first, last] = [clients[0], clients[65]].map((client) => client?.id ?? Buffer.alloc(16));
+  t.equal(new TestClient(home, { id: first ?? Buffer.alloc(16) }).resumed, false);
+  t.equal(new TestClient(home, { id: last ?? Buffer.alloc(16) }).resumed, true);
+  clock.pass(RESUME_MS);
+  t.equal(home.status().clients, 2);
 });
 
-homeTest('answers are kept for who asks again, the last 256 of them', {}, (t, home) => {
-  const { client } = new TestClient(home);
-  const dropped: number[] = [];
-  for (let id = 1; id <= 300; id++) {
-    client.answers.keep(id, {
-      outcome: () => ({ failure: undefined, result: id }),
-      dropped: () => dropped.push(id),
-    });
-  }
-  t.equal(client.answers.find(44), undefined);
-  t.strictSame(client.answers.find(45), { failure: undefined, result: 45 });
-  client.answers.forgetBelow(250);
-  t.equal(client.answers.find(249), undefined);
-  t.strictSame(client.answers.find(250), { failure: undefined, result: 250 });
-  client.answers.clear();
-  t.equal(dropped.length, 300, 'each is dropped once');
-});
-
-homeTest('others are told of every change, the one who made it is not', {}, async (t, home) => {
-  const actor = new TestClient(home, { wantsNotifications: true });
-  const other = new TestClient(home, { wantsNotifications: true });
-  const deaf = new TestClient(home);
-  const name = (directory: string, own: string) => [CHANGED_NAME, Buffer.from(directory), Buffer.from(own)];
-  const expect = (what: string, work: () => unknown, ...changes: unknown[]) =>
-    t.test(what, async (t) => {
-      await work();
-      // Told in a microtask of the turn of the change.
-      await Promise.resolve();
-      t.strictSame(other.told, changes);
-      other.told.length = 0;
-    });
-  const ino = (path: string) => attributes(actor.call('getattr', path)).ino;
-  await expect('mkdir', () => actor.call('mkdir', 'd', 0o755), name('', 'd'));
-  await expect('create', () => actor.open('d/f', READ_WRITE), name('d', 'f'));
-  const f = ino('d/f');
-  const node = (path: string | null) => [CHANGED_NODE, f, path === null ? null : Buffer.from(path)];
-  await expect(
-    'write, twice in a turn',
-    () => {
-      actor.call('write', 1, 0, Buffer.from('x'));
-      actor.call('write', 1, 1, Buffer.from('y'));
-    },
-    node(null),
+homeTest('a change that is sent again over a new connection is made once', {}, async (t, home) => {
+  const first = new TestClient(home);
+  await first.paths.change(mkdir('d'), 1);
+  first.leave();
+  const back = new TestClient(home, { id: first.id, lastChange: 1 });
+  t.equal((await back.paths.change(mkdir('d'), 1))[0]?.ino, (await back.paths.stat('d')).ino);
+  t.equal(await kindOf(() => back.paths.mkdir('d')), 'EEXIST');
+  const stranger = new TestClient(home);
+  t.equal(
+    await kindOf(() => stranger.paths.change(mkdir('d'), 1)),
+    'EEXIST',
+    "another's numbers are its own",
   );
-  await expect('setattr', () => actor.call('setattr', 'd/f', [0o600, null, null, null]), node('d/f'));
-  await expect('fsetattr', () => actor.call('fsetattr', 1, [0o600, null, null, null]), node(null));
-  await expect('opening what exists', () => actor.open('d/f', READ_WRITE));
-  await expect('truncating', () => actor.open('d/f', READ_WRITE | 8), node('d/f'));
-  await expect('link', () => actor.call('link', 'd/f', 'g'), name('', 'g'), node('d/f'));
-  await expect('unlink of one of two names', () => actor.call('unlink', 'g'), node(null), name('', 'g'));
-  await expect('symlink', () => actor.call('symlink', 's', 'x'), name('', 's'));
-  await expect('mknod', () => actor.call('mknod', 'p', 0o010644), name('', 'p'));
-  const renamed = (exchanged: boolean) => [
-    CHANGED_RENAME,
-    Buffer.from(''),
-    Buffer.from('s'),
-    Buffer.from('d'),
-    Buffer.from('t'),
-    exchanged,
-  ];
-  await expect('rename', () => actor.call('rename', 's', 'd/t', 0), renamed(false));
-  actor.call('symlink', 's', 'x');
-  await Promise.resolve();
-  other.told.length = 0;
-  await expect('exchange', () => actor.call('rename', 's', 'd/t', 2), renamed(true));
-  actor.call('unlink', 's');
-  await Promise.resolve();
-  other.told.length = 0;
-  await expect('a failure', () => kindOf(() => actor.call('rmdir', 'd')));
-  await expect(
-    'rmdir',
-    () => {
-      actor.call('unlink', 'd/t');
-      actor.call('unlink', 'd/f');
-      actor.call('rmdir', 'd');
-    },
-    name('d', 't'),
-    name('d', 'f'),
-    name('', 'd'),
+});
+
+homeTest('leases and a log outlive a lost connection', {}, async (t, home) => {
+  const first = new TestClient(home, { wants: LEASE_WRITE });
+  await first.call('apply', [1, [mkdir('d')].map(packOperation), null]);
+  first.leave();
+  const back = new TestClient(home, { id: first.id, wants: LEASE_WRITE });
+  t.strictSame([back.resumed, back.leased, back.client.marks?.applied], [true, true, 1]);
+  const [applied, , , , outcomes] = await back.call('apply', [
+    1,
+    [mkdir('d'), mkdir('e')].map(packOperation),
+    null,
+  ]);
+  t.equal(applied, 2);
+  t.strictSame(
+    outcomes.map(([number, error]) => [number, error]),
+    [
+      [1, null],
+      [2, null],
+    ],
+    'what was told of the first is told again',
   );
-  t.strictSame([actor.told, deaf.told], [[], []]);
+  t.strictSame(await back.paths.list(''), ['d', 'e']);
 });
 
-homeTest('an answer waits until the others are told', {}, async (t, home) => {
-  const actor = new TestClient(home);
-  const order: string[] = [];
-  const other = new TestClient(home, { wantsNotifications: true });
-  other.notify = () => order.push('told');
-  home.changes.whenTold(() => order.push('nothing to tell'));
-  actor.call('mkdir', 'd', 0o755);
-  home.changes.whenTold(() => order.push('answered'));
-  t.strictSame(order, ['nothing to tell']);
-  await Promise.resolve();
-  t.strictSame(order, ['nothing to tell', 'told', 'answered']);
+homeTest(
+  'a client asks for what another one has, and both go on by what they are leased',
+  {},
+  async (t, home) => {
+    const one = new TestClient(home, { wants: LEASE_WRITE, keeps: true });
+    await one.paths.mkdir('d');
+    const d = await one.paths.stat('d');
+    one.leases();
+    const two = new TestClient(home, { wants: LEASE_WRITE });
+    const making = two.call('change', [
+      1,
+      packOperation({ ...mkdir('x'), directory: { ...d, path: null } } as Operation),
+      null,
+    ]);
+    t.ok(await isPending(making));
+    t.strictSame(one.recalls(), [[d.ino, LEASE_NONE]]);
+    const log = [{ ...mkdir('y'), directory: { ...d, path: null } } as Operation].map(packOperation);
+    t.equal((await one.call('apply', [1, log, null]))[0], 1, 'what it did before is still taken');
+    one.give([[d.ino, LEASE_NONE]]);
+    await making;
+    t.equal((await one.call('apply', [2, log, null]))[0], 1, 'and then not any more');
+    t.strictSame((await one.call('apply', [2, log, null]))[4][0]?.[1]?.[0], 'ESTALE');
+    const [listing] = await two.call('list', [packId(d), 1]);
+    t.strictSame((listing?.[1] ?? []).map(([name]) => name.toString()).toSorted(), ['x', 'y']);
+  },
+);
+
+homeTest('what a client asks for sees what another had not told yet', {}, async (t, home) => {
+  const one = new TestClient(home, { wants: LEASE_WRITE, keeps: true });
+  const root = await one.paths.stat('');
+  const two = new TestClient(home);
+  const stat = two.call('getattr', ['d/e']);
+  t.strictSame(one.recalls(), [[root.ino, LEASE_READ]], 'the directory where the path begins');
+  await one.call('apply', [1, [mkdir('d'), mkdir('d/e')].map(packOperation), null]);
+  one.give([[root.ino, LEASE_READ]]);
+  t.ok(await isPending(stat), 'and then the next one on the path');
+  one.give(one.recalls());
+  t.ok(await isPending(stat));
+  one.give(one.recalls());
+  t.equal((await stat).mode & 0o777, 0o755);
 });
 
-homeTest('who was away while something changed is told so on coming back', {}, async (t, home) => {
-  const away = new TestClient(home, { wantsNotifications: true });
-  away.open('f', READ_WRITE);
-  away.leave();
-  const unchanged = new TestClient(home, { id: away.id, wantsNotifications: true });
-  t.strictSame(unchanged.told, []);
-  unchanged.leave();
-  new TestClient(home).call('mkdir', 'd', 0o755);
-  await Promise.resolve();
-  const back = new TestClient(home, { id: away.id, wantsNotifications: true });
-  t.strictSame(back.told, [[CHANGED_ALL]]);
+homeTest('a lookup of what does not exist waits, too', {}, async (t, home) => {
+  const one = new TestClient(home, { wants: LEASE_WRITE, keeps: true });
+  const two = new TestClient(home);
+  const lookup = kindOf(() => two.call('lookup', ['', 'f']));
+  t.ok(await isPending(lookup));
+  one.give(one.recalls());
+  t.equal(await lookup, 'ENOENT');
+});
+
+homeTest('a call that waits can be cancelled', {}, async (t, home) => {
+  const one = new TestClient(home, { wants: LEASE_WRITE, keeps: true });
+  const two = new TestClient(home);
+  const call = new Call();
+  const waiting = kindOf(() => two.call('getattr', [''], call));
+  call.cancel();
+  t.equal(await waiting, 'ECANCELED');
+  t.equal(home.waits.size, 0);
+  t.equal(one.recalls().length, 1);
+});
+
+void t.test(
+  'who shares a directory works by single changes, and gets it when the other leaves it alone',
+  async (t) => {
+    const clock = new ManualClock();
+    const home = await new Place(t).open({ clock });
+    const one = new TestClient(home, { wants: LEASE_WRITE });
+    await one.paths.mkdir('d');
+    const { ino } = await one.paths.stat('d');
+    const two = new TestClient(home, { wants: LEASE_WRITE });
+    await two.paths.create('d/1');
+    t.strictSame(
+      two.leases().filter(([unit]) => unit === ino),
+      [[ino, LEASE_READ]],
+    );
+    await one.paths.create('d/2');
+    await two.paths.create('d/3');
+    clock.pass(CONTESTED_MS + 1);
+    two.leases();
+    await two.paths.create('d/4');
+    t.strictSame(two.leases(), [[ino, LEASE_WRITE]]);
+  },
+);
+
+void t.test('units that a client makes in what it holds are its own', async (t) => {
+  const clock = new ManualClock();
+  const home = await new Place(t).open({ clock });
+  const one = new TestClient(home, { wants: LEASE_WRITE });
+  await one.paths.mkdir('d');
+  const two = new TestClient(home, { wants: LEASE_WRITE });
+  await two.paths.create('d/f');
+  clock.pass(CONTESTED_MS + 1);
+  await two.paths.create('d/g');
+  const link: Operation = { kind: LINK, ...place('d/h'), time: null, file: ref('d/g') };
+  const operations = [mkdir('d/e'), mkdir('d/e/i'), link].map(packOperation);
+  t.equal((await two.call('apply', [1, operations, null]))[0], 3, 'also the ones that it just made');
+  const [e, g] = await Promise.all(['d/e', 'd/g'].map(async (path) => (await two.paths.stat(path)).ino));
+  t.strictSame(
+    [e, g].map((unit) => home.leases.mode(two.client, unit ?? 0n)),
+    [LEASE_WRITE, LEASE_WRITE],
+  );
+  await two.paths.mkdir('d/n');
+  const { ino, birth } = await two.paths.stat('d/n');
+  t.equal(home.leases.mode(two.client, ino), LEASE_WRITE, 'by a single change as well');
+  const rmdir: Operation = { kind: RMDIR, ...place('d/n'), time: null, id: { ino, birth } };
+  two.leases();
+  t.equal((await two.call('apply', [4, [rmdir].map(packOperation), null]))[0], 4);
+  t.strictSame(two.leases(), [[ino, LEASE_NONE]]);
+});
+
+homeTest(
+  'a listing brings what nobody else writes to, and says what may be believed',
+  {},
+  async (t, home) => {
+    const one = new TestClient(home, { wants: LEASE_WRITE });
+    for (const path of ['a', 'b']) await one.paths.mkdir(path);
+    const [root, a] = await Promise.all(['', 'a'].map(async (path) => (await one.paths.stat(path)).ino));
+    const two = new TestClient(home, { wants: LEASE_WRITE });
+    t.equal((await two.call('list', ['', 1024])).length, 1, 'what is below is leased to another');
+    t.strictSame(two.leases(), [[root, LEASE_READ]]);
+    await two.call('list', ['a', 1024]);
+    two.leases();
+    t.equal((await two.call('list', ['', 1024])).length, 2);
+    t.equal(home.leases.mode(two.client, a ?? 0n), LEASE_READ);
+  },
+);
+
+void t.test('a client that gives nothing back loses what it has', async (t) => {
+  const clock = new ManualClock();
+  const home = await new Place(t, { bytes: 1000 }).open({ clock });
+  const one = new TestClient(home, { wants: LEASE_WRITE, keeps: true });
+  await one.call('grant', [1000, 0, 2, 2]);
+  const two = new TestClient(home, { wants: LEASE_WRITE });
+  const making = two.paths.mkdir('d');
+  t.ok(await isPending(making));
+  clock.pass(LEASE_TERM_MS);
+  await making;
+  t.equal(one.dropped?.kind, 'ETIMEDOUT');
+  one.leave();
+  t.strictSame(two.leases()[0], [WHOLE_HOME, LEASE_WRITE]);
+  t.equal(home.quota.granted.bytes, 0, 'what was granted for use under the leases is free, too');
+  const back = new TestClient(home, { id: one.id, wants: LEASE_WRITE });
+  t.strictSame([back.resumed, back.leased], [true, false]);
+});
+
+void t.test('lowered limits ask for what was granted, and take it in the end', async (t) => {
+  const clock = new ManualClock();
+  const home = await new Place(t, { bytes: 1000 }).open({ clock });
+  const one = new TestClient(home, { wants: LEASE_WRITE });
+  await one.call('grant', [800, 0, 0, 0]);
+  home.setLimits({ bytes: 900, files: 0 });
+  t.notOk(
+    one.told.some(([name]) => name === 'ungrant'),
+    'there is room for it',
+  );
+  home.setLimits({ bytes: 500, files: 0 });
+  t.ok(one.told.some(([name]) => name === 'ungrant'));
+  await one.call('grant', [-400, 0, 0, 0]);
+  clock.pass(LEASE_TERM_MS);
+  t.equal(home.quota.granted.bytes, 400, 'enough was given back');
+  home.setLimits({ bytes: 300, files: 0 });
+  clock.pass(LEASE_TERM_MS);
+  t.equal(home.quota.granted.bytes, 0);
+});
+
+void t.test('without room for its marks a client works without leases', async (t) => {
+  const home = await new Place(t).open();
+  home.tree.makeOwn = () => {
+    throw Object.assign(new Error('full'), { code: 'ENOSPC' });
+  };
+  const client = new TestClient(home, { wants: LEASE_WRITE });
+  t.strictSame([client.client.wants, client.leases()], [LEASE_NONE, []]);
+  await client.paths.mkdir('d');
+  t.equal(await kindOf(() => client.call('apply', [1, [mkdir('e')].map(packOperation), null])), 'ENOSPC');
 });

@@ -46,21 +46,21 @@ function plant(place: Place, name: string): Promise<void> {
 }
 
 /** Makes a file that was not changed for long; its path on the disk. */
-function make(client: TestClient, place: Place, name: string, content = CONTENT): string {
+async function make(client: TestClient, place: Place, name: string, content = CONTENT): Promise<string> {
   const path = join(place.directory, name);
-  client.put(name, content);
+  await client.paths.put(name, content);
   fs.utimesSync(path, LONG_AGO, LONG_AGO);
   return path;
 }
 
 /** Downloads a file; what was read, and the digest. */
 async function get(client: TestClient, name: string): Promise<{ content: Buffer; digest: Buffer }> {
-  const [handle] = client.call('download', name) as [number];
+  const [handle] = await client.call('download', [name]);
   const pieces: Buffer[] = [];
   for (let at = 0; at < CONTENT.length; at += MAX_DATA)
-    pieces.push((await client.call('read', handle, at, MAX_DATA)) as Buffer);
-  const digest = (await client.call('digest', handle)) as Buffer;
-  client.call('close', handle);
+    pieces.push(await client.call('downloadRead', [handle, at, MAX_DATA]));
+  const digest = await client.call('digest', [handle]);
+  await client.call('close', [handle]);
   return { content: Buffer.concat(pieces), digest };
 }
 
@@ -75,23 +75,23 @@ function corrupt(path: string): void {
 homeTest('an upload is remembered, and downloads of it hash nothing', {}, async (t, home, place) => {
   const client = new TestClient(home);
   const params = ['f', CONTENT.length, 0o640, LONG_AGO, 5, Buffer.alloc(32, 5)];
-  const [handle] = (await client.call('uploadBegin', ...params)) as [number];
+  const [handle] = await client.call('uploadBegin', params);
   for (let at = 0; at < CONTENT.length; at += MAX_DATA)
-    await client.call('uploadWrite', handle, at, CONTENT.subarray(at, at + MAX_DATA));
-  await client.call('uploadFinish', handle, MD5);
+    await client.call('uploadWrite', [handle, at, CONTENT.subarray(at, at + MAX_DATA)]);
+  await client.call('uploadFinish', [handle, MD5]);
   t.same((await get(client, 'f')).digest, MD5);
   await recorded(place, 'f');
   await plant(place, 'f');
   const { content, digest } = await get(client, 'f');
   t.same(digest, PLANTED);
   t.ok(content.equals(CONTENT));
-  client.call('rename', 'f', 'g', 0);
+  await client.paths.rename('f', 'g');
   t.same((await get(client, 'g')).digest, MD5, 'a rename changes the ctime');
 });
 
 homeTest('a download is remembered', {}, async (t, home, place) => {
   const client = new TestClient(home);
-  make(client, place, 'f');
+  await make(client, place, 'f');
   t.same((await get(client, 'f')).digest, MD5);
   await recorded(place, 'f');
 });
@@ -99,8 +99,8 @@ homeTest('a download is remembered', {}, async (t, home, place) => {
 homeTest('what may still change unnoticed, or is small, is not remembered', {}, async (t, home, place) => {
   const client = new TestClient(home);
   const now = Date.now() / 1000;
-  fs.utimesSync(make(client, place, 'recent'), now, now);
-  make(client, place, 'small', CONTENT.subarray(0, MAX_DATA));
+  fs.utimesSync(await make(client, place, 'recent'), now, now);
+  await make(client, place, 'small', CONTENT.subarray(0, MAX_DATA));
   t.same((await get(client, 'recent')).digest, MD5);
   t.same((await get(client, 'small')).digest, md5Of(CONTENT.subarray(0, MAX_DATA)));
   // Records are written in order: what would have been put before is there after this one.
@@ -124,7 +124,7 @@ const CHANGES: Readonly<Record<string, (path: string) => void>> = {
 for (const [name, change] of Object.entries(CHANGES)) {
   homeTest(`hashed anew: ${name}`, {}, async (t, home, place) => {
     const client = new TestClient(home);
-    const path = make(client, place, 'f');
+    const path = await make(client, place, 'f');
     await plant(place, 'f');
     t.same((await get(client, 'f')).digest, PLANTED);
     change(path);
@@ -135,13 +135,13 @@ for (const [name, change] of Object.entries(CHANGES)) {
 
 homeTest('a file that changes during its download', {}, async (t, home, place) => {
   const client = new TestClient(home);
-  const path = make(client, place, 'f');
+  const path = await make(client, place, 'f');
   await plant(place, 'f');
-  const [handle] = client.call('download', 'f') as [number];
+  const [handle] = await client.call('download', ['f']);
   fs.chmodSync(path, 0o600);
-  t.same(await client.call('digest', handle), MD5, 'another ctime alone: hashed anew');
+  t.same(await client.call('digest', [handle]), MD5, 'another ctime alone: hashed anew');
   await plant(place, 'f');
-  const [other] = client.call('download', 'f') as [number];
+  const [other] = await client.call('download', ['f']);
   fs.utimesSync(path, LONG_AGO, LONG_AGO + 1);
-  t.equal(await kindOf(() => client.call('digest', other)), 'ESTALE');
+  t.equal(await kindOf(() => client.call('digest', [other])), 'ESTALE');
 });

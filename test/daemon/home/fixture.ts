@@ -6,16 +6,25 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { Failure } from '../../../protocol/failure.js';
-import { userName, type RemotePath } from '../../../protocol/ids.js';
-import { MAX_DATA } from '../../../protocol/limits.js';
-import { METHODS, type Change } from '../../../protocol/methods.js';
+import { userName } from '../../../protocol/ids.js';
+import {
+  LEASE_NONE,
+  METHODS,
+  type LeaseItem,
+  type LeaseMode,
+  type NotificationName,
+  type NotificationParams,
+  type Result,
+} from '../../../protocol/methods.js';
 import { openState, type State } from '../../../state/store.js';
 import { Call } from '../../../daemon/home/call.js';
-import type { ClientSession, HomeClient } from '../../../daemon/home/clients.js';
-import { HANDLERS, LentData, type HomeMethod } from '../../../daemon/home/dispatch.js';
-import { UserHome } from '../../../daemon/home/user-home.js';
+import { copyOf } from '../../../daemon/home/copies.js';
+import { answer, LentData, type HomeMethod } from '../../../daemon/home/dispatch.js';
+import type { ClientSession, HomeClient } from '../../../daemon/home/home-client.js';
+import { UserHome, type UserHomeOptions } from '../../../daemon/home/user-home.js';
 import type { Log } from '../../../daemon/log.js';
 import { temporaryDirectory } from '../../lib/directory.js';
+import { PathClient, type Caller } from '../../lib/path-client.js';
 
 // The daemon does so, too: modes are the client's.
 process.umask(0);
@@ -64,7 +73,8 @@ export class Place {
     return { name: this.user, quotaBytes: this.#limits.bytes ?? 0, maxFiles: this.#limits.files ?? 0 };
   }
 
-  async open(onIdle?: () => void): Promise<UserHome> {
+  /** A home that is not really synced, which would wait for all that others write to the disk of the tests. */
+  async open(options: Pick<UserHomeOptions, 'onIdle' | 'clock' | 'sync'> = {}): Promise<UserHome> {
     const home = await UserHome.open({
       account: this.account,
       directory: this.directory,
@@ -73,7 +83,8 @@ export class Place {
       digests: this.state.digests,
       log: this.log(),
       transferLog: this.log(),
-      ...(onIdle === undefined ? {} : { onIdle }),
+      sync: () => Promise.resolve(),
+      ...options,
     });
     this.#t.teardown(() => home.close());
     return home;
@@ -90,69 +101,92 @@ export class Place {
 
 let lastClient = 0;
 
+/** What a client was told, in order. */
+type Told = { [N in NotificationName]: [name: N, params: NotificationParams<N>] }[NotificationName];
+
 /** A client of a home, and what it was told. */
-export class TestClient implements ClientSession {
-  readonly wantsNotifications: boolean;
+export class TestClient implements ClientSession, Caller {
   readonly id: Buffer;
   readonly home: UserHome;
   readonly client: HomeClient;
   readonly resumed: boolean;
-  readonly told: Change[] = [];
-  superseded = false;
+  readonly leased: boolean;
+  /** Its calls by paths. */
+  readonly paths: PathClient;
+  readonly told: Told[] = [];
+  /** It does not give back what is recalled, unless the test does. */
+  readonly #keeps: boolean;
+  dropped: Failure | undefined;
 
-  constructor(home: UserHome, options: { wantsNotifications?: boolean; id?: Buffer; lowest?: number } = {}) {
+  constructor(
+    home: UserHome,
+    options: { wants?: LeaseMode; keeps?: boolean; id?: Buffer; lastChange?: number } = {},
+  ) {
     this.home = home;
-    this.wantsNotifications = options.wantsNotifications ?? false;
+    this.#keeps = options.keeps ?? false;
     this.id = options.id ?? Buffer.alloc(16);
     if (options.id === undefined) this.id.writeUInt32BE(++lastClient);
-    ({ client: this.client, resumed: this.resumed } = home.attach(this.id, this, options.lowest ?? 0));
-    this.client.catchUp();
+    const attached = home.attach(this.id, this, options.wants ?? LEASE_NONE);
+    ({ client: this.client, resumed: this.resumed, leased: this.leased } = attached);
+    this.paths = new PathClient(this, options.lastChange);
+    home.entered(this.client);
   }
 
-  notify(changes: readonly Change[]): void {
-    this.told.push(...changes);
+  notify<N extends NotificationName>(name: N, params: NotificationParams<N>): void {
+    this.told.push([name, params] as Told);
+    if (name === 'recall' && !this.#keeps) queueMicrotask(() => this.give((params as [LeaseItem[]])[0]));
   }
 
-  supersede(): void {
-    this.superseded = true;
+  drop(failure: Failure): void {
+    this.dropped = failure;
   }
 
+  /** The connection ends. */
   leave(): void {
-    this.home.detach(this.id, this);
+    this.home.detach(this.client, this);
   }
 
-  /** Calls a method with parameters as they travel; texts are paths and names. File data comes back as a Buffer. */
-  call(method: HomeMethod, ...params: unknown[]): unknown {
-    return this.callAs(new Call(), method, ...params);
+  /** Gives leases back. */
+  give(items: LeaseItem[]): void {
+    void this.call('returned', [items]);
   }
 
-  callAs(call: Call, method: HomeMethod, ...params: unknown[]): unknown {
-    const wire = params.map((param) => (typeof param === 'string' ? Buffer.from(param) : param));
-    const answer = HANDLERS[method](this.home, this.client, METHODS[method].params(wire) as never, call);
-    return answer instanceof Promise ? answer.then(taken) : taken(answer);
+  /** What it was told to hold since it was asked last. */
+  leases(): LeaseItem[] {
+    return this.#items('lease');
   }
 
-  /** Opens or makes a file; its handle. */
-  open(path: string, flags: number, create = true): number {
-    const [handle] = (create ? this.call('create', path, flags, 0o644) : this.call('open', path, flags)) as [
-      number,
-    ];
-    return handle;
+  /** What was recalled since it was asked last. */
+  recalls(): LeaseItem[] {
+    return this.#items('recall');
   }
 
-  /** Makes a file with this content. */
-  put(path: string, content: Buffer | string): void {
-    const handle = this.open(path, 2 | 8);
-    const bytes = Buffer.from(content);
-    for (let at = 0; at < bytes.length; at += MAX_DATA) {
-      this.call('write', handle, at, bytes.subarray(at, at + MAX_DATA));
+  /** Calls a method with parameters as they travel; texts are paths and names. */
+  async call<M extends HomeMethod>(
+    method: M,
+    params: readonly unknown[],
+    call: Call = new Call(),
+  ): Promise<Result<M>> {
+    // Shapes put what they read in the place of what was there.
+    const wire = params.map((param) => (typeof param === 'string' ? Buffer.from(param) : copyOf(param)));
+    this.home.heard(this.client, method === 'apply');
+    const result = await answer(this.home, this.client, method, METHODS[method].params(wire), call);
+    // The row of METHODS says what its result is.
+    return METHODS[method].result(copyOf(taken(result))) as Result<M>;
+  }
+
+  #items(name: 'lease' | 'recall'): LeaseItem[] {
+    const items: LeaseItem[] = [];
+    for (let at = 0; at < this.told.length;) {
+      const told = this.told[at];
+      if (told?.[0] !== name) {
+        at += 1;
+        continue;
+      }
+      items.push(...(told[1] as [LeaseItem[]])[0]);
+      this.told.splice(at, 1);
     }
-    this.call('close', handle);
-  }
-
-  /** The size in attributes of a path. */
-  size(path: string): number {
-    return (this.call('getattr', path) as number[])[4] ?? Number.NaN;
+    return items;
   }
 }
 
@@ -163,6 +197,17 @@ function taken(answer: unknown): unknown {
   return bytes;
 }
 
+/** Whether a promise is not settled when all has run that can. */
+export async function isPending(promise: Promise<unknown>): Promise<boolean> {
+  let settled = false;
+  const settle = (): void => {
+    settled = true;
+  };
+  promise.then(settle, settle);
+  await new Promise((resolve) => setImmediate(resolve));
+  return !settled;
+}
+
 /** The kind of what a call throws or rejects with; fails where it does not. */
 export async function kindOf(work: () => unknown): Promise<string> {
   try {
@@ -171,10 +216,6 @@ export async function kindOf(work: () => unknown): Promise<string> {
     return Failure.from(error).kind;
   }
   return 'no failure';
-}
-
-export function remote(path: string): RemotePath {
-  return Buffer.from(path) as unknown as RemotePath;
 }
 
 /** A test with an open home, whose charge must equal a count of the tree at its end. */

@@ -1,5 +1,5 @@
 /** The file system in memory, with an account of the lookups that were answered and not given back. */
-import type { Entry, NegativeEntry } from '../../../mount/filesystem/operations.js';
+import type { Entry, NegativeEntry } from '../../../mount/operations.js';
 import type { NodeId } from '../../../protocol/ids.js';
 import { MemoryFilesystem } from '../fuse/memory-filesystem.js';
 

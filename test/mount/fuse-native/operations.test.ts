@@ -4,7 +4,7 @@ import type { Done, NativeOperations } from '../../../mount/fuse-native/binding.
 import { nativeStat, nativeStatfs, timeOf } from '../../../mount/fuse-native/attributes.js';
 import { Dentries } from '../../../mount/fuse-native/dentries.js';
 import { CALLER, nativeOperations } from '../../../mount/fuse-native/operations.js';
-import type { EntrySink } from '../../../mount/filesystem/operations.js';
+import type { EntrySink } from '../../../mount/operations.js';
 import { ERRNO } from '../../../protocol/errno.js';
 import type { HandleId, NodeId } from '../../../protocol/ids.js';
 import { ROOT_NODE } from '../../../protocol/ids.js';

@@ -1,6 +1,6 @@
 /** What becomes of a request whatever the file system does: late answers, failures, bugs, interrupts. */
 import t from 'tap';
-import type { Caller } from '../../../mount/filesystem/operations.js';
+import type { Caller } from '../../../mount/operations.js';
 import { Dispatcher } from '../../../mount/fuse/dispatch.js';
 import { Failure } from '../../../protocol/failure.js';
 import { CALLER, name, reply, request, u32, u64, UNIQUE, zeros } from './messages.js';

@@ -18,7 +18,7 @@ import type {
   NodeAttributes,
   OpenAnswer,
   Time,
-} from '../../../mount/filesystem/operations.js';
+} from '../../../mount/operations.js';
 
 const S_IFMT = 0o170000;
 const S_IFDIR = 0o040000;

@@ -60,7 +60,7 @@ const initIn = [
   u32(7), // major
   u32(45), // minor
   u32(131_072), // max_readahead
-  u32(INIT_FLAGS.ATOMIC_O_TRUNC | INIT_FLAGS.MAX_PAGES | INIT_FLAGS.EXPLICIT_INVAL_DATA), // flags
+  u32(INIT_FLAGS.ATOMIC_O_TRUNC | INIT_FLAGS.MAX_PAGES), // flags
   u32(0), // flags2
   zeros(44), // unused
 ];
@@ -74,7 +74,7 @@ t.test('INIT as bytes', async (t) => {
       u32(7), // major
       u32(38), // minor
       u32(1_048_576), // max_readahead
-      u32((1 << 3) | (1 << 22) | (1 << 25)), // flags
+      u32((1 << 3) | (1 << 22)), // flags
       u16(64), // max_background
       u16(48), // congestion_threshold
       u32(1_048_576), // max_write

@@ -29,7 +29,7 @@ t.test('notifications as bytes', async (t) => {
       u64(0), // unique
       u64(8), // parent
       u32(4), // namelen, without the NUL
-      u32(0), // flags
+      u32(1), // flags: FUSE_EXPIRE_ONLY
       name('caf\xe9'),
     ]),
   );

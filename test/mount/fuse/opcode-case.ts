@@ -2,7 +2,7 @@
  * A message of the kernel as a case of a test, and the structs that many answers share, field by field as in
  * include/uapi/linux/fuse.h.
  */
-import type { Entry, NodeAttributes } from '../../../mount/filesystem/operations.js';
+import type { Entry, NodeAttributes } from '../../../mount/operations.js';
 import { handleId, nodeId } from '../../../protocol/ids.js';
 import { i64, u32, u64 } from './messages.js';
 import type { Answers } from './recording-filesystem.js';

@@ -2,7 +2,7 @@
  * Messages about open files and directories, and those that came late to the protocol.
  */
 import t from 'tap';
-import type { EntrySink } from '../../../mount/filesystem/operations.js';
+import type { EntrySink } from '../../../mount/operations.js';
 import { handleId } from '../../../protocol/ids.js';
 import { name, NODE, u32, u64, zeros } from './messages.js';
 import { entry, entryOut, openOut, opened, type Case } from './opcode-case.js';

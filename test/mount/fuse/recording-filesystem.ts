@@ -1,5 +1,5 @@
 /** A Filesystem that does nothing but write down how it is called, and answers what it is told to. */
-import type { Filesystem } from '../../../mount/filesystem/operations.js';
+import type { Filesystem } from '../../../mount/operations.js';
 import { Exchange } from '../../../mount/fuse/exchange.js';
 
 export interface Call {

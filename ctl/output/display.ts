@@ -1,0 +1,20 @@
+/**
+ * What shows the progress of transfers: bars on a terminal (bars.ts), lines elsewhere (lines.ts), or nothing (progress.ts).
+ */
+import type { TransferObserver } from '../transfer/transfer.js';
+
+/** One file that is being moved. */
+export interface FileProgress extends TransferObserver {
+  /** The transfer ended, well or not; nothing is told after it. */
+  ended(): void;
+}
+
+/** Where progress is shown. */
+export interface Display {
+  file(name: string): FileProgress;
+  /** A line of its own on standard error. */
+  line(text: string): void;
+  /** Bytes for standard output. */
+  result(bytes: Buffer): void;
+  close(): void;
+}

@@ -1,0 +1,80 @@
+/**
+ * The changes that a command makes in a home: one operation each, awaited, of files that are named by path.
+ *
+ * Invariant: each has a number, counted up from 1: a client of its own makes one sequence of them. Several may be under
+ * way; the client's window keeps them below MAX_CHANGES, and they are begun in the order in which they are called.
+ */
+import type { Timestamp } from '../../protocol/attributes.js';
+import type { Client } from '../../protocol/client.js';
+import { splitPath, type RemotePath } from '../../protocol/ids.js';
+import {
+  MKDIR,
+  packOperation,
+  RELEASE,
+  RENAME,
+  RMDIR,
+  SETATTR,
+  SYMLINK,
+  UNLINK,
+  type Operation,
+} from '../../protocol/operations.js';
+import type { FileId, FileRef } from '../../protocol/references.js';
+
+export class Changes {
+  readonly #client: Client;
+  #last = 0;
+
+  constructor(client: Client) {
+    this.#client = client;
+  }
+
+  /** `permissions`: of the new directory; the server has no umask. */
+  mkdir(path: RemotePath, permissions: number): Promise<void> {
+    return this.#change({ kind: MKDIR, ...place(path), mode: permissions, id: null });
+  }
+
+  symlink(path: RemotePath, target: Buffer): Promise<void> {
+    return this.#change({ kind: SYMLINK, ...place(path), target, id: null });
+  }
+
+  /** Of a symlink itself. `mode`: permissions; absent: as they are. */
+  setattr(path: RemotePath, changes: { mode?: number; mtime: Timestamp }): Promise<void> {
+    const { mode = null, mtime } = changes;
+    return this.#change({ kind: SETATTR, file: ref(path), time: null, mode, size: null, atime: null, mtime });
+  }
+
+  unlink(path: RemotePath): Promise<void> {
+    return this.#change({ kind: UNLINK, ...place(path), id: null, hold: false });
+  }
+
+  rmdir(path: RemotePath): Promise<void> {
+    return this.#change({ kind: RMDIR, ...place(path), id: null });
+  }
+
+  /** `flags`: RENAME_NOREPLACE, RENAME_EXCHANGE or 0. */
+  rename(from: RemotePath, to: RemotePath, flags: number): Promise<void> {
+    const { directory: newDirectory, name: newName } = place(to);
+    const replacing = { newDirectory, newName, replaced: null, flags, hold: false };
+    return this.#change({ kind: RENAME, ...place(from), id: null, ...replacing });
+  }
+
+  /** Ends a `hold`. */
+  release({ ino, birth }: FileId): Promise<void> {
+    return this.#change({ kind: RELEASE, id: { ino, birth } });
+  }
+
+  async #change(operation: Operation): Promise<void> {
+    this.#last += 1;
+    await this.#client.call('change', [this.#last, packOperation(operation), null]);
+  }
+}
+
+/** A name in a directory; the time of the change is the server's. EBUSY for the home itself. */
+function place(path: RemotePath): { directory: FileRef; name: Buffer; time: null } {
+  const { parent, name } = splitPath(path);
+  return { directory: ref(parent), name, time: null };
+}
+
+function ref(path: RemotePath): FileRef {
+  return { path, ino: null };
+}

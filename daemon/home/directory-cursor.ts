@@ -1,0 +1,100 @@
+/*
+ * An open directory whose entries are read page by page, with their statuses and the targets of symbolic links.
+ *
+ * A page is one or more getdents64 calls into a scratch buffer that cannot hold more records than the page has room for, so
+ * nothing read is left over: the descriptor's own position is the cursor. A page of 1024 entries takes 1.6 ms
+ * of this thread when the inodes are cached, nearly all of it for their statuses.
+ */
+import { Failure } from '../../protocol/failure.js';
+import { MAX_PAGE_ENTRIES } from '../../protocol/limits.js';
+import { readEntries } from '../../posix/directory.js';
+import type { Fd } from '../../posix/fd.js';
+import { close } from '../../posix/files.js';
+import { S_IFLNK, S_IFMT } from '../../posix/flags.js';
+import { readlinkat } from '../../posix/names.js';
+import { statxFd, type Status } from '../../posix/status.js';
+import { RESERVED_NAME } from '../../state/home-layout.js';
+import { statusIfAny } from './confined.js';
+
+/** struct linux_dirent64: the shortest record, and the longest (a name of 255 bytes). */
+const MIN_RECORD = 24;
+const MAX_RECORD = 280;
+
+const scratch = Buffer.allocUnsafeSlow(MAX_PAGE_ENTRIES * MIN_RECORD);
+
+export interface Entry {
+  readonly name: Buffer;
+  readonly status: Status;
+  /** Of a symbolic link, where there was room for it. */
+  readonly target: Buffer | null;
+}
+
+export interface Page {
+  readonly entries: Entry[];
+  /** No page follows. */
+  readonly last: boolean;
+}
+
+/** What a message has room for. */
+export interface Room {
+  entries: number;
+  /** Bytes of targets. */
+  targets: number;
+}
+
+export class DirectoryCursor {
+  /** Inode number of the directory. */
+  readonly ino: bigint;
+  readonly #fd: Fd;
+  /** The daemon's own name in the home itself is not listed. */
+  readonly #hides: boolean;
+  #closed = false;
+
+  /** Takes over a descriptor that is open for reading. */
+  constructor(fd: Fd, home: bigint) {
+    this.#fd = fd;
+    this.ino = statxFd(fd).ino;
+    this.#hides = this.ino === home;
+  }
+
+  status(): Status {
+    return statxFd(this.#fd);
+  }
+
+  /** The next entries, which take of the room; names that vanish meanwhile are left out. */
+  page(room: Room): Page {
+    // The number of a closed descriptor may be another file's.
+    if (this.#closed) throw new Failure('EBADF', 'the listing was closed');
+    const entries: Entry[] = [];
+    for (;;) {
+      const bytes = room.entries * MIN_RECORD;
+      if (bytes < MAX_RECORD) return { entries, last: false };
+      const records = readEntries(this.#fd, scratch.subarray(0, bytes));
+      if (records.length === 0) return { entries, last: true };
+      for (const { name } of records) {
+        if (this.#hides && name.equals(RESERVED_NAME)) continue;
+        const status = statusIfAny(this.#fd, name);
+        if (status === undefined) continue;
+        entries.push({ name, status, target: this.#target(name, status, room) });
+        room.entries -= 1;
+      }
+    }
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    close(this.#fd);
+  }
+
+  #target(name: Buffer, { mode, size }: Status, room: Room): Buffer | null {
+    if ((mode & S_IFMT) !== S_IFLNK || size > room.targets) return null;
+    try {
+      const target = readlinkat(this.#fd, name);
+      room.targets -= target.length;
+      return target;
+    } catch {
+      return null; // gone, or another file by now
+    }
+  }
+}

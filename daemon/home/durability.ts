@@ -1,0 +1,107 @@
+/*
+ * When the changes of a home are on the disk: its file system is synced some time after the first change that is not, and
+ * whenever somebody asks (sync). Then the marks say so, and the clients are told.
+ *
+ * Invariant: `durable` of a client is what was applied when a sync began that has ended well. Syncs run on a thread, one at a
+ * time for a home: who asks while one runs gets the next one, together with all others.
+ */
+import { syncfs } from '../../posix/files.js';
+import type { ConfinedTree } from './confined.js';
+import type { Marks } from './marks.js';
+
+/** From the first change that is not durable to the sync (milliseconds). */
+const SYNC_AFTER_MS = 2000;
+
+export interface DurabilityOptions {
+  readonly tree: Pick<ConfinedTree, 'root'>;
+  /** Those of all clients of the home. */
+  readonly marks: () => Iterable<Marks>;
+  /** The marks' `durable` moved. */
+  readonly onDurable: () => void;
+  /** A sync that nobody asked for failed: who asks next is told, too. */
+  readonly onError: (error: unknown) => void;
+  /** For tests. */
+  readonly sync?: ((tree: Pick<ConfinedTree, 'root'>) => Promise<void>) | undefined;
+  readonly afterMs?: number;
+}
+
+export class Durability {
+  readonly #options: DurabilityOptions;
+  #timer: NodeJS.Timeout | undefined;
+  /** Something changed since the last sync began. */
+  #dirty = false;
+  #running: Promise<void> | undefined;
+  /** A failure that nobody who asked was told of: the kernel tells each only once. */
+  #unsaid: unknown;
+  /** Of those who asked while one was running. */
+  #next: Promise<void> | undefined;
+
+  constructor(options: DurabilityOptions) {
+    this.#options = options;
+  }
+
+  /** To be called with each change. */
+  changed(): void {
+    this.#dirty = true;
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#nextSync().catch((error: unknown) => {
+        this.#unsaid = error;
+        this.#options.onError(error);
+      });
+    }, this.#options.afterMs ?? SYNC_AFTER_MS).unref();
+  }
+
+  /** Resolves when all that was done before is on the disk. EIO, ENOSPC, EDQUOT: something of it is not, and may be lost. */
+  async sync(): Promise<void> {
+    await this.#nextSync();
+    const unsaid = this.#unsaid;
+    this.#unsaid = undefined;
+    if (unsaid !== undefined) throw unsaid;
+  }
+
+  #nextSync(): Promise<void> {
+    if (this.#next !== undefined) return this.#next;
+    if (this.#running === undefined) return this.#start();
+    this.#next = this.#running.then(
+      () => this.#startNext(),
+      () => this.#startNext(),
+    );
+    return this.#next;
+  }
+
+  /** Resolves when the last sync has ended, and nothing is left to be synced. */
+  async close(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    while (this.#running !== undefined || this.#dirty) await (this.#dirty ? this.sync() : this.#running);
+  }
+
+  #startNext(): Promise<void> {
+    this.#next = undefined;
+    return this.#start();
+  }
+
+  #start(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#dirty = false;
+    const running = this.#run().finally(() => {
+      if (this.#running === running) this.#running = undefined;
+    });
+    this.#running = running;
+    return running;
+  }
+
+  async #run(): Promise<void> {
+    const { tree, marks, onDurable } = this.#options;
+    const applied = [...marks()].map((mark) => ({ mark, number: mark.applied }));
+    await (this.#options.sync ?? syncTree)(tree);
+    await Promise.all(applied.map(({ mark, number }) => mark.setDurable(number)));
+    onDurable();
+  }
+}
+
+function syncTree(tree: Pick<ConfinedTree, 'root'>): Promise<void> {
+  return syncfs(tree.root);
+}

@@ -1,0 +1,119 @@
+/*
+ * Carries out operations: the changes of a home, in the order in which they come, each in one synchronous stretch.
+ *
+ * There are two lanes. Awaited changes come one by one, and are answered with what they left. The operations of a log come
+ * in batches (begin, carryOut for each, end); the client knows what they leave, so only what it cannot know is returned,
+ * and they are charged to what it was granted.
+ *
+ * Measured in batches of 2,000 (2-core x86-64 VM with a load of 4, ext4 on a loop device, Node 20.20): create of a granted
+ * file 52 us, where linkat(2) alone takes 51 to 63; its first write of 1 KiB 42 to 75 us, where pwrite(2) alone takes 18 to
+ * 31; chmod 24, unlink 52; a lookup 7, finding a file by its id 9. Granting the file before took 22 us.
+ */
+import { Failure } from '../../protocol/failure.js';
+import {
+  CREATE,
+  LINK,
+  MKDIR,
+  RELEASE,
+  RENAME,
+  RMDIR,
+  SETATTR,
+  SYMLINK,
+  UNLINK,
+  WRITE,
+  type Operation,
+} from '../../protocol/operations.js';
+import { statxFd, type Status } from '../../posix/status.js';
+import type { ConfinedTree } from './confined.js';
+import { FileChanges } from './file-changes.js';
+import type { HeldFiles } from './held-files.js';
+import type { Identities } from './identities.js';
+import { Making } from './making.js';
+import type { ExecutorClient, Lane, Left } from './operation-parts.js';
+import { OperationTimes } from './operation-times.js';
+import { Removing } from './removing.js';
+import type { ShownTimes } from './shown-times.js';
+
+export class Executor {
+  readonly #times: OperationTimes;
+  readonly #making: Making;
+  readonly #removing: Removing;
+  readonly #files: FileChanges;
+  readonly #changed: () => void;
+
+  /** `changed` is called with each operation (Durability). */
+  constructor(parts: {
+    tree: ConfinedTree;
+    identities: Identities;
+    held: HeldFiles;
+    shown: ShownTimes;
+    changed: () => void;
+  }) {
+    const { tree, identities, held } = parts;
+    this.#times = new OperationTimes(parts);
+    const home = { tree, identities, held, times: this.#times };
+    this.#making = new Making(home);
+    this.#removing = new Removing(home);
+    this.#files = new FileChanges(home);
+    this.#changed = parts.changed;
+  }
+
+  /** From now to end(), operations are of a client's log. */
+  begin(): void {
+    this.#times.begin();
+  }
+
+  /** Must be called also where an operation has failed. */
+  end(): void {
+    this.#times.end();
+  }
+
+  /**
+   * Carries out an operation. `data`: of a WRITE that has none itself. `replay`: it may have been carried out before; then what
+   * it would do again is not done. Throws as the system call does; ESTALE as Identities does, and where a name leads to
+   * another file than the operation means.
+   *
+   * Returns, for an awaited change, the status of the file and then of the directories where names changed, as far as they
+   * are there; in a batch only the status of a file whose id the client could not know.
+   */
+  carryOut(client: ExecutorClient, op: Operation, data: Buffer | null, replay: boolean): Status[] {
+    const { inBatch } = this.#times;
+    this.#changed();
+    if (op.kind !== WRITE) this.#times.settleNew();
+    const account = inBatch ? client.grant.log : client.grant.awaited;
+    const left = this.#carryOut(client.provisional.resolve(op), data, { client, account, replay });
+    if (inBatch) return left.unknownId === true && left.file !== undefined ? [left.file] : [];
+    const directories = (left.directories ?? []).map(({ fd }) => statxFd(fd));
+    return left.file === undefined ? directories : [left.file, ...directories];
+  }
+
+  #carryOut(op: Operation, data: Buffer | null, lane: Lane): Left {
+    switch (op.kind) {
+      case CREATE:
+        return this.#making.create(op, lane);
+      case MKDIR:
+        return this.#making.mkdir(op, lane);
+      case SYMLINK:
+        return this.#making.symlink(op, lane);
+      case LINK:
+        return this.#making.link(op, lane);
+      case UNLINK:
+        return this.#removing.unlink(op, lane);
+      case RMDIR:
+        return this.#removing.rmdir(op, lane);
+      case RENAME:
+        return this.#removing.rename(op, lane);
+      case SETATTR:
+        return this.#files.setAttributes(op, lane);
+      case WRITE: {
+        const bytes = op.data ?? data;
+        if (bytes === null) throw new Failure('EINVAL', 'a write without data');
+        if (op.offset === null && this.#times.inBatch) throw new Failure('EINVAL', 'appending is awaited');
+        return this.#files.write(op, bytes, lane);
+      }
+      case RELEASE:
+        lane.client.held.release(op.id, lane.account);
+        return {};
+    }
+  }
+}

@@ -1,0 +1,76 @@
+/*
+ * Operations on a file itself: SETATTR and WRITE.
+ *
+ * The size comes first, for it may be refused (EDQUOT) and changes the times; nothing else is then changed. Of a write what
+ * fits the quota is written, and of one that meets a full disk what the disk took; then it fails. The mode of the home itself
+ * stays as the daemon made it (0700) whatever is asked, and that is no error, as tar and rsync set the mode of the
+ * directory they unpack to. Set-id bits reach the disk of no file.
+ */
+import { Failure } from '../../protocol/failure.js';
+import type { SetAttributes, Write } from '../../protocol/operations.js';
+import { ftruncate, pwrite } from '../../posix/files.js';
+import { S_ISGID, S_ISUID } from '../../posix/flags.js';
+import { chmodOpen, fchmodat } from '../../posix/names.js';
+import { isDirectory, isRegular } from './file-ids.js';
+import { chargingSize } from './growth.js';
+import type { Located } from './located.js';
+import type { HomeParts, Lane, Left } from './operation-parts.js';
+
+export class FileChanges {
+  readonly #home: HomeParts;
+
+  constructor(home: HomeParts) {
+    this.#home = home;
+  }
+
+  setAttributes(op: SetAttributes, lane: Lane): Left {
+    const { identities, times } = this.#home;
+    const located = identities.file(op.file);
+    lane.account.prepare();
+    if (isDirectory(located.status)) times.settle(located.status.ino);
+    if (op.size !== null) this.#resize(op, op.size, located, lane);
+    if (op.mode !== null && located.status.ino !== identities.root.ino) chmod(located, op.mode);
+    const mtime = op.mtime ?? (op.size === null ? undefined : (op.time ?? undefined));
+    const set = { atime: op.atime ?? undefined, mtime, ctime: op.time };
+    return {
+      file:
+        'fd' in located ? times.ofOpen(located.fd, set) : times.ofName(located.directory, located.name, set),
+    };
+  }
+
+  /** EISDIR, EINVAL for what is no file; EDQUOT, ENOSPC, EFBIG. */
+  write(op: Write, data: Buffer, lane: Lane): Left {
+    const { identities, times } = this.#home;
+    const { fd, status: before } = identities.writable(op.file);
+    if (data.length === 0) return { file: before };
+    const start = op.offset ?? before.size;
+    const end = start + data.length;
+    if (end > Number.MAX_SAFE_INTEGER) throw new Failure('EFBIG', 'the file would be too large');
+    const growth = Math.max(0, end - before.size);
+    const fitting = lane.account.fitting(growth);
+    const length = fitting === growth ? data.length : Math.max(0, before.size + fitting - start);
+    const file =
+      length === 0
+        ? before
+        : chargingSize(lane.account, fd, before, start + length, () => {
+            pwrite(fd, data, 0, length, start);
+            return times.ofWritten(fd, before.ino, op.time);
+          });
+    if (length < data.length) throw new Failure('EDQUOT', 'the quota of disk space is used up');
+    return { file };
+  }
+
+  /** As truncate(2). */
+  #resize(op: SetAttributes, size: number, { status }: Located, lane: Lane): void {
+    if (isDirectory(status)) throw new Failure('EISDIR', 'is a directory');
+    if (!isRegular(status)) throw new Failure('EINVAL', 'not a regular file');
+    const { fd, status: before } = this.#home.identities.writable(op.file);
+    chargingSize(lane.account, fd, before, size, () => ftruncate(fd, size));
+  }
+}
+
+function chmod(located: Located, mode: number): void {
+  const allowed = mode & ~(isDirectory(located.status) ? S_ISUID : S_ISUID | S_ISGID);
+  if ('fd' in located) chmodOpen(located.fd, allowed);
+  else fchmodat(located.directory, located.name, allowed);
+}

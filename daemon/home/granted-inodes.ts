@@ -1,0 +1,226 @@
+/*
+ * Inode numbers given ahead: files without a name and hidden empty directories, whose ids a client is told before it makes
+ * a file of them. So a mount can show a new file's inode number at once, and it stays.
+ *
+ * A file is one by O_TMPFILE, kept by its descriptor, and gets its name by linkat(2) from /proc/self/fd; where the disk has no
+ * O_TMPFILE (NFS, CephFS) it is a hidden file, as a directory is a hidden directory, in the daemon's own directory, and
+ * gets its name by renameat2(2). They are empty and not charged until they are used.
+ *
+ * Invariant: what is in the hidden directory belongs to this daemon; what an earlier one left there is removed when the home
+ * opens, and those ids are lost.
+ */
+import { readEntries } from '../../posix/directory.js';
+import { PosixError } from '../../posix/error.js';
+import type { Fd } from '../../posix/fd.js';
+import { close } from '../../posix/files.js';
+import {
+  AT_REMOVEDIR,
+  O_CREAT,
+  O_EXCL,
+  O_PATH,
+  O_RDWR,
+  O_TMPFILE,
+  RENAME_NOREPLACE,
+} from '../../posix/flags.js';
+import { linkOpen, mkdirat, renameat2, unlinkat } from '../../posix/names.js';
+import { statxFd } from '../../posix/status.js';
+import type { FileId } from '../../protocol/references.js';
+import { MAX_GRANTED_INODES } from '../../protocol/limits.js';
+import { descriptorLimit } from '../descriptor-limit.js';
+import { OWN_NAMES } from '../../state/home-layout.js';
+import { closing, statusAt, statusIfAny, type ConfinedTree } from './confined.js';
+import { idOf, isDirectory } from './file-ids.js';
+
+/** Of all clients of a home, of each kind; a file is a descriptor of the process. */
+const MAX_GRANTED_OF_HOME = Math.min(4 * MAX_GRANTED_INODES, Math.floor(descriptorLimit() / 16));
+/** Made in one call: 33 us each, and the thread is not held for longer than some milliseconds. */
+const MAX_AT_ONCE = 128;
+/** Of a granted file, whose mode is set when it is used: mostly to this one, which spares the call. */
+export const GRANTED_FILE_MODE = 0o644;
+const GRANTED_DIRECTORY_MODE = 0o700;
+const HERE = Buffer.from('.');
+const SCRATCH_BYTES = 32 * 1024;
+
+/** A granted file: open for reading and writing; `hidden` is its name where it has one. */
+interface GrantedFile {
+  readonly id: FileId;
+  readonly fd: Fd;
+  readonly hidden: Buffer | undefined;
+}
+
+interface GrantedDirectory {
+  readonly id: FileId;
+  readonly hidden: Buffer;
+}
+
+/** The hidden directory of a home, and what its clients have of it. */
+export class InodePool {
+  readonly #tree: ConfinedTree;
+  #hidden: Fd | undefined;
+  #lastName = 0;
+  /** Whether the disk has O_TMPFILE; until the first try it is believed to. */
+  #unnamed = true;
+  files = 0;
+  directories = 0;
+
+  /** Removes what an earlier daemon left. `unnamed`: whether to try O_TMPFILE, for tests. */
+  constructor(tree: ConfinedTree, unnamed = true) {
+    this.#tree = tree;
+    this.#unnamed = unnamed;
+    untilFull(() => clearGranted(tree));
+  }
+
+  close(): void {
+    if (this.#hidden !== undefined) close(this.#hidden);
+    this.#hidden = undefined;
+  }
+
+  /** The directory of hidden files and directories, open. */
+  get hidden(): Fd {
+    this.#hidden ??= closing(this.#tree.makeOwn(OWN_NAMES.granted), (fd) =>
+      this.#tree.openDirectory(fd, HERE, O_PATH),
+    );
+    return this.#hidden;
+  }
+
+  makeFile(): GrantedFile {
+    const fd = this.#makeUnnamed();
+    if (fd !== undefined) return { id: idOf(statxFd(fd)), fd, hidden: undefined };
+    const hidden = this.#nextName();
+    const made = this.#tree.openAt(this.hidden, hidden, O_CREAT | O_EXCL | O_RDWR, GRANTED_FILE_MODE);
+    return { id: idOf(statxFd(made)), fd: made, hidden };
+  }
+
+  makeDirectory(): GrantedDirectory {
+    const hidden = this.#nextName();
+    mkdirat(this.hidden, hidden, GRANTED_DIRECTORY_MODE);
+    return { id: idOf(statusAt(this.hidden, hidden)), hidden };
+  }
+
+  #makeUnnamed(): Fd | undefined {
+    if (!this.#unnamed) return undefined;
+    try {
+      return this.#tree.openAt(this.#tree.root, HERE, O_TMPFILE | O_RDWR, GRANTED_FILE_MODE);
+    } catch (error) {
+      // Older kernels take it for opening a directory (open(2), O_TMPFILE).
+      if (!(error instanceof PosixError) || !['EOPNOTSUPP', 'EISDIR', 'EINVAL'].includes(error.code))
+        throw error;
+      this.#unnamed = false;
+      return undefined;
+    }
+  }
+
+  #nextName(): Buffer {
+    return Buffer.from(String(++this.#lastName));
+  }
+}
+
+/** The inodes that one client has been granted and has not used. */
+export class GrantedInodes {
+  readonly #pool: InodePool;
+  readonly #files = new Map<bigint, GrantedFile>();
+  readonly #directories = new Map<bigint, GrantedDirectory>();
+
+  constructor(pool: InodePool) {
+    this.#pool = pool;
+  }
+
+  /** Makes up to so many more, as there is room for them here and on the disk. */
+  make(files: number, directories: number): { files: FileId[]; directories: FileId[] } {
+    const room = (have: number, ofHome: number): number =>
+      Math.max(0, Math.min(MAX_AT_ONCE, MAX_GRANTED_INODES - have, MAX_GRANTED_OF_HOME - ofHome));
+    const made: { files: FileId[]; directories: FileId[] } = { files: [], directories: [] };
+    const wanted = Math.min(files, room(this.#files.size, this.#pool.files));
+    const wantedDirectories = Math.min(directories, room(this.#directories.size, this.#pool.directories));
+    untilFull(() => {
+      while (made.files.length < wanted) {
+        const file = this.#pool.makeFile();
+        this.#files.set(file.id.ino, file);
+        this.#pool.files += 1;
+        made.files.push(file.id);
+      }
+      while (made.directories.length < wantedDirectories) {
+        const directory = this.#pool.makeDirectory();
+        this.#directories.set(directory.id.ino, directory);
+        this.#pool.directories += 1;
+        made.directories.push(directory.id);
+      }
+    });
+    return made;
+  }
+
+  hasFile(id: FileId): boolean {
+    return this.#files.get(id.ino)?.id.birth === id.birth;
+  }
+
+  hasDirectory(id: FileId): boolean {
+    return this.#directories.get(id.ino)?.id.birth === id.birth;
+  }
+
+  /** Gives a granted file a name; its descriptor is the caller's from then on. EEXIST, and as linkat(2). */
+  nameFile(id: FileId, directory: Fd, name: Buffer): Fd {
+    const file = this.#files.get(id.ino);
+    if (file === undefined) throw new Error('not a granted file');
+    if (file.hidden === undefined) linkOpen(file.fd, directory, name);
+    else renameat2(this.#pool.hidden, file.hidden, directory, name, RENAME_NOREPLACE);
+    this.#files.delete(id.ino);
+    this.#pool.files -= 1;
+    return file.fd;
+  }
+
+  /** Gives a granted directory a name. EEXIST, and as renameat2(2). */
+  nameDirectory(id: FileId, directory: Fd, name: Buffer): void {
+    const granted = this.#directories.get(id.ino);
+    if (granted === undefined) throw new Error('not a granted directory');
+    renameat2(this.#pool.hidden, granted.hidden, directory, name, RENAME_NOREPLACE);
+    this.#directories.delete(id.ino);
+    this.#pool.directories -= 1;
+  }
+
+  /** Takes all back. */
+  close(): void {
+    for (const { fd, hidden } of this.#files.values()) {
+      close(fd);
+      if (hidden !== undefined) unlinkat(this.#pool.hidden, hidden, 0);
+    }
+    for (const { hidden } of this.#directories.values()) {
+      if (statusIfAny(this.#pool.hidden, hidden) !== undefined) {
+        unlinkat(this.#pool.hidden, hidden, AT_REMOVEDIR);
+      }
+    }
+    this.#pool.files -= this.#files.size;
+    this.#pool.directories -= this.#directories.size;
+    this.#files.clear();
+    this.#directories.clear();
+  }
+}
+
+/** Removes what an earlier daemon had granted, and nobody can know of. */
+function clearGranted(tree: ConfinedTree): void {
+  const directory = tree.openOwn(OWN_NAMES.granted);
+  if (directory === undefined) return;
+  closing(directory, () => {
+    const scratch = Buffer.allocUnsafe(SCRATCH_BYTES);
+    for (;;) {
+      const records = readEntries(directory, scratch);
+      if (records.length === 0) return;
+      for (const { name } of records) {
+        const isDir = isDirectory(statusAt(directory, name));
+        unlinkat(directory, name, isDir ? AT_REMOVEDIR : 0);
+      }
+    }
+  });
+}
+
+/** Does what the disk and the process have room for. */
+function untilFull(work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    if (
+      !(error instanceof PosixError) ||
+      !['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'EROFS'].includes(error.code)
+    )
+      throw error;
+  }
+}

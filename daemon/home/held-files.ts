@@ -1,0 +1,210 @@
+/*
+ * Files that are kept open because somebody uses them, whatever happens to their names: those that a client has open
+ * (hold, RELEASE), and those that the daemon itself reads or writes for longer than one turn (downloads, uploads). A file
+ * without a name is charged until nobody keeps it.
+ *
+ * Invariant: the descriptor of a kept inode is shared by all who keep it; meanwhile the file system cannot give its
+ * number to another file. Whether the last release gives back the charge is read from the inode itself (nlink), not
+ * remembered. The ledger is never marked clean while something is kept, so such a release needs no mark of its own.
+ */
+import { Failure } from '../../protocol/failure.js';
+import { MAX_HELD } from '../../protocol/limits.js';
+import { sameId, type FileId } from '../../protocol/references.js';
+import type { Fd } from '../../posix/fd.js';
+import { close } from '../../posix/files.js';
+import { statxFd, type Status } from '../../posix/status.js';
+import type { Use } from '../../state/ledger.js';
+import { descriptorLimit } from '../descriptor-limit.js';
+import type { ConfinedTree } from './confined.js';
+import { birthOf, idOf, isDirectory, isRegular } from './file-ids.js';
+import { openKept, reopenForWriting, requireRegular } from './file-access.js';
+import type { Located } from './located.js';
+import type { Account } from './quota.js';
+
+/** Kept inodes of one home, each a descriptor of the process: one user gets a quarter of them at most. */
+const MAX_KEPT_OF_HOME = Math.min(2 * MAX_HELD, Math.floor(descriptorLimit() / 4));
+
+interface Kept {
+  readonly id: FileId;
+  /** For reading, if it is a regular file. */
+  readonly fd: Fd;
+  /** The same one, or opened when somebody wants to write. */
+  writable: Fd | undefined;
+  users: number;
+}
+
+/** One use of a kept file by the daemon itself. */
+export class KeptFile {
+  readonly ino: bigint;
+  readonly #files: HeldFiles;
+  readonly #kept: Kept;
+  /** Work on other threads that uses the descriptor. */
+  #pins = 0;
+  #closing = false;
+
+  constructor(files: HeldFiles, kept: Kept) {
+    this.#files = files;
+    this.#kept = kept;
+    this.ino = kept.id.ino;
+  }
+
+  /** Open for reading. */
+  get fd(): Fd {
+    return this.#kept.fd;
+  }
+
+  /** Runs work that leaves this thread; the descriptor stays open until it has ended. */
+  async pinned<T>(work: () => Promise<T>): Promise<T> {
+    this.#pins += 1;
+    try {
+      return await work();
+    } finally {
+      this.#pins -= 1;
+      if (this.#closing && this.#pins === 0) this.#files.release(this.ino);
+    }
+  }
+
+  close(): void {
+    if (this.#closing) return;
+    this.#closing = true;
+    if (this.#pins === 0) this.#files.release(this.ino);
+  }
+}
+
+/** What one client holds: each file once, however often it says so. */
+export class ClientHeld {
+  readonly #files: HeldFiles;
+  readonly #inos = new Set<bigint>();
+
+  constructor(files: HeldFiles) {
+    this.#files = files;
+  }
+
+  get size(): number {
+    return this.#inos.size;
+  }
+
+  /** EMFILE. */
+  hold(located: Located): Status {
+    const { ino } = located.status;
+    if (this.#inos.has(ino)) return located.status;
+    if (this.#inos.size >= MAX_HELD) throw new Failure('EMFILE', 'too many files are held');
+    this.#files.acquire(located);
+    this.#inos.add(ino);
+    return located.status;
+  }
+
+  /** A file that is not held is fine. What it frees is given back to `account`; without one, to the quota. */
+  release(id: FileId, account?: Account): void {
+    if (this.#files.find(id) === undefined || !this.#inos.delete(id.ino)) return;
+    this.#files.release(id.ino, account);
+  }
+
+  close(): void {
+    for (const ino of this.#inos) this.#files.release(ino);
+    this.#inos.clear();
+  }
+}
+
+export class HeldFiles {
+  readonly #kept = new Map<bigint, Kept>();
+  readonly #tree: ConfinedTree;
+  readonly #quota: Account;
+
+  constructor(parts: { tree: ConfinedTree; quota: Account }) {
+    this.#tree = parts.tree;
+    this.#quota = parts.quota;
+  }
+
+  client(): ClientHeld {
+    return new ClientHeld(this);
+  }
+
+  /** Keeps a regular file, for reading. EMFILE, EISDIR, ELOOP, ENXIO. */
+  keep(located: Located): KeptFile {
+    requireRegular(located.status);
+    return new KeptFile(this, this.acquire(located));
+  }
+
+  /** Keeps a file that nobody else knows; its descriptor, for reading and writing, is taken over. */
+  adopt(fd: Fd): KeptFile {
+    const id = idOf(statxFd(fd));
+    const kept: Kept = { id, fd, writable: fd, users: 1 };
+    this.#kept.set(id.ino, kept);
+    return new KeptFile(this, kept);
+  }
+
+  /** The descriptor of a kept file: for reading if it is a regular one. */
+  find(id: FileId): Fd | undefined {
+    const kept = this.#kept.get(id.ino);
+    return kept !== undefined && sameId(kept.id, id) ? kept.fd : undefined;
+  }
+
+  /** find(), for reading and writing. */
+  findWritable(id: FileId): Fd | undefined {
+    const kept = this.#kept.get(id.ino);
+    if (kept === undefined || !sameId(kept.id, id)) return undefined;
+    kept.writable ??= reopenForWriting(kept.fd);
+    return kept.writable;
+  }
+
+  isHeld(ino: bigint): boolean {
+    return this.#kept.has(ino);
+  }
+
+  get empty(): boolean {
+    return this.#kept.size === 0;
+  }
+
+  /** Gives back what a removed name held: nothing while the inode has other names, or is kept. `before`: as it was. */
+  nameRemoved(account: Account, before: Status): void {
+    if (!isDirectory(before) && (before.nlink > 1 || this.#kept.has(before.ino))) return;
+    account.release(chargedBytes(before), 1);
+  }
+
+  /** What kept inodes without a name hold: they are charged, and no walk of the tree finds them. */
+  unlinked(): Use {
+    let bytes = 0;
+    let files = 0;
+    for (const { fd } of this.#kept.values()) {
+      const status = statxFd(fd);
+      // A removed directory was given back with its name.
+      if (status.nlink > 0 || isDirectory(status)) continue;
+      bytes += chargedBytes(status);
+      files += 1;
+    }
+    return { bytes, files };
+  }
+
+  /** Called by ClientHeld and keep(): one user more. EMFILE. */
+  acquire(located: Located): Kept {
+    const { status } = located;
+    const existing = this.#kept.get(status.ino);
+    if (existing !== undefined && existing.id.birth === birthOf(status)) {
+      existing.users += 1;
+      return existing;
+    }
+    if (this.#kept.size >= MAX_KEPT_OF_HOME) throw new Failure('EMFILE', 'too many files are open');
+    const kept: Kept = { id: idOf(status), fd: openKept(this.#tree, located), writable: undefined, users: 1 };
+    this.#kept.set(status.ino, kept);
+    return kept;
+  }
+
+  /** Called by ClientHeld and KeptFile: one user less. */
+  release(ino: bigint, account: Account = this.#quota): void {
+    const kept = this.#kept.get(ino);
+    if (kept === undefined) return;
+    kept.users -= 1;
+    if (kept.users > 0) return;
+    this.#kept.delete(ino);
+    const status = statxFd(kept.fd);
+    if (status.nlink === 0 && !isDirectory(status)) account.release(chargedBytes(status), 1);
+    if (kept.writable !== undefined && kept.writable !== kept.fd) close(kept.writable);
+    close(kept.fd);
+  }
+}
+
+/** Apparent bytes that an inode is charged for: the data of regular files. */
+export function chargedBytes(status: Status): number {
+  return isRegular(status) ? status.size : 0;
+}

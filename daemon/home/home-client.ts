@@ -1,0 +1,182 @@
+/*
+ * One client of a home, by the id that a program chooses for its lifetime: what of it outlives a lost connection.
+ *
+ * Invariant: it has at most one session, the newest. What it is told while it has none is told again when it comes back
+ * (recalls, what is durable), or is no news by then.
+ */
+import { Failure } from '../../protocol/failure.js';
+import type { RemoteHandle } from '../../protocol/ids.js';
+import { MAX_CALLS, MAX_LEASE_ITEMS } from '../../protocol/limits.js';
+import {
+  LEASE_NONE,
+  type LeaseItem,
+  type LeaseMode,
+  type NotificationName,
+  type NotificationParams,
+} from '../../protocol/methods.js';
+import type { ClientGrant } from './grants.js';
+import type { HandleTable } from './handles.js';
+import type { ClientHeld } from './held-files.js';
+import type { LeaseHolder } from './lease-table.js';
+import type { Marks } from './marks.js';
+import type { ExecutorClient } from './operation-parts.js';
+import { Outcomes } from './outcomes.js';
+import { ProvisionalIds } from './provisional-ids.js';
+
+/** What a session is to its client. */
+export interface ClientSession {
+  /** Must not throw. */
+  notify<N extends NotificationName>(name: N, params: NotificationParams<N>): void;
+  /** Breaks the connection. */
+  drop(failure: Failure): void;
+}
+
+export interface HomeClientParts {
+  /** In hex. */
+  readonly id: string;
+  readonly handles: HandleTable;
+  readonly held: ClientHeld;
+  /** A new grant, with nothing in it. */
+  readonly newGrant: () => ClientGrant;
+  /** Opens its marks: made where there are none. */
+  readonly openMarks: () => Marks;
+  /** Milliseconds that only grow. */
+  readonly now: () => number;
+}
+
+export class HomeClient implements LeaseHolder, ExecutorClient {
+  readonly id: string;
+  readonly handles: HandleTable;
+  readonly held: ClientHeld;
+  readonly provisional = new ProvisionalIds();
+  readonly outcomes = new Outcomes();
+  /** Answers of the last finished uploads, by handle: the client may not have got them. */
+  readonly finishedUploads = new Map<RemoteHandle, Promise<unknown[]>>();
+  readonly #parts: HomeClientParts;
+  #grant: ClientGrant;
+  #marks: Marks | undefined;
+  #session: ClientSession | undefined;
+  /** The session was dropped, and its end has not been told yet. */
+  #dropped = false;
+  #wants: LeaseMode = LEASE_NONE;
+  #lastHeard: number;
+  #durableTold = 0;
+
+  constructor(parts: HomeClientParts) {
+    this.id = parts.id;
+    this.handles = parts.handles;
+    this.held = parts.held;
+    this.#parts = parts;
+    this.#grant = parts.newGrant();
+    this.#lastHeard = parts.now();
+  }
+
+  get wants(): LeaseMode {
+    return this.#wants;
+  }
+
+  get present(): boolean {
+    return this.#session !== undefined && !this.#dropped;
+  }
+
+  get lastHeard(): number {
+    return this.#lastHeard;
+  }
+
+  get grant(): ClientGrant {
+    return this.#grant;
+  }
+
+  /** Its marks, if it has some. */
+  get marks(): Marks | undefined {
+    return this.#marks;
+  }
+
+  /** Whether somebody may come back for something. */
+  get isNeeded(): boolean {
+    return this.#marks !== undefined || this.handles.size > 0 || this.held.size > 0;
+  }
+
+  /** Its marks, which are made where there are none. Throws where the disk takes no more (ENOSPC, EROFS). */
+  mark(): Marks {
+    this.#marks ??= this.#parts.openMarks();
+    return this.#marks;
+  }
+
+  /** A message came. */
+  heard(): void {
+    this.#lastHeard = this.#parts.now();
+  }
+
+  /** Called by Clients. */
+  enter(session: ClientSession, wants: LeaseMode): void {
+    const former = this.#session;
+    this.#session = session;
+    this.#dropped = false;
+    this.#wants = wants;
+    this.heard();
+    former?.drop(new Failure('ECONNABORTED', 'another connection of this client took over'));
+  }
+
+  /** Called by Clients. Whether this was the client's session. */
+  leave(session: ClientSession): boolean {
+    if (this.#session !== session) return false;
+    this.#session = undefined;
+    this.#durableTold = 0;
+    return true;
+  }
+
+  lease(items: readonly LeaseItem[]): void {
+    if (this.#marks?.leased === false) this.#marks.setLeased(true);
+    for (const some of inMessages(items)) this.#session?.notify('lease', [some]);
+  }
+
+  recall(items: readonly LeaseItem[]): void {
+    for (const some of inMessages(items)) this.#session?.notify('recall', [some]);
+  }
+
+  /** It comes back and is told so at its login. What it was granted went with the leases under which it was to be used. */
+  leasesLost(): void {
+    if (this.#marks?.leased === true) this.#marks.setLeased(false);
+    this.#grant.close();
+    this.#grant = this.#parts.newGrant();
+    if (!this.present) return;
+    this.#dropped = true;
+    this.#session?.drop(new Failure('ETIMEDOUT', 'leases were not given back in time'));
+  }
+
+  /** Tells what is durable, where that is news. */
+  tellDurable(): void {
+    const durable = this.#marks?.durable ?? 0;
+    if (durable <= this.#durableTold || !this.present) return;
+    this.#durableTold = durable;
+    this.#session?.notify('durable', [durable]);
+  }
+
+  tellUngrant(): void {
+    this.#session?.notify('ungrant', []);
+  }
+
+  /** The answer of an upload that is finished: given again to who asks again. */
+  rememberUpload(handle: RemoteHandle, answer: Promise<unknown[]>): void {
+    this.finishedUploads.set(handle, answer);
+    if (this.finishedUploads.size <= MAX_CALLS) return;
+    for (const oldest of this.finishedUploads.keys()) {
+      this.finishedUploads.delete(oldest);
+      break;
+    }
+  }
+
+  /** Called by Clients: lets go of all but its handles. `forGood`: nothing is remembered of it either. */
+  end(forGood: boolean): void {
+    this.held.close();
+    this.#grant.close();
+    if (forGood) this.#marks?.remove();
+    else this.#marks?.close();
+    this.#marks = undefined;
+  }
+}
+
+function* inMessages(items: readonly LeaseItem[]): Generator<LeaseItem[]> {
+  for (let at = 0; at < items.length; at += MAX_LEASE_ITEMS) yield items.slice(at, at + MAX_LEASE_ITEMS);
+}

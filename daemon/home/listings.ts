@@ -1,0 +1,133 @@
+/*
+ * Listings: of one directory page by page, and of those below it along with it, breadth first, while they fit.
+ *
+ * A listing is what is read of its directory, and what is read needs that nobody has changed it without telling. Only the
+ * directory that was asked for is waited for; one below it that somebody else has is left out.
+ */
+import { MAX_PAGE_ENTRIES } from '../../protocol/limits.js';
+import type { FileRef } from '../../protocol/references.js';
+import { DirectoryCursor, type Entry, type Page, type Room } from './directory-cursor.js';
+import { idOf, isDirectory } from './file-ids.js';
+import type { HomeClient } from './home-client.js';
+import type { Identities } from './identities.js';
+import type { Leases } from './leases.js';
+import type { ShownTimes } from './shown-times.js';
+
+/** Bytes of targets of symbolic links in one answer: a thousand entries of the longest names beside them fit a record. */
+const MAX_TARGETS = 512 * 1024;
+
+/** [attributes of the directory, entries, cursor of the next page or null], as it travels. */
+type Listing = [attributes: unknown[], entries: unknown[][], cursor: number | null];
+
+export class Listings {
+  readonly #identities: Identities;
+  readonly #shown: ShownTimes;
+  readonly #leases: Leases;
+
+  constructor(parts: { identities: Identities; shown: ShownTimes; leases: Leases }) {
+    this.#identities = parts.identities;
+    this.#shown = parts.shown;
+    this.#leases = parts.leases;
+  }
+
+  /** The answer of `list`; the directory itself was touched. */
+  list(client: HomeClient, directory: FileRef, budget: number): Listing[] {
+    client.handles.requireRoom();
+    const room: Room = { entries: MAX_PAGE_ENTRIES, targets: MAX_TARGETS };
+    const cursor = this.#open(directory);
+    const told: Entry[] = [];
+    let listing: Listing;
+    try {
+      const page = cursor.page(room);
+      told.push(...page.entries);
+      listing = this.#listing(cursor, page);
+      if (!page.last) {
+        listing[2] = client.handles.add({ kind: 'cursor', cursor });
+        this.#mention(client, told);
+        return [listing];
+      }
+    } catch (error) {
+      cursor.close();
+      throw error;
+    }
+    cursor.close();
+    room.entries = budget - told.length;
+    const listings = [listing, ...this.#listingsBelow(client, told, room)];
+    this.#mention(client, told);
+    return listings;
+  }
+
+  /** The answer of `listNext`; the directory was touched. */
+  next(client: HomeClient, number: Parameters<HomeClient['handles']['ofKind']>[0]): unknown[] {
+    const { cursor } = client.handles.ofKind(number, 'cursor');
+    const page = cursor.page({ entries: MAX_PAGE_ENTRIES, targets: MAX_TARGETS });
+    if (page.last) {
+      client.handles.take(number);
+      cursor.close();
+    }
+    this.#mention(client, page.entries);
+    return [this.#entries(cursor, page), page.last ? null : number];
+  }
+
+  /** Whole listings of what `told` lists, and then of what these list; their entries are appended to `told`. */
+  #listingsBelow(client: HomeClient, told: Entry[], room: Room): Listing[] {
+    const listings: Listing[] = [];
+    for (let at = 0; at < told.length && room.entries > 0; at++) {
+      const { status } = told[at] as Entry;
+      if (!isDirectory(status) || !this.#leases.mayRead(client, status.ino)) continue;
+      const before: Room = { ...room };
+      const below = this.#whole({ ...idOf(status), path: null }, room);
+      if (below === undefined) {
+        if (room.entries === before.entries) continue;
+        break; // too large: what comes after may be, too
+      }
+      this.#leases.grant(client, [{ unit: status.ino, write: false }], () => false);
+      told.push(...below.entries);
+      listings.push(below.listing);
+    }
+    return listings;
+  }
+
+  /** A whole listing: undefined where it does not fit, or cannot be read. */
+  #whole(directory: FileRef, room: Room): { listing: Listing; entries: Entry[] } | undefined {
+    const cursor = this.#openIfReadable(directory);
+    if (cursor === undefined) return undefined;
+    try {
+      const page = cursor.page(room);
+      return page.last ? { listing: this.#listing(cursor, page), entries: page.entries } : undefined;
+    } finally {
+      cursor.close();
+    }
+  }
+
+  #open(directory: FileRef): DirectoryCursor {
+    return new DirectoryCursor(this.#identities.openDirectory(directory), this.#identities.root.ino);
+  }
+
+  /** What cannot be listed now is asked for by itself, and fails then. */
+  #openIfReadable(directory: FileRef): DirectoryCursor | undefined {
+    try {
+      return this.#open(directory);
+    } catch {
+      return undefined;
+    }
+  }
+
+  #listing(cursor: DirectoryCursor, page: Page): Listing {
+    return [this.#shown.attributes(cursor.status()), this.#entries(cursor, page), null];
+  }
+
+  #entries(cursor: DirectoryCursor, { entries }: Page): unknown[][] {
+    return entries.map(({ name, status, target }) => {
+      this.#identities.learn(status, cursor.ino, name);
+      return [name, this.#shown.attributes(status), target];
+    });
+  }
+
+  /** The client was told the attributes of directories, and of files with several names: of units that it did not touch. */
+  #mention(client: HomeClient, entries: readonly Entry[]): void {
+    const units: bigint[] = [];
+    for (const { status } of entries) if (isDirectory(status) || status.nlink > 1) units.push(status.ino);
+    if (units.length > 0) this.#leases.mention(client, units);
+  }
+}

@@ -1,0 +1,202 @@
+/*
+ * Operations that make names: CREATE, MKDIR, SYMLINK, LINK.
+ *
+ * A name that is taken (EEXIST) is looked at then, and only then: if it leads to the file that was to be made, the operation was
+ * carried out before, and only what may be missing is done again (mode, times).
+ */
+import { Failure } from '../../protocol/failure.js';
+import type { Create, Link, Mkdir, Symlink } from '../../protocol/operations.js';
+import { PosixError } from '../../posix/error.js';
+import type { Fd } from '../../posix/fd.js';
+import { fchmod } from '../../posix/files.js';
+import {
+  O_CREAT,
+  O_EXCL,
+  O_RDWR,
+  S_IFDIR,
+  S_IFIFO,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+  S_IFSOCK,
+  S_ISGID,
+  S_ISUID,
+} from '../../posix/flags.js';
+import {
+  fchmodat,
+  linkat,
+  linkOpen,
+  mkdirat,
+  mknodat,
+  readlinkat,
+  symlinkat,
+  unlinkat,
+} from '../../posix/names.js';
+import type { Status } from '../../posix/status.js';
+import { statusAt, statusIfAny } from './confined.js';
+import { idOf, isDirectory, isId } from './file-ids.js';
+import { GRANTED_FILE_MODE } from './granted-inodes.js';
+import { chargingInode } from './growth.js';
+import type { Directory } from './identities.js';
+import type { HomeParts, Lane, Left } from './operation-parts.js';
+import { timesOfNew } from './operation-times.js';
+
+const PERMISSIONS = 0o7777;
+/** They reach the disk of no file; of a directory S_ISGID does, which means something else. */
+const SET_ID = S_ISUID | S_ISGID;
+
+export class Making {
+  readonly #home: HomeParts;
+
+  constructor(home: HomeParts) {
+    this.#home = home;
+  }
+
+  /** EPERM: devices would reach beyond the home. */
+  create(op: Create, lane: Lane): Left {
+    const type = op.mode & S_IFMT || S_IFREG;
+    if (type !== S_IFREG && type !== S_IFIFO && type !== S_IFSOCK) {
+      throw new Failure('EPERM', 'only regular files, FIFOs and sockets are made');
+    }
+    const directory = this.#directoryFor(op);
+    const mode = op.mode & PERMISSIONS & ~SET_ID;
+    const { times, identities } = this.#home;
+    const { id, name } = op;
+    const granted = type === S_IFREG && id !== null && lane.client.grant.inodes.hasFile(id);
+    const made = this.#makeFile(op, lane, directory, type | mode, granted);
+    if (typeof made === 'string') {
+      if (made === 'before') fchmodat(directory.fd, name, mode);
+      return this.#left(op, lane, directory, times.ofName(directory.fd, name, timesOfNew(op.time)));
+    }
+    if (!granted || !times.inBatch) {
+      const status = times.ofOpen(made, timesOfNew(op.time));
+      identities.opened(idOf(status), made);
+      return this.#left(op, lane, directory, status);
+    }
+    identities.opened(id, made);
+    identities.learnId(id, directory.ino, name);
+    times.ofNew(made, id.ino, op.time);
+    times.ofDirectory(directory, op.time);
+    return { directories: [directory] };
+  }
+
+  mkdir(op: Mkdir, lane: Lane): Left {
+    const { inodes } = lane.client.grant;
+    const { id, name } = op;
+    const directory = this.#directoryFor(op);
+    const granted = id !== null && inodes.hasDirectory(id);
+    const made = this.#make(op, lane, directory, S_IFDIR, () =>
+      granted ? inodes.nameDirectory(id, directory.fd, name) : mkdirat(directory.fd, name, op.mode),
+    );
+    const before = statusAt(directory.fd, name);
+    // A new directory has the set-group-id bit of the one that it is in.
+    const inherited = made === 'new' && !granted ? before.mode & S_ISGID : 0;
+    const mode = (op.mode & PERMISSIONS & ~S_ISUID) | inherited;
+    if ((before.mode & PERMISSIONS) !== mode) fchmodat(directory.fd, name, mode);
+    return this.#left(op, lane, directory, this.#home.times.ofName(directory.fd, name, timesOfNew(op.time)));
+  }
+
+  symlink(op: Symlink, lane: Lane): Left {
+    const directory = this.#directoryFor(op);
+    const made = this.#make(op, lane, directory, S_IFLNK, () => symlinkat(op.target, directory.fd, op.name));
+    if (made === 'before' && !readlinkat(directory.fd, op.name).equals(op.target)) throw exists();
+    const status = this.#home.times.ofName(directory.fd, op.name, timesOfNew(op.time));
+    return this.#left(op, lane, directory, status);
+  }
+
+  link(op: Link, lane: Lane): Left {
+    const { identities, times } = this.#home;
+    const { name, time } = op;
+    const file = identities.file(op.file);
+    if (isDirectory(file.status)) throw new Failure('EPERM', 'a directory has one name');
+    const directory = this.#directoryFor(op);
+    lane.account.prepare();
+    try {
+      if ('fd' in file) linkOpen(file.fd, directory.fd, name);
+      else linkat(file.directory, file.name, directory.fd, name, 0);
+    } catch (error) {
+      if (!this.#leadsTo(error, directory, name, file.status)) throw error;
+    }
+    const status = statusAt(directory.fd, name);
+    if (!isId(status, idOf(file.status))) {
+      unlinkat(directory.fd, name, 0);
+      throw new Failure('ESTALE', 'the file was exchanged meanwhile');
+    }
+    identities.learn(status, directory.ino, name);
+    times.ofDirectory(directory, time);
+    return { file: times.shown(status, time), directories: [directory] };
+  }
+
+  #directoryFor({ directory, name }: Create | Mkdir | Symlink | Link): Directory {
+    const found = this.#home.identities.directoryOf(directory);
+    this.#home.identities.refuseReserved(found, name, 'new');
+    return found;
+  }
+
+  /** Makes a file of mode `mode`, of the granted inode if it is one: its descriptor if it is a regular one. */
+  #makeFile(
+    op: Create,
+    lane: Lane,
+    directory: Directory,
+    mode: number,
+    granted: boolean,
+  ): Fd | 'new' | 'before' {
+    const { id, name } = op;
+    const permissions = mode & PERMISSIONS;
+    let fd: Fd | undefined;
+    const made = this.#make(op, lane, directory, mode & S_IFMT, () => {
+      if (granted && id !== null) fd = lane.client.grant.inodes.nameFile(id, directory.fd, name);
+      else if ((mode & S_IFMT) !== S_IFREG) mknodat(directory.fd, name, mode, 0);
+      else fd = this.#home.tree.openAt(directory.fd, name, O_RDWR | O_CREAT | O_EXCL, permissions);
+    });
+    if (fd === undefined) return made;
+    if (granted && permissions !== GRANTED_FILE_MODE) fchmod(fd, permissions);
+    return fd;
+  }
+
+  /** Makes a name that charges an inode; 'before' where this operation had made it. EDQUOT, EEXIST. */
+  #make(
+    op: Create | Mkdir | Symlink,
+    lane: Lane,
+    directory: Directory,
+    type: number,
+    make: () => void,
+  ): 'new' | 'before' {
+    try {
+      chargingInode(lane.account, directory.fd, op.name, make);
+      return 'new';
+    } catch (error) {
+      if (!isTaken(error)) throw error;
+      const there = statusIfAny(directory.fd, op.name);
+      const wasMade =
+        there !== undefined &&
+        (there.mode & S_IFMT) === type &&
+        (lane.replay || (op.id !== null && isId(there, op.id)));
+      if (!wasMade) throw error;
+      return 'before';
+    }
+  }
+
+  #left(op: Create | Mkdir | Symlink, lane: Lane, directory: Directory, status: Status): Left {
+    const { identities, times } = this.#home;
+    identities.learn(status, directory.ino, op.name);
+    times.ofDirectory(directory, op.time);
+    const unknownId = op.id === null || !isId(status, op.id);
+    if (op.id !== null && unknownId) lane.client.provisional.set(op.id, idOf(status));
+    return { file: status, unknownId, directories: [directory] };
+  }
+
+  #leadsTo(error: unknown, directory: Directory, name: Buffer, file: Status): boolean {
+    if (!isTaken(error)) return false;
+    const there = statusIfAny(directory.fd, name);
+    return there !== undefined && isId(there, idOf(file));
+  }
+}
+
+function isTaken(error: unknown): boolean {
+  return (error instanceof PosixError || error instanceof Failure) && error.code === 'EEXIST';
+}
+
+function exists(): Failure {
+  return new Failure('EEXIST', 'the name exists');
+}

@@ -1,0 +1,183 @@
+/*
+ * What is remembered of a client where it survives kill -9 of the daemon: which operations of its log were carried out, which
+ * of them are durable, which awaited changes were made, and whether it holds leases. One small file for each client, in the
+ * daemon's own directory of the home.
+ *
+ * A mark is written by pwrite(2) into the page cache, in place. After a power cut such a page may be newer or older than what
+ * it tells of: so the file has the id of the boot that wrote it, and in another boot only `durable` counts, which is
+ * written and synced only when what it tells of is on the disk (durability.ts).
+ *
+ * Layout, little endian: id of the boot (16 bytes); then, 64 bits each: applied, durable, leased (0 or 1), and a ring of
+ * MAX_CHANGES numbers of changes, where a number has its place by its remainder.
+ */
+import { fdatasync, readFileSync } from 'node:fs';
+import { MAX_CHANGES } from '../../protocol/limits.js';
+import { readEntries } from '../../posix/directory.js';
+import type { Fd } from '../../posix/fd.js';
+import { close, pread, pwrite } from '../../posix/files.js';
+import { O_CREAT, O_RDONLY, O_RDWR } from '../../posix/flags.js';
+import { unlinkat } from '../../posix/names.js';
+import { OWN_NAMES } from '../../state/home-layout.js';
+import { closing, statusIfAny, type ConfinedTree } from './confined.js';
+
+const BOOT_BYTES = 16;
+const APPLIED = BOOT_BYTES;
+const DURABLE = APPLIED + 8;
+const LEASED = DURABLE + 8;
+const RING = LEASED + 8;
+const FILE_BYTES = RING + 8 * MAX_CHANGES;
+const PRIVATE_FILE = 0o600;
+const SCRATCH_BYTES = 32 * 1024;
+/** Marks that were not written for so long are removed when the home opens: their client was killed, or has nothing to send. */
+const FORGOTTEN_SECONDS = 7 * 24 * 3600;
+
+export class Marks {
+  readonly #tree: ConfinedTree;
+  readonly #name: Buffer;
+  readonly #fd: Fd;
+  /** The file as it is. */
+  readonly #marks: Buffer;
+  /** Syncs under way. */
+  #syncing = 0;
+  #closed = false;
+
+  private constructor(tree: ConfinedTree, name: Buffer, fd: Fd, marks: Buffer) {
+    this.#tree = tree;
+    this.#name = name;
+    this.#fd = fd;
+    this.#marks = marks;
+  }
+
+  /** Opens the marks of a client, which are made where there are none. `boot`: the id of this boot, for tests. */
+  static open(tree: ConfinedTree, client: Uint8Array, boot: Buffer = bootId()): Marks {
+    const name = Buffer.from(Buffer.from(client).toString('hex'));
+    const fd = closing(tree.makeOwn(OWN_NAMES.clients), (directory) =>
+      tree.openAt(directory, name, O_RDWR | O_CREAT, PRIVATE_FILE),
+    );
+    const bytes = Buffer.alloc(FILE_BYTES);
+    pread(fd, bytes, 0, FILE_BYTES, 0);
+    const marks = new Marks(tree, name, fd, bytes);
+    if (!bytes.subarray(0, BOOT_BYTES).equals(boot)) marks.#begin(boot);
+    return marks;
+  }
+
+  /** The last operation of the client's log that was carried out. */
+  get applied(): number {
+    return Number(this.#marks.readBigUInt64LE(APPLIED));
+  }
+
+  setApplied(number: number): void {
+    this.#set(APPLIED, number);
+  }
+
+  /** The last operation that is on the disk, with all before. */
+  get durable(): number {
+    return Number(this.#marks.readBigUInt64LE(DURABLE));
+  }
+
+  /** Called by Durability. Resolves when the mark itself is on the disk. */
+  async setDurable(number: number): Promise<void> {
+    if (this.#closed || number <= this.durable) return;
+    this.#set(DURABLE, number);
+    this.#syncing += 1;
+    try {
+      await new Promise<void>((resolve, reject) => {
+        fdatasync(this.#fd, (error) => (error === null ? resolve() : reject(error)));
+      });
+    } finally {
+      this.#syncing -= 1;
+      if (this.#closed) this.#closeIfUnused();
+    }
+  }
+
+  /** The client may hold leases: after a restart it is waited for. */
+  get leased(): boolean {
+    return this.#marks.readBigUInt64LE(LEASED) !== 0n;
+  }
+
+  setLeased(leased: boolean): void {
+    this.#set(LEASED, leased ? 1 : 0);
+  }
+
+  /** Whether the change of this number was made: known of the last MAX_CHANGES. */
+  done(change: number): boolean {
+    return change > 0 && this.#marks.readBigUInt64LE(placeOf(change)) === BigInt(change);
+  }
+
+  setDone(change: number): void {
+    this.#set(placeOf(change), change);
+  }
+
+  /** The client ended in order: nothing is remembered of it. */
+  remove(): void {
+    const directory = this.#tree.openOwn(OWN_NAMES.clients);
+    if (directory !== undefined) closing(directory, () => unlinkat(directory, this.#name, 0));
+    this.close();
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#closeIfUnused();
+  }
+
+  /** A new file, or one of another boot: what is not durable may be lost. */
+  #begin(boot: Buffer): void {
+    boot.copy(this.#marks);
+    this.#marks.copy(this.#marks, APPLIED, DURABLE, LEASED);
+    this.#marks.fill(0, RING);
+    pwrite(this.#fd, this.#marks, 0, FILE_BYTES, 0);
+  }
+
+  #set(place: number, number: number): void {
+    this.#marks.writeBigUInt64LE(BigInt(number), place);
+    pwrite(this.#fd, this.#marks, place, 8, place);
+  }
+
+  #closeIfUnused(): void {
+    if (this.#syncing === 0) close(this.#fd);
+  }
+}
+
+/** A client that has marks. */
+export interface Marked {
+  /** In hex. */
+  readonly id: string;
+  readonly leased: boolean;
+}
+
+/** The clients that have marks in a home. */
+export function listMarks(tree: ConfinedTree): Marked[] {
+  const directory = tree.openOwn(OWN_NAMES.clients);
+  if (directory === undefined) return [];
+  const oldest = Date.now() / 1000 - FORGOTTEN_SECONDS;
+  return closing(directory, () => {
+    const scratch = Buffer.allocUnsafe(SCRATCH_BYTES);
+    const found: Marked[] = [];
+    for (;;) {
+      const records = readEntries(directory, scratch);
+      if (records.length === 0) return found;
+      for (const { name } of records) {
+        const isOld = (statusIfAny(directory, name)?.mtime.sec ?? 0) < oldest;
+        if (isOld) unlinkat(directory, name, 0);
+        else found.push({ id: name.toString('latin1'), leased: isLeased(tree, directory, name) });
+      }
+    }
+  });
+}
+
+function isLeased(tree: ConfinedTree, directory: Fd, name: Buffer): boolean {
+  const bytes = Buffer.alloc(8);
+  closing(tree.openAt(directory, name, O_RDONLY), (fd) => pread(fd, bytes, 0, 8, LEASED));
+  return bytes.readBigUInt64LE(0) !== 0n;
+}
+
+function placeOf(change: number): number {
+  return RING + 8 * (change % MAX_CHANGES);
+}
+
+/** The id that the kernel gave itself when it started. */
+function bootId(): Buffer {
+  const id = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1');
+  return Buffer.from(id.replaceAll('-', '').trim(), 'hex');
+}

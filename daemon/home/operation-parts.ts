@@ -1,0 +1,63 @@
+/*
+ * What the parts of the executor share: what they are given with an operation, and what they tell of it.
+ */
+import { Failure } from '../../protocol/failure.js';
+import type { FileId } from '../../protocol/references.js';
+import type { Status } from '../../posix/status.js';
+import type { ConfinedTree } from './confined.js';
+import { isId } from './file-ids.js';
+import type { ClientGrant } from './grants.js';
+import type { ClientHeld, HeldFiles } from './held-files.js';
+import type { Directory, Identities } from './identities.js';
+import type { OperationTimes } from './operation-times.js';
+import type { ProvisionalIds } from './provisional-ids.js';
+import type { Account } from './quota.js';
+
+/** The client whose operations are carried out. */
+export interface ExecutorClient {
+  readonly grant: ClientGrant;
+  readonly held: ClientHeld;
+  readonly provisional: ProvisionalIds;
+}
+
+/** The home as the parts see it. */
+export interface HomeParts {
+  readonly tree: ConfinedTree;
+  readonly identities: Identities;
+  readonly held: HeldFiles;
+  readonly times: OperationTimes;
+}
+
+/** How an operation is carried out. */
+export interface Lane {
+  readonly client: ExecutorClient;
+  /** What it is charged to. */
+  readonly account: Account;
+  /** It may have been carried out before: one whose outcome is there was. */
+  readonly replay: boolean;
+}
+
+/** What an operation left. */
+export interface Left {
+  /** The file as it is now, if it is still there. */
+  readonly file?: Status | undefined;
+  /** The file was made, and its id is another than the client gave. */
+  readonly unknownId?: boolean;
+  /** Where names were made or removed. */
+  readonly directories?: readonly Directory[];
+}
+
+/**
+ * What a name leads to, if it is what the operation means (`id`; null: whatever it is). Undefined where it was removed by
+ * this operation before. ENOENT, ESTALE.
+ */
+export function expectedAt(
+  found: Status | undefined,
+  id: FileId | null,
+  replay: boolean,
+): Status | undefined {
+  if (found !== undefined && (id === null || isId(found, id))) return found;
+  if (replay) return undefined;
+  if (found === undefined) throw new Failure('ENOENT', 'no such file or directory');
+  throw new Failure('ESTALE', 'the name leads to another file');
+}

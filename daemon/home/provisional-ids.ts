@@ -1,0 +1,113 @@
+/*
+ * Ids that a client used for files before it could know their own: [0, number] of symbolic links, FIFOs and sockets, and
+ * granted ids that the server lost in a restart. Operations that were under way when the client was told name files so.
+ *
+ * Invariant: of one client, the last MAX_PROVISIONAL at least are known: many more than can be under way. After a restart of
+ * the daemon they are not; [0, number] with a path then means what is at the path.
+ */
+import { Failure } from '../../protocol/failure.js';
+import { MAX_OPERATIONS } from '../../protocol/limits.js';
+import {
+  LINK,
+  RELEASE,
+  RENAME,
+  SETATTR,
+  UNLINK,
+  RMDIR,
+  WRITE,
+  type Operation,
+} from '../../protocol/operations.js';
+import { sameId, type FileId, type FileRef } from '../../protocol/references.js';
+
+const MAX_PROVISIONAL = 16 * MAX_OPERATIONS;
+
+export class ProvisionalIds {
+  /** The newer half, and the older one. */
+  #newer = new Map<string, FileId>();
+  #older = new Map<string, FileId>();
+
+  /** What was made as `used` is `real`. */
+  set(used: FileId, real: FileId): void {
+    if (sameId(used, real)) return;
+    this.#newer.set(keyOf(used), real);
+    if (this.#newer.size < MAX_PROVISIONAL) return;
+    this.#older = this.#newer;
+    this.#newer = new Map();
+  }
+
+  /** An operation with the ids that its files have. ESTALE where a provisional one is not known. */
+  resolve(op: Operation): Operation {
+    if (this.#newer.size === 0 && this.#older.size === 0 && !isProvisional(op)) return op;
+    switch (op.kind) {
+      case LINK:
+        return { ...op, directory: this.ref(op.directory), file: this.ref(op.file) };
+      case UNLINK:
+      case RMDIR:
+        return { ...op, directory: this.ref(op.directory), id: this.#expected(op.id) };
+      case RENAME: {
+        const replaced = this.#expected(op.replaced);
+        // Without an id, nothing is expected of either name.
+        const id = op.replaced !== null && replaced === null ? null : this.#expected(op.id);
+        return {
+          ...op,
+          ...{ directory: this.ref(op.directory), newDirectory: this.ref(op.newDirectory), id, replaced },
+        };
+      }
+      case SETATTR:
+      case WRITE:
+        return { ...op, file: this.ref(op.file) };
+      case RELEASE:
+        return { ...op, id: this.#find(op.id) ?? op.id };
+      default:
+        return { ...op, directory: this.ref(op.directory) };
+    }
+  }
+
+  /** A reference by the id that the file has. ESTALE. */
+  ref(ref: FileRef): FileRef {
+    if (ref.ino === null) return ref;
+    const real = this.#find(ref);
+    if (real !== undefined) return { ...real, path: ref.path };
+    if (ref.ino !== 0n) return ref;
+    if (ref.path === null) throw stale();
+    return { ino: null, path: ref.path };
+  }
+
+  /** Of what a name is expected to lead to. An unknown one is whatever it is: the lease says that it is ours. */
+  #expected(id: FileId | null): FileId | null {
+    if (id === null) return null;
+    return this.#find(id) ?? (id.ino === 0n ? null : id);
+  }
+
+  #find(id: FileId): FileId | undefined {
+    const key = keyOf(id);
+    return this.#newer.get(key) ?? this.#older.get(key);
+  }
+}
+
+/** Whether an operation may name a file by a provisional id. */
+function isProvisional(op: Operation): boolean {
+  switch (op.kind) {
+    case LINK:
+      return op.file.ino === 0n;
+    case UNLINK:
+      return op.id?.ino === 0n;
+    case RENAME:
+      return op.id?.ino === 0n || op.replaced?.ino === 0n;
+    case SETATTR:
+    case WRITE:
+      return op.file.ino === 0n;
+    case RELEASE:
+      return op.id.ino === 0n;
+    default:
+      return false;
+  }
+}
+
+function keyOf({ ino, birth }: FileId): string {
+  return `${ino}:${birth}`;
+}
+
+function stale(): Failure {
+  return new Failure('ESTALE', 'the file has another id by now');
+}

@@ -1,0 +1,158 @@
+/*
+ * Operations that take names away: UNLINK, RMDIR, RENAME.
+ *
+ * What a name leads to is looked at first, in the same synchronous stretch: it must be what the operation means, and the
+ * last name of a file that nobody keeps gives back its bytes and inode.
+ */
+import { Failure } from '../../protocol/failure.js';
+import {
+  RENAME_EXCHANGE,
+  RENAME_NOREPLACE,
+  type Rename,
+  type Rmdir,
+  type Unlink,
+} from '../../protocol/operations.js';
+import type { Timestamp } from '../../protocol/attributes.js';
+import type { Fd } from '../../posix/fd.js';
+import { close } from '../../posix/files.js';
+import { AT_REMOVEDIR, O_PATH } from '../../posix/flags.js';
+import { renameat2, unlinkat } from '../../posix/names.js';
+import { statxFd, type Status } from '../../posix/status.js';
+import { statusAt, statusIfAny } from './confined.js';
+import { idOf, isDirectory, isId } from './file-ids.js';
+import type { Directory } from './identities.js';
+import { expectedAt, type HomeParts, type Lane, type Left } from './operation-parts.js';
+
+export class Removing {
+  readonly #home: HomeParts;
+
+  constructor(home: HomeParts) {
+    this.#home = home;
+  }
+
+  unlink(op: Unlink, lane: Lane): Left {
+    const directory = this.#directoryOf(op);
+    const before = expectedAt(statusIfAny(directory.fd, op.name), op.id, lane.replay);
+    if (before === undefined) return { directories: [directory] };
+    if (isDirectory(before)) throw new Failure('EISDIR', 'is a directory');
+    lane.account.prepare();
+    const file = this.#removing(directory, op, before, lane, () => unlinkat(directory.fd, op.name, 0));
+    this.#home.times.ofDirectory(directory, op.time);
+    return { file, directories: [directory] };
+  }
+
+  rmdir(op: Rmdir, lane: Lane): Left {
+    const directory = this.#directoryOf(op);
+    const before = expectedAt(statusIfAny(directory.fd, op.name), op.id, lane.replay);
+    if (before === undefined) return { directories: [directory] };
+    lane.account.prepare();
+    unlinkat(directory.fd, op.name, AT_REMOVEDIR);
+    this.#removed(directory, op.name, before, lane);
+    this.#home.times.ofDirectory(directory, op.time);
+    return { directories: [directory] };
+  }
+
+  rename(op: Rename, lane: Lane): Left {
+    const { identities, times } = this.#home;
+    const from = this.#directoryOf(op);
+    const to = identities.directoryOf(op.newDirectory);
+    identities.refuseReserved(to, op.newName, 'new');
+    const directories = from.ino === to.ino ? [from] : [from, to];
+    const target = statusIfAny(to.fd, op.newName);
+    const source = expectedAt(statusIfAny(from.fd, op.name), op.id, lane.replay);
+    if (source === undefined) return { file: this.#renamedBefore(op, target), directories };
+    this.#requireReplaced(op, source, target, lane);
+    lane.account.prepare();
+    if (isDirectory(source)) times.settle(source.ino);
+    const rename = (): void => renameat2(from.fd, op.name, to.fd, op.newName, op.flags);
+    if (target === undefined) {
+      rename();
+    } else if ((op.flags & RENAME_EXCHANGE) !== 0) {
+      if (isDirectory(target)) times.settle(target.ino);
+      rename();
+      identities.learn(target, from.ino, op.name);
+      times.shown(statusAt(from.fd, op.name), op.time);
+    } else if (target.ino === source.ino) {
+      return this.#renameToItself(op, from, source, directories, lane, rename);
+    } else {
+      const replaced = { name: op.newName, hold: op.hold, time: op.time };
+      this.#removing(to, replaced, target, lane, rename);
+    }
+    identities.learn(source, to.ino, op.newName);
+    for (const directory of directories) times.ofDirectory(directory, op.time);
+    return { file: times.shown(statusAt(to.fd, op.newName), op.time), directories };
+  }
+
+  #directoryOf({ directory, name }: Unlink | Rmdir | Rename): Directory {
+    const found = this.#home.identities.directoryOf(directory);
+    this.#home.identities.refuseReserved(found, name, 'existing');
+    return found;
+  }
+
+  /** Both names lead to one file: nothing happens (rename(2)), unless a replay has made the old name again. */
+  #renameToItself(
+    op: Rename,
+    from: Directory,
+    source: Status,
+    directories: readonly Directory[],
+    lane: Lane,
+    rename: () => void,
+  ): Left {
+    if (!lane.replay || isDirectory(source)) {
+      rename();
+      return { file: source, directories };
+    }
+    const taken = { name: op.name, hold: false, time: op.time };
+    const file = this.#removing(from, taken, source, lane, () => unlinkat(from.fd, op.name, 0));
+    return { file, directories };
+  }
+
+  #renamedBefore({ id }: Rename, target: Status | undefined): Status | undefined {
+    return target !== undefined && id !== null && isId(target, id) ? target : undefined;
+  }
+
+  /** Refuses a rename over what it does not expect. EEXIST, ESTALE. */
+  #requireReplaced(op: Rename, source: Status, target: Status | undefined, { replay }: Lane): void {
+    if (target === undefined || op.id === null || replay) return;
+    if ((op.flags & RENAME_NOREPLACE) !== 0) throw new Failure('EEXIST', 'the name exists');
+    const expected = op.replaced ?? idOf(source);
+    if (!isId(target, expected)) throw new Failure('ESTALE', 'the new name leads to another file');
+  }
+
+  /**
+   * Runs a call that takes away a name of a file, or of a directory that is empty. The file's status after, if something
+   * else leads to it.
+   */
+  #removing(
+    directory: Directory,
+    { name, hold, time }: { name: Buffer; hold: boolean; time: Timestamp | null },
+    before: Status,
+    lane: Lane,
+    remove: () => void,
+  ): Status | undefined {
+    const { held, times } = this.#home;
+    if (hold) {
+      lane.client.held.hold({ directory: directory.fd, parent: directory.ino, name, status: before });
+    }
+    const kept = held.find(idOf(before));
+    const other = kept === undefined && before.nlink > 1 ? this.#pin(directory, name, before) : undefined;
+    try {
+      remove();
+      this.#removed(directory, name, before, lane);
+      const left = kept ?? other;
+      return left === undefined ? undefined : times.shown(statxFd(left), time);
+    } finally {
+      if (other !== undefined) close(other);
+    }
+  }
+
+  /** A descriptor of a file that has another name, of no directory. */
+  #pin(directory: Directory, name: Buffer, status: Status): Fd | undefined {
+    return isDirectory(status) ? undefined : this.#home.tree.openAt(directory.fd, name, O_PATH);
+  }
+
+  #removed(directory: Directory, name: Buffer, before: Status, lane: Lane): void {
+    this.#home.held.nameRemoved(lane.account, before);
+    this.#home.identities.removed(before, directory.ino, name);
+  }
+}

@@ -1,0 +1,68 @@
+/*
+ * What an operation touches, in units of leases. A unit is the inode number of a directory, and covers the directory itself,
+ * its names, and the files that have their only name there; a file with several names, or none, is a unit of its own.
+ */
+import {
+  LINK,
+  RELEASE,
+  RENAME,
+  RMDIR,
+  SETATTR,
+  UNLINK,
+  WRITE,
+  type Operation,
+} from '../../protocol/operations.js';
+import { statusIfAny } from './confined.js';
+import { isDirectory } from './file-ids.js';
+import type { Directory, Identities } from './identities.js';
+import type { Located } from './located.js';
+import type { ProvisionalIds } from './provisional-ids.js';
+
+/** The unit that covers a file's attributes and data, as it is now. */
+export function unitOfFile(located: Located): bigint {
+  const { status } = located;
+  return 'fd' in located || isDirectory(status) || status.nlink > 1 ? status.ino : located.parent;
+}
+
+/** The units that an operation changes, as things are now; none twice. Throws as Identities does. */
+export function unitsOfOperation(
+  identities: Identities,
+  provisional: ProvisionalIds,
+  operation: Operation,
+): bigint[] {
+  const op = provisional.resolve(operation);
+  switch (op.kind) {
+    case RELEASE:
+      return [];
+    case SETATTR:
+    case WRITE:
+      return [unitOfFile(identities.file(op.file))];
+    case LINK: {
+      const file = unitOfFile(identities.file(op.file));
+      return distinct([identities.directoryOf(op.directory).ino, file]);
+    }
+    case RENAME: {
+      const from = identities.directoryOf(op.directory);
+      const to = identities.directoryOf(op.newDirectory);
+      return distinct([from.ino, to.ino, ...ownUnitAt(from, op.name), ...ownUnitAt(to, op.newName)]);
+    }
+    case UNLINK:
+    case RMDIR: {
+      const directory = identities.directoryOf(op.directory);
+      return [directory.ino, ...ownUnitAt(directory, op.name)];
+    }
+    default:
+      return [identities.directoryOf(op.directory).ino];
+  }
+}
+
+/** The unit of what a name leads to, where it is one of its own: a directory, or a file with several names. */
+function ownUnitAt(directory: Directory, name: Buffer): bigint[] {
+  const status = statusIfAny(directory.fd, name);
+  if (status === undefined || !(isDirectory(status) || status.nlink > 1)) return [];
+  return [status.ino];
+}
+
+function distinct(units: bigint[]): bigint[] {
+  return [...new Set(units)];
+}

@@ -1,0 +1,110 @@
+/**
+ * How other programs reach the process that serves a mount without touching the mount, which may hang: a Unix socket that
+ * is named after the mount point, in a directory of the user's.
+ *
+ * One line of JSON is all that is said: the status. The connection then stays open as long as the process lives, so that
+ * whoever unmounts can wait for its end.
+ */
+import { createHash } from 'node:crypto';
+import { chmodSync, mkdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { Failure } from '../protocol/failure.js';
+
+/** What `ftpmount status` shows. Sizes are in bytes, times in milliseconds since 1970. */
+export interface MountStatus {
+  readonly pid: number;
+  readonly server: string;
+  /** What this mount may do without asking. */
+  readonly lease: 'home' | 'parts' | 'none';
+  readonly connection: {
+    readonly state: 'connected' | 'lost';
+    readonly since: number;
+    readonly reason?: string;
+  };
+  /** Operations of the log. */
+  readonly unsent: { readonly operations: number; readonly bytes: number };
+  readonly undurable: { readonly operations: number; readonly bytes: number };
+  /** Operations that were answered and that the server could not make. */
+  readonly losses: number;
+  /** It was unmounted, and sends what is left. */
+  readonly ending: boolean;
+}
+
+const PRIVATE_DIRECTORY = 0o700;
+const MAX_STATUS = 64 * 1024;
+
+/** $XDG_RUNTIME_DIR, else a directory of the user's own among temporary files; root: /run. */
+function directory(environment: NodeJS.ProcessEnv = process.env): string {
+  const uid = process.getuid?.() ?? 0;
+  if (uid === 0) return '/run/ftpmount';
+  const runtime = environment['XDG_RUNTIME_DIR'];
+  return runtime === undefined || runtime === ''
+    ? join(tmpdir(), `ftpmount-${uid}`)
+    : join(runtime, 'ftpmount');
+}
+
+/** The socket of the mount on an absolute path without symlinks. */
+function socketPath(mountpoint: string): string {
+  const name = createHash('sha256').update(mountpoint).digest('hex').slice(0, 32);
+  return join(directory(), `${name}.sock`);
+}
+
+/** Answers `status` to all who ask, until the returned function is called. */
+export function serveControl(mountpoint: string, status: () => MountStatus): () => void {
+  const path = socketPath(mountpoint);
+  const clients = new Set<Socket>();
+  let server: Server | undefined;
+  try {
+    mkdirSync(directory(), { recursive: true, mode: PRIVATE_DIRECTORY });
+    rmSync(path, { force: true });
+    server = createServer((socket) => {
+      clients.add(socket);
+      socket.on('close', () => clients.delete(socket)).on('error', () => socket.destroy());
+      socket.write(`${JSON.stringify(status())}\n`);
+    });
+    // A mount without it works as well: only its status cannot be asked for.
+    server.on('error', () => undefined);
+    server.listen(path, () => chmodSync(path, 0o600)).unref();
+  } catch {
+    return () => undefined;
+  }
+  return () => {
+    server.close();
+    for (const socket of clients) socket.destroy();
+    rmSync(path, { force: true });
+  };
+}
+
+/** The status of a mount, and when its process has ended. Throws ENOENT where nobody answers. */
+export async function askStatus(
+  mountpoint: string,
+): Promise<{ status: MountStatus; ended: Promise<void>; close(): void }> {
+  const socket = connect(socketPath(mountpoint));
+  const ended = new Promise<void>((resolve) => {
+    socket.once('close', () => resolve());
+  });
+  const line = await new Promise<string>((resolve, reject) => {
+    let text = '';
+    const fail = (): void =>
+      reject(
+        new Failure(
+          'ENOENT',
+          `nobody serves a mount on '${mountpoint}': findmnt -t fuse.ftpmount shows what is`,
+        ),
+      );
+    socket.setEncoding('utf8');
+    socket.on('data', (more: string) => {
+      text += more;
+      if (text.includes('\n')) resolve(text);
+      else if (text.length > MAX_STATUS) fail();
+    });
+    socket.once('error', fail).once('end', fail);
+  });
+  return {
+    status: JSON.parse(line) as MountStatus,
+    ended,
+    close: () => void socket.destroy(),
+  };
+}

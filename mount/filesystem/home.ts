@@ -1,0 +1,222 @@
+/**
+ * The mounted home as its operations share it, and the two ways in which a change is made:
+ *
+ * - append(): under a lease for writing. The tree has checked and made the change; the log carries it to the server.
+ * - change(): one operation, awaited. The server checks and makes it; the tree learns from its answer.
+ *
+ * Invariants:
+ * - What is asked of the server about an inode is sent behind the operations of the log that touch it, so that the answer
+ *   knows of them.
+ * - An answer is put into the tree while it is received, never later, so that answers and recalls take effect in the
+ *   order in which they came.
+ */
+import type { Attributes } from '../../protocol/attributes.js';
+import { Failure } from '../../protocol/failure.js';
+import type { MethodName, Result } from '../../protocol/methods.js';
+import { packOperation, type Operation } from '../../protocol/operations.js';
+import type { Grants } from '../lease/grants.js';
+import type { Leases } from '../lease/holdings.js';
+import type { Charge, Entry } from '../log/entry.js';
+import type { Log } from '../log/log.js';
+import type { Sender } from '../log/sender.js';
+import type { Caller, Eventually } from '../operations.js';
+import { interruptible } from '../remote/interruption.js';
+import type { Remote } from '../remote/remote.js';
+import type { Inode } from '../tree/inode.js';
+import type { Tree } from '../tree/tree.js';
+import { ChangesUnderWay } from './changes-under-way.js';
+import type { KernelView } from './kernel-view.js';
+import type { WallClock } from './wall-clock.js';
+
+export const NO_CHARGE: Charge = { bytes: 0, files: 0 };
+const ONE_FILE: Charge = { bytes: 0, files: 1 };
+
+/** How much a program waits for: -o sync, -o flush. */
+export interface Temper {
+  /** A change is answered when the server has made it. */
+  readonly sync: boolean;
+  /** close(2) is answered when the server has what was written. */
+  readonly flush: boolean;
+}
+
+export interface HomeParts {
+  readonly remote: Remote;
+  readonly tree: Tree;
+  readonly log: Log;
+  readonly sender: Sender;
+  readonly leases: Leases;
+  readonly grants: Grants;
+  readonly kernel: KernelView;
+  readonly clock: WallClock;
+  readonly temper: Temper;
+}
+
+export class Home {
+  readonly remote: Remote;
+  readonly tree: Tree;
+  readonly log: Log;
+  readonly sender: Sender;
+  readonly leases: Leases;
+  readonly grants: Grants;
+  readonly kernel: KernelView;
+  readonly clock: WallClock;
+  readonly temper: Temper;
+  readonly underWay = new ChangesUnderWay();
+  /** Changes that were awaited, counted: the server tells them apart by this. */
+  #changes = 0;
+
+  constructor(parts: HomeParts) {
+    this.remote = parts.remote;
+    this.tree = parts.tree;
+    this.log = parts.log;
+    this.sender = parts.sender;
+    this.leases = parts.leases;
+    this.grants = parts.grants;
+    this.kernel = parts.kernel;
+    this.clock = parts.clock;
+    this.temper = parts.temper;
+  }
+
+  /**
+   * Asks the server. `params` are made when the request is sent, behind the log's operations that touch the `involved`;
+   * `received` sees the result in the receive path, and `failed` the failure, which it may turn into a result. EINTR when
+   * the caller is let go.
+   */
+  ask<M extends MethodName, T>(
+    method: M,
+    involved: readonly Inode[],
+    caller: Caller,
+    params: () => unknown[],
+    received: (result: Result<M>) => T,
+    failed: (failure: Failure) => T = rethrow,
+  ): Promise<T> {
+    const asked = new Promise<T>((resolve, reject) => {
+      this.#behindLog(involved, reject, () => {
+        this.remote.request(method, params(), undefined, (failure, result) => {
+          settle(resolve, reject, () =>
+            result === undefined ? failed(failure ?? new Failure('EIO')) : received(result),
+          );
+        });
+      });
+    });
+    return interruptible(asked, caller);
+  }
+
+  /** As ask(), for data that nobody may be waiting for: without a promise, as there are many of them. */
+  askForData<M extends 'read' | 'fetch'>(
+    method: M,
+    involved: readonly Inode[],
+    params: () => unknown[],
+    arrived: (failure: Failure | undefined, result: Result<M> | undefined) => void,
+  ): void {
+    this.#behindLog(
+      involved,
+      (failure) => arrived(failure, undefined),
+      () => this.remote.request(method, params(), undefined, arrived),
+    );
+  }
+
+  /**
+   * Has the server make one change, and waits for it. `received` sees the attributes that it left, also where the caller
+   * was let go meanwhile (EINTR): the change goes on.
+   */
+  change<T>(
+    involved: readonly Inode[],
+    caller: Caller,
+    operation: () => Operation,
+    received: (left: readonly Attributes[]) => T,
+    data?: Buffer,
+  ): Promise<T> {
+    const ended = this.underWay.begin(involved.map((inode) => this.tree.unitOf(inode)));
+    const changed = new Promise<T>((resolve, reject) => {
+      this.#behindLog(involved, reject, () => {
+        const params = [(this.#changes += 1), packOperation(operation())];
+        this.remote.request('change', params, data, (failure, left) => {
+          settle(resolve, reject, () => {
+            if (left === undefined) throw failure ?? new Failure('EIO');
+            return received(left);
+          });
+        });
+      });
+    });
+    changed.then(ended, ended);
+    return interruptible(changed, caller);
+  }
+
+  /** Appends a change that the tree has made of these inodes. */
+  append(operation: Operation, charge: Charge, touched: readonly Inode[]): Entry {
+    const entry = this.log.append(operation, charge);
+    for (const inode of touched) inode.touched(entry);
+    this.sender.kick();
+    return entry;
+  }
+
+  /** What is to be waited for before a change of this charge can be appended; undefined: nothing. EDQUOT. */
+  room(charge: Charge): Promise<void> | undefined {
+    return this.log.room() ?? this.#quota(charge);
+  }
+
+  /** As room(), of what makes a new inode. */
+  roomForInode(): Promise<void> | undefined {
+    return this.room(ONE_FILE);
+  }
+
+  /** The value as the answer of a change that was appended: at once, or (-o sync) when the server has made it. */
+  answered<T>(entry: Entry | undefined, value: T, caller: Caller): Eventually<T> {
+    if (!this.temper.sync || entry === undefined) return value;
+    const applied = this.log.whenApplied(entry);
+    return applied === undefined
+      ? value
+      : interruptible(
+          Promise.resolve(applied).then(() => value),
+          caller,
+        );
+  }
+
+  #quota(charge: Charge): Promise<void> | undefined {
+    if (this.#fits(charge)) return undefined;
+    return this.grants.ensure(charge.bytes, charge.files).then(() => {
+      if (!this.#fits(charge)) throw new Failure('EDQUOT', 'the quota is used up');
+    });
+  }
+
+  #fits({ bytes, files }: Charge): boolean {
+    if (bytes <= 0 && files <= 0) return true;
+    const available = this.grants.available(this.log.charged);
+    return (bytes <= 0 || bytes <= available.bytes) && (files <= 0 || files <= available.files);
+  }
+
+  /** Runs `send` when the log's operations that touch the inodes were sent; at once where they were. */
+  #behindLog(involved: readonly Inode[], reject: (failure: Failure) => void, send: () => void): void {
+    const guarded = (): void => {
+      try {
+        send();
+      } catch (thrown) {
+        reject(Failure.from(thrown));
+      }
+    };
+    const waits: Promise<void>[] = [];
+    for (const { last } of involved) {
+      const sent = last === undefined ? undefined : this.log.whenSent(last);
+      if (sent !== undefined) waits.push(Promise.resolve(sent));
+    }
+    if (waits.length === 0) guarded();
+    else Promise.all(waits).then(guarded, reject);
+  }
+}
+
+function rethrow(failure: Failure): never {
+  throw failure;
+}
+
+/** Settles a promise by what a function returns or throws. */
+function settle<T>(resolve: (value: T) => void, reject: (failure: Failure) => void, run: () => T): void {
+  let value: T;
+  try {
+    value = run();
+  } catch (thrown) {
+    reject(Failure.from(thrown));
+    return;
+  }
+  resolve(value);
+}

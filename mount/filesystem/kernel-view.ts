@@ -1,0 +1,138 @@
+/**
+ * What the kernel is told, for how long it may believe it, and how that is taken back: the one place that knows.
+ *
+ * Invariants:
+ * - The kernel believes a fact for ever where this mount does, which is while its lease lasts; it believes nothing else
+ *   (validity 0: it asks each time).
+ * - What it believes of a unit can be taken back whole: positive names and attributes by the tree, which knows what the
+ *   kernel has; names that do not exist by the list here. Where that list is full, none is told for longer.
+ * - Pages of a file that is open are dropped with its unit. Those of others stay, as most of the time nothing happened to
+ *   them: they are compared, by size and times, when the file is opened.
+ */
+import type { Attributes } from '../../protocol/attributes.js';
+import type { AttributesAnswer, Entry, KernelCaches, NegativeEntry } from '../operations.js';
+import { showAttributes, type Ownership } from '../ownership.js';
+import type { DirectoryInode, Inode, Name } from '../tree/inode.js';
+import type { Doubts, Tree } from '../tree/tree.js';
+
+const FOREVER_MS = Number.POSITIVE_INFINITY;
+/** Names that the kernel was told do not exist, in all directories. */
+const MAX_NEGATIVES = 50_000;
+/** invalidateNode: attributes only, the pages stay. */
+const NO_DATA = -1;
+
+export class KernelView {
+  readonly #tree: Tree;
+  readonly #caches: KernelCaches;
+  readonly #ownership: Ownership;
+  readonly #negatives = new Map<DirectoryInode, Set<string>>();
+  #negativeCount = 0;
+  /** Files whose pages the kernel may still have, as they were when their unit was taken back. */
+  readonly #pages = new WeakMap<Inode, Attributes>();
+
+  constructor(parts: { tree: Tree; caches: KernelCaches; ownership: Ownership }) {
+    this.#tree = parts.tree;
+    this.#caches = parts.caches;
+    this.#ownership = parts.ownership;
+  }
+
+  attributes(inode: Inode): AttributesAnswer {
+    return {
+      attributes: showAttributes(inode.attributes, this.#ownership, shownIno(inode)),
+      validMs: this.#tree.knows(inode) ? FOREVER_MS : 0,
+    };
+  }
+
+  /** Tells of a name, which counts as a lookup of its inode. */
+  entry(name: Name): Entry {
+    const { attributes, validMs } = this.attributes(name.inode);
+    return {
+      attributes,
+      validMs,
+      nodeId: this.#tree.remember(name.inode),
+      generation: 0n,
+      entryValidMs: this.#tree.lookup(name.parent, name.key) === name ? FOREVER_MS : 0,
+    };
+  }
+
+  /** Tells that a name does not exist. */
+  absent(directory: DirectoryInode, key: string): NegativeEntry {
+    const believed = this.#tree.lookup(directory, key) === 'absent';
+    return {
+      nodeId: undefined,
+      entryValidMs: believed && this.#noteNegative(directory, key) ? FOREVER_MS : 0,
+    };
+  }
+
+  /** Whether the kernel may go on using the pages that it has of a file which is being opened. */
+  mayKeepPages(inode: Inode): boolean {
+    const before = this.#pages.get(inode);
+    if (before === undefined) return true;
+    this.#pages.delete(inode);
+    return sameContent(before, inode.attributes);
+  }
+
+  /** What was doubted is not to be believed by the kernel either; settled() tells when it does so. */
+  takeBack({ names, inodes }: Doubts): void {
+    for (const { parent, key } of names) this.#expire(parent, key);
+    for (const inode of inodes) {
+      if (inode.isDirectory()) {
+        for (const key of this.#negatives.get(inode) ?? []) this.#expire(inode, key);
+        this.forgotten(inode);
+      }
+      if (inode.nodeId === 0) continue;
+      // The pages of a directory are the kernel's own listing.
+      const drops = inode.directory !== undefined || inode.opens > 0;
+      if (!drops && !this.#pages.has(inode)) this.#pages.set(inode, inode.attributes);
+      this.#caches.invalidateNode(inode.nodeId, drops ? 0 : NO_DATA, 0);
+    }
+  }
+
+  /** The kernel knows the inode no more, nor names in it. */
+  forgotten(inode: Inode): void {
+    if (!inode.isDirectory()) return;
+    this.#negativeCount -= this.#negatives.get(inode)?.size ?? 0;
+    this.#negatives.delete(inode);
+  }
+
+  /** The data of a file are not what the kernel has. */
+  dropPages(inode: Inode): void {
+    if (inode.nodeId !== 0) this.#caches.invalidateNode(inode.nodeId, 0, 0);
+  }
+
+  settled(): Promise<void> {
+    return this.#caches.settled();
+  }
+
+  #noteNegative(directory: DirectoryInode, key: string): boolean {
+    let keys = this.#negatives.get(directory);
+    if (keys?.has(key) === true) return true;
+    if (this.#negativeCount >= MAX_NEGATIVES) return false;
+    if (keys === undefined) this.#negatives.set(directory, (keys = new Set()));
+    keys.add(key);
+    this.#negativeCount += 1;
+    return true;
+  }
+
+  #expire(directory: DirectoryInode, key: string): void {
+    if (directory.nodeId !== 0) this.#caches.invalidateEntry(directory.nodeId, Buffer.from(key, 'latin1'));
+  }
+}
+
+/** Inode numbers of files that have one of their own until the server has made them: no disk's are so high. */
+const FIRST_PROVISIONAL = 1n << 62n;
+
+/** The inode number that the kernel is told. */
+export function shownIno({ attributes: { ino, birth } }: Inode): bigint {
+  return ino === 0n ? FIRST_PROVISIONAL + birth : ino;
+}
+
+function sameContent(a: Attributes, b: Attributes): boolean {
+  return (
+    a.size === b.size &&
+    a.mtime.sec === b.mtime.sec &&
+    a.mtime.nsec === b.mtime.nsec &&
+    a.ctime.sec === b.ctime.sec &&
+    a.ctime.nsec === b.ctime.nsec
+  );
+}

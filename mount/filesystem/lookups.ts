@@ -1,0 +1,101 @@
+/**
+ * What a name leads to, what the attributes of an inode are, what a symbolic link says: from the tree where it knows, else
+ * from the server.
+ */
+import { Failure } from '../../protocol/failure.js';
+import { packRef } from '../../protocol/references.js';
+import { S_IFLNK, S_IFMT } from '../../posix/flags.js';
+import type { AttributesAnswer, Caller, Entry, Eventually, NegativeEntry } from '../operations.js';
+import { checkAccess, type Ownership } from '../ownership.js';
+import type { DirectoryInode, Inode } from '../tree/inode.js';
+import type { Home } from './home.js';
+import type { Listings } from './listings.js';
+import { orAfter, PATIENCE_MS } from './patience.js';
+
+export class Lookups {
+  readonly #home: Home;
+  readonly #listings: Listings;
+  readonly #ownership: Ownership;
+
+  constructor(home: Home, listings: Listings, ownership: Ownership) {
+    this.#home = home;
+    this.#listings = listings;
+    this.#ownership = ownership;
+  }
+
+  lookup(directory: DirectoryInode, key: string, caller: Caller): Eventually<Entry | NegativeEntry> {
+    const known = this.#known(directory, key);
+    if (known === undefined) return this.#lookup(directory, key, caller);
+    this.#listings.used(directory);
+    return known;
+  }
+
+  #known(directory: DirectoryInode, key: string): Entry | NegativeEntry | undefined {
+    const { tree, kernel } = this.#home;
+    const known = tree.lookup(directory, key);
+    if (known === 'absent') return kernel.absent(directory, key);
+    return known !== undefined && tree.knows(known.inode) ? kernel.entry(known) : undefined;
+  }
+
+  async #lookup(directory: DirectoryInode, key: string, caller: Caller): Promise<Entry | NegativeEntry> {
+    if (this.#listings.isWorthIt(directory)) {
+      await this.#listings.names(directory, caller);
+      const known = this.#known(directory, key);
+      if (known !== undefined) return known;
+    }
+    const { tree, kernel } = this.#home;
+    return this.#home.ask(
+      'lookup',
+      [directory],
+      caller,
+      () => [packRef(tree.refOf(directory)), Buffer.from(key, 'latin1')],
+      ([attributes, target]): Entry | NegativeEntry =>
+        kernel.entry(tree.found(directory, key, attributes, target)),
+      (failure) => {
+        if (failure.kind !== 'ENOENT') throw failure;
+        tree.notFound(directory, key);
+        return kernel.absent(directory, key);
+      },
+    );
+  }
+
+  /** The attributes, from the server where they are not believed. */
+  attributes(inode: Inode, caller: Caller): Eventually<AttributesAnswer> {
+    const { tree, kernel } = this.#home;
+    if (tree.knows(inode)) return kernel.attributes(inode);
+    const answer = (): AttributesAnswer => kernel.attributes(inode);
+    const refreshed = this.refresh(inode, caller).then(answer);
+    return inode === tree.root ? orAfter(PATIENCE_MS, refreshed, answer) : refreshed;
+  }
+
+  refresh(inode: Inode, caller: Caller): Promise<void> {
+    const { tree } = this.#home;
+    return this.#home.ask(
+      'getattr',
+      [inode],
+      caller,
+      () => [packRef(tree.refOf(inode))],
+      (attributes) => tree.told(inode, attributes),
+    );
+  }
+
+  readlink(inode: Inode, caller: Caller): Eventually<Buffer> {
+    if ((inode.attributes.mode & S_IFMT) !== S_IFLNK) throw new Failure('EINVAL');
+    // The target of an inode never changes.
+    if (inode.target !== undefined) return inode.target;
+    const { tree } = this.#home;
+    return this.#home.ask(
+      'readlink',
+      [inode],
+      caller,
+      () => [packRef(tree.refOf(inode))],
+      (target) => (inode.target = Buffer.from(target)),
+    );
+  }
+
+  access(inode: Inode, mask: number, caller: Caller): Eventually<void> {
+    const check = (): void => checkAccess(inode.attributes, this.#ownership, mask, caller);
+    const asked = this.attributes(inode, caller);
+    return asked instanceof Promise ? asked.then(check) : check();
+  }
+}

@@ -1,0 +1,117 @@
+/**
+ * Changes that were answered, and that the server then could not make: its disk was full or broke.
+ *
+ * They are never silent: the file and its directory are marked, and the next write, fsync or close of either tells the
+ * error, once; it is logged; and the data are kept in a file of this machine. The rest of the home goes on.
+ */
+import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { Failure } from '../../protocol/failure.js';
+import { RELEASE, WRITE, type Operation } from '../../protocol/operations.js';
+import type { FileRef } from '../../protocol/references.js';
+import type { Entry } from '../log/entry.js';
+import type { Inode } from '../tree/inode.js';
+import type { Tree } from '../tree/tree.js';
+import type { KernelView } from './kernel-view.js';
+
+/** Where losses are told: the part of a pino logger that is used here. */
+export interface LossLog {
+  error(details: object, message: string): void;
+}
+
+export class Losses {
+  readonly #tree: Tree;
+  readonly #kernel: KernelView;
+  readonly #log: LossLog;
+  readonly #directory: string;
+  #count = 0;
+
+  /** `directory`: where the data of lost writes are kept; made when it is needed. */
+  constructor(parts: { tree: Tree; kernel: KernelView; log: LossLog; directory: string }) {
+    this.#tree = parts.tree;
+    this.#kernel = parts.kernel;
+    this.#log = parts.log;
+    this.#directory = parts.directory;
+  }
+
+  /** How many operations were lost. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** The server could not carry out an operation of the log. */
+  failed({ operation }: Entry, failure: Failure): void {
+    for (const inode of this.#record(operation, failure)) {
+      inode.failure ??= failure;
+      this.#kernel.takeBack(this.#tree.doubt(this.#tree.unitOf(inode) ?? inode.id.ino));
+    }
+  }
+
+  /** Counts and logs a loss, and keeps its data. Returns the inodes that it is of. */
+  #record(operation: Operation, failure: Failure): Inode[] {
+    this.#count += 1;
+    const inodes = refsOf(operation)
+      .map((ref) => (ref.ino === null ? undefined : this.#tree.byIno(ref.ino)))
+      .filter((inode) => inode !== undefined);
+    const [first] = inodes;
+    const path = first === undefined ? undefined : this.#tree.pathOf(first)?.toString();
+    const kept =
+      operation.kind === WRITE ? this.#keep(first, operation.offset ?? 0, operation.data) : undefined;
+    this.#log.error(
+      { path, kind: operation.kind, reason: failure.message, code: failure.code, kept },
+      'the server could not make a change that was answered before',
+    );
+    return inodes;
+  }
+
+  /** The mount ends without its server: what was not sent is lost to it. `last`: of the log. */
+  abandoned(last: Entry | undefined): void {
+    for (let entry = last; entry !== undefined; entry = entry.previous) {
+      if (entry.state === 'unsent' || entry.state === 'sent') {
+        this.#record(entry.operation, new Failure('ETIMEDOUT', 'the mount ended before the server had it'));
+      }
+    }
+  }
+
+  /** Throws what was lost of this file, once. */
+  tell(inode: Inode): void {
+    const { failure } = inode;
+    if (failure === undefined) return;
+    inode.failure = undefined;
+    throw failure;
+  }
+
+  /** Keeps the data of a write that was lost. Returns the file. */
+  #keep(inode: Inode | undefined, offset: number, data: Buffer | null): string | undefined {
+    if (data === null) return undefined;
+    const [name] = inode?.names ?? [];
+    const text = Buffer.from(name?.key ?? 'removed', 'latin1')
+      .toString()
+      .replaceAll(/[^\w.-]/g, '_');
+    const file = join(this.#directory, `${inode?.id.ino ?? 0}-${text}`.slice(0, 200));
+    try {
+      mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+      const fd = openSync(file, 'a+', 0o600);
+      closeSync(fd);
+      const writing = openSync(file, 'r+');
+      try {
+        writeSync(writing, data, 0, data.length, offset);
+      } finally {
+        closeSync(writing);
+      }
+      return file;
+    } catch (error) {
+      this.#log.error({ err: error, file }, 'the data of a lost write could not be kept');
+      return undefined;
+    }
+  }
+}
+
+function refsOf(operation: Operation): readonly FileRef[] {
+  if ('file' in operation) {
+    return 'directory' in operation ? [operation.file, operation.directory] : [operation.file];
+  }
+  if (operation.kind === RELEASE) return [];
+  const id = operation.id === null ? [] : [{ ...operation.id, path: null }];
+  return [...id, operation.directory, ...('newDirectory' in operation ? [operation.newDirectory] : [])];
+}

@@ -1,0 +1,219 @@
+/**
+ * A home as a file system: the operations of mount/operations.ts over tree, log, leases and the remote. This file ties the
+ * parts together; lookups.ts, names.ts, files.ts and directories.ts have the operations.
+ *
+ * What is known is answered synchronously, in the call: a hop to the kernel costs 45 us, a promise on top is waste.
+ */
+import { Failure } from '../../protocol/failure.js';
+import type { HandleId, NodeId } from '../../protocol/ids.js';
+import { MAX_NAME } from '../../protocol/limits.js';
+import type {
+  AttributeChanges,
+  AttributesAnswer,
+  Caller,
+  Entry,
+  EntrySink,
+  Eventually,
+  Filesystem,
+  FilesystemStatus,
+  NegativeEntry,
+  OpenAnswer,
+} from '../operations.js';
+import { checkOwner, type Ownership } from '../ownership.js';
+import type { Directories } from './directories.js';
+import type { Files } from './files.js';
+import type { Home } from './home.js';
+import type { Lookups } from './lookups.js';
+import type { Names } from './names.js';
+import type { Space } from './space.js';
+
+export interface MountedHomeParts {
+  readonly home: Home;
+  readonly lookups: Lookups;
+  readonly names: Names;
+  readonly files: Files;
+  readonly directories: Directories;
+  readonly space: Space;
+  readonly ownership: Ownership;
+  /** Sends what is not sent, and ends the session. */
+  destroy(): Promise<void>;
+}
+
+export class MountedHome implements Filesystem {
+  readonly #home: Home;
+  readonly #lookups: Lookups;
+  readonly #names: Names;
+  readonly #files: Files;
+  readonly #directories: Directories;
+  readonly #space: Space;
+  readonly #ownership: Ownership;
+  readonly destroy: () => Promise<void>;
+
+  constructor(parts: MountedHomeParts) {
+    this.#home = parts.home;
+    this.#lookups = parts.lookups;
+    this.#names = parts.names;
+    this.#files = parts.files;
+    this.#directories = parts.directories;
+    this.#space = parts.space;
+    this.#ownership = parts.ownership;
+    this.destroy = parts.destroy;
+  }
+
+  // Names
+
+  lookup(parent: NodeId, name: Buffer, caller: Caller): Eventually<Entry | NegativeEntry> {
+    return this.#lookups.lookup(this.#home.tree.getDirectory(parent), keyOf(name), caller);
+  }
+
+  forget(node: NodeId, count: bigint): void {
+    const forgotten = this.#home.tree.forget(node, count);
+    if (forgotten !== undefined) this.#home.kernel.forgotten(forgotten);
+  }
+
+  mknod(parent: NodeId, name: Buffer, mode: number, _rdev: number, caller: Caller): Eventually<Entry> {
+    return this.#names.mknod(this.#home.tree.getDirectory(parent), keyOf(name), mode, caller);
+  }
+
+  mkdir(parent: NodeId, name: Buffer, mode: number, caller: Caller): Eventually<Entry> {
+    return this.#names.mkdir(this.#home.tree.getDirectory(parent), keyOf(name), mode, caller);
+  }
+
+  symlink(parent: NodeId, name: Buffer, target: Buffer, caller: Caller): Eventually<Entry> {
+    return this.#names.symlink(this.#home.tree.getDirectory(parent), keyOf(name), target, caller);
+  }
+
+  link(node: NodeId, newParent: NodeId, newName: Buffer, caller: Caller): Eventually<Entry> {
+    const { tree } = this.#home;
+    return this.#names.link(tree.get(node), tree.getDirectory(newParent), keyOf(newName), caller);
+  }
+
+  unlink(parent: NodeId, name: Buffer, caller: Caller): Eventually<void> {
+    return this.#names.unlink(this.#home.tree.getDirectory(parent), keyOf(name), caller);
+  }
+
+  rmdir(parent: NodeId, name: Buffer, caller: Caller): Eventually<void> {
+    return this.#names.rmdir(this.#home.tree.getDirectory(parent), keyOf(name), caller);
+  }
+
+  rename(
+    parent: NodeId,
+    name: Buffer,
+    newParent: NodeId,
+    newName: Buffer,
+    flags: number,
+    caller: Caller,
+  ): Eventually<void> {
+    const { tree } = this.#home;
+    const [from, to] = [tree.getDirectory(parent), tree.getDirectory(newParent)];
+    return this.#names.rename(from, keyOf(name), to, keyOf(newName), flags, caller);
+  }
+
+  // One inode
+
+  getattr(id: NodeId, _handle: HandleId | undefined, caller: Caller): Eventually<AttributesAnswer> {
+    return this.#lookups.attributes(this.#home.tree.get(id), caller);
+  }
+
+  setattr(
+    id: NodeId,
+    handle: HandleId | undefined,
+    changes: AttributeChanges,
+    caller: Caller,
+  ): Eventually<AttributesAnswer> {
+    checkOwner(changes, this.#ownership);
+    const { mode, size, atime, mtime } = changes;
+    if (mode === undefined && size === undefined && atime === undefined && mtime === undefined) {
+      return this.getattr(id, handle, caller);
+    }
+    return this.#files.setattr(this.#home.tree.get(id), changes, caller);
+  }
+
+  readlink(id: NodeId, caller: Caller): Eventually<Buffer> {
+    return this.#lookups.readlink(this.#home.tree.get(id), caller);
+  }
+
+  access(id: NodeId, mask: number, caller: Caller): Eventually<void> {
+    return this.#lookups.access(this.#home.tree.get(id), mask, caller);
+  }
+
+  // Files
+
+  open(node: NodeId, flags: number, caller: Caller): Eventually<OpenAnswer> {
+    return this.#files.open(this.#home.tree.get(node), flags, caller);
+  }
+
+  create(
+    parent: NodeId,
+    name: Buffer,
+    flags: number,
+    mode: number,
+    caller: Caller,
+  ): Eventually<{ entry: Entry; opened: OpenAnswer }> {
+    return this.#files.create(this.#home.tree.getDirectory(parent), keyOf(name), flags, mode, caller);
+  }
+
+  read(
+    node: NodeId,
+    handle: HandleId,
+    offset: number,
+    length: number,
+    reply: (pieces: readonly Buffer[]) => void,
+    caller: Caller,
+  ): Eventually<void> {
+    return this.#files.read(this.#home.tree.get(node), handle, offset, length, reply, caller);
+  }
+
+  write(node: NodeId, handle: HandleId, offset: number, data: Buffer, caller: Caller): Eventually<number> {
+    return this.#files.write(this.#home.tree.get(node), handle, offset, data, caller);
+  }
+
+  flush(node: NodeId, handle: HandleId, caller: Caller): Eventually<void> {
+    return this.#files.flush(this.#home.tree.get(node), handle, caller);
+  }
+
+  fsync(node: NodeId, _handle: HandleId, _dataOnly: boolean, caller: Caller): Eventually<void> {
+    return this.#files.fsync(this.#home.tree.get(node), caller);
+  }
+
+  release(node: NodeId, handle: HandleId): Eventually<void> {
+    this.#files.release(this.#home.tree.get(node), handle);
+  }
+
+  // Directories
+
+  opendir(node: NodeId, _caller: Caller): Eventually<OpenAnswer> {
+    return this.#directories.open(this.#home.tree.getDirectory(node));
+  }
+
+  readdir(
+    node: NodeId,
+    handle: HandleId,
+    offset: bigint,
+    plus: boolean,
+    sink: EntrySink,
+    caller: Caller,
+  ): Eventually<void> {
+    return this.#directories.read(this.#home.tree.getDirectory(node), handle, offset, plus, sink, caller);
+  }
+
+  fsyncdir(node: NodeId, _handle: HandleId, caller: Caller): Eventually<void> {
+    return this.#files.fsync(this.#home.tree.get(node), caller);
+  }
+
+  releasedir(_node: NodeId, handle: HandleId): Eventually<void> {
+    this.#directories.release(handle);
+  }
+
+  // The whole
+
+  statfs(caller: Caller): Eventually<FilesystemStatus> {
+    return this.#space.status(caller);
+  }
+}
+
+/** A name as the kernel gives it, as a key of the tree. Throws ENAMETOOLONG. */
+function keyOf(name: Buffer): string {
+  if (name.length > MAX_NAME) throw new Failure('ENAMETOOLONG');
+  return name.toString('latin1');
+}

@@ -1,0 +1,158 @@
+/**
+ * Puts a mounted home together: tree, log, leases, grants, data and the remote, and who tells whom what.
+ */
+import type { Attributes } from '../../protocol/attributes.js';
+import type { Failure } from '../../protocol/failure.js';
+import type { RemotePath } from '../../protocol/ids.js';
+import { Grants } from '../lease/grants.js';
+import { Leases } from '../lease/holdings.js';
+import { Term } from '../lease/term.js';
+import { Log } from '../log/log.js';
+import { Sender } from '../log/sender.js';
+import type { KernelCaches } from '../operations.js';
+import type { Ownership } from '../ownership.js';
+import type { Remote } from '../remote/remote.js';
+import { Tree } from '../tree/tree.js';
+import { Directories } from './directories.js';
+import { FileData } from './file-data.js';
+import { Files } from './files.js';
+import { Hints } from './hints.js';
+import { Home, type Temper } from './home.js';
+import { KernelView } from './kernel-view.js';
+import { Listings } from './listings.js';
+import { Lookups } from './lookups.js';
+import { Losses, type LossLog } from './losses.js';
+import { MountedHome } from './mounted-home.js';
+import { Names } from './names.js';
+import { Recalls } from './recalls.js';
+import { Space } from './space.js';
+import { WallClock } from './wall-clock.js';
+
+export interface OpenHomeOptions {
+  /** Connected. */
+  readonly remote: Remote;
+  /** The directory that is mounted: where it is in the home, and its attributes. */
+  readonly root: { readonly path: RemotePath; readonly attributes: Attributes };
+  readonly caches: KernelCaches;
+  readonly ownership: Ownership;
+  readonly log: LossLog;
+  readonly temper: Temper;
+  /** Bytes of changes that may not be durable (-o unsent=). */
+  readonly unsentBytes?: number | undefined;
+  /** Where data of changes that failed after their answer are kept. */
+  readonly lossDirectory: string;
+}
+
+/** What can be told of a mount at any time. */
+export interface HomeState {
+  readonly log: Log;
+  readonly leases: Leases;
+  readonly losses: Losses;
+}
+
+/** How long the end of a mount waits for a server that does not answer (milliseconds). */
+const DESTROY_MS = 30_000;
+
+export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; state: HomeState } {
+  const { remote, caches, ownership, temper } = options;
+  const term = new Term({
+    heard: () => remote.lastHeardSentAt(),
+    ping: () => remote.request('ping', [], undefined, () => undefined, { once: true }),
+    ranOut: () => {
+      recalls.over();
+      remote.reconnect('the term of the leases is over');
+    },
+  });
+  const leases = new Leases(term);
+  const tree = new Tree({ root: options.root.attributes, path: options.root.path, leases });
+  const kernel = new KernelView({ tree, caches, ownership });
+  const losses = new Losses({ tree, kernel, log: options.log, directory: options.lossDirectory });
+  const log = new Log({
+    ...(options.unsentBytes === undefined ? {} : { limitBytes: options.unsentBytes }),
+    failed: (entry, failure) => losses.failed(entry, failure),
+    told: (entry, [attributes]) => {
+      if (attributes !== undefined) names.identified(entry, attributes);
+    },
+    dropped: (entry) => data.dropped(entry),
+  });
+  const request = remote.request.bind(remote);
+  const grants = new Grants({
+    request: (params, done) => remote.request('grant', params, undefined, done, { once: true }),
+    charged: () => log.charged,
+    busy: () => log.unapplied.operations > 0,
+  });
+  const hints = new Hints({ tree, log });
+  const sender = new Sender({
+    log,
+    request,
+    granted: (left) => {
+      tree.settled();
+      grants.left(left);
+    },
+    hint: (operation, entry) => hints.add(operation, entry),
+  });
+  const home = new Home({
+    ...{ remote, tree, log, sender, leases, grants, kernel, temper },
+    clock: new WallClock(),
+  });
+  const data = new FileData(home);
+  const listings = new Listings(home);
+  const lookups = new Lookups(home, listings, ownership);
+  const names = new Names(home);
+  const files = new Files({ home, names, lookups, data, losses });
+  const directories = new Directories(home, listings);
+  const recalls = new Recalls({ home, data });
+  const space = new Space(home);
+
+  remote.listen({
+    lease: (items) => {
+      recalls.leased(items);
+      term.hold(leases.any);
+      grants.refill();
+    },
+    recall: (items) => recalls.recalled(items),
+    durable: (number) => log.durable(number),
+    ungrant: () => grants.giveBack(),
+    lost: () => {
+      hints.clear();
+      sender.lost();
+      data.lost();
+    },
+    connected: (session, sameServer) => {
+      term.begin();
+      if (!session.resumed || !sameServer || !session.leased) grants.lost();
+      grants.connected();
+      if (!session.leased) recalls.over();
+      if (!session.resumed) recalls.holdAgain();
+      return sender.connected(session.applied);
+    },
+    ended: (failure: Failure) => {
+      // Nothing is answered from here any more: every operation is told so.
+      recalls.over();
+      log.ended(failure);
+      sender.ended(failure);
+    },
+  });
+
+  const destroy = async (): Promise<void> => {
+    files.closeAll();
+    let timer: NodeJS.Timeout | undefined;
+    const gone = new Promise<void>((resolve) => {
+      // As long as the server takes what is sent, the end waits for it.
+      let before = log.undurable.operations;
+      timer = setInterval(() => {
+        const now = log.undurable.operations;
+        if (now === before && !remote.connected) resolve();
+        before = now;
+      }, DESTROY_MS);
+    });
+    if (log.last !== undefined) await Promise.race([sender.drain().catch(() => undefined), gone]);
+    clearInterval(timer);
+    losses.abandoned(log.last);
+    await remote.logout();
+  };
+  const filesystem = new MountedHome({
+    ...{ home, lookups, names, files, directories, space, ownership, destroy },
+  });
+  return { filesystem, state: { log, leases, losses } };
+}

@@ -1,0 +1,83 @@
+/**
+ * Leases that come and go: what the server gives, what it wants back for others, what a lost connection takes.
+ *
+ * A recall is answered by `returned` when nothing here would be found out to be old: all that was done under the lease was
+ * sent (the server carries it out before it reads `returned`), files that are open here and may lose their names are held
+ * by the server, and the kernel has dropped what it believed.
+ *
+ * Invariant: from the moment of the recall the unit is not changed here without asking, and nothing of it is believed.
+ */
+import { LEASE_NONE, type LeaseItem, type LeaseMode } from '../../protocol/methods.js';
+import { compact, packRef } from '../../protocol/references.js';
+import { S_IFMT, S_IFREG } from '../../posix/flags.js';
+import type { Inode } from '../tree/inode.js';
+import type { Doubts } from '../tree/tree.js';
+import type { FileData } from './file-data.js';
+import type { Home } from './home.js';
+
+export class Recalls {
+  readonly #home: Home;
+  readonly #data: FileData;
+
+  constructor(parts: { home: Home; data: FileData }) {
+    this.#home = parts.home;
+    this.#data = parts.data;
+  }
+
+  leased(items: readonly LeaseItem[]): void {
+    this.#home.leases.leased(items);
+  }
+
+  /** Others wait for these. */
+  recalled(items: readonly LeaseItem[]): void {
+    this.#home.leases.returning(items);
+    for (const [unit, mode] of items) void this.#giveBack(unit, mode);
+  }
+
+  async #giveBack(unit: bigint, mode: LeaseMode): Promise<void> {
+    const { leases, tree, kernel, log, sender, underWay, remote } = this.#home;
+    const { last } = log;
+    sender.kick();
+    const sent = last === undefined ? undefined : log.whenSent(last);
+    if (sent !== undefined) await sent;
+    if (mode === LEASE_NONE) {
+      const doubts = tree.doubt(unit);
+      this.#holdOpen(doubts);
+      this.#data.doubted();
+      kernel.takeBack(doubts);
+      await underWay.any(unit, kernel.settled());
+    }
+    remote.request('returned', [[[compact(unit), mode]]], undefined, () => undefined, { once: true });
+    leases.returned([[unit, mode]]);
+  }
+
+  /** The leases are over: the term ran out, or the server says so. */
+  over(): void {
+    const { leases, tree, kernel } = this.#home;
+    leases.clear();
+    const doubts = tree.doubtAll();
+    this.#holdOpen(doubts);
+    this.#data.doubtedAll();
+    kernel.takeBack(doubts);
+  }
+
+  /** A server that does not know this mount any more holds nothing for it. */
+  holdAgain(): void {
+    for (const inode of this.#home.tree.opened()) if (inode.held) this.#hold(inode);
+  }
+
+  #holdOpen({ inodes }: Doubts): void {
+    for (const inode of inodes) {
+      if (inode.opens > 0 && !inode.held && (inode.attributes.mode & S_IFMT) === S_IFREG) this.#hold(inode);
+    }
+  }
+
+  #hold(inode: Inode): void {
+    const { remote, tree } = this.#home;
+    inode.held = true;
+    remote.request('hold', [packRef(tree.refOf(inode))], undefined, (failure) => {
+      // It is gone: who reads it will be told so.
+      if (failure !== undefined) inode.held = false;
+    });
+  }
+}

@@ -1,0 +1,123 @@
+/**
+ * Which units are leased to this mount: what may be believed, and what may be changed here and told later.
+ *
+ * The mode of the whole home holds for every unit that is not listed: so a holder of the home has a list of exceptions,
+ * another one a list of what it has. What is recalled counts as given back for whoever asks here, from
+ * the moment of the recall; for the server it is held until `returned` was sent.
+ *
+ * Pure: no clock but the term's, nothing is sent.
+ */
+import {
+  LEASE_NONE,
+  LEASE_READ,
+  LEASE_WRITE,
+  WHOLE_HOME,
+  type LeaseItem,
+  type LeaseMode,
+} from '../../protocol/methods.js';
+
+export class Leases {
+  readonly #term: { readonly over: boolean };
+  #home: LeaseMode = LEASE_NONE;
+  /** Units whose mode is not that of the home. */
+  readonly #units = new Map<bigint, LeaseMode>();
+  /** What was recalled and is not returned: down to which mode. */
+  readonly #recalled = new Map<bigint, LeaseMode>();
+
+  /** While the term is over nothing counts, but nothing is forgotten: the server may say that it is ours still. */
+  constructor(term: { readonly over: boolean }) {
+    this.#term = term;
+  }
+
+  /** What the server holds for this mount. */
+  mode(unit: bigint): LeaseMode {
+    return unit === WHOLE_HOME ? this.#home : (this.#units.get(unit) ?? this.#home);
+  }
+
+  /** Whether what the server said of the unit is true until it says otherwise. */
+  believes(unit: bigint): boolean {
+    return this.#usable(unit) >= LEASE_READ && !this.#term.over;
+  }
+
+  /** Whether nobody else believes or changes anything of the unit. */
+  owns(unit: bigint): boolean {
+    return this.#usable(unit) === LEASE_WRITE && !this.#term.over;
+  }
+
+  /** Whether anything is held: then the term has to be renewed. */
+  get any(): boolean {
+    return this.#home !== LEASE_NONE || this.#units.size > 0;
+  }
+
+  /** How many units have another mode than the home. */
+  get size(): number {
+    return this.#units.size;
+  }
+
+  /** The server said what is held from now on, which may be less than before. */
+  leased(items: Iterable<LeaseItem>): void {
+    for (const [unit, mode] of items) this.#set(unit, mode);
+  }
+
+  /** A recall: from now on the units count for no more than the modes given. */
+  returning(items: Iterable<LeaseItem>): void {
+    for (const [unit, mode] of items) {
+      this.#recalled.set(unit, lower(mode, this.#recalled.get(unit) ?? LEASE_WRITE));
+    }
+  }
+
+  /** `returned` was sent. A recall that asked for more meanwhile is still to be answered. */
+  returned(items: Iterable<LeaseItem>): void {
+    for (const [unit, mode] of items) {
+      this.#set(unit, lower(mode, this.mode(unit)));
+      const recalled = this.#recalled.get(unit);
+      if (recalled !== undefined && recalled >= mode) this.#recalled.delete(unit);
+    }
+  }
+
+  /**
+   * A unit was made by this mount's own change, out of what is in `parent`: a directory, or a file that got a second name. The
+   * server makes the same of it: it is held as the parent is.
+   */
+  entered(unit: bigint, parent: bigint): void {
+    // What was known of the number was another unit's: numbers are used again.
+    this.#recalled.delete(unit);
+    this.#set(unit, this.mode(parent));
+  }
+
+  /** A unit that is no more, and was not held as part of the home, needs no memory. */
+  removed(unit: bigint): void {
+    if (this.#home === LEASE_NONE) this.#units.delete(unit);
+  }
+
+  /** The server holds nothing for this mount any more. */
+  clear(): void {
+    this.#home = LEASE_NONE;
+    this.#units.clear();
+    this.#recalled.clear();
+  }
+
+  #usable(unit: bigint): LeaseMode {
+    const own = this.#units.get(unit);
+    const mode = own ?? this.#home;
+    if (this.#recalled.size === 0) return mode;
+    const recalled =
+      this.#recalled.get(unit) ?? (own === undefined ? this.#recalled.get(WHOLE_HOME) : undefined);
+    return recalled === undefined ? mode : lower(mode, recalled);
+  }
+
+  #set(unit: bigint, mode: LeaseMode): void {
+    if (unit === WHOLE_HOME) this.#setHome(mode);
+    else if (mode === this.#home) this.#units.delete(unit);
+    else this.#units.set(unit, mode);
+  }
+
+  #setHome(mode: LeaseMode): void {
+    this.#home = mode;
+    for (const [unit, own] of this.#units) if (own === mode) this.#units.delete(unit);
+  }
+}
+
+function lower(a: LeaseMode, b: LeaseMode): LeaseMode {
+  return a < b ? a : b;
+}

@@ -1,0 +1,38 @@
+/**
+ * How much room to ask for, of bytes or of inodes: steps that double, so that a large copy asks seldom, and a mount that
+ * writes little holds little of the quota. Pure.
+ */
+export class RoomStep {
+  readonly #first: number;
+  readonly #last: number;
+  #step: number;
+  /** Whether more is asked for before it is needed: not where the quota is nearly used up, where others need it too. */
+  #ahead = true;
+
+  /** The first step, and the last. */
+  constructor(first: number, last: number) {
+    this.#first = first;
+    this.#last = last;
+    this.#step = first;
+  }
+
+  /** What to ask for, where `available` is left and `needed` more than that is wanted now; 0: nothing. */
+  toAsk(available: number, needed: number): number {
+    if (needed > 0) return Math.max(this.#ahead ? this.#step : 0, needed) + Math.max(0, -available);
+    return this.#ahead && available < this.#step / 4 ? this.#step : 0;
+  }
+
+  /** So much was asked for, and given. Returns whether that is all that there is. */
+  given(asked: number, given: number): boolean {
+    if (asked === 0) return false;
+    this.#ahead = given >= asked;
+    this.#step = this.#ahead ? Math.min(2 * this.#step, this.#last) : this.#first;
+    return !this.#ahead;
+  }
+
+  /** Others need it: no more than what is needed is asked for, until that is had easily. */
+  shrink(): void {
+    this.#ahead = false;
+    this.#step = this.#first;
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * For how long what is leased may be used: the server keeps it for LEASE_TERM_MS after it last heard of this mount, and
+ * then may give it to others without a word.
+ *
+ * It heard of us when it had a request that it answered, so after that request was sent: from there the term counts. It
+ * ends here some seconds earlier, in which the kernel is made to forget what it was told.
+ *
+ * Invariant: once over, it stays so, whatever is answered, until begin(): the leases may be another's by then, which only a
+ * new login tells.
+ */
+import { LEASE_TERM_MS } from '../../protocol/limits.js';
+import { bootTime } from '../remote/boot-time.js';
+
+/** What is left of the server's term when it is over here (milliseconds). */
+const MARGIN_MS = 5_000;
+
+export interface TermOptions {
+  /** When the request that was answered last had been sent (Remote.lastHeardSentAt). */
+  heard(): number;
+  /** Sends something that is answered. */
+  ping(): void;
+  /** The term is over while something is held: nothing may be believed any more, in the kernel neither. */
+  ranOut(): void;
+  /** Milliseconds; the clock of `heard`. */
+  readonly now?: () => number;
+  /** Default: the server's term less a margin. */
+  readonly termMs?: number;
+}
+
+export class Term {
+  readonly #options: TermOptions;
+  readonly #now: () => number;
+  readonly #ms: number;
+  #over = false;
+  #holding = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: TermOptions) {
+    this.#options = options;
+    this.#now = options.now ?? bootTime;
+    this.#ms = options.termMs ?? LEASE_TERM_MS - MARGIN_MS;
+  }
+
+  get over(): boolean {
+    if (!this.#over && this.#left() <= 0) this.#over = true;
+    return this.#over;
+  }
+
+  /** A login has just said what is held: the term counts anew. */
+  begin(): void {
+    this.#over = false;
+    this.#watch();
+  }
+
+  /** Whether anything is held: only then there is a timer, pings, and an end that is told. */
+  hold(holding: boolean): void {
+    if (holding === this.#holding) return;
+    this.#holding = holding;
+    if (!this.over) this.#watch();
+  }
+
+  #watch(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (!this.#holding) return;
+    if (this.over) {
+      this.#options.ranOut();
+      return;
+    }
+    const left = this.#left();
+    const third = this.#ms / 3;
+    const quiet = left <= 2 * third;
+    if (quiet) this.#options.ping();
+    // What is sent now renews it; if it does not, there is time for another try.
+    const wait = quiet ? Math.min(left, third) : left - 2 * third;
+    this.#timer = setTimeout(() => this.#watch(), Math.ceil(wait)).unref();
+  }
+
+  #left(): number {
+    return this.#options.heard() + this.#ms - this.#now();
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * One operation of the log on its way: unsent -> sent -> applied -> durable; or out of it: failed or cancelled.
+ *
+ * A server that does not have it after all takes an entry back to unsent, from sent after a lost connection, from applied
+ * after a loss of power. Only the log changes what is here.
+ */
+import type { Failure } from '../../protocol/failure.js';
+import type { Operation } from '../../protocol/operations.js';
+
+/** What an operation takes of the quota, or gives back where it is negative: bytes of data, and files. */
+export interface Charge {
+  readonly bytes: number;
+  readonly files: number;
+}
+
+export type EntryState = 'unsent' | 'sent' | 'applied' | 'durable' | 'failed' | 'cancelled';
+
+/** How far an entry can be waited for. */
+export type Stage = 'sent' | 'applied' | 'durable';
+
+/** What failed or was cancelled is waited for no longer, whatever for. */
+const RANK: Readonly<Record<EntryState, number>> = {
+  unsent: 0,
+  sent: 1,
+  applied: 2,
+  durable: 3,
+  failed: 3,
+  cancelled: 3,
+};
+
+interface Waiting {
+  readonly stage: Stage;
+  resolve(): void;
+  reject(failure: Failure): void;
+}
+
+export class Entry {
+  readonly operation: Operation;
+  charge: Charge;
+  /** When it was appended, by the clock of the log (milliseconds). */
+  readonly since: number;
+  /** Its number at the server, once it was sent. */
+  number: number | undefined;
+  state: EntryState = 'unsent';
+  /** Why it failed. */
+  failure: Failure | undefined;
+  /** Its neighbours in the log. */
+  previous: Entry | undefined;
+  next: Entry | undefined;
+  #waiting: Waiting[] | undefined;
+
+  constructor(operation: Operation, charge: Charge, since: number) {
+    this.operation = operation;
+    this.charge = charge;
+    this.since = since;
+  }
+
+  /** How many bytes of file data it carries. */
+  get bytes(): number {
+    return 0;
+  }
+
+  /** Gives up what it carries. */
+  release(): void {}
+
+  become(state: EntryState): void {
+    this.state = state;
+    if (this.#waiting === undefined) return;
+    const waiting = this.#waiting;
+    this.#waiting = waiting.filter(({ stage }) => !this.has(stage));
+    for (const { stage, resolve } of waiting) if (this.has(stage)) resolve();
+  }
+
+  /** Resolves when it has come that far, or out of the log; undefined where it has. */
+  when(stage: Stage): Promise<void> | undefined {
+    if (this.has(stage)) return undefined;
+    return new Promise((resolve, reject) => {
+      (this.#waiting ??= []).push({ stage, resolve, reject });
+    });
+  }
+
+  /** Nobody will carry it on: who waits is told so. */
+  abandon(failure: Failure): void {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    for (const { reject } of waiting ?? []) reject(failure);
+  }
+
+  /** Whether it has come that far, or out of the log. */
+  has(stage: Stage): boolean {
+    return RANK[this.state] >= RANK[stage];
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * Whose the files are, and what their modes show: a home belongs to its user, so on the wire files have no owner, and
+ * in the mount all belong to the one who mounted (or to uid=, gid=), as with sshfs without allow_other.
+ */
+import type { Attributes } from '../protocol/attributes.js';
+import { Failure } from '../protocol/failure.js';
+import { S_IFDIR, S_IFMT } from '../posix/flags.js';
+import type { Caller, NodeAttributes } from './operations.js';
+
+export interface Ownership {
+  readonly uid: number;
+  readonly gid: number;
+  /** Where set, permission bits are all but these, as FUSE's umask= has it. */
+  readonly umask?: number | undefined;
+}
+
+/** access(2). */
+const R_OK = 4;
+const W_OK = 2;
+const X_OK = 1;
+const ANY_EXECUTE = 0o111;
+
+function shownMode(mode: number, { umask }: Ownership): number {
+  return umask === undefined ? mode : (mode & S_IFMT) | (0o777 & ~umask);
+}
+
+/** Attributes as the mount shows them, under this inode number. */
+export function showAttributes(attributes: Attributes, ownership: Ownership, ino: bigint): NodeAttributes {
+  const { nlink, rdev, size, blocks, atime, mtime, ctime } = attributes;
+  const { uid, gid } = ownership;
+  const mode = shownMode(attributes.mode, ownership);
+  return { ino, mode, nlink, uid, gid, rdev, size, blocks, atime, mtime, ctime };
+}
+
+/** chown(2): only to who owns the files anyway. Throws EPERM. */
+export function checkOwner(changes: { uid?: number; gid?: number }, ownership: Ownership): void {
+  if ((changes.uid ?? ownership.uid) !== ownership.uid || (changes.gid ?? ownership.gid) !== ownership.gid) {
+    throw new Failure('EPERM', 'files of a home cannot be given to others');
+  }
+}
+
+/** access(2) by mode bits. Throws EACCES. */
+export function checkAccess(
+  attributes: Attributes,
+  ownership: Ownership,
+  mask: number,
+  caller: Caller,
+): void {
+  const mode = shownMode(attributes.mode, ownership);
+  if (caller.uid === 0) {
+    const executable = (mode & S_IFMT) === S_IFDIR || (mode & ANY_EXECUTE) !== 0;
+    if ((mask & X_OK) === 0 || executable) return;
+  } else {
+    const shift = caller.uid === ownership.uid ? 6 : caller.gid === ownership.gid ? 3 : 0;
+    if (((mode >> shift) & mask & (R_OK | W_OK | X_OK)) === (mask & (R_OK | W_OK | X_OK))) return;
+  }
+  throw new Failure('EACCES');
+}

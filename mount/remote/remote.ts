@@ -1,0 +1,466 @@
+/**
+ * The server as the rest of the mount sees it: always there. A lost connection is made again, and what was not answered
+ * is sent again; meanwhile operations wait.
+ *
+ * Invariants:
+ * - Requests are sent in the order in which they were made, over each connection. Those that are made `once` are the log's
+ *   and the leases': their user sends them again, from listen's `connected`, before the others.
+ * - A request settles once: by its answer; by EINTR when its caller is let go; by ECONNRESET, where it is made once, when
+ *   its connection is lost; by ETIMEDOUT after `softMs` without a word from the server; by EPROTO when the server breaks the
+ *   protocol whenever it is asked; or by what ended the Remote for good.
+ * - `data` and the buffers of a request belong to the Remote until then: they may have to be sent again.
+ * - What the server says on a connection (leases above all) is told after `connected` of that connection was called.
+ */
+import { randomBytes } from 'node:crypto';
+import type { LoginResult } from '../../protocol/client.js';
+import { Failure } from '../../protocol/failure.js';
+import type { LeaseItem, MethodName, Result } from '../../protocol/methods.js';
+import { fileDataBytes } from '../../protocol/window.js';
+import { Backoff, isFinal, pause } from './backoff.js';
+import { bootTime } from './boot-time.js';
+import type { Connection, Hello } from './connection.js';
+import { interrupted, onInterrupt, type Interruptible } from './interruption.js';
+import { LineWatch, PROBE_AFTER_MS } from './line-watch.js';
+import { PendingCalls, type Call, type Waiting } from './pending-calls.js';
+import { SoftDeadline } from './soft-deadline.js';
+
+export interface RemoteOptions {
+  /** Connects and logs in; called again after each loss. */
+  connect(hello: Hello): Promise<Connection>;
+  readonly log: {
+    info(details: object, message: string): void;
+    warn(details: object, message: string): void;
+    error(details: object, message: string): void;
+  };
+  /** After how long without a word from the server operations fail with ETIMEDOUT (milliseconds); undefined: never. */
+  readonly softMs?: number | undefined;
+  /** See LineWatch; for tests. */
+  readonly probe?: { readonly afterMs: number; readonly ms: number };
+  /** See Backoff; for tests. */
+  readonly backoff?: () => Pick<Backoff, 'next' | 'refusedLong'>;
+}
+
+/** What the Remote tells its user. */
+export interface RemoteEvents {
+  lease(items: LeaseItem[]): void;
+  recall(items: LeaseItem[]): void;
+  /** Operations of the log up to this one are on the server's disk. */
+  durable(number: number): void;
+  ungrant(): void;
+  /** The connection was lost. Requests that are made once fail after this. */
+  lost(): void;
+  /**
+   * There is one again. Requests that are made once are sent at once, all others when this is done: so it must not wait for
+   * those. `sameServer`: it was not restarted.
+   */
+  connected(session: LoginResult, sameServer: boolean): void | Promise<void>;
+  /** There will be none any more. */
+  ended(failure: Failure): void;
+}
+
+/** Buffers in the result are views, valid only during the call. */
+export type Done<M extends MethodName> = (
+  failure: Failure | undefined,
+  result: Result<M> | undefined,
+) => void;
+
+export interface RequestOptions {
+  /** Is let go (interruption.ts) with EINTR; the request goes on if it was sent. */
+  readonly caller?: Interruptible | undefined;
+  /** It is not sent over a second connection, and fails with ECONNRESET where there is none. */
+  readonly once?: boolean;
+}
+
+/** For `ftpmount status`. */
+export interface RemoteState {
+  readonly connected: boolean;
+  /** Since when. */
+  readonly since: Date;
+  /** Why the connection was lost, or why the latest try to make one failed. */
+  readonly lastFailure: string | undefined;
+}
+
+/**
+ * After so many faults a call fails: a server that answers it wrongly would do so forever. Not after the first one, as who
+ * can change records on the way can cause faults, and should not be able to do more than end connections.
+ */
+const MAX_FAULTS = 3;
+
+/** How long the server has to answer the goodbye (milliseconds). */
+const LOGOUT_MS = 5_000;
+
+interface Line {
+  readonly connection: Connection;
+  readonly watch: LineWatch;
+  /** `connected` is not done: only what is made once is sent. */
+  resuming: boolean;
+  /** What the server said before the user was ready to hear it. */
+  early: (() => void)[] | undefined;
+}
+
+export class Remote {
+  readonly #options: RemoteOptions;
+  readonly #clientId = randomBytes(16);
+  readonly #stop = new AbortController();
+  readonly #pending = new PendingCalls();
+  readonly #deadline: SoftDeadline;
+  #events: RemoteEvents | undefined;
+  #line: Line | undefined;
+  /** The boot verifier of the server that has our handles. */
+  #boot: Buffer | undefined;
+  #state: RemoteState = { connected: false, since: new Date(), lastFailure: undefined };
+  #heardSentAt = Number.NEGATIVE_INFINITY;
+  /** When the server was heard last, on the connection before. */
+  #quietSince = Number.NEGATIVE_INFINITY;
+  /** Why there will be no connection any more. */
+  #ended: Failure | undefined;
+
+  constructor(options: RemoteOptions) {
+    this.#options = options;
+    this.#deadline = new SoftDeadline({
+      pending: this.#pending,
+      ms: options.softMs,
+      quietSince: () => this.#line?.watch.quietSince ?? this.#quietSince,
+      unreachable: () => this.#line?.watch.suspect ?? true,
+      now: bootTime,
+    });
+  }
+
+  /** The first connection. Rejects with its failure. */
+  async connect(): Promise<LoginResult> {
+    const line = await this.#open();
+    const { session } = line.connection;
+    this.#boot = session.bootVerifier;
+    line.resuming = false;
+    if (this.#line !== line) void this.#reconnect();
+    return session;
+  }
+
+  /** Says who is told of what, from what the server said first. */
+  listen(events: RemoteEvents): void {
+    this.#events = events;
+    if (this.#line === undefined) events.lost();
+    else this.#tellEarly(this.#line);
+  }
+
+  get connected(): boolean {
+    return this.#line !== undefined;
+  }
+
+  get state(): RemoteState {
+    return this.#state;
+  }
+
+  /** When the request that was answered last had been sent (boot-time.ts): the server has heard of us since. */
+  lastHeardSentAt(): number {
+    return this.#heardSentAt;
+  }
+
+  /** Makes a request; `done` is called once, in the order of the answers, and must not throw. */
+  request<M extends MethodName>(
+    method: M,
+    params: readonly unknown[],
+    data: Buffer | undefined,
+    done: Done<M>,
+    options: RequestOptions = {},
+  ): void {
+    const { caller, once = false } = options;
+    const line = this.#line;
+    const refusal = this.#ended ?? (once && line === undefined ? new Failure('ECONNRESET') : undefined);
+    if (refusal !== undefined) {
+      queueMicrotask(() => done(refusal, undefined));
+      return;
+    }
+    const call: Call = {
+      method,
+      params,
+      data,
+      bytes: fileDataBytes(method, params, data),
+      once,
+      // What comes for it is a Result<M>.
+      done: done as Call['done'],
+      since: bootTime(),
+      sent: undefined,
+      endWatch: undefined,
+      settled: false,
+      faults: 0,
+    };
+    this.#pending.add(call);
+    if (caller !== undefined) call.endWatch = onInterrupt(caller, () => this.#abandon(call));
+    if (call.settled) return;
+    if (line !== undefined && (once || !line.resuming)) this.#send(call, line);
+    if (!once) this.#deadline.watch();
+  }
+
+  /** `request` as a promise. Buffers in the result are copies. */
+  ask<M extends MethodName>(
+    method: M,
+    params: readonly unknown[],
+    caller?: Interruptible,
+  ): Promise<Result<M>> {
+    return new Promise((resolve, reject) => {
+      const done: Done<M> = (failure, result) => {
+        if (failure === undefined) resolve(copyBuffers(result) as Result<M>);
+        else reject(failure);
+      };
+      this.request(method, params, undefined, done, { caller });
+    });
+  }
+
+  /** The outcome of a wait that takes several requests, or ETIMEDOUT as a request would end; it goes on then. */
+  bounded<T>(wait: Promise<T>): Promise<T> {
+    if (this.#options.softMs === undefined) return wait;
+    if (this.#ended !== undefined) return Promise.reject(this.#ended);
+    return new Promise((resolve, reject) => {
+      const waiting: Waiting = {
+        since: bootTime(),
+        done: (failure, result) => (failure === undefined ? resolve(result as T) : reject(failure)),
+        endWatch: undefined,
+        settled: false,
+      };
+      this.#pending.addWait(waiting);
+      this.#deadline.watch();
+      wait.then(
+        (value) => this.#pending.settle(waiting, undefined, value),
+        (thrown: unknown) => this.#pending.settle(waiting, Failure.from(thrown)),
+      );
+    });
+  }
+
+  /** Gives the connection up, and makes a new one, whose login tells what is true. */
+  reconnect(why: string): void {
+    this.#line?.connection.destroy(new Failure('ECONNRESET', why));
+  }
+
+  /** Ends the client in order: the server frees what it has for it at once. Does not wait long for that. */
+  async logout(): Promise<void> {
+    const said = new Promise<void>((resolve) => {
+      this.request('logout', [], undefined, () => resolve(), { once: true });
+    });
+    const patience = new AbortController();
+    await Promise.race([said, pause(LOGOUT_MS, patience.signal)]);
+    patience.abort();
+    await this.close();
+  }
+
+  /** Ends the connection; what is not answered fails. */
+  async close(): Promise<void> {
+    const line = this.#line;
+    this.#finish(new Failure('ENOTCONN', 'the mount has ended'));
+    await line?.connection.close();
+  }
+
+  // Sending and answers
+
+  #send(call: Call, line: Line): void {
+    const { connection, watch } = line;
+    // It closed and has not said so yet: the next one gets the call, for the first time.
+    if (!connection.open) return;
+    const at = bootTime();
+    watch.sent(call.bytes);
+    const id = connection.request(call.method, call.params, call.data, (failure, result) => {
+      if (!connection.open) return;
+      watch.answered(call.bytes);
+      this.#heardSentAt = Math.max(this.#heardSentAt, at);
+      this.#pending.settle(call, failure, result);
+    });
+    call.sent = { connection, id, at };
+  }
+
+  /** The caller is let go; the request goes on if it was sent. */
+  #abandon(call: Call): void {
+    const { sent } = call;
+    if (sent !== undefined && sent.connection === this.#line?.connection) sent.connection.cancel(sent.id);
+    this.#pending.settle(call, interrupted());
+  }
+
+  #probe(connection: Connection, watch: LineWatch): void {
+    const at = bootTime();
+    connection.request('ping', [], undefined, () => {
+      if (!connection.open) return;
+      watch.heard();
+      this.#heardSentAt = Math.max(this.#heardSentAt, at);
+    });
+  }
+
+  // The connection
+
+  /** Connects, and uses the connection from then on, but for requests that are to be sent again first. */
+  async #open(): Promise<Line> {
+    let line: Line | undefined;
+    // What the server says right behind the login may come before the connection does.
+    const early: (() => void)[] = [];
+    const tell = (event: (events: RemoteEvents) => void): void => {
+      line?.watch.heard();
+      const act = (): void => {
+        if (this.#events !== undefined) event(this.#events);
+      };
+      if (line !== undefined && line.early === undefined) act();
+      else early.push(act);
+    };
+    const connection = await this.#options.connect({
+      clientId: this.#clientId,
+      signal: this.#stop.signal,
+      notifications: {
+        lease: (items) => tell((events) => events.lease(items)),
+        recall: (items) => tell((events) => events.recall(items)),
+        durable: (number) => tell((events) => events.durable(number)),
+        ungrant: () => tell((events) => events.ungrant()),
+        shutdown: (reason, again) => this.#onShutdown(reason, again),
+      },
+    });
+    if (this.#ended !== undefined) {
+      await connection.close();
+      throw this.#ended;
+    }
+    const { probe } = this.#options;
+    const { softMs = Number.POSITIVE_INFINITY } = this.#options;
+    const watch: LineWatch = new LineWatch({
+      probe: () => this.#probe(connection, watch),
+      dead: () => connection.destroy(new Failure('ETIMEDOUT', 'the server does not answer')),
+      now: bootTime,
+      probeMs: probe?.ms,
+      // In time for whoever is told soon that the server does not answer.
+      probeAfterMs: probe?.afterMs ?? Math.min(PROBE_AFTER_MS, softMs / 2),
+      suspectMs: softMs / 4,
+    });
+    line = { connection, watch, resuming: true, early };
+    // The server counts its term from its answer, which has just come.
+    this.#heardSentAt = bootTime();
+    this.#line = line;
+    this.#setState(true, undefined);
+    const opened = line;
+    void connection.closed.then((failure) => this.#onClosed(opened, failure));
+    return opened;
+  }
+
+  #tellEarly(line: Line): void {
+    const { early } = line;
+    if (early === undefined || this.#events === undefined) return;
+    line.early = undefined;
+    for (const act of early) act();
+  }
+
+  #onShutdown(reason: string, again: boolean): void {
+    this.#options.log.info({ reason, again }, 'the server closes the connection');
+    if (!again) this.#end(new Failure('EACCES', `the server ended the session: ${reason}`));
+  }
+
+  #onClosed(line: Line, failure: Failure | undefined): void {
+    line.watch.stop();
+    if (this.#line !== line) return;
+    this.#line = undefined;
+    this.#quietSince = line.watch.quietSince;
+    const reason = failure?.message ?? 'the server closed it';
+    this.#setState(false, reason);
+    this.#options.log.warn({ reason }, 'the connection was lost');
+    this.#events?.lost();
+    for (const call of this.#pending.calls()) {
+      if (call.once) this.#pending.settle(call, new Failure('ECONNRESET', reason, { cause: failure }));
+      else if (failure?.kind === 'PROTOCOL' && call.sent?.connection === line.connection)
+        this.#blame(call, failure);
+    }
+    if (!line.resuming) void this.#reconnect();
+  }
+
+  /** Counts a fault of the server against a call that was under way. */
+  #blame(call: Call, fault: Failure): void {
+    call.faults += 1;
+    if (call.faults < MAX_FAULTS) return;
+    this.#pending.settle(call, new Failure('EPROTO', fault.message, { cause: fault }));
+  }
+
+  /** Tries until there is a connection that is up to date. */
+  async #reconnect(): Promise<void> {
+    const { log } = this.#options;
+    const backoff = this.#options.backoff?.() ?? new Backoff();
+    let failure: Failure | undefined;
+    for (;;) {
+      await pause(backoff.next(failure), this.#stop.signal);
+      if (this.#ended !== undefined) return;
+      try {
+        if (await this.#resume(await this.#open())) return;
+        failure = undefined;
+      } catch (thrown) {
+        failure = Failure.from(thrown);
+        const reason = failure.message;
+        if (this.#ended !== undefined) return;
+        if (isFinal(failure)) {
+          log.error({ reason }, 'the server does not let us in again');
+          this.#end(new Failure('EACCES', `the server does not let us in again: ${reason}`));
+          return;
+        }
+        this.#setState(false, reason);
+        log.warn({ reason }, 'connecting again failed');
+        if (backoff.refusedLong) {
+          log.error({ reason }, 'the login is refused: if the password or the key was changed, mount again');
+        }
+      }
+    }
+  }
+
+  /** Brings a new connection up to date. False where it went away meanwhile. */
+  async #resume(line: Line): Promise<boolean> {
+    const { connection } = line;
+    const { session } = connection;
+    const sameServer = this.#boot?.equals(session.bootVerifier) === true;
+    if (!session.resumed) this.#dropHandles();
+    try {
+      const resumed = this.#events?.connected(session, sameServer);
+      this.#tellEarly(line);
+      await Promise.race([resumed, connection.closed]);
+    } catch (thrown) {
+      connection.destroy(Failure.from(thrown));
+      await connection.closed;
+      throw thrown;
+    }
+    if (this.#line !== line || !connection.open) {
+      await connection.closed;
+      return false;
+    }
+    this.#boot = session.bootVerifier;
+    line.resuming = false;
+    this.#options.log.info({ sameServer, resumed: session.resumed }, 'connected again');
+    for (const call of this.#pending.calls()) {
+      if (call.sent?.connection !== connection) this.#send(call, line);
+    }
+    return true;
+  }
+
+  /** The handles of a session that the server forgot: what they are called by means something else now. */
+  #dropHandles(): void {
+    for (const call of this.#pending.calls()) {
+      if (call.method === 'listNext') this.#pending.settle(call, new Failure('ESTALE'));
+      else if (call.method === 'close') this.#pending.settle(call, undefined, null);
+    }
+  }
+
+  #setState(connected: boolean, lastFailure: string | undefined): void {
+    const { connected: before, since } = this.#state;
+    this.#state = { connected, since: connected === before ? since : new Date(), lastFailure };
+  }
+
+  /** Nothing will be answered any more, and not because this side wanted so. */
+  #end(failure: Failure): void {
+    if (this.#ended !== undefined) return;
+    this.#finish(failure);
+    this.#events?.ended(failure);
+  }
+
+  #finish(failure: Failure): void {
+    if (this.#ended !== undefined) return;
+    this.#ended = failure;
+    this.#line?.watch.stop();
+    this.#line = undefined;
+    this.#deadline.stop();
+    this.#stop.abort();
+    this.#setState(false, failure.message);
+    this.#pending.settleAll(failure);
+  }
+}
+
+/** A result with the views in it replaced by copies. Only lists hold them. */
+function copyBuffers(value: unknown): unknown {
+  if (value instanceof Uint8Array) return Buffer.from(value);
+  return Array.isArray(value) ? value.map(copyBuffers) : value;
+}

@@ -1,0 +1,125 @@
+/**
+ * What a change makes of attributes, as Linux does it on the server's disk: so that what stat(2) shows is the same before
+ * and after the change is carried out there.
+ */
+import { S_IFDIR, S_IFLNK, S_IFMT } from '../../posix/flags.js';
+import type { Attributes, Timestamp } from '../../protocol/attributes.js';
+import type { FileId } from '../../protocol/references.js';
+
+const PERMISSIONS = 0o7777;
+
+/** What an empty directory takes on ext4; the server tells the true figures when it is asked. */
+const DIRECTORY_SIZE = 4096;
+
+/** Data are allotted in blocks of 4 KiB, told in units of 512 bytes. */
+const UNIT = 512;
+const UNITS_PER_BLOCK = 8;
+
+/** Attributes of a new file without data. `mode`: type and permissions. */
+export function ofNewFile(id: FileId, mode: number, time: Timestamp): Attributes {
+  return made(id, mode, 1, 0, time);
+}
+
+/** `nlink`: of an empty directory on that disk. */
+export function ofNewDirectory(id: FileId, mode: number, nlink: number, time: Timestamp): Attributes {
+  return made(id, S_IFDIR | (mode & PERMISSIONS), nlink, DIRECTORY_SIZE, time);
+}
+
+/** Short targets are kept in the inode: no blocks. */
+export function ofNewSymlink(id: FileId, target: Buffer, time: Timestamp): Attributes {
+  return changed(made(id, S_IFLNK | 0o777, 1, target.length, time), { blocks: 0 });
+}
+
+function made(
+  { ino, birth }: FileId,
+  mode: number,
+  nlink: number,
+  size: number,
+  time: Timestamp,
+): Attributes {
+  const blocks = blocksOf(size);
+  return { ino, birth, mode, nlink, size, blocks, rdev: 0, atime: time, mtime: time, ctime: time };
+}
+
+/** A name more, or one less, of a file that is no directory. */
+export function relinked(before: Attributes, names: 1 | -1, time: Timestamp): Attributes {
+  return changed(before, { nlink: Math.max(before.nlink + names, 0), ctime: time });
+}
+
+/** Renamed: some disks change ctime then, and so it is shown. */
+export function renamed(before: Attributes, time: Timestamp): Attributes {
+  return changed(before, { ctime: time });
+}
+
+/** A directory that lost its name. */
+export function removed(before: Attributes, time: Timestamp): Attributes {
+  return changed(before, { nlink: 0, ctime: time });
+}
+
+/**
+ * A directory in which names changed. Some disks count the subdirectories in nlink (2 and more) and some do not (1).
+ * `subdirectories`: how many it has more.
+ */
+export function withNames(before: Attributes, subdirectories: number, time: Timestamp): Attributes {
+  const nlink = before.nlink < 2 ? before.nlink : Math.max(before.nlink + subdirectories, 2);
+  return changed(before, { nlink, mtime: time, ctime: time });
+}
+
+export function resized(before: Attributes, size: number, time: Timestamp): Attributes {
+  const blocks = size === before.size ? before.blocks : blocksOf(size);
+  return changed(before, { size, blocks, mtime: time, ctime: time });
+}
+
+/** Other permissions, the type stays. */
+export function permitted(before: Attributes, mode: number, time: Timestamp): Attributes {
+  return changed(before, { mode: (before.mode & S_IFMT) | (mode & PERMISSIONS), ctime: time });
+}
+
+export function timed(
+  before: Attributes,
+  atime: Timestamp | undefined,
+  mtime: Timestamp | undefined,
+  time: Timestamp,
+): Attributes {
+  return changed(before, { atime: atime ?? before.atime, mtime: mtime ?? before.mtime, ctime: time });
+}
+
+/** Whether both are of one file: by number, birth and type. */
+export function isSameFile(one: Attributes, other: Attributes): boolean {
+  return one.ino === other.ino && one.birth === other.birth && ((one.mode ^ other.mode) & S_IFMT) === 0;
+}
+
+/** The same attributes for keeping: times that are equal are one object. */
+export function kept(told: Attributes): Attributes {
+  const mtime = shared(told.mtime, told.atime);
+  const ctime = shared(told.ctime, mtime);
+  return changed(told, { mtime, ctime });
+}
+
+/**
+ * The attributes with some of them changed. Written out, for that is 0.05 us and a spread 1.1 us (Node 20.20), and so all
+ * attributes are objects of one shape.
+ */
+export function changed(before: Attributes, changes: Partial<Attributes>): Attributes {
+  return {
+    ino: changes.ino ?? before.ino,
+    birth: changes.birth ?? before.birth,
+    mode: changes.mode ?? before.mode,
+    nlink: changes.nlink ?? before.nlink,
+    size: changes.size ?? before.size,
+    blocks: changes.blocks ?? before.blocks,
+    rdev: changes.rdev ?? before.rdev,
+    atime: changes.atime ?? before.atime,
+    mtime: changes.mtime ?? before.mtime,
+    ctime: changes.ctime ?? before.ctime,
+  };
+}
+
+function shared(time: Timestamp, other: Timestamp): Timestamp {
+  return time.sec === other.sec && time.nsec === other.nsec ? other : time;
+}
+
+/** An estimate: what a file without holes takes. */
+function blocksOf(size: number): number {
+  return Math.ceil(size / UNIT / UNITS_PER_BLOCK) * UNITS_PER_BLOCK;
+}

@@ -1,0 +1,65 @@
+/**
+ * How much is kept: names, and names known not to exist, of all directories together. Beyond the limit, the directories
+ * listed longest ago lose what nothing needs.
+ *
+ * Invariant: directories of which something is kept are in the order, others are not.
+ *
+ * Where all is needed (the kernel holds it, or the log), the limit is passed: then it is tried again only when a sixteenth
+ * has come, or is not needed any more, so that the search costs each name a constant.
+ */
+import type { DirectoryInode } from './inode.js';
+
+/** How large a part has to come or to be spared before a search that found too little is made again. */
+const PAUSE = 16;
+
+export class Budget {
+  readonly #limit: number;
+  readonly #evict: (directory: DirectoryInode, growing: DirectoryInode) => void;
+  /** The one listed longest ago first. */
+  readonly #order = new Set<DirectoryInode>();
+  #kept = 0;
+  #searchBeyond: number;
+
+  /** `evict` drops what a directory can spare; not `growing`. */
+  constructor(limit: number, evict: (directory: DirectoryInode, growing: DirectoryInode) => void) {
+    this.#limit = limit;
+    this.#evict = evict;
+    this.#searchBeyond = limit;
+  }
+
+  /** Names, and names known not to exist. */
+  get kept(): number {
+    return this.#kept;
+  }
+
+  /** `more` (or less) is kept of this directory. */
+  add(directory: DirectoryInode, more: number): void {
+    this.#kept += more;
+    const { names, absent } = directory.directory;
+    if (names.size + absent.size === 0) this.#order.delete(directory);
+    else this.#order.add(directory);
+  }
+
+  /** Something that was needed is not needed any more. */
+  spared(): void {
+    if (this.#searchBeyond > this.#limit) this.#searchBeyond--;
+  }
+
+  /** The directory is listed: it is the last one to lose names. */
+  listed(directory: DirectoryInode): void {
+    if (this.#order.delete(directory)) this.#order.add(directory);
+  }
+
+  /** To be called before one more is kept of a directory: what is learned then is not dropped at once. */
+  makeRoom(growing: DirectoryInode): void {
+    if (this.#kept < this.#searchBeyond) return;
+    let left = this.#order.size;
+    for (const oldest of this.#order) {
+      if (this.#kept < this.#limit || left-- === 0) break;
+      this.#evict(oldest, growing);
+      // What it has left is needed; others come first the next time.
+      this.listed(oldest);
+    }
+    this.#searchBeyond = this.#kept < this.#limit ? this.#limit : this.#kept + Math.ceil(this.#kept / PAUSE);
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * One file as the mount knows it, and its names.
+ *
+ * Invariants:
+ * - An inode stands for one file, (inode number, time of birth), whatever its names. It may have several (hard links) or none
+ *   (removed, but open or known to the kernel).
+ * - A name in a directory's map is in its inode's set, and the other way round.
+ * - A directory has one name at most, and is not below itself: walking up ends.
+ *
+ * `confirmed` says that a fact was told, or made here, while its unit was leased, and not doubted since. It may be believed
+ * only while the unit is still leased (beliefs.ts).
+ *
+ * 100,000 files in 100 directories, as listings tell them: 690 bytes each, with its name (2026-11-26, Node 20.20).
+ */
+import { S_IFDIR, S_IFMT } from '../../posix/flags.js';
+import type { Attributes } from '../../protocol/attributes.js';
+import type { Failure } from '../../protocol/failure.js';
+import type { NodeId } from '../../protocol/ids.js';
+import type { FileId } from '../../protocol/references.js';
+import type { Entry } from '../log/entry.js';
+import { Directory } from './directory.js';
+import { isUnsettled, type Unsettled } from './unsettled.js';
+
+/** A name in a directory and the inode that it leads to. */
+export interface Name {
+  readonly parent: DirectoryInode;
+  /** Its bytes as a latin1 string: one character a byte, so that any bytes survive and maps need no objects as keys. */
+  readonly key: string;
+  readonly inode: Inode;
+  confirmed: boolean;
+}
+
+export type DirectoryInode = Inode & { readonly directory: Directory<Name> };
+
+export class Inode {
+  /** As last told or made, whether it is believed or not. */
+  attributes: Attributes;
+  /** Whether the attributes (and the data) are confirmed. */
+  confirmed = false;
+  readonly directory: Directory<Name> | undefined;
+  /** The target of a symbolic link, where it is known: it never changes. */
+  target: Buffer | undefined;
+  readonly names = new Set<Name>();
+  /** The kernel's number of it; 0 while the kernel does not know it. */
+  nodeId: NodeId | 0 = 0;
+  /** How often the kernel was told of it and has not forgotten. */
+  lookups = 0;
+  /** How often it is open here. */
+  opens = 0;
+  /** The server keeps it for this mount, whatever happens to its names. */
+  held = false;
+  /** The entries of the log that made or changed it, in order, until they are settled. */
+  readonly entries: Entry[] = [];
+  /** What went wrong after its changes were answered; to be told once. */
+  failure: Failure | undefined;
+  readonly #unsettled: Unsettled;
+
+  constructor(attributes: Attributes, unsettled: Unsettled) {
+    this.attributes = attributes;
+    this.directory = (attributes.mode & S_IFMT) === S_IFDIR ? new Directory() : undefined;
+    this.#unsettled = unsettled;
+  }
+
+  get id(): FileId {
+    const { ino, birth } = this.attributes;
+    return { ino, birth };
+  }
+
+  isDirectory(): this is DirectoryInode {
+    return this.directory !== undefined;
+  }
+
+  /** Without a name, for ever. */
+  get removed(): boolean {
+    return this.attributes.nlink === 0;
+  }
+
+  /** The latest change of it that the server has still to carry out. */
+  get last(): Entry | undefined {
+    this.#unsettled.settle();
+    return this.entries.findLast(isUnsettled);
+  }
+
+  /** Whether it was changed here, and the server does not know it yet. */
+  get pending(): boolean {
+    return this.last !== undefined;
+  }
+
+  /** An entry of the log changes it. */
+  touched(entry: Entry): void {
+    this.#unsettled.add(this.entries, entry);
+  }
+}

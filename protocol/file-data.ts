@@ -1,0 +1,66 @@
+/**
+ * How much file data a request asks for or sends, and its answer brings: what the window counts, and what a client takes
+ * from a server.
+ */
+import { dataLength, type Data } from './codec.js';
+import type { MethodName, Result } from './methods.js';
+import { WRITE } from './operations.js';
+
+/** Bytes that a request asks for. */
+export function bytesAsked(method: MethodName, params: readonly unknown[]): number {
+  switch (method) {
+    case 'read':
+    case 'downloadRead':
+      return Number(params[2]);
+    case 'fetch':
+      return Number(params[1]);
+    default:
+      return 0;
+  }
+}
+
+/**
+ * Bytes that a request sends. `params` in their wire form or as the row of METHODS yields them; `data` is the last parameter
+ * where it travels apart from the others.
+ */
+export function bytesSent(method: MethodName, params: readonly unknown[], data?: Data): number {
+  switch (method) {
+    case 'uploadWrite':
+      return bytesOf(data ?? params[2]);
+    case 'change':
+      return operationBytes(params[1]) + bytesOf(data ?? params[2]);
+    case 'apply': {
+      let bytes = bytesOf(data ?? params[2]);
+      for (const operation of params[1] as readonly unknown[]) bytes += operationBytes(operation);
+      return bytes;
+    }
+    default:
+      return 0;
+  }
+}
+
+/** Bytes that a result of the right shape brings. */
+export function bytesAnswered(method: MethodName, result: unknown): number {
+  switch (method) {
+    case 'read':
+    case 'downloadRead':
+      return (result as Result<'read'>).length;
+    case 'fetch': {
+      let bytes = 0;
+      for (const file of result as Result<'fetch'>) bytes += file === null ? 0 : file[1].length;
+      return bytes;
+    }
+    default:
+      return 0;
+  }
+}
+
+/** Bytes within an operation, packed or not. */
+function operationBytes(operation: unknown): number {
+  if (Array.isArray(operation)) return operation[0] === WRITE ? bytesOf(operation[4]) : 0;
+  return bytesOf((operation as { readonly data?: unknown }).data);
+}
+
+function bytesOf(data: unknown): number {
+  return data instanceof Uint8Array || Array.isArray(data) ? dataLength(data) : 0;
+}

@@ -1,0 +1,21 @@
+/*
+ * What the daemon keeps in a home beside the user's files, by name: for the daemon, and for who counts a home without it.
+ */
+
+/** The daemon's own directory at the root of a home: partial uploads, which are charged, and what OWN_NAMES says. */
+export const RESERVED_NAME = Buffer.from('.ftpmount');
+
+/** What the daemon keeps in there for itself, free of charge; all else in there is partial uploads. */
+export const OWN_NAMES = {
+  /** The marks of clients. */
+  clients: Buffer.from('clients'),
+  /** Inodes granted ahead. */
+  granted: Buffer.from('granted'),
+  /** The times that are shown in place of the disk's. */
+  times: Buffer.from('times'),
+} as const;
+
+/** Whether a name in the daemon's own directory is one of OWN_NAMES. */
+export function isOwnName(name: Buffer): boolean {
+  return Object.values(OWN_NAMES).some((own) => own.equals(name));
+}

@@ -1,0 +1,162 @@
+/*
+ * Durability: syncs never overlap, who asks gets one that began after, and durable is what was applied when it began.
+ */
+import { EventEmitter, once } from 'node:events';
+import t, { type Test } from 'tap';
+import { ConfinedTree } from '../../../daemon/home/confined.js';
+import { Durability, type DurabilityOptions } from '../../../daemon/home/durability.js';
+import { Marks } from '../../../daemon/home/marks.js';
+import { temporaryDirectory } from '../../lib/directory.js';
+import { kindOf } from './fixture.js';
+
+interface Sync {
+  end(): void;
+  fail(error: Error): void;
+}
+
+/** A home whose syncs end when the test says so. */
+class SlowDisk {
+  readonly marks: Marks;
+  readonly durability: Durability;
+  /** What was durable when the clients were told. */
+  readonly told: number[] = [];
+  readonly errors: unknown[] = [];
+  running = 0;
+  most = 0;
+  readonly #events = new EventEmitter();
+
+  constructor(t: Test, options: Partial<DurabilityOptions> = {}) {
+    const tree = ConfinedTree.open(temporaryDirectory(t));
+    this.marks = Marks.open(tree, Buffer.alloc(16, 1));
+    t.teardown(() => {
+      this.marks.close();
+      tree.close();
+    });
+    this.durability = new Durability({
+      tree,
+      marks: () => [this.marks],
+      onDurable: () => this.told.push(this.marks.durable),
+      onError: (error) => this.errors.push(error),
+      sync: () => this.#sync(),
+      ...options,
+    });
+  }
+
+  /** The next sync that begins. */
+  async nextSync(): Promise<Sync> {
+    const [sync] = (await once(this.#events, 'sync')) as [Sync];
+    return sync;
+  }
+
+  async #sync(): Promise<void> {
+    this.running += 1;
+    this.most = Math.max(this.most, this.running);
+    await new Promise<void>((resolve, reject) => {
+      setImmediate(() => this.#events.emit('sync', { end: resolve, fail: reject }));
+    });
+    this.running -= 1;
+  }
+}
+
+void t.test('durable is what was applied when the sync began', async (t) => {
+  const slow = new SlowDisk(t);
+  const { marks, durability, told } = slow;
+  marks.setApplied(3);
+  const first = slow.nextSync();
+  const synced = durability.sync();
+  const sync = await first;
+  marks.setApplied(5);
+  sync.end();
+  await synced;
+  t.strictSame([marks.durable, told], [3, [3]]);
+});
+
+void t.test('who asks during a sync gets the next one, with all others', async (t) => {
+  const slow = new SlowDisk(t);
+  const { marks, durability } = slow;
+  const begins = slow.nextSync();
+  const first = durability.sync();
+  const one = await begins;
+  marks.setApplied(1);
+  const second = durability.sync();
+  marks.setApplied(2);
+  const third = durability.sync();
+  const next = slow.nextSync();
+  one.end();
+  await first;
+  t.equal(marks.durable, 0);
+  const two = await next;
+  two.end();
+  await Promise.all([second, third]);
+  t.strictSame([marks.durable, slow.told, slow.most], [2, [0, 2], 1]);
+});
+
+void t.test('what changes is synced by itself, once', async (t) => {
+  const slow = new SlowDisk(t, { afterMs: 1 });
+  const begins = slow.nextSync();
+  slow.durability.changed();
+  slow.durability.changed();
+  // The timer alone keeps no process alive.
+  const alive = setInterval(() => undefined, 1000);
+  t.teardown(() => clearInterval(alive));
+  (await begins).end();
+  const closes = slow.durability.close();
+  await closes;
+  t.equal(slow.told.length, 1);
+});
+
+void t.test('a sync that fails moves nothing, and is told to who asks next', async (t) => {
+  const slow = new SlowDisk(t, { afterMs: 1 });
+  const { marks, durability } = slow;
+  const alive = setInterval(() => undefined, 1000);
+  t.teardown(() => clearInterval(alive));
+  const broken = Object.assign(new Error('broken'), { code: 'EIO' });
+  let begins = slow.nextSync();
+  marks.setApplied(4);
+  durability.changed();
+  let sync = await begins;
+  begins = slow.nextSync();
+  sync.fail(broken);
+  const asked = kindOf(() => durability.sync());
+  sync = await begins;
+  t.strictSame([marks.durable, slow.told, slow.errors], [0, [], [broken]]);
+  sync.end();
+  t.equal(await asked, 'EIO');
+  begins = slow.nextSync();
+  const again = durability.sync();
+  (await begins).end();
+  await again;
+  t.equal(marks.durable, 4);
+});
+
+void t.test('closing syncs what is left', async (t) => {
+  const slow = new SlowDisk(t);
+  slow.marks.setApplied(9);
+  slow.durability.changed();
+  const begins = slow.nextSync();
+  const closed = slow.durability.close();
+  (await begins).end();
+  await closed;
+  t.equal(slow.marks.durable, 9);
+  await slow.durability.close();
+});
+
+void t.test('with a real disk', async (t) => {
+  const tree = ConfinedTree.open(temporaryDirectory(t));
+  const marks = Marks.open(tree, Buffer.alloc(16, 1));
+  let told = 0;
+  const durability = new Durability({
+    tree,
+    marks: () => [marks],
+    onDurable: () => (told += 1),
+    onError: (error) => t.fail('it failed', { error }),
+  });
+  marks.setApplied(1);
+  durability.changed();
+  await Promise.all([durability.sync(), durability.sync()]);
+  t.ok(told >= 1);
+  t.equal(marks.durable, 1);
+  await durability.close();
+  marks.close();
+  tree.close();
+});

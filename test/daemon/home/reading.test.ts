@@ -1,0 +1,44 @@
+/*
+ * Reading file data: short only at the end, and the same from the page cache and from the disk.
+ */
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { MAX_DATA } from '../../../protocol/limits.js';
+import { homeTest, TestClient, type Place } from './fixture.js';
+
+/** Drops a file's data from the page cache. */
+function dropFromCache(place: Place, name: string): void {
+  const of = `of=${join(place.directory, name)}`;
+  execFileSync('dd', [of, 'oflag=nocache', 'conv=notrunc,fdatasync', 'count=0'], { stdio: 'ignore' });
+}
+
+homeTest('what is written is read: short only at the end, cold or cached', {}, async (t, home, place) => {
+  const client = new TestClient(home);
+  const content = randomBytes(MAX_DATA + 12_345);
+  await client.paths.put('f', content);
+  const read = (offset: number, length: number) => client.call('read', ['f', offset, length]);
+  const check = async () => {
+    t.ok((await read(0, MAX_DATA)).equals(content.subarray(0, MAX_DATA)));
+    t.ok((await read(MAX_DATA, MAX_DATA)).equals(content.subarray(MAX_DATA)));
+    t.ok((await read(1000, MAX_DATA)).equals(content.subarray(1000, 1000 + MAX_DATA)));
+    t.equal((await read(content.length, 10)).length, 0);
+    t.equal((await read(content.length + 1000, 10)).length, 0);
+    t.equal((await read(5, 0)).length, 0);
+  };
+  await check();
+  dropFromCache(place, 'f');
+  await check();
+});
+
+homeTest('a cold read is answered though the file is removed meanwhile', {}, async (t, home, place) => {
+  const client = new TestClient(home);
+  const content = randomBytes(300_000);
+  await client.paths.put('f', content);
+  dropFromCache(place, 'f');
+  const reads = [0, 100_000, 200_000].map((at) => client.call('read', ['f', at, 100_000]));
+  const removed = client.paths.unlink('f');
+  t.ok(Buffer.concat(await Promise.all(reads)).equals(content));
+  await removed;
+  t.strictSame(home.quota.used, { bytes: 0, files: 0 });
+});

@@ -1,0 +1,197 @@
+/*
+ * Several mounts of one home, and ftpctl, against one model: a plain directory. Random operations of all kinds are made, each in
+ * one of the mounts and in the model; their results must be the same, and after each of them every mount must show what
+ * the model shows, at once.
+ *
+ * The seed is printed: SEED=... repeats a run, ROUNDS=... makes it longer.
+ */
+import * as fs from 'node:fs/promises';
+import path from 'node:path';
+import t, { type Test } from 'tap';
+import { startProxy } from '../../bench/proxy.js';
+import { startDaemon, type Daemon } from '../lib/daemon.js';
+import { temporaryDirectory } from '../lib/directory.js';
+import { mountHome } from '../lib/mounted.js';
+
+const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+const rounds = Number(process.env['ROUNDS'] ?? 60);
+
+/** mulberry32 */
+function randomFrom(start: number): (below: number) => number {
+  let state = start;
+  return (below) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * below);
+  };
+}
+
+const NAMES = ['a', 'b', 'c', 'dir', 'sub'] as const;
+const MAX_SIZE = 20_000;
+
+/** One operation, as it is made below a root. */
+interface Step {
+  readonly text: string;
+  run(root: string): Promise<unknown>;
+}
+
+function pick<T>(random: (below: number) => number, from: readonly T[]): T {
+  return from[random(from.length)] as T;
+}
+
+function randomPath(random: (below: number) => number): string {
+  const parts: string[] = [];
+  for (let depth = random(3); depth >= 0; depth--) parts.push(pick(random, NAMES));
+  return parts.join('/');
+}
+
+function randomStep(random: (below: number) => number): Step {
+  const at = randomPath(random);
+  const to = randomPath(random);
+  const size = random(MAX_SIZE);
+  const offset = random(MAX_SIZE);
+  const byte = random(256);
+  const mode = pick(random, [0o644, 0o600, 0o755, 0o400]);
+  const step = (text: string, run: (root: string) => Promise<unknown>): Step => ({ text, run });
+  const makers: (() => Step)[] = [
+    () => step(`mkdir ${at}`, (root) => fs.mkdir(path.join(root, at))),
+    () => step(`write ${at} ${size}`, (root) => fs.writeFile(path.join(root, at), Buffer.alloc(size, byte))),
+    () => step(`create ${at}`, async (root) => (await fs.open(path.join(root, at), 'wx')).close()),
+    () =>
+      step(`append ${at} ${size}`, (root) => fs.appendFile(path.join(root, at), Buffer.alloc(size, byte))),
+    () =>
+      step(`overwrite ${at} ${offset}+${size}`, async (root) => {
+        const file = await fs.open(path.join(root, at), 'r+');
+        try {
+          await file.write(Buffer.alloc(size, byte), 0, size, offset);
+        } finally {
+          await file.close();
+        }
+      }),
+    () => step(`truncate ${at} ${size}`, (root) => fs.truncate(path.join(root, at), size)),
+    () => step(`unlink ${at}`, (root) => fs.unlink(path.join(root, at))),
+    () => step(`rmdir ${at}`, (root) => fs.rmdir(path.join(root, at))),
+    () => step(`rename ${at} ${to}`, (root) => fs.rename(path.join(root, at), path.join(root, to))),
+    () => step(`link ${at} ${to}`, (root) => fs.link(path.join(root, at), path.join(root, to))),
+    () => step(`symlink ${at}`, (root) => fs.symlink(to, path.join(root, at))),
+    () => step(`chmod ${at} ${mode.toString(8)}`, (root) => fs.chmod(path.join(root, at), mode)),
+    () => step(`utimes ${at}`, (root) => fs.lutimes(path.join(root, at), offset, size)),
+    () => step(`list ${at}`, async (root) => (await fs.readdir(path.join(root, at))).toSorted()),
+  ];
+  return pick(random, makers)();
+}
+
+async function resultOf(run: Promise<unknown>): Promise<unknown> {
+  try {
+    const result = await run;
+    return Array.isArray(result) ? result : 'done';
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code;
+  }
+}
+
+/** Everything that is to be the same everywhere: the tree with types, modes, sizes, links, targets and content. */
+async function picture(root: string): Promise<string[]> {
+  const lines: string[] = [];
+  const walk = async (relative: string): Promise<void> => {
+    const names = (await fs.readdir(path.join(root, relative))).toSorted();
+    for (const name of names) {
+      const each = path.join(relative, name);
+      const status = await fs.lstat(path.join(root, each));
+      const kind = `${each} ${status.mode.toString(8)} ${status.nlink}`;
+      if (status.isDirectory()) {
+        lines.push(kind);
+        await walk(each);
+      } else if (status.isSymbolicLink()) {
+        lines.push(`${kind} -> ${await fs.readlink(path.join(root, each))}`);
+      } else {
+        const data = await fs.readFile(path.join(root, each));
+        lines.push(`${kind} ${status.size} ${data.length} ${digest(data)}`);
+      }
+    }
+  };
+  await walk('');
+  return lines;
+}
+
+/** Not cryptographic: enough to tell two files apart. */
+function digest(data: Buffer): number {
+  let sum = 0;
+  for (const byte of data) sum = (Math.imul(sum, 31) + byte) | 0;
+  return sum;
+}
+
+async function compare(
+  t: Test,
+  daemon: Daemon,
+  mountpoints: readonly string[],
+  disturb?: (round: number) => Promise<unknown>,
+): Promise<void> {
+  const random = randomFrom(seed);
+  const model = temporaryDirectory(t);
+  const done: string[] = [];
+  t.comment(`SEED=${seed}`);
+  for (let round = 0; round < rounds; round++) {
+    const step = randomStep(random);
+    const mountpoint = pick(random, mountpoints);
+    done.push(`${mountpoints.indexOf(mountpoint)}: ${step.text}`);
+    const disturbed = disturb?.(round);
+    const [expected, found] = [await resultOf(step.run(model)), await resultOf(step.run(mountpoint))];
+    await disturbed;
+    const history = { done: done.slice(-12), seed, round };
+    if (JSON.stringify(found) !== JSON.stringify(expected)) {
+      t.same(found, expected, `${done.at(-1) ?? ''}: its result`, history);
+      return;
+    }
+    const wanted = await picture(model);
+    for (const [index, each] of mountpoints.entries()) {
+      const seen = await picture(each);
+      if (JSON.stringify(seen) !== JSON.stringify(wanted)) {
+        t.same(seen, wanted, `after ${done.at(-1) ?? ''}: mount ${index}`, history);
+        return;
+      }
+    }
+  }
+  t.pass(`${rounds} rounds`);
+  const check = await daemon.ftpctl(['quota', 'check', 'alice']);
+  t.match(check.stdout, /right/, 'what is charged is what is there');
+}
+
+const SETTINGS: readonly (readonly [string, number, readonly string[]])[] = [
+  ['one mount', 1, []],
+  ['two mounts', 2, []],
+  ['three mounts', 3, []],
+  ['two mounts without leases', 2, ['-o', 'nolease']],
+  ['one mount that waits for the server', 1, ['-o', 'sync']],
+];
+
+for (const [what, count, args] of SETTINGS) {
+  t.test(what, async (t) => {
+    const daemon = await startDaemon(t, { users: { alice: { quota: '1G' } } });
+    const mountpoints: string[] = [];
+    for (let i = 0; i < count; i++)
+      mountpoints.push((await mountHome(t, daemon, 'alice', { args })).mountpoint);
+    await compare(t, daemon, mountpoints);
+  });
+}
+
+t.test('two mounts, one of which loses its connection again and again', async (t) => {
+  const daemon = await startDaemon(t, { users: { alice: { quota: '1G' } } });
+  const proxy = await startProxy(t, daemon.port);
+  const near = await mountHome(t, daemon, 'alice');
+  const far = await mountHome(t, daemon, 'alice', { port: proxy.port });
+  await compare(t, daemon, [near.mountpoint, far.mountpoint], async (round) => {
+    if (round % 25 === 24) await proxy.cut();
+  });
+});
+
+t.test('one mount, and the daemon is killed again and again', async (t) => {
+  const daemon = await startDaemon(t, { users: { alice: { quota: '1G' } } });
+  const mounted = await mountHome(t, daemon, 'alice');
+  await compare(t, daemon, [mounted.mountpoint], async (round) => {
+    if (round % 50 !== 49) return;
+    await daemon.kill();
+    await daemon.start();
+  });
+});

@@ -1,0 +1,33 @@
+import t from 'tap';
+import { ChangesUnderWay } from '../../../mount/filesystem/changes-under-way.js';
+
+const NEVER = new Promise<void>(() => undefined);
+
+t.test('a recall waits for the kernel while no change of the unit is under way', async (t) => {
+  const changes = new ChangesUnderWay();
+  let acted: () => void = () => undefined;
+  let waited = false;
+  const waiting = changes
+    .any(
+      7n,
+      new Promise<void>((resolve) => {
+        acted = resolve;
+      }),
+    )
+    .then(() => (waited = true));
+  changes.begin([8n])();
+  await Promise.resolve();
+  t.notOk(waited, 'a change of another unit does not count');
+  acted();
+  await waiting;
+});
+
+t.test('it does not wait while one is, nor for one that begins meanwhile', async () => {
+  const changes = new ChangesUnderWay();
+  const ended = changes.begin([7n, undefined, 7n]);
+  await changes.any(7n, NEVER);
+  ended();
+  const waiting = changes.any(7n, NEVER);
+  changes.begin([7n]);
+  await waiting;
+});

@@ -1,0 +1,119 @@
+import t from 'tap';
+import { LEASE_NONE, LEASE_READ, LEASE_WRITE, WHOLE_HOME } from '../../../protocol/methods.js';
+import { Leases } from '../../../mount/lease/holdings.js';
+
+const A = 11n;
+const B = 12n;
+
+t.test('nothing is leased at first', async (t) => {
+  const leases = new Leases({ over: false });
+  t.notOk(leases.any);
+  t.notOk(leases.believes(A));
+  t.notOk(leases.owns(A));
+});
+
+t.test('the whole home, but for exceptions', async (t) => {
+  const leases = new Leases({ over: false });
+  leases.leased([
+    [WHOLE_HOME, LEASE_WRITE],
+    [A, LEASE_READ],
+  ]);
+  t.ok(leases.any);
+  t.ok(leases.owns(B) && leases.believes(B));
+  t.ok(leases.believes(A));
+  t.notOk(leases.owns(A));
+  leases.leased([[A, LEASE_WRITE]]);
+  t.ok(leases.owns(A), 'nobody else holds it any more');
+  t.equal(leases.size, 0, 'and it is part of the home');
+});
+
+t.test('units one by one', async (t) => {
+  const leases = new Leases({ over: false });
+  leases.leased([
+    [A, LEASE_READ],
+    [B, LEASE_WRITE],
+  ]);
+  t.ok(leases.believes(A) && !leases.owns(A));
+  t.ok(leases.owns(B));
+  leases.leased([[WHOLE_HOME, LEASE_WRITE]]);
+  t.ok(leases.owns(B) && leases.owns(99n));
+  t.notOk(leases.owns(A), 'others may believe it');
+});
+
+t.test(
+  'from the recall on nothing more is done under the lease, and it is held until it is returned',
+  async (t) => {
+    const leases = new Leases({ over: false });
+    leases.leased([[WHOLE_HOME, LEASE_WRITE]]);
+    leases.returning([[A, LEASE_READ]]);
+    t.notOk(leases.owns(A));
+    t.ok(leases.believes(A));
+    t.ok(leases.owns(B));
+    t.equal(leases.mode(A), LEASE_WRITE);
+    leases.returned([[A, LEASE_READ]]);
+    t.equal(leases.mode(A), LEASE_READ);
+    leases.leased([[A, LEASE_WRITE]]);
+    t.ok(leases.owns(A), 'given anew');
+  },
+);
+
+t.test('a recall that asks for more while the first one is answered', async (t) => {
+  const leases = new Leases({ over: false });
+  leases.leased([[A, LEASE_WRITE]]);
+  leases.returning([[A, LEASE_READ]]);
+  leases.returning([[A, LEASE_NONE]]);
+  leases.returned([[A, LEASE_READ]]);
+  t.notOk(leases.believes(A), 'the second one is not answered');
+  leases.returned([[A, LEASE_NONE]]);
+  t.equal(leases.mode(A), LEASE_NONE);
+  t.equal(leases.size, 0);
+  leases.leased([[A, LEASE_READ]]);
+  t.ok(leases.believes(A));
+});
+
+t.test('a recall of the whole home leaves what is held besides', async (t) => {
+  const leases = new Leases({ over: false });
+  leases.leased([
+    [WHOLE_HOME, LEASE_WRITE],
+    [A, LEASE_READ],
+  ]);
+  leases.returning([[WHOLE_HOME, LEASE_NONE]]);
+  t.notOk(leases.believes(B));
+  t.ok(leases.believes(A));
+  leases.returned([[WHOLE_HOME, LEASE_NONE]]);
+  t.equal(leases.mode(B), LEASE_NONE);
+  t.ok(leases.believes(A));
+});
+
+t.test('new units are held as what they are in', async (t) => {
+  const leases = new Leases({ over: false });
+  leases.leased([[A, LEASE_WRITE]]);
+  leases.entered(B, A);
+  t.ok(leases.owns(B));
+  leases.removed(B);
+  t.equal(leases.mode(B), LEASE_NONE);
+  const home = new Leases({ over: false });
+  home.leased([
+    [WHOLE_HOME, LEASE_WRITE],
+    [B, LEASE_NONE],
+  ]);
+  home.removed(B);
+  t.notOk(home.owns(B), 'the number may be used by others');
+  home.entered(B, A);
+  t.ok(home.owns(B), 'or by us');
+  t.equal(home.size, 0);
+});
+
+t.test('without a term nothing counts, and nothing is forgotten', async (t) => {
+  const term = { over: false };
+  const leases = new Leases(term);
+  leases.leased([[WHOLE_HOME, LEASE_WRITE]]);
+  term.over = true;
+  t.notOk(leases.owns(A) || leases.believes(A));
+  t.equal(leases.mode(A), LEASE_WRITE);
+  term.over = false;
+  t.ok(leases.owns(A));
+  leases.clear();
+  t.notOk(leases.any);
+  t.notOk(leases.believes(A));
+});

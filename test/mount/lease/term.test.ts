@@ -1,0 +1,89 @@
+import t from 'tap';
+import { Term } from '../../../mount/lease/term.js';
+
+const TERM_MS = 9_000;
+
+/** A term with a clock that a test moves; timers are node's, so they come when they like: what they find counts. */
+function setup(termMs = TERM_MS): { term: Term; time: { now: number; heard: number }; said: string[] } {
+  const time = { now: 0, heard: 0 };
+  const said: string[] = [];
+  const term = new Term({
+    heard: () => time.heard,
+    now: () => time.now,
+    ping: () => said.push('ping'),
+    ranOut: () => said.push('over'),
+    termMs,
+  });
+  return { term, time, said };
+}
+
+t.test('it counts from when the request that was answered last had been sent', async (t) => {
+  const { term, time } = setup();
+  t.notOk(term.over);
+  time.now = 8_999;
+  t.notOk(term.over);
+  time.heard = 5_000;
+  time.now = 13_999;
+  t.notOk(term.over);
+  time.now = 14_000;
+  t.ok(term.over);
+});
+
+t.test('once over, only a login begins another one', async (t) => {
+  const { term, time, said } = setup();
+  time.now = TERM_MS;
+  t.ok(term.over);
+  time.heard = TERM_MS;
+  t.ok(term.over, 'others may have the leases, whatever is answered');
+  term.hold(true);
+  t.same(said, [], 'what nobody believed needs no end');
+  term.begin();
+  t.notOk(term.over);
+  term.hold(false);
+});
+
+t.test('a quiet third makes a ping', async (t) => {
+  const { term, time, said } = setup();
+  time.now = 2_000;
+  term.hold(true);
+  t.same(said, []);
+  term.hold(false);
+  time.now = 3_000;
+  term.hold(true);
+  t.same(said, ['ping']);
+  term.hold(true);
+  t.same(said, ['ping'], 'it is watched already');
+  term.hold(false);
+});
+
+t.test('where nothing is held nothing happens; where something is, the end is told once', async (t) => {
+  const began = performance.now();
+  const silent = new Term({
+    heard: () => began,
+    now: () => performance.now(),
+    ping: () => t.fail('nothing is held'),
+    ranOut: () => t.fail('nothing is held'),
+    termMs: 10,
+  });
+  silent.hold(true);
+  silent.hold(false);
+  const said: string[] = [];
+  await new Promise<void>((resolve) => {
+    const keep = setTimeout(() => undefined, 10_000);
+    const term: Term = new Term({
+      heard: () => began,
+      now: () => performance.now(),
+      ping: () => said.push('ping'),
+      ranOut: () => {
+        said.push('over');
+        clearTimeout(keep);
+        t.ok(term.over);
+        resolve();
+      },
+      termMs: performance.now() - began + 30,
+    });
+    term.hold(true);
+  });
+  t.equal(said.filter((each) => each === 'over').length, 1);
+  t.ok(said.includes('ping'), 'it tried');
+});

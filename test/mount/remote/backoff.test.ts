@@ -1,0 +1,59 @@
+import t from 'tap';
+import { Failure } from '../../../protocol/failure.js';
+import { Backoff, isFinal, pause } from '../../../mount/remote/backoff.js';
+
+const MINUTE = 60_000;
+
+t.test('the waits double, up to some seconds', async (t) => {
+  const backoff = new Backoff(() => 0.5);
+  const refused = new Failure('ECONNREFUSED');
+  const waits = [undefined, ...Array.from({ length: 6 }, () => refused)].map((each) => backoff.next(each));
+  t.same(waits, [200, 400, 800, 1600, 3200, 5000, 5000]);
+  t.notOk(backoff.refusedLong);
+});
+
+t.test('they are spread out', async (t) => {
+  t.equal(new Backoff(() => 0).next(undefined), 150);
+  t.equal(new Backoff(() => 1).next(undefined), 250);
+});
+
+t.test('a login that is refused is tried a few times, then seldom, and never given up', async (t) => {
+  let now = 0;
+  const backoff = new Backoff(
+    () => 0.5,
+    () => now,
+  );
+  const refused = new Failure('EKEYREJECTED');
+  let tries = 0;
+  for (; now < 5 * MINUTE; tries++) now += backoff.next(refused);
+  t.ok(tries < 10, 'as many wrong passwords lock the user out');
+  t.ok(backoff.refusedLong);
+  t.ok(backoff.next(refused) > 5 * MINUTE, 'the server has forgotten the try before');
+  t.equal(backoff.next(new Failure('ECONNREFUSED')), 200, 'a server that is away is another matter');
+  t.notOk(backoff.refusedLong);
+});
+
+t.test('what is final', async (t) => {
+  t.ok(isFinal(new Failure('HOSTKEY')));
+  for (const kind of [
+    'EKEYREJECTED',
+    'ENOKEY',
+    'EACCES',
+    'EBUSY',
+    'EUSERS',
+    'ETIMEDOUT',
+    'PROTOCOL',
+  ] as const) {
+    t.notOk(isFinal(new Failure(kind)), kind);
+  }
+});
+
+t.test('a pause ends early where it is not wanted any more', async (t) => {
+  const stop = new AbortController();
+  const paused = pause(60_000, stop.signal);
+  stop.abort();
+  await paused;
+  await pause(60_000, stop.signal);
+  await pause(1, new AbortController().signal);
+  t.pass();
+});

@@ -1,0 +1,86 @@
+import t from 'tap';
+import {
+  changed,
+  kept,
+  ofNewDirectory,
+  ofNewFile,
+  ofNewSymlink,
+  permitted,
+  relinked,
+  resized,
+  timed,
+  withNames,
+} from '../../../mount/tree/attributes.js';
+import { attributesOf, DIRECTORY, LONG_AGO, NOW, REGULAR } from './planted.js';
+
+const ID = { ino: 9n, birth: 3n };
+
+t.test('what is made has the time at which it was made', async (t) => {
+  const times = { atime: NOW, mtime: NOW, ctime: NOW };
+  t.match(ofNewFile(ID, REGULAR, NOW), { ...ID, mode: REGULAR, nlink: 1, size: 0, blocks: 0, ...times });
+  t.match(ofNewDirectory(ID, 0o700, 2, NOW), { ...ID, mode: 0o40700, nlink: 2, ...times });
+  t.match(ofNewSymlink(ID, Buffer.from('to'), NOW), {
+    ...ID,
+    mode: 0o120777,
+    nlink: 1,
+    size: 2,
+    blocks: 0,
+    ...times,
+  });
+});
+
+t.test('a size takes whole blocks of 4 KiB, in units of 512 bytes', async (t) => {
+  const empty = attributesOf(9);
+  for (const [size, blocks] of [
+    [0, 0],
+    [1, 8],
+    [4096, 8],
+    [4097, 16],
+  ] as const) {
+    t.match(
+      resized(empty, size, NOW),
+      { size, blocks, atime: LONG_AGO, mtime: NOW, ctime: NOW },
+      `${size} bytes`,
+    );
+  }
+  const sparse = attributesOf(9, REGULAR, { size: 100_000, blocks: 8 });
+  t.equal(resized(sparse, 100_000, NOW).blocks, 8, 'what the server said stays while the size does');
+});
+
+t.test('a directory counts its subdirectories, on disks that do', async (t) => {
+  t.match(withNames(attributesOf(9, DIRECTORY), 1, NOW), {
+    nlink: 3,
+    mtime: NOW,
+    ctime: NOW,
+    atime: LONG_AGO,
+  });
+  t.equal(withNames(attributesOf(9, DIRECTORY, { nlink: 3 }), -1, NOW).nlink, 2);
+  t.equal(withNames(attributesOf(9, DIRECTORY, { nlink: 1 }), 1, NOW).nlink, 1, 'and not on others');
+});
+
+t.test('permissions, times and names change ctime only besides', async (t) => {
+  t.match(permitted(attributesOf(9), 0o177600, NOW), { mode: 0o107600, mtime: LONG_AGO, ctime: NOW });
+  t.match(relinked(attributesOf(9), 1, NOW), { nlink: 2, mtime: LONG_AGO, ctime: NOW });
+  const at = { sec: -1, nsec: 5 };
+  t.match(timed(attributesOf(9), undefined, at, NOW), { atime: LONG_AGO, mtime: at, ctime: NOW });
+});
+
+t.test('what is kept shares equal times', async (t) => {
+  const told = attributesOf(9, REGULAR, {
+    atime: { sec: 4, nsec: 5 },
+    mtime: { sec: 4, nsec: 5 },
+    ctime: NOW,
+  });
+  const own = kept(told);
+  t.same(own, told);
+  t.equal(own.mtime, own.atime);
+  t.equal(own.ctime, NOW);
+});
+
+t.test('changes to zero are changes', async (t) => {
+  t.match(changed(attributesOf(9, REGULAR, { size: 5 }), { size: 0, nlink: 0 }), {
+    size: 0,
+    nlink: 0,
+    mode: REGULAR,
+  });
+});

@@ -1,0 +1,209 @@
+import { Packr, Unpackr } from 'msgpackr';
+import t from 'tap';
+import { remotePath } from '../../protocol/ids.js';
+import { MAX_DATA, MAX_NAME, MAX_TARGET } from '../../protocol/limits.js';
+import {
+  CREATE,
+  LINK,
+  MKDIR,
+  operation,
+  packOperation,
+  RELEASE,
+  RENAME,
+  RENAME_EXCHANGE,
+  RMDIR,
+  SETATTR,
+  SYMLINK,
+  UNLINK,
+  WRITE,
+  type Operation,
+} from '../../protocol/operations.js';
+import { failing } from '../lib/failing.js';
+
+const packr = new Packr({ useRecords: false });
+const unpackr = new Unpackr({ useRecords: false });
+
+function hex(text: string): Buffer {
+  return Buffer.from(text.replaceAll(/\s/g, ''), 'hex');
+}
+
+const DIRECTORY = { ino: 16n, birth: 17n, path: null };
+const OTHER = { ino: 18n, birth: 19n, path: remotePath(Buffer.from('b')) };
+const FILE = { ino: 32n, birth: 33n, path: null };
+const ID = { ino: 32n, birth: 33n };
+const OTHER_ID = { ino: 34n, birth: 35n };
+const NAME = Buffer.from('n');
+const TIME = { sec: 7, nsec: 8 };
+const MADE = { directory: DIRECTORY, name: NAME, time: TIME };
+
+/** One of each kind and what its bytes are: [directory, name, time] begin most of them. */
+const FIXTURES: Record<string, { op: Operation; bytes: string }> = {
+  CREATE: {
+    op: { kind: CREATE, ...MADE, mode: 0o100644, id: ID },
+    bytes: '96 00  92 10 11  c4 01 6e  92 07 08  cd 81a4  92 20 21',
+  },
+  'CREATE of any file': {
+    op: { kind: CREATE, ...MADE, time: null, mode: 0o010600, id: null },
+    bytes: '96 00  92 10 11  c4 01 6e  c0  cd 1180  c0',
+  },
+  MKDIR: {
+    op: { kind: MKDIR, ...MADE, mode: 0o755, id: ID },
+    bytes: '96 01  92 10 11  c4 01 6e  92 07 08  cd 01ed  92 20 21',
+  },
+  SYMLINK: {
+    op: { kind: SYMLINK, ...MADE, target: Buffer.from('../t'), id: { ino: 0n, birth: 3n } },
+    bytes: '96 02  92 10 11  c4 01 6e  92 07 08  c4 04 2e2e2f74  92 00 03',
+  },
+  LINK: {
+    op: { kind: LINK, ...MADE, file: FILE },
+    bytes: '95 03  92 10 11  c4 01 6e  92 07 08  92 20 21',
+  },
+  UNLINK: {
+    op: { kind: UNLINK, ...MADE, id: ID, hold: true },
+    bytes: '96 04  92 10 11  c4 01 6e  92 07 08  92 20 21  c3',
+  },
+  RMDIR: {
+    op: { kind: RMDIR, ...MADE, id: null },
+    bytes: '95 05  92 10 11  c4 01 6e  92 07 08  c0',
+  },
+  RENAME: {
+    op: {
+      kind: RENAME,
+      ...{ ...MADE, id: ID, newDirectory: OTHER, newName: Buffer.from('m'), replaced: OTHER_ID },
+      ...{ flags: RENAME_EXCHANGE, hold: false },
+    },
+    bytes: '9a 06  92 10 11  c4 01 6e  92 07 08  92 20 21  93 12 13 c4 01 62  c4 01 6d  92 22 23  02  c2',
+  },
+  SETATTR: {
+    op: {
+      kind: SETATTR,
+      file: FILE,
+      time: TIME,
+      mode: 0o600,
+      size: 5,
+      atime: 'now',
+      mtime: { sec: -1, nsec: 0 },
+    },
+    bytes: '97 07  92 20 21  92 07 08  cd 0180  05  90  92 ff 00',
+  },
+  'SETATTR of nothing': {
+    op: { kind: SETATTR, file: FILE, time: null, mode: null, size: null, atime: null, mtime: null },
+    bytes: '97 07  92 20 21  c0  c0  c0  c0  c0',
+  },
+  WRITE: {
+    op: { kind: WRITE, file: FILE, time: TIME, offset: 4096, data: Buffer.from('hi') },
+    bytes: '95 08  92 20 21  92 07 08  cd 1000  c4 02 6869',
+  },
+  'WRITE at the end, its data elsewhere': {
+    op: { kind: WRITE, file: FILE, time: TIME, offset: null, data: null },
+    bytes: '95 08  92 20 21  92 07 08  c0  c0',
+  },
+  RELEASE: {
+    op: { kind: RELEASE, id: ID },
+    bytes: '92 09  92 20 21',
+  },
+};
+
+/** How many elements at the end may be missing, as they are nil then. */
+const OPTIONAL_AT_THE_END: Record<string, number> = {
+  CREATE: 1,
+  'CREATE of any file': 1,
+  MKDIR: 1,
+  SYMLINK: 1,
+  RMDIR: 2,
+  SETATTR: 5,
+  'SETATTR of nothing': 5,
+  WRITE: 3,
+  'WRITE at the end, its data elsewhere': 3,
+};
+
+for (const [name, { op, bytes }] of Object.entries(FIXTURES)) {
+  t.test(name, async (t) => {
+    const packed = packr.pack(packOperation(op));
+    t.same(packed, hex(bytes), 'its bytes');
+    t.same(operation(unpackr.unpack(hex(bytes))), op, 'and back');
+
+    const whole = packOperation(op);
+    t.same(operation([...structured(whole), 'of a later version']), op, 'a later version may append');
+    for (let length = 0; length < whole.length; length++) {
+      const cut = structured(whole).slice(0, length);
+      if (length >= whole.length - (OPTIONAL_AT_THE_END[name] ?? 0)) {
+        t.doesNotThrow(() => operation(cut), `${length} elements`);
+      } else {
+        t.throws(() => operation(cut), failing('EINVAL'), `${length} elements`);
+      }
+    }
+    for (let length = 0; length < packed.length; length++) {
+      t.throws(() => operation(unpackr.unpack(Buffer.from(packed.subarray(0, length)))), `${length} bytes`);
+    }
+    for (let at = 1; at < whole.length; at++) {
+      const spoilt = structured(whole);
+      spoilt[at] = 'a text';
+      t.throws(() => operation(spoilt), failing('EINVAL'), `a text at ${at}`);
+    }
+  });
+}
+
+/** The packed form as it comes off the wire, to be changed. */
+function structured(packed: unknown[]): unknown[] {
+  return unpackr.unpack(packr.pack(packed)) as unknown[];
+}
+
+function spoil(name: string, at: number, value: unknown): () => Operation {
+  const packed = structured(packOperation(FIXTURES[name]?.op ?? { kind: RELEASE, id: ID }));
+  packed[at] = value;
+  return () => operation(packed);
+}
+
+t.test('kinds', async (t) => {
+  for (const kind of [-1, 10, 255, 2 ** 53, 0.5, '0', 'toString', '__proto__', null, true, [0]]) {
+    t.throws(spoil('CREATE', 0, kind), failing('EINVAL'), String(kind));
+  }
+  t.match(spoil('RELEASE', 0, 9n)(), { kind: RELEASE }, 'in any form of an integer');
+  for (const value of [null, undefined, 9, 'RELEASE', Buffer.from([0x92]), {}, []]) {
+    t.throws(() => operation(value), failing('EINVAL'));
+  }
+});
+
+t.test('names that are none', async (t) => {
+  for (const name of ['', '.', '..', 'a/b', '/', 'a\0']) {
+    for (const kind of ['CREATE', 'MKDIR', 'SYMLINK', 'LINK', 'UNLINK', 'RMDIR', 'RENAME']) {
+      t.throws(spoil(kind, 2, Buffer.from(name)), failing('EINVAL'), `${kind} of ${JSON.stringify(name)}`);
+    }
+    t.throws(spoil('RENAME', 6, Buffer.from(name)), failing('EINVAL'), `RENAME to ${JSON.stringify(name)}`);
+  }
+  t.throws(spoil('CREATE', 2, Buffer.alloc(MAX_NAME + 1, 0x61)), failing('ENAMETOOLONG'));
+  t.doesNotThrow(spoil('CREATE', 2, Buffer.alloc(MAX_NAME, 0xff)), 'any bytes are a name');
+});
+
+t.test('values out of range', async (t) => {
+  const cases: Record<string, () => Operation> = {
+    'a mode past st_mode': spoil('CREATE', 4, 0o200000),
+    'a type in the permissions of a directory': spoil('MKDIR', 4, 0o040755),
+    'a type in the permissions to set': spoil('SETATTR', 3, 0o100600),
+    'an empty target': spoil('SYMLINK', 4, Buffer.alloc(0)),
+    'a target with a NUL': spoil('SYMLINK', 4, Buffer.from('a\0b')),
+    'a target too long': spoil('SYMLINK', 4, Buffer.alloc(MAX_TARGET + 1, 0x61)),
+    'flags that are none': spoil('RENAME', 8, 4),
+    'a path for an id': spoil('UNLINK', 4, Buffer.from('n')),
+    'a hint that leads out': spoil('LINK', 4, [1, 2, Buffer.from('..')]),
+    'a negative size': spoil('SETATTR', 4, -1),
+    'a size past 2^53': spoil('SETATTR', 4, 2n ** 53n),
+    'a negative offset': spoil('WRITE', 3, -1),
+    'more data than one operation carries': spoil('WRITE', 4, Buffer.alloc(MAX_DATA + 1)),
+    'a time of half a second': spoil('SETATTR', 5, [0.5, 0]),
+    'a second of nanoseconds': spoil('SETATTR', 5, [0, 1_000_000_000]),
+    'a time without nanoseconds': spoil('SETATTR', 5, [1]),
+    'now for what is no time to set': spoil('CREATE', 3, []),
+    'a number for a truth': spoil('UNLINK', 5, 1),
+    'an id past 64 bits': spoil('RELEASE', 1, [2n ** 64n, 0]),
+  };
+  for (const [name, read] of Object.entries(cases)) t.throws(read, failing('EINVAL'), name);
+});
+
+t.test('data is a view of the message', async (t) => {
+  const message = hex(FIXTURES['WRITE']?.bytes ?? '');
+  const op = operation(unpackr.unpack(message));
+  message.fill(0x78, message.length - 2);
+  t.match(op, { data: Buffer.from('xx') });
+});
