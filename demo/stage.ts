@@ -19,6 +19,8 @@ export interface Stage {
   readonly bin: string;
   /** Where alice's home is mounted, relative to the directory. */
   readonly mountpoint: string;
+  /** Where lily's home is mounted through a long line, relative to the directory. */
+  readonly farMountpoint: string;
   /** Why nothing can be mounted here, or undefined where it can. */
   readonly withoutMount: string | undefined;
 }
@@ -26,7 +28,7 @@ export interface Stage {
 export function setStage(): Stage {
   const directory = mkdtempSync(path.join(os.tmpdir(), 'ftpmount-demo-'));
   const bin = path.join(directory, 'bin');
-  for (const name of ['bin', 'config', 'home', 'state', 'mnt'])
+  for (const name of ['bin', 'config', 'home', 'state', 'mnt', 'far'])
     mkdirSync(path.join(directory, name), { mode: 0o700 });
   for (const [name, part] of Object.entries(PROGRAMS))
     symlinkSync(fileURLToPath(new URL(`../${part}/main.js`, import.meta.url)), path.join(bin, name));
@@ -38,14 +40,19 @@ export function setStage(): Stage {
     XDG_STATE_HOME: path.join(directory, 'config'),
     FTPMOUNT_STATE: path.join(directory, 'state'),
     LC_ALL: 'C.UTF-8',
+    GIT_AUTHOR_NAME: 'lily',
+    GIT_AUTHOR_EMAIL: 'lily@example.org',
+    GIT_COMMITTER_NAME: 'lily',
+    GIT_COMMITTER_EMAIL: 'lily@example.org',
   };
-  return { directory, env, bin, mountpoint: 'mnt', withoutMount: withoutMount() };
+  return { directory, env, bin, mountpoint: 'mnt', farMountpoint: 'far', withoutMount: withoutMount() };
 }
 
 /** Unmounts what is still mounted and removes the directory. */
 export function strike(stage: Stage): void {
-  const mountpoint = path.join(stage.directory, stage.mountpoint);
-  if (readFileSync('/proc/self/mounts', 'utf8').includes(` ${mountpoint} `)) {
+  for (const name of [stage.mountpoint, stage.farMountpoint]) {
+    const mountpoint = path.join(stage.directory, name);
+    if (!readFileSync('/proc/self/mounts', 'utf8').includes(` ${mountpoint} `)) continue;
     const unmounted = spawnSync('fusermount3', ['-u', mountpoint], { stdio: 'ignore' });
     if (unmounted.status !== 0) spawnSync('umount', ['-l', mountpoint], { stdio: 'ignore' });
   }

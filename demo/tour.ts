@@ -5,6 +5,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { once } from 'node:events';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { farAway } from './far-away.js';
 import { DemoFailure, type Shell } from './shell.js';
 import type { Stage } from './stage.js';
 
@@ -21,6 +22,7 @@ export async function tour(shell: Shell, stage: Stage, port: number): Promise<vo
   else shell.say(`Without a mount: ${stage.withoutMount}. All the rest works without it`);
   await files(shell, stage, login('alice'));
   await transfers(shell, stage, login('alice'));
+  if (stage.withoutMount === undefined) await farAway(shell, stage, port);
   await interruption(shell, stage, login('alice'));
   await quota(shell, stage, login('alice'));
   await privacy(shell, login('lily'));

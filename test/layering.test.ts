@@ -34,7 +34,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
   // Who runs the programs from outside, and who tests everything.
   bench: ['test'],
-  demo: ['bench'],
+  demo: ['bench', 'test'],
   test: ['bench', 'ctl', 'daemon', 'mount', 'posix', 'protocol', 'state'],
 };
 const LAYERS = Object.keys(MAY_IMPORT).toSorted((a, b) => b.length - a.length);

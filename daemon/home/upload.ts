@@ -21,9 +21,9 @@ import { close, fchmod, ftruncate, pwrite } from '../../posix/files.js';
 import { utimensat } from '../../posix/names.js';
 import { statxFd } from '../../posix/status.js';
 import type { Call } from './call.js';
-import type { HomeClient } from './home-client.js';
 import { chargingSize } from './growth.js';
 import type { SequentialHash } from './hashing.js';
+import type { LeaseHolder } from './lease-table.js';
 import type { Quota } from './quota.js';
 
 const dataSync = promisify(fdatasync);
@@ -55,7 +55,7 @@ export interface UploadHost {
 }
 
 export class Upload {
-  readonly owner: HomeClient;
+  readonly owner: LeaseHolder;
   readonly target: UploadTarget;
   /** Name of the partial file. */
   readonly partial: string;
@@ -78,7 +78,7 @@ export class Upload {
   /** The partial file, open as `fd`, is as long as what `hash` has hashed. */
   constructor(
     host: UploadHost,
-    options: { owner: HomeClient; target: UploadTarget; partial: string; fd: Fd; hash: SequentialHash },
+    options: { owner: LeaseHolder; target: UploadTarget; partial: string; fd: Fd; hash: SequentialHash },
   ) {
     this.#host = host;
     this.owner = options.owner;

@@ -160,7 +160,8 @@ export class Files {
   }
 
   async fsync(inode: Inode, caller: Caller): Promise<void> {
-    await interruptible(this.#home.sender.sync(), caller);
+    const { sender, remote } = this.#home;
+    await interruptible(remote.bounded(sender.sync()), caller);
     this.#losses.tell(inode);
   }
 
@@ -196,20 +197,32 @@ export class Files {
   }
 
   write(inode: Inode, id: HandleId, offset: number, data: Buffer, caller: Caller): Eventually<number> {
+    return this.#write(inode, id, offset, data, caller, true);
+  }
+
+  /** `mayAsk`: whether the server is asked for room before a write is cut short or fails. */
+  #write(
+    inode: Inode,
+    id: HandleId,
+    offset: number,
+    data: Buffer,
+    caller: Caller,
+    mayAsk: boolean,
+  ): Eventually<number> {
     const handle = this.#handles.get(id);
     if (!handle.writable) throw new Failure('EBADF');
     this.#losses.tell(inode);
     const { tree, log, grants } = this.#home;
     if (!tree.mayChange(inode)) return this.#askWrite(handle, offset, data, caller);
     const wait = log.room();
-    if (wait !== undefined) return this.#writeLater(wait, inode, id, offset, data, caller);
+    if (wait !== undefined) return this.#writeLater(wait, inode, id, offset, data, caller, mayAsk);
     const growth = Math.max(0, offset + data.length - inode.attributes.size);
     let fits = data.length;
     if (growth > 0) {
       const { bytes } = grants.available(log.charged);
       if (growth > bytes) {
-        if (!grants.exhausted) {
-          return this.#writeLater(grants.ensure(growth, 0), inode, id, offset, data, caller);
+        if (mayAsk) {
+          return this.#writeLater(grants.ensure(growth, 0), inode, id, offset, data, caller, false);
         }
         // What fits is written, as on a local disk; what overwrites fits always.
         fits = Math.max(0, data.length - (growth - Math.max(0, bytes)));
@@ -236,9 +249,12 @@ export class Files {
     offset: number,
     data: Buffer,
     caller: Caller,
+    mayAsk: boolean,
   ): Promise<number> {
     const copy = Buffer.from(data);
-    return interruptible(wait, caller).then(() => this.write(inode, id, offset, copy, caller));
+    return interruptible(this.#home.remote.bounded(wait), caller).then(() =>
+      this.#write(inode, id, offset, copy, caller, mayAsk),
+    );
   }
 
   #askWrite(handle: FileHandle, offset: number, data: Buffer, caller: Caller): Promise<number> {
@@ -273,7 +289,9 @@ export class Files {
     const growth = size === undefined ? 0 : Math.max(0, size - inode.attributes.size);
     const wait = this.#home.room({ bytes: growth, files: 0 });
     if (wait !== undefined) {
-      return interruptible(wait, caller).then(() => this.setattr(inode, changes, caller));
+      return interruptible(this.#home.remote.bounded(wait), caller).then(() =>
+        this.setattr(inode, changes, caller),
+      );
     }
     const time = this.#home.clock.now();
     const atime = changes.atime === 'now' ? time : (changes.atime ?? null);

@@ -201,7 +201,7 @@ export class Home {
       if (sent !== undefined) waits.push(Promise.resolve(sent));
     }
     if (waits.length === 0) guarded();
-    else Promise.all(waits).then(guarded, reject);
+    else this.remote.bounded(Promise.all(waits)).then(guarded, reject);
   }
 }
 

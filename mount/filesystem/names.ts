@@ -271,6 +271,7 @@ export class Names {
     if (wait !== undefined) return this.#after(wait, caller, () => this.rmdir(directory, key, caller));
     const time = this.#home.clock.now();
     const { inode, freed } = tree.rmdir(directory, key, time);
+    this.#home.leases.removed(inode.attributes.ino);
     const operation = { kind: RMDIR, directory: byId(directory), name, time, id: inode.id } as const;
     const entry = this.#home.append(operation, freed, [directory, inode]);
     return this.#home.answered(entry, undefined, caller);
@@ -407,7 +408,7 @@ export class Names {
   }
 
   #after<T>(wait: Promise<unknown>, caller: Caller, then: () => Eventually<T>): Promise<T> {
-    return interruptible(wait, caller).then(then);
+    return interruptible(this.#home.remote.bounded(wait), caller).then(then);
   }
 
   /** As #after, of an inode number that is to be granted: a server that has none makes the file by itself. */
@@ -417,7 +418,7 @@ export class Names {
     then: () => Eventually<T>,
     without: () => Promise<T>,
   ): Promise<T> {
-    return interruptible(wait, caller).then(then, (failure: unknown) => {
+    return interruptible(this.#home.remote.bounded(wait), caller).then(then, (failure: unknown) => {
       if (Failure.from(failure).kind !== 'ENOSPC') throw failure;
       return without();
     });

@@ -59,7 +59,7 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
     heard: () => remote.lastHeardSentAt(),
     ping: () => remote.request('ping', [], undefined, () => undefined, { once: true }),
     ranOut: () => {
-      recalls.over();
+      recalls.doubtAll();
       remote.reconnect('the term of the leases is over');
     },
   });
@@ -101,13 +101,12 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
   const names = new Names(home);
   const files = new Files({ home, names, lookups, data, losses });
   const directories = new Directories(home, listings);
-  const recalls = new Recalls({ home, data });
+  const recalls = new Recalls({ home, data, term });
   const space = new Space(home);
 
   remote.listen({
     lease: (items) => {
       recalls.leased(items);
-      term.hold(leases.any);
       grants.refill();
     },
     recall: (items) => recalls.recalled(items),
@@ -121,10 +120,11 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
     connected: (session, sameServer) => {
       term.begin();
       if (!session.resumed || !sameServer || !session.leased) grants.lost();
-      grants.connected();
       if (!session.leased) recalls.over();
       if (!session.resumed) recalls.holdAgain();
-      return sender.connected(session.applied);
+      // The log goes before anything else: a server that was restarted takes it without a lease until then.
+      const sent = sender.connected(session.applied) ?? Promise.resolve();
+      return sent.then(() => grants.connected());
     },
     ended: (failure: Failure) => {
       // Nothing is answered from here any more: every operation is told so.

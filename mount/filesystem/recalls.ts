@@ -12,20 +12,24 @@ import { compact, packRef } from '../../protocol/references.js';
 import { S_IFMT, S_IFREG } from '../../posix/flags.js';
 import type { Inode } from '../tree/inode.js';
 import type { Doubts } from '../tree/tree.js';
+import type { Term } from '../lease/term.js';
 import type { FileData } from './file-data.js';
 import type { Home } from './home.js';
 
 export class Recalls {
   readonly #home: Home;
   readonly #data: FileData;
+  readonly #term: Term;
 
-  constructor(parts: { home: Home; data: FileData }) {
+  constructor(parts: { home: Home; data: FileData; term: Term }) {
     this.#home = parts.home;
     this.#data = parts.data;
+    this.#term = parts.term;
   }
 
   leased(items: readonly LeaseItem[]): void {
     this.#home.leases.leased(items);
+    this.#renew();
   }
 
   /** Others wait for these. */
@@ -49,16 +53,28 @@ export class Recalls {
     }
     remote.request('returned', [[[compact(unit), mode]]], undefined, () => undefined, { once: true });
     leases.returned([[unit, mode]]);
+    this.#renew();
   }
 
-  /** The leases are over: the term ran out, or the server says so. */
+  /** The server says that the leases are another's, or will never say anything any more. */
   over(): void {
-    const { leases, tree, kernel } = this.#home;
-    leases.clear();
+    this.#home.leases.clear();
+    this.#renew();
+    this.doubtAll();
+  }
+
+  /** The term ran out: nothing is believed until the server has been asked whether the leases are still ours. */
+  doubtAll(): void {
+    const { tree, kernel } = this.#home;
     const doubts = tree.doubtAll();
     this.#holdOpen(doubts);
     this.#data.doubtedAll();
     kernel.takeBack(doubts);
+  }
+
+  /** The term is watched while something is held. */
+  #renew(): void {
+    this.#term.hold(this.#home.leases.any);
   }
 
   /** A server that does not know this mount any more holds nothing for it. */

@@ -7,7 +7,7 @@ import type { Caller, Eventually, FilesystemStatus } from '../operations.js';
 import type { Home } from './home.js';
 import { orAfter, PATIENCE_MS } from './patience.js';
 
-/** For how long the server's figures are good, where they are not asked for again at once (milliseconds). */
+/** For how long the server's figures are good, where nothing is done here (milliseconds). */
 const GOOD_MS = 1_000;
 const BLOCK = 4096;
 
@@ -22,6 +22,8 @@ const UNKNOWN: FilesystemStatus = {
 
 interface Figures {
   readonly at: number;
+  /** The last operation that is in the answer, or in what the log charged then. */
+  readonly lastApplied: number;
   readonly answer: Result<'statfs'>;
 }
 
@@ -38,18 +40,23 @@ export class Space {
 
   status(caller: Caller): Eventually<FilesystemStatus> {
     const known = this.#figures;
-    if (known !== undefined && this.#now() - known.at < GOOD_MS) return this.#shown(known.answer);
+    if (known !== undefined && this.#good(known)) return this.#shown(known.answer);
     const asked = this.#home.ask(
       'statfs',
       [],
       caller,
       () => [],
       (answer) => {
-        this.#figures = { at: this.#now(), answer };
+        this.#figures = { at: this.#now(), lastApplied: this.#home.log.lastApplied, answer };
         return this.#shown(answer);
       },
     );
     return orAfter(PATIENCE_MS, asked, () => (known === undefined ? UNKNOWN : this.#shown(known.answer)));
+  }
+
+  /** What was applied meanwhile is no longer charged here, and not in the answer. */
+  #good({ at, lastApplied }: Figures): boolean {
+    return this.#now() - at < GOOD_MS && lastApplied === this.#home.log.lastApplied;
   }
 
   #shown([, limit, used, free, maxFiles, usedFiles, freeFiles]: Result<'statfs'>): FilesystemStatus {

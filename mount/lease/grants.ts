@@ -21,9 +21,6 @@ const LAST_BYTES = 256 * MiB;
 const FIRST_FILES = 256;
 const LAST_FILES = 65_536;
 
-/** For how long a server that had no more is believed to have none (milliseconds). */
-const EXHAUSTED_MS = 1_000;
-
 /** Bytes, and inodes, of a quota. Negative: overdrawn. */
 export interface Room {
   readonly bytes: number;
@@ -65,7 +62,6 @@ export class Grants {
   #demand: Demand = { bytes: 0, files: 0, waiting: [] };
   #asking = false;
   #connected = true;
-  #exhaustedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: GrantsOptions) {
     this.#options = options;
@@ -121,11 +117,6 @@ export class Grants {
       bytes: this.#left.bytes - this.#returning.bytes - charged.bytes,
       files: this.#left.files - this.#returning.files - charged.files,
     };
-  }
-
-  /** The server had less than it was asked for, a moment ago: what is available is all that there is. */
-  get exhausted(): boolean {
-    return this.#now() - this.#exhaustedAt < EXHAUSTED_MS;
   }
 
   /** Asks for so much more. Resolves with what is available then, which may be less. */
@@ -200,7 +191,7 @@ export class Grants {
       if (result === undefined) return this.#refused(demand, failure ?? new Failure('EIO'));
       const [givenBytes, givenFiles, regularIds, directoryIds] = result;
       this.#left = { bytes: this.#left.bytes + givenBytes, files: this.#left.files + givenFiles };
-      if (this.#bytes.given(bytes, givenBytes)) this.#exhaustedAt = this.#now();
+      this.#bytes.given(bytes, givenBytes);
       this.#files.given(files, givenFiles);
       this.#addIds(this.#regular, regular, regularIds);
       this.#addIds(this.#directories, directories, directoryIds);

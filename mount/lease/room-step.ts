@@ -18,16 +18,18 @@ export class RoomStep {
 
   /** What to ask for, where `available` is left and `needed` more than that is wanted now; 0: nothing. */
   toAsk(available: number, needed: number): number {
-    if (needed > 0) return Math.max(this.#ahead ? this.#step : 0, needed) + Math.max(0, -available);
-    return this.#ahead && available < this.#step / 4 ? this.#step : 0;
+    const ahead = this.#ahead && (needed > 0 || available < this.#step / 4) ? this.#step : 0;
+    const more = Math.max(ahead, needed);
+    // What is overdrawn comes first.
+    return more === 0 ? 0 : more + Math.max(0, -available);
   }
 
-  /** So much was asked for, and given. Returns whether that is all that there is. */
-  given(asked: number, given: number): boolean {
-    if (asked === 0) return false;
+  /** So much was asked for, and given. */
+  given(asked: number, given: number): void {
+    if (asked === 0) return;
     this.#ahead = given >= asked;
-    this.#step = this.#ahead ? Math.min(2 * this.#step, this.#last) : this.#first;
-    return !this.#ahead;
+    if (!this.#ahead) this.#step = this.#first;
+    else if (asked >= this.#step) this.#step = Math.min(2 * this.#step, this.#last);
   }
 
   /** Others need it: no more than what is needed is asked for, until that is had easily. */

@@ -121,6 +121,11 @@ export class Log {
     return this.#nextNumber - 1;
   }
 
+  /** The number of the last operation that the server applied; 0: none was. */
+  get lastApplied(): number {
+    return (this.unanswered ?? this.#nextNumber) - 1;
+  }
+
   /** The number of the first operation that was sent and not answered; undefined: there is none. */
   get unanswered(): number | undefined {
     const entry = this.#firstUnapplied;

@@ -26,8 +26,8 @@ export interface Call extends Waiting {
   readonly bytes: number;
   /** It is not sent over a second connection. */
   readonly once: boolean;
-  /** Where it was sent last, under which id and when. */
-  sent: { readonly connection: Connection; readonly id: number; readonly at: number } | undefined;
+  /** Where it was sent last, and under which id. */
+  sent: { readonly connection: Connection; readonly id: number } | undefined;
   /** Connections that ended by a fault of the protocol while it was under way. */
   faults: number;
 }
@@ -48,10 +48,6 @@ export class PendingCalls {
   /** The requests, in order. What settles meanwhile may be removed, what is made is not among them. */
   calls(): Call[] {
     return [...this.#calls];
-  }
-
-  get size(): number {
-    return this.#calls.size + this.#waits.size;
   }
 
   /** Ends it, if nothing has. */

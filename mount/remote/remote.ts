@@ -20,7 +20,7 @@ import { Backoff, isFinal, pause } from './backoff.js';
 import { bootTime } from './boot-time.js';
 import type { Connection, Hello } from './connection.js';
 import { interrupted, onInterrupt, type Interruptible } from './interruption.js';
-import { LineWatch, PROBE_AFTER_MS } from './line-watch.js';
+import { Line, type ProbeTimes } from './line.js';
 import { PendingCalls, type Call, type Waiting } from './pending-calls.js';
 import { SoftDeadline } from './soft-deadline.js';
 
@@ -34,9 +34,9 @@ export interface RemoteOptions {
   };
   /** After how long without a word from the server operations fail with ETIMEDOUT (milliseconds); undefined: never. */
   readonly softMs?: number | undefined;
-  /** See LineWatch; for tests. */
-  readonly probe?: { readonly afterMs: number; readonly ms: number };
-  /** See Backoff; for tests. */
+  /** For tests. */
+  readonly probe?: ProbeTimes;
+  /** For tests. */
   readonly backoff?: () => Pick<Backoff, 'next' | 'refusedLong'>;
 }
 
@@ -86,17 +86,11 @@ export interface RemoteState {
  */
 const MAX_FAULTS = 3;
 
+/** How long a connection has to last for the waits before the next one to be short again (milliseconds). */
+const STABLE_MS = 10_000;
+
 /** How long the server has to answer the goodbye (milliseconds). */
 const LOGOUT_MS = 5_000;
-
-interface Line {
-  readonly connection: Connection;
-  readonly watch: LineWatch;
-  /** `connected` is not done: only what is made once is sent. */
-  resuming: boolean;
-  /** What the server said before the user was ready to hear it. */
-  early: (() => void)[] | undefined;
-}
 
 export class Remote {
   readonly #options: RemoteOptions;
@@ -106,22 +100,25 @@ export class Remote {
   readonly #deadline: SoftDeadline;
   #events: RemoteEvents | undefined;
   #line: Line | undefined;
+  /** `connected` is not done with this connection: only what is made once is sent. */
+  #resuming = false;
   /** The boot verifier of the server that has our handles. */
   #boot: Buffer | undefined;
   #state: RemoteState = { connected: false, since: new Date(), lastFailure: undefined };
-  #heardSentAt = Number.NEGATIVE_INFINITY;
-  /** When the server was heard last, on the connection before. */
-  #quietSince = Number.NEGATIVE_INFINITY;
+  /** The one before. */
+  #lostLine: Line | undefined;
+  #backoff: Pick<Backoff, 'next' | 'refusedLong'>;
   /** Why there will be no connection any more. */
   #ended: Failure | undefined;
 
   constructor(options: RemoteOptions) {
     this.#options = options;
+    this.#backoff = this.#newBackoff();
     this.#deadline = new SoftDeadline({
       pending: this.#pending,
       ms: options.softMs,
-      quietSince: () => this.#line?.watch.quietSince ?? this.#quietSince,
-      unreachable: () => this.#line?.watch.suspect ?? true,
+      quietSince: () => (this.#line ?? this.#lostLine)?.quietSince ?? 0,
+      unreachable: () => this.#line?.suspect ?? true,
       now: bootTime,
     });
   }
@@ -131,7 +128,7 @@ export class Remote {
     const line = await this.#open();
     const { session } = line.connection;
     this.#boot = session.bootVerifier;
-    line.resuming = false;
+    this.#resuming = false;
     if (this.#line !== line) void this.#reconnect();
     return session;
   }
@@ -140,7 +137,7 @@ export class Remote {
   listen(events: RemoteEvents): void {
     this.#events = events;
     if (this.#line === undefined) events.lost();
-    else this.#tellEarly(this.#line);
+    else this.#line.ready();
   }
 
   get connected(): boolean {
@@ -153,7 +150,7 @@ export class Remote {
 
   /** When the request that was answered last had been sent (boot-time.ts): the server has heard of us since. */
   lastHeardSentAt(): number {
-    return this.#heardSentAt;
+    return (this.#line ?? this.#lostLine)?.heardSentAt ?? 0;
   }
 
   /** Makes a request; `done` is called once, in the order of the answers, and must not throw. */
@@ -188,7 +185,7 @@ export class Remote {
     this.#pending.add(call);
     if (caller !== undefined) call.endWatch = onInterrupt(caller, () => this.#abandon(call));
     if (call.settled) return;
-    if (line !== undefined && (once || !line.resuming)) this.#send(call, line);
+    if (once || !this.#resuming) line?.send(call);
     if (!once) this.#deadline.watch();
   }
 
@@ -250,37 +247,10 @@ export class Remote {
     await line?.connection.close();
   }
 
-  // Sending and answers
-
-  #send(call: Call, line: Line): void {
-    const { connection, watch } = line;
-    // It closed and has not said so yet: the next one gets the call, for the first time.
-    if (!connection.open) return;
-    const at = bootTime();
-    watch.sent(call.bytes);
-    const id = connection.request(call.method, call.params, call.data, (failure, result) => {
-      if (!connection.open) return;
-      watch.answered(call.bytes);
-      this.#heardSentAt = Math.max(this.#heardSentAt, at);
-      this.#pending.settle(call, failure, result);
-    });
-    call.sent = { connection, id, at };
-  }
-
   /** The caller is let go; the request goes on if it was sent. */
   #abandon(call: Call): void {
-    const { sent } = call;
-    if (sent !== undefined && sent.connection === this.#line?.connection) sent.connection.cancel(sent.id);
+    this.#line?.cancel(call);
     this.#pending.settle(call, interrupted());
-  }
-
-  #probe(connection: Connection, watch: LineWatch): void {
-    const at = bootTime();
-    connection.request('ping', [], undefined, () => {
-      if (!connection.open) return;
-      watch.heard();
-      this.#heardSentAt = Math.max(this.#heardSentAt, at);
-    });
   }
 
   // The connection
@@ -290,22 +260,21 @@ export class Remote {
     let line: Line | undefined;
     // What the server says right behind the login may come before the connection does.
     const early: (() => void)[] = [];
-    const tell = (event: (events: RemoteEvents) => void): void => {
-      line?.watch.heard();
-      const act = (): void => {
+    const said = (event: (events: RemoteEvents) => void): void => {
+      const tell = (): void => {
         if (this.#events !== undefined) event(this.#events);
       };
-      if (line !== undefined && line.early === undefined) act();
-      else early.push(act);
+      if (line === undefined) early.push(tell);
+      else line.said(tell);
     };
     const connection = await this.#options.connect({
       clientId: this.#clientId,
       signal: this.#stop.signal,
       notifications: {
-        lease: (items) => tell((events) => events.lease(items)),
-        recall: (items) => tell((events) => events.recall(items)),
-        durable: (number) => tell((events) => events.durable(number)),
-        ungrant: () => tell((events) => events.ungrant()),
+        lease: (items) => said((events) => events.lease(items)),
+        recall: (items) => said((events) => events.recall(items)),
+        durable: (number) => said((events) => events.durable(number)),
+        ungrant: () => said((events) => events.ungrant()),
         shutdown: (reason, again) => this.#onShutdown(reason, again),
       },
     });
@@ -313,32 +282,18 @@ export class Remote {
       await connection.close();
       throw this.#ended;
     }
-    const { probe } = this.#options;
-    const { softMs = Number.POSITIVE_INFINITY } = this.#options;
-    const watch: LineWatch = new LineWatch({
-      probe: () => this.#probe(connection, watch),
-      dead: () => connection.destroy(new Failure('ETIMEDOUT', 'the server does not answer')),
-      now: bootTime,
-      probeMs: probe?.ms,
-      // In time for whoever is told soon that the server does not answer.
-      probeAfterMs: probe?.afterMs ?? Math.min(PROBE_AFTER_MS, softMs / 2),
-      suspectMs: softMs / 4,
+    const opened = new Line(connection, {
+      answered: (call, failure, result) => this.#pending.settle(call, failure, result),
+      softMs: this.#options.softMs,
+      probe: this.#options.probe,
     });
-    line = { connection, watch, resuming: true, early };
-    // The server counts its term from its answer, which has just come.
-    this.#heardSentAt = bootTime();
+    line = opened;
+    for (const tell of early) line.said(tell);
     this.#line = line;
+    this.#resuming = true;
     this.#setState(true, undefined);
-    const opened = line;
     void connection.closed.then((failure) => this.#onClosed(opened, failure));
     return opened;
-  }
-
-  #tellEarly(line: Line): void {
-    const { early } = line;
-    if (early === undefined || this.#events === undefined) return;
-    line.early = undefined;
-    for (const act of early) act();
   }
 
   #onShutdown(reason: string, again: boolean): void {
@@ -347,20 +302,19 @@ export class Remote {
   }
 
   #onClosed(line: Line, failure: Failure | undefined): void {
-    line.watch.stop();
+    line.stop();
     if (this.#line !== line) return;
     this.#line = undefined;
-    this.#quietSince = line.watch.quietSince;
+    this.#lostLine = line;
     const reason = failure?.message ?? 'the server closed it';
     this.#setState(false, reason);
     this.#options.log.warn({ reason }, 'the connection was lost');
     this.#events?.lost();
     for (const call of this.#pending.calls()) {
       if (call.once) this.#pending.settle(call, new Failure('ECONNRESET', reason, { cause: failure }));
-      else if (failure?.kind === 'PROTOCOL' && call.sent?.connection === line.connection)
-        this.#blame(call, failure);
+      else if (failure?.kind === 'PROTOCOL' && line.carries(call)) this.#blame(call, failure);
     }
-    if (!line.resuming) void this.#reconnect();
+    if (!this.#resuming) void this.#reconnect();
   }
 
   /** Counts a fault of the server against a call that was under way. */
@@ -370,10 +324,17 @@ export class Remote {
     this.#pending.settle(call, new Failure('EPROTO', fault.message, { cause: fault }));
   }
 
+  #newBackoff(): Pick<Backoff, 'next' | 'refusedLong'> {
+    return this.#options.backoff?.() ?? new Backoff();
+  }
+
   /** Tries until there is a connection that is up to date. */
   async #reconnect(): Promise<void> {
     const { log } = this.#options;
-    const backoff = this.#options.backoff?.() ?? new Backoff();
+    // Who is let in and thrown out at once again and again waits as who is not let in.
+    const lasted = bootTime() - (this.#lostLine?.since ?? 0);
+    if (lasted >= STABLE_MS) this.#backoff = this.#newBackoff();
+    const backoff = this.#backoff;
     let failure: Failure | undefined;
     for (;;) {
       await pause(backoff.next(failure), this.#stop.signal);
@@ -407,7 +368,7 @@ export class Remote {
     if (!session.resumed) this.#dropHandles();
     try {
       const resumed = this.#events?.connected(session, sameServer);
-      this.#tellEarly(line);
+      if (this.#events !== undefined) line.ready();
       await Promise.race([resumed, connection.closed]);
     } catch (thrown) {
       connection.destroy(Failure.from(thrown));
@@ -419,10 +380,10 @@ export class Remote {
       return false;
     }
     this.#boot = session.bootVerifier;
-    line.resuming = false;
+    this.#resuming = false;
     this.#options.log.info({ sameServer, resumed: session.resumed }, 'connected again');
     for (const call of this.#pending.calls()) {
-      if (call.sent?.connection !== connection) this.#send(call, line);
+      if (!line.carries(call)) line.send(call);
     }
     return true;
   }
@@ -450,7 +411,7 @@ export class Remote {
   #finish(failure: Failure): void {
     if (this.#ended !== undefined) return;
     this.#ended = failure;
-    this.#line?.watch.stop();
+    this.#line?.stop();
     this.#line = undefined;
     this.#deadline.stop();
     this.#stop.abort();

@@ -1,20 +1,15 @@
 /*
- * kill -9 of the daemon at any moment, and of the mount: nothing is lost, nothing is done twice, no program gets an errno that a
- * disk would not give, and what is charged is what is there.
- *
- * KILLS=... sets how often the daemon is killed under each workload.
+ * kill -9 of the daemon at any moment under tar and git: nothing is lost, nothing is done twice, no program gets an errno that a disk
+ * would not give, and what is charged is what is there.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
 import { startDaemon, type Daemon } from '../lib/daemon.js';
 import { temporaryDirectory } from '../lib/directory.js';
+import { isRight, killWhile } from '../lib/kill-while.js';
 import { mountHome, type Mounted } from '../lib/mounted.js';
-import { forceUnmount, mountAt } from '../lib/mounts.js';
-import { programs } from '../lib/programs.js';
-import { run, succeed } from '../lib/run.js';
-
-const kills = Number(process.env['KILLS'] ?? 2);
+import { succeed } from '../lib/run.js';
 
 /** A tree of small files, two levels deep, and what tar makes of it. */
 function makeTar(directory: string, files: number): Promise<string> {
@@ -25,28 +20,6 @@ function makeTar(directory: string, files: number): Promise<string> {
     writeFileSync(path.join(below, `file ${i}`), `${i}\n`.repeat(i % 400));
   }
   return succeed('tar', ['-cf', path.join(directory, 'tree.tar'), '-C', directory, 'tree']);
-}
-
-/** Kills the daemon and starts it again, until the work is done; at least `kills` times while it goes on. */
-async function killWhile<T>(daemon: Daemon, work: Promise<T>): Promise<T> {
-  const progress = { done: false };
-  const ended = (): void => {
-    progress.done = true;
-  };
-  void work.then(ended, ended);
-  for (let i = 0; i < kills && !progress.done; i++) {
-    await daemon.kill();
-    await daemon.start();
-  }
-  return work;
-}
-
-async function isRight(
-  t: { match(found: string, wanted: RegExp, text: string): void },
-  daemon: Daemon,
-): Promise<void> {
-  const check = await daemon.ftpctl(['quota', 'check', 'alice']);
-  t.match(check.stdout, /right/, 'what is charged is what is there');
 }
 
 /** What was done is on the server when the mount has ended. */
@@ -85,79 +58,3 @@ t.test('under git', async (t) => {
   await mounted.unmount();
   await isRight(t, daemon);
 });
-
-t.test('under sqlite', async (t) => {
-  const daemon = await startDaemon(t, { users: { alice: { quota: '1G' } } });
-  const mounted = await mountHome(t, daemon, 'alice');
-  const statements = ['create table t(n integer primary key);'];
-  for (let i = 1; i <= 40; i++) statements.push(`insert into t values (${i});`);
-  await killWhile(daemon, mounted.succeed('sqlite3', ['-bail', 'db'], { input: statements.join('\n') }));
-  t.equal(
-    (
-      await mounted.succeed('sqlite3', ['db', 'select count(*), sum(n) from t; pragma integrity_check'])
-    ).trim(),
-    '40|820\nok',
-  );
-  await mounted.unmount();
-  await isRight(t, daemon);
-});
-
-t.test('under renames that replace', async (t) => {
-  const daemon = await startDaemon(t, { users: { alice: { quota: '1G' } } });
-  const mounted = await mountHome(t, daemon, 'alice');
-  const work = mounted.succeed('sh', [
-    '-ec',
-    'for i in $(seq 300); do echo $i > new; mv new file$((i % 7)); echo line $i >> log; mkdir d$i; rmdir d$i; done; cat file*',
-  ]);
-  const wanted = [294, 295, 296, 297, 298, 299, 300].toSorted((a, b) => (a % 7) - (b % 7));
-  t.equal(await killWhile(daemon, work), `${wanted.join('\n')}\n`);
-  const lines = (await mounted.succeed('cat', ['log'])).trimEnd().split('\n');
-  t.same(
-    lines,
-    Array.from({ length: 300 }, (_, i) => `line ${i + 1}`),
-  );
-  await mounted.unmount();
-  t.same(
-    readdirSync(daemon.home('alice')).filter((name) => /^d\d/.test(name)),
-    [],
-  );
-  await isRight(t, daemon);
-});
-
-t.test(
-  'the mount is killed: the server has a prefix of what was done, and the mount point is taken over',
-  async (t) => {
-    const daemon = await startDaemon(t, { users: { alice: { quota: '1G' } } });
-    const mounted = await mountHome(t, daemon, 'alice');
-    const work = mounted.run('sh', ['-c', 'i=0; while echo $i > f$i; do i=$((i + 1)); done']);
-    while (!existsSync(path.join(daemon.home('alice'), 'f200'))) await mounted.run('true');
-    await mounted.service.kill();
-    await work;
-    const numbers = readdirSync(daemon.home('alice'))
-      .filter((name) => /^f\d+$/.test(name))
-      .map((name) => Number(name.slice(1)))
-      .toSorted((a, b) => a - b);
-    t.same(
-      numbers,
-      Array.from({ length: numbers.length }, (_, i) => i),
-      'no file is missing in between',
-    );
-    for (const number of numbers.slice(0, -1)) {
-      const data = readFileSync(path.join(daemon.home('alice'), `f${number}`), 'utf8');
-      if (data !== `${number}\n`) t.fail(`f${number} holds '${data}'`);
-    }
-    t.ok(mountAt(mounted.mountpoint), 'the dead mount is still there');
-    const taken = await run(
-      process.execPath,
-      [programs.ftpmount, daemon.at('alice'), mounted.mountpoint, ...daemon.login('alice')],
-      { env: daemon.env },
-    );
-    t.teardown(() => forceUnmount(mounted.mountpoint));
-    t.equal(taken.code, 0, taken.stderr);
-    t.equal(readdirSync(mounted.mountpoint).filter((name) => /^f\d+$/.test(name)).length, numbers.length);
-    const unmounted = await run(process.execPath, [programs.ftpmount, '-u', mounted.mountpoint], {
-      env: daemon.env,
-    });
-    t.equal(unmounted.code, 0, unmounted.stderr);
-  },
-);

@@ -52,6 +52,8 @@ await t.test('results of a wrong type', async (t) => {
       refuses(t, `result ${index}`, await server.ftpctl(['stat'], [server.at('plain')]), LOST);
     }),
   );
+  const server = await EvilServer.start(t, { list: () => [] });
+  refuses(t, 'no listing at all', await server.ftpctl(['ls'], [server.at()]), LOST);
 });
 
 await t.test('messages that no server sends', async (t) => {

@@ -69,7 +69,7 @@ function test(): void {
     await served.unmount();
   });
 
-  t.test('a mount on a mount is refused, also when its server is dead', async (t) => {
+  t.test('a mount on a mount is refused; one whose process is dead makes room', async (t) => {
     const served = new Served(t, user);
     await served.report('ready');
     const second = new Served(t, user, {}, served.mountpoint);
@@ -77,7 +77,7 @@ function test(): void {
     served.kill();
     await served.exited;
     const third = new Served(t, user, {}, served.mountpoint);
-    t.match(await third.report('failed'), { kind: 'EBUSY', message: /already mounted/ });
+    await third.report('ready');
   });
 
   const skip = me === 0 ? false : 'needs a directory of another user';

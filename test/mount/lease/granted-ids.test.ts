@@ -2,6 +2,7 @@ import t from 'tap';
 import { Failure } from '../../../protocol/failure.js';
 import type { FileId } from '../../../protocol/references.js';
 import { GrantedIds } from '../../../mount/lease/granted-ids.js';
+import { failing } from '../../lib/failing.js';
 
 const ids = (count: number): FileId[] =>
   Array.from({ length: count }, (_, i) => ({ ino: BigInt(i), birth: 0n }));
@@ -54,7 +55,7 @@ t.test('who waits is told when there are some, or none', async (t) => {
   granted.forget();
   const other = granted.wait();
   granted.fail(new Failure('ENOSPC'));
-  await t.rejects(other, { kind: 'ENOSPC' });
+  await t.rejects(other, failing('ENOSPC'));
   t.notOk(granted.awaited);
 });
 

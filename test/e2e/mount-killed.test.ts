@@ -1,0 +1,47 @@
+/* kill -9 of a mount: the server has a prefix of what was done, and the mount point is taken over by the next one. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import t from 'tap';
+import { startDaemon } from '../lib/daemon.js';
+import { mountHome } from '../lib/mounted.js';
+import { forceUnmount, mountAt } from '../lib/mounts.js';
+import { programs } from '../lib/programs.js';
+import { run } from '../lib/run.js';
+
+t.test(
+  'the mount is killed: the server has a prefix of what was done, and the mount point is taken over',
+  async (t) => {
+    const daemon = await startDaemon(t, { users: { alice: { quota: '1G' } } });
+    const mounted = await mountHome(t, daemon, 'alice');
+    const work = mounted.run('sh', ['-c', 'i=0; while echo $i > f$i; do i=$((i + 1)); done']);
+    while (!existsSync(path.join(daemon.home('alice'), 'f200'))) await mounted.run('true');
+    await mounted.service.kill();
+    await work;
+    const numbers = readdirSync(daemon.home('alice'))
+      .filter((name) => /^f\d+$/.test(name))
+      .map((name) => Number(name.slice(1)))
+      .toSorted((a, b) => a - b);
+    t.same(
+      numbers,
+      Array.from({ length: numbers.length }, (_, i) => i),
+      'no file is missing in between',
+    );
+    for (const number of numbers.slice(0, -1)) {
+      const data = readFileSync(path.join(daemon.home('alice'), `f${number}`), 'utf8');
+      if (data !== `${number}\n`) t.fail(`f${number} holds '${data}'`);
+    }
+    t.ok(mountAt(mounted.mountpoint), 'the dead mount is still there');
+    const taken = await run(
+      process.execPath,
+      [programs.ftpmount, daemon.at('alice'), mounted.mountpoint, ...daemon.login('alice')],
+      { env: daemon.env },
+    );
+    t.teardown(() => forceUnmount(mounted.mountpoint));
+    t.equal(taken.code, 0, taken.stderr);
+    t.equal(readdirSync(mounted.mountpoint).filter((name) => /^f\d+$/.test(name)).length, numbers.length);
+    const unmounted = await run(process.execPath, [programs.ftpmount, '-u', mounted.mountpoint], {
+      env: daemon.env,
+    });
+    t.equal(unmounted.code, 0, unmounted.stderr);
+  },
+);
