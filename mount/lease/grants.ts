@@ -20,6 +20,9 @@ const FIRST_BYTES = 4 * MiB;
 const LAST_BYTES = 256 * MiB;
 const FIRST_FILES = 256;
 const LAST_FILES = 65_536;
+/** A mount that does nothing holds no more than this. */
+const KEPT_BYTES = 2 * FIRST_BYTES;
+const KEPT_FILES = 2 * FIRST_FILES;
 
 /** Bytes, and inodes, of a quota. Negative: overdrawn. */
 export interface Room {
@@ -137,6 +140,7 @@ export class Grants {
     this.#left = room;
     this.#regular.used();
     this.#directories.used();
+    if (!this.#options.busy()) this.#trim();
     this.refill();
   }
 
@@ -144,9 +148,24 @@ export class Grants {
   giveBack(): void {
     this.#bytes.shrink();
     this.#files.shrink();
-    const available = this.available();
-    const bytes = Math.max(0, available.bytes);
-    const files = Math.max(0, available.files);
+    this.#return(this.available());
+  }
+
+  /** Nothing is under way: what was freed here, or asked for ahead of a large copy, is for all again. */
+  #trim(): void {
+    const { bytes, files } = this.available();
+    const tooMuch = { bytes: bytes > KEPT_BYTES, files: files > KEPT_FILES };
+    if (tooMuch.bytes) this.#bytes.restart();
+    if (tooMuch.files) this.#files.restart();
+    this.#return({
+      bytes: tooMuch.bytes ? bytes - FIRST_BYTES : 0,
+      files: tooMuch.files ? files - FIRST_FILES : 0,
+    });
+  }
+
+  #return(unused: Room): void {
+    const bytes = Math.max(0, unused.bytes);
+    const files = Math.max(0, unused.files);
     if (bytes === 0 && files === 0) return;
     this.#returning = { bytes: this.#returning.bytes + bytes, files: this.#returning.files + files };
     this.#options.request([-bytes, -files, 0, 0], () => {

@@ -32,6 +32,11 @@ export class RoomStep {
     else if (asked >= this.#step) this.#step = Math.min(2 * this.#step, this.#last);
   }
 
+  /** There is plenty, and little is needed: from the first step again. */
+  restart(): void {
+    this.#step = this.#first;
+  }
+
   /** Others need it: no more than what is needed is asked for, until that is had easily. */
   shrink(): void {
     this.#ahead = false;

@@ -172,7 +172,7 @@ export class TestClient implements ClientSession, Caller {
     this.home.heard(this.client, method === 'apply');
     const answered = answer(this.home, this.client, method, METHODS[method].params(wire), call);
     // What is answered at once is good in this turn only.
-    const result = answered instanceof Promise ? taken(await answered) : taken(answered);
+    const result = copyOf(answered instanceof Promise ? taken(await answered) : taken(answered));
     // The row of METHODS says what its result is.
     return METHODS[method].result(result) as Result<M>;
   }

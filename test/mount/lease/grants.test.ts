@@ -114,6 +114,7 @@ t.test(
 
 t.test('what the log charges is not available, and what its operations free is', async (t) => {
   const s = new Setup();
+  s.busy = true;
   s.grants.left({ bytes: 10 * MiB, files: 1_000 });
   t.same(s.grants.available({ bytes: MiB, files: 1 }), { bytes: 9 * MiB, files: 999 });
   t.same(s.grants.available({ bytes: -MiB, files: -1 }), { bytes: 11 * MiB, files: 1_001 });
@@ -124,6 +125,7 @@ t.test('what the log charges is not available, and what its operations free is',
 
 t.test('steps grow with use', async (t) => {
   const s = new Setup();
+  s.busy = true;
   s.grants.refill();
   const steps: number[] = [];
   for (let i = 0; i < 9; i++) {
@@ -194,6 +196,7 @@ t.test('a refusal is told to who waits', async (t) => {
 
 t.test('what is not used is given back when others need it', async (t) => {
   const s = new Setup();
+  s.busy = true;
   s.grants.left({ bytes: 10 * MiB, files: 1_000 });
   s.charged = { bytes: MiB, files: 1 };
   s.answer();
@@ -209,4 +212,18 @@ t.test('what is not used is given back when others need it', async (t) => {
   t.same(s.asked, [], 'and not asked for again');
   s.grants.giveBack();
   t.same(s.asked, [], 'there is nothing more to give');
+});
+
+t.test('a mount that does nothing keeps little of what it has', async (t) => {
+  const s = new Setup();
+  s.busy = true;
+  s.grants.left({ bytes: 60 * MiB, files: 5_000 });
+  s.answer(); // inode numbers
+  t.same(s.asked, [], 'while there is work all is kept');
+  s.busy = false;
+  s.grants.left({ bytes: 60 * MiB, files: 5_000 });
+  t.same(s.grants.available(), { bytes: 4 * MiB, files: 256 });
+  t.same(s.answer(), [-56 * MiB, -4_744, 0, 0]);
+  s.grants.left({ bytes: 4 * MiB, files: 256 });
+  t.same(s.asked, [], 'and not asked for again');
 });
