@@ -7,7 +7,7 @@
  */
 import { remotePath, type RemotePath } from '../../protocol/ids.js';
 import { RENAME, RENAME_EXCHANGE, RMDIR, UNLINK, type Operation } from '../../protocol/operations.js';
-import type { FileId, FileRef } from '../../protocol/references.js';
+import { sameId, type FileId, type FileRef } from '../../protocol/references.js';
 import type { Entry } from '../log/entry.js';
 import type { Log } from '../log/log.js';
 import type { Tree } from '../tree/tree.js';
@@ -36,6 +36,8 @@ export class Hints {
   #moves = new Map<bigint, Move[]>();
   #listed = 0;
   #last: Entry | undefined;
+  /** Ids that the log's operations name, of files that the server made by others. */
+  readonly #renumbered = new Map<string, FileId>();
 
   constructor(parts: { tree: Tree; log: Log }) {
     this.#tree = parts.tree;
@@ -50,17 +52,32 @@ export class Hints {
     this.#last = undefined;
   }
 
+  /** The server made by the id `real` what the log's operations name `used`: a restarted server knows only that one. */
+  renumbered(used: FileId, real: FileId): void {
+    if (sameId(used, real)) return;
+    this.#renumbered.set(keyOf(used), real);
+    this.clear();
+  }
+
+  #realId(id: FileId): FileId {
+    return this.#renumbered.get(keyOf(id)) ?? id;
+  }
+
   /** The operation of an entry of the log, with hints. */
   add(operation: Operation, entry: Entry): Operation {
     this.#list();
     const rank = this.#ranks.get(entry) ?? 0;
-    const hinted = (ref: FileRef): FileRef =>
-      ref.ino === null ? ref : { ino: ref.ino, birth: ref.birth, path: this.#pathOf(ref.ino, rank) ?? null };
+    const hinted = (ref: FileRef): FileRef => {
+      if (ref.ino === null) return ref;
+      const { ino, birth } = this.#realId(ref);
+      return { ino, birth, path: this.#pathOf(ino, rank) ?? null };
+    };
     const named = 'directory' in operation ? { directory: hinted(operation.directory) } : {};
     const moved = 'newDirectory' in operation ? { newDirectory: hinted(operation.newDirectory) } : {};
     const file = 'file' in operation ? { file: hinted(operation.file) } : {};
+    const id = 'id' in operation && operation.id !== null ? { id: this.#realId(operation.id) } : {};
     // What is spread over it has the types that were there.
-    return { ...operation, ...named, ...moved, ...file } as Operation;
+    return { ...operation, ...named, ...moved, ...file, ...id } as Operation;
   }
 
   /** Lists what is in the log and not listed. */
@@ -92,9 +109,10 @@ export class Hints {
 
   #put(id: FileId | null, directory: FileRef, name: Buffer, rank: number): void {
     if (id === null || directory.ino === null) return;
-    const move = { rank, from: { parent: directory.ino, name } };
-    const moves = this.#moves.get(id.ino);
-    if (moves === undefined) this.#moves.set(id.ino, [move]);
+    const { ino } = this.#realId(id);
+    const move = { rank, from: { parent: this.#realId(directory).ino, name } };
+    const moves = this.#moves.get(ino);
+    if (moves === undefined) this.#moves.set(ino, [move]);
     else moves.push(move);
   }
 
@@ -123,4 +141,8 @@ export class Hints {
     if (name === undefined) return undefined;
     return { parent: name.parent.attributes.ino, name: Buffer.from(name.key, 'latin1') };
   }
+}
+
+function keyOf({ ino, birth }: FileId): string {
+  return `${ino}.${birth}`;
 }

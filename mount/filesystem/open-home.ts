@@ -71,7 +71,10 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
     ...(options.unsentBytes === undefined ? {} : { limitBytes: options.unsentBytes }),
     failed: (entry, failure) => losses.failed(entry, failure),
     told: (entry, [attributes]) => {
-      if (attributes !== undefined) names.identified(entry, attributes);
+      if (attributes === undefined) return;
+      const { operation } = entry;
+      if ('id' in operation && operation.id !== null) hints.renumbered(operation.id, attributes);
+      names.identified(entry, attributes);
     },
     dropped: (entry) => data.dropped(entry),
   });
