@@ -76,8 +76,12 @@ export class Hints {
     const moved = 'newDirectory' in operation ? { newDirectory: hinted(operation.newDirectory) } : {};
     const file = 'file' in operation ? { file: hinted(operation.file) } : {};
     const id = 'id' in operation && operation.id !== null ? { id: this.#realId(operation.id) } : {};
+    const replaced =
+      'replaced' in operation && operation.replaced !== null
+        ? { replaced: this.#realId(operation.replaced) }
+        : {};
     // What is spread over it has the types that were there.
-    return { ...operation, ...named, ...moved, ...file, ...id } as Operation;
+    return { ...operation, ...named, ...moved, ...file, ...id, ...replaced } as Operation;
   }
 
   /** Lists what is in the log and not listed. */

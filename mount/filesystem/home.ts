@@ -91,19 +91,17 @@ export class Home {
     failed: (failure: Failure) => T = rethrow,
   ): Promise<T> {
     const asked = new Promise<T>((resolve, reject) => {
-      this.#behindLog(involved, reject, () => {
-        this.remote.request(method, params(), undefined, (failure, result) => {
-          settle(resolve, reject, () =>
-            result === undefined ? failed(failure ?? new Failure('EIO')) : received(result),
-          );
-        });
+      this.askForData(method, involved, params, (failure, result) => {
+        settle(resolve, reject, () =>
+          result === undefined ? failed(failure ?? new Failure('EIO')) : received(result),
+        );
       });
     });
     return interruptible(asked, caller);
   }
 
-  /** As ask(), for data that nobody may be waiting for: without a promise, as there are many of them. */
-  askForData<M extends 'read' | 'fetch'>(
+  /** As ask(), for what nobody may be waiting for: without a promise, as there are many of them. */
+  askForData<M extends MethodName>(
     method: M,
     involved: readonly Inode[],
     params: () => unknown[],
@@ -112,7 +110,14 @@ export class Home {
     this.#behindLog(
       involved,
       (failure) => arrived(failure, undefined),
-      () => this.remote.request(method, params(), undefined, arrived),
+      () => {
+        const { rewinds } = this.log;
+        this.remote.request(method, params(), undefined, (failure, result) => {
+          // A server that was killed has forgotten operations that this was sent behind: it is asked behind them again.
+          if (rewinds !== this.log.rewinds) this.askForData(method, involved, params, arrived);
+          else arrived(failure, result);
+        });
+      },
     );
   }
 
