@@ -1,6 +1,7 @@
 /*
- * Ids that a client used for files before it could know their own: [0, number] of symbolic links, FIFOs and sockets, and
- * granted ids that the server lost in a restart. Operations that were under way when the client was told name files so.
+ * Ids that a client used for files before it could know their own: [0, number] of symbolic links, FIFOs and sockets, and of
+ * what it made of inodes that the server lost in a restart. Operations that were under way when the client was told name
+ * files so.
  *
  * Invariant: of one client, the last MAX_PROVISIONAL at least are known: many more than can be under way. After a restart of
  * the daemon they are not; [0, number] with a path then means what is at the path.
@@ -85,23 +86,15 @@ export class ProvisionalIds {
   }
 }
 
-/** Whether an operation may name a file by a provisional id. */
+/** Whether an operation names a file by a provisional id, or one that it makes. */
 function isProvisional(op: Operation): boolean {
-  switch (op.kind) {
-    case LINK:
-      return op.file.ino === 0n;
-    case UNLINK:
-      return op.id?.ino === 0n;
-    case RENAME:
-      return op.id?.ino === 0n || op.replaced?.ino === 0n;
-    case SETATTR:
-    case WRITE:
-      return op.file.ino === 0n;
-    case RELEASE:
-      return op.id.ino === 0n;
-    default:
-      return false;
-  }
+  return (
+    ('directory' in op && op.directory.ino === 0n) ||
+    ('newDirectory' in op && op.newDirectory.ino === 0n) ||
+    ('file' in op && op.file.ino === 0n) ||
+    ('id' in op && op.id?.ino === 0n) ||
+    ('replaced' in op && op.replaced?.ino === 0n)
+  );
 }
 
 function keyOf({ ino, birth }: FileId): string {

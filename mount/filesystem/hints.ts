@@ -7,10 +7,12 @@
  */
 import { remotePath, type RemotePath } from '../../protocol/ids.js';
 import { RENAME, RENAME_EXCHANGE, RMDIR, UNLINK, type Operation } from '../../protocol/operations.js';
-import { sameId, type FileId, type FileRef } from '../../protocol/references.js';
+import type { FileId, FileRef } from '../../protocol/references.js';
 import type { Entry } from '../log/entry.js';
 import type { Log } from '../log/log.js';
+import { indexOf } from '../tree/namespace.js';
 import type { Tree } from '../tree/tree.js';
+import type { ServerIds } from './server-ids.js';
 
 interface Place {
   readonly parent: bigint;
@@ -30,18 +32,20 @@ const SLASH = Buffer.from('/');
 export class Hints {
   readonly #tree: Tree;
   readonly #log: Log;
+  readonly #ids: ServerIds;
   /** The place of an entry among those that were listed. */
   #ranks = new WeakMap<Entry, number>();
   /** By inode number, the earliest first. */
   #moves = new Map<bigint, Move[]>();
   #listed = 0;
   #last: Entry | undefined;
-  /** Ids that the log's operations name, of files that the server made by others. */
-  readonly #renumbered = new Map<string, FileId>();
+  /** ServerIds.changes when they were listed. */
+  #idChanges = 0;
 
-  constructor(parts: { tree: Tree; log: Log }) {
+  constructor(parts: { tree: Tree; log: Log; ids: ServerIds }) {
     this.#tree = parts.tree;
     this.#log = parts.log;
+    this.#ids = parts.ids;
   }
 
   /** What was listed is not needed any more. */
@@ -52,43 +56,38 @@ export class Hints {
     this.#last = undefined;
   }
 
-  /** The server made by the id `real` what the log's operations name `used`: a restarted server knows only that one. */
-  renumbered(used: FileId, real: FileId): void {
-    if (sameId(used, real)) return;
-    this.#renumbered.set(keyOf(used), real);
-    this.clear();
-  }
-
-  #realId(id: FileId): FileId {
-    return this.#renumbered.get(keyOf(id)) ?? id;
-  }
-
   /** The operation of an entry of the log, with hints. */
   add(operation: Operation, entry: Entry): Operation {
     this.#list();
     const rank = this.#ranks.get(entry) ?? 0;
-    const hinted = (ref: FileRef): FileRef => {
-      if (ref.ino === null) return ref;
-      const { ino, birth } = this.#realId(ref);
-      return { ino, birth, path: this.#pathOf(ino, rank) ?? null };
-    };
+    const hinted = (ref: FileRef): FileRef => this.#hinted(ref, rank);
     const named = 'directory' in operation ? { directory: hinted(operation.directory) } : {};
     const moved = 'newDirectory' in operation ? { newDirectory: hinted(operation.newDirectory) } : {};
     const file = 'file' in operation ? { file: hinted(operation.file) } : {};
-    const id = 'id' in operation && operation.id !== null ? { id: this.#realId(operation.id) } : {};
-    const replaced =
-      'replaced' in operation && operation.replaced !== null
-        ? { replaced: this.#realId(operation.replaced) }
-        : {};
     // What is spread over it has the types that were there.
-    return { ...operation, ...named, ...moved, ...file, ...id, ...replaced } as Operation;
+    return { ...operation, ...named, ...moved, ...file, ...this.#named(operation) } as Operation;
+  }
+
+  #hinted(ref: FileRef, rank: number): FileRef {
+    if (ref.ino === null) return ref;
+    const { ino, birth } = this.#ids.of(ref);
+    return { ino, birth, path: this.#pathOf({ ino, birth }, rank) ?? null };
+  }
+
+  /** The ids that it names besides. */
+  #named(operation: Operation): { id?: FileId | null; replaced?: FileId | null } {
+    const id = 'id' in operation ? { id: operation.id && this.#ids.of(operation.id) } : {};
+    return 'replaced' in operation
+      ? { ...id, replaced: operation.replaced && this.#ids.of(operation.replaced) }
+      : id;
   }
 
   /** Lists what is in the log and not listed. */
   #list(): void {
     const last = this.#last;
     const gone = last !== undefined && last !== this.#log.last && last.next === undefined;
-    if (gone) this.clear();
+    if (gone || this.#idChanges !== this.#ids.changes) this.clear();
+    this.#idChanges = this.#ids.changes;
     const entries: Entry[] = [];
     for (let at = this.#log.last; at !== undefined && at !== this.#last; at = at.previous) entries.push(at);
     for (const entry of entries.toReversed()) {
@@ -113,19 +112,24 @@ export class Hints {
 
   #put(id: FileId | null, directory: FileRef, name: Buffer, rank: number): void {
     if (id === null || directory.ino === null) return;
-    const { ino } = this.#realId(id);
-    const move = { rank, from: { parent: this.#realId(directory).ino, name } };
-    const moves = this.#moves.get(ino);
-    if (moves === undefined) this.#moves.set(ino, [move]);
+    const index = this.#indexOf(id);
+    const move = { rank, from: { parent: this.#indexOf(directory), name } };
+    const moves = this.#moves.get(index);
+    if (moves === undefined) this.#moves.set(index, [move]);
     else moves.push(move);
   }
 
-  #pathOf(ino: bigint, rank: number): RemotePath | undefined {
+  /** By what the tree finds it. */
+  #indexOf(id: FileId): bigint {
+    return indexOf(this.#ids.of(id));
+  }
+
+  #pathOf(id: FileId, rank: number): RemotePath | undefined {
     const root = this.#tree.root;
     const base = this.#tree.pathOf(root);
     if (base === undefined) return undefined;
     const names: Buffer[] = [];
-    for (let at = ino, depth = 0; at !== root.attributes.ino; depth++) {
+    for (let at = indexOf(id), depth = 0; at !== root.attributes.ino; depth++) {
       const place = this.#moves.get(at)?.find((move) => move.rank >= rank)?.from ?? this.#placeNow(at);
       if (place === undefined || depth > MAX_DEPTH) return undefined;
       names.push(place.name);
@@ -140,13 +144,9 @@ export class Hints {
     }
   }
 
-  #placeNow(ino: bigint): Place | undefined {
-    const [name] = this.#tree.byIno(ino)?.names ?? [];
+  #placeNow(index: bigint): Place | undefined {
+    const [name] = this.#tree.byIndex(index)?.names ?? [];
     if (name === undefined) return undefined;
     return { parent: name.parent.attributes.ino, name: Buffer.from(name.key, 'latin1') };
   }
-}
-
-function keyOf({ ino, birth }: FileId): string {
-  return `${ino}.${birth}`;
 }

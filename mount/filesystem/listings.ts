@@ -125,7 +125,7 @@ export class Listings {
   }
 
   #directoryOf(attributes: Attributes): DirectoryInode | undefined {
-    const inode = this.#home.tree.byIno(attributes.ino);
+    const inode = this.#home.tree.byIndex(attributes.ino);
     return inode !== undefined && sameId(inode.id, attributes) && inode.isDirectory() ? inode : undefined;
   }
 }

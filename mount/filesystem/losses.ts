@@ -51,7 +51,7 @@ export class Losses {
   #record(operation: Operation, failure: Failure): Inode[] {
     this.#count += 1;
     const inodes = refsOf(operation)
-      .map((ref) => (ref.ino === null ? undefined : this.#tree.byIno(ref.ino)))
+      .map((ref) => (ref.ino === null ? undefined : this.#tree.byId(ref)))
       .filter((inode) => inode !== undefined);
     const [first] = inodes;
     const path = first === undefined ? undefined : this.#tree.pathOf(first)?.toString();

@@ -21,10 +21,10 @@ import {
 } from '../../protocol/operations.js';
 import type { FileId, FileRef } from '../../protocol/references.js';
 import { S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK } from '../../posix/flags.js';
-import type { Charge, Entry as LogEntry } from '../log/entry.js';
 import type { Caller, Entry, Eventually } from '../operations.js';
 import { interruptible } from '../remote/interruption.js';
 import type { DirectoryInode, Inode, Name } from '../tree/inode.js';
+import type { Charge } from '../log/entry.js';
 import { NO_CHARGE, type Home } from './home.js';
 
 const PERMISSIONS = 0o7777;
@@ -40,8 +40,6 @@ export class Names {
   readonly #home: Home;
   /** Symbolic links and the like made here, counted: they have ids of their own until the server has made them. */
   #provisional = 0n;
-  /** Them, by the entry that makes them. */
-  readonly #unidentified = new Map<LogEntry, Inode>();
 
   constructor(home: Home) {
     this.#home = home;
@@ -63,7 +61,7 @@ export class Names {
     const wait = this.#home.roomForInode();
     if (wait !== undefined) return this.#after(wait, caller, () => this.create(directory, key, mode, caller));
     const regular = (mode & S_IFMT) === S_IFREG;
-    const id = regular ? grants.takeFile() : this.#provisionalId();
+    const id = regular ? grants.takeFile() : this.provisionalId();
     if (id === undefined) {
       return this.#afterId(
         grants.whenFile(),
@@ -83,18 +81,7 @@ export class Names {
       id,
     } as const;
     const entry = this.#home.append(operation, ONE_INODE, [directory, inode]);
-    if (!regular) this.#unidentified.set(entry, inode);
     return { name: nameIn(directory, key), entry };
-  }
-
-  /** The server made what an entry makes by another id than was known here. */
-  identified(entry: LogEntry, attributes: Attributes): void {
-    const { operation } = entry;
-    const ino = 'id' in operation ? operation.id?.ino : undefined;
-    const inode =
-      this.#unidentified.get(entry) ?? (ino === undefined ? undefined : this.#home.tree.byIno(ino));
-    this.#unidentified.delete(entry);
-    if (inode !== undefined) this.#home.tree.identified(inode, attributes);
   }
 
   #askCreate(directory: DirectoryInode, key: string, mode: number, caller: Caller): Promise<Made> {
@@ -173,12 +160,11 @@ export class Names {
     if (wait !== undefined) {
       return this.#after(wait, caller, () => this.#symlink(directory, key, target, caller));
     }
-    const id = this.#provisionalId();
+    const id = this.provisionalId();
     const time = this.#home.clock.now();
     const inode = tree.symlink(directory, key, { id, target, time });
     const operation = { kind: SYMLINK, directory: byId(directory), name, time, target, id } as const;
     const entry = this.#home.append(operation, ONE_INODE, [directory, inode]);
-    this.#unidentified.set(entry, inode);
     return { name: nameIn(directory, key), entry };
   }
 
@@ -403,7 +389,8 @@ export class Names {
     if (found !== undefined && found !== 'absent') throw new Failure('EEXIST');
   }
 
-  #provisionalId(): FileId {
+  /** An id for a file until the server has told its own. */
+  provisionalId(): FileId {
     return { ino: 0n, birth: (this.#provisional += 1n) };
   }
 

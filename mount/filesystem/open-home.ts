@@ -25,6 +25,7 @@ import { Losses, type LossLog } from './losses.js';
 import { MountedHome } from './mounted-home.js';
 import { Names } from './names.js';
 import { Recalls } from './recalls.js';
+import { ServerIds } from './server-ids.js';
 import { Space } from './space.js';
 import { WallClock } from './wall-clock.js';
 
@@ -71,12 +72,12 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
     ...(options.unsentBytes === undefined ? {} : { limitBytes: options.unsentBytes }),
     failed: (entry, failure) => losses.failed(entry, failure),
     told: (entry, [attributes]) => {
-      if (attributes === undefined) return;
-      const { operation } = entry;
-      if ('id' in operation && operation.id !== null) hints.renumbered(operation.id, attributes);
-      names.identified(entry, attributes);
+      if (attributes !== undefined) ids.told(entry, attributes);
     },
-    dropped: (entry) => data.dropped(entry),
+    dropped: (entry) => {
+      data.dropped(entry);
+      if (log.last === undefined) ids.forget();
+    },
   });
   const request = remote.request.bind(remote);
   const grants = new Grants({
@@ -84,7 +85,12 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
     charged: () => log.charged,
     busy: () => log.unapplied.operations > 0,
   });
-  const hints = new Hints({ tree, log });
+  const ids = new ServerIds({
+    ...{ tree, log },
+    provisional: () => names.provisionalId(),
+    getattr: (path, done) => remote.request('getattr', [path], undefined, done, { once: true }),
+  });
+  const hints = new Hints({ tree, log, ids });
   const sender = new Sender({
     log,
     request,
@@ -126,8 +132,9 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
       if (!session.leased) recalls.over();
       if (!session.resumed) recalls.holdAgain();
       // The log goes before anything else: a server that was restarted takes it without a lease until then.
+      ids.connected(session.applied, session.resumed);
       const sent = sender.connected(session.applied) ?? Promise.resolve();
-      return sent.then(() => grants.connected());
+      return sent.then(() => ids.ask()).then(() => grants.connected());
     },
     ended: (failure: Failure) => {
       // Nothing is answered from here any more: every operation is told so.

@@ -132,6 +132,11 @@ export class Log {
     return entry?.state === 'sent' ? entry.number : undefined;
   }
 
+  /** The entries that the server has not said that it applied, in order. */
+  *unappliedEntries(): Iterable<Entry> {
+    for (let entry = this.#firstUnapplied; entry !== undefined; entry = entry.next) yield entry;
+  }
+
   /**
    * How often operations that were sent turned out not to be applied. What was asked of the server behind them and answered
    * after this number rose does not know of them: it is to be asked again.

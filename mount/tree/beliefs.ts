@@ -137,7 +137,7 @@ export class Beliefs {
   /** A unit is not leased any more: nothing of it is believed, whatever is leased later. Returns what the kernel knows. */
   doubt(unit: bigint): Doubts {
     const doubts: Doubts = { names: [], inodes: [] };
-    const inode = this.#names.byIno(unit);
+    const inode = this.#names.byIndex(unit);
     if (inode === undefined) return doubts;
     doubtAttributes(inode, doubts);
     if (inode.isDirectory()) {

@@ -154,11 +154,6 @@ export class Learning {
     inode.attributes = changed(inode.attributes, { nlink: left });
     inode.confirmed = false;
   }
-
-  /** A file that had a provisional id, or one that was lost, has this one. What was done to it here stays. */
-  identified(inode: Inode, { ino, birth }: Attributes): void {
-    this.#names.identified(inode, { ino, birth });
-  }
 }
 
 /** Whether what a name leads to was made or changed here, and the server does not know it yet. */

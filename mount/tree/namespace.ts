@@ -17,11 +17,17 @@ import { Budget } from './budget.js';
 import { Inode, type DirectoryInode, type Name } from './inode.js';
 import { Unsettled } from './unsettled.js';
 
+/** What an inode is found by: its number; of a provisional id, [0, n], -n. */
+export function indexOf({ ino, birth }: FileId): bigint {
+  return ino === 0n ? -birth : ino;
+}
+
 export class Namespace {
   readonly root: DirectoryInode;
   readonly unsettled = new Unsettled();
   readonly #basePath: string;
-  readonly #byIno = new Map<bigint, Inode>();
+  /** By indexOf(). */
+  readonly #byIndex = new Map<bigint, Inode>();
   readonly #budget: Budget;
 
   constructor(root: Attributes, path: RemotePath, maxNames: number) {
@@ -29,16 +35,21 @@ export class Namespace {
     if (!inode.isDirectory()) throw new Failure('ENOTDIR', 'what is to be mounted is not a directory');
     this.root = inode;
     this.#basePath = path.toString('latin1');
-    this.#byIno.set(root.ino, inode);
+    this.#byIndex.set(root.ino, inode);
     this.#budget = new Budget(maxNames, (directory, growing) => this.#evict(directory, growing));
   }
 
-  byIno(ino: bigint): Inode | undefined {
-    return this.#byIno.get(ino);
+  byIndex(index: bigint): Inode | undefined {
+    return this.#byIndex.get(index);
+  }
+
+  /** By the id that it has, a provisional one, too. */
+  byId(id: FileId): Inode | undefined {
+    return this.#byIndex.get(indexOf(id));
   }
 
   all(): Iterable<Inode> {
-    return this.#byIno.values();
+    return this.#byIndex.values();
   }
 
   get kept(): number {
@@ -52,14 +63,14 @@ export class Namespace {
 
   /** The inode of these attributes: known, or new, which is kept only once it is bound. A known one learns nothing here. */
   identify(attributes: Attributes): Inode {
-    const known = this.#byIno.get(attributes.ino);
+    const known = this.#byIndex.get(attributes.ino);
     if (known !== undefined && isSameFile(known.attributes, attributes)) return known;
     return this.make(kept(attributes));
   }
 
   /** The inode that is kept of the same file: another one where it was forgotten meanwhile and found again. */
   keptOf(inode: Inode): Inode {
-    const known = this.#byIno.get(inode.attributes.ino);
+    const known = this.#byIndex.get(inode.attributes.ino);
     if (known !== undefined && isSameFile(known.attributes, inode.attributes)) return known;
     this.#register(inode);
     return inode;
@@ -72,15 +83,14 @@ export class Namespace {
     if (this.#isKept(inode)) this.#register(inode);
   }
 
-  /** Puts an inode (back) where its number leads to it. Numbers 0 are provisional: they lead nowhere. */
+  /** Puts an inode (back) where its id leads to it. */
   #register(inode: Inode): void {
-    const { ino } = inode.attributes;
-    if (ino !== 0n) this.#byIno.set(ino, inode);
+    this.#byIndex.set(indexOf(inode.attributes), inode);
   }
 
   #unregister(inode: Inode): void {
-    const { ino } = inode.attributes;
-    if (this.#byIno.get(ino) === inode) this.#byIno.delete(ino);
+    const index = indexOf(inode.attributes);
+    if (this.#byIndex.get(index) === inode) this.#byIndex.delete(index);
   }
 
   /**

@@ -16,7 +16,7 @@ import type { Attributes, Timestamp } from '../../protocol/attributes.js';
 import { Failure } from '../../protocol/failure.js';
 import type { NodeId, RemotePath } from '../../protocol/ids.js';
 import { WHOLE_HOME } from '../../protocol/methods.js';
-import type { FileRef } from '../../protocol/references.js';
+import type { FileId, FileRef } from '../../protocol/references.js';
 import type { Charge } from '../log/entry.js';
 import { Beliefs, type Doubts, type LeasedUnits } from './beliefs.js';
 import {
@@ -75,8 +75,13 @@ export class Tree {
     return inode;
   }
 
-  byIno(ino: bigint): Inode | undefined {
-    return this.#names.byIno(ino);
+  /** By what indexOf() says. */
+  byIndex(index: bigint): Inode | undefined {
+    return this.#names.byIndex(index);
+  }
+
+  byId(id: FileId): Inode | undefined {
+    return this.#names.byId(id);
   }
 
   /** The kernel is told of the inode: counts a lookup and returns its number. */
@@ -167,8 +172,9 @@ export class Tree {
     this.#learning.moved(parent, key, newParent, newKey, flags);
   }
 
-  identified(inode: Inode, attributes: Attributes): void {
-    this.#learning.identified(inode, attributes);
+  /** The file has this id from now on. What was done to it here stays. */
+  identified(inode: Inode, id: FileId): void {
+    this.#names.identified(inode, id);
   }
 
   /** A unit is recalled: nothing of it is believed. Returns what the kernel knows of it. WHOLE_HOME: of everything. */

@@ -5,7 +5,7 @@
 import { readdirSync } from 'node:fs';
 import t from 'tap';
 import { startDaemon } from '../lib/daemon.js';
-import { isRight, killWhile } from '../lib/kill-while.js';
+import { isRight, killWhile, WHILE_KILLED } from '../lib/kill-while.js';
 import { mountHome } from '../lib/mounted.js';
 
 t.test('under sqlite', async (t) => {
@@ -13,7 +13,10 @@ t.test('under sqlite', async (t) => {
   const mounted = await mountHome(t, daemon, 'alice');
   const statements = ['create table t(n integer primary key);'];
   for (let i = 1; i <= 40; i++) statements.push(`insert into t values (${i});`);
-  await killWhile(daemon, mounted.succeed('sqlite3', ['-bail', 'db'], { input: statements.join('\n') }));
+  await killWhile(
+    daemon,
+    mounted.succeed('sqlite3', ['-bail', 'db'], { ...WHILE_KILLED, input: statements.join('\n') }),
+  );
   t.equal(
     (
       await mounted.succeed('sqlite3', ['db', 'select count(*), sum(n) from t; pragma integrity_check'])
@@ -27,10 +30,9 @@ t.test('under sqlite', async (t) => {
 t.test('under renames that replace', async (t) => {
   const daemon = await startDaemon(t, { users: { alice: { quota: '1G' } } });
   const mounted = await mountHome(t, daemon, 'alice');
-  const work = mounted.succeed('sh', [
-    '-ec',
-    'for i in $(seq 300); do echo $i > new; mv new file$((i % 7)); echo line $i >> log; mkdir d$i; rmdir d$i; done; cat file*',
-  ]);
+  const changes =
+    'for i in $(seq 300); do echo $i > new; mv new file$((i % 7)); echo line $i >> log; mkdir d$i; rmdir d$i; done; cat file*';
+  const work = mounted.succeed('sh', ['-ec', changes], WHILE_KILLED);
   const wanted = [294, 295, 296, 297, 298, 299, 300].toSorted((a, b) => (a % 7) - (b % 7));
   t.equal(await killWhile(daemon, work), `${wanted.join('\n')}\n`);
   const lines = (await mounted.succeed('cat', ['log'])).trimEnd().split('\n');

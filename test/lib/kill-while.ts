@@ -6,6 +6,9 @@
 import type { Test } from 'tap';
 import type { Daemon } from './daemon.js';
 
+/** For a program that goes on while its daemon is killed: it waits for each start of one, on a busy machine for long. */
+export const WHILE_KILLED = { timeoutMs: 60_000 };
+
 const kills = Number(process.env['KILLS'] ?? 2);
 
 /** Kills the daemon and starts it again, until the work is done; at least `kills` times while it goes on. */

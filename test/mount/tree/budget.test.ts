@@ -87,7 +87,7 @@ t.test('a program that makes and removes a hundred thousand names leaves nothing
     tree.unlink(root, `temporary-${i}`, time);
   }
   t.equal(tree.kept, 0);
-  t.equal(tree.byIno(10n), undefined);
+  t.equal(tree.byIndex(10n), undefined);
 
   const partly = plant({ maxNames: 2000 });
   for (let i = 0; i < 5000; i++) partly.tree.notFound(partly.root, `absent-${i}`);

@@ -114,10 +114,10 @@ t.test('removing gives back what is charged, of the last name, when it is closed
   t.same(tree.wrote(file, 6000, NOW), { bytes: 1000, files: 0 }, 'it may still grow');
   file.opens = 1;
   t.same(tree.closed(file), { bytes: 0, files: 0 });
-  t.equal(tree.byIno(file.id.ino), file);
+  t.equal(tree.byIndex(file.id.ino), file);
   file.opens = 0;
   t.same(tree.closed(file), { bytes: -6000, files: -1 });
-  t.equal(tree.byIno(file.id.ino), undefined);
+  t.equal(tree.byIndex(file.id.ino), undefined);
 
   tree.symlink(root, 'symlink', { id: newId(), target: Buffer.from('target'), time: NOW });
   t.same(tree.unlink(root, 'symlink', NOW).freed, { bytes: 0, files: -1 });

@@ -180,9 +180,9 @@ t.test('a provisional id becomes the one that the server gave', async (t) => {
     time: NOW,
   });
   t.not(link, other);
-  t.equal(tree.byIno(0n), undefined);
+  t.equal(tree.byIndex(0n), undefined);
   tree.identified(link, attributesOf(40, SYMLINK));
-  t.equal(tree.byIno(40n), link);
+  t.equal(tree.byIndex(40n), link);
   t.match(link.attributes, { ino: 40n, size: 2, mtime: NOW }, 'with what was made of it here');
   t.equal(tree.found(root, 'link', link.attributes).inode, link);
 });
@@ -196,7 +196,7 @@ t.test('a file that was removed before it had its id is not kept', async (t) => 
   });
   tree.unlink(root, 'link', NOW);
   tree.identified(link, attributesOf(40, SYMLINK));
-  t.equal(tree.byIno(40n), undefined);
+  t.equal(tree.byIndex(40n), undefined);
 });
 
 t.test('what a server tells that cannot be, is not believed', async (t) => {

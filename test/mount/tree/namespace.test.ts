@@ -36,7 +36,7 @@ t.test('an inode is one file: by number, birth and type', async (t) => {
     names.identify(attributesOf(10, REGULAR, { birth: 6n })),
     true,
   );
-  t.equal(names.byIno(10n), next, 'a number that is used again is of the later file');
+  t.equal(names.byIndex(10n), next, 'a number that is used again is of the later file');
 });
 
 t.test('a name leads to one inode, an inode has several names', async (t) => {
@@ -49,7 +49,7 @@ t.test('a name leads to one inode, an inode has several names', async (t) => {
   t.same(keysOf(one.inode.names), ['one']);
   t.equal(names.root.directory.names.get('two'), other);
   names.unbind(one);
-  t.equal(names.byIno(10n), undefined, 'without a name, and unknown to the kernel, it is forgotten');
+  t.equal(names.byIndex(10n), undefined, 'without a name, and unknown to the kernel, it is forgotten');
   names.unbind(one);
   t.equal(names.kept, 1, 'a name is lost once');
 });
@@ -64,8 +64,8 @@ t.test('what was below a directory goes with it, what the kernel knows stays by 
   if (first === undefined) throw new Error('no name');
   names.unbind(first);
   t.equal(names.kept, 0);
-  t.equal(names.byIno(50n), deep.inode);
-  t.equal(names.byIno(20_000n), undefined);
+  t.equal(names.byIndex(50n), deep.inode);
+  t.equal(names.byIndex(20_000n), undefined);
 });
 
 t.test('a directory has one name', async (t) => {
@@ -104,7 +104,7 @@ t.test('a name that is found in a directory that is gone leaves nothing', async 
   const name = bind(names, asDirectory(gone.inode), 'in', 11);
   t.notOk(name.confirmed);
   t.equal(names.kept, 0);
-  t.equal(names.byIno(11n), undefined);
+  t.equal(names.byIndex(11n), undefined);
 });
 
 t.test('moving and exchanging keep inodes, and what is known of directories', async (t) => {
@@ -121,7 +121,7 @@ t.test('moving and exchanging keep inodes, and what is known of directories', as
   if (name === undefined) throw new Error('no name');
   names.move(name, a, 'file', true);
   t.equal(pathOf(names, file.inode), 'a/file');
-  t.equal(names.byIno(13n), undefined, 'what had the name lost it');
+  t.equal(names.byIndex(13n), undefined, 'what had the name lost it');
   t.equal(names.kept, 3);
 });
 
@@ -134,7 +134,7 @@ t.test('an inode that was forgotten and found again is one', async (t) => {
   t.equal(names.keptOf(inode), again);
   for (const name of again.names) names.unbind(name);
   t.equal(names.keptOf(inode), inode, 'where it was not found again it is kept itself');
-  t.equal(names.byIno(10n), inode);
+  t.equal(names.byIndex(10n), inode);
 });
 
 t.test('paths are of the home, by names that are confirmed if there are some', async (t) => {

@@ -26,12 +26,12 @@ t.test('a file that the kernel forgets stays by its name, without one it is gone
     outcomeOf(() => tree.get(id)),
     'ESTALE',
   );
-  t.equal(tree.byIno(file.id.ino), file);
+  t.equal(tree.byIndex(file.id.ino), file);
   const again = tree.remember(file);
   tree.unlink(root, 'file', NOW);
   t.equal(tree.get(again), file, 'removed, and known to the kernel');
   tree.forget(again, 1n);
-  t.equal(tree.byIno(file.id.ino), undefined);
+  t.equal(tree.byIndex(file.id.ino), undefined);
 });
 
 t.test('a file that was pushed out of memory and found again has one number', async (t) => {

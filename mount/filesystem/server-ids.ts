@@ -1,0 +1,139 @@
+/**
+ * The ids by which the server knows new files, where those are others than their makers in the log gave them.
+ *
+ * A symbolic link has a provisional id, [0, n], until the server has made it. So has, after the server was killed, each file
+ * whose making was not answered: the inode that had been granted may be lost, its number another file's, and the server may
+ * have made the file by an id that it never told. A provisional id goes with a path, and means what is there.
+ */
+import type { Attributes } from '../../protocol/attributes.js';
+import type { Failure } from '../../protocol/failure.js';
+import type { RemotePath } from '../../protocol/ids.js';
+import type { Result } from '../../protocol/methods.js';
+import { CREATE, MKDIR, SYMLINK, type Operation } from '../../protocol/operations.js';
+import { sameId, type FileId } from '../../protocol/references.js';
+import type { Entry } from '../log/entry.js';
+import type { Log } from '../log/log.js';
+import type { Tree } from '../tree/tree.js';
+
+/** Operations that make a file. */
+type Maker = Extract<Operation, { kind: typeof CREATE | typeof MKDIR | typeof SYMLINK }>;
+
+export interface ServerIdsOptions {
+  readonly tree: Tree;
+  readonly log: Log;
+  /** A provisional id that was never used. */
+  provisional(): FileId;
+  /** Asks once for the attributes of what is at a path; ECONNRESET where the connection is lost before the answer. */
+  getattr(
+    path: RemotePath,
+    done: (failure: Failure | undefined, attributes: Result<'getattr'> | undefined) => void,
+  ): void;
+}
+
+export class ServerIds {
+  readonly #options: ServerIdsOptions;
+  /** By keyOf() of an id that the log may name; from one to the next, until the one of now, which is not in it. */
+  readonly #later = new Map<string, FileId>();
+  /** Provisional ids of files that the server has made and not told of, and will not by itself. */
+  readonly #untold = new Map<string, FileId>();
+  #changes = 0;
+
+  constructor(options: ServerIdsOptions) {
+    this.#options = options;
+  }
+
+  /** Rises when an answer of of() may have changed. */
+  get changes(): number {
+    return this.#changes;
+  }
+
+  /** What the file that the log calls `id` is to be called now. */
+  of(id: FileId): FileId {
+    let at = id;
+    for (let later = this.#later.get(keyOf(at)); later !== undefined; later = this.#later.get(keyOf(at))) {
+      at = later;
+    }
+    return at;
+  }
+
+  /** The server told what an entry of the log made. */
+  told({ operation }: Entry, attributes: Attributes): void {
+    if (isMaker(operation) && operation.id !== null) this.#learn(operation.id, attributes);
+  }
+
+  /**
+   * There is a connection again, and the server has applied the log up to `applied`. Unless it `resumed`, it has forgotten
+   * what it did not tell.
+   */
+  connected(applied: number, resumed: boolean): void {
+    for (const { operation, number } of this.#options.log.unappliedEntries()) {
+      if (!isMaker(operation) || operation.id === null) continue;
+      if (!resumed) this.#makeProvisional(operation.id);
+      const id = this.of(operation.id);
+      if (id.ino === 0n && number !== undefined && number <= applied) this.#untold.set(keyOf(id), id);
+    }
+  }
+
+  /** Asks for the ids that were not told: the paths are those of when the server has all of the log. */
+  async ask(): Promise<void> {
+    if (this.#untold.size === 0) return;
+    const { log } = this.#options;
+    for (;;) {
+      const sent = log.last === undefined ? undefined : log.whenSent(log.last);
+      if (sent === undefined) break;
+      await sent;
+    }
+    await Promise.all([...this.#untold.values()].map((id) => this.#askFor(id)));
+  }
+
+  /** The log is empty: it names nothing. */
+  forget(): void {
+    if (this.#later.size === 0) return;
+    this.#later.clear();
+    this.#changes += 1;
+  }
+
+  #makeProvisional(id: FileId): void {
+    if (this.of(id).ino !== 0n) this.#renumber(id, this.#options.provisional());
+  }
+
+  #askFor(id: FileId): Promise<void> {
+    const inode = this.#options.tree.byId(id);
+    const path = inode === undefined ? undefined : this.#options.tree.pathOf(inode);
+    if (path === undefined) {
+      this.#untold.delete(keyOf(id));
+      return Promise.resolve();
+    }
+    return new Promise((resolve) => {
+      this.#options.getattr(path, (failure, attributes) => {
+        if (attributes !== undefined) this.#learn(id, attributes);
+        // It is gone: who asks for it will be told so.
+        else if (failure?.kind !== 'ECONNRESET') this.#untold.delete(keyOf(id));
+        resolve();
+      });
+    });
+  }
+
+  #learn(id: FileId, { ino, birth }: Attributes): void {
+    this.#untold.delete(keyOf(this.of(id)));
+    this.#renumber(id, { ino, birth });
+  }
+
+  #renumber(id: FileId, later: FileId): void {
+    const current = this.of(id);
+    if (sameId(current, later)) return;
+    this.#later.delete(keyOf(later));
+    this.#later.set(keyOf(current), later);
+    this.#changes += 1;
+    const inode = this.#options.tree.byId(current);
+    if (inode !== undefined) this.#options.tree.identified(inode, later);
+  }
+}
+
+function isMaker(operation: Operation): operation is Maker {
+  return operation.kind === CREATE || operation.kind === MKDIR || operation.kind === SYMLINK;
+}
+
+function keyOf({ ino, birth }: FileId): string {
+  return `${ino}.${birth}`;
+}
