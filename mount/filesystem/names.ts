@@ -368,7 +368,7 @@ export class Names {
     const [own, parent] = left;
     if (own === undefined) throw new Failure('EPROTO', 'the server does not tell what it made');
     if (parent !== undefined) this.#home.tree.told(directory, parent);
-    return this.#home.tree.found(directory, key, own, null);
+    return this.#home.tree.made(directory, key, own);
   }
 
   #learn(left: readonly Attributes[], ...inodes: (Inode | undefined)[]): void {
