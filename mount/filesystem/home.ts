@@ -113,9 +113,12 @@ export class Home {
       () => {
         const { rewinds } = this.log;
         this.remote.request(method, params(), undefined, (failure, result) => {
+          if (rewinds === this.log.rewinds) arrived(failure, result);
+          // A page is told once.
+          else if (method === 'listNext')
+            arrived(new Failure('ESTALE', 'the listing was cut off'), undefined);
           // A server that was killed has forgotten operations that this was sent behind: it is asked behind them again.
-          if (rewinds !== this.log.rewinds) this.askForData(method, involved, params, arrived);
-          else arrived(failure, result);
+          else this.askForData(method, involved, params, arrived);
         });
       },
     );

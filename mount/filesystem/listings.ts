@@ -20,6 +20,8 @@ type Listing = Result<'list'>[number];
 
 /** A second name asked for one by one makes it worth to list the directory. */
 const MISSES_BEFORE_LISTING = 1;
+/** How often a listing that is cut off is begun. */
+const MAX_BEGUN = 16;
 /** Whoever waits for a listing that others wait for, too, is let go by itself. */
 const NOBODY: Caller = { uid: 0, gid: 0, pid: 0 };
 
@@ -70,11 +72,20 @@ export class Listings {
 
   async #load(directory: DirectoryInode, entries: number): Promise<readonly Name[]> {
     this.#misses.delete(directory);
-    const names: Name[] = [];
-    let cursor = await this.#first(directory, entries, names);
-    if (cursor !== null) this.#misses.set(directory, Number.POSITIVE_INFINITY);
-    while (cursor !== null) cursor = await this.#next(directory, cursor, names);
-    return names;
+    for (let begun = 1; ; begun++) {
+      const names: Name[] = [];
+      let cursor = await this.#first(directory, entries, names);
+      if (cursor !== null) this.#misses.set(directory, Number.POSITIVE_INFINITY);
+      try {
+        while (cursor !== null) cursor = await this.#next(directory, cursor, names);
+        return names;
+      } catch (thrown) {
+        if (cursor !== null) this.#close(cursor);
+        const failure = Failure.from(thrown);
+        // Cut off: by a lost connection, or a server that was restarted.
+        if (failure.kind !== 'ESTALE' || begun >= MAX_BEGUN) throw failure;
+      }
+    }
   }
 
   #first(directory: DirectoryInode, count: number, names: Name[]): Promise<RemoteHandle | null> {
@@ -110,10 +121,10 @@ export class Listings {
 
   /** Listings of directories below that came along. Returns the directories that are known by them. */
   #learnBelow(listings: readonly Listing[]): DirectoryInode[] {
-    const { tree, remote } = this.#home;
+    const { tree } = this.#home;
     const learned: DirectoryInode[] = [];
     for (const [attributes, entries, cursor] of listings) {
-      if (cursor !== null) remote.request('close', [cursor], undefined, () => undefined);
+      if (cursor !== null) this.#close(cursor);
       const child = this.#directoryOf(attributes);
       // What was changed in it after this was asked for is not in its listing.
       if (child === undefined || child.pending || this.#loads.has(child)) continue;
@@ -122,6 +133,10 @@ export class Listings {
       learned.push(child);
     }
     return learned;
+  }
+
+  #close(cursor: RemoteHandle): void {
+    this.#home.remote.request('close', [cursor], undefined, () => undefined);
   }
 
   #directoryOf(attributes: Attributes): DirectoryInode | undefined {

@@ -5,7 +5,7 @@
  * Invariants:
  * - Requests are sent in the order in which they were made, over each connection. Those that are made `once` are the log's
  *   and the leases': their user sends them again, from listen's `connected`, before the others.
- * - A request settles once: by its answer; by EINTR when its caller is let go; by ECONNRESET, where it is made once, when
+ * - A request settles once: by its answer; by ESTALE, where it is one for the next page of a listing that was cut off; by EINTR when its caller is let go; by ECONNRESET, where it is made once, when
  *   its connection is lost; by ETIMEDOUT after `softMs` without a word from the server; by EPROTO when the server breaks the
  *   protocol whenever it is asked; or by what ended the Remote for good.
  * - `data` and the buffers of a request belong to the Remote until then: they may have to be sent again.
@@ -312,7 +312,10 @@ export class Remote {
     this.#events?.lost();
     for (const call of this.#pending.calls()) {
       if (call.once) this.#pending.settle(call, new Failure('ECONNRESET', reason, { cause: failure }));
-      else if (failure?.kind === 'PROTOCOL' && line.carries(call)) this.#blame(call, failure);
+      // Its page may have been read for the answer that is lost.
+      else if (call.method === 'listNext' && line.carries(call)) {
+        this.#pending.settle(call, new Failure('ESTALE', 'the listing was cut off'));
+      } else if (failure?.kind === 'PROTOCOL' && line.carries(call)) this.#blame(call, failure);
     }
     if (!this.#resuming) void this.#reconnect();
   }

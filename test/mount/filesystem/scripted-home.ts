@@ -1,0 +1,87 @@
+/**
+ * A mounted home in memory: all of mount/filesystem over a server that the test plays (test/mount/remote/fake-server.ts), and
+ * a kernel that takes what it is told.
+ */
+import { Failure } from '../../../protocol/failure.js';
+import type { Attributes } from '../../../protocol/attributes.js';
+import { ROOT_NODE, ROOT_PATH } from '../../../protocol/ids.js';
+import type { MethodName } from '../../../protocol/methods.js';
+import type { FileId } from '../../../protocol/references.js';
+import { openHome, type HomeState } from '../../../mount/filesystem/open-home.js';
+import type { MountedHome } from '../../../mount/filesystem/mounted-home.js';
+import { Remote } from '../../../mount/remote/remote.js';
+import type { Caller, DirectoryEntry } from '../../../mount/operations.js';
+import { temporaryDirectory } from '../../lib/directory.js';
+import type { Scope } from '../../lib/scope.js';
+import { FakeServer } from '../remote/fake-server.js';
+import { attributesOf, DIRECTORY, newId, ROOT_INO } from '../tree/planted.js';
+
+export const CALLER: Caller = { uid: 0, gid: 0, pid: process.pid };
+
+type Answers = { [M in MethodName]?: (params: readonly unknown[]) => unknown };
+
+export class ScriptedHome {
+  readonly server = new FakeServer();
+  readonly root: Attributes = attributesOf(ROOT_INO, DIRECTORY);
+  /** What the server answers; what is not here is ENOSYS. */
+  readonly answers: Answers;
+  /** 'INODE OFFSET' and 'PARENT/NAME' that the kernel was told to drop. */
+  readonly dropped: string[] = [];
+  filesystem!: MountedHome;
+  state!: HomeState;
+
+  private constructor(answers: Answers) {
+    this.answers = {
+      grant: ([, , regular, directories]) => [1e9, 1e6, ids(regular), ids(directories)],
+      ...answers,
+    };
+    this.server.reply = (method, params) => {
+      const answer = this.answers[method];
+      if (answer === undefined) throw new Failure('ENOSYS', method);
+      return answer(params);
+    };
+  }
+
+  static async open(scope: Scope, answers: Answers = {}): Promise<ScriptedHome> {
+    const home = new ScriptedHome(answers);
+    const quiet = (): void => undefined;
+    const remote = new Remote({
+      connect: home.server.connect,
+      log: { info: quiet, warn: quiet, error: quiet },
+      backoff: () => ({ next: () => 1, refusedLong: false }),
+    });
+    scope.teardown(() => remote.close());
+    await remote.connect();
+    const { filesystem, state } = openHome({
+      remote,
+      root: { path: ROOT_PATH, attributes: home.root },
+      caches: {
+        invalidateNode: (node, offset) => home.dropped.push(`${node} ${offset}`),
+        invalidateEntry: (parent, name) => home.dropped.push(`${parent}/${name.toString()}`),
+        settled: () => Promise.resolve(),
+      },
+      ownership: { uid: 0, gid: 0 },
+      log: { error: quiet },
+      temper: { sync: false, flush: false },
+      lossDirectory: temporaryDirectory(scope),
+    });
+    home.filesystem = filesystem;
+    home.state = state;
+    return home;
+  }
+
+  /** The names in the root, as a program lists them. */
+  async list(): Promise<string[]> {
+    const opened = await this.filesystem.opendir(ROOT_NODE, CALLER);
+    const names: string[] = [];
+    const sink = ({ name }: DirectoryEntry): boolean => names.push(name.toString()) > 0;
+    await this.filesystem.readdir(ROOT_NODE, opened.handle, 0n, false, sink, CALLER);
+    await this.filesystem.releasedir(ROOT_NODE, opened.handle);
+    return names.filter((name) => name !== '.' && name !== '..');
+  }
+}
+
+/** As many ids as are asked for. */
+function ids(count: unknown): FileId[] {
+  return Array.from({ length: Number(count) }, newId);
+}
