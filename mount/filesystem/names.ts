@@ -171,7 +171,9 @@ export class Names {
   link(inode: Inode, directory: DirectoryInode, key: string, caller: Caller): Eventually<Entry> {
     const { tree } = this.#home;
     const name = bytesOf(key);
-    if (!tree.mayChangeName(directory, key) || !tree.mayChange(inode)) {
+    // With its second name a file is a unit of the leases, by an inode number that the server may have yet to tell.
+    const mayLink = tree.mayChangeName(directory, key) && tree.mayChange(inode) && !isProvisional(inode.id);
+    if (!mayLink) {
       const asked = this.#home.change(
         [inode, directory],
         caller,
@@ -193,23 +195,20 @@ export class Names {
   unlink(directory: DirectoryInode, key: string, caller: Caller): Eventually<void> {
     const { tree } = this.#home;
     const name = bytesOf(key);
-    const known = directory.directory.names.get(key)?.inode;
     if (!tree.mayChangeName(directory, key)) {
+      const [known] = this.#known(directory, key);
+      let hold = false;
       return this.#home.change(
         known === undefined ? [directory] : [directory, known],
         caller,
-        () => ({
-          kind: UNLINK,
-          directory: tree.refOf(directory),
-          name,
-          time: null,
-          id: null,
-          hold: (known?.opens ?? 0) > 0,
-        }),
+        () => {
+          hold = isOpen(known);
+          return { kind: UNLINK, directory: tree.refOf(directory), name, time: null, id: null, hold };
+        },
         (left) => {
-          if (known !== undefined && known.opens > 0) known.held = true;
           tree.gone(directory, key);
           this.#learn(left, known, directory);
+          if (hold) this.#held(known);
         },
       );
     }
@@ -235,7 +234,7 @@ export class Names {
     if (first?.operation.kind !== CREATE || first.state !== 'unsent') return false;
     const own = others.every(({ operation: { kind } }) => kind === WRITE || kind === SETATTR);
     if (!own || !this.#home.log.cancel(inode.entries)) return false;
-    this.#home.grants.returnFile(inode.id);
+    if (!isProvisional(inode.id)) this.#home.grants.returnFile(inode.id);
     return true;
   }
 
@@ -319,21 +318,37 @@ export class Names {
     const { tree } = this.#home;
     const [moved] = this.#known(directory, key);
     const [replaced] = this.#known(newDirectory, newKey);
-    const hold = (flags & RENAME_EXCHANGE) === 0 && (replaced?.opens ?? 0) > 0;
+    let hold = false;
     return this.#home.change(
       [directory, newDirectory, ...this.#known(directory, key), ...this.#known(newDirectory, newKey)],
       caller,
-      () => ({
-        kind: RENAME,
-        ...{ directory: tree.refOf(directory), name: bytesOf(key), time: null, id: null },
-        ...{ newDirectory: tree.refOf(newDirectory), newName: bytesOf(newKey), replaced: null, flags, hold },
-      }),
+      () => {
+        hold = (flags & RENAME_EXCHANGE) === 0 && isOpen(replaced);
+        return {
+          kind: RENAME,
+          ...{ directory: tree.refOf(directory), name: bytesOf(key), time: null, id: null },
+          ...{
+            newDirectory: tree.refOf(newDirectory),
+            newName: bytesOf(newKey),
+            replaced: null,
+            flags,
+            hold,
+          },
+        };
+      },
       (left) => {
-        if (hold && replaced !== undefined) replaced.held = true;
         tree.moved(directory, key, newDirectory, newKey, flags);
         this.#learn(left, moved, directory, newDirectory);
+        if (hold) this.#held(replaced);
       },
     );
+  }
+
+  /** The server holds a file that was open here when this was asked for. */
+  #held(inode: Inode | undefined): void {
+    if (inode === undefined) return;
+    if (inode.opens > 0) inode.held = true;
+    else this.release(inode, this.#home.tree.closed(inode));
   }
 
   /** The last close of a file that the server holds for this mount. `freed`: what a file without a name gives back. */
@@ -423,6 +438,14 @@ export class Names {
 /** For the log: what is sent in order needs no hints, and gets them where the server asks for them. */
 function byId({ id }: Inode): FileRef {
   return { ino: id.ino, birth: id.birth, path: null };
+}
+
+function isProvisional({ ino }: FileId): boolean {
+  return ino === 0n;
+}
+
+function isOpen(inode: Inode | undefined): boolean {
+  return inode !== undefined && inode.opens > 0;
 }
 
 function bytesOf(key: string): Buffer {

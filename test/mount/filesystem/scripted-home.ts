@@ -4,8 +4,8 @@
  */
 import { Failure } from '../../../protocol/failure.js';
 import type { Attributes } from '../../../protocol/attributes.js';
-import { ROOT_NODE, ROOT_PATH } from '../../../protocol/ids.js';
-import type { MethodName } from '../../../protocol/methods.js';
+import { ROOT_NODE, ROOT_PATH, type NodeId } from '../../../protocol/ids.js';
+import { LEASE_WRITE, WHOLE_HOME, type MethodName } from '../../../protocol/methods.js';
 import type { FileId } from '../../../protocol/references.js';
 import { openHome, type HomeState } from '../../../mount/filesystem/open-home.js';
 import type { MountedHome } from '../../../mount/filesystem/mounted-home.js';
@@ -34,6 +34,10 @@ export class ScriptedHome {
     this.answers = {
       grant: ([, , regular, directories]) => [1e9, 1e6, ids(regular), ids(directories)],
       ...answers,
+    };
+    this.answers.apply ??= ([first, operations]) => {
+      const applied = Number(first) + (operations as unknown[]).length - 1;
+      return [applied, 0, 1e9, 1e6, []];
     };
     this.server.reply = (method, params) => {
       const answer = this.answers[method];
@@ -68,6 +72,21 @@ export class ScriptedHome {
     home.filesystem = filesystem;
     home.state = state;
     return home;
+  }
+
+  /** The root is listed, and leased to this mount for writing, as all else if `whole`. */
+  async own(names: Readonly<Record<string, Attributes>> = {}, whole = true): Promise<void> {
+    this.server.connection.notifications.lease?.([[whole ? WHOLE_HOME : ROOT_INO, LEASE_WRITE]]);
+    const entries = Object.entries(names).map(([name, attributes]) => [Buffer.from(name), attributes, null]);
+    this.answers.list = () => [[this.root, entries, null]];
+    await this.list();
+  }
+
+  /** Looks a name of the root up; the kernel has one lookup more of it. */
+  async node(name: string): Promise<NodeId> {
+    const { nodeId } = await this.filesystem.lookup(ROOT_NODE, Buffer.from(name), CALLER);
+    if (nodeId === undefined) throw new Failure('ENOENT', name);
+    return nodeId;
   }
 
   /** The names in the root, as a program lists them. */
