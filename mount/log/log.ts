@@ -227,18 +227,13 @@ export class Log {
     return room;
   }
 
-  /** Sends it at once where that can be. Resolves also where the entry failed or was cancelled, as the next two do. */
+  /** Sends it at once where that can be. Resolves also where the entry failed or was cancelled, as the next one does. */
   whenSent(entry: Entry): Promise<void> | undefined {
     return this.#when(entry, 'sent');
   }
 
   whenApplied(entry: Entry): Promise<void> | undefined {
     return this.#when(entry, 'applied');
-  }
-
-  /** Does not ask for a sync: Sender.sync does. */
-  whenDurable(entry: Entry): Promise<void> | undefined {
-    return this.#when(entry, 'durable');
   }
 
   #when(entry: Entry, stage: Stage): Promise<void> | undefined {
