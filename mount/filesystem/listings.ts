@@ -29,7 +29,7 @@ export class Listings {
   readonly #home: Home;
   readonly #ahead: ListAhead<DirectoryInode>;
   readonly #loads = new Map<DirectoryInode, Promise<readonly Name[]>>();
-  /** Lookups that had to be asked for one by one; directories that are too large to be listed for a lookup: Infinity. */
+  /** Lookups that had to be asked for one by one. Infinity: the directory is too large to be listed for a lookup, or cannot be. */
   readonly #misses = new WeakMap<DirectoryInode, number>();
 
   constructor(home: Home) {
@@ -51,9 +51,9 @@ export class Listings {
 
   /** Whether listing the directory is likely to be cheaper than to ask for one more name of it. Counts the miss. */
   isWorthIt(directory: DirectoryInode): boolean {
-    if (this.#loads.has(directory)) return true;
     const misses = this.#misses.get(directory) ?? 0;
-    if (misses >= MISSES_BEFORE_LISTING) return Number.isFinite(misses);
+    if (!Number.isFinite(misses)) return false;
+    if (misses >= MISSES_BEFORE_LISTING || this.#loads.has(directory)) return true;
     this.#misses.set(directory, misses + 1);
     return false;
   }
@@ -65,7 +65,12 @@ export class Listings {
   }
 
   #begin(directory: DirectoryInode, entries: number): Promise<readonly Name[]> {
-    const load = this.#load(directory, entries).finally(() => this.#loads.delete(directory));
+    const load = this.#load(directory, entries)
+      .catch((failure: unknown) => {
+        this.#misses.set(directory, Number.POSITIVE_INFINITY);
+        throw failure;
+      })
+      .finally(() => this.#loads.delete(directory));
     this.#loads.set(directory, load);
     return load;
   }
