@@ -176,7 +176,10 @@ export class Home {
     return applied === undefined
       ? value
       : interruptible(
-          Promise.resolve(applied).then(() => value),
+          Promise.resolve(applied).then(() => {
+            if (entry.failure !== undefined) throw entry.failure;
+            return value;
+          }),
           caller,
         );
   }

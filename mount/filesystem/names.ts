@@ -427,11 +427,11 @@ export class Names {
   }
 
   #entry(made: Eventually<Made>, caller: Caller): Eventually<Entry> {
-    const { kernel } = this.#home;
-    if (made instanceof Promise) {
-      return made.then(({ name, entry }) => this.#home.answered(entry, kernel.entry(name), caller));
-    }
-    return this.#home.answered(made.entry, kernel.entry(made.name), caller);
+    if (made instanceof Promise) return made.then((each) => this.#entry(each, caller));
+    // It counts as a lookup, so it is made when it is answered.
+    const entry = (): Entry => this.#home.kernel.entry(made.name);
+    const answered = this.#home.answered(made.entry, undefined, caller);
+    return answered instanceof Promise ? answered.then(entry) : entry();
   }
 }
 

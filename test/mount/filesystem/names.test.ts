@@ -4,7 +4,8 @@ import { ROOT_NODE } from '../../../protocol/ids.js';
 import { LEASE_NONE, LEASE_WRITE, WHOLE_HOME } from '../../../protocol/methods.js';
 import { operation, CREATE, LINK, RELEASE, type Operation } from '../../../protocol/operations.js';
 import { attributesOf, ROOT_INO, SYMLINK } from '../tree/planted.js';
-import { until } from '../remote/processes.js';
+import { failureOf } from '../remote/failure-of.js';
+import { dying, until } from '../remote/processes.js';
 import { CALLER, ScriptedHome } from './scripted-home.js';
 
 const O_RDWR = 2;
@@ -83,4 +84,37 @@ t.test('a file that is closed while its removal is awaited is not held for ever'
     await until(() => sent.log.length > 0);
     t.match(sent.log, [{ kind: RELEASE, id: { ino: 10n } }]);
   }
+});
+
+t.test('-o sync: a change that the server could not make fails', async (t) => {
+  const home = await ScriptedHome.open(t, {}, true);
+  await home.own();
+  home.answers.apply = ([first]) => [first, 0, 1e9, 1e6, [[first, ['ENOSPC', 'the disk is full'], []]]];
+  const name = Buffer.from('new');
+  t.equal(await failureOf(async () => home.filesystem.mkdir(ROOT_NODE, name, 0o700, CALLER)), 'ENOSPC');
+});
+
+t.test('-o sync: who is let go while a change is on its way is told of no inode', async (t) => {
+  const home = await ScriptedHome.open(t, {}, true);
+  await home.own();
+  const pid = await dying(t);
+  const { connection } = home.server;
+  connection.held = true;
+  const abort = new AbortController();
+  const made = home.filesystem.mkdir(ROOT_NODE, Buffer.from('new'), 0o700, {
+    ...CALLER,
+    pid,
+    signal: abort.signal,
+  });
+  await until(() => connection.requests.some((each) => each.startsWith('apply')));
+  abort.abort();
+  t.equal(await failureOf(Promise.resolve(made)), 'EINTR');
+  connection.answer();
+  const node = await home.node('new');
+  home.filesystem.forget(node, 1n);
+  t.equal(
+    await failureOf(async () => home.filesystem.getattr(node, undefined, CALLER)),
+    'ESTALE',
+    'it was known once',
+  );
 });

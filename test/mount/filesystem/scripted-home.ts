@@ -46,7 +46,7 @@ export class ScriptedHome {
     };
   }
 
-  static async open(scope: Scope, answers: Answers = {}): Promise<ScriptedHome> {
+  static async open(scope: Scope, answers: Answers = {}, sync = false): Promise<ScriptedHome> {
     const home = new ScriptedHome(answers);
     const quiet = (): void => undefined;
     const remote = new Remote({
@@ -66,7 +66,7 @@ export class ScriptedHome {
       },
       ownership: { uid: 0, gid: 0 },
       log: { error: quiet },
-      temper: { sync: false, flush: false },
+      temper: { sync, flush: false },
       lossDirectory: temporaryDirectory(scope),
     });
     home.filesystem = filesystem;
