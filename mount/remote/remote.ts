@@ -16,7 +16,7 @@ import type { LoginResult } from '../../protocol/client.js';
 import { Failure } from '../../protocol/failure.js';
 import type { LeaseItem, MethodName, Result } from '../../protocol/methods.js';
 import { fileDataBytes } from '../../protocol/window.js';
-import { Backoff, isFinal, pause } from './backoff.js';
+import { Backoff, isFinal, pause, type Waits } from './backoff.js';
 import { bootTime } from './boot-time.js';
 import type { Connection, Hello } from './connection.js';
 import { interrupted, onInterrupt, type Interruptible } from './interruption.js';
@@ -37,7 +37,7 @@ export interface RemoteOptions {
   /** For tests. */
   readonly probe?: ProbeTimes;
   /** For tests. */
-  readonly backoff?: () => Pick<Backoff, 'next' | 'refusedLong'>;
+  readonly backoff?: Waits;
 }
 
 /** What the Remote tells its user. */
@@ -86,9 +86,6 @@ export interface RemoteState {
  */
 const MAX_FAULTS = 3;
 
-/** How long a connection has to last for the waits before the next one to be short again (milliseconds). */
-const STABLE_MS = 10_000;
-
 /** How long the server has to answer the goodbye (milliseconds). */
 const LOGOUT_MS = 5_000;
 
@@ -107,13 +104,13 @@ export class Remote {
   #state: RemoteState = { connected: false, since: new Date(), lastFailure: undefined };
   /** The one before. */
   #lostLine: Line | undefined;
-  #backoff: Pick<Backoff, 'next' | 'refusedLong'>;
+  readonly #backoff: Waits;
   /** Why there will be no connection any more. */
   #ended: Failure | undefined;
 
   constructor(options: RemoteOptions) {
     this.#options = options;
-    this.#backoff = this.#newBackoff();
+    this.#backoff = options.backoff ?? new Backoff();
     this.#deadline = new SoftDeadline({
       pending: this.#pending,
       ms: options.softMs,
@@ -327,17 +324,11 @@ export class Remote {
     this.#pending.settle(call, new Failure('EPROTO', fault.message, { cause: fault }));
   }
 
-  #newBackoff(): Pick<Backoff, 'next' | 'refusedLong'> {
-    return this.#options.backoff?.() ?? new Backoff();
-  }
-
   /** Tries until there is a connection that is up to date. */
   async #reconnect(): Promise<void> {
     const { log } = this.#options;
-    // Who is let in and thrown out at once again and again waits as who is not let in.
-    const lasted = bootTime() - (this.#lostLine?.since ?? 0);
-    if (lasted >= STABLE_MS) this.#backoff = this.#newBackoff();
     const backoff = this.#backoff;
+    if (this.#lostLine !== undefined) backoff.lasted(bootTime() - this.#lostLine.since);
     let failure: Failure | undefined;
     for (;;) {
       await pause(backoff.next(failure), this.#stop.signal);

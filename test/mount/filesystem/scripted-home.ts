@@ -52,7 +52,7 @@ export class ScriptedHome {
     const remote = new Remote({
       connect: home.server.connect,
       log: { info: quiet, warn: quiet, error: quiet },
-      backoff: () => ({ next: () => 1, refusedLong: false }),
+      backoff: { next: () => 1, lasted: () => undefined, refusedLong: false },
     });
     scope.teardown(() => remote.close());
     await remote.connect();

@@ -25,7 +25,7 @@ class Setup {
     this.remote = new Remote({
       connect: this.server.connect,
       log: { info: log, warn: log, error: log },
-      backoff: () => ({ next: () => 1, refusedLong: false }),
+      backoff: { next: () => 1, lasted: () => undefined, refusedLong: false },
       ...options,
     });
     scope.teardown(() => this.remote.close());
@@ -229,7 +229,9 @@ t.test(
 );
 
 t.test('that a login stays refused is said', async (t) => {
-  const s = await Setup.connect(t, { backoff: () => ({ next: () => 1, refusedLong: true }) });
+  const s = await Setup.connect(t, {
+    backoff: { next: () => 1, lasted: () => undefined, refusedLong: true },
+  });
   s.server.refusal = new Failure('EKEYREJECTED', 'wrong user or password');
   s.server.connection.break();
   await until(() => s.logged.some((each) => each.includes('mount again')));
@@ -371,6 +373,24 @@ t.test('when the request that was answered last had been sent', async (t) => {
   s.server.connection.answer();
   await asked;
   t.ok(s.remote.lastHeardSentAt() >= loggedIn && s.remote.lastHeardSentAt() <= sent);
+});
+
+t.test('the waits are told of connections that were up to date, and of no others', async (t) => {
+  const waits: string[] = [];
+  const s = await Setup.connect(t, {
+    backoff: {
+      next: () => (waits.push('wait'), 1),
+      lasted: () => waits.push('lasted'),
+      refusedLong: false,
+    },
+  });
+  let refused = 2;
+  s.onConnected = () => {
+    if (refused-- > 0) s.server.connection.break();
+  };
+  s.server.connection.break();
+  await s.ask('a');
+  t.same(waits, ['lasted', 'wait', 'wait', 'wait']);
 });
 
 t.test('a connection may be given up', async (t) => {
