@@ -12,9 +12,10 @@ import { packRef, sameId } from '../../protocol/references.js';
 import { ListAhead } from '../data/list-ahead.js';
 import type { Caller } from '../operations.js';
 import { interruptible } from '../remote/interruption.js';
-import type { DirectoryInode, Name } from '../tree/inode.js';
+import type { DirectoryInode } from '../tree/inode.js';
 import type { ListedEntry } from '../tree/learning.js';
 import type { Home } from './home.js';
+import { ToldNames } from './told-names.js';
 
 type Listing = Result<'list'>[number];
 
@@ -28,7 +29,7 @@ const NOBODY: Caller = { uid: 0, gid: 0, pid: 0 };
 export class Listings {
   readonly #home: Home;
   readonly #ahead: ListAhead<DirectoryInode>;
-  readonly #loads = new Map<DirectoryInode, Promise<readonly Name[]>>();
+  readonly #loads = new Map<DirectoryInode, Promise<ToldNames>>();
   /** Lookups that had to be asked for one by one. Infinity: the directory is too large to be listed for a lookup, or cannot be. */
   readonly #misses = new WeakMap<DirectoryInode, number>();
 
@@ -59,12 +60,12 @@ export class Listings {
   }
 
   /** All names of the directory, as they were told: a snapshot, whatever the tree then keeps of it. */
-  names(directory: DirectoryInode, caller: Caller): Promise<readonly Name[]> {
+  names(directory: DirectoryInode, caller: Caller): Promise<ToldNames> {
     const load = this.#loads.get(directory) ?? this.#begin(directory, this.#ahead.entries(directory));
     return interruptible(load, caller);
   }
 
-  #begin(directory: DirectoryInode, entries: number): Promise<readonly Name[]> {
+  #begin(directory: DirectoryInode, entries: number): Promise<ToldNames> {
     const load = this.#load(directory, entries)
       .catch((failure: unknown) => {
         this.#misses.set(directory, Number.POSITIVE_INFINITY);
@@ -75,10 +76,10 @@ export class Listings {
     return load;
   }
 
-  async #load(directory: DirectoryInode, entries: number): Promise<readonly Name[]> {
+  async #load(directory: DirectoryInode, entries: number): Promise<ToldNames> {
     this.#misses.delete(directory);
     for (let begun = 1; ; begun++) {
-      const names: Name[] = [];
+      const names = new ToldNames();
       let cursor = await this.#first(directory, entries, names);
       if (cursor !== null) this.#misses.set(directory, Number.POSITIVE_INFINITY);
       try {
@@ -93,7 +94,7 @@ export class Listings {
     }
   }
 
-  #first(directory: DirectoryInode, count: number, names: Name[]): Promise<RemoteHandle | null> {
+  #first(directory: DirectoryInode, count: number, names: ToldNames): Promise<RemoteHandle | null> {
     const { tree } = this.#home;
     return this.#home.ask(
       'list',
@@ -104,21 +105,21 @@ export class Listings {
         if (own === undefined || !sameId(own[0], directory.id)) throw new Failure('ESTALE');
         const [attributes, entries, cursor] = own;
         tree.told(directory, attributes);
-        append(names, tree.pageOf(directory, listed(entries), true, cursor === null));
+        names.add(tree.pageOf(directory, listed(entries), true, cursor === null));
         this.#ahead.came([directory, ...this.#learnBelow(below)]);
         return cursor;
       },
     );
   }
 
-  #next(directory: DirectoryInode, cursor: RemoteHandle, names: Name[]): Promise<RemoteHandle | null> {
+  #next(directory: DirectoryInode, cursor: RemoteHandle, names: ToldNames): Promise<RemoteHandle | null> {
     return this.#home.ask(
       'listNext',
       [],
       NOBODY,
       () => [cursor],
       ([entries, next]) => {
-        append(names, this.#home.tree.pageOf(directory, listed(entries), false, next === null));
+        names.add(this.#home.tree.pageOf(directory, listed(entries), false, next === null));
         return next;
       },
     );
@@ -157,8 +158,4 @@ function* directoriesIn({ directory }: DirectoryInode): Generator<DirectoryInode
 function* listed(entries: Listing[1]): Generator<ListedEntry> {
   for (const [name, attributes, target] of entries)
     yield { key: name.toString('latin1'), attributes, target };
-}
-
-function append(names: Name[], more: readonly Name[]): void {
-  for (const name of more) names.push(name);
 }
