@@ -5,9 +5,10 @@
  * Invariants:
  * - Requests are sent in the order in which they were made, over each connection. Those that are made `once` are the log's
  *   and the leases': their user sends them again, from listen's `connected`, before the others.
- * - A request settles once: by its answer; by ESTALE, where it is one for the next page of a listing that was cut off; by EINTR when its caller is let go; by ECONNRESET, where it is made once, when
- *   its connection is lost; by ETIMEDOUT after `softMs` without a word from the server; by EPROTO when the server breaks the
- *   protocol whenever it is asked; or by what ended the Remote for good.
+ * - A request settles once: by its answer; by EINTR when its caller is let go; by ECONNRESET, where it is made once, when
+ *   its connection is lost; by ESTALE, where its connection is lost and it asked for the next page of a listing; by
+ *   ETIMEDOUT after `softMs` without a word from the server; by EPROTO when the server breaks the protocol whenever it is
+ *   asked; by EOVERFLOW where it is too long to be sent; or by what ended the Remote for good.
  * - `data` and the buffers of a request belong to the Remote until then: they may have to be sent again.
  * - What the server says on a connection (leases above all) is told after `connected` of that connection was called.
  */
@@ -182,8 +183,17 @@ export class Remote {
     this.#pending.add(call);
     if (caller !== undefined) call.endWatch = onInterrupt(caller, () => this.#abandon(call));
     if (call.settled) return;
-    if (once || !this.#resuming) line?.send(call);
+    if (line !== undefined && (once || !this.#resuming)) this.#send(line, call);
     if (!once) this.#deadline.watch();
+  }
+
+  #send(line: Line, call: Call): void {
+    try {
+      line.send(call);
+    } catch (thrown) {
+      // Later, as all that is answered.
+      queueMicrotask(() => this.#pending.settle(call, Failure.from(thrown)));
+    }
   }
 
   /** `request` as a promise. Buffers in the result are copies. */
@@ -377,7 +387,7 @@ export class Remote {
     this.#resuming = false;
     this.#options.log.info({ sameServer, resumed: session.resumed }, 'connected again');
     for (const call of this.#pending.calls()) {
-      if (!line.carries(call)) line.send(call);
+      if (!line.carries(call)) this.#send(line, call);
     }
     return true;
   }

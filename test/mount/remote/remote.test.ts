@@ -4,7 +4,7 @@ import { LEASE_WRITE, WHOLE_HOME } from '../../../protocol/methods.js';
 import { Remote, type RemoteEvents, type RemoteOptions } from '../../../mount/remote/remote.js';
 import type { Scope } from '../../lib/scope.js';
 import { failureOf } from './failure-of.js';
-import { FakeServer } from './fake-server.js';
+import { FakeServer, type FakeConnection } from './fake-server.js';
 import { dying, until } from './processes.js';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -325,6 +325,28 @@ t.test('a call that makes the server break the protocol each time fails, others 
   t.equal(await asked, 'EPROTO');
   s.server.holding = false;
   t.same(await s.ask('b'), Buffer.from('b'));
+});
+
+t.test('a call that cannot be sent fails, now and over the next connection, and others do not', async (t) => {
+  const s = await Setup.connect(t);
+  const { onConnection } = s.server;
+  const refuse = (connection: FakeConnection): void => {
+    onConnection(connection);
+    const request = connection.request.bind(connection);
+    connection.request = (method, params, data, done) => {
+      if (params[0] === 'long') throw new Failure('EOVERFLOW');
+      return request(method, params, data, done);
+    };
+  };
+  refuse(s.server.connection);
+  t.equal(await failureOf(s.ask('long')), 'EOVERFLOW');
+  s.server.onConnection = refuse;
+  s.server.connection.break();
+  await turn();
+  const [long, short] = [failureOf(s.ask('long')), s.ask('short')];
+  t.equal(await long, 'EOVERFLOW');
+  t.same(await short, Buffer.from('short'));
+  t.equal(s.server.connections.length, 2);
 });
 
 t.test('a caller that is killed is let go, and what it asked for is cancelled', async (t) => {
