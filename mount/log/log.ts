@@ -93,6 +93,11 @@ export class Log {
 
   // What is there
 
+  /** The oldest entry that is not durable. */
+  get first(): Entry | undefined {
+    return this.#chain.first;
+  }
+
   /** The latest entry, as long as it is not durable. */
   get last(): Entry | undefined {
     return this.#chain.last;
