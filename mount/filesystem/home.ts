@@ -39,17 +39,10 @@ export interface Temper {
   readonly flush: boolean;
 }
 
-export interface HomeParts {
-  readonly remote: Remote;
-  readonly tree: Tree;
-  readonly log: Log;
-  readonly sender: Sender;
-  readonly leases: Leases;
-  readonly grants: Grants;
-  readonly kernel: KernelView;
-  readonly clock: WallClock;
-  readonly temper: Temper;
-}
+export type HomeParts = Pick<
+  Home,
+  'remote' | 'tree' | 'log' | 'sender' | 'leases' | 'grants' | 'kernel' | 'clock' | 'temper'
+>;
 
 export class Home {
   readonly remote: Remote;

@@ -55,87 +55,54 @@ export class Names {
 
   /** Makes a regular file, FIFO or socket. EEXIST. */
   create(directory: DirectoryInode, key: string, mode: number, caller: Caller): Eventually<Made> {
-    const { tree, grants } = this.#home;
-    if (!tree.mayChangeName(directory, key)) return this.#askCreate(directory, key, mode, caller);
-    this.#requireFree(directory, key);
-    const wait = this.#home.roomForInode();
-    if (wait !== undefined) return this.#after(wait, caller, () => this.create(directory, key, mode, caller));
-    const regular = (mode & S_IFMT) === S_IFREG;
-    const id = regular ? grants.takeFile() : this.provisionalId();
-    if (id === undefined) {
-      return this.#afterId(
-        grants.whenFile(),
-        caller,
-        () => this.create(directory, key, mode, caller),
-        () => this.#askCreate(directory, key, mode, caller),
-      );
-    }
-    const time = this.#home.clock.now();
-    const inode = tree.create(directory, key, { id, mode, time });
-    const operation = {
-      kind: CREATE,
-      directory: byId(directory),
-      name: bytesOf(key),
-      time,
-      mode,
-      id,
-    } as const;
-    const entry = this.#home.append(operation, ONE_INODE, [directory, inode]);
-    return { name: nameIn(directory, key), entry };
-  }
-
-  #askCreate(directory: DirectoryInode, key: string, mode: number, caller: Caller): Promise<Made> {
-    return this.#ask(directory, key, caller, (ref) => ({
-      kind: CREATE,
-      directory: ref,
-      name: bytesOf(key),
-      time: null,
-      mode,
-      id: null,
-    }));
+    return this.#make(CREATE, directory, key, mode, caller);
   }
 
   mkdir(directory: DirectoryInode, key: string, mode: number, caller: Caller): Eventually<Entry> {
-    return this.#entry(this.#mkdir(directory, key, mode & PERMISSIONS, caller), caller);
+    return this.#entry(this.#make(MKDIR, directory, key, mode & PERMISSIONS, caller), caller);
   }
 
-  #mkdir(directory: DirectoryInode, key: string, mode: number, caller: Caller): Eventually<Made> {
+  #make(
+    kind: typeof CREATE | typeof MKDIR,
+    directory: DirectoryInode,
+    key: string,
+    mode: number,
+    caller: Caller,
+  ): Eventually<Made> {
     const { tree, grants, leases } = this.#home;
-    if (!tree.mayChangeName(directory, key)) return this.#askMkdir(directory, key, mode, caller);
+    const name = bytesOf(key);
+    const ask = (): Promise<Made> =>
+      this.#ask(directory, key, caller, (ref) => ({
+        kind,
+        directory: ref,
+        name,
+        time: null,
+        mode,
+        id: null,
+      }));
+    if (!tree.mayChangeName(directory, key)) return ask();
     this.#requireFree(directory, key);
-    const again = (): Eventually<Made> => this.#mkdir(directory, key, mode, caller);
+    const again = (): Eventually<Made> => this.#make(kind, directory, key, mode, caller);
     const wait = this.#home.roomForInode();
     if (wait !== undefined) return this.#after(wait, caller, again);
-    const id = grants.takeDirectory();
+    const id = this.#takeId(kind, mode);
     if (id === undefined) {
-      return this.#afterId(grants.whenDirectory(), caller, again, () =>
-        this.#askMkdir(directory, key, mode, caller),
-      );
+      return this.#afterId(kind === MKDIR ? grants.whenDirectory() : grants.whenFile(), caller, again, ask);
     }
     const time = this.#home.clock.now();
-    const inode = tree.mkdir(directory, key, { id, mode, time });
-    leases.entered(id.ino, directory.id.ino);
-    const operation = {
-      kind: MKDIR,
-      directory: byId(directory),
-      name: bytesOf(key),
-      time,
-      mode,
-      id,
-    } as const;
+    const making = { id, mode, time };
+    const inode = kind === MKDIR ? tree.mkdir(directory, key, making) : tree.create(directory, key, making);
+    if (kind === MKDIR) leases.entered(id.ino, directory.id.ino);
+    const operation = { kind, directory: byId(directory), name, time, mode, id };
     const entry = this.#home.append(operation, ONE_INODE, [directory, inode]);
     return { name: nameIn(directory, key), entry };
   }
 
-  #askMkdir(directory: DirectoryInode, key: string, mode: number, caller: Caller): Promise<Made> {
-    return this.#ask(directory, key, caller, (ref) => ({
-      kind: MKDIR,
-      directory: ref,
-      name: bytesOf(key),
-      time: null,
-      mode,
-      id: null,
-    }));
+  /** Undefined: one has to be granted first. */
+  #takeId(kind: typeof CREATE | typeof MKDIR, mode: number): FileId | undefined {
+    const { grants } = this.#home;
+    if (kind === MKDIR) return grants.takeDirectory();
+    return (mode & S_IFMT) === S_IFREG ? grants.takeFile() : this.provisionalId();
   }
 
   symlink(directory: DirectoryInode, key: string, target: Buffer, caller: Caller): Eventually<Entry> {

@@ -3,8 +3,7 @@ import { Failure } from '../../../protocol/failure.js';
 import { ROOT_NODE } from '../../../protocol/ids.js';
 import { attributesOf } from '../tree/planted.js';
 import { failureOf } from '../remote/failure-of.js';
-import { dying, until } from '../remote/processes.js';
-import { CALLER, ScriptedHome } from './scripted-home.js';
+import { CALLER, letGo, ScriptedHome } from './scripted-home.js';
 
 /** A home without a lease, whose root cannot be listed, and has these files. */
 function searchable(scope: Parameters<typeof ScriptedHome.open>[0], files: Readonly<Record<string, number>>) {
@@ -39,19 +38,10 @@ t.test('names of a directory that may be searched and not listed are found', asy
 
 t.test('the kernel is not counted to know what nobody waited for any more', async (t) => {
   const home = await searchable(t, { a: 10 });
-  const pid = await dying(t);
-  const { connection } = home.server;
-  connection.held = true;
-  const abort = new AbortController();
-  const looked = home.filesystem.lookup(ROOT_NODE, Buffer.from('a'), {
-    ...CALLER,
-    pid,
-    signal: abort.signal,
-  });
-  await until(() => connection.requests.some((each) => each.startsWith('lookup')));
-  abort.abort();
-  t.equal(await failureOf(Promise.resolve(looked)), 'EINTR');
-  connection.answer();
+  const looked = await letGo(t, home, 'lookup', (caller) =>
+    home.filesystem.lookup(ROOT_NODE, Buffer.from('a'), caller),
+  );
+  t.equal(looked, 'EINTR');
   const node = await home.node('a');
   home.filesystem.forget(node, 1n);
   t.equal(

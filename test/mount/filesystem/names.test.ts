@@ -5,8 +5,8 @@ import { LEASE_NONE, LEASE_WRITE, WHOLE_HOME } from '../../../protocol/methods.j
 import { operation, CREATE, LINK, RELEASE, type Operation } from '../../../protocol/operations.js';
 import { attributesOf, ROOT_INO, SYMLINK } from '../tree/planted.js';
 import { failureOf } from '../remote/failure-of.js';
-import { dying, until } from '../remote/processes.js';
-import { CALLER, ScriptedHome } from './scripted-home.js';
+import { until } from '../remote/processes.js';
+import { CALLER, letGo, ScriptedHome } from './scripted-home.js';
 
 const O_RDWR = 2;
 
@@ -97,19 +97,10 @@ t.test('-o sync: a change that the server could not make fails', async (t) => {
 t.test('-o sync: who is let go while a change is on its way is told of no inode', async (t) => {
   const home = await ScriptedHome.open(t, {}, true);
   await home.own();
-  const pid = await dying(t);
-  const { connection } = home.server;
-  connection.held = true;
-  const abort = new AbortController();
-  const made = home.filesystem.mkdir(ROOT_NODE, Buffer.from('new'), 0o700, {
-    ...CALLER,
-    pid,
-    signal: abort.signal,
-  });
-  await until(() => connection.requests.some((each) => each.startsWith('apply')));
-  abort.abort();
-  t.equal(await failureOf(Promise.resolve(made)), 'EINTR');
-  connection.answer();
+  const made = await letGo(t, home, 'apply', (caller) =>
+    home.filesystem.mkdir(ROOT_NODE, Buffer.from('new'), 0o700, caller),
+  );
+  t.equal(made, 'EINTR');
   const node = await home.node('new');
   home.filesystem.forget(node, 1n);
   t.equal(

@@ -13,7 +13,9 @@ import { Remote } from '../../../mount/remote/remote.js';
 import type { Caller, DirectoryEntry } from '../../../mount/operations.js';
 import { temporaryDirectory } from '../../lib/directory.js';
 import type { Scope } from '../../lib/scope.js';
+import { failureOf } from '../remote/failure-of.js';
 import { FakeServer } from '../remote/fake-server.js';
+import { dying, until } from '../remote/processes.js';
 import { attributesOf, DIRECTORY, newId, ROOT_INO } from '../tree/planted.js';
 
 export const CALLER: Caller = { uid: 0, gid: 0, pid: process.pid };
@@ -98,6 +100,25 @@ export class ScriptedHome {
     await this.filesystem.releasedir(ROOT_NODE, opened.handle);
     return names.filter((name) => name !== '.' && name !== '..');
   }
+}
+
+/** Makes a call whose caller is ended by a signal when such a request is on its way, which is answered after that. */
+export async function letGo(
+  scope: Scope,
+  { server }: ScriptedHome,
+  method: MethodName,
+  call: (caller: Caller) => unknown,
+): Promise<string> {
+  const pid = await dying(scope);
+  const { connection } = server;
+  connection.held = true;
+  const abort = new AbortController();
+  const called = failureOf(async () => call({ ...CALLER, pid, signal: abort.signal }));
+  await until(() => connection.requests.some((each) => each.startsWith(method)));
+  abort.abort();
+  const failure = await called;
+  connection.answer();
+  return failure;
 }
 
 /** As many ids as are asked for. */
