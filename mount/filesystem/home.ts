@@ -128,7 +128,7 @@ export class Home {
     received: (left: readonly Attributes[]) => T,
     data?: Buffer,
   ): Promise<T> {
-    const ended = this.underWay.begin(involved.map((inode) => this.tree.unitOf(inode)));
+    const ended = this.underWay.begin(involved.flatMap((inode) => this.tree.possibleUnitsOf(inode)));
     const changed = new Promise<T>((resolve, reject) => {
       this.#behindLog(involved, reject, () => {
         const params = [(this.#changes += 1), packOperation(operation())];

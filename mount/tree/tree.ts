@@ -135,6 +135,11 @@ export class Tree {
     return this.#beliefs.unitOf(inode);
   }
 
+  /** The units that they may belong to. */
+  possibleUnitsOf(inode: Inode): bigint[] {
+    return this.#beliefs.possibleUnitsOf(inode);
+  }
+
   /** Where an inode is in the home; undefined where it has no name, or is too deep. */
   pathOf(inode: Inode): RemotePath | undefined {
     return this.#names.pathOf(inode);

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { ROOT_NODE } from '../../../protocol/ids.js';
-import { LEASE_NONE } from '../../../protocol/methods.js';
+import { LEASE_NONE, LEASE_READ } from '../../../protocol/methods.js';
 import { attributesOf, ROOT_INO } from '../tree/planted.js';
 import { failureOf } from '../remote/failure-of.js';
 import { until } from '../remote/processes.js';
@@ -40,3 +40,29 @@ t.test('a recall is answered behind the log, by one who believes nothing any mor
   t.same(home.dropped.toSorted(), ['1 0', '1/file', '1/new', '2 -1']);
   t.equal(home.state.leases.mode(ROOT_INO), LEASE_NONE);
 });
+
+t.test(
+  'a recall does not wait for the kernel, which waits for a write that waits for the server',
+  async (t) => {
+    const home = await ScriptedHome.open(t);
+    await home.own({ file: attributesOf(10) });
+    home.answers.returned = () => null;
+    const node = await home.node('file');
+    const { handle } = await home.filesystem.open(node, O_RDWR, CALLER);
+    const { connection } = home.server;
+    const returned = (): number => connection.requests.filter((each) => each.startsWith('returned')).length;
+    connection.notifications.recall?.([[ROOT_INO, LEASE_NONE]]);
+    await until(() => returned() === 1);
+    // From here on it is not certain in which directory the file is.
+    connection.held = true;
+    home.answers.change = () => [attributesOf(10, undefined, { size: 4 })];
+    const written = home.filesystem.write(node, handle, 0, Buffer.from('data'), CALLER);
+    await until(() => connection.requests.at(-1)?.startsWith('change') === true);
+    home.settled = new Promise(() => undefined);
+    connection.notifications.lease?.([[ROOT_INO, LEASE_READ]]);
+    connection.notifications.recall?.([[ROOT_INO, LEASE_NONE]]);
+    await until(() => returned() === 2);
+    connection.answer();
+    t.equal(await written, 4);
+  },
+);

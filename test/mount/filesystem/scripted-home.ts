@@ -29,6 +29,8 @@ export class ScriptedHome {
   readonly answers: Answers;
   /** 'INODE OFFSET' and 'PARENT/NAME' that the kernel was told to drop. */
   readonly dropped: string[] = [];
+  /** When the kernel has dropped it. */
+  settled: Promise<void> = Promise.resolve();
   filesystem!: MountedHome;
   state!: HomeState;
 
@@ -64,7 +66,7 @@ export class ScriptedHome {
       caches: {
         invalidateNode: (node, offset) => home.dropped.push(`${node} ${offset}`),
         invalidateEntry: (parent, name) => home.dropped.push(`${parent}/${name.toString()}`),
-        settled: () => Promise.resolve(),
+        settled: () => home.settled,
       },
       ownership: { uid: 0, gid: 0 },
       log: { error: quiet },
