@@ -408,8 +408,10 @@ export class Remote {
   /** Nothing will be answered any more, and not because this side wanted so. */
   #end(failure: Failure): void {
     if (this.#ended !== undefined) return;
+    const line = this.#line;
     this.#finish(failure);
     this.#events?.ended(failure);
+    void line?.connection.close();
   }
 
   #finish(failure: Failure): void {

@@ -257,6 +257,7 @@ t.test('a server may end it', async (t) => {
   s.server.connection.notifications.shutdown?.('the account was removed', false);
   t.equal(await waiting, 'EACCES');
   t.same(s.told, ['ended EACCES']);
+  t.notOk(s.server.connection.open, 'whether the server closes it or not');
 });
 
 t.test('a server that stops and comes back does not', async (t) => {
