@@ -19,7 +19,7 @@ import {
   MAX_USER_NAME,
 } from './limits.js';
 import { operation } from './operations.js';
-import { fileId, fileRef } from './references.js';
+import { fileRef, realId } from './references.js';
 import {
   bool,
   bytes,
@@ -162,7 +162,7 @@ export const METHODS = {
       int(0, MAX_GRANTED_INODES),
       int(0, MAX_GRANTED_INODES),
     ),
-    tuple(size, size, list(fileId, MAX_GRANTED_INODES), list(fileId, MAX_GRANTED_INODES)),
+    tuple(size, size, list(realId, MAX_GRANTED_INODES), list(realId, MAX_GRANTED_INODES)),
   ),
   /** (leases): the client has sent all that it did under them, and holds no more than this from now on. */
   returned: method(tuple(list(leaseItem, MAX_LEASE_ITEMS)), nil),

@@ -8,9 +8,11 @@ import {
   fileRef,
   packId,
   packRef,
+  realId,
   sameId,
   type FileRef,
 } from '../../protocol/references.js';
+import { attributes } from '../../protocol/attributes.js';
 import { failing } from '../lib/failing.js';
 
 const packr = new Packr({ useRecords: false });
@@ -118,4 +120,11 @@ t.test('a file is the same if both numbers are', async (t) => {
   t.ok(sameId(id, { ...id }));
   t.notOk(sameId(id, { ...id, birth: 7n }), 'an inode number that is used again');
   t.notOk(sameId(id, { ...id, ino: 7n }));
+});
+
+t.test('what there is has an inode number', async (t) => {
+  t.same(realId([5, 0]), { ino: 5n, birth: 0n });
+  t.throws(() => realId([0, 7]), failing('EINVAL'), 'a provisional id');
+  t.throws(() => attributes([0, 7, 0o100644, ...new Array<number>(10).fill(0)]), failing('EINVAL'));
+  t.equal(attributes([1, 7, 0o100644, ...new Array<number>(10).fill(0)]).ino, 1n);
 });
