@@ -33,7 +33,7 @@ export class Directories {
 
   open(inode: DirectoryInode): OpenAnswer {
     const handle = this.#handles.add({ inode, names: undefined, version: -1 });
-    const known = this.#home.tree.listing(inode) !== undefined;
+    const known = this.#home.tree.isWhole(inode);
     const keepCache = known && this.#kernelVersions.get(inode) === inode.directory.version;
     return { handle, keepCache, cacheDirectory: known };
   }
@@ -98,7 +98,7 @@ export class Directories {
       if (!taken) return;
     }
     // The kernel has it all now, as it was in that version.
-    if (this.#home.tree.listing(inode) !== undefined) this.#kernelVersions.set(inode, handle.version);
+    if (this.#home.tree.isWhole(inode)) this.#kernelVersions.set(inode, handle.version);
   }
 
   #emitName(name: Name, offset: bigint, plus: boolean, sink: EntrySink): boolean {

@@ -2,7 +2,8 @@
  * Learning all names of a directory: one listing at a time for each, shared by all who want it.
  *
  * A listing tells names, attributes and the targets of symbolic links, and brings the listings of directories below along;
- * more of them are asked for while a program walks (data/list-ahead.ts). So a walk of a cold tree costs a few round trips, and so does a `git status`.
+ * more of them are asked for while a program walks (data/list-ahead.ts). So a walk of a cold tree costs a few round trips,
+ * and so does a `git status`. One that is cut off by a lost connection is begun anew: a page is told once.
  */
 import type { Attributes } from '../../protocol/attributes.js';
 import { Failure } from '../../protocol/failure.js';
@@ -37,7 +38,7 @@ export class Listings {
     this.#home = home;
     this.#ahead = new ListAhead<DirectoryInode>({
       below: directoriesIn,
-      known: (directory) => this.#loads.has(directory) || home.tree.listing(directory) !== undefined,
+      known: (directory) => this.#loads.has(directory) || home.tree.isWhole(directory),
       list: (directory, entries, done) => {
         const ended = (): void => done();
         void this.#begin(directory, entries).then(ended, ended);

@@ -123,6 +123,11 @@ export class Tree {
     return this.#beliefs.knows(inode);
   }
 
+  /** Whether all names of a directory are known. */
+  isWhole(parent: DirectoryInode): boolean {
+    return this.#beliefs.isWhole(parent);
+  }
+
   /** All names of a directory, as of now; undefined where they have to be asked for. */
   listing(parent: DirectoryInode): Name[] | undefined {
     if (!this.#beliefs.isWhole(parent)) return undefined;
