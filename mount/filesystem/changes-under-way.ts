@@ -28,17 +28,19 @@ export class ChangesUnderWay {
     };
   }
 
-  /** Resolves as soon as a change of the unit is under way, or `until` has settled. */
-  async any(unit: bigint, until: Promise<void>): Promise<void> {
-    if (this.#counts.has(unit)) return;
+  /** Resolves as soon as a change of one of the units is under way, or `until` has settled. */
+  async any(units: readonly bigint[], until: Promise<void>): Promise<void> {
+    if (units.some((unit) => this.#counts.has(unit))) return;
     let resolveBegun: () => void = () => undefined;
     const begun = new Promise<void>((resolve) => {
       resolveBegun = resolve;
     });
-    this.#waiting.set(unit, [...(this.#waiting.get(unit) ?? []), resolveBegun]);
+    for (const unit of units) this.#waiting.set(unit, [...(this.#waiting.get(unit) ?? []), resolveBegun]);
     await Promise.race([begun, until]);
-    const others = (this.#waiting.get(unit) ?? []).filter((each) => each !== resolveBegun);
-    if (others.length === 0) this.#waiting.delete(unit);
-    else this.#waiting.set(unit, others);
+    for (const unit of units) {
+      const others = (this.#waiting.get(unit) ?? []).filter((each) => each !== resolveBegun);
+      if (others.length === 0) this.#waiting.delete(unit);
+      else this.#waiting.set(unit, others);
+    }
   }
 }

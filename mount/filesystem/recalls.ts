@@ -7,7 +7,7 @@
  *
  * Invariant: from the moment of the recall the unit is not changed here without asking, and nothing of it is believed.
  */
-import { LEASE_NONE, type LeaseItem, type LeaseMode } from '../../protocol/methods.js';
+import { LEASE_NONE, WHOLE_HOME, type LeaseItem, type LeaseMode } from '../../protocol/methods.js';
 import { compact, packRef } from '../../protocol/references.js';
 import { S_IFMT, S_IFREG } from '../../posix/flags.js';
 import type { Inode } from '../tree/inode.js';
@@ -20,6 +20,8 @@ export class Recalls {
   readonly #home: Home;
   readonly #data: FileData;
   readonly #term: Term;
+  /** What the kernel was told to drop, and has not yet. */
+  readonly #told = new Set<{ readonly unit: bigint }>();
 
   constructor(parts: { home: Home; data: FileData; term: Term }) {
     this.#home = parts.home;
@@ -39,7 +41,7 @@ export class Recalls {
   }
 
   async #giveBack(unit: bigint, mode: LeaseMode): Promise<void> {
-    const { leases, tree, kernel, log, sender, underWay, remote } = this.#home;
+    const { leases, tree, kernel, log, sender, remote } = this.#home;
     const { last } = log;
     sender.kick();
     const sent = last === undefined ? undefined : log.whenSent(last);
@@ -50,11 +52,25 @@ export class Recalls {
       this.#holdOpen(doubts);
       this.#data.doubted();
       kernel.takeBack(doubts);
-      await underWay.any(unit, kernel.settled());
+      await this.#kernelDropped(unit);
     }
     remote.request('returned', [[[compact(unit), mode]]], undefined, () => undefined, { once: true });
     leases.returned([[unit, mode]]);
     this.#renew();
+  }
+
+  /**
+   * Resolves when the kernel has dropped what it knew of a unit; or where it cannot before a change that is under way is
+   * answered (changes-under-way.ts). It acts on what it is told in order: so it is with what it is told behind that, too.
+   */
+  async #kernelDropped(unit: bigint): Promise<void> {
+    const { kernel, underWay } = this.#home;
+    const told = { unit };
+    this.#told.add(told);
+    const settled = kernel.settled().then(() => {
+      this.#told.delete(told);
+    });
+    await underWay.any([...new Set([...this.#told].map((each) => each.unit))], settled);
   }
 
   /** The server says that the leases are another's, or will never say anything any more. */
@@ -71,6 +87,7 @@ export class Recalls {
     this.#holdOpen(doubts);
     this.#data.doubtedAll();
     kernel.takeBack(doubts);
+    void this.#kernelDropped(WHOLE_HOME);
   }
 
   /** The term is watched while something is held. */

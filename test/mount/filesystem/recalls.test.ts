@@ -1,13 +1,20 @@
 import t from 'tap';
 import { ROOT_NODE } from '../../../protocol/ids.js';
 import { LEASE_NONE, LEASE_READ } from '../../../protocol/methods.js';
-import { attributesOf, ROOT_INO } from '../tree/planted.js';
+import { attributesOf, DIRECTORY, ROOT_INO } from '../tree/planted.js';
 import { failureOf } from '../remote/failure-of.js';
 import { until } from '../remote/processes.js';
 import { CALLER, ScriptedHome } from './scripted-home.js';
 
 const O_RDWR = 2;
 const MiB = 1024 * 1024;
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** How many recalls were answered. */
+function returns({ requests }: { requests: readonly string[] }): number {
+  return requests.filter((each) => each.startsWith('returned')).length;
+}
 
 t.test('a recall that waits for the log ends with the session', async (t) => {
   const home = await ScriptedHome.open(t);
@@ -64,5 +71,29 @@ t.test(
     await until(() => returned() === 2);
     connection.answer();
     t.equal(await written, 4);
+  },
+);
+
+t.test(
+  'nor does one of another unit, which the kernel drops only after what it was told before',
+  async (t) => {
+    const home = await ScriptedHome.open(t);
+    await home.own();
+    home.answers.returned = () => null;
+    const { connection } = home.server;
+    const other = 77n;
+    home.settled = new Promise(() => undefined);
+    connection.notifications.recall?.([[other, LEASE_NONE]]);
+    await turn();
+    t.equal(returns(connection), 0, 'it waits for the kernel while nothing stands in its way');
+    connection.held = true;
+    home.answers.change = () => [attributesOf(20, DIRECTORY), home.root];
+    connection.notifications.recall?.([[ROOT_INO, LEASE_NONE]]);
+    const made = home.filesystem.mkdir(ROOT_NODE, Buffer.from('new'), 0o700, CALLER);
+    await until(() => returns(connection) === 1);
+    connection.notifications.recall?.([[other + 1n, LEASE_NONE]]);
+    await until(() => returns(connection) === 2);
+    connection.answer();
+    await made;
   },
 );
