@@ -87,10 +87,6 @@ export class Grants {
     this.#regular.putBack(id);
   }
 
-  returnDirectory(id: FileId): void {
-    this.#directories.putBack(id);
-  }
-
   /** Resolves when there may be an id. ENOSPC: the server has none, and a file is to be made without. */
   whenFile(): Promise<void> {
     return this.#when(this.#regular);

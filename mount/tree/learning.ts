@@ -46,6 +46,12 @@ export class Learning {
     return name;
   }
 
+  /** The server made the name for this mount, which leads to the file of these attributes. */
+  made(parent: DirectoryInode, key: string, attributes: Attributes): Name {
+    parent.directory.overtake(key);
+    return this.found(parent, key, attributes, null);
+  }
+
   /** A name does not exist. */
   notFound(parent: DirectoryInode, key: string): void {
     const known = parent.directory.names.get(key);
@@ -83,7 +89,6 @@ export class Learning {
       if (known !== undefined) listing?.untold.delete(known);
       if (listing?.overtaken.has(key) === false) {
         told.push(this.found(parent, key, attributes, target));
-        listing.overtaken.delete(key);
       } else if (known !== undefined) {
         told.push(known);
       } else if (listing === undefined) {
@@ -105,6 +110,7 @@ export class Learning {
   /** A name was removed by the server for this mount. What is left of the file and the directory is to be told next. */
   gone(parent: DirectoryInode, key: string): void {
     const name = parent.directory.names.get(key);
+    parent.directory.overtake(key);
     if (name !== undefined) {
       this.#lost(name.inode);
       this.#names.unbind(name);
@@ -118,6 +124,8 @@ export class Learning {
     const name = parent.directory.names.get(key);
     const target = newParent.directory.names.get(newKey);
     if (name !== undefined && name.inode === target?.inode) return;
+    parent.directory.overtake(key);
+    newParent.directory.overtake(newKey);
     parent.confirmed = false;
     newParent.confirmed = false;
     for (const each of [name, target]) if (each !== undefined) each.inode.confirmed = false;
@@ -142,8 +150,8 @@ export class Learning {
 
   /** There is a name, and it is not known what it leads to. */
   #unknown(parent: DirectoryInode, key: string): void {
-    parent.directory.doubt();
-    parent.directory.changed(key);
+    parent.directory.giveUpListing();
+    parent.directory.changed();
     this.#names.forgetAbsence(parent, key);
   }
 

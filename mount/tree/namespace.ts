@@ -114,7 +114,7 @@ export class Namespace {
     // A directory has one name: what else is said of it was said before it moved.
     if (inode.isDirectory()) for (const other of inode.names) this.#lose(other);
     directory.names.set(name.key, name);
-    directory.changed(key);
+    directory.changed();
     if (inode.names.size === 0) this.#register(inode);
     inode.names.add(name);
     this.#budget.add(parent, 1);
@@ -192,7 +192,7 @@ export class Namespace {
   /** The name is not there any more. False where it was not. */
   #lose(name: Name): boolean {
     if (!this.#detach(name)) return false;
-    name.parent.directory.changed(name.key);
+    name.parent.directory.changed();
     return true;
   }
 

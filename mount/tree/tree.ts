@@ -152,6 +152,10 @@ export class Tree {
     return this.#learning.found(parent, key, attributes, target);
   }
 
+  made(parent: DirectoryInode, key: string, attributes: Attributes): Name {
+    return this.#learning.made(parent, key, attributes);
+  }
+
   notFound(parent: DirectoryInode, key: string): void {
     this.#learning.notFound(parent, key);
   }
