@@ -1,5 +1,6 @@
 /*
- * Requests that wait until others have given back what they touch (leases.ts).
+ * Requests that wait until others have given back what they touch (leases.ts), or what they need of the quota
+ * (room-recalls.ts).
  *
  * Invariants:
  * - between the look that nothing stands in the way and the request's own work nothing else happens: both are one stretch;
@@ -13,12 +14,14 @@ import { Failure } from '../../protocol/failure.js';
 import type { LeaseItem } from '../../protocol/methods.js';
 import type { Call } from './call.js';
 import type { Clock } from './clock.js';
+import { GrantedAway, type ClientGrant } from './grants.js';
 import type { LeaseHolder, Touch } from './lease-table.js';
 import type { Leases } from './leases.js';
 
 /** A request that was looked at: what it touches, and its work, to be done in the same turn. */
 export interface Prepared<T> {
   readonly touches: readonly Touch[];
+  /** GrantedAway: nothing was done, and it is to be prepared again when there may be room. */
   run(): T;
 }
 
@@ -44,10 +47,14 @@ export interface LeaseWaitsOptions {
   readonly clock: Clock;
   /** Nothing of this client may be done yet: others come back first (grace.ts). */
   readonly isHeldUp: (client: LeaseHolder) => boolean;
+  /** A request waits for room that is granted to others than this. */
+  readonly onShort: (by: ClientGrant) => void;
   /** The home cannot be changed, nor anything be given back: the term does not run. */
   readonly isFrozen: () => boolean;
 }
 
+/** What those wait for that wait for room: no inode has this number. */
+const ROOM = -1n;
 /** How long after a time when the term did not run it is looked at again (milliseconds). */
 const AFTER_FREEZE_MS = 1000;
 
@@ -119,6 +126,11 @@ export class LeaseWaits {
     for (const waiting of this.#waiting) this.#free(waiting);
   }
 
+  /** There may be room in the quota, or nobody has any to give back. */
+  roomFreed(): void {
+    for (const waiting of this.#ofUnit.get(ROOM) ?? []) this.#free(waiting);
+  }
+
   close(): void {
     this.#callOff?.();
     this.#callOff = undefined;
@@ -139,12 +151,18 @@ export class LeaseWaits {
   }
 
   #try<T>({ client, prepare }: Request<T>): { result: T } | { units: readonly bigint[] } {
-    const { leases, isHeldUp } = this.#options;
+    const { leases, isHeldUp, onShort } = this.#options;
     if (isHeldUp(client)) return { units: [] };
     const { touches, run } = prepare();
     if (!leases.touch(client, touches)) return { units: touches.map(({ unit }) => unit) };
     leases.grant(client, touches, (unit) => this.#ofUnit.has(unit));
-    return { result: run() };
+    try {
+      return { result: run() };
+    } catch (error) {
+      if (!(error instanceof GrantedAway)) throw error;
+      onShort(error.by);
+      return { units: [ROOM] };
+    }
   }
 
   #list(waiting: Waiting): void {
