@@ -210,8 +210,9 @@ class LogAccount extends GrantAccount {
 
   override release(bytes: number, files: number): void {
     const given = this.quota.giveBack(bytes, files);
-    this.quota.setAside(given);
-    this.grant.changeLeft(given.bytes, given.files);
+    // Beyond a limit that was lowered it is not granted again.
+    const granted = this.quota.grant(given.bytes, given.files);
+    this.grant.changeLeft(granted.bytes, granted.files);
   }
 }
 

@@ -126,13 +126,8 @@ export class Quota implements Account {
   grant(bytes: number, files: number): Use {
     const { room } = this;
     const granted = { bytes: Math.min(bytes, room.bytes), files: Math.min(files, room.files) };
-    this.setAside(granted);
+    this.#granted = add(this.#granted, granted.bytes, granted.files);
     return granted;
-  }
-
-  /** Sets aside what was just given back. */
-  setAside({ bytes, files }: Use): void {
-    this.#granted = add(this.#granted, bytes, files);
   }
 
   /** The inverse of grant(). */

@@ -99,6 +99,32 @@ partsTest('limits lowered below what is granted', { bytes: 100, files: 10 }, asy
   t.strictSame(parts.quota.room, { bytes: 50, files: 2 });
 });
 
+partsTest(
+  'what the log frees beyond lowered limits is not granted again',
+  { bytes: 100, files: 10 },
+  async (t, parts) => {
+    const client = parts.client();
+    client.grant.take(100, 3, 0, 0);
+    client.log(create(parts.home, 'f'), create(parts.home, 'g'));
+    const [f, g] = ['f', 'g'].map((name) =>
+      refTo(parts.identities.lookup(parts.home, Buffer.from(name)).status),
+    );
+    client.log(write(f ?? parts.home, 0, Buffer.alloc(80)));
+    parts.quota.setLimits({ bytes: 50, files: 2 });
+    client.grant.take(-20, -1, 0, 0);
+    client.log(setattr(f ?? parts.home, { size: 40 }));
+    t.strictSame(client.grant.left.bytes, 10, 'as far as there is room');
+    client.log(write(g ?? parts.home, 0, Buffer.alloc(10)));
+    t.equal(await kindOf(() => client.log(write(g ?? parts.home, 10, Buffer.alloc(1)))), 'EDQUOT');
+    parts.quota.setLimits({ bytes: 50, files: 1 });
+    client.log(unlink(parts.home, 'g'));
+    t.equal(client.grant.left.files, 0);
+    t.equal(await kindOf(() => client.log(create(parts.home, 'h'))), 'EDQUOT');
+    client.log(unlink(parts.home, 'f'));
+    t.strictSame(client.grant.left, { bytes: 50, files: 1 });
+  },
+);
+
 partsTest('without limits all is granted that can be counted, to each', {}, (t, parts) => {
   const all = Number.MAX_SAFE_INTEGER;
   const [one, two] = [parts.client(), parts.client()];
