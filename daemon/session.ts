@@ -76,7 +76,7 @@ export interface Activity {
 
 interface Deferred {
   readonly id: number;
-  readonly method: HomeMethod;
+  readonly method: HomeMethod | 'logout';
   /** As the row of METHODS yields them. */
   readonly params: unknown;
   readonly weight: Weight;
@@ -196,7 +196,6 @@ export class Session implements ClientSession {
     if (this.#calls.has(id)) throw new Failure('PROTOCOL', 'the id of a call that is not answered yet');
     if (method === 'ping') return this.#send(id, undefined, null);
     if (method === 'login') return this.#refuse(id, new Failure('EINVAL', 'logged in already'));
-    if (method === 'logout') return this.#logout(id);
     let checked: unknown;
     try {
       // Before anything else: also what waits must be well formed for its bytes to be counted.
@@ -216,7 +215,8 @@ export class Session implements ClientSession {
   }
 
   /** `params` as the row of METHODS yields them. */
-  #run(id: number, method: HomeMethod, params: unknown, call: Call): void {
+  #run(id: number, method: HomeMethod | 'logout', params: unknown, call: Call): void {
+    if (method === 'logout') return this.#logout(id);
     let result: Answer | Promise<Answer>;
     // Before the call, which may keep the parameters but need not leave them as they are.
     const weight = weightOf(method, params as readonly unknown[]);
@@ -245,7 +245,7 @@ export class Session implements ClientSession {
     this.#underway.begin(weight);
   }
 
-  #defer(id: number, method: HomeMethod, params: unknown): void {
+  #defer(id: number, method: HomeMethod | 'logout', params: unknown): void {
     const weight = weightOf(method, params as readonly unknown[]);
     const deferred = { id, method, params: copyOf(params), weight, call: new Call() };
     this.#calls.set(id, deferred.call);
@@ -259,6 +259,8 @@ export class Session implements ClientSession {
     this.#deferred = [];
     for (const { id, method, params, weight, call } of deferred) {
       this.#answered(id, weight);
+      // What comes behind a logout is not begun.
+      if (this.#stopping) continue;
       try {
         this.#run(id, method, params, call);
       } catch (thrown) {

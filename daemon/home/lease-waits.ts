@@ -8,7 +8,7 @@
  *   Who is being recalled is served on what it still holds, and gives back nevertheless;
  * - while somebody waits for a unit it is given to nobody, so those who come later and can go at once delay nobody. Those
  *   who waited go in the order in which they came;
- * - each wait ends: by giving back, by the term, or with the call itself.
+ * - each wait ends: by giving back, by the term, with the call itself, or with its client.
  */
 import { Failure } from '../../protocol/failure.js';
 import type { LeaseItem } from '../../protocol/methods.js';
@@ -36,6 +36,7 @@ export interface Request<T> {
 }
 
 interface Waiting {
+  readonly client: LeaseHolder;
   /** What it waits for; empty: not for leases. */
   units: readonly bigint[];
   /** Tries again. */
@@ -66,6 +67,7 @@ export class LeaseWaits {
   /** Who is to try again in this turn. */
   #freed = new Set<Waiting>();
   #callOff: (() => void) | undefined;
+  #closed = false;
 
   constructor(options: LeaseWaitsOptions) {
     this.#options = options;
@@ -76,14 +78,19 @@ export class LeaseWaits {
     return this.#waiting.size;
   }
 
-  /** Does the work of a request: at once where nothing stands in its way, else later. ECANCELED. */
+  /**
+   * Does the work of a request: at once where nothing stands in its way, else later. ECANCELED; ECONNABORTED where its client
+   * has ended.
+   */
   run<T>(request: Request<T>): T | Promise<Awaited<T>> {
     const tried = this.#try(request);
     if ('result' in tried) return tried.result;
+    const { client, call } = request;
+    call.throwIfCancelled();
     request.keep();
     return new Promise((resolve, reject) => {
-      const { call } = request;
       const waiting: Waiting = {
+        client,
         units: tried.units,
         tryAgain: () => {
           this.#unlist(waiting);
@@ -131,7 +138,15 @@ export class LeaseWaits {
     for (const waiting of this.#ofUnit.get(ROOM) ?? []) this.#free(waiting);
   }
 
+  /** Nothing is done for a client any more. */
+  ended(client: LeaseHolder): void {
+    for (const waiting of this.#waiting) if (waiting.client === client) this.#free(waiting);
+  }
+
+  /** Nothing is done any more. */
   close(): void {
+    this.#closed = true;
+    this.freed();
     this.#callOff?.();
     this.#callOff = undefined;
   }
@@ -152,6 +167,7 @@ export class LeaseWaits {
 
   #try<T>({ client, prepare }: Request<T>): { result: T } | { units: readonly bigint[] } {
     const { leases, isHeldUp, onShort } = this.#options;
+    if (client.ended || this.#closed) throw new Failure('ECONNABORTED', 'the client has gone');
     if (isHeldUp(client)) return { units: [] };
     const { touches, run } = prepare();
     if (!leases.touch(client, touches)) return { units: touches.map(({ unit }) => unit) };

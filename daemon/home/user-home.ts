@@ -189,6 +189,7 @@ export class UserHome {
       held: this.held,
       grants: this.#grants,
       leases: this.leases,
+      waits: this.waits,
       grace: this.#grace,
       clock,
       marked: marked.map(({ id }) => id),

@@ -7,6 +7,7 @@ import { encodeNotification, encodeResponse } from '../../protocol/codec.js';
 import { MAX_BYTES_IN_FLIGHT, MAX_CALLS, MAX_DATA, MAX_OPERATIONS } from '../../protocol/limits.js';
 import { LEASE_NONE, LEASE_READ, LEASE_WRITE, METHODS, WHOLE_HOME } from '../../protocol/methods.js';
 import { CREATE, MKDIR, packOperation, RENAME, WRITE, type Operation } from '../../protocol/operations.js';
+import { listMarks } from '../../daemon/home/marks.js';
 import type { UserHome } from '../../daemon/home/user-home.js';
 import { place, ref } from '../lib/path-client.js';
 import { kindOf, Place } from './home/fixture.js';
@@ -181,6 +182,40 @@ sessionTest('who logs out is forgotten, and the connection ends', async (t, home
   t.equal(METHODS.login.result(back.login.result)[2], false);
   await back.cut();
 });
+
+sessionTest('what waits when its client logs out is not done', async (t, home, disk) => {
+  const holder = await Peer.connect(t, home, disk, { wants: LEASE_WRITE });
+  const peer = await Peer.connect(t, home, disk);
+  void peer.change(mkdir('d'));
+  await peer.send('ping', []);
+  t.equal(home.waits.size, 1);
+  t.equal((await peer.send('logout', [])).kind, 'ok');
+  t.equal(home.waits.size, 0);
+  await holder.send('returned', [[[WHOLE_HOME, LEASE_NONE]]]);
+  t.equal(await holder.paths.exists('d'), false);
+  await holder.cut();
+});
+
+sessionTest(
+  'a logout is behind what was sent before it, also while the home is counted',
+  async (t, home, disk) => {
+    const peer = await Peer.connect(t, home, disk, { wants: LEASE_WRITE });
+    const done = counting(home);
+    const applied = peer.send('apply', [1, [packOperation(mkdir('d'))]]);
+    const ended = peer.send('logout', []);
+    void peer.send('apply', [2, [packOperation(mkdir('e'))]]);
+    t.equal((await peer.send('ping', [])).kind, 'ok');
+    t.equal(home.status().clients, 1);
+    done();
+    t.equal((await applied).kind, 'ok');
+    t.equal((await ended).kind, 'ok');
+    await peer.session.closed;
+    const other = await Peer.connect(t, home, disk);
+    t.strictSame([await other.paths.exists('d'), await other.paths.exists('e')], [true, false]);
+    t.strictSame(listMarks(home.tree), []);
+    await other.cut();
+  },
+);
 
 sessionTest('leases are told before the answer, and recalled', async (t, home, disk) => {
   const one = await Peer.connect(t, home, disk, { wants: LEASE_WRITE });

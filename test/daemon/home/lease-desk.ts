@@ -43,6 +43,7 @@ export class Holder implements LeaseHolder {
   readonly wants: LeaseMode;
   present = true;
   lastHeard = 0;
+  readonly ended = false;
   lost = 0;
   readonly #desk: Desk;
   #leased: LeaseItem[] = [];
