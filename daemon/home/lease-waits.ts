@@ -123,6 +123,11 @@ export class LeaseWaits {
     });
   }
 
+  /** Whether a request waits for a unit: who got it now would only be asked for it. */
+  isWaitedFor(unit: bigint): boolean {
+    return this.#ofUnit.has(unit);
+  }
+
   returned(client: LeaseHolder, items: readonly LeaseItem[]): void {
     this.#options.leases.returned(client, items);
     for (const [unit] of items) for (const waiting of this.#ofUnit.get(unit) ?? []) this.#free(waiting);
@@ -171,7 +176,7 @@ export class LeaseWaits {
     if (isHeldUp(client)) return { units: [] };
     const { touches, run } = prepare();
     if (!leases.touch(client, touches)) return { units: touches.map(({ unit }) => unit) };
-    leases.grant(client, touches, (unit) => this.#ofUnit.has(unit));
+    leases.grant(client, touches);
     try {
       return { result: run() };
     } catch (error) {

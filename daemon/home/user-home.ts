@@ -159,6 +159,7 @@ export class UserHome {
       now: () => clock.now(),
       onFreed: () => this.waits.freed(),
       onRecalled: () => this.waits.watch(),
+      isWaitedFor: (unit) => this.waits.isWaitedFor(unit),
     });
     this.waits = new LeaseWaits({
       leases: this.leases,

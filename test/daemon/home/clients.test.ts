@@ -289,6 +289,21 @@ homeTest(
   },
 );
 
+homeTest('a listing gives nothing away that somebody waits for', {}, async (t, home) => {
+  const plain = new TestClient(home);
+  await plain.paths.mkdir('d');
+  const { ino } = await plain.paths.stat('d');
+  const one = new TestClient(home, { wants: LEASE_READ, keeps: true });
+  await one.call('list', ['d', 1]);
+  const making = plain.paths.mkdir('d/e');
+  t.ok(await isPending(making));
+  const two = new TestClient(home, { wants: LEASE_READ, keeps: true });
+  t.equal((await two.call('list', ['', 1024])).length, 2);
+  t.notOk(two.leases().some(([unit, mode]) => unit === ino && mode !== LEASE_NONE));
+  one.give(one.recalls());
+  await making;
+});
+
 void t.test('a client that gives nothing back loses what it has', async (t) => {
   const clock = new ManualClock();
   const home = await new Place(t, { bytes: 1000 }).open({ clock });

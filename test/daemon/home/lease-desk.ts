@@ -21,6 +21,7 @@ export class Desk {
       now: () => this.clock.now(),
       onFreed: () => this.waits.freed(),
       onRecalled: () => this.waits.watch(),
+      isWaitedFor: (unit) => this.waits.isWaitedFor(unit),
     });
     this.waits = new LeaseWaits({
       leases: this.leases,
