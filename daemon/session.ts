@@ -31,14 +31,13 @@ import {
   type NotificationParams,
 } from '../protocol/methods.js';
 import { compact } from '../protocol/references.js';
-import { weightOf, type Weight } from '../protocol/window.js';
 import { Call } from './home/call.js';
 import { copyOf } from './home/copies.js';
 import { answer, LentData, type Answer, type HomeMethod } from './home/dispatch.js';
 import type { ClientSession, HomeClient } from './home/home-client.js';
 import type { UserHome } from './home/user-home.js';
 import type { Log } from './log.js';
-import { Underway } from './underway.js';
+import { loadOf, Underway, type Load } from './underway.js';
 
 /** Bytes of answers that wait for the peer, from which on no more of its requests are read. */
 const MAX_UNSENT = 4 * 1024 * 1024;
@@ -79,7 +78,7 @@ interface Deferred {
   readonly method: HomeMethod | 'logout';
   /** As the row of METHODS yields them. */
   readonly params: unknown;
-  readonly weight: Weight;
+  readonly load: Load;
   readonly call: Call;
 }
 
@@ -219,37 +218,37 @@ export class Session implements ClientSession {
     if (method === 'logout') return this.#logout(id);
     let result: Answer | Promise<Answer>;
     // Before the call, which may keep the parameters but need not leave them as they are.
-    const weight = weightOf(method, params as readonly unknown[]);
+    const load = loadOf(method, params as readonly unknown[]);
     try {
       result = answer(this.#home, this.#client, method, params, call);
     } catch (thrown) {
       return this.#refuse(id, this.#failureOf(thrown, method));
     }
-    if (result instanceof Promise) this.#await({ id, method, weight, call }, result);
+    if (result instanceof Promise) this.#await({ id, method, load, call }, result);
     else this.#answer(id, result);
   }
 
   /** Answers later. Throws PROTOCOL where that is more than the window allows. */
-  #await({ id, method, weight, call }: Omit<Deferred, 'params'>, result: Promise<Answer>): void {
+  #await({ id, method, load, call }: Omit<Deferred, 'params'>, result: Promise<Answer>): void {
     this.#calls.set(id, call);
     result.then(
       (ended) => {
-        this.#answered(id, weight);
+        this.#answered(id, load);
         this.#answer(id, ended);
       },
       (thrown: unknown) => {
-        this.#answered(id, weight);
+        this.#answered(id, load);
         this.#refuse(id, this.#failureOf(thrown, method));
       },
     );
-    this.#underway.begin(weight);
+    this.#underway.begin(load);
   }
 
   #defer(id: number, method: HomeMethod | 'logout', params: unknown): void {
-    const weight = weightOf(method, params as readonly unknown[]);
-    const deferred = { id, method, params: copyOf(params), weight, call: new Call() };
+    const load = loadOf(method, params as readonly unknown[]);
+    const deferred = { id, method, params: copyOf(params), load, call: new Call() };
     this.#calls.set(id, deferred.call);
-    this.#underway.begin(weight);
+    this.#underway.begin(load);
     this.#deferred.push(deferred);
     if (this.#deferred.length === 1) void this.#home.whenChangeable().then(() => this.#runDeferred());
   }
@@ -257,8 +256,8 @@ export class Session implements ClientSession {
   #runDeferred(): void {
     const deferred = this.#deferred;
     this.#deferred = [];
-    for (const { id, method, params, weight, call } of deferred) {
-      this.#answered(id, weight);
+    for (const { id, method, params, load, call } of deferred) {
+      this.#answered(id, load);
       // What comes behind a logout is not begun.
       if (this.#stopping) continue;
       try {
@@ -302,9 +301,9 @@ export class Session implements ClientSession {
     this.#channel.resume();
   }
 
-  #answered(id: number, weight: Weight): void {
+  #answered(id: number, load: Load): void {
     this.#calls.delete(id);
-    this.#underway.end(weight);
+    this.#underway.end(load);
     if (this.#calls.size === 0) this.#onIdle?.();
   }
 

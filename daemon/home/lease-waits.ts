@@ -68,6 +68,7 @@ export class LeaseWaits {
   #freed = new Set<Waiting>();
   #callOff: (() => void) | undefined;
   #closed = false;
+  #roomFreed = false;
 
   constructor(options: LeaseWaitsOptions) {
     this.#options = options;
@@ -129,8 +130,8 @@ export class LeaseWaits {
   }
 
   returned(client: LeaseHolder, items: readonly LeaseItem[]): void {
-    this.#options.leases.returned(client, items);
-    for (const [unit] of items) for (const waiting of this.#ofUnit.get(unit) ?? []) this.#free(waiting);
+    const lowered = this.#options.leases.returned(client, items);
+    for (const unit of lowered) for (const waiting of this.#ofUnit.get(unit) ?? []) this.#free(waiting);
   }
 
   /** Something was freed that any of them may wait for. */
@@ -140,7 +141,13 @@ export class LeaseWaits {
 
   /** There may be room in the quota, or nobody has any to give back. */
   roomFreed(): void {
-    for (const waiting of this.#ofUnit.get(ROOM) ?? []) this.#free(waiting);
+    if (this.#roomFreed || !this.#ofUnit.has(ROOM)) return;
+    // Once for all that comes at once: who gives back byte by byte must not make others try again for each.
+    this.#roomFreed = true;
+    setImmediate(() => {
+      this.#roomFreed = false;
+      for (const waiting of this.#ofUnit.get(ROOM) ?? []) this.#free(waiting);
+    });
   }
 
   /** Nothing is done for a client any more. */

@@ -131,9 +131,10 @@ export class Leases {
     this.#give(client, touches, (touch) => this.#table.opponents(client, touch).length === 0);
   }
 
-  /** A client holds no more than this of these units. */
-  returned(client: LeaseHolder, items: readonly LeaseItem[]): void {
-    if (!this.keeps(client)) return;
+  /** A client holds no more than this of these units. Returns those of which it held more before. */
+  returned(client: LeaseHolder, items: readonly LeaseItem[]): bigint[] {
+    const lowered: bigint[] = [];
+    if (!this.keeps(client)) return lowered;
     for (const [number, mode] of items) {
       if (mode >= LEASE_WRITE) continue;
       const isDefault = this.#table.defaultHolder === client;
@@ -143,10 +144,13 @@ export class Leases {
       }
       const unit = this.#table.units.get(number) ?? (isDefault ? this.#table.except(number) : undefined);
       if (unit === undefined) continue;
-      this.#table.setMode(client, number, unit, Math.min(mode, modeIn(unit, client)) as LeaseMode);
+      const held = modeIn(unit, client);
+      if (mode < held) lowered.push(number);
+      this.#table.setMode(client, number, unit, Math.min(mode, held) as LeaseMode);
       this.#table.tidy(number, unit);
     }
     this.#giveVacantBack();
+    return lowered;
   }
 
   /**

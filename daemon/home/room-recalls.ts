@@ -93,9 +93,9 @@ export class RoomRecalls {
   }
 
   #answered(client: HomeClient, allNeeded: boolean): void {
-    this.#asked.delete(client);
+    const wasAsked = this.#asked.delete(client);
     if (allNeeded) client.grant.allNeeded();
-    this.#options.waits.roomFreed();
+    if (wasAsked) this.#options.waits.roomFreed();
   }
 
   #watch(): void {

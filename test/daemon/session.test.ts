@@ -121,6 +121,22 @@ void t.test('what no window counts is bounded, too', async (t) => {
   done();
 });
 
+sessionTest('what no window counts is bounded in bytes, too', async (t, home, disk) => {
+  const holder = await Peer.connect(t, home, disk, { wants: LEASE_WRITE });
+  const peer = await Peer.connect(t, home, disk);
+  const path = Array.from({ length: 200 }, () => 'n'.repeat(255)).join('/');
+  for (let i = 0; i < 400; i++) void peer.send('hold', [path]);
+  t.equal((await peer.session.closed)?.kind, 'PROTOCOL');
+  t.equal(home.waits.size, 0);
+  const counted = await Peer.connect(t, home, disk);
+  const done = counting(home);
+  const many = Array.from({ length: 1024 }, (_, i) => [i + 1, LEASE_NONE]);
+  for (let i = 0; i < 2000; i++) void counted.send('returned', [many]);
+  t.equal((await counted.session.closed)?.kind, 'PROTOCOL');
+  done();
+  await holder.cut();
+});
+
 sessionTest('a change that is sent again over a new connection is made once', async (t, home, disk) => {
   const first = await Peer.connect(t, home, disk);
   const params = () => [7, packOperation(mkdir('d'))];

@@ -112,19 +112,24 @@ export const order: string[] = [];
 export class Request {
   state: 'waits' | 'done' | 'cancelled' = 'waits';
   name = '';
+  /** How often it was looked at. */
+  tries = 0;
   readonly #call = new Call();
 
   constructor(desk: Desk, client: Holder, write: boolean, units: bigint[]) {
     const result = desk.waits.run({
       client,
       call: this.#call,
-      prepare: () => ({
-        touches: units.map((unit) => ({ unit, write })),
-        run: () => {
-          this.state = 'done';
-          order.push(this.name);
-        },
-      }),
+      prepare: () => {
+        this.tries += 1;
+        return {
+          touches: units.map((unit) => ({ unit, write })),
+          run: () => {
+            this.state = 'done';
+            order.push(this.name);
+          },
+        };
+      },
       keep: () => undefined,
     });
     if (result instanceof Promise) {
