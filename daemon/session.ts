@@ -3,7 +3,8 @@
  *
  * Invariants:
  * - every request is answered once, in any order; what the client holds from then on is told before (`lease`);
- * - the operations of a log and those sent behind it see each other in the order in which they were sent;
+ * - the operations of a log and those sent behind it see each other in the order in which they were sent: what comes behind a
+ *   log that is not carried out yet waits, as all does while the home is counted;
  * - what a peer can make this process hold is bounded: what is unanswered by the window (more is a fault of the protocol),
  *   and no more is read while MAX_UNSENT bytes of answers wait for it.
  *
@@ -95,8 +96,10 @@ export class Session implements ClientSession {
   /** Calls that are not answered yet. */
   readonly #calls = new Map<number, Call>();
   readonly #underway = new Underway();
-  /** Calls that wait until the home may be changed. */
+  /** Calls that wait until the home may be changed, and the log before them is carried out. */
   #deferred: Deferred[] = [];
+  /** An `apply` is being carried out. */
+  #applying = false;
   #paused = false;
   #stopping = false;
   #onIdle: (() => void) | undefined;
@@ -167,7 +170,8 @@ export class Session implements ClientSession {
 
   /** Throws PROTOCOL, which closes the channel. */
   #receive(message: IncomingMessage): void {
-    this.#home.heard(this.#client, message.kind === 'request' && message.method === 'apply');
+    const waits = this.#applying || this.#deferred.length > 0;
+    this.#home.heard(this.#client, waits || (message.kind === 'request' && message.method === 'apply'));
     switch (message.kind) {
       case 'request':
         this.#request(message);
@@ -202,7 +206,8 @@ export class Session implements ClientSession {
     } catch (thrown) {
       return this.#refuse(id, this.#failureOf(thrown, method));
     }
-    if (this.#home.counting || this.#deferred.length > 0) return this.#defer(id, method, checked);
+    const waits = this.#home.counting || this.#applying || this.#deferred.length > 0;
+    if (waits) return this.#defer(id, method, checked);
     this.#run(id, method, checked, new Call());
   }
 
@@ -231,7 +236,8 @@ export class Session implements ClientSession {
   /** Answers later. Throws PROTOCOL where that is more than the window allows. */
   #await({ id, method, load, call }: Omit<Deferred, 'params'>, result: Promise<Answer>): void {
     this.#calls.set(id, call);
-    result.then(
+    this.#applying ||= method === 'apply';
+    const settled = result.then(
       (ended) => {
         this.#answered(id, load);
         this.#answer(id, ended);
@@ -241,6 +247,12 @@ export class Session implements ClientSession {
         this.#refuse(id, this.#failureOf(thrown, method));
       },
     );
+    if (method === 'apply') {
+      void settled.then(() => {
+        this.#applying = false;
+        if (this.#deferred.length > 0) this.#goOnLater();
+      });
+    }
     this.#underway.begin(load);
   }
 
@@ -250,17 +262,26 @@ export class Session implements ClientSession {
     this.#calls.set(id, deferred.call);
     this.#underway.begin(load);
     this.#deferred.push(deferred);
-    if (this.#deferred.length === 1) void this.#home.whenChangeable().then(() => this.#runDeferred());
+    if (this.#deferred.length === 1 && !this.#applying) this.#goOnLater();
+  }
+
+  #goOnLater(): void {
+    void this.#home.whenChangeable().then(() => this.#runDeferred());
   }
 
   #runDeferred(): void {
     const deferred = this.#deferred;
     this.#deferred = [];
-    for (const { id, method, params, load, call } of deferred) {
+    for (const [at, { id, method, params, load, call }] of deferred.entries()) {
+      if (this.#applying) {
+        this.#deferred = deferred.slice(at);
+        return;
+      }
       this.#answered(id, load);
       // What comes behind a logout is not begun.
       if (this.#stopping) continue;
       try {
+        this.#home.heard(this.#client, method === 'apply');
         this.#run(id, method, params, call);
       } catch (thrown) {
         this.#channel.destroy(Failure.from(thrown));

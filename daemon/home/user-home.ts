@@ -58,6 +58,7 @@ export interface UserHomeOptions {
   /** For tests. */
   readonly clock?: Clock;
   readonly sync?: DurabilityOptions['sync'];
+  readonly sliceMs?: number;
 }
 
 /** What a home holds and who uses it. */
@@ -207,6 +208,9 @@ export class UserHome {
     this.log = new LogLane({
       ...parts,
       executor,
+      isFrozen: () => this.counting,
+      whenChangeable: () => this.whenChangeable(),
+      sliceMs: options.sliceMs,
       onBroken: (error) => log.error({ error, user: account.name }, 'an operation failed'),
     });
     this.changes = new ChangeLane({ ...parts, executor });

@@ -199,6 +199,67 @@ sessionTest('who logs out is forgotten, and the connection ends', async (t, home
   await back.cut();
 });
 
+void t.test('a long log gives others their turn, and is seen whole by what is sent behind it', async (t) => {
+  const disk = new Place(t);
+  const home = await disk.open({ sliceMs: 0 });
+  const peer = await Peer.connect(t, home, disk, { wants: LEASE_WRITE });
+  const other = await Peer.connect(t, home, disk);
+  const names = Array.from({ length: 500 }, (_, i) => `f${i}`);
+  const data = Buffer.from('of the last one');
+  let answered = false;
+  const applied = peer.call('apply', [
+    1,
+    [...names.map(create).map(packOperation), packOperation(write('f499', 0))],
+    data,
+  ]);
+  void applied.then(() => {
+    answered = true;
+  });
+  const behind = [
+    peer.paths.read('f499'),
+    peer.call('apply', [502, [rename('f0', 'g')].map(packOperation)]),
+    peer.paths.exists('g'),
+    peer.call('sync', [502]),
+  ];
+  await other.call('statfs', []);
+  await other.call('statfs', []);
+  t.equal(answered, false, 'another is answered meanwhile');
+  const checked = home.check(false);
+  t.equal((await applied)[0], 501);
+  const [read, renamed, exists, durable] = await Promise.all(behind);
+  t.ok(data.equals(read as Buffer));
+  t.match(renamed, [502]);
+  t.equal(exists, true);
+  t.equal(durable, 502);
+  const { ledger, tree } = await checked;
+  t.strictSame(ledger, tree, 'a count is not disturbed');
+  await peer.cut();
+  await other.cut();
+});
+
+void t.test('a log whose connection breaks is gone on with over the next one', async (t) => {
+  const disk = new Place(t);
+  const home = await disk.open({ sliceMs: 0 });
+  const peer = await Peer.connect(t, home, disk, { wants: LEASE_WRITE });
+  const names = Array.from({ length: 300 }, (_, i) => `f${i}`);
+  void peer.send('apply', [1, names.map(create).map(packOperation)]);
+  await peer.send('ping', []);
+  await peer.cut();
+  const next = await Peer.connect(t, home, disk, { id: peer.id, wants: LEASE_WRITE });
+  const from = METHODS.login.result(next.login.result)[4] + 1;
+  t.ok(from < 300, `it was cut at ${from}`);
+  const answer = await next.call('apply', [
+    from,
+    names
+      .slice(from - 1)
+      .map(create)
+      .map(packOperation),
+  ]);
+  t.strictSame([answer[0], answer[4].filter(([, error]) => error !== null)], [300, []]);
+  t.equal((await next.paths.list('')).length, 300);
+  await next.cut();
+});
+
 sessionTest('what waits when its client logs out is not done', async (t, home, disk) => {
   const holder = await Peer.connect(t, home, disk, { wants: LEASE_WRITE });
   const peer = await Peer.connect(t, home, disk);
