@@ -8,6 +8,8 @@
  * - what a peer can make this process hold is bounded: what is unanswered by the window (more is a fault of the protocol),
  *   and no more is read while MAX_UNSENT bytes of answers wait for it.
  *
+ * - no session holds the thread for longer than some milliseconds at a time, whatever it is sent at once.
+ *
  * Most methods are answered within onMessage, from the message's own bytes.
  * Calls that are answered so are never counted as under way: only those that go on on other threads, or wait.
  */
@@ -42,6 +44,8 @@ import { loadOf, Underway, type Load } from './underway.js';
 
 /** Bytes of answers that wait for the peer, from which on no more of its requests are read. */
 const MAX_UNSENT = 4 * 1024 * 1024;
+/** For how long requests of one session are carried out one after the other (milliseconds); then others have their turn. */
+const TURN_MS = 5;
 /** How long a shutdown waits for calls that are being worked on (milliseconds). */
 const SHUTDOWN_MS = 5_000;
 
@@ -101,6 +105,10 @@ export class Session implements ClientSession {
   /** An `apply` is being carried out. */
   #applying = false;
   #paused = false;
+  /** Milliseconds that requests took since others had their turn. */
+  #taken = 0;
+  /** Others have their turn. */
+  #resting = false;
   #stopping = false;
   #onIdle: (() => void) | undefined;
   #requests = 0;
@@ -174,7 +182,7 @@ export class Session implements ClientSession {
     this.#home.heard(this.#client, waits || (message.kind === 'request' && message.method === 'apply'));
     switch (message.kind) {
       case 'request':
-        this.#request(message);
+        this.#timed(message);
         break;
       case 'notification':
         this.#notification(message);
@@ -188,6 +196,20 @@ export class Session implements ClientSession {
     if (method !== 'cancel') return;
     const [id] = protocolFault(() => NOTIFICATIONS.cancel.params(params));
     this.#calls.get(id)?.cancel();
+  }
+
+  #timed(message: RequestMessage): void {
+    const began = performance.now();
+    this.#request(message);
+    this.#taken += performance.now() - began;
+    if (this.#taken < TURN_MS || this.#resting) return;
+    this.#resting = true;
+    this.#channel.pause();
+    setImmediate(() => {
+      this.#taken = 0;
+      this.#resting = false;
+      if (!this.#paused) this.#channel.resume();
+    });
   }
 
   #request({ id, method, params }: RequestMessage): void {
@@ -319,7 +341,7 @@ export class Session implements ClientSession {
   #drained(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    this.#channel.resume();
+    if (!this.#resting) this.#channel.resume();
   }
 
   #answered(id: number, load: Load): void {

@@ -237,6 +237,24 @@ void t.test('a long log gives others their turn, and is seen whole by what is se
   await other.cut();
 });
 
+sessionTest('who asks for much at once does not hold up others', async (t, home, disk) => {
+  const peer = await Peer.connect(t, home, disk);
+  const path = Array.from({ length: 200 }, () => 'd');
+  for (let depth = 1; depth <= path.length; depth++) await peer.paths.mkdir(path.slice(0, depth).join('/'));
+  const other = await Peer.connect(t, home, disk);
+  let answered = 0;
+  const walks = Array.from({ length: 100 }, async () => {
+    const { kind } = await peer.send('getattr', [path.join('/')]);
+    answered += 1;
+    return kind;
+  });
+  await other.send('statfs', []);
+  t.ok(answered < 100, `${answered} of 100 were answered first`);
+  t.ok((await Promise.all(walks)).every((kind) => kind === 'ok'));
+  await peer.cut();
+  await other.cut();
+});
+
 void t.test('a log whose connection breaks is gone on with over the next one', async (t) => {
   const disk = new Place(t);
   const home = await disk.open({ sliceMs: 0 });
