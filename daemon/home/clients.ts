@@ -15,6 +15,7 @@ import type { Grants } from './grants.js';
 import { HandleTable, type Handle, type HandleCount } from './handles.js';
 import type { HeldFiles } from './held-files.js';
 import { HomeClient, type ClientSession } from './home-client.js';
+import type { LeaseWaits } from './lease-waits.js';
 import type { Leases } from './leases.js';
 import { Marks } from './marks.js';
 
@@ -26,6 +27,7 @@ export interface ClientsOptions {
   readonly held: HeldFiles;
   readonly grants: Grants;
   readonly leases: Leases;
+  readonly waits: LeaseWaits;
   readonly grace: Grace;
   readonly clock: Clock;
   /** Ids of the clients that have marks of an earlier daemon. */
@@ -178,6 +180,7 @@ export class Clients {
     const wasAway = this.#away.delete(id);
     for (const handle of client.handles.end()) closeHandle(handle);
     client.end(forGood);
+    this.#options.waits.ended(client);
     if (!forGood) return;
     this.#marked.delete(id);
     leases.leave(client);

@@ -7,7 +7,7 @@
  */
 import { Failure } from '../../protocol/failure.js';
 import type { RemotePath } from '../../protocol/ids.js';
-import { LEASE_WRITE, type MethodName, type Params } from '../../protocol/methods.js';
+import type { MethodName, Params } from '../../protocol/methods.js';
 import type { FileRef } from '../../protocol/references.js';
 import { S_IFLNK, S_IFMT } from '../../posix/flags.js';
 import { readlinkat } from '../../posix/names.js';
@@ -145,17 +145,13 @@ const IMMEDIATE = {
       files.map((ref) => client.provisional.ref(ref)),
       bytes,
     ),
-  statfs: (home, client) => home.statfs(client),
+  statfs: (home) => home.statfs(),
   apply: (home, client, [first, operations, data]) => home.log.apply(client, first, operations, data),
   sync: async (home, client) => {
     await home.durability.sync();
     return client.marks?.durable ?? 0;
   },
-  grant: (_, client, [bytes, files, regular, directories]) => {
-    if (client.wants < LEASE_WRITE) return [0, 0, [], []];
-    const [someBytes, someFiles, ...ids] = client.grant.take(bytes, files, regular, directories);
-    return [someBytes, someFiles, ...ids.map((some) => some.map(({ ino, birth }) => [ino, birth]))];
-  },
+  grant: (home, client, asked, call) => home.room.grant(client, asked, call),
   returned(home, client, [items]) {
     home.waits.returned(client, items);
     return null;
@@ -164,8 +160,8 @@ const IMMEDIATE = {
     home.closeHandle(client.handles.take(number));
     return null;
   },
-  uploadWrite: (_, client, [number, offset, data]) =>
-    client.handles.ofKind(number, 'upload').upload.write(offset, data),
+  uploadWrite: (_, client, [number, offset, data], call) =>
+    client.handles.ofKind(number, 'upload').upload.write(offset, data, call),
   uploadFinish: (home, client, [number, md5], call) => home.uploads.finish(client, number, md5, call),
   async uploadAbort(_, client, [number]) {
     const { upload } = client.handles.ofKind(number, 'upload');

@@ -61,6 +61,7 @@ export class HomeClient implements LeaseHolder, ExecutorClient {
   #wants: LeaseMode = LEASE_NONE;
   #lastHeard: number;
   #durableTold = 0;
+  #ended = false;
 
   constructor(parts: HomeClientParts) {
     this.id = parts.id;
@@ -81,6 +82,10 @@ export class HomeClient implements LeaseHolder, ExecutorClient {
 
   get lastHeard(): number {
     return this.#lastHeard;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
   }
 
   get grant(): ClientGrant {
@@ -169,6 +174,7 @@ export class HomeClient implements LeaseHolder, ExecutorClient {
 
   /** Called by Clients: lets go of all but its handles. `forGood`: nothing is remembered of it either. */
   end(forGood: boolean): void {
+    this.#ended = true;
     this.held.close();
     this.#grant.close();
     if (forGood) this.#marks?.remove();

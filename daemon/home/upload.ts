@@ -24,7 +24,7 @@ import type { Call } from './call.js';
 import { chargingSize } from './growth.js';
 import type { SequentialHash } from './hashing.js';
 import type { LeaseHolder } from './lease-table.js';
-import type { Quota } from './quota.js';
+import type { Account } from './quota.js';
 
 const dataSync = promisify(fdatasync);
 const fullSync = promisify(fsync);
@@ -41,7 +41,11 @@ export interface UploadTarget {
 
 /** What an upload needs of the registry that made it. */
 export interface UploadHost {
-  readonly quota: Quota;
+  readonly account: Account;
+  /**
+   * Does what may be refused for want of room: later, and `keep` is called at once, where others are to give some back.
+   */
+  whenRoom<T>(owner: LeaseHolder, call: Call, attempt: () => T, keep: () => void): T | Promise<Awaited<T>>;
   /** Resolves when the home may be changed. */
   whenChangeable(): Promise<void>;
   /** Records that the first `offset` bytes are on the disk, with the MD5 state over them. */
@@ -66,6 +70,8 @@ export class Upload {
   readonly #host: UploadHost;
   readonly #hash: SequentialHash;
   #written: number;
+  /** A piece waits for room; those that came after it wait behind it. Never rejects. */
+  #stalled: Promise<void> | undefined;
   #hashing: Promise<void> = Promise.resolve();
   #queued = 0;
   #checkpoint: { offset: number; state: Buffer } | undefined;
@@ -103,7 +109,31 @@ export class Upload {
    * Resolves when written and hashed; so does a piece that was written before, and whose answer was lost. EINVAL where it is
    * not the next one; EDQUOT, ENOSPC: try it again.
    */
-  write(offset: number, data: Buffer): null | Promise<null> {
+  write(offset: number, data: Buffer, call: Call): null | Promise<null> {
+    this.#requireOpen();
+    const before = this.#stalled;
+    let waits = before !== undefined;
+    let piece = waits ? Buffer.from(data) : data;
+    const keep = (): void => {
+      if (!waits) piece = Buffer.from(data);
+      waits = true;
+    };
+    const attempt = (): null | Promise<null> =>
+      this.#host.whenRoom(this.owner, call, () => this.#write(offset, piece), keep);
+    const written = before === undefined ? attempt() : before.then(attempt);
+    if (waits) this.#stall(Promise.resolve(written));
+    return written;
+  }
+
+  #stall(written: Promise<unknown>): void {
+    const ended = (): void => {
+      if (this.#stalled === stalled) this.#stalled = undefined;
+    };
+    const stalled = written.then(ended, ended);
+    this.#stalled = stalled;
+  }
+
+  #write(offset: number, data: Buffer): null | Promise<null> {
     this.#requireOpen();
     if (offset + data.length <= this.#written) return this.#hashing.then(() => null);
     if (offset !== this.#written) throw new Failure('EINVAL', `the next piece begins at ${this.#written}`);
@@ -122,6 +152,10 @@ export class Upload {
   async finish(md5: Buffer, call: Call): Promise<void> {
     this.#requireOpen();
     const expected = Buffer.from(md5);
+    if (this.#stalled !== undefined) {
+      await this.#stalled;
+      this.#requireOpen();
+    }
     this.#state = 'ending';
     try {
       await this.#settled();
@@ -181,14 +215,14 @@ export class Upload {
 
   #append(data: Buffer): void {
     const { fd } = this;
-    const { quota } = this.#host;
+    const { account } = this.#host;
     const end = this.#written + data.length;
     try {
-      chargingSize(quota, fd, statxFd(fd), end, () => {
+      chargingSize(account, fd, statxFd(fd), end, () => {
         pwrite(fd, data, 0, data.length, this.#written);
       });
     } catch (error) {
-      chargingSize(quota, fd, statxFd(fd), this.#written, () => ftruncate(fd, this.#written));
+      chargingSize(account, fd, statxFd(fd), this.#written, () => ftruncate(fd, this.#written));
       throw error;
     }
     this.#written = end;

@@ -26,11 +26,12 @@ import type { HeldFiles } from './held-files.js';
 import type { HomeClient } from './home-client.js';
 import { isDirectory } from './file-ids.js';
 import type { Directory, Identities } from './identities.js';
+import type { LeaseHolder } from './lease-table.js';
 import type { LeaseWaits, Prepared } from './lease-waits.js';
 import { readOnWay } from './path-units.js';
 import type { ShownTimes } from './shown-times.js';
 import { keyOfPartial, partialName, uploadKey, type PartialFiles } from './partial-files.js';
-import type { Quota } from './quota.js';
+import type { Account } from './quota.js';
 import { readBorrowed } from './reading.js';
 import { Upload, type UploadHost, type UploadTarget } from './upload.js';
 
@@ -46,7 +47,8 @@ const ABANDONED_SECONDS = 14 * 24 * 3600;
 interface Parts {
   readonly user: UserName;
   readonly tree: ConfinedTree;
-  readonly quota: Quota;
+  /** What is uploaded is charged to this. */
+  readonly account: Account;
   readonly held: HeldFiles;
   readonly identities: Identities;
   readonly shown: ShownTimes;
@@ -62,7 +64,7 @@ interface Parts {
 }
 
 export class Uploads implements UploadHost {
-  readonly quota: Quota;
+  readonly account: Account;
   readonly #parts: Parts;
   /** By key; undefined while one is being begun. */
   readonly #open = new Map<string, Upload | undefined>();
@@ -70,7 +72,7 @@ export class Uploads implements UploadHost {
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    this.quota = parts.quota;
+    this.account = parts.account;
   }
 
   /** How many are open. */
@@ -165,6 +167,11 @@ export class Uploads implements UploadHost {
     return Promise.resolve(this.#parts.waits.run({ client, call, prepare, keep: () => undefined }));
   }
 
+  whenRoom<T>(owner: LeaseHolder, call: Call, attempt: () => T, keep: () => void): T | Promise<Awaited<T>> {
+    const prepare = (): Prepared<T> => ({ touches: [], run: attempt });
+    return this.#parts.waits.run({ client: owner, call, prepare, keep });
+  }
+
   discard(upload: Upload): void {
     this.#parts.partials.remove(upload.partial);
     this.#forget(uploadKey(upload.target.path));
@@ -201,12 +208,12 @@ export class Uploads implements UploadHost {
 
   /** Resolves when the new name is on the disk. */
   #publish(upload: Upload, directory: Directory, name: Buffer, replaced: Status | undefined): Promise<void> {
-    const { quota, partials, held, identities, digests, changed } = this.#parts;
+    const { account, partials, held, identities, digests, changed } = this.#parts;
     if (replaced !== undefined && isDirectory(replaced)) throw new Failure('EISDIR', 'is a directory');
-    quota.prepare();
+    account.prepare();
     partials.within((own) => renameat2(own, Buffer.from(upload.partial), directory.fd, name, 0));
     if (replaced !== undefined) {
-      held.nameRemoved(quota, replaced);
+      held.nameRemoved(account, replaced);
       identities.removed(replaced, directory.ino, name);
     }
     const status = statxFd(upload.fd);
@@ -257,31 +264,30 @@ export class Uploads implements UploadHost {
     const { tree, partials } = this.#parts;
     const partial = partialName(key, target.fingerprint);
     const name = Buffer.from(partial);
-    const fd = partials.within((directory) => {
+    const openOrMake = (directory: Fd): Fd => {
       if (statusIfAny(directory, name) !== undefined) return tree.openAt(directory, name, O_RDWR);
-      this.#requireRoom(target.size, 1);
+      // Refused at once where it cannot end well; the bytes are reserved as they come.
+      this.account.requireRoom(target.size, 1);
       partials.requireRoom();
-      const made = chargingInode(this.quota, directory, name, () =>
+      const made = chargingInode(this.account, directory, name, () =>
         tree.openAt(directory, name, O_RDWR | O_CREAT | O_EXCL, PRIVATE_FILE),
       );
       partials.made(partial);
       return made;
-    });
+    };
+    const whenRoom = <T>(attempt: () => T): Promise<Awaited<T>> =>
+      Promise.resolve(this.whenRoom(client, call, attempt, () => undefined));
+    const fd = await whenRoom(() => partials.within(openOrMake));
     try {
       const hash = await this.#resumedHash(fd, key, partial, target.size, call);
       await this.whenChangeable();
-      chargingSize(this.quota, fd, statxFd(fd), hash.hashed, () => ftruncate(fd, hash.hashed));
-      this.#requireRoom(target.size - hash.hashed, 0);
+      chargingSize(this.account, fd, statxFd(fd), hash.hashed, () => ftruncate(fd, hash.hashed));
+      await whenRoom(() => this.account.requireRoom(target.size - hash.hashed, 0));
       return new Upload(this, { owner: client, target, partial, fd, hash });
     } catch (error) {
       close(fd);
       throw error;
     }
-  }
-
-  /** Refuses at once what cannot end well; the bytes are reserved as they come. */
-  #requireRoom(bytes: number, files: number): void {
-    if (!this.quota.hasRoom(bytes, files)) throw new Failure('EDQUOT', 'the file does not fit the quota');
   }
 
   /** The hash of what can be gone on from: of the last checkpoint, or else by reading the partial file again. */
