@@ -168,7 +168,7 @@ export class Session implements ClientSession {
 
   /** Throws PROTOCOL, which closes the channel. */
   #receive(message: IncomingMessage): void {
-    this.#home.heard(this.#client, message.kind === 'request' && message.method === 'apply');
+    this.#home.heard(this.#client, isBehindLog(message));
     switch (message.kind) {
       case 'request':
         this.#request(message);
@@ -326,6 +326,11 @@ export class Session implements ClientSession {
     }
     return failure;
   }
+}
+
+/** Whether a client that comes back after a restart of the server sends this only when it has sent its log again. */
+function isBehindLog(message: IncomingMessage): boolean {
+  return message.kind === 'request' && message.method !== 'apply' && message.method !== 'ping';
 }
 
 /** A notification has no answer: what is wrong with it can only close the connection. */

@@ -3,7 +3,7 @@
  * back, or the term is over, what others ask for waits, and nothing is leased. A client that comes back sends first what of
  * its log was not carried out; it was for units that were its own, so it is taken without a lease.
  *
- * A client is back with its first message behind its log, or when it ends. Those who come back are held up only by others
+ * A client is back with its first request behind its log, or when it ends. Those who come back are held up only by others
  * that are missing.
  */
 import type { Clock } from './clock.js';

@@ -228,10 +228,10 @@ export class UserHome {
     this.#clients.entered(client);
   }
 
-  /** A message of a client came. `inLog`: it is of its log, behind which it has not come back yet (grace.ts). */
-  heard(client: HomeClient, inLog: boolean): void {
+  /** A message of a client came. `behindLog`: all of its log of before came earlier, so it is back (grace.ts). */
+  heard(client: HomeClient, behindLog: boolean): void {
     client.heard();
-    if (!inLog) this.#grace.back(client.id);
+    if (behindLog) this.#grace.back(client.id);
   }
 
   /** The session has ended; its client may come back. */

@@ -9,7 +9,7 @@ import { LEASE_NONE, LEASE_READ, LEASE_WRITE, METHODS, WHOLE_HOME } from '../../
 import { CREATE, MKDIR, packOperation, RENAME, WRITE, type Operation } from '../../protocol/operations.js';
 import type { UserHome } from '../../daemon/home/user-home.js';
 import { place, ref } from '../lib/path-client.js';
-import { kindOf, Place } from './home/fixture.js';
+import { isPending, kindOf, Place } from './home/fixture.js';
 import { Peer, VERIFIER } from './session-peer.js';
 
 function sessionTest(name: string, body: (t: Test, home: UserHome, disk: Place) => Promise<void>): void {
@@ -337,6 +337,30 @@ void t.test('shutdown tells, finishes what is running, and closes', async (t) =>
   await ended;
   t.equal(await peer.closed, undefined, 'a clean end');
   t.strictSame(peer.told, [['shutdown', ['maintenance', true]]]);
+});
+
+void t.test('pings and cancels say nothing of a log that may still come after a restart', async (t) => {
+  const disk = new Place(t);
+  const before = await disk.open();
+  const first = await Peer.connect(t, before, disk, { wants: LEASE_WRITE });
+  const log = [mkdir('d')].map(packOperation);
+  await first.call('apply', [1, log]);
+  await first.cut();
+  await before.close();
+  const home = await disk.open();
+  const other = await Peer.connect(t, home, disk);
+  const looking = other.paths.exists('d/x');
+  await other.send('ping', []);
+  const again = await Peer.connect(t, home, disk, { id: first.id });
+  again.channel.send(encodeNotification('cancel', [99]));
+  await again.send('ping', []);
+  await other.send('ping', []);
+  t.ok(await isPending(looking), 'it may be in the log');
+  await again.call('apply', [2, [mkdir('d/x')].map(packOperation)]);
+  await again.send('statfs', []);
+  t.equal(await looking, true);
+  await again.cut();
+  await other.cut();
 });
 
 void t.test('8 connections writing at once never pass the limit by a byte', async (t) => {
