@@ -166,6 +166,10 @@ export class Session implements ClientSession {
     this.#channel.destroy(failure);
   }
 
+  reconnect(reason: string): void {
+    if (!this.#stopping) void this.shutdown(reason, true);
+  }
+
   /** Throws PROTOCOL, which closes the channel. */
   #receive(message: IncomingMessage): void {
     this.#home.heard(this.#client, isBehindLog(message));

@@ -107,6 +107,14 @@ export class Clients {
     }
   }
 
+  /** A sync of the home failed: nothing that is not durable is applied, of those who are away neither. */
+  syncFailed(error: unknown): void {
+    for (const client of this.#clients.values()) this.#trying(() => client.syncFailed(error));
+    for (const id of this.#marked) {
+      if (!this.#clients.has(id)) this.#trying(() => this.#withMarksOf(id, (marks) => marks.rewind()));
+    }
+  }
+
   detach(client: HomeClient, session: ClientSession): void {
     if (!client.leave(session)) return;
     // A listing goes on only over the connection that it was begun on: an answer that was lost would be a page too few.
@@ -148,6 +156,25 @@ export class Clients {
     } catch (error) {
       this.#options.onError(error);
       return false;
+    }
+  }
+
+  /** Marks of a client of an earlier daemon that has not come back. */
+  #withMarksOf(id: string, act: (marks: Marks) => void): void {
+    const marks = Marks.open(this.#options.tree, Buffer.from(id, 'hex'));
+    try {
+      act(marks);
+    } finally {
+      marks.close();
+    }
+  }
+
+  /** What is wrong with the disk of one client must not keep others from theirs. */
+  #trying(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.#options.onError(error);
     }
   }
 

@@ -147,10 +147,7 @@ const IMMEDIATE = {
     ),
   statfs: (home, client) => home.statfs(client),
   apply: (home, client, [first, operations, data]) => home.log.apply(client, first, operations, data),
-  sync: async (home, client) => {
-    await home.durability.sync();
-    return client.marks?.durable ?? 0;
-  },
+  sync: (home, client) => home.sync(client),
   grant: (_, client, [bytes, files, regular, directories]) => {
     if (client.wants < LEASE_WRITE) return [0, 0, [], []];
     const [someBytes, someFiles, ...ids] = client.grant.take(bytes, files, regular, directories);

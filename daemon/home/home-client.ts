@@ -29,6 +29,8 @@ export interface ClientSession {
   notify<N extends NotificationName>(name: N, params: NotificationParams<N>): void;
   /** Breaks the connection. */
   drop(failure: Failure): void;
+  /** Ends the connection after what is being worked on; the client makes a new one. Must not throw. */
+  reconnect(reason: string): void;
 }
 
 export interface HomeClientParts {
@@ -61,6 +63,8 @@ export class HomeClient implements LeaseHolder, ExecutorClient {
   #wants: LeaseMode = LEASE_NONE;
   #lastHeard: number;
   #durableTold = 0;
+  /** Of a sync that this client was not told of. */
+  #syncFailure: unknown;
 
   constructor(parts: HomeClientParts) {
     this.id = parts.id;
@@ -151,6 +155,23 @@ export class HomeClient implements LeaseHolder, ExecutorClient {
     if (durable <= this.#durableTold || !this.present) return;
     this.#durableTold = durable;
     this.#session?.notify('durable', [durable]);
+  }
+
+  /** What is not durable may be lost: the client sends its log again from there, and its next sync fails. */
+  syncFailed(error: unknown): void {
+    this.#syncFailure = error;
+    const marks = this.#marks;
+    if (marks === undefined || marks.applied === marks.durable) return;
+    this.outcomes.forgetAfter(marks.durable);
+    this.#session?.reconnect('the disk failed: what is not durable is to be sent again');
+    marks.rewind();
+  }
+
+  /** What a sync of this client has to fail with, although it went well itself. */
+  takeSyncFailure(): unknown {
+    const failure = this.#syncFailure;
+    this.#syncFailure = undefined;
+    return failure;
   }
 
   tellUngrant(): void {

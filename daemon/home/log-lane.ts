@@ -3,7 +3,7 @@
  *
  * Invariant: `applied` is marked with each operation, so that after a crash only the one that was under way is in doubt;
  * the ids that operations name decide that one (`replay`). An operation that fails has been carried out, too: its failure
- * is its outcome. ESTALE stops: nothing from there on is done, and the client sends it again.
+ * is its outcome. What a failed sync may have lost is carried out again, as a replay. ESTALE stops: nothing from there on is done, and the client sends it again.
  */
 import { Failure } from '../../protocol/failure.js';
 import { LEASE_WRITE } from '../../protocol/methods.js';
@@ -68,7 +68,7 @@ export class LogLane {
     operations: Operation[],
     data: Buffer | null,
   ): Outcome | undefined {
-    const replay = this.#grace.isMissing(client.id);
+    const returns = this.#grace.isMissing(client.id);
     this.#executor.begin();
     try {
       for (const [index, operation] of operations.entries()) {
@@ -76,6 +76,8 @@ export class LogLane {
         if (number <= marks.applied) continue;
         try {
           const last = index === operations.length - 1;
+          if (!returns) this.#requireLeases(client, operation);
+          const replay = returns || marks.mayBeDone(number);
           this.#one(client, number, operation, last ? data : null, replay);
         } catch (error) {
           const failure = Failure.from(error);
@@ -93,7 +95,6 @@ export class LogLane {
 
   #one(client: HomeClient, number: number, operation: Operation, data: Buffer | null, replay: boolean): void {
     const ofAll = this.#leases.holdsAll(client);
-    if (!ofAll && !replay) this.#requireLeases(client, operation);
     const told = this.#executor.carryOut(client, operation, data, replay);
     if (told.length > 0) {
       client.outcomes.told(
@@ -106,6 +107,7 @@ export class LogLane {
 
   /** ESTALE where something of what an operation changes is not the client's own. */
   #requireLeases(client: HomeClient, operation: Operation): void {
+    if (this.#leases.holdsAll(client)) return;
     for (const unit of unitsOfOperation(this.#identities, client.provisional, operation)) {
       if (this.#leases.mode(client, unit) < LEASE_WRITE)
         throw new Failure('ESTALE', 'not leased for writing');

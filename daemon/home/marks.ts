@@ -42,6 +42,8 @@ export class Marks {
   readonly #fd: Fd;
   /** The file as it is. */
   readonly #marks: Buffer;
+  /** Operations up to this number may have been carried out, although they are not applied (any more). */
+  #doubtful = 0;
   /** Syncs under way. */
   #syncing = 0;
   #closed = false;
@@ -93,6 +95,17 @@ export class Marks {
       this.#syncing -= 1;
       if (this.#closed) this.#closeIfUnused();
     }
+  }
+
+  /** Whether an operation that is not applied may have been carried out before. */
+  mayBeDone(number: number): boolean {
+    return number <= this.#doubtful;
+  }
+
+  /** What is not durable may be lost: it is not applied any more. */
+  rewind(): void {
+    this.#doubtful = Math.max(this.#doubtful, this.applied);
+    this.#lose();
   }
 
   /** The client may hold leases: after a restart it is waited for. */
@@ -149,6 +162,10 @@ export class Marks {
   /** A new file, or one of another boot: what is not durable may be lost. */
   #begin(boot: Buffer): void {
     boot.copy(this.#marks);
+    this.#lose();
+  }
+
+  #lose(): void {
     this.#marks.copy(this.#marks, APPLIED, DURABLE, LEASED);
     // What the changes left may be lost as well.
     for (let place = RING; place < FILE_BYTES; place += CHANGE_BYTES) {

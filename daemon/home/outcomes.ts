@@ -30,6 +30,12 @@ export class Outcomes {
     return this.#kept.filter(([number]) => number >= first);
   }
 
+  /** Operations after a number are to be carried out again. */
+  forgetAfter(last: number): void {
+    const first = this.#kept.findIndex(([number]) => number > last);
+    if (first >= 0) this.#kept.splice(first);
+  }
+
   #keep(outcome: Outcome): void {
     this.#kept.push(outcome);
     if (this.#kept.length > MAX_KEPT) this.#kept.shift();

@@ -149,7 +149,10 @@ export class UserHome {
       tree,
       marks: () => this.#marks(),
       onDurable: () => this.#tellDurable(),
-      onError: (error) => log.error({ error, user: account.name }, 'the home was not synced'),
+      onFailed: (error) => {
+        log.error({ error, user: account.name }, 'the home was not synced');
+        this.#clients.syncFailed(error);
+      },
       sync: options.sync,
     });
     this.leases = new Leases({
@@ -183,7 +186,7 @@ export class UserHome {
       marked: marked.map(({ id }) => id),
       closeHandle: (handle) => this.closeHandle(handle),
       onLeft: () => this.#onLeft(),
-      onError: (error) => log.error({ error, user: account.name }, 'a client gets no leases'),
+      onError: (error) => log.error({ error, user: account.name }, 'marks of a client were not written'),
     });
     const changed = (): void => this.durability.changed();
     const parts = {
@@ -232,6 +235,19 @@ export class UserHome {
   heard(client: HomeClient, behindLog: boolean): void {
     client.heard();
     if (behindLog) this.#grace.back(client.id);
+  }
+
+  /** Resolves to the last operation of the client's log that is on the disk. EIO, ENOSPC, EDQUOT: what is not may be lost. */
+  async sync(client: HomeClient): Promise<number> {
+    try {
+      await this.durability.sync();
+    } catch (error) {
+      client.takeSyncFailure();
+      throw error;
+    }
+    const earlier = client.takeSyncFailure();
+    if (earlier !== undefined) throw earlier;
+    return client.marks?.durable ?? 0;
   }
 
   /** The session has ended; its client may come back. */
@@ -350,7 +366,7 @@ export class UserHome {
     this.#grace.close();
     this.waits.close();
     // First, for it writes marks.
-    await this.#synced();
+    await this.durability.close();
     this.#clients.close();
     await this.uploads.allClosed();
     this.#grants.close();
@@ -362,24 +378,18 @@ export class UserHome {
 
   #onLeft(): void {
     if (this.#closed || this.#clients.present > 0) return;
-    void this.#synced().then(() => {
+    void this.durability.close().then(() => {
       if (this.#closed || this.#clients.present > 0) return;
       this.#settle();
       if (this.#clients.size === 0) this.#onIdle();
     });
   }
 
-  /** All that was done is on the disk, or it was said in the log that it is not. */
-  async #synced(): Promise<void> {
-    await this.durability.close().catch((error: unknown) => {
-      this.#log.error({ error, user: this.user }, 'the home was not synced');
-    });
-  }
-
   /** Writes the ledger: clean where a crash would change nothing. Where it cannot be written it stays as it is, dirty. */
   #settle(): void {
     try {
-      this.#ledgerEntry.settle(this.held.empty && this.uploads.size === 0);
+      const clean = this.held.empty && this.uploads.size === 0 && !this.durability.failed;
+      this.#ledgerEntry.settle(clean);
     } catch (error) {
       this.#log.error({ error, user: this.user }, 'the ledger was not written');
     }

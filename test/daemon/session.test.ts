@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import t, { type Test } from 'tap';
 import { encodeNotification, encodeResponse } from '../../protocol/codec.js';
+import { Failure } from '../../protocol/failure.js';
 import { MAX_BYTES_IN_FLIGHT, MAX_CALLS, MAX_DATA, MAX_OPERATIONS } from '../../protocol/limits.js';
 import { LEASE_NONE, LEASE_READ, LEASE_WRITE, METHODS, WHOLE_HOME } from '../../protocol/methods.js';
 import { CREATE, MKDIR, packOperation, RENAME, WRITE, type Operation } from '../../protocol/operations.js';
@@ -337,6 +338,25 @@ void t.test('shutdown tells, finishes what is running, and closes', async (t) =>
   await ended;
   t.equal(await peer.closed, undefined, 'a clean end');
   t.strictSame(peer.told, [['shutdown', ['maintenance', true]]]);
+});
+
+void t.test('who waits for a sync that fails is told so, and then to connect again', async (t) => {
+  const disk = new Place(t);
+  let broken = true;
+  const sync = () => (broken ? Promise.reject(new Failure('EIO', 'broken')) : Promise.resolve());
+  const home = await disk.open({ sync });
+  const peer = await Peer.connect(t, home, disk, { wants: LEASE_WRITE });
+  const log = [mkdir('d')].map(packOperation);
+  await peer.call('apply', [1, log]);
+  t.equal((await peer.send('sync', [1])).kind, 'EIO');
+  t.equal(await peer.closed, undefined, 'a clean end');
+  t.equal(peer.told.at(-1)?.[0], 'shutdown');
+  broken = false;
+  const again = await Peer.connect(t, home, disk, { id: peer.id, wants: LEASE_WRITE });
+  t.strictSame(METHODS.login.result(again.login.result).slice(4), [0, true], 'nothing is applied');
+  t.equal((await again.call('apply', [1, log]))[0], 1);
+  t.equal(await again.call('sync', [1]), 1);
+  await again.cut();
 });
 
 void t.test('pings and cancels say nothing of a log that may still come after a restart', async (t) => {

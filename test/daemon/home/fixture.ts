@@ -117,6 +117,8 @@ export class TestClient implements ClientSession, Caller {
   /** It does not give back what is recalled, unless the test does. */
   readonly #keeps: boolean;
   dropped: Failure | undefined;
+  /** Why it was asked to connect again. */
+  readonly asked: string[] = [];
 
   constructor(
     home: UserHome,
@@ -139,6 +141,10 @@ export class TestClient implements ClientSession, Caller {
 
   drop(failure: Failure): void {
     this.dropped = failure;
+  }
+
+  reconnect(reason: string): void {
+    this.asked.push(reason);
   }
 
   /** The connection ends. */

@@ -73,6 +73,21 @@ void t.test('in another boot only what was durable was applied', async (t) => {
   again.close();
 });
 
+void t.test('what is not durable is applied no more when it may be lost', async (t) => {
+  const { tree } = home(t);
+  const marks = Marks.open(tree, CLIENT);
+  marks.setApplied(10);
+  await marks.setDurable(6);
+  marks.setDone(3);
+  marks.rewind();
+  t.strictSame([marks.applied, marks.durable, marks.done(3), marks.begun(3)], [6, 6, false, null]);
+  t.strictSame([marks.mayBeDone(10), marks.mayBeDone(11)], [true, false]);
+  marks.close();
+  const again = Marks.open(tree, CLIENT);
+  t.strictSame([again.applied, again.done(3)], [6, false]);
+  again.close();
+});
+
 void t.test('marks that nobody came back for are removed', async (t) => {
   const { tree, directory } = home(t);
   Marks.open(tree, CLIENT).close();
