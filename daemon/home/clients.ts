@@ -100,6 +100,14 @@ export class Clients {
     client.tellDurable();
   }
 
+  /** These did not come back after a restart: whatever they were leased is over. */
+  missed(ids: Iterable<string>): void {
+    for (const id of ids) {
+      if (!this.#clients.has(id))
+        this.#trying(() => this.#withMarksOf(id, (marks) => marks.setLeased(false)));
+    }
+  }
+
   /** Clients that had to wait for others may be leased something now. */
   graceChanged(): void {
     for (const client of this.#clients.values()) {

@@ -171,6 +171,7 @@ export class UserHome {
       expected: marked.filter(({ leased }) => leased).map(({ id }) => id),
       clock,
       ms: Math.max(RETURN_MS, began + LEASE_TERM_MS - clock.now()),
+      onMissed: (ids) => this.#clients.missed(ids),
       onChanged: () => {
         this.#clients.graceChanged();
         this.waits.freed();
