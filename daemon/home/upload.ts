@@ -19,7 +19,7 @@ import { CHECKPOINT_BYTES } from '../../protocol/limits.js';
 import type { Fd } from '../../posix/fd.js';
 import { close, fchmod, ftruncate, pwrite } from '../../posix/files.js';
 import { utimensat } from '../../posix/names.js';
-import { statxFd } from '../../posix/status.js';
+import { statxFd, type Status } from '../../posix/status.js';
 import type { Call } from './call.js';
 import { chargingSize } from './growth.js';
 import type { SequentialHash } from './hashing.js';
@@ -46,8 +46,11 @@ export interface UploadHost {
   whenChangeable(): Promise<void>;
   /** Records that the first `offset` bytes are on the disk, with the MD5 state over them. */
   record(upload: Upload, offset: number, md5State: Buffer): Promise<void>;
-  /** Gives the partial file its name, once nobody else has a lease of where it goes. ECANCELED, and nothing is done. */
-  publish(upload: Upload, call: Call): Promise<void>;
+  /**
+   * Gives the partial file its name, once nobody else has a lease of where it goes: what it is then. ECANCELED, and nothing is
+   * done.
+   */
+  publish(upload: Upload, call: Call): Promise<Status>;
   /** Removes the partial file and what was recorded. Synchronous. */
   discard(upload: Upload): void;
   /** The upload is not open any more. */
@@ -119,26 +122,23 @@ export class Upload {
   }
 
   /** EBADMSG where size or MD5 differ: all is thrown away. After any other failure the upload goes on. */
-  async finish(md5: Buffer, call: Call): Promise<void> {
+  async finish(md5: Buffer, call: Call): Promise<Status> {
     this.#requireOpen();
     const expected = Buffer.from(md5);
     this.#state = 'ending';
     try {
       await this.#settled();
       const correct = this.#written === this.target.size && this.#hash.digest().equals(expected);
-      if (correct) {
-        fchmod(this.fd, this.target.mode);
-        utimensat(this.fd, undefined, undefined, this.target.mtime, 0);
-        await fullSync(this.fd);
-      }
-      if (correct) {
-        await this.#host.publish(this, call);
-      } else {
+      if (!correct) {
         await this.#host.whenChangeable();
         this.#host.discard(this);
         this.#close();
         throw new Failure('EBADMSG', 'size or MD5 differ from what was received: upload it again');
       }
+      fchmod(this.fd, this.target.mode);
+      utimensat(this.fd, undefined, undefined, this.target.mtime, 0);
+      await fullSync(this.fd);
+      return await this.#host.publish(this, call);
     } finally {
       if (this.#state === 'ending') {
         if (this.#forsaken) this.#close();
