@@ -22,7 +22,7 @@ import { close, pread, pwrite } from '../../posix/files.js';
 import { O_CREAT, O_RDONLY, O_RDWR } from '../../posix/flags.js';
 import { unlinkat } from '../../posix/names.js';
 import { OWN_NAMES } from '../../state/home-layout.js';
-import { closing, statusIfAny, type ConfinedTree } from './confined.js';
+import { closing, closingOnFailure, statusIfAny, type ConfinedTree } from './confined.js';
 
 const BOOT_BYTES = 16;
 const APPLIED = BOOT_BYTES;
@@ -61,11 +61,13 @@ export class Marks {
     const fd = closing(tree.makeOwn(OWN_NAMES.clients), (directory) =>
       tree.openAt(directory, name, O_RDWR | O_CREAT, PRIVATE_FILE),
     );
-    const bytes = Buffer.alloc(FILE_BYTES);
-    pread(fd, bytes, 0, FILE_BYTES, 0);
-    const marks = new Marks(tree, name, fd, bytes);
-    if (!bytes.subarray(0, BOOT_BYTES).equals(boot)) marks.#begin(boot);
-    return marks;
+    return closingOnFailure(fd, () => {
+      const bytes = Buffer.alloc(FILE_BYTES);
+      pread(fd, bytes, 0, FILE_BYTES, 0);
+      const marks = new Marks(tree, name, fd, bytes);
+      if (!bytes.subarray(0, BOOT_BYTES).equals(boot)) marks.#begin(boot);
+      return marks;
+    });
   }
 
   /** The last operation of the client's log that was carried out. */

@@ -17,7 +17,7 @@ import { renameat2 } from '../../posix/names.js';
 import { statxFd, type Status } from '../../posix/status.js';
 import type { UploadStore } from '../../state/uploads.js';
 import type { Call } from './call.js';
-import { statusIfAny, type ConfinedTree } from './confined.js';
+import { closingOnFailure, statusIfAny, type ConfinedTree } from './confined.js';
 import type { Digests } from './digests.js';
 import { chargingInode, chargingSize } from './growth.js';
 import { SequentialHash } from './hashing.js';
@@ -209,13 +209,7 @@ export class Uploads implements UploadHost {
     if (replaced !== undefined && isDirectory(replaced)) throw new Failure('EISDIR', 'is a directory');
     // First, for it may fail: what has its name is done.
     const own = this.#parts.identities.openDirectory({ ...directory, path: null });
-    let status: Status;
-    try {
-      status = this.#name(upload, directory, name, replaced);
-    } catch (error) {
-      close(own);
-      throw error;
-    }
+    const status = closingOnFailure(own, () => this.#name(upload, directory, name, replaced));
     upload.published();
     return namesSync(own)
       .then(() => status)

@@ -1,7 +1,8 @@
 /*
  * Marks of clients: what survives a kill of the daemon, and what counts after a power cut.
  */
-import { readdirSync, utimesSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { ConfinedTree } from '../../../daemon/home/confined.js';
@@ -95,6 +96,23 @@ void t.test('marks that nobody came back for are removed', async (t) => {
   utimesSync(join(directory, '.ftpmount', 'clients', CLIENT.toString('hex')), 1, 1);
   t.strictSame(listMarks(tree), [{ id: '01'.repeat(16), leased: false }]);
   t.strictSame(readdirSync(join(directory, '.ftpmount', 'clients')), ['01'.repeat(16)]);
+});
+
+void t.test('marks that find no room leave no descriptor open', (t) => {
+  const directory = temporaryDirectory(t);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k,mode=0700', 'tmpfs', directory]);
+  t.teardown(() => execFileSync('umount', ['-l', directory]));
+  const tree = ConfinedTree.open(directory);
+  t.teardown(() => tree.close());
+  t.throws(() => writeFileSync(join(directory, 'ballast'), Buffer.alloc(128 * 1024)), { code: 'ENOSPC' });
+  const open = readdirSync('/proc/self/fd').length;
+  for (let i = 0; i < 3; i++) t.throws(() => Marks.open(tree, CLIENT), { code: 'ENOSPC' });
+  t.equal(readdirSync('/proc/self/fd').length, open);
+  rmSync(join(directory, 'ballast'));
+  const marks = Marks.open(tree, CLIENT);
+  marks.setApplied(1);
+  marks.close();
+  t.end();
 });
 
 void t.test('a home without marks', async (t) => {
