@@ -46,7 +46,7 @@ const MAX_UNSENT = 4 * 1024 * 1024;
 const SHUTDOWN_MS = 5_000;
 
 export interface SessionOptions {
-  /** Makes the channel; called once, by the constructor. */
+  /** Makes the channel; called once, by the constructor, unless it throws. */
   readonly open: (events: ChannelEvents) => Channel;
   readonly home: UserHome;
   /** The login that was accepted: answered here, as the home knows the answer. */
@@ -112,6 +112,10 @@ export class Session implements ClientSession {
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
+    // First, for they may fail: who has the connection then answers the login.
+    const root = home.rootAttributes();
+    const { client, resumed, leased } = home.attach(login.clientId, this, login.leaseWanted);
+    this.#client = client;
     this.#channel = options.open({
       onMessage: (message) => this.#receive(message),
       onDrain: () => this.#drained(),
@@ -121,11 +125,9 @@ export class Session implements ClientSession {
       this.#channel,
       options.keepaliveMs === undefined ? {} : { intervalMs: options.keepaliveMs },
     );
-    const { client, resumed, leased } = home.attach(login.clientId, this, login.leaseWanted);
-    this.#client = client;
     const { serverVersion, bootVerifier } = options;
     const applied = client.marks?.applied ?? 0;
-    const result = [serverVersion, bootVerifier, resumed, home.rootAttributes(), applied, leased];
+    const result = [serverVersion, bootVerifier, resumed, root, applied, leased];
     this.#channel.send(encodeResponse(login.requestId, undefined, result));
     home.entered(client);
   }

@@ -4,7 +4,7 @@
  *
  * Invariants: a client ends with `logout`, RESUME_MS after its last connection, or when MAX_AWAY others have left since; one
  * with nothing to come back for ends with its connection. The marks of a client go with it; only when the home closes do
- * they stay, for the daemon that opens it next.
+ * they stay, for the daemon that opens it next. A disk that refuses to be tidied keeps no client from ending.
  */
 import { RESUME_MS } from '../../protocol/limits.js';
 import { LEASE_NONE, LEASE_WRITE, type LeaseMode } from '../../protocol/methods.js';
@@ -33,7 +33,7 @@ export interface ClientsOptions {
   readonly closeHandle: (handle: Handle) => void;
   /** A session or a client has gone. */
   readonly onLeft: () => void;
-  /** Marks cannot be made. */
+  /** The disk refused what was to be done for a client: its marks, or tidying behind it. */
   readonly onError: (error: unknown) => void;
 }
 
@@ -177,7 +177,7 @@ export class Clients {
     }
   }
 
-  /** What is wrong with the disk of one client must not keep others from theirs. */
+  /** Tidying that the disk refuses is left undone, and keeps nothing else from being done. */
   #trying(act: () => void): void {
     try {
       act();
@@ -199,6 +199,7 @@ export class Clients {
       newGrant: () => grants.client(),
       openMarks: () => Marks.open(tree, bytes),
       now: () => clock.now(),
+      trying: (act) => this.#trying(act),
     });
     if (this.#marked.has(id)) client.mark();
     return client;
@@ -211,7 +212,7 @@ export class Clients {
     this.#clients.delete(id);
     this.#away.get(id)?.();
     const wasAway = this.#away.delete(id);
-    for (const handle of client.handles.end()) closeHandle(handle);
+    for (const handle of client.handles.end()) this.#trying(() => closeHandle(handle));
     client.end(forGood);
     if (!forGood) return;
     this.#marked.delete(id);

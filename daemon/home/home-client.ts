@@ -44,6 +44,8 @@ export interface HomeClientParts {
   readonly openMarks: () => Marks;
   /** Milliseconds that only grow. */
   readonly now: () => number;
+  /** Does what may fail and must not keep the rest from being done. */
+  readonly trying: (act: () => void) => void;
 }
 
 export class HomeClient implements LeaseHolder, ExecutorClient {
@@ -131,7 +133,7 @@ export class HomeClient implements LeaseHolder, ExecutorClient {
   }
 
   lease(items: readonly LeaseItem[]): void {
-    if (this.#marks?.leased === false) this.#marks.setLeased(true);
+    this.#markLeased(true);
     for (const some of inMessages(items)) this.#session?.notify('lease', [some]);
   }
 
@@ -141,8 +143,8 @@ export class HomeClient implements LeaseHolder, ExecutorClient {
 
   /** It comes back and is told so at its login. What it was granted went with the leases under which it was to be used. */
   leasesLost(): void {
-    if (this.#marks?.leased === true) this.#marks.setLeased(false);
-    this.#grant.close();
+    this.#markLeased(false);
+    this.#parts.trying(() => this.#grant.close());
     this.#grant = this.#parts.newGrant();
     if (!this.present) return;
     this.#dropped = true;
@@ -190,11 +192,17 @@ export class HomeClient implements LeaseHolder, ExecutorClient {
 
   /** Called by Clients: lets go of all but its handles. `forGood`: nothing is remembered of it either. */
   end(forGood: boolean): void {
-    this.held.close();
-    this.#grant.close();
-    if (forGood) this.#marks?.remove();
-    else this.#marks?.close();
+    const { trying } = this.#parts;
+    trying(() => this.held.close());
+    trying(() => this.#grant.close());
+    trying(() => (forGood ? this.#marks?.remove() : this.#marks?.close()));
     this.#marks = undefined;
+  }
+
+  /** A disk that takes no mark takes no changes either, from nobody. */
+  #markLeased(leased: boolean): void {
+    const marks = this.#marks;
+    if (marks !== undefined && marks.leased !== leased) this.#parts.trying(() => marks.setLeased(leased));
   }
 }
 

@@ -150,9 +150,9 @@ export class Marks {
 
   /** The client ended in order: nothing is remembered of it. */
   remove(): void {
+    this.close();
     const directory = this.#tree.openOwn(OWN_NAMES.clients);
     if (directory !== undefined) closing(directory, () => unlinkat(directory, this.#name, 0));
-    this.close();
   }
 
   close(): void {
@@ -197,7 +197,7 @@ export interface Marked {
   readonly leased: boolean;
 }
 
-/** The clients that have marks in a home. */
+/** The clients that have marks in a home, but for those that were forgotten. */
 export function listMarks(tree: ConfinedTree): Marked[] {
   const directory = tree.openOwn(OWN_NAMES.clients);
   if (directory === undefined) return [];
@@ -210,11 +210,20 @@ export function listMarks(tree: ConfinedTree): Marked[] {
       if (records.length === 0) return found;
       for (const { name } of records) {
         const isOld = (statusIfAny(directory, name)?.mtime.sec ?? 0) < oldest;
-        if (isOld) unlinkat(directory, name, 0);
+        if (isOld) removeIfPossible(directory, name);
         else found.push({ id: name.toString('latin1'), leased: isLeased(tree, directory, name) });
       }
     }
   });
+}
+
+/** What stays is removed when the home opens the next time. */
+function removeIfPossible(directory: Fd, name: Buffer): void {
+  try {
+    unlinkat(directory, name, 0);
+  } catch {
+    // The disk takes no changes (EROFS), and the home can be read nevertheless.
+  }
 }
 
 function isLeased(tree: ConfinedTree, directory: Fd, name: Buffer): boolean {

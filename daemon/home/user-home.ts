@@ -187,7 +187,8 @@ export class UserHome {
       marked: marked.map(({ id }) => id),
       closeHandle: (handle) => this.closeHandle(handle),
       onLeft: () => this.#onLeft(),
-      onError: (error) => log.error({ error, user: account.name }, 'marks of a client were not written'),
+      onError: (error) =>
+        log.error({ error, user: account.name }, 'the disk refused what was to be done for a client'),
     });
     const changed = (): void => this.durability.changed();
     const parts = {

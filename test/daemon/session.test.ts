@@ -3,6 +3,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import t, { type Test } from 'tap';
+import type { Channel } from '../../protocol/channel.js';
 import { encodeNotification, encodeResponse } from '../../protocol/codec.js';
 import { Failure } from '../../protocol/failure.js';
 import { MAX_BYTES_IN_FLIGHT, MAX_CALLS, MAX_DATA, MAX_OPERATIONS } from '../../protocol/limits.js';
@@ -11,6 +12,7 @@ import { CREATE, MKDIR, packOperation, RENAME, WRITE, type Operation } from '../
 import type { UserHome } from '../../daemon/home/user-home.js';
 import { place, ref } from '../lib/path-client.js';
 import { isPending, kindOf, Place } from './home/fixture.js';
+import { Session } from '../../daemon/session.js';
 import { Peer, VERIFIER } from './session-peer.js';
 
 function sessionTest(name: string, body: (t: Test, home: UserHome, disk: Place) => Promise<void>): void {
@@ -357,6 +359,22 @@ void t.test('who waits for a sync that fails is told so, and then to connect aga
   t.equal((await again.call('apply', [1, log]))[0], 1);
   t.equal(await again.call('sync', [1]), 1);
   await again.cut();
+});
+
+sessionTest('a connection is not taken over by a session that cannot begin', (t, home, disk) => {
+  home.attach = () => {
+    throw new Failure('EROFS', 'read-only');
+  };
+  let opened = 0;
+  const open = (): Channel => {
+    opened += 1;
+    throw new Error('opened');
+  };
+  const login = { requestId: 1, clientId: randomBytes(16), leaseWanted: LEASE_NONE } as const;
+  const said = { peer: 'peer', serverVersion: 'test/1', bootVerifier: VERIFIER, log: disk.log() };
+  t.throws(() => new Session({ open, home, login, ...said }), new Failure('EROFS', 'read-only'));
+  t.equal(opened, 0, 'who has it answers the login');
+  return Promise.resolve();
 });
 
 void t.test('pings and cancels say nothing of a log that may still come after a restart', async (t) => {

@@ -1,6 +1,8 @@
 /*
  * Clients over lost connections, and several that share a home by leases.
  */
+import { execFileSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { LEASE_TERM_MS, RESUME_MS } from '../../../protocol/limits.js';
 import { LEASE_NONE, LEASE_READ, LEASE_WRITE, WHOLE_HOME } from '../../../protocol/methods.js';
@@ -300,6 +302,88 @@ void t.test('without room for its marks a client works without leases', async (t
   t.strictSame([client.client.wants, client.leases()], [LEASE_NONE, []]);
   await client.paths.mkdir('d');
   t.equal(await kindOf(() => client.call('apply', [1, [mkdir('e')].map(packOperation), null])), 'ENOSPC');
+});
+
+/** The daemon's own directory cannot be changed any more. */
+function makeReadOnly(home: UserHome): void {
+  home.tree.openOwn = () => {
+    throw Object.assign(new Error('read-only'), { code: 'EROFS' });
+  };
+}
+
+homeTest('a logout is whole although its marks cannot be removed', {}, async (t, home, disk) => {
+  const first = new TestClient(home, { wants: LEASE_WRITE, keeps: true });
+  await first.paths.put('f', 'x');
+  await first.call('hold', ['f']);
+  await first.call('download', ['f']);
+  await first.paths.unlink('f');
+  const other = new TestClient(home);
+  const reading = other.call('getattr', ['']);
+  makeReadOnly(home);
+  const open = readdirSync('/proc/self/fd').length;
+  home.logout(first.client);
+  await reading;
+  const { bytes, files, handles } = home.status();
+  t.strictSame([bytes, files, handles], [0, 0, 0]);
+  t.equal(readdirSync('/proc/self/fd').length, open - 2, 'the file and the marks were closed');
+  t.strictSame(
+    disk.lines.filter(({ level }) => level === 'error').map(({ fields }) => String(fields['error'])),
+    ['Error: read-only'],
+    'it is said in the log',
+  );
+});
+
+void t.test('a client that stays away ends although its marks cannot be removed', async (t) => {
+  const clock = new ManualClock();
+  const home = await new Place(t).open({ clock });
+  const client = new TestClient(home);
+  await client.paths.mkdir('d');
+  client.leave();
+  makeReadOnly(home);
+  clock.pass(RESUME_MS);
+  t.equal(home.status().clients, 0);
+});
+
+void t.test('leases are lost in time although the marks cannot be written', async (t) => {
+  const clock = new ManualClock();
+  const home = await new Place(t).open({ clock });
+  const silent = new TestClient(home, { wants: LEASE_WRITE, keeps: true });
+  const other = new TestClient(home, { wants: LEASE_WRITE });
+  for (const { client } of [silent, other]) {
+    client.mark().setLeased = () => {
+      throw Object.assign(new Error('read-only'), { code: 'EROFS' });
+    };
+  }
+  const reading = other.call('getattr', ['']);
+  clock.pass(LEASE_TERM_MS);
+  await reading;
+  t.equal(silent.dropped?.kind, 'ETIMEDOUT');
+});
+
+void t.test('a home on a disk that takes no changes is opened and read', async (t) => {
+  const disk = new Place(t);
+  const before = await disk.open();
+  const first = new TestClient(before, { wants: LEASE_WRITE });
+  await first.paths.put('f', 'x');
+  await first.call('grant', [0, 0, 1, 1]);
+  await before.close();
+  execFileSync('mount', ['--bind', disk.directory, disk.directory]);
+  t.teardown(() => execFileSync('umount', ['-l', disk.directory]));
+  execFileSync('mount', ['-o', 'remount,ro,bind', disk.directory]);
+  const clock = new ManualClock();
+  const home = await disk.open({ clock });
+  const other = new TestClient(home, { wants: LEASE_WRITE });
+  const reading = other.paths.read('f');
+  clock.pass(LEASE_TERM_MS);
+  t.equal(String(await reading), 'x');
+  t.equal(await kindOf(() => other.paths.mkdir('d')), 'EROFS');
+  t.throws(
+    () => new TestClient(home, { id: first.id, wants: LEASE_WRITE }),
+    { code: 'EROFS' },
+    'nobody is told a number of which it is not known whether it is right',
+  );
+  t.equal(home.status().sessions, 1);
+  await home.close();
 });
 
 /** A home whose next sync fails when it is told to. */

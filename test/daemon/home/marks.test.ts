@@ -115,6 +115,24 @@ void t.test('marks that find no room leave no descriptor open', (t) => {
   t.end();
 });
 
+void t.test('marks that cannot be removed', async (t) => {
+  const { tree, directory } = home(t);
+  const marks = Marks.open(tree, CLIENT);
+  Marks.open(tree, Buffer.alloc(16, 1)).close();
+  utimesSync(join(directory, '.ftpmount', 'clients', '01'.repeat(16)), 1, 1);
+  execFileSync('mount', ['--bind', directory, directory]);
+  t.teardown(() => execFileSync('umount', ['-l', directory]));
+  execFileSync('mount', ['-o', 'remount,ro,bind', directory]);
+  const readOnly = ConfinedTree.open(directory);
+  t.teardown(() => readOnly.close());
+  t.strictSame(
+    listMarks(readOnly),
+    [{ id: CLIENT.toString('hex'), leased: false }],
+    'what is old does not count',
+  );
+  marks.close();
+});
+
 void t.test('a home without marks', async (t) => {
   const { tree, directory } = home(t);
   t.strictSame(listMarks(tree), []);
