@@ -50,7 +50,7 @@ const TURN_MS = 5;
 const SHUTDOWN_MS = 5_000;
 
 export interface SessionOptions {
-  /** Makes the channel; called once, by the constructor. */
+  /** Makes the channel; called once, by the constructor, unless it throws. */
   readonly open: (events: ChannelEvents) => Channel;
   readonly home: UserHome;
   /** The login that was accepted: answered here, as the home knows the answer. */
@@ -122,6 +122,10 @@ export class Session implements ClientSession {
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
+    // First, for they may fail: who has the connection then answers the login.
+    const root = home.rootAttributes();
+    const { client, resumed, leased } = home.attach(login.clientId, this, login.leaseWanted);
+    this.#client = client;
     this.#channel = options.open({
       onMessage: (message) => this.#receive(message),
       onDrain: () => this.#drained(),
@@ -131,11 +135,9 @@ export class Session implements ClientSession {
       this.#channel,
       options.keepaliveMs === undefined ? {} : { intervalMs: options.keepaliveMs },
     );
-    const { client, resumed, leased } = home.attach(login.clientId, this, login.leaseWanted);
-    this.#client = client;
     const { serverVersion, bootVerifier } = options;
     const applied = client.marks?.applied ?? 0;
-    const result = [serverVersion, bootVerifier, resumed, home.rootAttributes(), applied, leased];
+    const result = [serverVersion, bootVerifier, resumed, root, applied, leased];
     this.#channel.send(encodeResponse(login.requestId, undefined, result));
     home.entered(client);
   }
@@ -176,10 +178,14 @@ export class Session implements ClientSession {
     this.#channel.destroy(failure);
   }
 
+  reconnect(reason: string): void {
+    if (!this.#stopping) void this.shutdown(reason, true);
+  }
+
   /** Throws PROTOCOL, which closes the channel. */
   #receive(message: IncomingMessage): void {
     const waits = this.#applying || this.#deferred.length > 0;
-    this.#home.heard(this.#client, waits || (message.kind === 'request' && message.method === 'apply'));
+    this.#home.heard(this.#client, !waits && message.kind === 'request' && isBehindLog(message.method));
     switch (message.kind) {
       case 'request':
         this.#timed(message);
@@ -303,7 +309,7 @@ export class Session implements ClientSession {
       // What comes behind a logout is not begun.
       if (this.#stopping) continue;
       try {
-        this.#home.heard(this.#client, method === 'apply');
+        this.#home.heard(this.#client, isBehindLog(method));
         this.#run(id, method, params, call);
       } catch (thrown) {
         this.#channel.destroy(Failure.from(thrown));
@@ -370,6 +376,11 @@ export class Session implements ClientSession {
     }
     return failure;
   }
+}
+
+/** Whether a client that comes back after a restart of the server sends this only when it has sent its log again. */
+function isBehindLog(method: string): boolean {
+  return method !== 'apply' && method !== 'ping';
 }
 
 /** A notification has no answer: what is wrong with it can only close the connection. */

@@ -141,7 +141,7 @@ export const METHODS = {
    */
   apply: method(
     tuple(operationNumber, list(operation, MAX_OPERATIONS), optional(bytes(MAX_DATA))),
-    tuple(operationNumber, operationNumber, size, size, list(outcome, MAX_OPERATIONS)),
+    tuple(operationNumber, operationNumber, size, size, list(outcome, MAX_OPERATIONS + 1)),
   ),
   /**
    * (number of the change, operation, its data if it is a WRITE without) -> attributes that it left: of the file, and where

@@ -20,7 +20,7 @@ import type { Prepared } from './lease-waits.js';
 import type { Touch } from './lease-table.js';
 import type { Located } from './located.js';
 import { readOnWay } from './path-units.js';
-import { readNow, type Lent } from './reading.js';
+import { keepLent, readNow, type Lent } from './reading.js';
 import { unitOfFile } from './units.js';
 import type { UserHome } from './user-home.js';
 
@@ -147,10 +147,7 @@ const IMMEDIATE = {
     ),
   statfs: (home) => home.statfs(),
   apply: (home, client, [first, operations, data]) => home.log.apply(client, first, operations, data),
-  sync: async (home, client) => {
-    await home.durability.sync();
-    return client.marks?.durable ?? 0;
-  },
+  sync: (home, client) => home.sync(client),
   grant: (home, client, asked, call) => home.room.grant(client, asked, call),
   returned(home, client, [items]) {
     home.waits.returned(client, items);
@@ -203,15 +200,24 @@ export function answer(
     return run(home, client, params as never, call);
   }
   const prepare = TOUCHING[method] as Touching<MethodName>;
-  let kept = params;
+  let kept: unknown;
   return home.waits.run<Work>({
     client,
     call,
-    prepare: () => prepare(home, client, kept as never, call),
+    prepare() {
+      if (kept === undefined) return prepare(home, client, params as never, call);
+      const { touches, run } = prepare(home, client, kept as never, call);
+      return { touches, run: () => outlivingTurn(run()) };
+    },
     keep: () => {
       kept = copyOf(params);
     },
   });
+}
+
+/** Of a request that waited: the answer is sent when others, which waited too, have run. */
+function outlivingTurn(answer: Work): Work {
+  return answer instanceof LentData ? new LentData(keepLent(answer.lent)) : answer;
 }
 
 function isImmediate(method: HomeMethod): method is ImmediateMethod {

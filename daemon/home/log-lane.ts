@@ -5,7 +5,8 @@
  *
  * Invariant: `applied` is marked with each operation, so that after a crash only the one that was under way is in doubt;
  * the ids that operations name decide that one (`replay`). An operation that fails has been carried out, too: its failure
- * is its outcome. ESTALE stops: nothing from there on is done, and the client sends it again.
+ * is its outcome. What a failed sync may have lost is carried out again, as a replay. ESTALE stops: nothing from there on is
+ * done, and the client sends it again.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Failure } from '../../protocol/failure.js';
@@ -32,8 +33,8 @@ interface Batch {
   readonly marks: Marks;
   /** The number that the client began with. */
   readonly from: number;
-  /** The client has not come back yet: it may have been carried out before. */
-  readonly replay: boolean;
+  /** The client has not come back yet: what it sends may have been carried out before, and it holds what it held. */
+  readonly returns: boolean;
   /** The number of the first of the operations. */
   first: number;
   operations: Operation[];
@@ -88,12 +89,12 @@ export class LogLane {
     data: Buffer | null,
   ): unknown[] | Promise<unknown[]> {
     const marks = client.mark();
-    const replay = this.#grace.isMissing(client.id);
+    const returns = this.#grace.isMissing(client.id);
     const batch: Batch = {
       client,
       marks,
       from: first,
-      replay,
+      returns,
       first,
       operations,
       data,
@@ -145,11 +146,12 @@ export class LogLane {
   }
 
   #next(batch: Batch, number: number): void {
-    const { client, marks, operations, done, replay } = batch;
+    const { client, marks, operations, done, returns } = batch;
     const operation = operations[done] as Operation;
     const data = done === operations.length - 1 ? batch.data : null;
     try {
-      this.#one(client, number, operation, data, replay);
+      if (!returns) this.#requireLeases(client, operation);
+      this.#one(client, number, operation, data, returns || marks.mayBeDone(number));
     } catch (error) {
       const failure = Failure.from(error);
       if (failure.kind === 'ESTALE') {
@@ -164,7 +166,6 @@ export class LogLane {
 
   #one(client: HomeClient, number: number, operation: Operation, data: Buffer | null, replay: boolean): void {
     const ofAll = this.#leases.holdsAll(client);
-    if (!ofAll && !replay) this.#requireLeases(client, operation);
     const told = this.#executor.carryOut(client, operation, data, replay);
     if (told.length > 0) {
       client.outcomes.told(
@@ -177,6 +178,7 @@ export class LogLane {
 
   /** ESTALE where something of what an operation changes is not the client's own. */
   #requireLeases(client: HomeClient, operation: Operation): void {
+    if (this.#leases.holdsAll(client)) return;
     for (const unit of unitsOfOperation(this.#identities, client.provisional, operation)) {
       if (this.#leases.mode(client, unit) < LEASE_WRITE)
         throw new Failure('ESTALE', 'not leased for writing');

@@ -3,7 +3,7 @@
  *
  * Invariants: the partial file is `written` bytes long and charged for them, also after a failed write; a checkpoint is
  * recorded only when its bytes are on the disk (fdatasync), so that the MD5 state never promises more than there is;
- * the old file is whole under its name until the one rename.
+ * the old file is whole under its name until the one rename; what a sync has failed for is thrown away.
  *
  * Writing is synchronous; hashing runs behind it on the thread pool, so that a client with several pieces in flight
  * keeps both busy. By direct calls 512 MiB take 1.3 s where MD5 alone takes 1.0 s
@@ -19,7 +19,7 @@ import { CHECKPOINT_BYTES } from '../../protocol/limits.js';
 import type { Fd } from '../../posix/fd.js';
 import { close, fchmod, ftruncate, pwrite } from '../../posix/files.js';
 import { utimensat } from '../../posix/names.js';
-import { statxFd } from '../../posix/status.js';
+import { statxFd, type Status } from '../../posix/status.js';
 import type { Call } from './call.js';
 import { chargingSize } from './growth.js';
 import type { SequentialHash } from './hashing.js';
@@ -50,8 +50,11 @@ export interface UploadHost {
   whenChangeable(): Promise<void>;
   /** Records that the first `offset` bytes are on the disk, with the MD5 state over them. */
   record(upload: Upload, offset: number, md5State: Buffer): Promise<void>;
-  /** Gives the partial file its name, once nobody else has a lease of where it goes. ECANCELED, and nothing is done. */
-  publish(upload: Upload, call: Call): Promise<void>;
+  /**
+   * Gives the partial file its name, once nobody else has a lease of where it goes: what it is then. ECANCELED, and nothing is
+   * done.
+   */
+  publish(upload: Upload, call: Call): Promise<Status>;
   /** Removes the partial file and what was recorded. Synchronous. */
   discard(upload: Upload): void;
   /** The upload is not open any more. */
@@ -78,6 +81,8 @@ export class Upload {
   #recording: Promise<void> | undefined;
   /** open -> ending (finish, abort or close under way) -> closed; a failed finish opens it again. */
   #state: 'open' | 'ending' | 'closed' = 'open';
+  /** Why nothing can become of it: it is thrown away when it ends. */
+  #worthless: unknown;
   /** close() was called meanwhile: no handle leads here any more, so a failed finish must not leave it open. */
   #forsaken = false;
 
@@ -148,8 +153,11 @@ export class Upload {
     return this.#hashLater(buffer, data.length);
   }
 
-  /** EBADMSG where size or MD5 differ: all is thrown away. After any other failure the upload goes on. */
-  async finish(md5: Buffer, call: Call): Promise<void> {
+  /**
+   * EBADMSG where size or MD5 differ, EIO and the like where the disk could not keep what it had taken: all is thrown away.
+   * After any other failure the upload goes on.
+   */
+  async finish(md5: Buffer, call: Call): Promise<Status> {
     this.#requireOpen();
     const expected = Buffer.from(md5);
     if (this.#stalled !== undefined) {
@@ -159,22 +167,20 @@ export class Upload {
     this.#state = 'ending';
     try {
       await this.#settled();
-      const correct = this.#written === this.target.size && this.#hash.digest().equals(expected);
-      if (correct) {
-        fchmod(this.fd, this.target.mode);
-        utimensat(this.fd, undefined, undefined, this.target.mtime, 0);
-        await fullSync(this.fd);
+      if (this.#written !== this.target.size || !this.#hash.digest().equals(expected)) {
+        this.#worthless = new Failure(
+          'EBADMSG',
+          'size or MD5 differ from what was received: upload it again',
+        );
       }
-      if (correct) {
-        await this.#host.publish(this, call);
-      } else {
-        await this.#host.whenChangeable();
-        this.#host.discard(this);
-        this.#close();
-        throw new Failure('EBADMSG', 'size or MD5 differ from what was received: upload it again');
-      }
+      if (this.#worthless !== undefined) throw this.#worthless;
+      fchmod(this.fd, this.target.mode);
+      utimensat(this.fd, undefined, undefined, this.target.mtime, 0);
+      await this.#sync(fullSync);
+      return await this.#host.publish(this, call);
     } finally {
-      if (this.#state === 'ending') {
+      if (this.#worthless !== undefined) await this.#discard();
+      else if (this.#state === 'ending') {
         if (this.#forsaken) this.#close();
         else this.#state = 'open';
       }
@@ -191,12 +197,7 @@ export class Upload {
     this.#requireOpen();
     this.#state = 'ending';
     await this.#settled().catch(() => undefined);
-    await this.#host.whenChangeable();
-    try {
-      this.#host.discard(this);
-    } finally {
-      this.#close();
-    }
+    await this.#discard();
   }
 
   /** Keeps the partial file for another try. */
@@ -205,7 +206,8 @@ export class Upload {
     if (this.#state !== 'open') return;
     this.#state = 'ending';
     await this.#settled().catch(() => undefined);
-    this.#close();
+    if (this.#worthless === undefined) this.#close();
+    else await this.#discard();
   }
 
   /** Called by the host when the file has its name. */
@@ -265,13 +267,32 @@ export class Upload {
     try {
       for (let newest = this.#checkpoint; newest !== undefined; newest = this.#checkpoint) {
         this.#checkpoint = undefined;
-        await dataSync(this.fd);
+        await this.#sync(dataSync);
         await this.#host.record(this, newest.offset, newest.state);
       }
     } catch {
-      // The upload can still be resumed by hashing the partial file anew.
+      // Where only the record failed, the upload can still be resumed by hashing the partial file anew.
     } finally {
       this.#recording = undefined;
+    }
+  }
+
+  /** Has the disk keep what was written. That it cannot it tells only once. */
+  async #sync(sync: (fd: Fd) => Promise<void>): Promise<void> {
+    try {
+      await sync(this.fd);
+    } catch (error) {
+      this.#worthless = error;
+      throw error;
+    }
+  }
+
+  async #discard(): Promise<void> {
+    await this.#host.whenChangeable();
+    try {
+      this.#host.discard(this);
+    } finally {
+      this.#close();
     }
   }
 

@@ -17,7 +17,7 @@ import { renameat2 } from '../../posix/names.js';
 import { statxFd, type Status } from '../../posix/status.js';
 import type { UploadStore } from '../../state/uploads.js';
 import type { Call } from './call.js';
-import { statusIfAny, type ConfinedTree } from './confined.js';
+import { closingOnFailure, statusIfAny, type ConfinedTree } from './confined.js';
 import type { Digests } from './digests.js';
 import { chargingInode, chargingSize } from './growth.js';
 import { SequentialHash } from './hashing.js';
@@ -153,9 +153,9 @@ export class Uploads implements UploadHost {
     return this.#parts.store.put(this.#parts.user, uploadKey(path), record);
   }
 
-  publish(upload: Upload, call: Call): Promise<void> {
+  publish(upload: Upload, call: Call): Promise<Status> {
     const client = upload.owner;
-    const prepare = (): Prepared<Promise<void>> => {
+    const prepare = (): Prepared<Promise<Status>> => {
       const { path } = upload.target;
       const { directory, name } = this.#placeOf(path);
       const replaced = statusIfAny(directory.fd, name);
@@ -190,8 +190,8 @@ export class Uploads implements UploadHost {
   }
 
   async #finish(upload: Upload, md5: Buffer, call: Call): Promise<unknown[]> {
-    await upload.finish(md5, call);
-    const { user, transferLog, identities, shown } = this.#parts;
+    const status = await upload.finish(md5, call);
+    const { user, transferLog, shown } = this.#parts;
     const { path, size } = upload.target;
     const ms = Date.now() - upload.startedAt;
     const fields = {
@@ -203,13 +203,28 @@ export class Uploads implements UploadHost {
       ms,
     };
     transferLog.info(fields, 'upload');
-    return shown.attributes(identities.file({ path, ino: null }).status);
+    return shown.attributes(status);
   }
 
-  /** Resolves when the new name is on the disk. */
-  #publish(upload: Upload, directory: Directory, name: Buffer, replaced: Status | undefined): Promise<void> {
-    const { account, partials, held, identities, digests, changed } = this.#parts;
+  /** Resolves when the new name is on the disk, to what the file was when it got it. */
+  #publish(
+    upload: Upload,
+    directory: Directory,
+    name: Buffer,
+    replaced: Status | undefined,
+  ): Promise<Status> {
     if (replaced !== undefined && isDirectory(replaced)) throw new Failure('EISDIR', 'is a directory');
+    // First, for it may fail: what has its name is done.
+    const own = this.#parts.identities.openDirectory({ ...directory, path: null });
+    const status = closingOnFailure(own, () => this.#name(upload, directory, name, replaced));
+    upload.published();
+    return namesSync(own)
+      .then(() => status)
+      .finally(() => close(own));
+  }
+
+  #name(upload: Upload, directory: Directory, name: Buffer, replaced: Status | undefined): Status {
+    const { account, partials, held, identities, digests, changed } = this.#parts;
     account.prepare();
     partials.within((own) => renameat2(own, Buffer.from(upload.partial), directory.fd, name, 0));
     if (replaced !== undefined) {
@@ -222,9 +237,7 @@ export class Uploads implements UploadHost {
     this.#forget(uploadKey(upload.target.path));
     digests.remember(status, upload.digest());
     changed();
-    const own = identities.openDirectory({ ino: directory.ino, birth: directory.birth, path: null });
-    upload.published();
-    return namesSync(own).finally(() => close(own));
+    return status;
   }
 
   /** The directory and name where the file will be. ENOENT, ENOTDIR, EACCES. */

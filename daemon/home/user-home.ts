@@ -153,7 +153,10 @@ export class UserHome {
       tree,
       marks: () => this.#marks(),
       onDurable: () => this.#tellDurable(),
-      onError: (error) => log.error({ error, user: account.name }, 'the home was not synced'),
+      onFailed: (error) => {
+        log.error({ error, user: account.name }, 'the home was not synced');
+        this.#clients.syncFailed(error);
+      },
       sync: options.sync,
     });
     this.leases = new Leases({
@@ -181,6 +184,7 @@ export class UserHome {
       expected: marked.filter(({ leased }) => leased).map(({ id }) => id),
       clock,
       ms: Math.max(RETURN_MS, began + LEASE_TERM_MS - clock.now()),
+      onMissed: (ids) => this.#clients.missed(ids),
       onChanged: () => {
         this.#clients.graceChanged();
         this.waits.freed();
@@ -197,7 +201,8 @@ export class UserHome {
       marked: marked.map(({ id }) => id),
       closeHandle: (handle) => this.closeHandle(handle),
       onLeft: () => this.#onLeft(),
-      onError: (error) => log.error({ error, user: account.name }, 'a client gets no leases'),
+      onError: (error) =>
+        log.error({ error, user: account.name }, 'the disk refused what was to be done for a client'),
     });
     const changed = (): void => this.durability.changed();
     const parts = {
@@ -247,10 +252,23 @@ export class UserHome {
     this.room.entered(client);
   }
 
-  /** A message of a client came. `inLog`: it is of its log, behind which it has not come back yet (grace.ts). */
-  heard(client: HomeClient, inLog: boolean): void {
+  /** A message of a client came. `behindLog`: all of its log of before came earlier, so it is back (grace.ts). */
+  heard(client: HomeClient, behindLog: boolean): void {
     client.heard();
-    if (!inLog) this.#grace.back(client.id);
+    if (behindLog) this.#grace.back(client.id);
+  }
+
+  /** Resolves to the last operation of the client's log that is on the disk. EIO, ENOSPC, EDQUOT: what is not may be lost. */
+  async sync(client: HomeClient): Promise<number> {
+    try {
+      await this.durability.sync();
+    } catch (error) {
+      client.takeSyncFailure();
+      throw error;
+    }
+    const earlier = client.takeSyncFailure();
+    if (earlier !== undefined) throw earlier;
+    return client.marks?.durable ?? 0;
   }
 
   /** The session has ended; its client may come back. */
@@ -364,7 +382,7 @@ export class UserHome {
     this.#grace.close();
     this.waits.close();
     // First, for it writes marks.
-    await this.#synced();
+    await this.durability.close();
     this.#clients.close();
     await this.uploads.allClosed();
     this.#grants.close();
@@ -376,24 +394,18 @@ export class UserHome {
 
   #onLeft(): void {
     if (this.#closed || this.#clients.present > 0) return;
-    void this.#synced().then(() => {
+    void this.durability.close().then(() => {
       if (this.#closed || this.#clients.present > 0) return;
       this.#settle();
       if (this.#clients.size === 0) this.#onIdle();
     });
   }
 
-  /** All that was done is on the disk, or it was said in the log that it is not. */
-  async #synced(): Promise<void> {
-    await this.durability.close().catch((error: unknown) => {
-      this.#log.error({ error, user: this.user }, 'the home was not synced');
-    });
-  }
-
   /** Writes the ledger: clean where a crash would change nothing. Where it cannot be written it stays as it is, dirty. */
   #settle(): void {
     try {
-      this.#ledgerEntry.settle(this.held.empty && this.uploads.size === 0);
+      const clean = this.held.empty && this.uploads.size === 0 && !this.durability.failed;
+      this.#ledgerEntry.settle(clean);
     } catch (error) {
       this.#log.error({ error, user: this.user }, 'the ledger was not written');
     }

@@ -2,8 +2,10 @@
  * Sessions over real connections: what a client of any make meets.
  */
 import { randomBytes } from 'node:crypto';
-import t, { type Test } from 'tap';
+import t from 'tap';
+import type { Channel } from '../../protocol/channel.js';
 import { encodeNotification, encodeResponse } from '../../protocol/codec.js';
+import { Failure } from '../../protocol/failure.js';
 import { MAX_BYTES_IN_FLIGHT, MAX_CALLS, MAX_DATA, MAX_OPERATIONS } from '../../protocol/limits.js';
 import { LEASE_NONE, LEASE_READ, LEASE_WRITE, METHODS, WHOLE_HOME } from '../../protocol/methods.js';
 import { CREATE, MKDIR, packOperation, RENAME, WRITE, type Operation } from '../../protocol/operations.js';
@@ -11,17 +13,8 @@ import { listMarks } from '../../daemon/home/marks.js';
 import type { UserHome } from '../../daemon/home/user-home.js';
 import { place, ref } from '../lib/path-client.js';
 import { kindOf, Place } from './home/fixture.js';
-import { Peer, VERIFIER } from './session-peer.js';
-
-function sessionTest(name: string, body: (t: Test, home: UserHome, disk: Place) => Promise<void>): void {
-  void t.test(name, async (t) => {
-    const disk = new Place(t);
-    const home = await disk.open();
-    await body(t, home, disk);
-    const { ledger, tree } = await home.check(false);
-    t.strictSame(ledger, tree, 'the charge is what the tree holds');
-  });
-}
+import { Session } from '../../daemon/session.js';
+import { Peer, sessionTest, VERIFIER } from './session-peer.js';
 
 function mkdir(path: string): Operation {
   return { kind: MKDIR, ...place(path), time: null, mode: 0o755, id: null };
@@ -197,98 +190,6 @@ sessionTest('who logs out is forgotten, and the connection ends', async (t, home
   const back = await Peer.connect(t, home, disk, { id: peer.id });
   t.equal(METHODS.login.result(back.login.result)[2], false);
   await back.cut();
-});
-
-void t.test('a long log gives others their turn, and is seen whole by what is sent behind it', async (t) => {
-  const disk = new Place(t);
-  const home = await disk.open({ sliceMs: 0 });
-  const peer = await Peer.connect(t, home, disk, { wants: LEASE_WRITE });
-  const other = await Peer.connect(t, home, disk);
-  const names = Array.from({ length: 500 }, (_, i) => `f${i}`);
-  const data = Buffer.from('of the last one');
-  let answered = false;
-  const applied = peer.call('apply', [
-    1,
-    [...names.map(create).map(packOperation), packOperation(write('f499', 0))],
-    data,
-  ]);
-  void applied.then(() => {
-    answered = true;
-  });
-  const behind = [
-    peer.paths.read('f499'),
-    peer.call('apply', [502, [rename('f0', 'g')].map(packOperation)]),
-    peer.paths.exists('g'),
-    peer.call('sync', [502]),
-  ];
-  await other.call('statfs', []);
-  await other.call('statfs', []);
-  t.equal(answered, false, 'another is answered meanwhile');
-  const checked = home.check(false);
-  t.equal((await applied)[0], 501);
-  const [read, renamed, exists, durable] = await Promise.all(behind);
-  t.ok(data.equals(read as Buffer));
-  t.match(renamed, [502]);
-  t.equal(exists, true);
-  t.equal(durable, 502);
-  const { ledger, tree } = await checked;
-  t.strictSame(ledger, tree, 'a count is not disturbed');
-  await peer.cut();
-  await other.cut();
-});
-
-sessionTest('who asks for much at once does not hold up others', async (t, home, disk) => {
-  const peer = await Peer.connect(t, home, disk);
-  const path = Array.from({ length: 200 }, () => 'd');
-  for (let depth = 1; depth <= path.length; depth++) await peer.paths.mkdir(path.slice(0, depth).join('/'));
-  const other = await Peer.connect(t, home, disk);
-  let answered = 0;
-  const walks = Array.from({ length: 100 }, async () => {
-    const { kind } = await peer.send('getattr', [path.join('/')]);
-    answered += 1;
-    return kind;
-  });
-  await other.send('statfs', []);
-  t.ok(answered < 100, `${answered} of 100 were answered first`);
-  t.ok((await Promise.all(walks)).every((kind) => kind === 'ok'));
-  await peer.cut();
-  await other.cut();
-});
-
-void t.test('a log whose connection breaks is gone on with over the next one', async (t) => {
-  const disk = new Place(t);
-  const home = await disk.open({ sliceMs: 0 });
-  const peer = await Peer.connect(t, home, disk, { wants: LEASE_WRITE });
-  const names = Array.from({ length: 300 }, (_, i) => `f${i}`);
-  void peer.send('apply', [1, names.map(create).map(packOperation)]);
-  await peer.send('ping', []);
-  await peer.cut();
-  const next = await Peer.connect(t, home, disk, { id: peer.id, wants: LEASE_WRITE });
-  const from = METHODS.login.result(next.login.result)[4] + 1;
-  t.ok(from < 300, `it was cut at ${from}`);
-  const answer = await next.call('apply', [
-    from,
-    names
-      .slice(from - 1)
-      .map(create)
-      .map(packOperation),
-  ]);
-  t.strictSame([answer[0], answer[4].filter(([, error]) => error !== null)], [300, []]);
-  t.equal((await next.paths.list('')).length, 300);
-  await next.cut();
-});
-
-sessionTest('what waits when its client logs out is not done', async (t, home, disk) => {
-  const holder = await Peer.connect(t, home, disk, { wants: LEASE_WRITE });
-  const peer = await Peer.connect(t, home, disk);
-  void peer.change(mkdir('d'));
-  await peer.send('ping', []);
-  t.equal(home.waits.size, 1);
-  t.equal((await peer.send('logout', [])).kind, 'ok');
-  t.equal(home.waits.size, 0);
-  await holder.send('returned', [[[WHOLE_HOME, LEASE_NONE]]]);
-  t.equal(await holder.paths.exists('d'), false);
-  await holder.cut();
 });
 
 sessionTest(
@@ -467,6 +368,41 @@ void t.test('shutdown tells, finishes what is running, and closes', async (t) =>
   await ended;
   t.equal(await peer.closed, undefined, 'a clean end');
   t.strictSame(peer.told, [['shutdown', ['maintenance', true]]]);
+});
+
+void t.test('who waits for a sync that fails is told so, and then to connect again', async (t) => {
+  const disk = new Place(t);
+  let broken = true;
+  const sync = () => (broken ? Promise.reject(new Failure('EIO', 'broken')) : Promise.resolve());
+  const home = await disk.open({ sync });
+  const peer = await Peer.connect(t, home, disk, { wants: LEASE_WRITE });
+  const log = [mkdir('d')].map(packOperation);
+  await peer.call('apply', [1, log]);
+  t.equal((await peer.send('sync', [1])).kind, 'EIO');
+  t.equal(await peer.closed, undefined, 'a clean end');
+  t.equal(peer.told.at(-1)?.[0], 'shutdown');
+  broken = false;
+  const again = await Peer.connect(t, home, disk, { id: peer.id, wants: LEASE_WRITE });
+  t.strictSame(METHODS.login.result(again.login.result).slice(4), [0, true], 'nothing is applied');
+  t.equal((await again.call('apply', [1, log]))[0], 1);
+  t.equal(await again.call('sync', [1]), 1);
+  await again.cut();
+});
+
+sessionTest('a connection is not taken over by a session that cannot begin', (t, home, disk) => {
+  home.attach = () => {
+    throw new Failure('EROFS', 'read-only');
+  };
+  let opened = 0;
+  const open = (): Channel => {
+    opened += 1;
+    throw new Error('opened');
+  };
+  const login = { requestId: 1, clientId: randomBytes(16), leaseWanted: LEASE_NONE } as const;
+  const said = { peer: 'peer', serverVersion: 'test/1', bootVerifier: VERIFIER, log: disk.log() };
+  t.throws(() => new Session({ open, home, login, ...said }), new Failure('EROFS', 'read-only'));
+  t.equal(opened, 0, 'who has it answers the login');
+  return Promise.resolve();
 });
 
 void t.test('8 connections writing at once never pass the limit by a byte', async (t) => {

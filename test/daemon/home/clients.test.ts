@@ -341,14 +341,3 @@ void t.test('lowered limits ask for what was granted, and take it in the end', a
   clock.pass(LEASE_TERM_MS);
   t.equal(home.quota.granted.bytes, 0);
 });
-
-void t.test('without room for its marks a client works without leases', async (t) => {
-  const home = await new Place(t).open();
-  home.tree.makeOwn = () => {
-    throw Object.assign(new Error('full'), { code: 'ENOSPC' });
-  };
-  const client = new TestClient(home, { wants: LEASE_WRITE });
-  t.strictSame([client.client.wants, client.leases()], [LEASE_NONE, []]);
-  await client.paths.mkdir('d');
-  t.equal(await kindOf(() => client.call('apply', [1, [mkdir('e')].map(packOperation), null])), 'ENOSPC');
-});

@@ -2,7 +2,7 @@
  * The methods of a home, each as a client meets it, one client at a time; several clients are in clients.test.ts.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { MAX_DATA } from '../../../protocol/limits.js';
+import { MAX_DATA, MAX_OPERATIONS } from '../../../protocol/limits.js';
 import { LEASE_READ, LEASE_WRITE } from '../../../protocol/methods.js';
 import {
   CREATE,
@@ -197,6 +197,29 @@ homeTest('a log is carried out in order, once, and tells what it came to', {}, a
   t.equal(String(await paths.read('d/f')), 'data');
   t.strictSame((await apply(4, [])).failed, [[4, 'EEXIST']], 'told again to who may not have been told');
   t.strictSame((await apply(6, [])).failed, [], 'and then not any more');
+});
+
+homeTest('all of a batch is told of, also where it stopped at the end', {}, async (t, home) => {
+  const { paths, apply } = bound(new TestClient(home, { wants: LEASE_WRITE }));
+  await paths.create('f');
+  const failing = Array.from({ length: MAX_OPERATIONS }, () => create('f'));
+  const numbers = Array.from({ length: MAX_OPERATIONS }, (_, index) => index + 1);
+  const all = await apply(1, failing);
+  t.strictSame(
+    all.failed,
+    numbers.map((number) => [number, 'EEXIST']),
+  );
+  t.strictSame(await apply(1, []), all, 'and again, to who may not have been told');
+  const unknown: Operation = {
+    kind: UNLINK,
+    ...place('f'),
+    time: null,
+    id: { ino: 1n, birth: 1n },
+    hold: false,
+  };
+  const stopped = await apply(2, [...failing.slice(1), unknown]);
+  t.strictSame([stopped.applied, stopped.failed.length], [MAX_OPERATIONS, MAX_OPERATIONS]);
+  t.strictSame(stopped.failed.at(-1), [MAX_OPERATIONS + 1, 'ESTALE']);
 });
 
 homeTest('a log that meets an id that is not known stops there', {}, async (t, home) => {

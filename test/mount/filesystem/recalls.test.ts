@@ -18,7 +18,7 @@ t.test('a recall that waits for the log ends with the session', async (t) => {
   connection.held = true;
   // More than may be under way: the rest waits for answers.
   for (let at = 0; at < 16; at++) {
-    await home.filesystem.write(node, handle, at * MiB, Buffer.alloc(MiB, at), CALLER);
+    await home.filesystem.write(node, handle, at * MiB, Buffer.alloc(MiB, at), false, CALLER);
   }
   t.ok(home.state.log.unsent.operations > 0);
   connection.notifications.recall?.([[ROOT_INO, LEASE_NONE]]);

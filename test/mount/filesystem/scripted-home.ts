@@ -65,6 +65,7 @@ export class ScriptedHome {
         invalidateNode: (node, offset) => home.dropped.push(`${node} ${offset}`),
         invalidateEntry: (parent, name) => home.dropped.push(`${parent}/${name.toString()}`),
         settled: () => Promise.resolve(),
+        mapsDirect: true,
       },
       ownership: { uid: 0, gid: 0 },
       log: { error: quiet },
