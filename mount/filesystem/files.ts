@@ -77,9 +77,11 @@ export class Files {
 
   /** What is not believed may be gone, or go at any time: the server keeps it while it is open here. */
   #hold(inode: Inode, caller: Caller): Promise<void> | undefined {
-    const { tree } = this.#home;
+    const { tree, underWay } = this.#home;
     if (inode.held || tree.knows(inode)) return undefined;
-    return this.#home.ask(
+    // As a part of creat(2) it is waited for with the directory locked.
+    const ended = underWay.begin([tree.unitOf(inode)]);
+    const held = this.#home.ask(
       'hold',
       [inode],
       caller,
@@ -89,6 +91,8 @@ export class Files {
         tree.told(inode, attributes);
       },
     );
+    held.then(ended, ended);
+    return held;
   }
 
   create(
