@@ -1,5 +1,6 @@
 /**
- * Which units may have a change under way that the server was asked for, and has not answered.
+ * Which units may have a change under way (or the opening that goes with one) that the server was asked for, and has not
+ * answered.
  *
  * While a program's change waits for the server, the kernel holds the lock of its directory (or the page that is
  * written). A recall of that unit must not wait for the kernel to drop what it knows, which takes the same lock: the server

@@ -15,6 +15,14 @@ import type { Doubts } from '../tree/tree.js';
 import type { Term } from '../lease/term.js';
 import type { FileData } from './file-data.js';
 import type { Home } from './home.js';
+import { orAfter } from './patience.js';
+
+/**
+ * For how long a recall waits for the kernel. It acts within microseconds, unless it waits for the lock of a directory or a page
+ * that an operation of a program holds: which may itself be waiting, at the server, for this recall, or for one of another
+ * mount that waits for this (milliseconds).
+ */
+const KERNEL_PATIENCE_MS = 250;
 
 export class Recalls {
   readonly #home: Home;
@@ -52,7 +60,7 @@ export class Recalls {
       this.#holdOpen(doubts);
       this.#data.doubted();
       kernel.takeBack(doubts);
-      await this.#kernelDropped(unit);
+      await orAfter(KERNEL_PATIENCE_MS, this.#kernelDropped(unit), () => undefined);
     }
     remote.request('returned', [[[compact(unit), mode]]], undefined, () => undefined, { once: true });
     leases.returned([[unit, mode]]);

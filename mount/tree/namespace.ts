@@ -10,7 +10,7 @@
 import type { Attributes } from '../../protocol/attributes.js';
 import { Failure } from '../../protocol/failure.js';
 import { remotePath, type RemotePath } from '../../protocol/ids.js';
-import { MAX_PATH } from '../../protocol/limits.js';
+import { MAX_PATH, MAX_PATH_NAMES } from '../../protocol/limits.js';
 import type { FileId } from '../../protocol/references.js';
 import { changed, isSameFile, kept } from './attributes.js';
 import { Budget } from './budget.js';
@@ -282,7 +282,9 @@ export class Namespace {
     }
     if (this.#basePath !== '') keys.push(this.#basePath);
     const path = keys.reverse().join('/');
-    return path.length > MAX_PATH ? undefined : remotePath(Buffer.from(path, 'latin1'));
+    // The base is one key of several names: what it makes too deep the server refuses.
+    if (path.length > MAX_PATH || keys.length > MAX_PATH_NAMES) return undefined;
+    return remotePath(Buffer.from(path, 'latin1'));
   }
 }
 

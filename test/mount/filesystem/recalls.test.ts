@@ -25,7 +25,7 @@ t.test('a recall that waits for the log ends with the session', async (t) => {
   connection.held = true;
   // More than may be under way: the rest waits for answers.
   for (let at = 0; at < 16; at++) {
-    await home.filesystem.write(node, handle, at * MiB, Buffer.alloc(MiB, at), CALLER);
+    await home.filesystem.write(node, handle, at * MiB, Buffer.alloc(MiB, at), false, CALLER);
   }
   t.ok(home.state.log.unsent.operations > 0);
   connection.notifications.recall?.([[ROOT_INO, LEASE_NONE]]);
@@ -57,18 +57,19 @@ t.test(
     const node = await home.node('file');
     const { handle } = await home.filesystem.open(node, O_RDWR, CALLER);
     const { connection } = home.server;
-    const returned = (): number => connection.requests.filter((each) => each.startsWith('returned')).length;
+    const returned = (): number => returns(connection);
     connection.notifications.recall?.([[ROOT_INO, LEASE_NONE]]);
     await until(() => returned() === 1);
     // From here on it is not certain in which directory the file is.
     connection.held = true;
     home.answers.change = () => [attributesOf(10, undefined, { size: 4 })];
-    const written = home.filesystem.write(node, handle, 0, Buffer.from('data'), CALLER);
+    const written = home.filesystem.write(node, handle, 0, Buffer.from('data'), false, CALLER);
     await until(() => connection.requests.at(-1)?.startsWith('change') === true);
     home.settled = new Promise(() => undefined);
     connection.notifications.lease?.([[ROOT_INO, LEASE_READ]]);
     connection.notifications.recall?.([[ROOT_INO, LEASE_NONE]]);
-    await until(() => returned() === 2);
+    await turn();
+    t.equal(returned(), 2, 'at once');
     connection.answer();
     t.equal(await written, 4);
   },
@@ -90,9 +91,11 @@ t.test(
     home.answers.change = () => [attributesOf(20, DIRECTORY), home.root];
     connection.notifications.recall?.([[ROOT_INO, LEASE_NONE]]);
     const made = home.filesystem.mkdir(ROOT_NODE, Buffer.from('new'), 0o700, CALLER);
-    await until(() => returns(connection) === 1);
+    await turn();
+    t.equal(returns(connection), 1, 'at once');
     connection.notifications.recall?.([[other + 1n, LEASE_NONE]]);
-    await until(() => returns(connection) === 2);
+    await turn();
+    t.equal(returns(connection), 2);
     connection.answer();
     await made;
   },

@@ -67,6 +67,7 @@ export class ScriptedHome {
         invalidateNode: (node, offset) => home.dropped.push(`${node} ${offset}`),
         invalidateEntry: (parent, name) => home.dropped.push(`${parent}/${name.toString()}`),
         settled: () => home.settled,
+        mapsDirect: true,
       },
       ownership: { uid: 0, gid: 0 },
       log: { error: quiet },
