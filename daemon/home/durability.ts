@@ -5,9 +5,9 @@
  * Invariant: `durable` of a client is what was applied when a sync began that has ended well. Syncs run on a thread, one at a
  * time for a home: who asks while one runs gets the next one, together with all others.
  */
-import { syncfs } from '../../posix/files.js';
 import type { ConfinedTree } from './confined.js';
 import type { Marks } from './marks.js';
+import { syncOnThread } from './sync-thread.js';
 
 /** From the first change that is not durable to the sync (milliseconds). */
 const SYNC_AFTER_MS = 2000;
@@ -61,6 +61,8 @@ export class Durability {
   }
 
   #nextSync(): Promise<void> {
+    // Nothing changed since the last one began: there is nothing to wait for but its end.
+    if (!this.#dirty && this.#next === undefined) return this.#running ?? Promise.resolve();
     if (this.#next !== undefined) return this.#next;
     if (this.#running === undefined) return this.#start();
     this.#next = this.#running.then(
@@ -103,5 +105,5 @@ export class Durability {
 }
 
 function syncTree(tree: Pick<ConfinedTree, 'root'>): Promise<void> {
-  return syncfs(tree.root);
+  return syncOnThread(tree, 'syncfs', tree.root);
 }

@@ -2,47 +2,15 @@
  * Sessions over real connections: what a client of any make meets.
  */
 import { randomBytes } from 'node:crypto';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { encodeNotification, encodeResponse } from '../../protocol/codec.js';
 import { MAX_BYTES_IN_FLIGHT, MAX_CALLS, MAX_DATA, MAX_OPERATIONS } from '../../protocol/limits.js';
 import { LEASE_NONE, LEASE_READ, LEASE_WRITE, METHODS, WHOLE_HOME } from '../../protocol/methods.js';
-import { CREATE, MKDIR, packOperation, RENAME, WRITE, type Operation } from '../../protocol/operations.js';
-import { listMarks } from '../../daemon/home/marks.js';
+import { packOperation } from '../../protocol/operations.js';
 import type { UserHome } from '../../daemon/home/user-home.js';
-import { place, ref } from '../lib/path-client.js';
 import { kindOf, Place } from './home/fixture.js';
+import { counting, create, mkdir, rename, sessionTest, write } from './session-parts.js';
 import { Peer, VERIFIER } from './session-peer.js';
-
-function sessionTest(name: string, body: (t: Test, home: UserHome, disk: Place) => Promise<void>): void {
-  void t.test(name, async (t) => {
-    const disk = new Place(t);
-    const home = await disk.open();
-    await body(t, home, disk);
-    const { ledger, tree } = await home.check(false);
-    t.strictSame(ledger, tree, 'the charge is what the tree holds');
-  });
-}
-
-function mkdir(path: string): Operation {
-  return { kind: MKDIR, ...place(path), time: null, mode: 0o755, id: null };
-}
-
-function create(path: string): Operation {
-  return { kind: CREATE, ...place(path), time: null, mode: 0o100644, id: null };
-}
-
-/** A write whose data are apart. */
-function write(path: string, offset: number): Operation {
-  return { kind: WRITE, file: ref(path), offset, data: null, time: null };
-}
-
-function rename(from: string, to: string): Operation {
-  const { directory: newDirectory, name: newName } = place(to);
-  return {
-    ...{ kind: RENAME, ...place(from), time: null, id: null, newDirectory, newName },
-    ...{ replaced: null, flags: 0, hold: false },
-  };
-}
 
 sessionTest('login, requests, data, and what is not understood', async (t, home, disk) => {
   const peer = await Peer.connect(t, home, disk);
@@ -116,25 +84,10 @@ void t.test('what no window counts is bounded, too', async (t) => {
   const disk = new Place(t);
   const { home, done } = await withSlowDisk(disk);
   const peer = await Peer.connect(t, home, disk);
+  await peer.paths.create('f');
   for (let i = 0; i < 80 * MAX_CALLS; i++) void peer.send('sync', [0]);
   t.equal((await peer.session.closed)?.kind, 'PROTOCOL');
   done();
-});
-
-sessionTest('what no window counts is bounded in bytes, too', async (t, home, disk) => {
-  const holder = await Peer.connect(t, home, disk, { wants: LEASE_WRITE });
-  const peer = await Peer.connect(t, home, disk);
-  const path = Array.from({ length: 200 }, () => 'n'.repeat(255)).join('/');
-  for (let i = 0; i < 400; i++) void peer.send('hold', [path]);
-  t.equal((await peer.session.closed)?.kind, 'PROTOCOL');
-  t.equal(home.waits.size, 0);
-  const counted = await Peer.connect(t, home, disk);
-  const done = counting(home);
-  const many = Array.from({ length: 1024 }, (_, i) => [i + 1, LEASE_NONE]);
-  for (let i = 0; i < 2000; i++) void counted.send('returned', [many]);
-  t.equal((await counted.session.closed)?.kind, 'PROTOCOL');
-  done();
-  await holder.cut();
 });
 
 sessionTest('a change that is sent again over a new connection is made once', async (t, home, disk) => {
@@ -199,119 +152,6 @@ sessionTest('who logs out is forgotten, and the connection ends', async (t, home
   await back.cut();
 });
 
-void t.test('a long log gives others their turn, and is seen whole by what is sent behind it', async (t) => {
-  const disk = new Place(t);
-  const home = await disk.open({ sliceMs: 0 });
-  const peer = await Peer.connect(t, home, disk, { wants: LEASE_WRITE });
-  const other = await Peer.connect(t, home, disk);
-  const names = Array.from({ length: 500 }, (_, i) => `f${i}`);
-  const data = Buffer.from('of the last one');
-  let answered = false;
-  const applied = peer.call('apply', [
-    1,
-    [...names.map(create).map(packOperation), packOperation(write('f499', 0))],
-    data,
-  ]);
-  void applied.then(() => {
-    answered = true;
-  });
-  const behind = [
-    peer.paths.read('f499'),
-    peer.call('apply', [502, [rename('f0', 'g')].map(packOperation)]),
-    peer.paths.exists('g'),
-    peer.call('sync', [502]),
-  ];
-  await other.call('statfs', []);
-  await other.call('statfs', []);
-  t.equal(answered, false, 'another is answered meanwhile');
-  const checked = home.check(false);
-  t.equal((await applied)[0], 501);
-  const [read, renamed, exists, durable] = await Promise.all(behind);
-  t.ok(data.equals(read as Buffer));
-  t.match(renamed, [502]);
-  t.equal(exists, true);
-  t.equal(durable, 502);
-  const { ledger, tree } = await checked;
-  t.strictSame(ledger, tree, 'a count is not disturbed');
-  await peer.cut();
-  await other.cut();
-});
-
-sessionTest('who asks for much at once does not hold up others', async (t, home, disk) => {
-  const peer = await Peer.connect(t, home, disk);
-  const path = Array.from({ length: 200 }, () => 'd');
-  for (let depth = 1; depth <= path.length; depth++) await peer.paths.mkdir(path.slice(0, depth).join('/'));
-  const other = await Peer.connect(t, home, disk);
-  let answered = 0;
-  const walks = Array.from({ length: 100 }, async () => {
-    const { kind } = await peer.send('getattr', [path.join('/')]);
-    answered += 1;
-    return kind;
-  });
-  await other.send('statfs', []);
-  t.ok(answered < 100, `${answered} of 100 were answered first`);
-  t.ok((await Promise.all(walks)).every((kind) => kind === 'ok'));
-  await peer.cut();
-  await other.cut();
-});
-
-void t.test('a log whose connection breaks is gone on with over the next one', async (t) => {
-  const disk = new Place(t);
-  const home = await disk.open({ sliceMs: 0 });
-  const peer = await Peer.connect(t, home, disk, { wants: LEASE_WRITE });
-  const names = Array.from({ length: 300 }, (_, i) => `f${i}`);
-  void peer.send('apply', [1, names.map(create).map(packOperation)]);
-  await peer.send('ping', []);
-  await peer.cut();
-  const next = await Peer.connect(t, home, disk, { id: peer.id, wants: LEASE_WRITE });
-  const from = METHODS.login.result(next.login.result)[4] + 1;
-  t.ok(from < 300, `it was cut at ${from}`);
-  const answer = await next.call('apply', [
-    from,
-    names
-      .slice(from - 1)
-      .map(create)
-      .map(packOperation),
-  ]);
-  t.strictSame([answer[0], answer[4].filter(([, error]) => error !== null)], [300, []]);
-  t.equal((await next.paths.list('')).length, 300);
-  await next.cut();
-});
-
-sessionTest('what waits when its client logs out is not done', async (t, home, disk) => {
-  const holder = await Peer.connect(t, home, disk, { wants: LEASE_WRITE });
-  const peer = await Peer.connect(t, home, disk);
-  void peer.change(mkdir('d'));
-  await peer.send('ping', []);
-  t.equal(home.waits.size, 1);
-  t.equal((await peer.send('logout', [])).kind, 'ok');
-  t.equal(home.waits.size, 0);
-  await holder.send('returned', [[[WHOLE_HOME, LEASE_NONE]]]);
-  t.equal(await holder.paths.exists('d'), false);
-  await holder.cut();
-});
-
-sessionTest(
-  'a logout is behind what was sent before it, also while the home is counted',
-  async (t, home, disk) => {
-    const peer = await Peer.connect(t, home, disk, { wants: LEASE_WRITE });
-    const done = counting(home);
-    const applied = peer.send('apply', [1, [packOperation(mkdir('d'))]]);
-    const ended = peer.send('logout', []);
-    void peer.send('apply', [2, [packOperation(mkdir('e'))]]);
-    t.equal((await peer.send('ping', [])).kind, 'ok');
-    t.equal(home.status().clients, 1);
-    done();
-    t.equal((await applied).kind, 'ok');
-    t.equal((await ended).kind, 'ok');
-    await peer.session.closed;
-    const other = await Peer.connect(t, home, disk);
-    t.strictSame([await other.paths.exists('d'), await other.paths.exists('e')], [true, false]);
-    t.strictSame(listMarks(home.tree), []);
-    await other.cut();
-  },
-);
-
 sessionTest('leases are told before the answer, and recalled', async (t, home, disk) => {
   const one = await Peer.connect(t, home, disk, { wants: LEASE_WRITE });
   t.strictSame(one.told, [['lease', [[[0, LEASE_WRITE]]]]], 'right behind the answer of the login');
@@ -336,23 +176,6 @@ sessionTest('a call that waits for a lease can be cancelled', async (t, home, di
   await one.cut();
   await two.cut();
 });
-
-/** Keeps a home as if it were being counted, until the returned function is called. */
-function counting(home: UserHome): () => void {
-  const gate: { open?: () => void } = {};
-  const opened = new Promise<void>((resolve) => {
-    gate.open = resolve;
-  });
-  let counts = true;
-  Object.defineProperty(home, 'counting', { get: () => counts, configurable: true });
-  const former = home.whenChangeable.bind(home);
-  home.whenChangeable = () => opened;
-  return () => {
-    counts = false;
-    home.whenChangeable = former;
-    gate.open?.();
-  };
-}
 
 sessionTest(
   'while the home is counted calls wait in order, can be cancelled, and pings are answered',
@@ -459,6 +282,7 @@ void t.test('shutdown tells, finishes what is running, and closes', async (t) =>
   const disk = new Place(t);
   const { home, done } = await withSlowDisk(disk);
   const peer = await Peer.connect(t, home, disk);
+  await peer.paths.create('f');
   const running = peer.send('sync', [0]);
   await peer.send('ping', []);
   const ended = peer.session.shutdown('maintenance', true);

@@ -1,0 +1,139 @@
+/*
+ * Sessions that send much, or go in the middle of it: others have their turn, and the order stays.
+ */
+import t from 'tap';
+import { LEASE_NONE, LEASE_WRITE, METHODS, WHOLE_HOME } from '../../protocol/methods.js';
+import { packOperation } from '../../protocol/operations.js';
+import { listMarks } from '../../daemon/home/marks.js';
+import { Place } from './home/fixture.js';
+import { counting, create, mkdir, rename, sessionTest, write } from './session-parts.js';
+import { Peer } from './session-peer.js';
+
+sessionTest('what no window counts is bounded in bytes, too', async (t, home, disk) => {
+  const holder = await Peer.connect(t, home, disk, { wants: LEASE_WRITE });
+  const peer = await Peer.connect(t, home, disk);
+  const path = Array.from({ length: 200 }, () => 'n'.repeat(255)).join('/');
+  for (let i = 0; i < 400; i++) void peer.send('hold', [path]);
+  t.equal((await peer.session.closed)?.kind, 'PROTOCOL');
+  t.equal(home.waits.size, 0);
+  const counted = await Peer.connect(t, home, disk);
+  const done = counting(home);
+  const many = Array.from({ length: 1024 }, (_, i) => [i + 1, LEASE_NONE]);
+  for (let i = 0; i < 2000; i++) void counted.send('returned', [many]);
+  t.equal((await counted.session.closed)?.kind, 'PROTOCOL');
+  done();
+  await holder.cut();
+});
+
+void t.test('a long log gives others their turn, and is seen whole by what is sent behind it', async (t) => {
+  const disk = new Place(t);
+  const home = await disk.open({ sliceMs: 0 });
+  const peer = await Peer.connect(t, home, disk, { wants: LEASE_WRITE });
+  const other = await Peer.connect(t, home, disk);
+  const names = Array.from({ length: 500 }, (_, i) => `f${i}`);
+  const data = Buffer.from('of the last one');
+  let answered = false;
+  const applied = peer.call('apply', [
+    1,
+    [...names.map(create).map(packOperation), packOperation(write('f499', 0))],
+    data,
+  ]);
+  void applied.then(() => {
+    answered = true;
+  });
+  const behind = [
+    peer.paths.read('f499'),
+    peer.call('apply', [502, [rename('f0', 'g')].map(packOperation)]),
+    peer.paths.exists('g'),
+    peer.call('sync', [502]),
+  ];
+  await other.call('statfs', []);
+  await other.call('statfs', []);
+  t.equal(answered, false, 'another is answered meanwhile');
+  const checked = home.check(false);
+  t.equal((await applied)[0], 501);
+  const [read, renamed, exists, durable] = await Promise.all(behind);
+  t.ok(data.equals(read as Buffer));
+  t.match(renamed, [502]);
+  t.equal(exists, true);
+  t.equal(durable, 502);
+  const { ledger, tree } = await checked;
+  t.strictSame(ledger, tree, 'a count is not disturbed');
+  await peer.cut();
+  await other.cut();
+});
+
+sessionTest('who asks for much at once does not hold up others', async (t, home, disk) => {
+  const peer = await Peer.connect(t, home, disk);
+  const path = Array.from({ length: 200 }, () => 'd');
+  for (let depth = 1; depth <= path.length; depth++) await peer.paths.mkdir(path.slice(0, depth).join('/'));
+  const other = await Peer.connect(t, home, disk);
+  let answered = 0;
+  const walks = Array.from({ length: 100 }, async () => {
+    const { kind } = await peer.send('getattr', [path.join('/')]);
+    answered += 1;
+    return kind;
+  });
+  await other.send('statfs', []);
+  t.ok(answered < 100, `${answered} of 100 were answered first`);
+  t.ok((await Promise.all(walks)).every((kind) => kind === 'ok'));
+  await peer.cut();
+  await other.cut();
+});
+
+void t.test('a log whose connection breaks is gone on with over the next one', async (t) => {
+  const disk = new Place(t);
+  const home = await disk.open({ sliceMs: 0 });
+  const peer = await Peer.connect(t, home, disk, { wants: LEASE_WRITE });
+  const names = Array.from({ length: 300 }, (_, i) => `f${i}`);
+  void peer.send('apply', [1, names.map(create).map(packOperation)]);
+  await peer.send('ping', []);
+  await peer.cut();
+  const next = await Peer.connect(t, home, disk, { id: peer.id, wants: LEASE_WRITE });
+  const from = METHODS.login.result(next.login.result)[4] + 1;
+  t.ok(from < 300, `it was cut at ${from}`);
+  const answer = await next.call('apply', [
+    from,
+    names
+      .slice(from - 1)
+      .map(create)
+      .map(packOperation),
+  ]);
+  t.strictSame([answer[0], answer[4].filter(([, error]) => error !== null)], [300, []]);
+  t.equal((await next.paths.list('')).length, 300);
+  await next.cut();
+});
+
+sessionTest('what waits when its client logs out is not done', async (t, home, disk) => {
+  const holder = await Peer.connect(t, home, disk, { wants: LEASE_WRITE });
+  const peer = await Peer.connect(t, home, disk);
+  void peer.change(mkdir('d'));
+  await peer.send('ping', []);
+  t.equal(home.waits.size, 1);
+  t.equal((await peer.send('logout', [])).kind, 'ok');
+  t.equal(home.waits.size, 0);
+  await holder.send('returned', [[[WHOLE_HOME, LEASE_NONE]]]);
+  t.equal(await holder.paths.exists('d'), false);
+  await holder.cut();
+});
+
+sessionTest(
+  'a logout is behind what was sent before it, also while the home is counted',
+  async (t, home, disk) => {
+    const peer = await Peer.connect(t, home, disk, { wants: LEASE_WRITE });
+    const done = counting(home);
+    const applied = peer.send('apply', [1, [packOperation(mkdir('d'))]]);
+    const ended = peer.send('logout', []);
+    void peer.send('apply', [2, [packOperation(mkdir('e'))]]);
+    t.equal((await peer.send('ping', [])).kind, 'ok');
+    t.equal(home.status().clients, 1);
+    done();
+    t.equal((await applied).kind, 'ok');
+    t.equal((await ended).kind, 'ok');
+    await peer.session.closed;
+    const other = await Peer.connect(t, home, disk);
+    t.strictSame([await other.paths.exists('d'), await other.paths.exists('e')], [true, false]);
+    t.strictSame(listMarks(home.tree), []);
+    await other.cut();
+  },
+);
