@@ -21,7 +21,7 @@ import type { LeaseHolder } from './lease-table.js';
 import type { Marks } from './marks.js';
 import type { ExecutorClient } from './operation-parts.js';
 import { Outcomes } from './outcomes.js';
-import { ProvisionalIds } from './provisional-ids.js';
+import { ProvisionalIds, type ProvisionalCount } from './provisional-ids.js';
 
 /** What a session is to its client. */
 export interface ClientSession {
@@ -36,6 +36,7 @@ export interface HomeClientParts {
   readonly id: string;
   readonly handles: HandleTable;
   readonly held: ClientHeld;
+  readonly provisional: ProvisionalCount;
   /** A new grant, with nothing in it. */
   readonly newGrant: () => ClientGrant;
   /** Opens its marks: made where there are none. */
@@ -48,7 +49,7 @@ export class HomeClient implements LeaseHolder, ExecutorClient {
   readonly id: string;
   readonly handles: HandleTable;
   readonly held: ClientHeld;
-  readonly provisional = new ProvisionalIds();
+  readonly provisional: ProvisionalIds;
   readonly outcomes = new Outcomes();
   /** Answers of the last finished uploads, by handle: the client may not have got them. */
   readonly finishedUploads = new Map<RemoteHandle, Promise<unknown[]>>();
@@ -67,6 +68,7 @@ export class HomeClient implements LeaseHolder, ExecutorClient {
     this.id = parts.id;
     this.handles = parts.handles;
     this.held = parts.held;
+    this.provisional = new ProvisionalIds(parts.provisional);
     this.#parts = parts;
     this.#grant = parts.newGrant();
     this.#lastHeard = parts.now();
@@ -175,6 +177,7 @@ export class HomeClient implements LeaseHolder, ExecutorClient {
   /** Called by Clients: lets go of all but its handles. `forGood`: nothing is remembered of it either. */
   end(forGood: boolean): void {
     this.#ended = true;
+    this.provisional.forget();
     this.held.close();
     this.#grant.close();
     if (forGood) this.#marks?.remove();
