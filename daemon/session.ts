@@ -125,7 +125,15 @@ export class Session implements ClientSession {
     this.#client = client;
     const { serverVersion, bootVerifier } = options;
     const applied = client.marks?.applied ?? 0;
-    const result = [serverVersion, bootVerifier, resumed, home.rootAttributes(), applied, leased];
+    const result = [
+      serverVersion,
+      bootVerifier,
+      resumed,
+      home.rootAttributes(),
+      applied,
+      leased,
+      home.leaseTermMs,
+    ];
     this.#channel.send(encodeResponse(login.requestId, undefined, result));
     home.entered(client);
   }

@@ -34,6 +34,8 @@ export interface OpenHomeOptions {
   readonly remote: Remote;
   /** The directory that is mounted: where it is in the home, and its attributes. */
   readonly root: { readonly path: RemotePath; readonly attributes: Attributes };
+  /** For how long the server keeps leases without a word (milliseconds). */
+  readonly termMs: number;
   readonly caches: KernelCaches;
   readonly ownership: Ownership;
   readonly log: LossLog;
@@ -57,6 +59,7 @@ const DESTROY_MS = 30_000;
 export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; state: HomeState } {
   const { remote, caches, ownership, temper } = options;
   const term = new Term({
+    termMs: options.termMs,
     heard: () => remote.lastHeardSentAt(),
     ping: () => remote.request('ping', [], undefined, () => undefined, { once: true }),
     ranOut: () => {
@@ -127,7 +130,7 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
       data.lost();
     },
     connected: (session, sameServer) => {
-      term.begin();
+      term.begin(session.termMs);
       if (!session.resumed || !sameServer || !session.leased) grants.lost();
       if (!session.leased) recalls.over();
       if (!session.resumed) recalls.holdAgain();

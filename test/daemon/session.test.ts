@@ -4,7 +4,13 @@
 import { randomBytes } from 'node:crypto';
 import t, { type Test } from 'tap';
 import { encodeNotification, encodeResponse } from '../../protocol/codec.js';
-import { MAX_BYTES_IN_FLIGHT, MAX_CALLS, MAX_DATA, MAX_OPERATIONS } from '../../protocol/limits.js';
+import {
+  LEASE_TERM_MS,
+  MAX_BYTES_IN_FLIGHT,
+  MAX_CALLS,
+  MAX_DATA,
+  MAX_OPERATIONS,
+} from '../../protocol/limits.js';
 import { LEASE_NONE, LEASE_READ, LEASE_WRITE, METHODS, WHOLE_HOME } from '../../protocol/methods.js';
 import { CREATE, MKDIR, packOperation, RENAME, WRITE, type Operation } from '../../protocol/operations.js';
 import type { UserHome } from '../../daemon/home/user-home.js';
@@ -45,8 +51,11 @@ function rename(from: string, to: string): Operation {
 
 sessionTest('login, requests, data, and what is not understood', async (t, home, disk) => {
   const peer = await Peer.connect(t, home, disk);
-  const [version, verifier, resumed, root, applied, leased] = METHODS.login.result(peer.login.result);
-  t.strictSame([version, verifier, resumed, applied, leased], ['test/1', VERIFIER, false, 0, false]);
+  const [version, verifier, resumed, root, applied, leased, term] = METHODS.login.result(peer.login.result);
+  t.strictSame(
+    [version, verifier, resumed, applied, leased, term],
+    ['test/1', VERIFIER, false, 0, false, LEASE_TERM_MS],
+  );
   t.equal(root.mode & 0o170000, 0o040000);
   await peer.paths.create('f');
   const content = randomBytes(MAX_DATA);

@@ -270,6 +270,18 @@ void t.test('a client that gives nothing back loses what it has', async (t) => {
   t.strictSame([back.resumed, back.leased], [true, false]);
 });
 
+void t.test('the term of leases may be another one', async (t) => {
+  const clock = new ManualClock();
+  const home = await new Place(t).open({ clock, leaseTermMs: 3000 });
+  const keeper = new TestClient(home, { wants: LEASE_WRITE, keeps: true });
+  const making = new TestClient(home).paths.mkdir('d');
+  clock.pass(2999);
+  t.ok(await isPending(making));
+  clock.pass(1);
+  await making;
+  t.equal(keeper.dropped?.kind, 'ETIMEDOUT');
+});
+
 void t.test('lowered limits ask for what was granted, and take it in the end', async (t) => {
   const clock = new ManualClock();
   const home = await new Place(t, { bytes: 1000 }).open({ clock });
