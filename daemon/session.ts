@@ -121,18 +121,13 @@ export class Session implements ClientSession {
       this.#channel,
       options.keepaliveMs === undefined ? {} : { intervalMs: options.keepaliveMs },
     );
-    const { client, resumed, leased } = home.attach(login.clientId, this, login.leaseWanted);
+    const { client, resumed, leased, covered } = home.attach(login.clientId, this, login.leaseWanted);
     this.#client = client;
     const { serverVersion, bootVerifier } = options;
     const applied = client.marks?.applied ?? 0;
     const result = [
-      serverVersion,
-      bootVerifier,
-      resumed,
-      home.rootAttributes(),
-      applied,
-      leased,
-      home.leaseTermMs,
+      ...[serverVersion, bootVerifier, resumed, home.rootAttributes(), applied],
+      ...[leased, covered, home.leaseTermMs],
     ];
     this.#channel.send(encodeResponse(login.requestId, undefined, result));
     home.entered(client);

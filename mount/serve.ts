@@ -151,6 +151,7 @@ function statusOf(
     unsent: amountOf(state?.log.unsent),
     undurable: amountOf(state?.log.undurable),
     losses: state?.losses.count ?? 0,
+    conflicts: state?.losses.conflicts ?? 0,
     ending,
   };
 }

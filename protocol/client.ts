@@ -50,6 +50,8 @@ export interface LoginResult {
   readonly applied: number;
   /** The leases that the client had are still its own. */
   readonly leased: boolean;
+  /** What is left of the client's log is taken: nobody else can have changed what it is about. */
+  readonly covered: boolean;
   /** For how long leases are good without a word of the other side. */
   readonly termMs: number;
 }
@@ -280,9 +282,10 @@ export class Client {
       asked: 0,
       done: (failure, result) => {
         if (failure === undefined) {
-          const [serverVersion, verifier, resumed, root, applied, leased, termMs] = result as Result<'login'>;
+          const [serverVersion, verifier, resumed, root, applied, leased, covered, termMs] =
+            result as Result<'login'>;
           const bootVerifier = Buffer.from(verifier);
-          this.#session = { serverVersion, bootVerifier, resumed, root, applied, leased, termMs };
+          this.#session = { serverVersion, bootVerifier, resumed, root, applied, leased, covered, termMs };
           // At once: the next record may already use it.
           this.#channel.maxRecord = MAX_RECORD;
           resolve();

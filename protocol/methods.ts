@@ -88,11 +88,12 @@ function method<P, R>(params: Shape<P>, result: Shape<R>): Method<P, R> {
 export const METHODS = {
   /**
    * (user, password or nil, client id, lease wanted, program and version)
-   * -> (server version, boot verifier, resumed, root attributes, applied, leased, term).
+   * -> (server version, boot verifier, resumed, root attributes, applied, leased, covered, term).
    * Without a password the client's static key must be one of the user's: ENOKEY asks for a password.
    * EKEYREJECTED: wrong user or password. EUSERS: the queue is full. EBUSY: too many sessions of this user.
    * `resumed`: the client is known: its handles and held files are there. `applied`: the last operation of its log that
-   * was carried out, and need not be sent again. `leased`: the leases that it had are still its own. `term`: for how long
+   * was carried out, and need not be sent again. `leased`: the leases that it had are still its own. `covered`: what is
+   * left of its log is taken, as it was made under leases that nobody else has had. `term`: for how long
    * leases are good without a word (milliseconds).
    */
   login: {
@@ -103,7 +104,7 @@ export const METHODS = {
       leaseMode,
       text(MAX_TEXT),
     ),
-    result: tuple(text(MAX_TEXT), bytes(8, 8), bool, attributes, operationNumber, bool, leaseTerm),
+    result: tuple(text(MAX_TEXT), bytes(8, 8), bool, attributes, operationNumber, bool, bool, leaseTerm),
     beforeLogin: true,
   } satisfies Method<unknown, unknown>,
   /** Keepalive. */

@@ -149,12 +149,13 @@ export class Files {
     return this.#handles.add({ inode, writable, appending: (flags & O_APPEND) !== 0, reader: undefined });
   }
 
-  /** close(2): tells what failed behind the back of the program. */
+  /** close(2): tells what failed behind the back of a program that writes; one that reads is not to have it told instead. */
   flush(inode: Inode, id: HandleId, caller: Caller): Eventually<void> {
     const handle = this.#handles.get(id);
+    if (!handle.writable) return undefined;
     const tell = (): void => this.#losses.tell(inode);
     const { last } = inode;
-    if (!this.#home.temper.flush || !handle.writable || last === undefined) return tell();
+    if (!this.#home.temper.flush || last === undefined) return tell();
     const applied = this.#home.log.whenApplied(last);
     return applied === undefined ? tell() : interruptible(Promise.resolve(applied), caller).then(tell);
   }

@@ -135,7 +135,7 @@ export class Home {
     const ended = this.underWay.begin(involved.map((inode) => this.tree.unitOf(inode)));
     const changed = new Promise<T>((resolve, reject) => {
       this.#behindLog(involved, reject, () => {
-        const params = [(this.#changes += 1), packOperation(operation())];
+        const params = [this.nextChange(), packOperation(operation())];
         this.remote.request('change', params, data, (failure, left) => {
           settle(resolve, reject, () => {
             if (left === undefined) throw failure ?? new Failure('EIO');
@@ -146,6 +146,11 @@ export class Home {
     });
     changed.then(ended, ended);
     return interruptible(changed, caller);
+  }
+
+  /** The number of a change that is awaited. */
+  nextChange(): number {
+    return (this.#changes += 1);
   }
 
   /** Appends a change that the tree has made of these inodes. */

@@ -63,6 +63,7 @@ export class Learning {
     if (inode.confirmed && inode.pending) return;
     if (!isSameFile(inode.attributes, attributes)) throw new Failure('ESTALE');
     inode.attributes = kept(attributes);
+    inode.ctimeAtServer = inode.attributes.ctime;
     inode.confirmed = this.#beliefs.believesAttributes(inode);
   }
 
@@ -82,8 +83,11 @@ export class Learning {
       const known = directory.names.get(key);
       if (known !== undefined) listing?.untold.delete(known);
       if (listing?.overtaken.has(key) === false) {
+        const former = this.#formerKey(parent, key, attributes, listing);
         told.push(this.found(parent, key, attributes, target));
+        // By the listing itself they changed, which may go on with another file of the former name.
         listing.overtaken.delete(key);
+        if (former !== undefined) listing.overtaken.delete(former);
       } else if (known !== undefined) {
         told.push(known);
       } else if (listing === undefined) {
@@ -92,6 +96,20 @@ export class Learning {
     }
     if (end && listing !== undefined) this.#end(parent, listing);
     return told;
+  }
+
+  /** The name that a directory loses here as it is found under another one. */
+  #formerKey(
+    parent: DirectoryInode,
+    key: string,
+    attributes: Attributes,
+    { overtaken }: Listing<Name>,
+  ): string | undefined {
+    const inode = this.#names.byId(attributes);
+    if (inode?.isDirectory() !== true) return undefined;
+    const [name] = inode.names;
+    const isLost = name?.parent === parent && name.key !== key && !overtaken.has(name.key);
+    return isLost ? name.key : undefined;
   }
 
   #end(parent: DirectoryInode, { untold, overtaken, doubted }: Listing<Name>): void {

@@ -51,10 +51,12 @@ function rename(from: string, to: string): Operation {
 
 sessionTest('login, requests, data, and what is not understood', async (t, home, disk) => {
   const peer = await Peer.connect(t, home, disk);
-  const [version, verifier, resumed, root, applied, leased, term] = METHODS.login.result(peer.login.result);
+  const [version, verifier, resumed, root, applied, leased, covered, term] = METHODS.login.result(
+    peer.login.result,
+  );
   t.strictSame(
-    [version, verifier, resumed, applied, leased, term],
-    ['test/1', VERIFIER, false, 0, false, LEASE_TERM_MS],
+    [version, verifier, resumed, applied, leased, covered, term],
+    ['test/1', VERIFIER, false, 0, false, false, LEASE_TERM_MS],
   );
   t.equal(root.mode & 0o170000, 0o040000);
   await peer.paths.create('f');

@@ -116,7 +116,7 @@ function startSession(socket: Socket, accepted: Accepted, script: Script): void 
     channel,
     closed,
     logIn(id) {
-      const result = ['test/1', Buffer.alloc(8, 9), false, WIRE_ATTRIBUTES, 0, false, LEASE_TERM_MS];
+      const result = ['test/1', Buffer.alloc(8, 9), false, WIRE_ATTRIBUTES, 0, false, false, LEASE_TERM_MS];
       channel.send(encodeResponse(id, undefined, result));
       channel.maxRecord = MAX_RECORD;
     },

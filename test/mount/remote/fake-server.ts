@@ -81,6 +81,7 @@ export class FakeConnection implements Connection {
       root: ROOT,
       applied: server.applied,
       leased: server.resumes,
+      covered: server.resumes,
       termMs: LEASE_TERM_MS,
     };
     this.closed = new Promise((resolve) => {
