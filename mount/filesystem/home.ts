@@ -175,12 +175,12 @@ export class Home {
   answered<T>(entry: Entry | undefined, value: T, caller: Caller): Eventually<T> {
     if (!this.temper.sync || entry === undefined) return value;
     const applied = this.log.whenApplied(entry);
-    return applied === undefined
-      ? value
-      : interruptible(
-          Promise.resolve(applied).then(() => value),
-          caller,
-        );
+    if (applied === undefined) return value;
+    const answer = Promise.resolve(applied).then(() => {
+      if (entry.failure !== undefined) throw entry.failure;
+      return value;
+    });
+    return interruptible(answer, caller);
   }
 
   #quota(charge: Charge): Promise<void> | undefined {
