@@ -418,8 +418,8 @@ export class Log {
 }
 
 /** Whether the server cannot know of it. */
-function neverSent(entry: Entry): boolean {
-  return entry.state === 'unsent' && entry.number === undefined;
+function neverSent({ state, number, orphaned }: Entry): boolean {
+  return state === 'unsent' && number === undefined && !orphaned;
 }
 
 /** An error as an outcome tells it. */

@@ -113,6 +113,7 @@ export class TestClient implements ClientSession, Caller {
   readonly client: HomeClient;
   readonly resumed: boolean;
   readonly leased: boolean;
+  readonly covered: boolean;
   /** Its calls by paths. */
   readonly paths: PathClient;
   readonly told: Told[] = [];
@@ -129,7 +130,7 @@ export class TestClient implements ClientSession, Caller {
     this.id = options.id ?? Buffer.alloc(16);
     if (options.id === undefined) this.id.writeUInt32BE(++lastClient);
     const attached = home.attach(this.id, this, options.wants ?? LEASE_NONE);
-    ({ client: this.client, resumed: this.resumed, leased: this.leased } = attached);
+    ({ client: this.client, resumed: this.resumed, leased: this.leased, covered: this.covered } = attached);
     this.paths = new PathClient(this, options.lastChange);
     home.entered(this.client);
   }
