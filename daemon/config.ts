@@ -10,7 +10,7 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
 import { Failure } from '../protocol/failure.js';
-import { DEFAULT_PORT } from '../protocol/limits.js';
+import { DEFAULT_PORT, LEASE_TERM_MS, MAX_LEASE_TERM_MS, MIN_LEASE_TERM_MS } from '../protocol/limits.js';
 import { errnoText } from '../protocol/login/report.js';
 import { LOG_LEVELS, type LogLevel } from './log.js';
 
@@ -94,6 +94,13 @@ export const SETTINGS = {
   'max-per-address': count(1, 100_000, 64, 'connections of one address that are not logged in or wait'),
   'lockout-failures': count(1, 1000, 10, 'failed logins, of a user or an address, before a lockout'),
   'lockout-seconds': count(1, 86_400, 300, 'length of a lockout'),
+  'lease-term': count(
+    MIN_LEASE_TERM_MS / 1000,
+    MAX_LEASE_TERM_MS / 1000,
+    LEASE_TERM_MS / 1000,
+    'seconds for which others wait for a mount that is gone',
+    false,
+  ),
   'log-level': setting<LogLevel>({
     read: (value) => LOG_LEVELS.find((level) => level === value),
     allowed: `one of ${LOG_LEVELS.join(', ')}`,

@@ -27,6 +27,7 @@ export interface HomesOptions {
   readonly state: State;
   /** The directory of all homes. */
   readonly directory: string;
+  readonly leaseTermMs: number;
   readonly log: Log;
   readonly transferLog: Log;
   onClosed(user: UserName, lastUse: number): void;
@@ -93,7 +94,7 @@ export class Homes {
   }
 
   #openHome(account: Account): Promise<UserHome> {
-    const { state, log, transferLog } = this.#options;
+    const { state, leaseTermMs, log, transferLog } = this.#options;
     const directory = join(this.#options.directory, account.name);
     return Promise.resolve().then(() => {
       mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -103,6 +104,7 @@ export class Homes {
         ledger: state.ledger,
         uploads: state.uploads,
         digests: state.digests,
+        leaseTermMs,
         log,
         transferLog: withUser(transferLog, account.name),
         onIdle: () => this.#closeIfIdle(account.name),

@@ -78,6 +78,7 @@ export class Server {
       size: config.workers,
       script: new URL('./worker.js', import.meta.url),
       workerData: {
+        leaseTermMs: config['lease-term'] * 1000,
         stateDirectory: state.paths.directory,
         homes,
         serverVersion: `ftpmountd ${version}`,

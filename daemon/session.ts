@@ -124,7 +124,7 @@ export class Session implements ClientSession {
     });
     // First, for they may fail: who has the connection then answers the login.
     const root = home.rootAttributes();
-    const { client, resumed, leased } = home.attach(login.clientId, this, login.leaseWanted);
+    const { client, resumed, leased, covered } = home.attach(login.clientId, this, login.leaseWanted);
     this.#client = client;
     this.#channel = options.open({
       onMessage: (message) => this.#receive(message),
@@ -137,7 +137,10 @@ export class Session implements ClientSession {
     );
     const { serverVersion, bootVerifier } = options;
     const applied = client.marks?.applied ?? 0;
-    const result = [serverVersion, bootVerifier, resumed, root, applied, leased];
+    const result = [
+      ...[serverVersion, bootVerifier, resumed, root, applied],
+      ...[leased, covered, home.leaseTermMs],
+    ];
     this.#channel.send(encodeResponse(login.requestId, undefined, result));
     home.entered(client);
   }

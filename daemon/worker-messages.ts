@@ -25,6 +25,8 @@ export interface WorkerData {
   readonly serverVersion: string;
   /** 8 bytes, the same in all workers of one run of the daemon. */
   readonly bootVerifier: Uint8Array;
+  /** For how long leases are good without a word (milliseconds). */
+  readonly leaseTermMs: number;
 }
 
 /** A connection that is authenticated and admitted. */

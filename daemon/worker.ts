@@ -34,13 +34,20 @@ import type {
 
 if (parentPort === null) throw new Error('worker.ts is the entry of a worker thread');
 const port = parentPort;
-const { stateDirectory, homes: directory, serverVersion, bootVerifier } = workerData as WorkerData;
+const {
+  stateDirectory,
+  homes: directory,
+  serverVersion,
+  bootVerifier,
+  leaseTermMs,
+} = workerData as WorkerData;
 
 const aead = chooseAead(loadEvp());
 const log = remoteLog('daemon');
 const homes = new Homes({
   state: openState(stateDirectory),
   directory,
+  leaseTermMs,
   log,
   transferLog: remoteLog('user'),
   onClosed: (user, lastUse) => post({ type: 'homeClosed', user, lastUse }),

@@ -20,6 +20,8 @@ export interface ConnectionOptions {
   readonly acceptNew: boolean;
   /** The highest mode in which units of the home shall be leased to the mount. */
   readonly leaseWanted: LeaseMode;
+  /** See ConnectOptions. */
+  readonly keepaliveMs?: number | undefined;
 }
 
 /** What the Remote connects by. */

@@ -28,6 +28,8 @@ export interface MountStatus {
   readonly undurable: { readonly operations: number; readonly bytes: number };
   /** Operations that were answered and that the server could not make. */
   readonly losses: number;
+  /** Operations that met what others changed while this mount was away. */
+  readonly conflicts: number;
   /** It was unmounted, and sends what is left. */
   readonly ending: boolean;
 }

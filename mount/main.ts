@@ -27,6 +27,7 @@ Mount options (-o a,b=1; those of mount(8) and sshfs that make sense are accepte
   umask=OCTAL          all files show all permission bits but these
   port=N               as -p
   soft=SECONDS         operations fail after so long without the server (default: they wait)
+  keepalive=SECONDS    a silent server is given up after twice as long (1 to 15, default 15)
   unsent=SIZE          changes that may not be on the server's disk yet; beyond, writers wait (default 64M)
   flush                close waits until the server has what was written, as with sshfs and NFS: a round trip
   sync                 every change waits for the server: a round trip each

@@ -4,6 +4,7 @@
  * because ignoring them would be wrong in a way nobody sees.
  */
 import { Failure } from '../protocol/failure.js';
+import { KEEPALIVE_MS } from '../protocol/limits.js';
 import type { MountFlags } from './fuse/mountpoint.js';
 
 /** The options of one mount, after all `-o` lists were merged; absent means the default. */
@@ -19,6 +20,8 @@ export interface MountOptions {
   readonly fsname?: string;
   /** Seconds after which operations fail with ETIMEDOUT while the server is away; absent: they wait. */
   readonly soft?: number;
+  /** Seconds within which something is sent; the server is given up after twice as long without a word. */
+  readonly keepalive?: number;
   /** Bytes of changes that may not be on the server's disk; beyond, writers wait. */
   readonly unsent?: number;
   /** Every change waits for the server. */
@@ -63,6 +66,7 @@ const VALUED: Readonly<Record<string, Apply>> = {
   umask: (o, value) => (o.umask = whole('umask', value, 8, 0o777)),
   port: (o, value) => (o.port = whole('port', value, 10, 65_535, 1)),
   soft: (o, value) => (o.soft = whole('soft', value, 10, 86_400, 1)),
+  keepalive: (o, value) => (o.keepalive = whole('keepalive', value, 10, KEEPALIVE_MS / 1000, 1)),
   unsent: (o, value) => (o.unsent = bytes('unsent', value, MIN_UNSENT, MAX_UNSENT)),
   fsname: (o, value) => (o.fsname = value),
 };

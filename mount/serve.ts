@@ -63,6 +63,7 @@ export async function serve(request: MountRequest, onMounted: () => void): Promi
       passwordFile: options.passwordFromStdin === true ? '-' : request.passwordFile,
       acceptNew: options.acceptNew === true,
       leaseWanted: options.nolease === true ? LEASE_READ : LEASE_WRITE,
+      keepaliveMs: options.keepalive === undefined ? undefined : options.keepalive * 1000,
     }),
     log,
     ...(options.soft === undefined ? {} : { softMs: options.soft * 1000 }),
@@ -70,7 +71,7 @@ export async function serve(request: MountRequest, onMounted: () => void): Promi
   const host = hostAddress(endpoint.host, endpoint.port);
   const server = `${endpoint.user}@${host}:${directory.toString()}`;
   try {
-    const { root } = await remote.connect();
+    const { root, termMs } = await remote.connect();
     const mounted = { path: directory, attributes: await mountedDirectory(remote, root, directory) };
     const mount = request.driver === 'kernel' ? mountFilesystem : await fuseNative();
     // Where only root may enter, who passes every check, the kernel need not ask for attributes to make them: a third
@@ -85,7 +86,7 @@ export async function serve(request: MountRequest, onMounted: () => void): Promi
       log,
       create: (caches) => {
         const home = openHome({
-          ...{ remote, root: mounted, caches, log },
+          ...{ remote, root: mounted, termMs, caches, log },
           ownership: {
             uid: options.uid ?? process.getuid?.() ?? 0,
             gid: options.gid ?? process.getgid?.() ?? 0,
@@ -150,6 +151,7 @@ function statusOf(
     unsent: amountOf(state?.log.unsent),
     undurable: amountOf(state?.log.undurable),
     losses: state?.losses.count ?? 0,
+    conflicts: state?.losses.conflicts ?? 0,
     ending,
   };
 }

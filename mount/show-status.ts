@@ -26,6 +26,7 @@ function statusText(status: MountStatus): string {
     `Not sent:    ${amount(status.unsent)}`,
     `Not durable: ${amount(status.undurable)}`,
     `Losses:      ${status.losses === 0 ? 'none' : `${status.losses} operations, see the log`}`,
+    `Conflicts:   ${status.conflicts === 0 ? 'none' : `${status.conflicts}, see the log and NAME.conflict-DATE-HOST`}`,
   ].join('\n');
 }
 

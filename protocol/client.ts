@@ -50,6 +50,10 @@ export interface LoginResult {
   readonly applied: number;
   /** The leases that the client had are still its own. */
   readonly leased: boolean;
+  /** What is left of the client's log is taken: nobody else can have changed what it is about. */
+  readonly covered: boolean;
+  /** For how long leases are good without a word of the other side. */
+  readonly termMs: number;
 }
 
 /** What the server pushes; some of it before `connect` has resolved. */
@@ -71,6 +75,7 @@ export interface ConnectOptions extends ConnectorOptions {
   readonly aead: AeadProvider;
   readonly login: LoginRequest;
   readonly notifications?: NotificationHandlers;
+  /** Something is sent at least so often; a server that is silent for twice as long is dropped. Default: KEEPALIVE_MS. */
   readonly keepaliveMs?: number;
 }
 
@@ -276,9 +281,10 @@ export class Client {
       asked: 0,
       done: (failure, result) => {
         if (failure === undefined) {
-          const [serverVersion, verifier, resumed, root, applied, leased] = result as Result<'login'>;
+          const [serverVersion, verifier, resumed, root, applied, leased, covered, termMs] =
+            result as Result<'login'>;
           const bootVerifier = Buffer.from(verifier);
-          this.#session = { serverVersion, bootVerifier, resumed, root, applied, leased };
+          this.#session = { serverVersion, bootVerifier, resumed, root, applied, leased, covered, termMs };
           // At once: the next record may already use it.
           this.#channel.maxRecord = MAX_RECORD;
           resolve();

@@ -88,8 +88,13 @@ export const HANDSHAKE_MS = 15_000;
 /** From the end of the handshake to a login (milliseconds): a person types a password, three tries. */
 export const LOGIN_MS = 120_000;
 
-/** How long a lease is good after the last word of the server, and for the server after the last word of the client (ms). */
+/**
+ * How long a lease is good after the last word of the server, and for the server after the last word of the client, where the
+ * server is not set up otherwise, and what it may be set up to (milliseconds).
+ */
 export const LEASE_TERM_MS = 30_000;
+export const MIN_LEASE_TERM_MS = 2_000;
+export const MAX_LEASE_TERM_MS = 3_600_000;
 
 /** How long the server keeps the open files and handles of a client that lost its connection (milliseconds). */
 export const RESUME_MS = 24 * 3_600_000;

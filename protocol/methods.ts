@@ -11,12 +11,14 @@ import {
   MAX_FETCH,
   MAX_GRANTED_INODES,
   MAX_LEASE_ITEMS,
+  MAX_LEASE_TERM_MS,
   MAX_OPERATIONS,
   MAX_PAGE_ENTRIES,
   MAX_PASSWORD,
   MAX_TARGET,
   MAX_TEXT,
   MAX_USER_NAME,
+  MIN_LEASE_TERM_MS,
 } from './limits.js';
 import { operation } from './operations.js';
 import { fileRef, realId } from './references.js';
@@ -48,6 +50,9 @@ export const LEASE_WRITE = 2;
 /** A mode of a lease: LEASE_NONE, LEASE_READ, LEASE_WRITE. */
 export type LeaseMode = typeof LEASE_NONE | typeof LEASE_READ | typeof LEASE_WRITE;
 const leaseMode = int(LEASE_NONE, LEASE_WRITE) as Shape<LeaseMode>;
+
+/** For how long leases are good without a word (milliseconds). */
+const leaseTerm = int(MIN_LEASE_TERM_MS, MAX_LEASE_TERM_MS);
 
 /** The unit that stands for all of a home that no other unit in the server's table covers. */
 export const WHOLE_HOME = 0n;
@@ -83,11 +88,13 @@ function method<P, R>(params: Shape<P>, result: Shape<R>): Method<P, R> {
 export const METHODS = {
   /**
    * (user, password or nil, client id, lease wanted, program and version)
-   * -> (server version, boot verifier, resumed, root attributes, applied, leased).
+   * -> (server version, boot verifier, resumed, root attributes, applied, leased, covered, term).
    * Without a password the client's static key must be one of the user's: ENOKEY asks for a password.
    * EKEYREJECTED: wrong user or password. EUSERS: the queue is full. EBUSY: too many sessions of this user.
    * `resumed`: the client is known: its handles and held files are there. `applied`: the last operation of its log that
-   * was carried out, and need not be sent again. `leased`: the leases that it had are still its own.
+   * was carried out, and need not be sent again. `leased`: the leases that it had are still its own. `covered`: what is
+   * left of its log is taken, as it was made under leases that nobody else has had. `term`: for how long
+   * leases are good without a word (milliseconds).
    */
   login: {
     params: tuple(
@@ -97,7 +104,7 @@ export const METHODS = {
       leaseMode,
       text(MAX_TEXT),
     ),
-    result: tuple(text(MAX_TEXT), bytes(8, 8), bool, attributes, operationNumber, bool),
+    result: tuple(text(MAX_TEXT), bytes(8, 8), bool, attributes, operationNumber, bool, bool, leaseTerm),
     beforeLogin: true,
   } satisfies Method<unknown, unknown>,
   /** Keepalive. */

@@ -47,6 +47,8 @@ export interface Attached {
   readonly resumed: boolean;
   /** Its leases are still its own. */
   readonly leased: boolean;
+  /** So is what its log is about, which it sends next: it is leased, or comes back in grace. */
+  readonly covered: boolean;
 }
 
 export class Clients {
@@ -97,7 +99,7 @@ export class Clients {
       known === undefined
         ? wants === LEASE_WRITE && client.marks?.leased === true && grace.isAlone(key)
         : leases.keeps(client);
-    return { client, resumed: known !== undefined, leased };
+    return { client, resumed: known !== undefined, leased, covered: leased || grace.isMissing(key) };
   }
 
   /** The login was answered: the client may be told what it holds. */

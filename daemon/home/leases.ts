@@ -9,7 +9,6 @@
  * - the table is bounded: MAX_LEASES of a client, of which the oldest are recalled, as many entries without a holder, and
  *   MAX_LEASES_OF_HOME in all, before which those who are away lose theirs.
  */
-import { LEASE_TERM_MS } from '../../protocol/limits.js';
 import {
   LEASE_NONE,
   LEASE_READ,
@@ -39,6 +38,8 @@ const TRIMMED = MAX_LEASES / 16;
 export const CONTESTED_MS = 1000;
 
 export interface LeaseOptions {
+  /** How long a client that does not give back, or is silent, is waited for (milliseconds). */
+  readonly termMs: number;
   /** Milliseconds that only grow. */
   readonly now: () => number;
   /** Leases were lost, or a client went: what waits for any unit may go on. */
@@ -50,6 +51,7 @@ export interface LeaseOptions {
 }
 
 export class Leases {
+  readonly #termMs: number;
   readonly #now: () => number;
   readonly #onFreed: () => void;
   readonly #onRecalled: () => void;
@@ -58,6 +60,7 @@ export class Leases {
   readonly #table = new LeaseTable();
 
   constructor(options: LeaseOptions) {
+    this.#termMs = options.termMs;
     this.#now = options.now;
     this.#onFreed = options.onFreed;
     this.#onRecalled = options.onRecalled;
@@ -180,17 +183,25 @@ export class Leases {
   nextDeadline(): number | undefined {
     let first: number | undefined;
     for (const [client, { recalls }] of this.#table.holdings) {
-      const deadline = deadlineOf(client, recalls);
+      const deadline = this.#deadlineOf(client, recalls);
       if (deadline !== undefined && (first === undefined || deadline < first)) first = deadline;
     }
     return first;
+  }
+
+  /** When the client loses its leases: the term after the oldest recall, or after its last word if it is away. */
+  #deadlineOf(client: LeaseHolder, recalls: ReadonlyMap<bigint, Recall>): number | undefined {
+    for (const { since } of recalls.values()) {
+      return (client.present ? since : Math.min(since, client.lastHeard)) + this.#termMs;
+    }
+    return undefined;
   }
 
   /** Takes the leases of those who did not give back in time. */
   expire(): void {
     const now = this.#now();
     for (const [client, { recalls }] of [...this.#table.holdings]) {
-      const deadline = deadlineOf(client, recalls);
+      const deadline = this.#deadlineOf(client, recalls);
       if (deadline !== undefined && deadline <= now) this.#lose(client);
     }
   }
@@ -223,7 +234,7 @@ export class Leases {
 
   /** Who was not heard for the term has nothing any more, and need not be asked. */
   #loseSilent(client: LeaseHolder, touches: readonly Touch[]): void {
-    const over = this.#now() - LEASE_TERM_MS;
+    const over = this.#now() - this.#termMs;
     for (const touch of touches) {
       for (const holder of this.#table.opponents(client, touch)) {
         if (!holder.present && holder.lastHeard <= over) this.#lose(holder);
@@ -343,7 +354,7 @@ export class Leases {
 
   /** Takes the leases of the one that is away for the longest time, if it was silent for the term. */
   #loseOneAway(): void {
-    const over = this.#now() - LEASE_TERM_MS;
+    const over = this.#now() - this.#termMs;
     const [longest] = [...this.#table.holdings]
       .filter(([{ present, lastHeard }, { units }]) => !present && lastHeard <= over && units.size > 0)
       .toSorted(([a], [b]) => a.lastHeard - b.lastHeard);
@@ -360,12 +371,4 @@ export class Leases {
     }
     if (items.length > 0) this.#table.defaultHolder?.lease(items);
   }
-}
-
-/** When the client loses its leases: the term after the oldest recall, or after its last word if it is away. */
-function deadlineOf(client: LeaseHolder, recalls: ReadonlyMap<bigint, Recall>): number | undefined {
-  for (const { since } of recalls.values()) {
-    return (client.present ? since : Math.min(since, client.lastHeard)) + LEASE_TERM_MS;
-  }
-  return undefined;
 }

@@ -161,7 +161,19 @@ export class LogLane {
       if (failure.kind === 'EIO') this.#onBroken(failure.cause ?? failure);
       client.outcomes.failed(number, failure);
     }
-    marks.setApplied(number);
+    this.#mark(marks, number);
+  }
+
+  /**
+   * Notes that an operation was carried out. Where that cannot be written it counts nevertheless, as long as this process
+   * lives: else the client would take the operation for lost, and another one of the same number would be passed over.
+   */
+  #mark(marks: Marks, number: number): void {
+    try {
+      marks.setApplied(number);
+    } catch (error) {
+      this.#onBroken(error);
+    }
   }
 
   #one(client: HomeClient, number: number, operation: Operation, data: Buffer | null, replay: boolean): void {

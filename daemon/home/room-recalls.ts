@@ -6,7 +6,6 @@
  * answers, or loses all that it was granted: when the term is over since it was asked, or, while it is away, since its last
  * word. Giving back never waits.
  */
-import { LEASE_TERM_MS } from '../../protocol/limits.js';
 import { LEASE_WRITE, type Params } from '../../protocol/methods.js';
 import type { Call } from './call.js';
 import type { Clock } from './clock.js';
@@ -22,6 +21,8 @@ export interface RoomRecallsOptions {
   readonly quota: Quota;
   readonly clients: () => Iterable<HomeClient>;
   readonly clock: Clock;
+  /** How long an answer is waited for: the term of the leases (milliseconds). */
+  readonly termMs: number;
   /** Where requests wait that need room. */
   readonly waits: LeaseWaits;
   /** Nothing can be given back: the term does not run. */
@@ -78,10 +79,10 @@ export class RoomRecalls {
 
   /** Asks for what is granted beyond the limits, and takes all when the term is over and that was not enough. */
   limitsChanged(): void {
-    const { clock, clients } = this.#options;
+    const { clock, clients, termMs } = this.#options;
     if (!this.#isBeyondLimits()) return;
     this.ask();
-    this.#lowering ??= clock.after(LEASE_TERM_MS, () => {
+    this.#lowering ??= clock.after(termMs, () => {
       this.#lowering = undefined;
       if (this.#isBeyondLimits()) for (const { grant } of clients()) takeBack(grant);
     });
@@ -101,7 +102,7 @@ export class RoomRecalls {
   #watch(): void {
     const { clock, isFrozen } = this.#options;
     if (this.#callOff !== undefined || this.#asked.size === 0) return;
-    const first = Math.min(...[...this.#asked].map(deadlineOf));
+    const first = Math.min(...[...this.#asked].map((entry) => this.#deadlineOf(entry)));
     const ms = Math.max(first - clock.now(), isFrozen() ? AFTER_FREEZE_MS : 0);
     this.#callOff = clock.after(ms, () => {
       this.#callOff = undefined;
@@ -113,12 +114,16 @@ export class RoomRecalls {
   #expire(): void {
     const now = this.#options.clock.now();
     for (const entry of this.#asked) {
-      if (deadlineOf(entry) > now) continue;
+      if (this.#deadlineOf(entry) > now) continue;
       const [client] = entry;
       this.#asked.delete(client);
       takeBack(client.grant);
     }
     this.#options.waits.roomFreed();
+  }
+
+  #deadlineOf([client, since]: readonly [HomeClient, number]): number {
+    return (client.present ? since : client.lastHeard) + this.#options.termMs;
   }
 
   #isBeyondLimits(): boolean {
@@ -129,10 +134,6 @@ export class RoomRecalls {
       isBeyond(limits.bytes, used.bytes, granted.bytes) || isBeyond(limits.files, used.files, granted.files)
     );
   }
-}
-
-function deadlineOf([client, since]: readonly [HomeClient, number]): number {
-  return (client.present ? since : client.lastHeard) + LEASE_TERM_MS;
 }
 
 /** Takes what a client did not give back in time; its next `apply` tells it. */

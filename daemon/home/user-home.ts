@@ -55,6 +55,8 @@ export interface UserHomeOptions {
   readonly transferLog: Log;
   /** No session, and no client that may come back, is left. */
   readonly onIdle?: () => void;
+  /** For how long leases are good without a word (milliseconds); default: LEASE_TERM_MS. */
+  readonly leaseTermMs?: number;
   /** For tests. */
   readonly clock?: Clock;
   readonly sync?: DurabilityOptions['sync'];
@@ -88,6 +90,8 @@ export class UserHome {
   readonly uploads: Uploads;
   readonly digests: Digests;
   readonly transferLog: Log;
+  /** For how long leases are good without a word (milliseconds). */
+  readonly leaseTermMs: number;
   readonly #log: Log;
   readonly #grants: Grants;
   readonly #grace: Grace;
@@ -124,10 +128,11 @@ export class UserHome {
     /** When opening began: leases of before have not been renewed since. */
     began: number,
   ) {
-    const { account, log, transferLog, clock = CLOCK } = options;
+    const { account, log, transferLog, clock = CLOCK, leaseTermMs = LEASE_TERM_MS } = options;
     this.user = account.name;
     this.tree = tree;
     this.transferLog = transferLog;
+    this.leaseTermMs = leaseTermMs;
     this.#log = log;
     this.#onIdle = options.onIdle ?? (() => undefined);
     this.#ledgerEntry = new LedgerEntryWriter({
@@ -160,6 +165,7 @@ export class UserHome {
       sync: options.sync,
     });
     this.leases = new Leases({
+      termMs: leaseTermMs,
       now: () => clock.now(),
       onFreed: () => this.waits.freed(),
       onRecalled: () => this.waits.watch(),
@@ -176,6 +182,7 @@ export class UserHome {
       quota,
       clients: () => this.#clients,
       clock,
+      termMs: leaseTermMs,
       waits: this.waits,
       isFrozen: () => this.counting,
     });
@@ -183,7 +190,7 @@ export class UserHome {
     this.#grace = new Grace({
       expected: marked.filter(({ leased }) => leased).map(({ id }) => id),
       clock,
-      ms: Math.max(RETURN_MS, began + LEASE_TERM_MS - clock.now()),
+      ms: Math.max(RETURN_MS, began + leaseTermMs - clock.now()),
       onMissed: (ids) => this.#clients.missed(ids),
       onChanged: () => {
         this.#clients.graceChanged();

@@ -156,12 +156,13 @@ export class Files {
     return { handle, keepCache, direct: !this.#home.tree.knows(inode) && this.#home.kernel.mapsDirect };
   }
 
-  /** close(2): tells what failed behind the back of the program. */
+  /** close(2): tells what failed behind the back of a program that writes; one that reads is not to have it told instead. */
   flush(inode: Inode, id: HandleId, caller: Caller): Eventually<void> {
     const handle = this.#handles.get(id);
+    if (!handle.writable) return undefined;
     const tell = (): void => this.#losses.tell(inode);
     const { last } = inode;
-    if (!this.#home.temper.flush || !handle.writable || last === undefined) return tell();
+    if (!this.#home.temper.flush || last === undefined) return tell();
     const applied = this.#home.log.whenApplied(last);
     return applied === undefined ? tell() : interruptible(Promise.resolve(applied), caller).then(tell);
   }

@@ -131,7 +131,7 @@ export class Home {
     const ended = this.underWay.begin(involved.flatMap((inode) => this.tree.possibleUnitsOf(inode)));
     const changed = new Promise<T>((resolve, reject) => {
       this.#behindLog(involved, reject, () => {
-        const params = [(this.#changes += 1), packOperation(operation())];
+        const params = [this.nextChange(), packOperation(operation())];
         this.remote.request('change', params, data, (failure, left) => {
           settle(resolve, reject, () => {
             if (left === undefined) throw failure ?? new Failure('EIO');
@@ -142,6 +142,11 @@ export class Home {
     });
     changed.then(ended, ended);
     return interruptible(changed, caller);
+  }
+
+  /** The number of a change that is awaited. */
+  nextChange(): number {
+    return (this.#changes += 1);
   }
 
   /** Appends a change that the tree has made of these inodes. */
@@ -166,15 +171,12 @@ export class Home {
   answered<T>(entry: Entry | undefined, value: T, caller: Caller): Eventually<T> {
     if (!this.temper.sync || entry === undefined) return value;
     const applied = this.log.whenApplied(entry);
-    return applied === undefined
-      ? value
-      : interruptible(
-          Promise.resolve(applied).then(() => {
-            if (entry.failure !== undefined) throw entry.failure;
-            return value;
-          }),
-          caller,
-        );
+    if (applied === undefined) return value;
+    const answer = Promise.resolve(applied).then(() => {
+      if (entry.failure !== undefined) throw entry.failure;
+      return value;
+    });
+    return interruptible(answer, caller);
   }
 
   #quota(charge: Charge): Promise<void> | undefined {

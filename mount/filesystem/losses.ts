@@ -25,6 +25,7 @@ export class Losses {
   readonly #log: LossLog;
   readonly #directory: string;
   #count = 0;
+  #conflicts = 0;
 
   /** `directory`: where the data of lost writes are kept; made when it is needed. */
   constructor(parts: { tree: Tree; kernel: KernelView; log: LossLog; directory: string }) {
@@ -37,6 +38,17 @@ export class Losses {
   /** How many operations were lost. */
   get count(): number {
     return this.#count;
+  }
+
+  /** How many operations met what somebody else did, after their lease was lost. */
+  get conflicts(): number {
+    return this.#conflicts;
+  }
+
+  /** What was done here was changed elsewhere meanwhile. `kept`: where it is now; undefined: it was not carried out. */
+  conflict(details: { path: string | undefined; reason: string; kept?: string | undefined }): void {
+    this.#conflicts += 1;
+    this.#log.error(details, 'the home was changed elsewhere while this mount was away');
   }
 
   /** The server could not carry out an operation of the log. */

@@ -13,6 +13,7 @@ import type { KernelCaches } from '../operations.js';
 import type { Ownership } from '../ownership.js';
 import type { Remote } from '../remote/remote.js';
 import { Tree } from '../tree/tree.js';
+import { AwaitedChanges } from './awaited-changes.js';
 import { Directories } from './directories.js';
 import { FileData } from './file-data.js';
 import { Files } from './files.js';
@@ -25,6 +26,7 @@ import { Losses, type LossLog } from './losses.js';
 import { MountedHome } from './mounted-home.js';
 import { Names } from './names.js';
 import { Recalls } from './recalls.js';
+import { Reintegration } from './reintegration.js';
 import { ServerIds } from './server-ids.js';
 import { Space } from './space.js';
 import { WallClock } from './wall-clock.js';
@@ -34,6 +36,8 @@ export interface OpenHomeOptions {
   readonly remote: Remote;
   /** The directory that is mounted: where it is in the home, and its attributes. */
   readonly root: { readonly path: RemotePath; readonly attributes: Attributes };
+  /** For how long the server keeps leases without a word (milliseconds). */
+  readonly termMs: number;
   readonly caches: KernelCaches;
   readonly ownership: Ownership;
   readonly log: LossLog;
@@ -57,6 +61,7 @@ const DESTROY_MS = 30_000;
 export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; state: HomeState } {
   const { remote, caches, ownership, temper } = options;
   const term = new Term({
+    termMs: options.termMs,
     heard: () => remote.lastHeardSentAt(),
     ping: () => remote.request('ping', [], undefined, () => undefined, { once: true }),
     ranOut: () => {
@@ -112,6 +117,8 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
   const directories = new Directories(home, listings);
   const recalls = new Recalls({ home, data, term });
   const space = new Space(home);
+  const changes = new AwaitedChanges({ request, nextNumber: () => home.nextChange() });
+  const reintegration = new Reintegration({ tree, log, ids, hints, losses, changes });
 
   remote.listen({
     lease: (items) => {
@@ -124,23 +131,30 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
     lost: () => {
       hints.clear();
       sender.lost();
+      changes.lost();
       data.lost();
     },
     connected: (session, sameServer) => {
-      term.begin();
+      term.begin(session.termMs);
       if (!session.resumed || !sameServer || !session.leased) grants.lost();
       if (!session.leased) recalls.over();
+      if (!session.covered) log.leasesLost();
       if (!session.resumed) recalls.holdAgain();
       // The log goes before anything else: a server that was restarted takes it without a lease until then.
       ids.connected(session.applied, session.resumed);
       const sent = sender.connected(session.applied) ?? Promise.resolve();
-      return sent.then(() => ids.ask()).then(() => grants.connected());
+      tree.settled();
+      changes.connected();
+      return Promise.all([sent, reintegration.connected()])
+        .then(() => ids.ask())
+        .then(() => grants.connected());
     },
     ended: (failure: Failure) => {
       // Nothing is answered from here any more: every operation is told so.
       recalls.over();
       log.ended(failure);
       sender.ended(failure);
+      changes.ended(failure);
     },
   });
 

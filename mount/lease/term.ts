@@ -1,18 +1,17 @@
 /**
- * For how long what is leased may be used: the server keeps it for LEASE_TERM_MS after it last heard of this mount, and
- * then may give it to others without a word.
+ * For how long what is leased may be used: the server keeps it for a term (its login tells it) after it last heard of this
+ * mount, and then may give it to others without a word.
  *
  * It heard of us when it had a request that it answered, so after that request was sent: from there the term counts. It
- * ends here some seconds earlier, in which the kernel is made to forget what it was told.
+ * ends here some time earlier, in which the kernel is made to forget what it was told.
  *
  * Invariant: once over, it stays so, whatever is answered, until begin(): the leases may be another's by then, which only a
  * new login tells.
  */
-import { LEASE_TERM_MS } from '../../protocol/limits.js';
 import { bootTime } from '../remote/boot-time.js';
 
-/** What is left of the server's term when it is over here (milliseconds). */
-const MARGIN_MS = 5_000;
+/** What is left of the server's term when it is over here: 5 s of 30. */
+const MARGIN = 1 / 6;
 
 export interface TermOptions {
   /** When the request that was answered last had been sent (Remote.lastHeardSentAt). */
@@ -23,14 +22,14 @@ export interface TermOptions {
   ranOut(): void;
   /** Milliseconds; the clock of `heard`. */
   readonly now?: () => number;
-  /** Default: the server's term less a margin. */
-  readonly termMs?: number;
+  /** The server's (milliseconds). */
+  readonly termMs: number;
 }
 
 export class Term {
   readonly #options: TermOptions;
   readonly #now: () => number;
-  readonly #ms: number;
+  #ms: number;
   #over = false;
   #holding = false;
   #timer: NodeJS.Timeout | undefined;
@@ -38,7 +37,7 @@ export class Term {
   constructor(options: TermOptions) {
     this.#options = options;
     this.#now = options.now ?? bootTime;
-    this.#ms = options.termMs ?? LEASE_TERM_MS - MARGIN_MS;
+    this.#ms = own(options.termMs);
   }
 
   get over(): boolean {
@@ -46,8 +45,9 @@ export class Term {
     return this.#over;
   }
 
-  /** A login has just said what is held: the term counts anew. */
-  begin(): void {
+  /** A login has just said what is held, and the server's term: it counts anew. */
+  begin(termMs: number): void {
+    this.#ms = own(termMs);
     this.#over = false;
     this.#watch();
   }
@@ -79,4 +79,9 @@ export class Term {
   #left(): number {
     return this.#options.heard() + this.#ms - this.#now();
   }
+}
+
+/** Of the server's term, how long it is here. */
+function own(termMs: number): number {
+  return termMs * (1 - MARGIN);
 }

@@ -42,6 +42,8 @@ export class Entry {
   /** Its number at the server, once it was sent. */
   number: number | undefined;
   state: EntryState = 'unsent';
+  /** The lease that it was made under was lost: it is reintegrated (filesystem/reintegration.ts), not sent. */
+  orphaned = false;
   /** Why it failed. */
   failure: Failure | undefined;
   /** Its neighbours in the log. */

@@ -142,6 +142,11 @@ export class Log {
     for (let entry = this.#firstUnapplied; entry !== undefined; entry = entry.next) yield entry;
   }
 
+  /** The first operation that is not sent, where the lease that it was made under was lost. */
+  get orphan(): Entry | undefined {
+    return this.#firstUnsent?.orphaned === true ? this.#firstUnsent : undefined;
+  }
+
   /**
    * How often operations that were sent turned out not to be applied. What was asked of the server behind them and answered
    * after this number rose does not know of them: it is to be asked again.
@@ -337,14 +342,33 @@ export class Log {
 
   /** The server cannot carry out the first operation that is not applied: it is passed over. */
   giveUp(failure: Failure): void {
+    this.#fail(this.#passOver(), failure);
+    this.#wake();
+  }
+
+  /** Takes the first operation that is not applied out of what is to be sent. */
+  #passOver(): Entry {
     const entry = this.#firstUnapplied;
     if (entry === undefined || entry.state !== 'unsent')
-      throw new Error('only what was taken back is given up');
+      throw new Error('only what was taken back is passed over');
     this.#firstUnapplied = entry.next;
     this.#firstUnsent = entry.next;
     this.#unsent.remove(entry);
     this.#unapplied.remove(entry);
-    this.#fail(entry, failure);
+    return entry;
+  }
+
+  /** The leases are lost under which all that the server has not applied was made. */
+  leasesLost(): void {
+    for (const entry of this.unappliedEntries()) entry.orphaned = true;
+  }
+
+  /** The first operation that is not applied was carried out by an awaited change, or is kept elsewhere. */
+  reintegrated(): void {
+    const entry = this.#passOver();
+    this.#undurable.remove(entry);
+    this.#drop(entry);
+    entry.become('durable');
     this.#wake();
   }
 
@@ -394,8 +418,8 @@ export class Log {
 }
 
 /** Whether the server cannot know of it. */
-function neverSent(entry: Entry): boolean {
-  return entry.state === 'unsent' && entry.number === undefined;
+function neverSent({ state, number, orphaned }: Entry): boolean {
+  return state === 'unsent' && number === undefined && !orphaned;
 }
 
 /** An error as an outcome tells it. */

@@ -169,6 +169,8 @@ export class Sender {
   }
 
   #maySend(): boolean {
+    // What was made under leases that are lost comes first, and not from here.
+    if (this.#log.orphan !== undefined) return false;
     const { messages, bytes } = this.#flight;
     if (!this.#connected || messages >= MAX_MESSAGES || bytes >= MAX_BYTES) return false;
     if (messages > 0 && this.#log.lastNumber < this.#aloneThrough) return false;

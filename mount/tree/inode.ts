@@ -13,7 +13,7 @@
  * 100,000 files in 100 directories, as listings tell them: 690 bytes each, with its name (2026-11-26, Node 20.20).
  */
 import { S_IFDIR, S_IFMT } from '../../posix/flags.js';
-import type { Attributes } from '../../protocol/attributes.js';
+import type { Attributes, Timestamp } from '../../protocol/attributes.js';
 import type { Failure } from '../../protocol/failure.js';
 import type { NodeId } from '../../protocol/ids.js';
 import type { FileId } from '../../protocol/references.js';
@@ -53,11 +53,13 @@ export class Inode {
   held = false;
   /** The entries of the log that made or changed it, in order, until they are settled. */
   readonly entries: Entry[] = [];
+  /** The ctime that it has at the server unless somebody else changes it; undefined: the server does not have it yet. */
+  ctimeAtServer: Timestamp | undefined;
   /** What went wrong after its changes were answered; to be told once. */
   failure: Failure | undefined;
-  readonly #unsettled: Unsettled;
+  readonly #unsettled: Unsettled<Inode>;
 
-  constructor(attributes: Attributes, unsettled: Unsettled) {
+  constructor(attributes: Attributes, unsettled: Unsettled<Inode>) {
     this.attributes = attributes;
     this.directory = (attributes.mode & S_IFMT) === S_IFDIR ? new Directory() : undefined;
     this.#unsettled = unsettled;
@@ -90,6 +92,12 @@ export class Inode {
 
   /** An entry of the log changes it. */
   touched(entry: Entry): void {
-    this.#unsettled.add(this.entries, entry);
+    this.#unsettled.add(this, entry);
+  }
+
+  /** The log has settled an entry of it. */
+  settled({ operation, state }: Entry): void {
+    if (state !== 'applied' && state !== 'durable') return;
+    if ('time' in operation && operation.time !== null) this.ctimeAtServer = operation.time;
   }
 }

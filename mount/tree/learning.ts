@@ -69,6 +69,7 @@ export class Learning {
     if (inode.confirmed && inode.pending) return;
     if (!isSameFile(inode.attributes, attributes)) throw new Failure('ESTALE');
     inode.attributes = kept(attributes);
+    inode.ctimeAtServer = inode.attributes.ctime;
     inode.confirmed = this.#beliefs.believesAttributes(inode);
   }
 

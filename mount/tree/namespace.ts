@@ -24,7 +24,7 @@ export function indexOf({ ino, birth }: FileId): bigint {
 
 export class Namespace {
   readonly root: DirectoryInode;
-  readonly unsettled = new Unsettled();
+  readonly unsettled = new Unsettled<Inode>();
   readonly #basePath: string;
   /** By indexOf(). */
   readonly #byIndex = new Map<bigint, Inode>();

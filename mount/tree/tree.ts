@@ -106,6 +106,11 @@ export class Tree {
     this.#names.unsettled.settle();
   }
 
+  /** The inodes that were changed here and whose changes the server has still to carry out; some more than once. */
+  unsettled(): Iterable<Inode> {
+    return this.#names.unsettled.inodes();
+  }
+
   /** How many names, and names known not to exist, are kept. */
   get kept(): number {
     return this.#names.kept;

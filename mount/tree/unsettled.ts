@@ -9,23 +9,36 @@ import type { Entry } from '../log/entry.js';
 /** From how many settled changes on they are cut off. */
 const CUT = 1024;
 
-interface Change {
-  /** The entries of the inode. */
+/** An inode, as far as its changes go. */
+export interface Changed {
+  /** In the order of the log; without those that are settled. */
   readonly entries: Entry[];
+  /** The log has settled an entry of it. */
+  settled(entry: Entry): void;
+}
+
+interface Change<T> {
+  readonly inode: T;
   readonly entry: Entry;
 }
 
-export class Unsettled {
-  #changes: Change[] = [];
+export class Unsettled<T extends Changed> {
+  #changes: Change<T>[] = [];
   #settled = 0;
 
-  /** An entry changes what these are the entries of. */
-  add(entries: Entry[], entry: Entry): void {
+  /** An entry changes the inode. */
+  add(inode: T, entry: Entry): void {
     this.settle();
     // A write that became part of the latest one.
-    if (entries.at(-1) === entry) return;
-    entries.push(entry);
-    this.#changes.push({ entries, entry });
+    if (inode.entries.at(-1) === entry) return;
+    inode.entries.push(entry);
+    this.#changes.push({ inode, entry });
+  }
+
+  /** The inodes that it holds changes of; some more than once. */
+  *inodes(): Iterable<T> {
+    this.settle();
+    for (const { inode } of this.#changes.slice(this.#settled)) yield inode;
   }
 
   /** Lets go of what the log has settled. */
@@ -33,7 +46,8 @@ export class Unsettled {
     for (;;) {
       const oldest = this.#changes[this.#settled];
       if (oldest === undefined || isUnsettled(oldest.entry)) break;
-      oldest.entries.shift();
+      oldest.inode.entries.shift();
+      oldest.inode.settled(oldest.entry);
       this.#settled++;
     }
     if (this.#settled === this.#changes.length || this.#settled >= CUT) {

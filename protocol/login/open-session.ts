@@ -33,6 +33,8 @@ export interface OpenSessionOptions {
   /** See LoginRequest; default: LEASE_NONE. */
   readonly leaseWanted?: LeaseMode;
   readonly notifications?: NotificationHandlers;
+  /** See ConnectOptions. */
+  readonly keepaliveMs?: number | undefined;
   /** See LoginRequest; default: a new one. */
   readonly clientId?: Buffer;
   /** Gives up: ECANCELED. */
@@ -91,6 +93,7 @@ export async function openSession(options: OpenSessionOptions): Promise<OpenedSe
       serverKey = Buffer.from(publicKey);
     },
     ...(signal === undefined ? {} : { signal }),
+    ...(options.keepaliveMs === undefined ? {} : { keepaliveMs: options.keepaliveMs }),
   };
   try {
     const client = await Client.connect(connect);

@@ -4,6 +4,7 @@ import t from 'tap';
 import { WorkerPool, type PoolOptions } from '../../daemon/pool.js';
 import type { FromWorker, AdmittedConnection } from '../../daemon/worker-messages.js';
 import { userName } from '../../protocol/ids.js';
+import { LEASE_TERM_MS } from '../../protocol/limits.js';
 import type { Account } from '../../state/accounts.js';
 import { recordingLog } from '../lib/logs.js';
 import type { Scope } from '../lib/scope.js';
@@ -36,7 +37,10 @@ class Bench {
     this.pool = new WorkerPool({
       size: 2,
       script: new URL('./scripted-worker.js', import.meta.url),
-      workerData: { stateDirectory: '', homes: '', serverVersion: '', bootVerifier: Buffer.alloc(8) },
+      workerData: {
+        ...{ stateDirectory: '', homes: '', serverVersion: '', bootVerifier: Buffer.alloc(8) },
+        leaseTermMs: LEASE_TERM_MS,
+      },
       log: this.log,
       onSessionClosed: (id) => this.#did(() => this.closed.push(id)),
       onLost: (users) => this.#did(() => this.lost.push([...users])),

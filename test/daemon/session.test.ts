@@ -6,7 +6,13 @@ import t from 'tap';
 import type { Channel } from '../../protocol/channel.js';
 import { encodeNotification, encodeResponse } from '../../protocol/codec.js';
 import { Failure } from '../../protocol/failure.js';
-import { MAX_BYTES_IN_FLIGHT, MAX_CALLS, MAX_DATA, MAX_OPERATIONS } from '../../protocol/limits.js';
+import {
+  LEASE_TERM_MS,
+  MAX_BYTES_IN_FLIGHT,
+  MAX_CALLS,
+  MAX_DATA,
+  MAX_OPERATIONS,
+} from '../../protocol/limits.js';
 import { LEASE_NONE, LEASE_READ, LEASE_WRITE, METHODS, WHOLE_HOME } from '../../protocol/methods.js';
 import { packOperation } from '../../protocol/operations.js';
 import type { UserHome } from '../../daemon/home/user-home.js';
@@ -17,8 +23,13 @@ import { Peer, VERIFIER } from './session-peer.js';
 
 sessionTest('login, requests, data, and what is not understood', async (t, home, disk) => {
   const peer = await Peer.connect(t, home, disk);
-  const [version, verifier, resumed, root, applied, leased] = METHODS.login.result(peer.login.result);
-  t.strictSame([version, verifier, resumed, applied, leased], ['test/1', VERIFIER, false, 0, false]);
+  const [version, verifier, resumed, root, applied, leased, covered, term] = METHODS.login.result(
+    peer.login.result,
+  );
+  t.strictSame(
+    [version, verifier, resumed, applied, leased, covered, term],
+    ['test/1', VERIFIER, false, 0, false, false, LEASE_TERM_MS],
+  );
   t.equal(root.mode & 0o170000, 0o040000);
   await peer.paths.create('f');
   const content = randomBytes(MAX_DATA);
@@ -309,7 +320,7 @@ void t.test('who waits for a sync that fails is told so, and then to connect aga
   t.equal(peer.told.at(-1)?.[0], 'shutdown');
   broken = false;
   const again = await Peer.connect(t, home, disk, { id: peer.id, wants: LEASE_WRITE });
-  t.strictSame(METHODS.login.result(again.login.result).slice(4), [0, true], 'nothing is applied');
+  t.strictSame(METHODS.login.result(again.login.result).slice(4, 7), [0, true, true], 'nothing is applied');
   t.equal((await again.call('apply', [1, log]))[0], 1);
   t.equal(await again.call('sync', [1]), 1);
   await again.cut();

@@ -45,6 +45,7 @@ function test(): void {
     const full = await mounted.run('sh', ['-c', 'LC_ALL=C head -c 64M /dev/zero > big']);
     t.not(full.code, 0);
     t.match(full.stderr, /No space left on device/);
+    t.match(mounted.service.output, /could not make a change/, 'it is logged');
     await mounted.succeed('rm', ['big']);
     await mounted.succeed('sh', ['-c', 'head -c 2M /dev/zero > smaller && sync smaller']);
     t.equal(await mounted.succeed('cat', ['kept']), 'kept\n');

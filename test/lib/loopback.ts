@@ -9,7 +9,7 @@ import { nodeAead } from '../../protocol/aead.js';
 import { Channel, type CipherKeys } from '../../protocol/channel.js';
 import { encodeResponse, type IncomingMessage } from '../../protocol/codec.js';
 import type { Failure } from '../../protocol/failure.js';
-import { MAX_RECORD } from '../../protocol/limits.js';
+import { LEASE_TERM_MS, MAX_RECORD } from '../../protocol/limits.js';
 import { generateKeyPair, noiseReady, type KeyPair } from '../../protocol/noise.js';
 
 /** A listening server on a free port of 127.0.0.1; everything is closed when the test ends. */
@@ -116,7 +116,7 @@ function startSession(socket: Socket, accepted: Accepted, script: Script): void 
     channel,
     closed,
     logIn(id) {
-      const result = ['test/1', Buffer.alloc(8, 9), false, WIRE_ATTRIBUTES, 0, false];
+      const result = ['test/1', Buffer.alloc(8, 9), false, WIRE_ATTRIBUTES, 0, false, false, LEASE_TERM_MS];
       channel.send(encodeResponse(id, undefined, result));
       channel.maxRecord = MAX_RECORD;
     },

@@ -12,6 +12,7 @@ const STATUS: MountStatus = {
   unsent: { operations: 0, bytes: 0 },
   undurable: { operations: 2, bytes: 10 },
   losses: 0,
+  conflicts: 0,
   ending: false,
 };
 

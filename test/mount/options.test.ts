@@ -35,6 +35,8 @@ for (const [wrong, says] of [
   ['uid=alice', /'uid=alice' is wrong: give a number/],
   ['umask=99', /octal/],
   ['port=0', /from 1 to 65535/],
+  ['keepalive=0', /'keepalive=0' is wrong: give a number from 1 to 15/],
+  ['keepalive=16', /from 1 to 15/],
   ['port', /needs a value/],
   ['ro=1', /takes no value/],
 ] as const) {

@@ -165,7 +165,8 @@ homeTest('leases and a log outlive a lost connection', {}, async (t, home) => {
   await first.call('apply', [1, [mkdir('d')].map(packOperation), null]);
   first.leave();
   const back = new TestClient(home, { id: first.id, wants: LEASE_WRITE });
-  t.strictSame([back.resumed, back.leased, back.client.marks?.applied], [true, true, 1]);
+  t.strictSame([back.resumed, back.leased, back.covered], [true, true, true]);
+  t.equal(back.client.marks?.applied, 1);
   const [applied, , , , outcomes] = await back.call('apply', [
     1,
     [mkdir('d'), mkdir('e')].map(packOperation),
@@ -339,7 +340,19 @@ void t.test('a client that gives nothing back loses what it has', async (t) => {
   t.strictSame(two.leases()[0], [WHOLE_HOME, LEASE_WRITE]);
   t.equal(home.quota.granted.bytes, 0, 'what was granted for use under the leases is free, too');
   const back = new TestClient(home, { id: one.id, wants: LEASE_WRITE });
-  t.strictSame([back.resumed, back.leased], [true, false]);
+  t.strictSame([back.resumed, back.leased, back.covered], [true, false, false]);
+});
+
+void t.test('the term of leases may be another one', async (t) => {
+  const clock = new ManualClock();
+  const home = await new Place(t).open({ clock, leaseTermMs: 3000 });
+  const keeper = new TestClient(home, { wants: LEASE_WRITE, keeps: true });
+  const making = new TestClient(home).paths.mkdir('d');
+  clock.pass(2999);
+  t.ok(await isPending(making));
+  clock.pass(1);
+  await making;
+  t.equal(keeper.dropped?.kind, 'ETIMEDOUT');
 });
 
 void t.test('lowered limits ask for what was granted, and take it in the end', async (t) => {

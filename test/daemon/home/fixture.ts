@@ -75,7 +75,7 @@ export class Place {
 
   /** A home that is not really synced, which would wait for all that others write to the disk of the tests. */
   async open(
-    options: Pick<UserHomeOptions, 'onIdle' | 'clock' | 'sync' | 'sliceMs'> = {},
+    options: Pick<UserHomeOptions, 'clock' | 'leaseTermMs' | 'onIdle' | 'sliceMs' | 'sync'> = {},
   ): Promise<UserHome> {
     const home = await UserHome.open({
       account: this.account,
@@ -113,6 +113,7 @@ export class TestClient implements ClientSession, Caller {
   readonly client: HomeClient;
   readonly resumed: boolean;
   readonly leased: boolean;
+  readonly covered: boolean;
   /** Its calls by paths. */
   readonly paths: PathClient;
   readonly told: Told[] = [];
@@ -131,7 +132,7 @@ export class TestClient implements ClientSession, Caller {
     this.id = options.id ?? Buffer.alloc(16);
     if (options.id === undefined) this.id.writeUInt32BE(++lastClient);
     const attached = home.attach(this.id, this, options.wants ?? LEASE_NONE);
-    ({ client: this.client, resumed: this.resumed, leased: this.leased } = attached);
+    ({ client: this.client, resumed: this.resumed, leased: this.leased, covered: this.covered } = attached);
     this.paths = new PathClient(this, options.lastChange);
     home.entered(this.client);
   }

@@ -1,6 +1,7 @@
 /*
  * The table of leases with its waits and a clock, without a home; clients who hold what they ask for; and their requests.
  */
+import { LEASE_TERM_MS } from '../../../protocol/limits.js';
 import { LEASE_WRITE, type LeaseItem, type LeaseMode } from '../../../protocol/methods.js';
 import { Failure } from '../../../protocol/failure.js';
 import { Call } from '../../../daemon/home/call.js';
@@ -18,6 +19,7 @@ export class Desk {
 
   constructor() {
     this.leases = new Leases({
+      termMs: LEASE_TERM_MS,
       now: () => this.clock.now(),
       onFreed: () => this.waits.freed(),
       onRecalled: () => this.waits.watch(),

@@ -1,10 +1,16 @@
 import t from 'tap';
 import { Term } from '../../../mount/lease/term.js';
 
+/** The server's, and what of it counts here. */
+const SERVER_TERM_MS = 10_800;
 const TERM_MS = 9_000;
 
 /** A term with a clock that a test moves; timers are node's, so they come when they like: what they find counts. */
-function setup(termMs = TERM_MS): { term: Term; time: { now: number; heard: number }; said: string[] } {
+function setup(termMs = SERVER_TERM_MS): {
+  term: Term;
+  time: { now: number; heard: number };
+  said: string[];
+} {
   const time = { now: 0, heard: 0 };
   const said: string[] = [];
   const term = new Term({
@@ -37,8 +43,14 @@ t.test('once over, only a login begins another one', async (t) => {
   t.ok(term.over, 'others may have the leases, whatever is answered');
   term.hold(true);
   t.same(said, [], 'what nobody believed needs no end');
-  term.begin();
+  term.begin(SERVER_TERM_MS);
   t.notOk(term.over);
+  time.now += TERM_MS - 1;
+  t.notOk(term.over);
+  time.now += 1;
+  t.ok(term.over);
+  term.begin(2 * SERVER_TERM_MS);
+  t.notOk(term.over, 'a server that was restarted may have another term');
   term.hold(false);
 });
 
@@ -63,7 +75,7 @@ t.test('where nothing is held nothing happens; where something is, the end is to
     now: () => performance.now(),
     ping: () => t.fail('nothing is held'),
     ranOut: () => t.fail('nothing is held'),
-    termMs: 10,
+    termMs: 12,
   });
   silent.hold(true);
   silent.hold(false);
@@ -82,7 +94,7 @@ t.test('where nothing is held nothing happens; where something is, the end is to
         t.ok(term.over);
         resolve();
       },
-      termMs: 3_000,
+      termMs: 3_600,
     });
     term.hold(true);
   });

@@ -189,6 +189,40 @@ t.test('what the server does not take is passed over', async (t) => {
   t.equal(log.lastNumber, 2);
 });
 
+t.test('what was made under lost leases goes another way, before what came later', async (t) => {
+  const { log, failed, dropped, take } = new Kept();
+  const entries = [1, 2, 3].map((serial) => log.append(mkdir(serial), NOTHING));
+  const write = log.write(FILE, 0, Buffer.from('before'), TIME, NOTHING);
+  log.take(2);
+  log.answered(1, 0, []);
+  log.resume(1);
+  t.equal(log.orphan, undefined);
+  log.leasesLost();
+  log.append(mkdir(5), NOTHING);
+  t.equal(log.orphan, entries[1]);
+  const durable = entries[1]?.when('durable');
+  log.reintegrated();
+  await durable;
+  t.equal(log.orphan, entries[2]);
+  log.giveUp(new Failure('EDQUOT'));
+  t.same(failed, [[3, 'EDQUOT']]);
+  t.equal(log.orphan, write);
+  t.notOk(log.cancel([write]), 'it may be under way');
+  log.reintegrated();
+  t.same(dropped, [entries[1], entries[2], write]);
+  t.equal(log.orphan, undefined);
+  t.same([log.unsent.operations, log.unapplied.operations, log.undurable.operations], [1, 1, 2]);
+  t.same(take(), [5]);
+  t.equal(log.lastNumber, 2, 'they had no numbers');
+});
+
+t.test('a later write does not become part of what goes another way', async (t) => {
+  const { log } = new Kept();
+  const before = log.write(FILE, 0, Buffer.from('before'), TIME, NOTHING);
+  log.leasesLost();
+  t.not(log.write(FILE, 6, Buffer.from('later'), TIME, NOTHING), before);
+});
+
 t.test('stages are waited for', async (t) => {
   const { log } = new Kept();
   const entry = log.append(mkdir(1), NOTHING);

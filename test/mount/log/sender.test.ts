@@ -86,6 +86,23 @@ t.test('what is appended is gathered, and leaves in one message', async (t) => {
   t.equal(server.requests, 0, 'nothing to send');
 });
 
+t.test('nothing is sent before what was made under lost leases is through', async (t) => {
+  const m = new Mounted();
+  const { server, log, sender } = m;
+  m.append(1);
+  sender.lost();
+  log.leasesLost();
+  const through = sender.connected(0);
+  m.append(2);
+  await turn();
+  t.equal(server.requests, 0);
+  log.reintegrated();
+  await through;
+  log.hurryUp();
+  server.settle();
+  t.same(m.carriedOut, [2]);
+});
+
 t.test('what fills a message does not wait for more', async (t) => {
   const m = new Mounted({}, () => undefined);
   m.append(1);

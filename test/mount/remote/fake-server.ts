@@ -1,6 +1,7 @@
 /** A server in memory for the Remote: it answers what it is told to, and its connections break when a test says so. */
 import type { LoginResult, NotificationHandlers } from '../../../protocol/client.js';
 import { Failure } from '../../../protocol/failure.js';
+import { LEASE_TERM_MS } from '../../../protocol/limits.js';
 import type { MethodName } from '../../../protocol/methods.js';
 import type { Connection, Hello } from '../../../mount/remote/connection.js';
 
@@ -85,6 +86,8 @@ export class FakeConnection implements Connection {
       root: ROOT,
       applied: server.applied,
       leased: server.resumes,
+      covered: server.resumes,
+      termMs: LEASE_TERM_MS,
     };
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;

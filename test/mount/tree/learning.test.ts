@@ -50,6 +50,24 @@ t.test('a listing makes a directory known whole, page by page', async (t) => {
   t.equal(root.directory.version, version, 'what is as it was is no change');
 });
 
+t.test(
+  'a directory was moved elsewhere, and another one has its name: a listing tells of both',
+  async (t) => {
+    const moved = { key: 'moved', attributes: attributesOf(10, DIRECTORY), target: null };
+    const other = { key: 'a', attributes: attributesOf(11, DIRECTORY), target: null };
+    for (const page of [
+      [moved, other],
+      [other, moved],
+    ]) {
+      const { tree, root } = plant();
+      tree.found(root, 'a', attributesOf(10, DIRECTORY));
+      t.same(keysOf(tree.pageOf(root, page, true, true)).toSorted(), ['a', 'moved']);
+      t.same(keysOf(tree.listing(root)).toSorted(), ['a', 'moved']);
+      t.equal(known(tree, root, 'a').id.ino, 11n);
+    }
+  },
+);
+
 t.test('what changes here while a directory is listed outlives the listing', async (t) => {
   const { tree, root } = plant();
   tree.pageOf(root, pageOf({ a: 10, b: 11, c: 12 }), true, true);

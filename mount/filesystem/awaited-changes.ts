@@ -1,0 +1,113 @@
+/**
+ * Changes and questions that outlast connections: each is sent until it has an answer, and is carried out once, as a change
+ * that is sent again has the number that it had.
+ *
+ * They are sent before what programs ask for, while a connection is brought up to date.
+ */
+import type { Attributes } from '../../protocol/attributes.js';
+import { Failure } from '../../protocol/failure.js';
+import type { MethodName, Result } from '../../protocol/methods.js';
+import { packOperation, WRITE, type Operation } from '../../protocol/operations.js';
+import { packRef, type FileRef } from '../../protocol/references.js';
+import { Waiters } from '../log/waiters.js';
+
+/** Sends a request once; fails with ECONNRESET where the connection is lost before the answer. */
+export type RequestOnce = <M extends MethodName>(
+  method: M,
+  params: unknown[],
+  data: Buffer | undefined,
+  done: (failure: Failure | undefined, result: Result<M> | undefined) => void,
+  options: { readonly once: true },
+) => void;
+
+export class AwaitedChanges {
+  readonly #request: RequestOnce;
+  readonly #nextNumber: () => number;
+  readonly #waiting = new Waiters();
+  #connected = true;
+  #ended: Failure | undefined;
+
+  constructor(parts: { request: RequestOnce; nextNumber: () => number }) {
+    this.#request = parts.request;
+    this.#nextNumber = parts.nextNumber;
+  }
+
+  connected(): void {
+    this.#connected = true;
+    this.#waiting.resolve();
+  }
+
+  lost(): void {
+    this.#connected = false;
+  }
+
+  /** There will be no connection any more: all that waits fails. */
+  ended(failure: Failure): void {
+    this.#ended = failure;
+    this.#waiting.reject(failure);
+  }
+
+  /** Has the server make a change. The data of a WRITE are not to change until then. */
+  async change(operation: Operation): Promise<readonly Attributes[]> {
+    const data = operation.kind === WRITE ? (operation.data ?? undefined) : undefined;
+    const packed = packOperation(operation.kind === WRITE ? { ...operation, data: null } : operation);
+    return this.#ask('change', [this.#nextNumber(), packed], data, (left) => left);
+  }
+
+  getattr(file: FileRef): Promise<Attributes> {
+    return this.#ask('getattr', [packRef(file)], undefined, (attributes) => attributes);
+  }
+
+  /** undefined: there is no such name, or no such directory. */
+  async lookup(directory: FileRef, name: Buffer): Promise<Attributes | undefined> {
+    try {
+      return await this.#ask('lookup', [packRef(directory), name], undefined, ([attributes]) => attributes);
+    } catch (thrown) {
+      if (isMissing(Failure.from(thrown))) return undefined;
+      throw thrown;
+    }
+  }
+
+  /** A copy of what the file holds there. */
+  read(file: FileRef, offset: number, length: number): Promise<Buffer> {
+    return this.#ask('read', [packRef(file), offset, length], undefined, (data) => Buffer.from(data));
+  }
+
+  /** All that was answered is on the server's disk. */
+  async sync(number: number): Promise<void> {
+    await this.#ask('sync', [number], undefined, () => undefined);
+  }
+
+  async #ask<M extends MethodName, T>(
+    method: M,
+    params: unknown[],
+    data: Buffer | undefined,
+    received: (result: Result<M>) => T,
+  ): Promise<T> {
+    for (;;) {
+      if (this.#ended !== undefined) throw this.#ended;
+      if (!this.#connected) await this.#waiting.wait();
+      try {
+        return await new Promise<T>((resolve, reject) => {
+          this.#request(
+            method,
+            params,
+            data,
+            (failure, result) => {
+              if (result === undefined) reject(failure ?? new Failure('EIO'));
+              else resolve(received(result));
+            },
+            { once: true },
+          );
+        });
+      } catch (thrown) {
+        if (Failure.from(thrown).kind !== 'ECONNRESET') throw thrown;
+      }
+    }
+  }
+}
+
+/** Whether what was asked for is not there. */
+export function isMissing({ kind }: Failure): boolean {
+  return kind === 'ENOENT' || kind === 'ESTALE' || kind === 'ENOTDIR';
+}
