@@ -6,6 +6,7 @@ import { close, dup } from '../../posix/files.js';
 import type { Fd } from '../../posix/fd.js';
 import { statxFd } from '../../posix/status.js';
 import type { FileRef } from '../../protocol/references.js';
+import type { DiskWatch } from './disk-watch.js';
 import type { HomeClient } from './home-client.js';
 import type { Identities } from './identities.js';
 import type { Leases } from './leases.js';
@@ -20,11 +21,13 @@ export class Fetching {
   readonly #identities: Identities;
   readonly #shown: ShownTimes;
   readonly #leases: Leases;
+  readonly #watch: DiskWatch;
 
-  constructor(parts: { identities: Identities; shown: ShownTimes; leases: Leases }) {
+  constructor(parts: { identities: Identities; shown: ShownTimes; leases: Leases; watch: DiskWatch }) {
     this.#identities = parts.identities;
     this.#shown = parts.shown;
     this.#leases = parts.leases;
+    this.#watch = parts.watch;
   }
 
   /** The answer of `fetch`. */
@@ -44,6 +47,7 @@ export class Fetching {
   ): Fetched | null | Promise<Fetched | null> {
     try {
       const unit = unitOfFile(this.#identities.file(ref));
+      this.#watch.cover(client, [{ unit, write: false }]);
       const { fd, status } = this.#identities.readable(ref);
       if (status.size > room.bytes || !this.#leases.mayRead(client, unit)) return null;
       room.bytes -= status.size;

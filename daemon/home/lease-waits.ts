@@ -44,6 +44,8 @@ export interface LeaseWaitsOptions {
   readonly clock: Clock;
   /** Nothing of this client may be done yet: others come back first (grace.ts). */
   readonly isHeldUp: (client: LeaseHolder) => boolean;
+  /** Sees to it that what it is told of stays true; whether that is only so from now on (disk-watch.ts). */
+  readonly cover: (client: LeaseHolder, touches: readonly Touch[]) => boolean;
   /** The home cannot be changed, nor anything be given back: the term does not run. */
   readonly isFrozen: () => boolean;
 }
@@ -110,8 +112,10 @@ export class LeaseWaits {
   }
 
   returned(client: LeaseHolder, items: readonly LeaseItem[]): void {
-    this.#options.leases.returned(client, items);
+    const { leases } = this.#options;
+    const forNobody = leases.returned(client, items);
     for (const [unit] of items) for (const waiting of this.#ofUnit.get(unit) ?? []) this.#free(waiting);
+    leases.vacated(forNobody.filter((unit) => !this.#ofUnit.has(unit)));
   }
 
   /** Something was freed that any of them may wait for. */
@@ -139,9 +143,11 @@ export class LeaseWaits {
   }
 
   #try<T>({ client, prepare }: Request<T>): { result: T } | { units: readonly bigint[] } {
-    const { leases, isHeldUp } = this.#options;
+    const { leases, isHeldUp, cover } = this.#options;
     if (isHeldUp(client)) return { units: [] };
-    const { touches, run } = prepare();
+    let prepared = prepare();
+    while (cover(client, prepared.touches)) prepared = prepare();
+    const { touches, run } = prepared;
     if (!leases.touch(client, touches)) return { units: touches.map(({ unit }) => unit) };
     leases.grant(client, touches, (unit) => this.#ofUnit.has(unit));
     return { result: run() };

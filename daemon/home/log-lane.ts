@@ -7,8 +7,9 @@
  */
 import { Failure } from '../../protocol/failure.js';
 import { LEASE_WRITE } from '../../protocol/methods.js';
-import { LINK, MKDIR, RMDIR, type Operation } from '../../protocol/operations.js';
+import { LINK, MKDIR, RMDIR, type Link, type Mkdir, type Operation } from '../../protocol/operations.js';
 import type { Status } from '../../posix/status.js';
+import type { DiskWatch } from './disk-watch.js';
 import type { Executor } from './executor.js';
 import type { Grace } from './grace.js';
 import type { HomeClient } from './home-client.js';
@@ -25,6 +26,7 @@ export class LogLane {
   readonly #leases: Leases;
   readonly #grace: Grace;
   readonly #shown: ShownTimes;
+  readonly #watch: DiskWatch;
   /** An operation failed in a way that is no client's doing (EIO). */
   readonly #onBroken: (error: unknown) => void;
 
@@ -34,6 +36,7 @@ export class LogLane {
     leases: Leases;
     grace: Grace;
     shown: ShownTimes;
+    watch: DiskWatch;
     onBroken: (error: unknown) => void;
   }) {
     this.#identities = parts.identities;
@@ -41,6 +44,7 @@ export class LogLane {
     this.#leases = parts.leases;
     this.#grace = parts.grace;
     this.#shown = parts.shown;
+    this.#watch = parts.watch;
     this.#onBroken = parts.onBroken;
   }
 
@@ -101,7 +105,7 @@ export class LogLane {
         told.map((status) => this.#shown.attributes(status)),
       );
     }
-    if (!ofAll) this.#noteUnits(client, operation, told[0]);
+    this.#noteUnits(client, operation, told[0]);
   }
 
   /** ESTALE where something of what an operation changes is not the client's own. */
@@ -114,22 +118,27 @@ export class LogLane {
 
   /** Units that were made or are no more; the client sees by itself what it holds of them. `made`: where its id is told. */
   #noteUnits(client: HomeClient, operation: Operation, made: Status | undefined): void {
-    const op = client.provisional.resolve(operation);
-    switch (op.kind) {
+    switch (operation.kind) {
       case MKDIR: {
+        const op = client.provisional.resolve(operation) as Mkdir;
         const ino = made?.ino ?? op.id?.ino;
         if (ino === undefined) return;
+        this.#watch.made(client, ino);
         this.#leases.made(client, this.#identities.directoryOf(op.directory).ino, ino, false);
         return;
       }
       case LINK: {
+        const op = client.provisional.resolve(operation) as Link;
         const { status } = this.#identities.file(op.file);
         if (status.nlink !== 2) return;
+        this.#watch.made(client, status.ino);
         this.#leases.made(client, this.#identities.directoryOf(op.directory).ino, status.ino, false);
         return;
       }
       case RMDIR:
-        if (op.id !== null) this.#leases.removed(op.id.ino);
+        if (operation.id === null) return;
+        this.#watch.removed(operation.id.ino);
+        this.#leases.removed(operation.id.ino);
         return;
       default:
     }

@@ -18,6 +18,7 @@ import { Clients, type Attached } from './clients.js';
 import { CLOCK, type Clock } from './clock.js';
 import { ConfinedTree } from './confined.js';
 import { Digests, type DigestRecords } from './digests.js';
+import { DiskWatch, type DiskWatchOptions } from './disk-watch.js';
 import { Durability, type DurabilityOptions } from './durability.js';
 import { Executor } from './executor.js';
 import { Fetching } from './fetching.js';
@@ -57,6 +58,7 @@ export interface UserHomeOptions {
   /** For tests. */
   readonly clock?: Clock;
   readonly sync?: DurabilityOptions['sync'];
+  readonly openWatch?: DiskWatchOptions['open'];
 }
 
 /** What a home holds and who uses it. */
@@ -77,6 +79,7 @@ export class UserHome {
   readonly shown: ShownTimes;
   readonly leases: Leases;
   readonly waits: LeaseWaits;
+  readonly watch: DiskWatch;
   readonly log: LogLane;
   readonly changes: ChangeLane;
   readonly listings: Listings;
@@ -157,9 +160,14 @@ export class UserHome {
       onFreed: () => this.waits.freed(),
       onRecalled: () => this.waits.watch(),
     });
+    this.watch = new DiskWatch({
+      ...{ identities: this.identities, held: this.held, clock, log, open: options.openWatch },
+      onChanged: (units) => this.leases.takeBack(units),
+    });
     this.waits = new LeaseWaits({
       leases: this.leases,
       clock,
+      cover: (client, touches) => this.watch.cover(client, touches),
       isHeldUp: (client) => this.counting || this.#grace.holdsUp((client as HomeClient).id),
       isFrozen: () => this.counting,
     });
@@ -188,7 +196,7 @@ export class UserHome {
     const changed = (): void => this.durability.changed();
     const parts = {
       ...{ tree, quota, changed, held: this.held, identities: this.identities, shown: this.shown },
-      ...{ leases: this.leases, waits: this.waits, grace: this.#grace },
+      ...{ leases: this.leases, waits: this.waits, watch: this.watch, grace: this.#grace },
     };
     const executor = new Executor(parts);
     this.log = new LogLane({
@@ -349,6 +357,7 @@ export class UserHome {
     this.#ungranting?.();
     this.#grace.close();
     this.waits.close();
+    this.watch.close();
     // First, for it writes marks.
     await this.#synced();
     this.#clients.close();

@@ -74,7 +74,9 @@ export class Place {
   }
 
   /** A home that is not really synced, which would wait for all that others write to the disk of the tests. */
-  async open(options: Pick<UserHomeOptions, 'onIdle' | 'clock' | 'sync'> = {}): Promise<UserHome> {
+  async open(
+    options: Pick<UserHomeOptions, 'onIdle' | 'clock' | 'sync' | 'openWatch'> = {},
+  ): Promise<UserHome> {
     const home = await UserHome.open({
       account: this.account,
       directory: this.directory,

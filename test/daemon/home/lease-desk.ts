@@ -26,6 +26,7 @@ export class Desk {
       leases: this.leases,
       clock: this.clock,
       isHeldUp: () => false,
+      cover: () => false,
       isFrozen: () => this.frozen,
     });
   }
