@@ -89,5 +89,8 @@ export const LOGIN_MS = 120_000;
 /** How long a lease is good after the last word of the server, and for the server after the last word of the client (ms). */
 export const LEASE_TERM_MS = 30_000;
 
+/** How long a client may believe what the server cannot watch on its disk. */
+export const UNWATCHED_MS = 4_000;
+
 /** How long the server keeps the open files and handles of a client that lost its connection (milliseconds). */
 export const RESUME_MS = 24 * 3_600_000;

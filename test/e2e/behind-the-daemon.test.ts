@@ -4,22 +4,30 @@
  */
 import * as fs from 'node:fs/promises';
 import t, { type Test } from 'tap';
-import { startDaemon } from '../lib/daemon.js';
+import { startDaemon, type Daemon } from '../lib/daemon.js';
 import { mountHome, type Mounted } from '../lib/mounted.js';
 import { runProgram } from '../lib/programs.js';
 import { succeed } from '../lib/run.js';
 
+/** How many groups of fanotify(7) a user may have. */
+const MAX_GROUPS = '/proc/sys/user/max_fanotify_groups';
 /** Milliseconds from the change to when it has to show. */
 const SHOWS_MS = 5000;
 
-const users = ['alice', 'bob', 'carol', 'dave', 'erin', 'frank'] as const;
-const daemon = await startDaemon(t, {
-  users: Object.fromEntries(users.map((user) => [user, { quota: '1G' }])),
+const daemon = await startDaemon(t, { users: homesOf('alice', 'bob', 'carol', 'dave', 'erin', 'frank') });
+/** One that cannot watch its disk. */
+const blind = await startDaemon(t, {
+  within: ['unshare', '--user', '--map-root-user', 'sh', '-c', `echo 0 > ${MAX_GROUPS}; exec "$@"`, 'sh'],
+  users: homesOf('grace', 'heidi'),
 });
 
+function homesOf(...users: string[]): Record<string, { quota: string }> {
+  return Object.fromEntries(users.map((user) => [user, { quota: '1G' }]));
+}
+
 /** A command on the server, in a home itself. */
-function inHome(user: string): (command: string) => Promise<string> {
-  return (command) => succeed('sh', ['-c', command], { cwd: daemon.home(user) });
+function inHome(server: Daemon, user: string): (command: string) => Promise<string> {
+  return (command) => succeed('sh', ['-c', command], { cwd: server.home(user) });
 }
 
 /** Whether what a look finds becomes what is expected, in time. */
@@ -36,13 +44,14 @@ function look(mount: Mounted, command: string): () => Promise<string> {
   return async () => (await mount.run('sh', ['-c', `${command} 2>&1`])).stdout;
 }
 
-for (const [temper, args, user, other] of [
-  ['under the lease', [], 'alice', 'bob'],
-  ['without a lease', ['-o', 'nolease'], 'carol', 'dave'],
+for (const [temper, server, args, user, other] of [
+  ['under the lease', daemon, [], 'alice', 'bob'],
+  ['without a lease', daemon, ['-o', 'nolease'], 'carol', 'dave'],
+  ['where the disk cannot be watched', blind, [], 'grace', 'heidi'],
 ] as const) {
   t.test(`files ${temper}`, async (t) => {
-    const onServer = inHome(user);
-    const mount = await mountHome(t, daemon, user, { args });
+    const onServer = inHome(server, user);
+    const mount = await mountHome(t, server, user, { args });
     await mount.succeed('sh', ['-c', 'mkdir work; echo first > work/file; chmod 644 work/file; sync work']);
     const text = look(mount, 'cat work/file');
     const listing = look(mount, 'ls work');
@@ -89,8 +98,8 @@ for (const [temper, args, user, other] of [
   });
 
   t.test(`directories and links ${temper}`, async (t) => {
-    const onServer = inHome(other);
-    const mount = await mountHome(t, daemon, other, { args });
+    const onServer = inHome(server, other);
+    const mount = await mountHome(t, server, other, { args });
     await mount.succeed('sh', [
       '-c',
       'mkdir -p top/sub; echo x > top/sub/f; ln top/sub/f top/other; sync top',
@@ -126,7 +135,7 @@ for (const [temper, args, user, other] of [
 }
 
 t.test('what is changed while the daemon does not run', async (t) => {
-  const onServer = inHome('erin');
+  const onServer = inHome(daemon, 'erin');
   const mount = await mountHome(t, daemon, 'erin');
   await mount.succeed('sh', ['-c', 'mkdir kept; echo before > kept/file; sync kept']);
   const text = look(mount, 'cat kept/file; ls kept');
@@ -139,15 +148,27 @@ t.test('what is changed while the daemon does not run', async (t) => {
   await mount.unmount();
 });
 
-t.test('own work is nobody else’s: the lease stays, and nothing is asked again', async (t) => {
+t.test('own work is nobody else’s: what the mount knows of it stays known', async (t) => {
   const mount = await mountHome(t, daemon, 'frank');
-  const untar =
+  const make =
     'mkdir tree; for d in $(seq 20); do mkdir tree/$d; for f in $(seq 50); do echo $f > tree/$d/$f; done; done';
-  await mount.succeed('sh', ['-c', `${untar}; sync tree; ls -lR tree > /dev/null`]);
+  await mount.succeed('sh', [
+    '-c',
+    `${make}; chmod -R go-r tree; mv tree/1 tree/moved; sync tree; find tree`,
+  ]);
   const status = await runProgram('ftpmount', ['status', mount.mountpoint, '--json'], { env: daemon.env });
   const { lease, losses } = JSON.parse(status.stdout) as { lease: string; losses: number };
   t.equal(lease, 'home');
   t.equal(losses, 0);
-  await mount.succeed('rm', ['-r', 'tree']);
+  // Somebody's change is told behind what was told before.
+  await inHome(daemon, 'frank')('touch last');
+  await shows(t, 'the change of another', look(mount, 'ls'), 'last\ntree\n');
+  // What is known is shown while nobody answers.
+  daemon.service.signal('SIGSTOP');
+  try {
+    t.equal((await mount.succeed('find', ['tree'], { timeoutMs: 4000 })).split('\n').length, 1022);
+  } finally {
+    daemon.service.signal('SIGCONT');
+  }
   await mount.unmount();
 });
