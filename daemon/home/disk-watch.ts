@@ -16,6 +16,7 @@
 import { Fanotify, type FileEvent } from '../../posix/fanotify.js';
 import { watchReadable, type Watch } from '../../posix/readiness.js';
 import { PosixError } from '../../posix/error.js';
+import { Failure } from '../../protocol/failure.js';
 import { UNWATCHED_MS } from '../../protocol/limits.js';
 import { LEASE_NONE } from '../../protocol/methods.js';
 import type { Log } from '../log.js';
@@ -109,18 +110,22 @@ export class DiskWatch {
   }
 
   #watch(unit: bigint): boolean {
-    const place = this.#options.identities.place(unit);
+    const place = this.#place(unit);
     if (this.#isNameless(unit, place)) return false;
     const handle = place === undefined ? undefined : this.#mark(place);
     if (handle === undefined) {
-      this.#unwatched.set(unit, this.#options.clock.now());
-      this.#takeBackLater();
+      this.#cannotWatch(unit);
       return false;
     }
     this.#handles.set(unit, handle);
     this.#units.set(handle, unit);
     if (this.#handles.size > this.#max) this.#trim();
     return true;
+  }
+
+  /** Where a unit is; undefined where it is not found, or may not be looked at. */
+  #place(unit: bigint): Located | undefined {
+    return unlessFailed(() => this.#options.identities.place(unit));
   }
 
   /** A file that only who has it open could change. */
@@ -132,17 +137,13 @@ export class DiskWatch {
   /** The handle of what is watched from now on; undefined where it cannot be. */
   #mark(place: Located): string | undefined {
     if (this.#group === undefined) this.#group = this.#open();
-    if (this.#group === null) return undefined;
-    try {
-      if ('fd' in place) return this.#group.markDirectory(place.fd);
+    const group = this.#group;
+    if (group === null) return undefined;
+    return unlessFailed(() => {
+      if ('fd' in place) return group.markDirectory(place.fd);
       const { directory, name, status } = place;
-      return isDirectory(status)
-        ? this.#group.markDirectory(directory, name)
-        : this.#group.markFile(directory, name);
-    } catch (error) {
-      if (error instanceof PosixError) return undefined;
-      throw error;
-    }
+      return isDirectory(status) ? group.markDirectory(directory, name) : group.markFile(directory, name);
+    });
   }
 
   #open(): Fanotify | null {
@@ -175,11 +176,18 @@ export class DiskWatch {
     for (let reads = 0; reads < MAX_READS; reads++) {
       const events = group.read();
       if (events === undefined) break;
-      if (events === 'overflow') for (const unit of this.#handles.keys()) changed.add(unit);
+      if (events === 'overflow') this.#forgetAll(changed);
       else for (const event of events) this.#note(event, changed);
     }
     if (changed.size > 0) this.#options.onChanged(changed);
     this.#readable = watchReadable(group.fd, () => this.#gather());
+  }
+
+  /** Anything may have happened, also to what is watched: it is watched anew when somebody is told of it again. */
+  #forgetAll(changed: Set<bigint>): void {
+    for (const unit of this.#handles.keys()) changed.add(unit);
+    this.#handles.clear();
+    this.#units.clear();
   }
 
   /** Adds the units of which what is believed may not be so any more. */
@@ -190,7 +198,7 @@ export class DiskWatch {
       if (event.deleted) {
         this.removed(unit);
         // Its number may be another file's by now, which was taken for one that is watched.
-        if (event.own && this.#options.identities.place(unit) === undefined) continue;
+        if (event.own && this.#place(unit) === undefined) continue;
       }
       changed.add(unit);
       if (index === 0 && event.named && event.name !== undefined) this.#noteFile(unit, event.name, changed);
@@ -199,16 +207,22 @@ export class DiskWatch {
 
   /** A name was made: with it, its file may have got another unit. */
   #noteFile(directory: bigint, name: Buffer, changed: Set<bigint>): void {
-    const { identities } = this.#options;
-    const fd = identities.directoryOfIno(directory)?.fd;
-    const status = fd === undefined ? undefined : statusIfAny(fd, name);
+    const status = unlessFailed(() => {
+      const fd = this.#options.identities.directoryOfIno(directory)?.fd;
+      return fd === undefined ? undefined : statusIfAny(fd, name);
+    });
     if (status === undefined || status.nlink < 2 || isDirectory(status)) return;
     changed.add(status.ino);
-    const known = identities.place(status.ino);
+    const known = this.#place(status.ino);
     if (known !== undefined && 'parent' in known) changed.add(known.parent);
   }
 
   // What is not watched
+
+  #cannotWatch(unit: bigint): void {
+    this.#unwatched.set(unit, this.#options.clock.now());
+    this.#takeBackLater();
+  }
 
   #takeBackLater(): void {
     if (this.#takingBack !== undefined) return;
@@ -240,14 +254,23 @@ export class DiskWatch {
 
   /** A mark that is not found any more stays until its file goes, or the home closes: what it tells is passed over. */
   #unmark(unit: bigint): void {
-    const place = this.#options.identities.place(unit);
-    if (place === undefined || 'fd' in place || this.#group === undefined || this.#group === null) return;
+    const place = this.#place(unit);
+    const group = this.#group;
+    if (place === undefined || 'fd' in place || group === undefined || group === null) return;
     const { directory, name, status } = place;
-    try {
-      if (isDirectory(status)) this.#group.unmarkDirectory(directory, name);
-      else this.#group.unmarkFile(directory, name);
-    } catch (error) {
-      if (!(error instanceof PosixError)) throw error;
-    }
+    unlessFailed(() => {
+      if (isDirectory(status)) group.unmarkDirectory(directory, name);
+      else group.unmarkFile(directory, name);
+    });
+  }
+}
+
+/** What is not watched for any reason of the disk's is taken back in time: no request fails by that. */
+function unlessFailed<T>(act: () => T): T | undefined {
+  try {
+    return act();
+  } catch (error) {
+    if (error instanceof PosixError || error instanceof Failure) return undefined;
+    throw error;
   }
 }

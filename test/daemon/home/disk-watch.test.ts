@@ -1,12 +1,15 @@
 /*
  * What others change on the disk is taken back from who believes it; what the daemon does itself is not.
  */
+import { spawnSync } from 'node:child_process';
 import { constants } from 'node:os';
+import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { PosixError } from '../../../posix/error.js';
 import { LEASE_NONE, LEASE_WRITE, WHOLE_HOME, type LeaseItem } from '../../../protocol/methods.js';
 import { UNWATCHED_MS } from '../../../protocol/limits.js';
 import { DiskWatch } from '../../../daemon/home/disk-watch.js';
+import type { LeaseHolder } from '../../../daemon/home/lease-table.js';
 import type { UserHome } from '../../../daemon/home/user-home.js';
 import { ManualClock } from '../../lib/manual-clock.js';
 import { succeed } from '../../lib/run.js';
@@ -172,6 +175,9 @@ void t.test('a client that believes nothing has nothing watched', async (t) => {
   t.strictSame(await client.paths.list(''), ['d']);
 });
 
+/** Of a client, what the watch looks at. */
+const believer = { wants: LEASE_WRITE } as LeaseHolder;
+
 /** A watch of its own, and what it told. */
 function watchOf(t: Test, parts: Parts, maxWatched?: number): { watch: DiskWatch; changed: bigint[] } {
   const changed: bigint[] = [];
@@ -203,7 +209,6 @@ async function until(condition: () => boolean): Promise<void> {
 partsTest('the oldest make room', {}, async (t, parts) => {
   const { watch, changed } = watchOf(t, parts, 4);
   const client = parts.client();
-  const believer = { wants: LEASE_WRITE } as unknown as Parameters<DiskWatch['cover']>[0];
   const units = Array.from({ length: 5 }, (_, i) => client.changed(mkdir(parts.home, `d${i}`)).ino);
   for (const unit of units.slice(0, 4)) {
     t.ok(watch.cover(believer, [{ unit, write: false }]), 'watched from now on');
@@ -222,7 +227,6 @@ partsTest('the oldest make room', {}, async (t, parts) => {
 partsTest('a number that is used again is another directory', {}, async (t, parts) => {
   const { watch, changed } = watchOf(t, parts);
   const client = parts.client();
-  const believer = { wants: LEASE_WRITE } as unknown as Parameters<DiskWatch['cover']>[0];
   const seen = new Set<bigint>();
   let ino = 0n;
   for (let i = 0; i < 50 && !seen.has(ino); i++) {
@@ -240,5 +244,23 @@ partsTest('a number that is used again is another directory', {}, async (t, part
   await until(() => changed.length > 0);
   t.strictSame(changed, [ino]);
   await succeed('rm', ['d/f'], { cwd: parts.directory });
+  watch.close();
+});
+
+partsTest('events that were lost may have been of anything', {}, async (t, parts) => {
+  const { watch, changed } = watchOf(t, parts);
+  const client = parts.client();
+  const units = ['a', 'b'].map((name) => client.changed(mkdir(parts.home, name)).ino);
+  const touches = units.map((unit) => ({ unit, write: false }));
+  t.ok(watch.cover(believer, touches));
+  const many = 'for (my $i = 0; $i < 20000; $i++) { open(my $f, ">", "f$i"); close($f); unlink("f$i"); }';
+  // Meanwhile nothing is read.
+  spawnSync('perl', ['-e', many], { cwd: join(parts.directory, 'a') });
+  await until(() => units.every((unit) => changed.includes(unit)));
+  t.ok(watch.cover(believer, touches), 'watched anew');
+  changed.splice(0);
+  await succeed('touch', ['b/f'], { cwd: parts.directory });
+  await until(() => changed.includes(units[1] ?? 0n));
+  await succeed('rm', ['b/f'], { cwd: parts.directory });
   watch.close();
 });
