@@ -14,6 +14,7 @@ import { pread } from '../../posix/files.js';
 import { statxFd, type Status } from '../../posix/status.js';
 import { Failure } from '../../protocol/failure.js';
 import { statusIfAny } from './confined.js';
+import type { DiskWatch } from './disk-watch.js';
 import type { Executor } from './executor.js';
 import { isDirectory } from './file-ids.js';
 import type { HomeClient } from './home-client.js';
@@ -33,12 +34,20 @@ export class ChangeLane {
   readonly #executor: Executor;
   readonly #leases: Leases;
   readonly #shown: ShownTimes;
+  readonly #watch: DiskWatch;
 
-  constructor(parts: { identities: Identities; executor: Executor; leases: Leases; shown: ShownTimes }) {
+  constructor(parts: {
+    identities: Identities;
+    executor: Executor;
+    leases: Leases;
+    shown: ShownTimes;
+    watch: DiskWatch;
+  }) {
     this.#identities = parts.identities;
     this.#executor = parts.executor;
     this.#leases = parts.leases;
     this.#shown = parts.shown;
+    this.#watch = parts.watch;
   }
 
   prepare(
@@ -115,11 +124,15 @@ export class ChangeLane {
       case MKDIR:
       case LINK: {
         if (file === undefined || directory === undefined) return;
-        if (isDirectory(file) || file.nlink === 2) this.#leases.made(client, directory, file.ino, true);
+        if (!isDirectory(file) && file.nlink !== 2) return;
+        this.#watch.made(client, file.ino);
+        this.#leases.made(client, directory, file.ino, true);
         return;
       }
       case RMDIR:
-        if (removed !== undefined) this.#leases.removed(removed);
+        if (removed === undefined) return;
+        this.#watch.removed(removed);
+        this.#leases.removed(removed);
         return;
       default:
     }

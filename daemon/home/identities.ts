@@ -106,6 +106,20 @@ export class Identities {
     return located;
   }
 
+  /** Where the file of an inode number is, as far as it is known. */
+  place(ino: bigint): Located | undefined {
+    if (ino === this.root.ino) return this.#fileById(this.root);
+    const known = this.#known.find(ino);
+    return known && this.#fileById({ ino, birth: known.birth });
+  }
+
+  /** The directory of an inode number, as far as it is known. */
+  directoryOfIno(ino: bigint): Directory | undefined {
+    if (ino === this.root.ino) return this.root;
+    const known = this.#known.find(ino);
+    return known === undefined ? undefined : this.#directoryById({ ino, birth: known.birth });
+  }
+
   /**
    * A regular file, open for reading. The descriptor is good until the caller gives up its turn: what goes on later keeps
    * the file (HeldFiles.keep) or duplicates the descriptor. As file(), and EISDIR, ELOOP, ENXIO.
@@ -170,7 +184,7 @@ export class Identities {
   #named(id: FileId): Located | undefined {
     const known = this.#known.find(id.ino);
     if (known === undefined || known.birth !== id.birth) return undefined;
-    const directory = this.#directoryOfIno(known.parent);
+    const directory = this.directoryOfIno(known.parent);
     if (directory === undefined) return undefined;
     const name = Buffer.from(known.name, 'latin1');
     const status = statusIfAny(directory.fd, name);
@@ -194,12 +208,6 @@ export class Identities {
       if (error instanceof PosixError || error instanceof Failure) return undefined;
       throw error;
     }
-  }
-
-  #directoryOfIno(ino: bigint): Directory | undefined {
-    if (ino === this.root.ino) return this.root;
-    const known = this.#known.find(ino);
-    return known === undefined ? undefined : this.#directoryById({ ino, birth: known.birth });
   }
 
   #directoryById(id: FileId): Directory | undefined {

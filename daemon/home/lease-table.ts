@@ -49,6 +49,8 @@ export interface Unit {
 export interface Recall {
   mode: LeaseMode;
   readonly since: number;
+  /** No client has asked for the unit: what is believed of it is old. */
+  readonly forNobody: boolean;
 }
 
 /** What the table knows of a client. */
@@ -128,8 +130,8 @@ export class LeaseTable {
     return this.#default === client ? LEASE_WRITE : LEASE_NONE;
   }
 
-  /** Who has to give something back before a client touches a unit. */
-  opponents(client: LeaseHolder, { unit: number, write }: Touch): LeaseHolder[] {
+  /** Who has to give something back before a client touches a unit; undefined: before something else does. */
+  opponents(client: LeaseHolder | undefined, { unit: number, write }: Touch): LeaseHolder[] {
     const unit = this.#units.get(number);
     const writer = unit === undefined ? this.#default : unit.writer;
     if (writer !== undefined) return writer === client ? [] : [writer];

@@ -50,6 +50,8 @@ export interface LeaseWaitsOptions {
   readonly isHeldUp: (client: LeaseHolder) => boolean;
   /** A request waits for room that is granted to others than this. */
   readonly onShort: (by: ClientGrant) => void;
+  /** Sees to it that what it is told of stays true; whether that is only so from now on (disk-watch.ts). */
+  readonly cover: (client: LeaseHolder, touches: readonly Touch[]) => boolean;
   /** The home cannot be changed, nor anything be given back: the term does not run. */
   readonly isFrozen: () => boolean;
 }
@@ -130,8 +132,10 @@ export class LeaseWaits {
   }
 
   returned(client: LeaseHolder, items: readonly LeaseItem[]): void {
-    const lowered = this.#options.leases.returned(client, items);
+    const { leases } = this.#options;
+    const { lowered, forNobody } = leases.returned(client, items);
     for (const unit of lowered) for (const waiting of this.#ofUnit.get(unit) ?? []) this.#free(waiting);
+    leases.vacated(forNobody.filter((unit) => !this.#ofUnit.has(unit)));
   }
 
   /** Something was freed that any of them may wait for. */
@@ -178,10 +182,12 @@ export class LeaseWaits {
   }
 
   #try<T>({ client, prepare }: Request<T>): { result: T } | { units: readonly bigint[] } {
-    const { leases, isHeldUp, onShort } = this.#options;
+    const { leases, isHeldUp, cover, onShort } = this.#options;
     if (client.ended || this.#closed) throw new Failure('ECONNABORTED', 'the client has gone');
     if (isHeldUp(client)) return { units: [] };
-    const { touches, run } = prepare();
+    let prepared = prepare();
+    while (cover(client, prepared.touches)) prepared = prepare();
+    const { touches, run } = prepared;
     if (!leases.touch(client, touches)) return { units: touches.map(({ unit }) => unit) };
     leases.grant(client, touches);
     try {

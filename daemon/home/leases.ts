@@ -50,6 +50,14 @@ export interface LeaseOptions {
   readonly isWaitedFor: (unit: bigint) => boolean;
 }
 
+/** Units of which a client gave something back. */
+export interface Returned {
+  /** Of these it held more before. */
+  readonly lowered: bigint[];
+  /** Of them these were recalled for nobody. */
+  readonly forNobody: bigint[];
+}
+
 export class Leases {
   readonly #termMs: number;
   readonly #now: () => number;
@@ -134,12 +142,37 @@ export class Leases {
     this.#give(client, touches, (touch) => this.#table.opponents(client, touch).length === 0);
   }
 
-  /** A client holds no more than this of these units. Returns those of which it held more before. */
-  returned(client: LeaseHolder, items: readonly LeaseItem[]): bigint[] {
+  /** These units were changed by nobody who is known here: what is believed of them is taken back. */
+  takeBack(units: Iterable<bigint>): void {
+    const recalled = new Map<LeaseHolder, LeaseItem[]>();
+    for (const unit of units) {
+      for (const holder of this.#table.opponents(undefined, { unit, write: true })) {
+        this.#recall(holder, unit, LEASE_NONE, recalled, true);
+      }
+    }
+    this.#sendRecalls(recalled);
+  }
+
+  /** Nobody waits for these units, which were given back: what the holder of the home gave is its own again. */
+  vacated(units: Iterable<bigint>): void {
+    const items: LeaseItem[] = [];
+    for (const unit of units) {
+      if (!this.#table.vacant.has(unit)) continue;
+      this.#table.forget(unit);
+      items.push([unit, LEASE_WRITE]);
+    }
+    if (items.length > 0) this.#table.defaultHolder?.lease(items);
+  }
+
+  /** A client holds no more than this of these units. */
+  returned(client: LeaseHolder, items: readonly LeaseItem[]): Returned {
     const lowered: bigint[] = [];
-    if (!this.keeps(client)) return lowered;
+    const forNobody: bigint[] = [];
+    if (!this.keeps(client)) return { lowered, forNobody };
+    const recalls = this.#table.holdings.get(client)?.recalls;
     for (const [number, mode] of items) {
       if (mode >= LEASE_WRITE) continue;
+      if (recalls?.get(number)?.forNobody === true) forNobody.push(number);
       const isDefault = this.#table.defaultHolder === client;
       if (number === WHOLE_HOME) {
         if (isDefault) this.#table.setDefault(undefined);
@@ -153,7 +186,7 @@ export class Leases {
       this.#table.tidy(number, unit);
     }
     this.#giveVacantBack();
-    return lowered;
+    return { lowered, forNobody };
   }
 
   /**
@@ -213,13 +246,14 @@ export class Leases {
     number: bigint,
     mode: LeaseMode,
     recalled: Map<LeaseHolder, LeaseItem[]>,
+    forNobody = false,
   ): void {
     const recalls = this.#table.holdings.get(holder)?.recalls;
     const sent = recalls?.get(number);
     if (recalls === undefined || (sent !== undefined && sent.mode <= mode)) return;
     const unit = this.#table.units.get(number) ?? this.#table.except(number);
     unit.recalledAt = this.#now();
-    if (sent === undefined) recalls.set(number, { mode, since: unit.recalledAt });
+    if (sent === undefined) recalls.set(number, { mode, since: unit.recalledAt, forNobody });
     else sent.mode = mode;
     const items = recalled.get(holder);
     if (items === undefined) recalled.set(holder, [[number, mode]]);

@@ -7,6 +7,7 @@
 import { MAX_PAGE_ENTRIES } from '../../protocol/limits.js';
 import type { FileRef } from '../../protocol/references.js';
 import { DirectoryCursor, type Entry, type Page, type Room } from './directory-cursor.js';
+import type { DiskWatch } from './disk-watch.js';
 import { idOf, isDirectory } from './file-ids.js';
 import type { HomeClient } from './home-client.js';
 import type { Identities } from './identities.js';
@@ -23,11 +24,13 @@ export class Listings {
   readonly #identities: Identities;
   readonly #shown: ShownTimes;
   readonly #leases: Leases;
+  readonly #watch: DiskWatch;
 
-  constructor(parts: { identities: Identities; shown: ShownTimes; leases: Leases }) {
+  constructor(parts: { identities: Identities; shown: ShownTimes; leases: Leases; watch: DiskWatch }) {
     this.#identities = parts.identities;
     this.#shown = parts.shown;
     this.#leases = parts.leases;
+    this.#watch = parts.watch;
   }
 
   /** The answer of `list`; the directory itself was touched. */
@@ -40,7 +43,7 @@ export class Listings {
     try {
       const page = cursor.page(room);
       told.push(...page.entries);
-      listing = this.#listing(cursor, page);
+      listing = this.#listing(client, cursor, page);
       if (!page.last) {
         listing[2] = client.handles.add({ kind: 'cursor', cursor });
         this.#mention(client, told);
@@ -66,7 +69,7 @@ export class Listings {
       cursor.close();
     }
     this.#mention(client, page.entries);
-    return [this.#entries(cursor, page), page.last ? null : number];
+    return [this.#entries(client, cursor, page), page.last ? null : number];
   }
 
   /** Whole listings of what `told` lists, and then of what these list; their entries are appended to `told`. */
@@ -76,7 +79,8 @@ export class Listings {
       const { status } = told[at] as Entry;
       if (!isDirectory(status) || !this.#leases.mayRead(client, status.ino)) continue;
       const before: Room = { ...room };
-      const below = this.#whole({ ...idOf(status), path: null }, room);
+      this.#watch.cover(client, [{ unit: status.ino, write: false }]);
+      const below = this.#whole(client, { ...idOf(status), path: null }, room);
       if (below === undefined) {
         if (room.entries === before.entries) continue;
         break; // too large: what comes after may be, too
@@ -89,12 +93,16 @@ export class Listings {
   }
 
   /** A whole listing: undefined where it does not fit, or cannot be read. */
-  #whole(directory: FileRef, room: Room): { listing: Listing; entries: Entry[] } | undefined {
+  #whole(
+    client: HomeClient,
+    directory: FileRef,
+    room: Room,
+  ): { listing: Listing; entries: Entry[] } | undefined {
     const cursor = this.#openIfReadable(directory);
     if (cursor === undefined) return undefined;
     try {
       const page = cursor.page(room);
-      return page.last ? { listing: this.#listing(cursor, page), entries: page.entries } : undefined;
+      return page.last ? { listing: this.#listing(client, cursor, page), entries: page.entries } : undefined;
     } finally {
       cursor.close();
     }
@@ -113,21 +121,27 @@ export class Listings {
     }
   }
 
-  #listing(cursor: DirectoryCursor, page: Page): Listing {
-    return [this.#shown.attributes(cursor.status()), this.#entries(cursor, page), null];
+  #listing(client: HomeClient, cursor: DirectoryCursor, page: Page): Listing {
+    return [this.#shown.attributes(cursor.status()), this.#entries(client, cursor, page), null];
   }
 
-  #entries(cursor: DirectoryCursor, { entries }: Page): unknown[][] {
-    return entries.map(({ name, status, target }) => {
+  #entries(client: HomeClient, cursor: DirectoryCursor, { entries }: Page): unknown[][] {
+    return entries.map((entry) => {
+      const { name, status, target } = entry;
       this.#identities.learn(status, cursor.ino, name);
-      return [name, this.#shown.attributes(status), target];
+      const isNew = isUnit(entry) && this.#watch.cover(client, [{ unit: status.ino, write: false }]);
+      return [name, this.#shown.attributes(isNew ? cursor.again(entry).status : status), target];
     });
   }
 
   /** The client was told the attributes of directories, and of files with several names: of units that it did not touch. */
   #mention(client: HomeClient, entries: readonly Entry[]): void {
-    const units: bigint[] = [];
-    for (const { status } of entries) if (isDirectory(status) || status.nlink > 1) units.push(status.ino);
+    const units = entries.filter(isUnit).map(({ status }) => status.ino);
     if (units.length > 0) this.#leases.mention(client, units);
   }
+}
+
+/** Whether the attributes of an entry belong to another unit than the directory that it is in. */
+function isUnit({ status }: Entry): boolean {
+  return isDirectory(status) || status.nlink > 1;
 }

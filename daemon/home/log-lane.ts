@@ -11,9 +11,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Failure } from '../../protocol/failure.js';
 import { LEASE_WRITE } from '../../protocol/methods.js';
-import { LINK, MKDIR, RMDIR, type Operation } from '../../protocol/operations.js';
+import { LINK, MKDIR, RMDIR, type Link, type Mkdir, type Operation } from '../../protocol/operations.js';
 import type { Status } from '../../posix/status.js';
 import { copyOf } from './copies.js';
+import type { DiskWatch } from './disk-watch.js';
 import type { Executor } from './executor.js';
 import type { Grace } from './grace.js';
 import type { HomeClient } from './home-client.js';
@@ -54,6 +55,7 @@ export class LogLane {
   readonly #isFrozen: () => boolean;
   readonly #whenChangeable: () => Promise<void>;
   readonly #sliceMs: number;
+  readonly #watch: DiskWatch;
   /** An operation failed in a way that is no client's doing (EIO). */
   readonly #onBroken: (error: unknown) => void;
 
@@ -68,6 +70,7 @@ export class LogLane {
     whenChangeable: () => Promise<void>;
     /** For tests. */
     sliceMs: number | undefined;
+    watch: DiskWatch;
     onBroken: (error: unknown) => void;
   }) {
     this.#identities = parts.identities;
@@ -78,6 +81,7 @@ export class LogLane {
     this.#isFrozen = parts.isFrozen;
     this.#whenChangeable = parts.whenChangeable;
     this.#sliceMs = parts.sliceMs ?? SLICE_MS;
+    this.#watch = parts.watch;
     this.#onBroken = parts.onBroken;
   }
 
@@ -177,7 +181,6 @@ export class LogLane {
   }
 
   #one(client: HomeClient, number: number, operation: Operation, data: Buffer | null, replay: boolean): void {
-    const ofAll = this.#leases.holdsAll(client);
     const told = this.#executor.carryOut(client, operation, data, replay);
     if (told.length > 0) {
       client.outcomes.told(
@@ -185,7 +188,7 @@ export class LogLane {
         told.map((status) => this.#shown.attributes(status)),
       );
     }
-    if (!ofAll) this.#noteUnits(client, operation, told[0]);
+    this.#noteUnits(client, operation, told[0]);
   }
 
   /** ESTALE where something of what an operation changes is not the client's own. */
@@ -199,22 +202,27 @@ export class LogLane {
 
   /** Units that were made or are no more; the client sees by itself what it holds of them. `made`: where its id is told. */
   #noteUnits(client: HomeClient, operation: Operation, made: Status | undefined): void {
-    const op = client.provisional.resolve(operation);
-    switch (op.kind) {
+    switch (operation.kind) {
       case MKDIR: {
+        const op = client.provisional.resolve(operation) as Mkdir;
         const ino = made?.ino ?? op.id?.ino;
         if (ino === undefined) return;
+        this.#watch.made(client, ino);
         this.#leases.made(client, this.#identities.directoryOf(op.directory).ino, ino, false);
         return;
       }
       case LINK: {
+        const op = client.provisional.resolve(operation) as Link;
         const { status } = this.#identities.file(op.file);
         if (status.nlink !== 2) return;
+        this.#watch.made(client, status.ino);
         this.#leases.made(client, this.#identities.directoryOf(op.directory).ino, status.ino, false);
         return;
       }
       case RMDIR:
-        if (op.id !== null) this.#leases.removed(op.id.ino);
+        if (operation.id === null) return;
+        this.#watch.removed(operation.id.ino);
+        this.#leases.removed(operation.id.ino);
         return;
       default:
     }

@@ -18,6 +18,7 @@ import { Clients, type Attached } from './clients.js';
 import { CLOCK, type Clock } from './clock.js';
 import { ConfinedTree } from './confined.js';
 import { Digests, type DigestRecords } from './digests.js';
+import { DiskWatch, type DiskWatchOptions } from './disk-watch.js';
 import { Durability, type DurabilityOptions } from './durability.js';
 import { Executor } from './executor.js';
 import { Fetching } from './fetching.js';
@@ -61,6 +62,7 @@ export interface UserHomeOptions {
   readonly clock?: Clock;
   readonly sync?: DurabilityOptions['sync'];
   readonly sliceMs?: number;
+  readonly openWatch?: DiskWatchOptions['open'];
 }
 
 /** What a home holds and who uses it. */
@@ -81,6 +83,7 @@ export class UserHome {
   readonly shown: ShownTimes;
   readonly leases: Leases;
   readonly waits: LeaseWaits;
+  readonly watch: DiskWatch;
   readonly log: LogLane;
   readonly changes: ChangeLane;
   readonly room: RoomRecalls;
@@ -171,9 +174,14 @@ export class UserHome {
       onRecalled: () => this.waits.watch(),
       isWaitedFor: (unit) => this.waits.isWaitedFor(unit),
     });
+    this.watch = new DiskWatch({
+      ...{ identities: this.identities, held: this.held, clock, log, open: options.openWatch },
+      onChanged: (units) => this.leases.takeBack(units),
+    });
     this.waits = new LeaseWaits({
       leases: this.leases,
       clock,
+      cover: (client, touches) => this.watch.cover(client, touches),
       isHeldUp: (client) => this.counting || this.#grace.holdsUp((client as HomeClient).id),
       onShort: (by) => this.room.ask(by),
       isFrozen: () => this.counting,
@@ -214,7 +222,7 @@ export class UserHome {
     const changed = (): void => this.durability.changed();
     const parts = {
       ...{ tree, quota, changed, held: this.held, identities: this.identities, shown: this.shown },
-      ...{ leases: this.leases, waits: this.waits, grace: this.#grace },
+      ...{ leases: this.leases, waits: this.waits, watch: this.watch, grace: this.#grace },
     };
     const executor = new Executor({
       ...parts,
@@ -391,6 +399,7 @@ export class UserHome {
     this.room.close();
     this.#grace.close();
     this.waits.close();
+    this.watch.close();
     // First, for it writes marks.
     await this.durability.close();
     this.#clients.close();

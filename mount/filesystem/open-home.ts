@@ -138,6 +138,8 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
       term.begin(session.termMs);
       if (!session.resumed || !sameServer || !session.leased) grants.lost();
       if (!session.leased) recalls.over();
+      // Nobody has seen to it meanwhile that nothing was changed on the server.
+      else if (!session.resumed) recalls.doubtAll();
       if (!session.covered) log.leasesLost();
       if (!session.resumed) recalls.holdAgain();
       // The log goes before anything else: a server that was restarted takes it without a lease until then.

@@ -13,6 +13,8 @@ import { Service, type Exit } from './service.js';
 export interface DaemonOptions {
   /** More arguments of ftpmountd. */
   readonly args?: readonly string[];
+  /** A program, and arguments, that the daemon's command is appended to. */
+  readonly within?: readonly string[];
   /** Users to make before it starts: name to quota (and limit of files). The password of NAME is `NAME's password`. */
   readonly users?: Readonly<Record<string, UserLimits>>;
   /** Where homes and state go; by default a new temporary directory. */
@@ -37,12 +39,14 @@ export class Daemon {
   readonly clientState: string;
   readonly #scope: Scope;
   readonly #args: readonly string[];
+  readonly #within: readonly string[];
   #service: Service | undefined;
   #port = 0;
 
   constructor(scope: Scope, options: DaemonOptions) {
     this.#scope = scope;
     this.#args = options.args ?? [];
+    this.#within = options.within ?? [];
     this.directory = options.directory ?? temporaryDirectory(scope);
     this.state = path.join(this.directory, 'state');
     this.homes = path.join(this.directory, 'homes');
@@ -75,12 +79,14 @@ export class Daemon {
   /** Starts (again, after `stop` or `kill`: on the same port) and waits until it listens. */
   async start(): Promise<void> {
     const listen = `${HOST}:${this.#port}`;
-    this.#service = new Service(
-      this.#scope,
+    const args = ['--listen', listen, '--home', this.homes, '--state', this.state, ...this.#args];
+    const [command = process.execPath, ...rest] = [
+      ...this.#within,
       process.execPath,
-      [programs.ftpmountd, '--listen', listen, '--home', this.homes, '--state', this.state, ...this.#args],
-      { env: this.env },
-    );
+      programs.ftpmountd,
+      ...args,
+    ];
+    this.#service = new Service(this.#scope, command, rest, { env: this.env });
     const ready = await this.#service.says(/^listening on .*:(\d+)$/m);
     this.#port = Number(ready[1]);
   }

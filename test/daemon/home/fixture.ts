@@ -75,7 +75,10 @@ export class Place {
 
   /** A home that is not really synced, which would wait for all that others write to the disk of the tests. */
   async open(
-    options: Pick<UserHomeOptions, 'clock' | 'leaseTermMs' | 'onIdle' | 'sliceMs' | 'sync'> = {},
+    options: Pick<
+      UserHomeOptions,
+      'clock' | 'leaseTermMs' | 'onIdle' | 'openWatch' | 'sliceMs' | 'sync'
+    > = {},
   ): Promise<UserHome> {
     const home = await UserHome.open({
       account: this.account,

@@ -30,6 +30,7 @@ export class Desk {
       clock: this.clock,
       isHeldUp: () => false,
       onShort: () => undefined,
+      cover: () => false,
       isFrozen: () => this.frozen,
     });
   }
