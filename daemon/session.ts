@@ -3,9 +3,12 @@
  *
  * Invariants:
  * - every request is answered once, in any order; what the client holds from then on is told before (`lease`);
- * - the operations of a log and those sent behind it see each other in the order in which they were sent;
+ * - the operations of a log and those sent behind it see each other in the order in which they were sent: what comes behind a
+ *   log that is not carried out yet waits, as all does while the home is counted;
  * - what a peer can make this process hold is bounded: what is unanswered by the window (more is a fault of the protocol),
  *   and no more is read while MAX_UNSENT bytes of answers wait for it.
+ *
+ * - no session holds the thread for longer than some milliseconds at a time, whatever it is sent at once.
  *
  * Most methods are answered within onMessage, from the message's own bytes.
  * Calls that are answered so are never counted as under way: only those that go on on other threads, or wait.
@@ -31,22 +34,23 @@ import {
   type NotificationParams,
 } from '../protocol/methods.js';
 import { compact } from '../protocol/references.js';
-import { weightOf, type Weight } from '../protocol/window.js';
 import { Call } from './home/call.js';
 import { copyOf } from './home/copies.js';
 import { answer, LentData, type Answer, type HomeMethod } from './home/dispatch.js';
 import type { ClientSession, HomeClient } from './home/home-client.js';
 import type { UserHome } from './home/user-home.js';
 import type { Log } from './log.js';
-import { Underway } from './underway.js';
+import { loadOf, Underway, type Load } from './underway.js';
 
 /** Bytes of answers that wait for the peer, from which on no more of its requests are read. */
 const MAX_UNSENT = 4 * 1024 * 1024;
+/** For how long requests of one session are carried out one after the other (milliseconds); then others have their turn. */
+const TURN_MS = 5;
 /** How long a shutdown waits for calls that are being worked on (milliseconds). */
 const SHUTDOWN_MS = 5_000;
 
 export interface SessionOptions {
-  /** Makes the channel; called once, by the constructor. */
+  /** Makes the channel; called once, by the constructor, unless it throws. */
   readonly open: (events: ChannelEvents) => Channel;
   readonly home: UserHome;
   /** The login that was accepted: answered here, as the home knows the answer. */
@@ -76,10 +80,10 @@ export interface Activity {
 
 interface Deferred {
   readonly id: number;
-  readonly method: HomeMethod;
+  readonly method: HomeMethod | 'logout';
   /** As the row of METHODS yields them. */
   readonly params: unknown;
-  readonly weight: Weight;
+  readonly load: Load;
   readonly call: Call;
 }
 
@@ -96,9 +100,15 @@ export class Session implements ClientSession {
   /** Calls that are not answered yet. */
   readonly #calls = new Map<number, Call>();
   readonly #underway = new Underway();
-  /** Calls that wait until the home may be changed. */
+  /** Calls that wait until the home may be changed, and the log before them is carried out. */
   #deferred: Deferred[] = [];
+  /** An `apply` is being carried out. */
+  #applying = false;
   #paused = false;
+  /** Milliseconds that requests took since others had their turn. */
+  #taken = 0;
+  /** Others have their turn. */
+  #resting = false;
   #stopping = false;
   #onIdle: (() => void) | undefined;
   #requests = 0;
@@ -112,6 +122,10 @@ export class Session implements ClientSession {
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
+    // First, for they may fail: who has the connection then answers the login.
+    const root = home.rootAttributes();
+    const { client, resumed, leased, covered } = home.attach(login.clientId, this, login.leaseWanted);
+    this.#client = client;
     this.#channel = options.open({
       onMessage: (message) => this.#receive(message),
       onDrain: () => this.#drained(),
@@ -121,12 +135,10 @@ export class Session implements ClientSession {
       this.#channel,
       options.keepaliveMs === undefined ? {} : { intervalMs: options.keepaliveMs },
     );
-    const { client, resumed, leased, covered } = home.attach(login.clientId, this, login.leaseWanted);
-    this.#client = client;
     const { serverVersion, bootVerifier } = options;
     const applied = client.marks?.applied ?? 0;
     const result = [
-      ...[serverVersion, bootVerifier, resumed, home.rootAttributes(), applied],
+      ...[serverVersion, bootVerifier, resumed, root, applied],
       ...[leased, covered, home.leaseTermMs],
     ];
     this.#channel.send(encodeResponse(login.requestId, undefined, result));
@@ -169,12 +181,17 @@ export class Session implements ClientSession {
     this.#channel.destroy(failure);
   }
 
+  reconnect(reason: string): void {
+    if (!this.#stopping) void this.shutdown(reason, true);
+  }
+
   /** Throws PROTOCOL, which closes the channel. */
   #receive(message: IncomingMessage): void {
-    this.#home.heard(this.#client, message.kind === 'request' && message.method === 'apply');
+    const waits = this.#applying || this.#deferred.length > 0;
+    this.#home.heard(this.#client, !waits && message.kind === 'request' && isBehindLog(message.method));
     switch (message.kind) {
       case 'request':
-        this.#request(message);
+        this.#timed(message);
         break;
       case 'notification':
         this.#notification(message);
@@ -190,6 +207,20 @@ export class Session implements ClientSession {
     this.#calls.get(id)?.cancel();
   }
 
+  #timed(message: RequestMessage): void {
+    const began = performance.now();
+    this.#request(message);
+    this.#taken += performance.now() - began;
+    if (this.#taken < TURN_MS || this.#resting) return;
+    this.#resting = true;
+    this.#channel.pause();
+    setImmediate(() => {
+      this.#taken = 0;
+      this.#resting = false;
+      if (!this.#paused) this.#channel.resume();
+    });
+  }
+
   #request({ id, method, params }: RequestMessage): void {
     // What comes after the notice of shutdown is not begun: the client asks again elsewhere.
     if (this.#stopping) return;
@@ -199,7 +230,6 @@ export class Session implements ClientSession {
     if (this.#calls.has(id)) throw new Failure('PROTOCOL', 'the id of a call that is not answered yet');
     if (method === 'ping') return this.#send(id, undefined, null);
     if (method === 'login') return this.#refuse(id, new Failure('EINVAL', 'logged in already'));
-    if (method === 'logout') return this.#logout(id);
     let checked: unknown;
     try {
       // Before anything else: also what waits must be well formed for its bytes to be counted.
@@ -207,7 +237,8 @@ export class Session implements ClientSession {
     } catch (thrown) {
       return this.#refuse(id, this.#failureOf(thrown, method));
     }
-    if (this.#home.counting || this.#deferred.length > 0) return this.#defer(id, method, checked);
+    const waits = this.#home.counting || this.#applying || this.#deferred.length > 0;
+    if (waits) return this.#defer(id, method, checked);
     this.#run(id, method, checked, new Call());
   }
 
@@ -219,50 +250,69 @@ export class Session implements ClientSession {
   }
 
   /** `params` as the row of METHODS yields them. */
-  #run(id: number, method: HomeMethod, params: unknown, call: Call): void {
+  #run(id: number, method: HomeMethod | 'logout', params: unknown, call: Call): void {
+    if (method === 'logout') return this.#logout(id);
     let result: Answer | Promise<Answer>;
     // Before the call, which may keep the parameters but need not leave them as they are.
-    const weight = weightOf(method, params as readonly unknown[]);
+    const load = loadOf(method, params as readonly unknown[]);
     try {
       result = answer(this.#home, this.#client, method, params, call);
     } catch (thrown) {
       return this.#refuse(id, this.#failureOf(thrown, method));
     }
-    if (result instanceof Promise) this.#await({ id, method, weight, call }, result);
+    if (result instanceof Promise) this.#await({ id, method, load, call }, result);
     else this.#answer(id, result);
   }
 
   /** Answers later. Throws PROTOCOL where that is more than the window allows. */
-  #await({ id, method, weight, call }: Omit<Deferred, 'params'>, result: Promise<Answer>): void {
+  #await({ id, method, load, call }: Omit<Deferred, 'params'>, result: Promise<Answer>): void {
     this.#calls.set(id, call);
-    result.then(
+    this.#applying ||= method === 'apply';
+    const settled = result.then(
       (ended) => {
-        this.#answered(id, weight);
+        this.#answered(id, load);
         this.#answer(id, ended);
       },
       (thrown: unknown) => {
-        this.#answered(id, weight);
+        this.#answered(id, load);
         this.#refuse(id, this.#failureOf(thrown, method));
       },
     );
-    this.#underway.begin(weight);
+    if (method === 'apply') {
+      void settled.then(() => {
+        this.#applying = false;
+        if (this.#deferred.length > 0) this.#goOnLater();
+      });
+    }
+    this.#underway.begin(load);
   }
 
-  #defer(id: number, method: HomeMethod, params: unknown): void {
-    const weight = weightOf(method, params as readonly unknown[]);
-    const deferred = { id, method, params: copyOf(params), weight, call: new Call() };
+  #defer(id: number, method: HomeMethod | 'logout', params: unknown): void {
+    const load = loadOf(method, params as readonly unknown[]);
+    const deferred = { id, method, params: copyOf(params), load, call: new Call() };
     this.#calls.set(id, deferred.call);
-    this.#underway.begin(weight);
+    this.#underway.begin(load);
     this.#deferred.push(deferred);
-    if (this.#deferred.length === 1) void this.#home.whenChangeable().then(() => this.#runDeferred());
+    if (this.#deferred.length === 1 && !this.#applying) this.#goOnLater();
+  }
+
+  #goOnLater(): void {
+    void this.#home.whenChangeable().then(() => this.#runDeferred());
   }
 
   #runDeferred(): void {
     const deferred = this.#deferred;
     this.#deferred = [];
-    for (const { id, method, params, weight, call } of deferred) {
-      this.#answered(id, weight);
+    for (const [at, { id, method, params, load, call }] of deferred.entries()) {
+      if (this.#applying) {
+        this.#deferred = deferred.slice(at);
+        return;
+      }
+      this.#answered(id, load);
+      // What comes behind a logout is not begun.
+      if (this.#stopping) continue;
       try {
+        this.#home.heard(this.#client, isBehindLog(method));
         this.#run(id, method, params, call);
       } catch (thrown) {
         this.#channel.destroy(Failure.from(thrown));
@@ -300,12 +350,12 @@ export class Session implements ClientSession {
   #drained(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    this.#channel.resume();
+    if (!this.#resting) this.#channel.resume();
   }
 
-  #answered(id: number, weight: Weight): void {
+  #answered(id: number, load: Load): void {
     this.#calls.delete(id);
-    this.#underway.end(weight);
+    this.#underway.end(load);
     if (this.#calls.size === 0) this.#onIdle?.();
   }
 
@@ -329,6 +379,11 @@ export class Session implements ClientSession {
     }
     return failure;
   }
+}
+
+/** Whether a client that comes back after a restart of the server sends this only when it has sent its log again. */
+function isBehindLog(method: string): boolean {
+  return method !== 'apply' && method !== 'ping';
 }
 
 /** A notification has no answer: what is wrong with it can only close the connection. */

@@ -3,41 +3,65 @@
  */
 import { Failure } from '../protocol/failure.js';
 import { MAX_BYTES_IN_FLIGHT, MAX_CALLS } from '../protocol/limits.js';
-import type { Lane, Weight } from '../protocol/window.js';
+import type { MethodName } from '../protocol/methods.js';
+import { weightOf, type Lane, type Weight } from '../protocol/window.js';
 
-/** Requests that no window counts (`sync` and the like): so many at once cost no more than some megabytes. */
+/** Requests that no window counts (`sync`, `hold` and the like), at once. */
 const MAX_UNCOUNTED = 64 * MAX_CALLS;
+/** Bytes of memory that a value takes beside its own. */
+const OVERHEAD_BYTES = 16;
 
-interface Load {
+/** What a request that is not answered yet takes. */
+export interface Load extends Weight {
+  /** Bytes of memory, of a request that no window counts. */
+  readonly kept: number;
+}
+
+/** `params` as the row of METHODS yields them. */
+export function loadOf(method: MethodName, params: readonly unknown[]): Load {
+  const weight = weightOf(method, params);
+  return { ...weight, kept: weight.calls === 0 ? sizeOf(params) : 0 };
+}
+
+function sizeOf(value: unknown): number {
+  if (Buffer.isBuffer(value)) return value.length + OVERHEAD_BYTES;
+  if (typeof value !== 'object' || value === null) return OVERHEAD_BYTES;
+  return Object.values(value).reduce<number>((sum, part) => sum + sizeOf(part), OVERHEAD_BYTES);
+}
+
+interface Sum {
   calls: number;
   bytes: number;
 }
 
 export class Underway {
-  readonly #loads: Record<Lane, Load> = {
+  readonly #loads: Record<Lane, Sum> = {
     free: { calls: 0, bytes: 0 },
     log: { calls: 0, bytes: 0 },
     call: { calls: 0, bytes: 0 },
   };
   #uncounted = 0;
+  #kept = 0;
 
   /** PROTOCOL. */
-  begin({ lane, calls, bytes }: Weight): void {
+  begin({ lane, calls, bytes, kept }: Load): void {
     const load = this.#loads[lane];
     if (calls === 0) this.#uncounted += 1;
+    this.#kept += kept;
     load.calls += calls;
     load.bytes += bytes;
     if (load.calls > MAX_CALLS || this.#uncounted > MAX_UNCOUNTED) {
       throw new Failure('PROTOCOL', `more than ${MAX_CALLS} calls at once`);
     }
-    if (load.bytes > MAX_BYTES_IN_FLIGHT) {
+    if (load.bytes > MAX_BYTES_IN_FLIGHT || this.#kept > MAX_BYTES_IN_FLIGHT) {
       throw new Failure('PROTOCOL', `more than ${MAX_BYTES_IN_FLIGHT} bytes at once`);
     }
   }
 
-  end({ lane, calls, bytes }: Weight): void {
+  end({ lane, calls, bytes, kept }: Load): void {
     const load = this.#loads[lane];
     if (calls === 0) this.#uncounted -= 1;
+    this.#kept -= kept;
     load.calls -= calls;
     load.bytes -= bytes;
   }

@@ -71,6 +71,8 @@ export interface OpenAnswer {
   readonly handle: HandleId;
   /** The kernel may keep its cached pages of this file (FOPEN_KEEP_CACHE) or listing of this directory. */
   readonly keepCache: boolean;
+  /** Files: reads and writes go past the page cache (FOPEN_DIRECT_IO). */
+  readonly direct?: boolean;
   /** Directories: the kernel may cache the listing (FOPEN_CACHE_DIR). */
   readonly cacheDirectory?: boolean;
 }
@@ -164,8 +166,19 @@ export interface Filesystem {
     reply: (pieces: readonly Buffer[]) => void,
     caller: Caller,
   ): Eventually<void>;
-  /** `data` is valid only until the call returns (not until it settles). Answers the bytes written: all. */
-  write(node: NodeId, handle: HandleId, offset: number, data: Buffer, caller: Caller): Eventually<number>;
+  /**
+   * `data` is valid only until the call returns (not until it settles). `fromCache`: the kernel writes a page of its cache
+   * back; the handle is one of the file's, maybe of another program, and whether that appends does not count. Answers the
+   * bytes written.
+   */
+  write(
+    node: NodeId,
+    handle: HandleId,
+    offset: number,
+    data: Buffer,
+    fromCache: boolean,
+    caller: Caller,
+  ): Eventually<number>;
   /** On each close(2): reports what failed in writing until now. */
   flush(node: NodeId, handle: HandleId, caller: Caller): Eventually<void>;
   fsync(node: NodeId, handle: HandleId, dataOnly: boolean, caller: Caller): Eventually<void>;
@@ -199,4 +212,6 @@ export interface KernelCaches {
   invalidateEntry(parent: NodeId, name: Buffer): void;
   /** Resolves when the kernel has acted on all that was told it until now. */
   settled(): Promise<void>;
+  /** Whether a file that is open past the page cache (OpenAnswer.direct) can be mapped shared (mmap(2)). */
+  readonly mapsDirect: boolean;
 }

@@ -2,7 +2,7 @@
  * The attributes of a file as they travel: one flat list of whole numbers, because a listing carries a thousand
  * of them in one message.
  */
-import { compact } from './references.js';
+import { compact, inodeNumber } from './references.js';
 import { int, size, tuple, u32, u64, type Shape } from './shape.js';
 
 export const seconds = int(-(2 ** 53) + 1, 2 ** 53 - 1);
@@ -34,7 +34,7 @@ export interface Timestamp {
 }
 
 const wireAttributes = tuple(
-  u64,
+  inodeNumber,
   u64,
   u32,
   u32,

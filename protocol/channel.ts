@@ -109,10 +109,7 @@ export class Channel {
    */
   send(message: OutgoingMessage): void {
     if (this.#state !== 'open') return;
-    const length = dataLength(message);
-    if (length > this.#opener.maxRecord) {
-      throw new Failure('EOVERFLOW', `a message of ${length} bytes: ${this.#opener.maxRecord} are allowed`);
-    }
+    const length = this.requireFits(message);
     const wireLength = length + RECORD_OVERHEAD;
     if (this.#batch !== undefined && this.#batchLength + wireLength > this.#batch.length) this.#flush();
     const batch = (this.#batch ??= takeBuffer(Math.max(wireLength, SMALL_BUFFER)));
@@ -122,6 +119,16 @@ export class Channel {
       this.#flushScheduled = true;
       process.nextTick(this.#flushScheduledBatch);
     }
+  }
+
+  /** Throws EOVERFLOW for a message longer than maxRecord. Returns its length. */
+  requireFits(message: OutgoingMessage): number {
+    const length = dataLength(message);
+    const { maxRecord } = this.#opener;
+    if (length > maxRecord) {
+      throw new Failure('EOVERFLOW', `a message of ${length} bytes: ${maxRecord} are allowed`);
+    }
+    return length;
   }
 
   /** Bytes sent that the kernel has not taken yet. */

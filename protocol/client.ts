@@ -188,7 +188,7 @@ export class Client {
   /**
    * Sends a request, or queues it where the window is full. `params` are in their wire form; `data` is the last
    * parameter where that is file data, and may be changed when this returns. `done` is called later, in the receive path,
-   * and must not throw. Returns the id, for `cancel`.
+   * and must not throw. Returns the id, for `cancel`. Throws EOVERFLOW for what is too long.
    */
   request<M extends MethodName>(
     method: M,
@@ -201,13 +201,12 @@ export class Client {
       queueMicrotask(() => done(this.#whyClosed(), undefined));
       return id;
     }
+    const message = encodeRequest(id, method, params, data);
+    this.#channel.requireFits(message);
     const weight = weightOf(method, params, data);
-    if (this.#window.admit(weight)) {
-      this.#channel.send(encodeRequest(id, method, params, data));
-    } else {
-      const kept = data === undefined ? undefined : copyData(data);
-      this.#window.wait(id, weight, encodeRequest(id, method, params, kept));
-    }
+    if (this.#window.admit(weight)) this.#channel.send(message);
+    else if (data === undefined) this.#window.wait(id, weight, message);
+    else this.#window.wait(id, weight, encodeRequest(id, method, params, copyData(data)));
     // The table of results makes what done gets a Result<M>.
     this.#calls.set(id, { method, weight, asked: bytesAsked(method, params), done: done as Call['done'] });
     return id;

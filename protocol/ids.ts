@@ -3,7 +3,7 @@
  * validates; casts elsewhere are mistakes.
  */
 import { Failure } from './failure.js';
-import { MAX_NAME, MAX_PATH, MAX_USER_NAME } from './limits.js';
+import { MAX_NAME, MAX_PATH, MAX_PATH_NAMES, MAX_USER_NAME } from './limits.js';
 
 declare const brand: unique symbol;
 type Branded<T, Name extends string> = T & { readonly [brand]: Name };
@@ -55,14 +55,21 @@ export function userName(text: string): UserName {
 export function checkName(name: Buffer): void {
   if (name.length > MAX_NAME) throw new Failure('ENAMETOOLONG', `a name is longer than ${MAX_NAME} bytes`);
   checkComponent(name, 0, name.length);
+  if (name.includes(0)) throw new Failure('EINVAL', 'a name contains a NUL byte');
   if (name.includes(SLASH)) throw new Failure('EINVAL', 'a name contains a slash');
 }
 
 /** Bytes as a path of a home. Throws EINVAL or ENAMETOOLONG; does not copy. */
 export function remotePath(bytes: Buffer): RemotePath {
   if (bytes.length > MAX_PATH) throw new Failure('ENAMETOOLONG', `a path is longer than ${MAX_PATH} bytes`);
+  if (bytes.includes(0)) throw new Failure('EINVAL', 'a path contains a NUL byte');
   if (bytes.length > 0) {
+    let names = 0;
     for (let start = 0; start <= bytes.length;) {
+      names += 1;
+      if (names > MAX_PATH_NAMES) {
+        throw new Failure('ENAMETOOLONG', `a path has more than ${MAX_PATH_NAMES} names`);
+      }
       const slash = bytes.indexOf(SLASH, start);
       const end = slash < 0 ? bytes.length : slash;
       checkComponent(bytes, start, end);
@@ -79,8 +86,6 @@ function checkComponent(bytes: Buffer, start: number, end: number): void {
   if (bytes[start] === DOT && (length === 1 || (length === 2 && bytes[start + 1] === DOT))) {
     throw new Failure('EINVAL', "a path contains '.' or '..'");
   }
-  const nul = bytes.indexOf(0, start);
-  if (nul >= 0 && nul < end) throw new Failure('EINVAL', 'a path contains a NUL byte');
 }
 
 /** `directory` and a name below it, as a path. Throws as checkName and remotePath do. */

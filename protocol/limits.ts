@@ -26,6 +26,8 @@ export const RECORDS_PER_KEY = 2 ** 20;
 
 /** A path in bytes: trees are deeper than PATH_MAX where people walk down by `cd`. One name in it (NAME_MAX of Linux). */
 export const MAX_PATH = 65_535;
+/** Names in a path, as many as fit PATH_MAX: each is a step that the server walks. */
+export const MAX_PATH_NAMES = 2048;
 export const MAX_NAME = 255;
 
 /** The target of a symbolic link (PATH_MAX of Linux). */

@@ -21,7 +21,7 @@ import {
   MIN_LEASE_TERM_MS,
 } from './limits.js';
 import { operation } from './operations.js';
-import { fileId, fileRef } from './references.js';
+import { fileRef, realId } from './references.js';
 import {
   bool,
   bytes,
@@ -148,7 +148,7 @@ export const METHODS = {
    */
   apply: method(
     tuple(operationNumber, list(operation, MAX_OPERATIONS), optional(bytes(MAX_DATA))),
-    tuple(operationNumber, operationNumber, size, size, list(outcome, MAX_OPERATIONS)),
+    tuple(operationNumber, operationNumber, size, size, list(outcome, MAX_OPERATIONS + 1)),
   ),
   /**
    * (number of the change, operation, its data if it is a WRITE without) -> attributes that it left: of the file, and where
@@ -159,8 +159,9 @@ export const METHODS = {
   /** (number) -> durable: all operations of the log up to this one, and all changes answered, are on the disk. */
   sync: method(tuple(operationNumber), operationNumber),
   /**
-   * (bytes, files, regular files, directories) -> (bytes, files, ids of regular files, ids of directories): room in the quota
-   * and inode numbers given ahead, as far as there are some. A negative number gives back.
+   * (bytes, files, regular files, directories, needed bytes, needed files) -> (bytes, files, ids of regular files, ids of
+   * directories): room in the quota and inode numbers given ahead, as far as there are some. What is needed of the bytes and
+   * files is got back from others first. A negative number gives back.
    */
   grant: method(
     tuple(
@@ -168,8 +169,10 @@ export const METHODS = {
       int(-Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
       int(0, MAX_GRANTED_INODES),
       int(0, MAX_GRANTED_INODES),
+      optional(size),
+      optional(size),
     ),
-    tuple(size, size, list(fileId, MAX_GRANTED_INODES), list(fileId, MAX_GRANTED_INODES)),
+    tuple(size, size, list(realId, MAX_GRANTED_INODES), list(realId, MAX_GRANTED_INODES)),
   ),
   /** (leases): the client has sent all that it did under them, and holds no more than this from now on. */
   returned: method(tuple(list(leaseItem, MAX_LEASE_ITEMS)), nil),
@@ -210,7 +213,7 @@ export const NOTIFICATIONS = {
   recall: { params: tuple(list(leaseItem, MAX_LEASE_ITEMS)) },
   /** Server: all operations of the log up to this one are on the disk. */
   durable: { params: tuple(operationNumber) },
-  /** Server: the quota was lowered: what was given ahead and is not used is to be given back (`grant`). */
+  /** Server: what was given ahead and is not needed is to be given back. Answered by a `grant` that asks for nothing. */
   ungrant: { params: tuple() },
   /** Server: it closes the connection soon: (reason, whether connecting again makes sense). */
   shutdown: { params: tuple(text(MAX_TEXT), bool) },

@@ -22,10 +22,23 @@ export type FileRef =
 
 const wireId = tuple(u64, u64);
 
+/** The number of an inode that there is: 0 is that of provisional ids (and of the whole home, as a unit of leases). */
+export const inodeNumber: Shape<bigint> = (value) => {
+  const ino = u64(value);
+  if (ino === 0n) throw new Failure('EINVAL', 'no inode has the number 0');
+  return ino;
+};
+
 /** Reads an id from [ino, birth]. */
 export const fileId: Shape<FileId> = (value) => {
   const [ino, birth] = wireId(value);
   return { ino, birth };
+};
+
+/** Reads the id of a file that there is. */
+export const realId: Shape<FileId> = (value) => {
+  const { ino, birth } = fileId(value);
+  return { ino: inodeNumber(ino), birth };
 };
 
 /** Reads a reference from [ino, birth], [ino, birth, path] or a path. */

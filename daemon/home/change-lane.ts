@@ -2,11 +2,15 @@
  * `change`: one operation, awaited. It waits until nobody else has what it touches, is carried out, and answered with what
  * it left.
  *
- * Invariant: a number that is marked as done is not carried out again: the answer is then what there is now.
+ * Invariants: a number that is marked as done is not carried out again: the answer is then what there is now. One that is only
+ * marked as begun was under way when the daemon was killed: it is judged as a replay by what it expects, and an append by
+ * where it began.
  */
-import { MKDIR, LINK, RMDIR, type Operation } from '../../protocol/operations.js';
+import { MKDIR, LINK, RMDIR, WRITE, type Operation, type Write } from '../../protocol/operations.js';
 import type { FileRef } from '../../protocol/references.js';
 import { PosixError } from '../../posix/error.js';
+import type { Fd } from '../../posix/fd.js';
+import { pread } from '../../posix/files.js';
 import { statxFd, type Status } from '../../posix/status.js';
 import { Failure } from '../../protocol/failure.js';
 import { statusIfAny } from './confined.js';
@@ -21,6 +25,8 @@ import type { Marks } from './marks.js';
 import { readOnWay } from './path-units.js';
 import type { ShownTimes } from './shown-times.js';
 import { unitsOfOperation } from './units.js';
+
+const NOTHING = Buffer.alloc(0);
 
 export class ChangeLane {
   readonly #identities: Identities;
@@ -49,12 +55,47 @@ export class ChangeLane {
     return {
       touches,
       run: () => {
-        const left = this.#executor.carryOut(client, operation, data, false);
-        marks?.setDone(number);
+        const left = this.#carryOut(client, marks, number, operation, data);
         this.#noteUnits(client, operation, units, left);
         return this.#wire(left);
       },
     };
+  }
+
+  #carryOut(
+    client: HomeClient,
+    marks: Marks | undefined,
+    number: number,
+    operation: Operation,
+    data: Buffer | null,
+  ): Status[] {
+    const before = marks?.begun(number);
+    const end = isAppend(operation) ? this.#endFor(client, operation, data, before ?? null) : null;
+    const placed = isAppend(operation) ? { ...operation, offset: end } : operation;
+    noted(() => marks?.setBegun(number, end));
+    let left: Status[];
+    try {
+      left = this.#executor.carryOut(client, placed, data, before !== undefined);
+    } catch (error) {
+      // Of a write some may be there.
+      if (operation.kind !== WRITE) noted(() => marks?.forgetChange(number));
+      throw error;
+    }
+    noted(() => marks?.setDone(number));
+    return left;
+  }
+
+  /** Where an append goes. `before`: where it went when it was begun the last time. */
+  #endFor(
+    client: HomeClient,
+    { file, data: own }: Write,
+    data: Buffer | null,
+    before: number | null,
+  ): number {
+    const { fd, status } = this.#identities.writable(client.provisional.ref(file));
+    const isThere =
+      before !== null && before <= status.size && beginsLike(fd, before, own ?? data ?? NOTHING);
+    return isThere ? before : status.size;
   }
 
   /** The units that it changes; none where it cannot be told, because it will fail. */
@@ -105,7 +146,27 @@ export class ChangeLane {
   }
 }
 
-/** Its marks; undefined where the disk takes none: a full one must still be emptied. */
+function isAppend(operation: Operation): operation is Write {
+  return operation.kind === WRITE && operation.offset === null;
+}
+
+/** Whether what a file has from a place on is what was to be written there, as far as the shorter of both goes. */
+function beginsLike(fd: Fd, place: number, bytes: Buffer): boolean {
+  const there = Buffer.alloc(bytes.length);
+  const length = pread(fd, there, 0, there.length, place);
+  return there.subarray(0, length).equals(bytes.subarray(0, length));
+}
+
+/** Writes a mark, if the disk takes it: a full one must still be emptied. */
+function noted(mark: () => void): void {
+  try {
+    mark();
+  } catch {
+    // It is known as long as the daemon lives.
+  }
+}
+
+/** Its marks; undefined where the disk takes none. */
 function marksOf(client: HomeClient): Marks | undefined {
   try {
     return client.mark();

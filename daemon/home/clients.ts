@@ -4,7 +4,7 @@
  *
  * Invariants: a client ends with `logout`, RESUME_MS after its last connection, or when MAX_AWAY others have left since; one
  * with nothing to come back for ends with its connection. The marks of a client go with it; only when the home closes do
- * they stay, for the daemon that opens it next.
+ * they stay, for the daemon that opens it next. A disk that refuses to be tidied keeps no client from ending.
  */
 import { RESUME_MS } from '../../protocol/limits.js';
 import { LEASE_NONE, LEASE_WRITE, type LeaseMode } from '../../protocol/methods.js';
@@ -15,6 +15,7 @@ import type { Grants } from './grants.js';
 import { HandleTable, type Handle, type HandleCount } from './handles.js';
 import type { HeldFiles } from './held-files.js';
 import { HomeClient, type ClientSession } from './home-client.js';
+import type { LeaseWaits } from './lease-waits.js';
 import type { Leases } from './leases.js';
 import { Marks } from './marks.js';
 
@@ -26,6 +27,7 @@ export interface ClientsOptions {
   readonly held: HeldFiles;
   readonly grants: Grants;
   readonly leases: Leases;
+  readonly waits: LeaseWaits;
   readonly grace: Grace;
   readonly clock: Clock;
   /** Ids of the clients that have marks of an earlier daemon. */
@@ -33,7 +35,7 @@ export interface ClientsOptions {
   readonly closeHandle: (handle: Handle) => void;
   /** A session or a client has gone. */
   readonly onLeft: () => void;
-  /** Marks cannot be made. */
+  /** The disk refused what was to be done for a client: its marks, or tidying behind it. */
   readonly onError: (error: unknown) => void;
 }
 
@@ -102,10 +104,26 @@ export class Clients {
     client.tellDurable();
   }
 
+  /** These did not come back after a restart: whatever they were leased is over. */
+  missed(ids: Iterable<string>): void {
+    for (const id of ids) {
+      if (!this.#clients.has(id))
+        this.#trying(() => this.#withMarksOf(id, (marks) => marks.setLeased(false)));
+    }
+  }
+
   /** Clients that had to wait for others may be leased something now. */
   graceChanged(): void {
     for (const client of this.#clients.values()) {
       if (client.present && !this.#options.leases.keeps(client)) this.#offer(client);
+    }
+  }
+
+  /** A sync of the home failed: nothing that is not durable is applied, of those who are away neither. */
+  syncFailed(error: unknown): void {
+    for (const client of this.#clients.values()) this.#trying(() => client.syncFailed(error));
+    for (const id of this.#marked) {
+      if (!this.#clients.has(id)) this.#trying(() => this.#withMarksOf(id, (marks) => marks.rewind()));
     }
   }
 
@@ -153,6 +171,25 @@ export class Clients {
     }
   }
 
+  /** Marks of a client of an earlier daemon that has not come back. */
+  #withMarksOf(id: string, act: (marks: Marks) => void): void {
+    const marks = Marks.open(this.#options.tree, Buffer.from(id, 'hex'));
+    try {
+      act(marks);
+    } finally {
+      marks.close();
+    }
+  }
+
+  /** Tidying that the disk refuses is left undone, and keeps nothing else from being done. */
+  #trying(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.#options.onError(error);
+    }
+  }
+
   #offer(client: HomeClient): void {
     if (!this.#options.grace.holdsUp(client.id)) this.#options.leases.enter(client);
   }
@@ -166,6 +203,7 @@ export class Clients {
       newGrant: () => grants.client(),
       openMarks: () => Marks.open(tree, bytes),
       now: () => clock.now(),
+      trying: (act) => this.#trying(act),
     });
     if (this.#marked.has(id)) client.mark();
     return client;
@@ -178,8 +216,9 @@ export class Clients {
     this.#clients.delete(id);
     this.#away.get(id)?.();
     const wasAway = this.#away.delete(id);
-    for (const handle of client.handles.end()) closeHandle(handle);
+    for (const handle of client.handles.end()) this.#trying(() => closeHandle(handle));
     client.end(forGood);
+    this.#options.waits.ended(client);
     if (!forGood) return;
     this.#marked.delete(id);
     leases.leave(client);

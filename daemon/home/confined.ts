@@ -187,6 +187,16 @@ export function closing<T>(fd: Fd, act: (fd: Fd) => T): T {
   }
 }
 
+/** Acts with a descriptor that stays open; where that fails, it is closed. */
+export function closingOnFailure<T>(fd: Fd, act: (fd: Fd) => T): T {
+  try {
+    return act(fd);
+  } catch (error) {
+    close(fd);
+    throw error;
+  }
+}
+
 function unlessMissing<T>(look: () => T): T | undefined {
   try {
     return look();

@@ -7,7 +7,7 @@
  */
 import { Failure } from '../../protocol/failure.js';
 import type { RemotePath } from '../../protocol/ids.js';
-import { LEASE_WRITE, type MethodName, type Params } from '../../protocol/methods.js';
+import type { MethodName, Params } from '../../protocol/methods.js';
 import type { FileRef } from '../../protocol/references.js';
 import { S_IFLNK, S_IFMT } from '../../posix/flags.js';
 import { readlinkat } from '../../posix/names.js';
@@ -20,7 +20,7 @@ import type { Prepared } from './lease-waits.js';
 import type { Touch } from './lease-table.js';
 import type { Located } from './located.js';
 import { readOnWay } from './path-units.js';
-import { readNow, type Lent } from './reading.js';
+import { keepLent, readNow, type Lent } from './reading.js';
 import { unitOfFile } from './units.js';
 import type { UserHome } from './user-home.js';
 
@@ -145,17 +145,10 @@ const IMMEDIATE = {
       files.map((ref) => client.provisional.ref(ref)),
       bytes,
     ),
-  statfs: (home, client) => home.statfs(client),
+  statfs: (home) => home.statfs(),
   apply: (home, client, [first, operations, data]) => home.log.apply(client, first, operations, data),
-  sync: async (home, client) => {
-    await home.durability.sync();
-    return client.marks?.durable ?? 0;
-  },
-  grant: (_, client, [bytes, files, regular, directories]) => {
-    if (client.wants < LEASE_WRITE) return [0, 0, [], []];
-    const [someBytes, someFiles, ...ids] = client.grant.take(bytes, files, regular, directories);
-    return [someBytes, someFiles, ...ids.map((some) => some.map(({ ino, birth }) => [ino, birth]))];
-  },
+  sync: (home, client) => home.sync(client),
+  grant: (home, client, asked, call) => home.room.grant(client, asked, call),
   returned(home, client, [items]) {
     home.waits.returned(client, items);
     return null;
@@ -164,8 +157,8 @@ const IMMEDIATE = {
     home.closeHandle(client.handles.take(number));
     return null;
   },
-  uploadWrite: (_, client, [number, offset, data]) =>
-    client.handles.ofKind(number, 'upload').upload.write(offset, data),
+  uploadWrite: (_, client, [number, offset, data], call) =>
+    client.handles.ofKind(number, 'upload').upload.write(offset, data, call),
   uploadFinish: (home, client, [number, md5], call) => home.uploads.finish(client, number, md5, call),
   async uploadAbort(_, client, [number]) {
     const { upload } = client.handles.ofKind(number, 'upload');
@@ -207,15 +200,24 @@ export function answer(
     return run(home, client, params as never, call);
   }
   const prepare = TOUCHING[method] as Touching<MethodName>;
-  let kept = params;
+  let kept: unknown;
   return home.waits.run<Work>({
     client,
     call,
-    prepare: () => prepare(home, client, kept as never, call),
+    prepare() {
+      if (kept === undefined) return prepare(home, client, params as never, call);
+      const { touches, run } = prepare(home, client, kept as never, call);
+      return { touches, run: () => outlivingTurn(run()) };
+    },
     keep: () => {
       kept = copyOf(params);
     },
   });
+}
+
+/** Of a request that waited: the answer is sent when others, which waited too, have run. */
+function outlivingTurn(answer: Work): Work {
+  return answer instanceof LentData ? new LentData(keepLent(answer.lent)) : answer;
 }
 
 function isImmediate(method: HomeMethod): method is ImmediateMethod {

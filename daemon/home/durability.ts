@@ -2,8 +2,10 @@
  * When the changes of a home are on the disk: its file system is synced some time after the first change that is not, and
  * whenever somebody asks (sync). Then the marks say so, and the clients are told.
  *
- * Invariant: `durable` of a client is what was applied when a sync began that has ended well. Syncs run on a thread, one at a
- * time for a home: who asks while one runs gets the next one, together with all others.
+ * Invariant: `durable` of a client is what was applied when a sync began that has ended well, and all syncs since that of its
+ * former `durable`: a failure is told by the kernel once, and what it is about is not on the disk after the next sync either.
+ * So what is not durable then is applied no more, and the clients send it again. Syncs run on a thread, one at a time for a
+ * home: who asks while one runs gets the next one, together with all others.
  */
 import { syncfs } from '../../posix/files.js';
 import type { ConfinedTree } from './confined.js';
@@ -18,8 +20,8 @@ export interface DurabilityOptions {
   readonly marks: () => Iterable<Marks>;
   /** The marks' `durable` moved. */
   readonly onDurable: () => void;
-  /** A sync that nobody asked for failed: who asks next is told, too. */
-  readonly onError: (error: unknown) => void;
+  /** A sync failed: what is not durable may be lost. Called before those who asked for it are told. */
+  readonly onFailed: (error: unknown) => void;
   /** For tests. */
   readonly sync?: ((tree: Pick<ConfinedTree, 'root'>) => Promise<void>) | undefined;
   readonly afterMs?: number;
@@ -31,8 +33,7 @@ export class Durability {
   /** Something changed since the last sync began. */
   #dirty = false;
   #running: Promise<void> | undefined;
-  /** A failure that nobody who asked was told of: the kernel tells each only once. */
-  #unsaid: unknown;
+  #failed = false;
   /** Of those who asked while one was running. */
   #next: Promise<void> | undefined;
 
@@ -40,27 +41,22 @@ export class Durability {
     this.#options = options;
   }
 
+  /** Whether something may have been lost. */
+  get failed(): boolean {
+    return this.#failed;
+  }
+
   /** To be called with each change. */
   changed(): void {
     this.#dirty = true;
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      this.#nextSync().catch((error: unknown) => {
-        this.#unsaid = error;
-        this.#options.onError(error);
-      });
+      this.sync().catch(() => undefined);
     }, this.#options.afterMs ?? SYNC_AFTER_MS).unref();
   }
 
   /** Resolves when all that was done before is on the disk. EIO, ENOSPC, EDQUOT: something of it is not, and may be lost. */
-  async sync(): Promise<void> {
-    await this.#nextSync();
-    const unsaid = this.#unsaid;
-    this.#unsaid = undefined;
-    if (unsaid !== undefined) throw unsaid;
-  }
-
-  #nextSync(): Promise<void> {
+  sync(): Promise<void> {
     if (this.#next !== undefined) return this.#next;
     if (this.#running === undefined) return this.#start();
     this.#next = this.#running.then(
@@ -70,11 +66,13 @@ export class Durability {
     return this.#next;
   }
 
-  /** Resolves when the last sync has ended, and nothing is left to be synced. */
+  /** Resolves when the last sync has ended, well or not, and nothing is left to be synced. */
   async close(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    while (this.#running !== undefined || this.#dirty) await (this.#dirty ? this.sync() : this.#running);
+    while (this.#running !== undefined || this.#dirty) {
+      await (this.#dirty ? this.sync() : this.#running)?.catch(() => undefined);
+    }
   }
 
   #startNext(): Promise<void> {
@@ -94,9 +92,15 @@ export class Durability {
   }
 
   async #run(): Promise<void> {
-    const { tree, marks, onDurable } = this.#options;
+    const { tree, marks, onDurable, onFailed } = this.#options;
     const applied = [...marks()].map((mark) => ({ mark, number: mark.applied }));
-    await (this.#options.sync ?? syncTree)(tree);
+    try {
+      await (this.#options.sync ?? syncTree)(tree);
+    } catch (error) {
+      this.#failed = true;
+      onFailed(error);
+      throw error;
+    }
     await Promise.all(applied.map(({ mark, number }) => mark.setDurable(number)));
     onDurable();
   }

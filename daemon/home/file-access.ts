@@ -6,11 +6,10 @@
 import { Failure } from '../../protocol/failure.js';
 import { PosixError } from '../../posix/error.js';
 import type { Fd } from '../../posix/fd.js';
-import { close } from '../../posix/files.js';
 import { O_PATH, O_RDONLY, O_RDWR, S_IFDIR, S_IFLNK, S_IFMT } from '../../posix/flags.js';
 import { chmodOpen, reopen } from '../../posix/names.js';
 import { statxFd, type Status } from '../../posix/status.js';
-import { closing, type ConfinedTree } from './confined.js';
+import { closing, closingOnFailure, type ConfinedTree } from './confined.js';
 import { idOf, isId, isRegular } from './file-ids.js';
 import type { Located, Named } from './located.js';
 
@@ -67,9 +66,10 @@ function openForWriting(tree: ConfinedTree, { directory, name }: Named): Fd {
 }
 
 function verified(fd: Fd, expected: Status): Fd {
-  if (isId(statxFd(fd), idOf(expected))) return fd;
-  close(fd);
-  throw new Failure('ESTALE', 'the file was exchanged meanwhile');
+  return closingOnFailure(fd, () => {
+    if (isId(statxFd(fd), idOf(expected))) return fd;
+    throw new Failure('ESTALE', 'the file was exchanged meanwhile');
+  });
 }
 
 function unlessRefused(open: () => Fd): Fd | undefined {

@@ -3,7 +3,9 @@
  * back, or the term is over, what others ask for waits, and nothing is leased. A client that comes back sends first what of
  * its log was not carried out; it was for units that were its own, so it is taken without a lease.
  *
- * A client is back with its first message behind its log, or when it ends. Those who come back are held up only by others
+ * Who has not come back by then is not waited for again, whenever the home opens.
+ *
+ * A client is back with its first request behind its log, or when it ends. Those who come back are held up only by others
  * that are missing.
  */
 import type { Clock } from './clock.js';
@@ -14,6 +16,8 @@ export interface GraceOptions {
   readonly clock: Clock;
   /** How long they are waited for (milliseconds). */
   readonly ms: number;
+  /** The time is over, and these have not come back. */
+  readonly onMissed: (ids: Iterable<string>) => void;
   /** A client is back, or nobody is waited for any more. */
   readonly onChanged: () => void;
 }
@@ -21,12 +25,14 @@ export interface GraceOptions {
 export class Grace {
   readonly #missing: Set<string>;
   readonly #expected: number;
+  readonly #onMissed: GraceOptions['onMissed'];
   readonly #onChanged: () => void;
   readonly #callOff: () => void;
 
-  constructor({ expected, clock, ms, onChanged }: GraceOptions) {
+  constructor({ expected, clock, ms, onMissed, onChanged }: GraceOptions) {
     this.#missing = new Set(expected);
     this.#expected = this.#missing.size;
+    this.#onMissed = onMissed;
     this.#onChanged = onChanged;
     this.#callOff = this.#expected === 0 ? () => undefined : clock.after(ms, () => this.#end());
   }
@@ -58,7 +64,9 @@ export class Grace {
   }
 
   #end(): void {
+    const missed = [...this.#missing];
     this.#missing.clear();
+    this.#onMissed(missed);
     this.#onChanged();
   }
 }

@@ -177,15 +177,15 @@ export class GrantedInodes {
     this.#pool.directories -= 1;
   }
 
-  /** Takes all back. */
+  /** Takes all back. What cannot be removed is when the home opens the next time. */
   close(): void {
     for (const { fd, hidden } of this.#files.values()) {
       close(fd);
-      if (hidden !== undefined) unlinkat(this.#pool.hidden, hidden, 0);
+      if (hidden !== undefined) untilFull(() => unlinkat(this.#pool.hidden, hidden, 0));
     }
     for (const { hidden } of this.#directories.values()) {
       if (statusIfAny(this.#pool.hidden, hidden) !== undefined) {
-        unlinkat(this.#pool.hidden, hidden, AT_REMOVEDIR);
+        untilFull(() => unlinkat(this.#pool.hidden, hidden, AT_REMOVEDIR));
       }
     }
     this.#pool.files -= this.#files.size;

@@ -5,15 +5,35 @@
  * Invariant: what all clients have left is what the quota has set aside. The operations of a client's log are charged to its
  * grant first, and give back into it, because the client counts so at once; its awaited changes are charged to the quota, and
  * to its grant only where the quota has no more, so that the client is surprised by nothing that it does not know of.
+ * What is not there only because others were granted it is refused as GrantedAway, and nothing was done: it is to be tried
+ * again when they have given back (room-recalls.ts).
  */
+import { Failure } from '../../protocol/failure.js';
 import type { FileId } from '../../protocol/references.js';
 import type { Use } from '../../state/ledger.js';
 import type { ConfinedTree } from './confined.js';
 import { GrantedInodes, InodePool } from './granted-inodes.js';
-import { requireRoom, type Account, type Quota } from './quota.js';
+import type { Account, Quota } from './quota.js';
 
 /** (bytes, files, ids of regular files, ids of directories), as `grant` answers. */
 export type Granted = [bytes: number, files: number, regular: FileId[], directories: FileId[]];
+
+/** What one client may have at most, so that sums stay exact. */
+const MOST: Use = { bytes: 2 ** 42, files: 2 ** 32 };
+/** A client that said that it needs all that it has is not asked again for so long (milliseconds). */
+const ASKED_AGAIN_MS = 1000;
+const NOTHING: Use = { bytes: 0, files: 0 };
+
+/** There would be room if others gave back what they were granted and may not need. */
+export class GrantedAway extends Failure {
+  /** Whose grant is not asked for. */
+  readonly by: ClientGrant;
+
+  constructor(by: ClientGrant) {
+    super('EDQUOT', 'the rest of the quota is granted to others');
+    this.by = by;
+  }
+}
 
 export class ClientGrant {
   readonly inodes: GrantedInodes;
@@ -22,10 +42,13 @@ export class ClientGrant {
   /** What its awaited changes are charged to. */
   readonly awaited: Account;
   readonly #quota: Quota;
-  #left: Use = { bytes: 0, files: 0 };
+  readonly #grants: Grants;
+  #left: Use = NOTHING;
+  #allNeededAt = -Infinity;
 
-  constructor(quota: Quota, pool: InodePool) {
+  constructor(grants: Grants, quota: Quota, pool: InodePool) {
     this.#quota = quota;
+    this.#grants = grants;
     this.inodes = new GrantedInodes(pool);
     this.log = new LogAccount(quota, this);
     this.awaited = new AwaitedAccount(quota, this);
@@ -36,10 +59,40 @@ export class ClientGrant {
     return this.#left;
   }
 
-  /** Gives ahead what there is room for, up to this; negative numbers give back. */
-  take(bytes: number, files: number, regular: number, directories: number): Granted {
+  /** What the client may have and not need: all, unless it has just said otherwise. */
+  get spare(): Use {
+    return this.#grants.now() - this.#allNeededAt < ASKED_AGAIN_MS ? NOTHING : this.#left;
+  }
+
+  /** The client says that it needs all that it has. */
+  allNeeded(): void {
+    this.#allNeededAt = this.#grants.now();
+  }
+
+  /** What others than this client may have and not need. */
+  get spareOfOthers(): Use {
+    return this.#grants.spareOfOthers(this);
+  }
+
+  /** Gives ahead what there is room for, up to this; negative numbers give back. `needed`: GrantedAway. */
+  take(bytes: number, files: number, regular: number, directories: number, needed = NOTHING): Granted {
+    const { room } = this.#quota;
+    const spare = this.spareOfOthers;
+    const isShort = (need: number, asked: number, there: number, ofOthers: number): boolean =>
+      Math.min(need, asked) > there && ofOthers > 0;
+    if (
+      isShort(needed.bytes, bytes, room.bytes, spare.bytes) ||
+      isShort(needed.files, files, room.files, spare.files)
+    ) {
+      throw new GrantedAway(this);
+    }
     this.#giveBack(Math.max(0, -bytes), Math.max(0, -files));
-    const granted = this.#quota.grant(Math.max(0, bytes), Math.max(0, files));
+    const most = (asked: number, most: number, left: number): number =>
+      Math.max(0, Math.min(asked, most - left));
+    const granted = this.#quota.grant(
+      most(bytes, MOST.bytes, this.#left.bytes),
+      most(files, MOST.files, this.#left.files),
+    );
     this.changeLeft(granted.bytes, granted.files);
     const inodes = this.inodes.make(regular, directories);
     return [granted.bytes, granted.files, inodes.files, inodes.directories];
@@ -49,6 +102,7 @@ export class ClientGrant {
   close(): void {
     this.#giveBack(this.#left.bytes, this.#left.files);
     this.inodes.close();
+    this.#grants.ended(this);
   }
 
   /** Called by its accounts, which change by as much what the quota has set aside. */
@@ -58,23 +112,47 @@ export class ClientGrant {
 
   #giveBack(bytes: number, files: number): void {
     const back = { bytes: Math.min(bytes, this.#left.bytes), files: Math.min(files, this.#left.files) };
-    this.#quota.ungrant(back);
+    if (back.bytes === 0 && back.files === 0) return;
     this.changeLeft(-back.bytes, -back.files);
+    this.#quota.ungrant(back);
   }
 }
 
 export class Grants {
+  /** Milliseconds that only grow. */
+  readonly now: () => number;
   readonly #quota: Quota;
   readonly #pool: InodePool;
+  readonly #clients = new Set<ClientGrant>();
 
   /** `unnamed`: see InodePool. */
-  constructor(parts: { tree: ConfinedTree; quota: Quota; unnamed?: boolean }) {
+  constructor(parts: { tree: ConfinedTree; quota: Quota; now: () => number; unnamed?: boolean }) {
+    this.now = parts.now;
     this.#quota = parts.quota;
     this.#pool = new InodePool(parts.tree, parts.unnamed);
   }
 
   client(): ClientGrant {
-    return new ClientGrant(this.#quota, this.#pool);
+    const grant = new ClientGrant(this, this.#quota, this.#pool);
+    this.#clients.add(grant);
+    return grant;
+  }
+
+  /** Called by the grants. */
+  ended(grant: ClientGrant): void {
+    this.#clients.delete(grant);
+  }
+
+  /** Called by the grants. */
+  spareOfOthers(own: ClientGrant): Use {
+    let [bytes, files] = [0, 0];
+    for (const grant of this.#clients) {
+      if (grant === own) continue;
+      const { spare } = grant;
+      bytes += spare.bytes;
+      files += spare.files;
+    }
+    return { bytes, files };
   }
 
   /** The clients' grants have been closed. */
@@ -106,8 +184,13 @@ abstract class GrantAccount implements Account {
     return Math.min(bytes, this.grant.left.bytes + this.quota.room.bytes);
   }
 
+  requireRoom(bytes: number, files: number): void {
+    const { left } = this.grant;
+    this.quota.requireRoom(Math.max(0, bytes - left.bytes), Math.max(0, files - left.files));
+  }
+
   reserve(bytes: number, files: number): void {
-    requireRoom(this, bytes, files);
+    this.requireRoom(bytes, files);
     const ofGrant = this.share(bytes, files);
     this.quota.charge(bytes, files, ofGrant);
     this.grant.changeLeft(-ofGrant.bytes, -ofGrant.files);
@@ -127,12 +210,29 @@ class LogAccount extends GrantAccount {
 
   override release(bytes: number, files: number): void {
     const given = this.quota.giveBack(bytes, files);
-    this.quota.setAside(given);
-    this.grant.changeLeft(given.bytes, given.files);
+    // Beyond a limit that was lowered it is not granted again.
+    const granted = this.quota.grant(given.bytes, given.files);
+    this.grant.changeLeft(granted.bytes, granted.files);
   }
 }
 
+/** Before it refuses anything, others are to be asked for what they do not need. */
 class AwaitedAccount extends GrantAccount {
+  override fitting(bytes: number): number {
+    const fitting = super.fitting(bytes);
+    if (fitting < bytes && this.grant.spareOfOthers.bytes > 0) throw new GrantedAway(this.grant);
+    return fitting;
+  }
+
+  override requireRoom(bytes: number, files: number): void {
+    if (!this.hasRoom(bytes, files)) {
+      const spare = this.grant.spareOfOthers;
+      const wouldFit = this.hasRoom(Math.max(0, bytes - spare.bytes), Math.max(0, files - spare.files));
+      if (wouldFit) throw new GrantedAway(this.grant);
+    }
+    super.requireRoom(bytes, files);
+  }
+
   protected override share(bytes: number, files: number): Use {
     const { room } = this.quota;
     return { bytes: Math.max(0, bytes - room.bytes), files: Math.max(0, files - room.files) };

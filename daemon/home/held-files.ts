@@ -148,10 +148,6 @@ export class HeldFiles {
     return kept.writable;
   }
 
-  isHeld(ino: bigint): boolean {
-    return this.#kept.has(ino);
-  }
-
   get empty(): boolean {
     return this.#kept.size === 0;
   }

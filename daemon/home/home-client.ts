@@ -29,6 +29,8 @@ export interface ClientSession {
   notify<N extends NotificationName>(name: N, params: NotificationParams<N>): void;
   /** Breaks the connection. */
   drop(failure: Failure): void;
+  /** Ends the connection after what is being worked on; the client makes a new one. Must not throw. */
+  reconnect(reason: string): void;
 }
 
 export interface HomeClientParts {
@@ -42,6 +44,8 @@ export interface HomeClientParts {
   readonly openMarks: () => Marks;
   /** Milliseconds that only grow. */
   readonly now: () => number;
+  /** Does what may fail and must not keep the rest from being done. */
+  readonly trying: (act: () => void) => void;
 }
 
 export class HomeClient implements LeaseHolder, ExecutorClient {
@@ -61,6 +65,9 @@ export class HomeClient implements LeaseHolder, ExecutorClient {
   #wants: LeaseMode = LEASE_NONE;
   #lastHeard: number;
   #durableTold = 0;
+  #ended = false;
+  /** Of a sync that this client was not told of. */
+  #syncFailure: unknown;
 
   constructor(parts: HomeClientParts) {
     this.id = parts.id;
@@ -81,6 +88,10 @@ export class HomeClient implements LeaseHolder, ExecutorClient {
 
   get lastHeard(): number {
     return this.#lastHeard;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
   }
 
   get grant(): ClientGrant {
@@ -127,7 +138,7 @@ export class HomeClient implements LeaseHolder, ExecutorClient {
   }
 
   lease(items: readonly LeaseItem[]): void {
-    if (this.#marks?.leased === false) this.#marks.setLeased(true);
+    this.#markLeased(true);
     for (const some of inMessages(items)) this.#session?.notify('lease', [some]);
   }
 
@@ -137,8 +148,8 @@ export class HomeClient implements LeaseHolder, ExecutorClient {
 
   /** It comes back and is told so at its login. What it was granted went with the leases under which it was to be used. */
   leasesLost(): void {
-    if (this.#marks?.leased === true) this.#marks.setLeased(false);
-    this.#grant.close();
+    this.#markLeased(false);
+    this.#parts.trying(() => this.#grant.close());
     this.#grant = this.#parts.newGrant();
     if (!this.present) return;
     this.#dropped = true;
@@ -151,6 +162,23 @@ export class HomeClient implements LeaseHolder, ExecutorClient {
     if (durable <= this.#durableTold || !this.present) return;
     this.#durableTold = durable;
     this.#session?.notify('durable', [durable]);
+  }
+
+  /** What is not durable may be lost: the client sends its log again from there, and its next sync fails. */
+  syncFailed(error: unknown): void {
+    this.#syncFailure = error;
+    const marks = this.#marks;
+    if (marks === undefined || marks.applied === marks.durable) return;
+    this.outcomes.forgetAfter(marks.durable);
+    this.#session?.reconnect('the disk failed: what is not durable is to be sent again');
+    marks.rewind();
+  }
+
+  /** What a sync of this client has to fail with, although it went well itself. */
+  takeSyncFailure(): unknown {
+    const failure = this.#syncFailure;
+    this.#syncFailure = undefined;
+    return failure;
   }
 
   tellUngrant(): void {
@@ -169,11 +197,18 @@ export class HomeClient implements LeaseHolder, ExecutorClient {
 
   /** Called by Clients: lets go of all but its handles. `forGood`: nothing is remembered of it either. */
   end(forGood: boolean): void {
-    this.held.close();
-    this.#grant.close();
-    if (forGood) this.#marks?.remove();
-    else this.#marks?.close();
+    const { trying } = this.#parts;
+    this.#ended = true;
+    trying(() => this.held.close());
+    trying(() => this.#grant.close());
+    trying(() => (forGood ? this.#marks?.remove() : this.#marks?.close()));
     this.#marks = undefined;
+  }
+
+  /** A disk that takes no mark takes no changes either, from nobody. */
+  #markLeased(leased: boolean): void {
+    const marks = this.#marks;
+    if (marks !== undefined && marks.leased !== leased) this.#parts.trying(() => marks.setLeased(leased));
   }
 }
 

@@ -184,13 +184,13 @@ export class Identities {
   /** A file where the kernel says that it is: undefined where it has no name in the home. */
   #namedAs(id: FileId, fd: Fd): Located | undefined {
     const home = pathOfOpen(this.root.fd);
-    const path = pathOfOpen(fd);
-    if (!path.subarray(0, home.length).equals(home) || path[home.length] !== SLASH) return undefined;
     try {
+      const path = pathOfOpen(fd);
+      if (!path.subarray(0, home.length).equals(home) || path[home.length] !== SLASH) return undefined;
       const located = this.#fileAt(remotePath(path.subarray(home.length + 1)));
       return isId(located.status, id) ? located : undefined;
     } catch (error) {
-      // A file without a name has ' (deleted)' after its last one.
+      // A file without a name has ' (deleted)' after its last one; and the kernel tells no path beyond PATH_MAX.
       if (error instanceof PosixError || error instanceof Failure) return undefined;
       throw error;
     }

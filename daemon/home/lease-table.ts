@@ -23,6 +23,8 @@ export interface LeaseHolder {
   readonly present: boolean;
   /** When its last message came, by the clock of the leases. */
   readonly lastHeard: number;
+  /** It has gone for good: nothing is done for it any more. */
+  readonly ended: boolean;
   lease(items: readonly LeaseItem[]): void;
   recall(items: readonly LeaseItem[]): void;
   /** It holds nothing any more: others have waited for the term. It has to come back to be told. */

@@ -1,5 +1,6 @@
 /*
- * Requests that wait until others have given back what they touch (leases.ts).
+ * Requests that wait until others have given back what they touch (leases.ts), or what they need of the quota
+ * (room-recalls.ts).
  *
  * Invariants:
  * - between the look that nothing stands in the way and the request's own work nothing else happens: both are one stretch;
@@ -7,18 +8,20 @@
  *   Who is being recalled is served on what it still holds, and gives back nevertheless;
  * - while somebody waits for a unit it is given to nobody, so those who come later and can go at once delay nobody. Those
  *   who waited go in the order in which they came;
- * - each wait ends: by giving back, by the term, or with the call itself.
+ * - each wait ends: by giving back, by the term, with the call itself, or with its client.
  */
 import { Failure } from '../../protocol/failure.js';
 import type { LeaseItem } from '../../protocol/methods.js';
 import type { Call } from './call.js';
 import type { Clock } from './clock.js';
+import { GrantedAway, type ClientGrant } from './grants.js';
 import type { LeaseHolder, Touch } from './lease-table.js';
 import type { Leases } from './leases.js';
 
 /** A request that was looked at: what it touches, and its work, to be done in the same turn. */
 export interface Prepared<T> {
   readonly touches: readonly Touch[];
+  /** GrantedAway: nothing was done, and it is to be prepared again when there may be room. */
   run(): T;
 }
 
@@ -33,6 +36,7 @@ export interface Request<T> {
 }
 
 interface Waiting {
+  readonly client: LeaseHolder;
   /** What it waits for; empty: not for leases. */
   units: readonly bigint[];
   /** Tries again. */
@@ -44,10 +48,14 @@ export interface LeaseWaitsOptions {
   readonly clock: Clock;
   /** Nothing of this client may be done yet: others come back first (grace.ts). */
   readonly isHeldUp: (client: LeaseHolder) => boolean;
+  /** A request waits for room that is granted to others than this. */
+  readonly onShort: (by: ClientGrant) => void;
   /** The home cannot be changed, nor anything be given back: the term does not run. */
   readonly isFrozen: () => boolean;
 }
 
+/** What those wait for that wait for room: no inode has this number. */
+const ROOM = -1n;
 /** How long after a time when the term did not run it is looked at again (milliseconds). */
 const AFTER_FREEZE_MS = 1000;
 
@@ -59,6 +67,8 @@ export class LeaseWaits {
   /** Who is to try again in this turn. */
   #freed = new Set<Waiting>();
   #callOff: (() => void) | undefined;
+  #closed = false;
+  #roomFreed = false;
 
   constructor(options: LeaseWaitsOptions) {
     this.#options = options;
@@ -69,14 +79,19 @@ export class LeaseWaits {
     return this.#waiting.size;
   }
 
-  /** Does the work of a request: at once where nothing stands in its way, else later. ECANCELED. */
+  /**
+   * Does the work of a request: at once where nothing stands in its way, else later. ECANCELED; ECONNABORTED where its client
+   * has ended.
+   */
   run<T>(request: Request<T>): T | Promise<Awaited<T>> {
     const tried = this.#try(request);
     if ('result' in tried) return tried.result;
+    const { client, call } = request;
+    call.throwIfCancelled();
     request.keep();
     return new Promise((resolve, reject) => {
-      const { call } = request;
       const waiting: Waiting = {
+        client,
         units: tried.units,
         tryAgain: () => {
           this.#unlist(waiting);
@@ -109,9 +124,14 @@ export class LeaseWaits {
     });
   }
 
+  /** Whether a request waits for a unit: who got it now would only be asked for it. */
+  isWaitedFor(unit: bigint): boolean {
+    return this.#ofUnit.has(unit);
+  }
+
   returned(client: LeaseHolder, items: readonly LeaseItem[]): void {
-    this.#options.leases.returned(client, items);
-    for (const [unit] of items) for (const waiting of this.#ofUnit.get(unit) ?? []) this.#free(waiting);
+    const lowered = this.#options.leases.returned(client, items);
+    for (const unit of lowered) for (const waiting of this.#ofUnit.get(unit) ?? []) this.#free(waiting);
   }
 
   /** Something was freed that any of them may wait for. */
@@ -119,7 +139,26 @@ export class LeaseWaits {
     for (const waiting of this.#waiting) this.#free(waiting);
   }
 
+  /** There may be room in the quota, or nobody has any to give back. */
+  roomFreed(): void {
+    if (this.#roomFreed || !this.#ofUnit.has(ROOM)) return;
+    // Once for all that comes at once: who gives back byte by byte must not make others try again for each.
+    this.#roomFreed = true;
+    setImmediate(() => {
+      this.#roomFreed = false;
+      for (const waiting of this.#ofUnit.get(ROOM) ?? []) this.#free(waiting);
+    });
+  }
+
+  /** Nothing is done for a client any more. */
+  ended(client: LeaseHolder): void {
+    for (const waiting of this.#waiting) if (waiting.client === client) this.#free(waiting);
+  }
+
+  /** Nothing is done any more. */
   close(): void {
+    this.#closed = true;
+    this.freed();
     this.#callOff?.();
     this.#callOff = undefined;
   }
@@ -139,12 +178,19 @@ export class LeaseWaits {
   }
 
   #try<T>({ client, prepare }: Request<T>): { result: T } | { units: readonly bigint[] } {
-    const { leases, isHeldUp } = this.#options;
+    const { leases, isHeldUp, onShort } = this.#options;
+    if (client.ended || this.#closed) throw new Failure('ECONNABORTED', 'the client has gone');
     if (isHeldUp(client)) return { units: [] };
     const { touches, run } = prepare();
     if (!leases.touch(client, touches)) return { units: touches.map(({ unit }) => unit) };
-    leases.grant(client, touches, (unit) => this.#ofUnit.has(unit));
-    return { result: run() };
+    leases.grant(client, touches);
+    try {
+      return { result: run() };
+    } catch (error) {
+      if (!(error instanceof GrantedAway)) throw error;
+      onShort(error.by);
+      return { units: [ROOM] };
+    }
   }
 
   #list(waiting: Waiting): void {

@@ -46,6 +46,8 @@ export interface LeaseOptions {
   readonly onFreed: () => void;
   /** Something was recalled: expire() is to be called at nextDeadline(). */
   readonly onRecalled: () => void;
+  /** Requests wait for a unit: it is given to nobody. */
+  readonly isWaitedFor: (unit: bigint) => boolean;
 }
 
 export class Leases {
@@ -53,6 +55,7 @@ export class Leases {
   readonly #now: () => number;
   readonly #onFreed: () => void;
   readonly #onRecalled: () => void;
+  readonly #isWaitedFor: (unit: bigint) => boolean;
   /** Clients have a holding from entering until they leave, or their leases are lost. */
   readonly #table = new LeaseTable();
 
@@ -61,6 +64,7 @@ export class Leases {
     this.#now = options.now;
     this.#onFreed = options.onFreed;
     this.#onRecalled = options.onRecalled;
+    this.#isWaitedFor = options.isWaitedFor;
   }
 
   /** Whether the client entered before, and what it held then is still its own. */
@@ -116,12 +120,9 @@ export class Leases {
     return free;
   }
 
-  /**
-   * Gives a client what it may have of units that it touches, after touch() was true. `waitedFor`: other requests wait for
-   * the unit, which would only be recalled again.
-   */
-  grant(client: LeaseHolder, touches: readonly Touch[], waitedFor: (unit: bigint) => boolean): void {
-    this.#give(client, touches, ({ unit }) => !waitedFor(unit));
+  /** Gives a client what it may have of units that it touches, after touch() was true. */
+  grant(client: LeaseHolder, touches: readonly Touch[]): void {
+    this.#give(client, touches, () => true);
   }
 
   /**
@@ -133,9 +134,10 @@ export class Leases {
     this.#give(client, touches, (touch) => this.#table.opponents(client, touch).length === 0);
   }
 
-  /** A client holds no more than this of these units. */
-  returned(client: LeaseHolder, items: readonly LeaseItem[]): void {
-    if (!this.keeps(client)) return;
+  /** A client holds no more than this of these units. Returns those of which it held more before. */
+  returned(client: LeaseHolder, items: readonly LeaseItem[]): bigint[] {
+    const lowered: bigint[] = [];
+    if (!this.keeps(client)) return lowered;
     for (const [number, mode] of items) {
       if (mode >= LEASE_WRITE) continue;
       const isDefault = this.#table.defaultHolder === client;
@@ -145,10 +147,13 @@ export class Leases {
       }
       const unit = this.#table.units.get(number) ?? (isDefault ? this.#table.except(number) : undefined);
       if (unit === undefined) continue;
-      this.#table.setMode(client, number, unit, Math.min(mode, modeIn(unit, client)) as LeaseMode);
+      const held = modeIn(unit, client);
+      if (mode < held) lowered.push(number);
+      this.#table.setMode(client, number, unit, Math.min(mode, held) as LeaseMode);
       this.#table.tidy(number, unit);
     }
     this.#giveVacantBack();
+    return lowered;
   }
 
   /**
@@ -277,7 +282,7 @@ export class Leases {
     if (existing === undefined && table.defaultHolder !== undefined) return undefined;
     if (holding.recalls.has(number)) return undefined;
     const isDefault = client === table.defaultHolder;
-    const mayBeGiven = may(touch);
+    const mayBeGiven = !this.#isWaitedFor(number) && may(touch);
     const unit = existing ?? table.make(number);
     const held = modeIn(unit, client);
     const mode = mayBeGiven ? this.#offered(client, unit, touch.write) : LEASE_NONE;

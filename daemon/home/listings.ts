@@ -81,7 +81,7 @@ export class Listings {
         if (room.entries === before.entries) continue;
         break; // too large: what comes after may be, too
       }
-      this.#leases.grant(client, [{ unit: status.ino, write: false }], () => false);
+      this.#leases.grant(client, [{ unit: status.ino, write: false }]);
       told.push(...below.entries);
       listings.push(below.listing);
     }

@@ -1,14 +1,19 @@
 /*
- * `apply`: the operations of a client's log, in the order of their numbers, each once, without waiting.
+ * `apply`: the operations of a client's log, in the order of their numbers, each once, without waiting for anybody. A long
+ * batch is carried out in slices of some milliseconds, between which others have their turn; what its client sent behind it
+ * is begun after it (session.ts).
  *
  * Invariant: `applied` is marked with each operation, so that after a crash only the one that was under way is in doubt;
  * the ids that operations name decide that one (`replay`). An operation that fails has been carried out, too: its failure
- * is its outcome. ESTALE stops: nothing from there on is done, and the client sends it again.
+ * is its outcome. What a failed sync may have lost is carried out again, as a replay. ESTALE stops: nothing from there on is
+ * done, and the client sends it again.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Failure } from '../../protocol/failure.js';
 import { LEASE_WRITE } from '../../protocol/methods.js';
 import { LINK, MKDIR, RMDIR, type Operation } from '../../protocol/operations.js';
 import type { Status } from '../../posix/status.js';
+import { copyOf } from './copies.js';
 import type { Executor } from './executor.js';
 import type { Grace } from './grace.js';
 import type { HomeClient } from './home-client.js';
@@ -19,12 +24,36 @@ import { wireError, type Outcome } from './outcomes.js';
 import type { ShownTimes } from './shown-times.js';
 import { unitsOfOperation } from './units.js';
 
+/** For how long one user's log may hold the thread (milliseconds). */
+const SLICE_MS = 5;
+
+/** An `apply` that is being carried out. */
+interface Batch {
+  readonly client: HomeClient;
+  readonly marks: Marks;
+  /** The number that the client began with. */
+  readonly from: number;
+  /** The client has not come back yet: what it sends may have been carried out before, and it holds what it held. */
+  readonly returns: boolean;
+  /** The number of the first of the operations. */
+  first: number;
+  operations: Operation[];
+  data: Buffer | null;
+  /** How many of the operations are done. */
+  done: number;
+  /** What stopped it, if anything did. */
+  stopped: Outcome | undefined;
+}
+
 export class LogLane {
   readonly #identities: Identities;
   readonly #executor: Executor;
   readonly #leases: Leases;
   readonly #grace: Grace;
   readonly #shown: ShownTimes;
+  readonly #isFrozen: () => boolean;
+  readonly #whenChangeable: () => Promise<void>;
+  readonly #sliceMs: number;
   /** An operation failed in a way that is no client's doing (EIO). */
   readonly #onBroken: (error: unknown) => void;
 
@@ -34,6 +63,11 @@ export class LogLane {
     leases: Leases;
     grace: Grace;
     shown: ShownTimes;
+    /** The home cannot be changed now. */
+    isFrozen: () => boolean;
+    whenChangeable: () => Promise<void>;
+    /** For tests. */
+    sliceMs: number | undefined;
     onBroken: (error: unknown) => void;
   }) {
     this.#identities = parts.identities;
@@ -41,54 +75,93 @@ export class LogLane {
     this.#leases = parts.leases;
     this.#grace = parts.grace;
     this.#shown = parts.shown;
+    this.#isFrozen = parts.isFrozen;
+    this.#whenChangeable = parts.whenChangeable;
+    this.#sliceMs = parts.sliceMs ?? SLICE_MS;
     this.#onBroken = parts.onBroken;
   }
 
   /** The answer of `apply`: (applied, durable, bytes and files left of the grant, outcomes). */
-  apply(client: HomeClient, first: number, operations: Operation[], data: Buffer | null): unknown[] {
-    const marks = client.mark();
-    const stopped =
-      first > marks.applied + 1 ? undefined : this.#carryOut(client, marks, first, operations, data);
-    const { bytes, files } = client.grant.left;
-    const outcomes = client.outcomes.from(first);
-    return [
-      marks.applied,
-      marks.durable,
-      bytes,
-      files,
-      stopped === undefined ? outcomes : [...outcomes, stopped],
-    ];
-  }
-
-  /** What stopped it, if anything did. */
-  #carryOut(
+  apply(
     client: HomeClient,
-    marks: Marks,
     first: number,
     operations: Operation[],
     data: Buffer | null,
-  ): Outcome | undefined {
-    const replay = this.#grace.isMissing(client.id);
+  ): unknown[] | Promise<unknown[]> {
+    const marks = client.mark();
+    const returns = this.#grace.isMissing(client.id);
+    const batch: Batch = {
+      client,
+      marks,
+      from: first,
+      returns,
+      first,
+      operations,
+      data,
+      done: 0,
+      stopped: undefined,
+    };
+    this.#slice(batch);
+    return isDone(batch) ? this.#answer(batch) : this.#goOn(batch);
+  }
+
+  /** What is left of a batch. A client that has gone sends it again. */
+  async #goOn(batch: Batch): Promise<unknown[]> {
+    batch.operations = copyOf(batch.operations.slice(batch.done)) as Operation[];
+    batch.data = copyOf(batch.data) as Buffer | null;
+    batch.first += batch.done;
+    batch.done = 0;
+    while (!isDone(batch)) {
+      await nextTurn();
+      while (this.#isFrozen()) await this.#whenChangeable();
+      if (batch.client.ended || !batch.client.present)
+        throw new Failure('ECONNABORTED', 'the client has gone');
+      this.#slice(batch);
+    }
+    return this.#answer(batch);
+  }
+
+  #answer({ client, marks, from, stopped }: Batch): unknown[] {
+    const { bytes, files } = client.grant.left;
+    const outcomes = client.outcomes.from(from);
+    const all = stopped === undefined ? outcomes : [...outcomes, stopped];
+    return [marks.applied, marks.durable, bytes, files, all];
+  }
+
+  #slice(batch: Batch): void {
+    const { marks } = batch;
+    const end = performance.now() + this.#sliceMs;
     this.#executor.begin();
     try {
-      for (const [index, operation] of operations.entries()) {
-        const number = first + index;
-        if (number <= marks.applied) continue;
-        try {
-          const last = index === operations.length - 1;
-          this.#one(client, number, operation, last ? data : null, replay);
-        } catch (error) {
-          const failure = Failure.from(error);
-          if (failure.kind === 'ESTALE') return [number, wireError(failure), []];
-          if (failure.kind === 'EIO') this.#onBroken(failure.cause ?? failure);
-          client.outcomes.failed(number, failure);
-        }
-        this.#mark(marks, number);
+      while (!isDone(batch)) {
+        const number = batch.first + batch.done;
+        if (number > marks.applied) this.#next(batch, number);
+        if (batch.stopped !== undefined) return;
+        batch.done += 1;
+        if (performance.now() >= end) return;
       }
     } finally {
       this.#executor.end();
     }
-    return undefined;
+  }
+
+  #next(batch: Batch, number: number): void {
+    const { client, marks, operations, done, returns } = batch;
+    const operation = operations[done] as Operation;
+    const data = done === operations.length - 1 ? batch.data : null;
+    try {
+      if (!returns) this.#requireLeases(client, operation);
+      this.#one(client, number, operation, data, returns || marks.mayBeDone(number));
+    } catch (error) {
+      const failure = Failure.from(error);
+      if (failure.kind === 'ESTALE') {
+        batch.stopped = [number, wireError(failure), []];
+        return;
+      }
+      if (failure.kind === 'EIO') this.#onBroken(failure.cause ?? failure);
+      client.outcomes.failed(number, failure);
+    }
+    this.#mark(marks, number);
   }
 
   /**
@@ -105,7 +178,6 @@ export class LogLane {
 
   #one(client: HomeClient, number: number, operation: Operation, data: Buffer | null, replay: boolean): void {
     const ofAll = this.#leases.holdsAll(client);
-    if (!ofAll && !replay) this.#requireLeases(client, operation);
     const told = this.#executor.carryOut(client, operation, data, replay);
     if (told.length > 0) {
       client.outcomes.told(
@@ -118,6 +190,7 @@ export class LogLane {
 
   /** ESTALE where something of what an operation changes is not the client's own. */
   #requireLeases(client: HomeClient, operation: Operation): void {
+    if (this.#leases.holdsAll(client)) return;
     for (const unit of unitsOfOperation(this.#identities, client.provisional, operation)) {
       if (this.#leases.mode(client, unit) < LEASE_WRITE)
         throw new Failure('ESTALE', 'not leased for writing');
@@ -146,4 +219,9 @@ export class LogLane {
       default:
     }
   }
+}
+
+/** Nothing of it is to be carried out any more: also where a number is missing before it. */
+function isDone({ operations, done, first, marks, stopped }: Batch): boolean {
+  return done >= operations.length || stopped !== undefined || first + done > marks.applied + 1;
 }

@@ -33,7 +33,7 @@ import {
   unlinkat,
 } from '../../posix/names.js';
 import type { Status } from '../../posix/status.js';
-import { statusAt, statusIfAny } from './confined.js';
+import { closingOnFailure, statusAt, statusIfAny } from './confined.js';
 import { idOf, isDirectory, isId } from './file-ids.js';
 import { GRANTED_FILE_MODE } from './granted-inodes.js';
 import { chargingInode } from './growth.js';
@@ -69,7 +69,7 @@ export class Making {
       return this.#left(op, lane, directory, times.ofName(directory.fd, name, timesOfNew(op.time)));
     }
     if (!granted || !times.inBatch) {
-      const status = times.ofOpen(made, timesOfNew(op.time));
+      const status = closingOnFailure(made, () => times.ofOpen(made, timesOfNew(op.time)));
       identities.opened(idOf(status), made);
       return this.#left(op, lane, directory, status);
     }
@@ -150,8 +150,10 @@ export class Making {
       else fd = this.#home.tree.openAt(directory.fd, name, O_RDWR | O_CREAT | O_EXCL, permissions);
     });
     if (fd === undefined) return made;
-    if (granted && permissions !== GRANTED_FILE_MODE) fchmod(fd, permissions);
-    return fd;
+    return closingOnFailure(fd, (open) => {
+      if (granted && permissions !== GRANTED_FILE_MODE) fchmod(open, permissions);
+      return open;
+    });
   }
 
   /** Makes a name that charges an inode; 'before' where this operation had made it. EDQUOT, EEXIST. */

@@ -4,8 +4,8 @@
  * Invariant: what a change may add is reserved before the change, and what it did not add is released after it, in the
  * same synchronous stretch; so whenever anyone else looks, `used` is exactly what the home holds. `granted` is what clients
  * were given ahead (grants.ts): nobody else gets it, and it is no use of the home until they use it. The two
- * together pass a limit only where the limit was lowered below them. Reserving nothing is never refused, so that a
- * home over its limit can still be read, written in place, and emptied.
+ * together pass a limit only where the limit was lowered below them; where there is no limit, nothing is set aside.
+ * Reserving nothing is never refused, so that a home over its limit can still be read, written in place, and emptied.
  */
 import { Failure } from '../../protocol/failure.js';
 import type { Use } from '../../state/ledger.js';
@@ -18,6 +18,8 @@ export interface Account {
   hasRoom(bytes: number, files: number): boolean;
   /** How many of these bytes reserve() would grant. */
   fitting(bytes: number): number;
+  /** EDQUOT where reserve() would be refused. */
+  requireRoom(bytes: number, files: number): void;
   /** Charges before a change. EDQUOT, and nothing is charged; EFBIG where the sum could not be counted any more. */
   reserve(bytes: number, files: number): void;
   /** Gives back after a change. */
@@ -29,12 +31,17 @@ export class Quota implements Account {
   #granted: Use = { bytes: 0, files: 0 };
   #limits: Use;
   readonly #beforeChange: () => void;
+  readonly #onRoom: () => void;
 
-  /** `beforeChange` is called before each change of the home; if it throws, the change is not made. Limit 0: none. */
-  constructor(used: Use, limits: Use, beforeChange: () => void) {
+  /**
+   * `beforeChange` is called before each change of the home; if it throws, the change is not made. `onRoom`: there may be
+   * more room than before. Limit 0: none.
+   */
+  constructor(used: Use, limits: Use, beforeChange: () => void, onRoom: () => void = () => undefined) {
     this.#used = { bytes: used.bytes, files: used.files };
     this.#limits = limits;
     this.#beforeChange = beforeChange;
+    this.#onRoom = onRoom;
   }
 
   get used(): Use {
@@ -52,14 +59,15 @@ export class Quota implements Account {
 
   setLimits(limits: Use): void {
     this.#limits = limits;
+    this.#onRoom();
   }
 
   /** What is neither used nor set aside, of bytes and of files. */
   get room(): Use {
     const { bytes, files } = this.#limits;
     return {
-      bytes: roomBelow(bytes, this.#used.bytes + this.#granted.bytes),
-      files: roomBelow(files, this.#used.files + this.#granted.files),
+      bytes: roomBelow(bytes, this.#used.bytes, this.#granted.bytes),
+      files: roomBelow(files, this.#used.files, this.#granted.files),
     };
   }
 
@@ -76,6 +84,12 @@ export class Quota implements Account {
     return Math.min(bytes, this.room.bytes);
   }
 
+  requireRoom(bytes: number, files: number): void {
+    if (this.hasRoom(bytes, files)) return;
+    const what = this.hasRoom(bytes, 0) ? 'number of files' : 'disk space';
+    throw new Failure('EDQUOT', `the quota of ${what} is used up`);
+  }
+
   reserve(bytes: number, files: number): void {
     this.charge(bytes, files, { bytes: 0, files: 0 });
   }
@@ -83,7 +97,7 @@ export class Quota implements Account {
   /** reserve(), with a part of it out of what was granted. */
   charge(bytes: number, files: number, ofGranted: Use): void {
     this.#beforeChange();
-    requireRoom(this, bytes - ofGranted.bytes, files - ofGranted.files);
+    this.requireRoom(bytes - ofGranted.bytes, files - ofGranted.files);
     if (this.#used.bytes + bytes > Number.MAX_SAFE_INTEGER)
       throw new Failure('EFBIG', 'the home would pass 2^53 bytes');
     this.#used = add(this.#used, bytes, files);
@@ -104,6 +118,7 @@ export class Quota implements Account {
       files: Math.min(files, this.#used.files),
     };
     this.#used = add(this.#used, -given.bytes, -given.files);
+    this.#onRoom();
     return given;
   }
 
@@ -111,32 +126,22 @@ export class Quota implements Account {
   grant(bytes: number, files: number): Use {
     const { room } = this;
     const granted = { bytes: Math.min(bytes, room.bytes), files: Math.min(files, room.files) };
-    this.setAside(granted);
+    this.#granted = add(this.#granted, granted.bytes, granted.files);
     return granted;
-  }
-
-  /** Sets aside what was just given back. */
-  setAside({ bytes, files }: Use): void {
-    this.#granted = add(this.#granted, bytes, files);
   }
 
   /** The inverse of grant(). */
   ungrant({ bytes, files }: Use): void {
     this.#granted = add(this.#granted, -bytes, -files);
+    this.#onRoom();
   }
 
   /** Replaces the use by a count of the tree. */
   correct({ bytes, files }: Use): void {
     this.#beforeChange();
     this.#used = { bytes, files };
+    this.#onRoom();
   }
-}
-
-/** EDQUOT where an account has no room for this. */
-export function requireRoom(account: Account, bytes: number, files: number): void {
-  if (account.hasRoom(bytes, files)) return;
-  const what = account.hasRoom(bytes, 0) ? 'number of files' : 'disk space';
-  throw new Failure('EDQUOT', `the quota of ${what} is used up`);
 }
 
 function add(use: Use, bytes: number, files: number): Use {
@@ -144,6 +149,6 @@ function add(use: Use, bytes: number, files: number): Use {
 }
 
 /** What a limit leaves; 0: none, but no more than can be counted. */
-function roomBelow(limit: number, taken: number): number {
-  return Math.max(0, (limit === 0 ? Number.MAX_SAFE_INTEGER : limit) - taken);
+function roomBelow(limit: number, used: number, granted: number): number {
+  return Math.max(0, limit === 0 ? Number.MAX_SAFE_INTEGER - used : limit - used - granted);
 }

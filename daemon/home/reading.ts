@@ -35,6 +35,13 @@ export function readIfCached(fd: Fd, position: number, length: number): Lent | u
   return count === undefined ? undefined : { bytes: scratch.subarray(0, count), release: nothing };
 }
 
+/** Bytes that stay, of what may be valid only until the next call. */
+export function keepLent({ bytes, release }: Lent): Lent {
+  const own = Buffer.from(bytes);
+  release();
+  return { bytes: own, release: nothing };
+}
+
 /** readData() of a descriptor that is good only in this turn. */
 export function readNow(fd: Fd, position: number, length: number): Lent | Promise<Lent> {
   return readIfCached(fd, position, length) ?? readDuplicate(fd, position, length);

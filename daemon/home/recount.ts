@@ -8,20 +8,19 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { PosixError } from '../../posix/error.js';
 import { readEntries } from '../../posix/directory.js';
-import { close } from '../../posix/files.js';
-import { O_RDONLY } from '../../posix/flags.js';
+import type { Fd } from '../../posix/fd.js';
 import type { Status } from '../../posix/status.js';
 import type { Use } from '../../state/ledger.js';
 import { isOwnName, RESERVED_NAME } from '../../state/home-layout.js';
 import { statusIfAny, type ConfinedTree } from './confined.js';
 import { isDirectory } from './file-ids.js';
 import { chargedBytes } from './held-files.js';
+import { WayDown, type Step } from './way-down.js';
 
 const PIECE = 1000;
-/** Bytes of a directory's path that take as long to pass as an entry takes to count. */
-const PATH_OF_ENTRY = 16;
+/** To open and close a directory takes as long as to count so many entries; a name on the way to it about as long as one. */
+const OF_DIRECTORY = 10;
 const SCRATCH_BYTES = 32 * 1024;
-const SLASH = Buffer.from('/');
 
 export interface Count extends Use {
   /** Directories that could not be read: what is in them is not counted. */
@@ -30,9 +29,19 @@ export interface Count extends Use {
 
 /** Counts the tree beneath the home's directory. */
 export async function recount(tree: ConfinedTree): Promise<Count> {
+  const way = new WayDown(tree);
+  try {
+    return await countAll(way);
+  } finally {
+    way.close();
+  }
+}
+
+async function countAll(way: WayDown): Promise<Count> {
   const scratch = Buffer.allocUnsafe(SCRATCH_BYTES);
   const linked = new Set<bigint>();
-  const directories: Buffer[] = [Buffer.alloc(0)];
+  const home: Step = { above: undefined, name: Buffer.alloc(0) };
+  const directories: Step[] = [home];
   let bytes = 0;
   let files = 0;
   let unreadable = 0;
@@ -47,44 +56,45 @@ export async function recount(tree: ConfinedTree): Promise<Count> {
     files += 1;
   };
 
-  for (let path = directories.pop(); path !== undefined; path = directories.pop()) {
-    const directory = openIfReadable(tree, path);
+  for (let step = directories.pop(); step !== undefined; step = directories.pop()) {
+    const passed = way.passed;
+    const directory = openIfReadable(way, step);
+    sinceTurn += OF_DIRECTORY + way.passed - passed;
     if (directory === undefined) {
       unreadable += 1;
       continue;
     }
-    try {
-      for (;;) {
-        const records = readEntries(directory, scratch);
-        if (records.length === 0) break;
-        for (const { name } of records) {
-          const status = statusIfAny(directory, name);
-          if (status === undefined) continue;
-          if (path.equals(RESERVED_NAME) && isOwnName(name)) continue;
-          const isOwn = path.length === 0 && name.equals(RESERVED_NAME);
-          if (!isOwn) count(status);
-          if (isDirectory(status)) {
-            directories.push(path.length === 0 ? name : Buffer.concat([path, SLASH, name]));
-          }
-        }
-        // A directory is opened from the home on: deep ones cost as much as many entries.
-        sinceTurn += records.length + Math.ceil(path.length / PATH_OF_ENTRY);
-        if (sinceTurn >= PIECE) {
-          sinceTurn = 0;
-          await nextTurn();
+    const isReserved = step.above === home && step.name.equals(RESERVED_NAME);
+    let hasBelow = false;
+    for (;;) {
+      const records = readEntries(directory, scratch);
+      if (records.length === 0) break;
+      for (const { name } of records) {
+        const status = statusIfAny(directory, name);
+        if (status === undefined) continue;
+        if (isReserved && isOwnName(name)) continue;
+        const isOwn = step === home && name.equals(RESERVED_NAME);
+        if (!isOwn) count(status);
+        if (isDirectory(status)) {
+          hasBelow = true;
+          directories.push({ above: step, name });
         }
       }
-    } finally {
-      close(directory);
+      sinceTurn += records.length;
+      if (sinceTurn >= PIECE) {
+        sinceTurn = 0;
+        await nextTurn();
+      }
     }
+    if (!hasBelow) way.leave(step);
   }
   return { bytes, files, unreadable };
 }
 
 /** ENOENT: removed meanwhile. EACCES: a daemon that is not root, and a mode that locks it out. EXDEV: a mount point. */
-function openIfReadable(tree: ConfinedTree, path: Buffer) {
+function openIfReadable(way: WayDown, step: Step): Fd | undefined {
   try {
-    return tree.openDirectory(tree.root, path, O_RDONLY);
+    return way.enter(step);
   } catch (error) {
     if (error instanceof PosixError && ['ENOENT', 'EACCES', 'EXDEV'].includes(error.code)) return undefined;
     throw error;

@@ -98,7 +98,7 @@ export class Removing {
     lane: Lane,
     rename: () => void,
   ): Left {
-    if (!lane.replay || isDirectory(source)) {
+    if (!this.#isLogAgain(lane) || isDirectory(source)) {
       rename();
       return { file: source, directories };
     }
@@ -107,13 +107,18 @@ export class Removing {
     return { file, directories };
   }
 
+  /** What comes before this operation in its log was done again, too: names are there that it took away. */
+  #isLogAgain({ replay }: Lane): boolean {
+    return replay && this.#home.times.inBatch;
+  }
+
   #renamedBefore({ id }: Rename, target: Status | undefined): Status | undefined {
     return target !== undefined && id !== null && isId(target, id) ? target : undefined;
   }
 
   /** Refuses a rename over what it does not expect. EEXIST, ESTALE. */
-  #requireReplaced(op: Rename, source: Status, target: Status | undefined, { replay }: Lane): void {
-    if (target === undefined || op.id === null || replay) return;
+  #requireReplaced(op: Rename, source: Status, target: Status | undefined, lane: Lane): void {
+    if (target === undefined || op.id === null || this.#isLogAgain(lane)) return;
     if ((op.flags & RENAME_NOREPLACE) !== 0) throw new Failure('EEXIST', 'the name exists');
     const expected = op.replaced ?? idOf(source);
     if (!isId(target, expected)) throw new Failure('ESTALE', 'the new name leads to another file');

@@ -3,7 +3,7 @@
  *
  * Invariants: the partial file is `written` bytes long and charged for them, also after a failed write; a checkpoint is
  * recorded only when its bytes are on the disk (fdatasync), so that the MD5 state never promises more than there is;
- * the old file is whole under its name until the one rename.
+ * the old file is whole under its name until the one rename; what a sync has failed for is thrown away.
  *
  * Writing is synchronous; hashing runs behind it on the thread pool, so that a client with several pieces in flight
  * keeps both busy. By direct calls 512 MiB take 1.3 s where MD5 alone takes 1.0 s
@@ -19,12 +19,12 @@ import { CHECKPOINT_BYTES } from '../../protocol/limits.js';
 import type { Fd } from '../../posix/fd.js';
 import { close, fchmod, ftruncate, pwrite } from '../../posix/files.js';
 import { utimensat } from '../../posix/names.js';
-import { statxFd } from '../../posix/status.js';
+import { statxFd, type Status } from '../../posix/status.js';
 import type { Call } from './call.js';
 import { chargingSize } from './growth.js';
 import type { SequentialHash } from './hashing.js';
 import type { LeaseHolder } from './lease-table.js';
-import type { Quota } from './quota.js';
+import type { Account } from './quota.js';
 
 const dataSync = promisify(fdatasync);
 const fullSync = promisify(fsync);
@@ -41,13 +41,20 @@ export interface UploadTarget {
 
 /** What an upload needs of the registry that made it. */
 export interface UploadHost {
-  readonly quota: Quota;
+  readonly account: Account;
+  /**
+   * Does what may be refused for want of room: later, and `keep` is called at once, where others are to give some back.
+   */
+  whenRoom<T>(owner: LeaseHolder, call: Call, attempt: () => T, keep: () => void): T | Promise<Awaited<T>>;
   /** Resolves when the home may be changed. */
   whenChangeable(): Promise<void>;
   /** Records that the first `offset` bytes are on the disk, with the MD5 state over them. */
   record(upload: Upload, offset: number, md5State: Buffer): Promise<void>;
-  /** Gives the partial file its name, once nobody else has a lease of where it goes. ECANCELED, and nothing is done. */
-  publish(upload: Upload, call: Call): Promise<void>;
+  /**
+   * Gives the partial file its name, once nobody else has a lease of where it goes: what it is then. ECANCELED, and nothing is
+   * done.
+   */
+  publish(upload: Upload, call: Call): Promise<Status>;
   /** Removes the partial file and what was recorded. Synchronous. */
   discard(upload: Upload): void;
   /** The upload is not open any more. */
@@ -66,12 +73,16 @@ export class Upload {
   readonly #host: UploadHost;
   readonly #hash: SequentialHash;
   #written: number;
+  /** A piece waits for room; those that came after it wait behind it. Never rejects. */
+  #stalled: Promise<void> | undefined;
   #hashing: Promise<void> = Promise.resolve();
   #queued = 0;
   #checkpoint: { offset: number; state: Buffer } | undefined;
   #recording: Promise<void> | undefined;
   /** open -> ending (finish, abort or close under way) -> closed; a failed finish opens it again. */
   #state: 'open' | 'ending' | 'closed' = 'open';
+  /** Why nothing can become of it: it is thrown away when it ends. */
+  #worthless: unknown;
   /** close() was called meanwhile: no handle leads here any more, so a failed finish must not leave it open. */
   #forsaken = false;
 
@@ -103,7 +114,31 @@ export class Upload {
    * Resolves when written and hashed; so does a piece that was written before, and whose answer was lost. EINVAL where it is
    * not the next one; EDQUOT, ENOSPC: try it again.
    */
-  write(offset: number, data: Buffer): null | Promise<null> {
+  write(offset: number, data: Buffer, call: Call): null | Promise<null> {
+    this.#requireOpen();
+    const before = this.#stalled;
+    let waits = before !== undefined;
+    let piece = waits ? Buffer.from(data) : data;
+    const keep = (): void => {
+      if (!waits) piece = Buffer.from(data);
+      waits = true;
+    };
+    const attempt = (): null | Promise<null> =>
+      this.#host.whenRoom(this.owner, call, () => this.#write(offset, piece), keep);
+    const written = before === undefined ? attempt() : before.then(attempt);
+    if (waits) this.#stall(Promise.resolve(written));
+    return written;
+  }
+
+  #stall(written: Promise<unknown>): void {
+    const ended = (): void => {
+      if (this.#stalled === stalled) this.#stalled = undefined;
+    };
+    const stalled = written.then(ended, ended);
+    this.#stalled = stalled;
+  }
+
+  #write(offset: number, data: Buffer): null | Promise<null> {
     this.#requireOpen();
     if (offset + data.length <= this.#written) return this.#hashing.then(() => null);
     if (offset !== this.#written) throw new Failure('EINVAL', `the next piece begins at ${this.#written}`);
@@ -118,29 +153,34 @@ export class Upload {
     return this.#hashLater(buffer, data.length);
   }
 
-  /** EBADMSG where size or MD5 differ: all is thrown away. After any other failure the upload goes on. */
-  async finish(md5: Buffer, call: Call): Promise<void> {
+  /**
+   * EBADMSG where size or MD5 differ, EIO and the like where the disk could not keep what it had taken: all is thrown away.
+   * After any other failure the upload goes on.
+   */
+  async finish(md5: Buffer, call: Call): Promise<Status> {
     this.#requireOpen();
     const expected = Buffer.from(md5);
+    if (this.#stalled !== undefined) {
+      await this.#stalled;
+      this.#requireOpen();
+    }
     this.#state = 'ending';
     try {
       await this.#settled();
-      const correct = this.#written === this.target.size && this.#hash.digest().equals(expected);
-      if (correct) {
-        fchmod(this.fd, this.target.mode);
-        utimensat(this.fd, undefined, undefined, this.target.mtime, 0);
-        await fullSync(this.fd);
+      if (this.#written !== this.target.size || !this.#hash.digest().equals(expected)) {
+        this.#worthless = new Failure(
+          'EBADMSG',
+          'size or MD5 differ from what was received: upload it again',
+        );
       }
-      if (correct) {
-        await this.#host.publish(this, call);
-      } else {
-        await this.#host.whenChangeable();
-        this.#host.discard(this);
-        this.#close();
-        throw new Failure('EBADMSG', 'size or MD5 differ from what was received: upload it again');
-      }
+      if (this.#worthless !== undefined) throw this.#worthless;
+      fchmod(this.fd, this.target.mode);
+      utimensat(this.fd, undefined, undefined, this.target.mtime, 0);
+      await this.#sync(fullSync);
+      return await this.#host.publish(this, call);
     } finally {
-      if (this.#state === 'ending') {
+      if (this.#worthless !== undefined) await this.#discard();
+      else if (this.#state === 'ending') {
         if (this.#forsaken) this.#close();
         else this.#state = 'open';
       }
@@ -157,12 +197,7 @@ export class Upload {
     this.#requireOpen();
     this.#state = 'ending';
     await this.#settled().catch(() => undefined);
-    await this.#host.whenChangeable();
-    try {
-      this.#host.discard(this);
-    } finally {
-      this.#close();
-    }
+    await this.#discard();
   }
 
   /** Keeps the partial file for another try. */
@@ -171,7 +206,8 @@ export class Upload {
     if (this.#state !== 'open') return;
     this.#state = 'ending';
     await this.#settled().catch(() => undefined);
-    this.#close();
+    if (this.#worthless === undefined) this.#close();
+    else await this.#discard();
   }
 
   /** Called by the host when the file has its name. */
@@ -181,14 +217,14 @@ export class Upload {
 
   #append(data: Buffer): void {
     const { fd } = this;
-    const { quota } = this.#host;
+    const { account } = this.#host;
     const end = this.#written + data.length;
     try {
-      chargingSize(quota, fd, statxFd(fd), end, () => {
+      chargingSize(account, fd, statxFd(fd), end, () => {
         pwrite(fd, data, 0, data.length, this.#written);
       });
     } catch (error) {
-      chargingSize(quota, fd, statxFd(fd), this.#written, () => ftruncate(fd, this.#written));
+      chargingSize(account, fd, statxFd(fd), this.#written, () => ftruncate(fd, this.#written));
       throw error;
     }
     this.#written = end;
@@ -231,13 +267,32 @@ export class Upload {
     try {
       for (let newest = this.#checkpoint; newest !== undefined; newest = this.#checkpoint) {
         this.#checkpoint = undefined;
-        await dataSync(this.fd);
+        await this.#sync(dataSync);
         await this.#host.record(this, newest.offset, newest.state);
       }
     } catch {
-      // The upload can still be resumed by hashing the partial file anew.
+      // Where only the record failed, the upload can still be resumed by hashing the partial file anew.
     } finally {
       this.#recording = undefined;
+    }
+  }
+
+  /** Has the disk keep what was written. That it cannot it tells only once. */
+  async #sync(sync: (fd: Fd) => Promise<void>): Promise<void> {
+    try {
+      await sync(this.fd);
+    } catch (error) {
+      this.#worthless = error;
+      throw error;
+    }
+  }
+
+  async #discard(): Promise<void> {
+    await this.#host.whenChangeable();
+    try {
+      this.#host.discard(this);
+    } finally {
+      this.#close();
     }
   }
 

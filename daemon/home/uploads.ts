@@ -17,7 +17,7 @@ import { renameat2 } from '../../posix/names.js';
 import { statxFd, type Status } from '../../posix/status.js';
 import type { UploadStore } from '../../state/uploads.js';
 import type { Call } from './call.js';
-import { statusIfAny, type ConfinedTree } from './confined.js';
+import { closingOnFailure, statusIfAny, type ConfinedTree } from './confined.js';
 import type { Digests } from './digests.js';
 import { chargingInode, chargingSize } from './growth.js';
 import { SequentialHash } from './hashing.js';
@@ -26,11 +26,12 @@ import type { HeldFiles } from './held-files.js';
 import type { HomeClient } from './home-client.js';
 import { isDirectory } from './file-ids.js';
 import type { Directory, Identities } from './identities.js';
+import type { LeaseHolder } from './lease-table.js';
 import type { LeaseWaits, Prepared } from './lease-waits.js';
 import { readOnWay } from './path-units.js';
 import type { ShownTimes } from './shown-times.js';
 import { keyOfPartial, partialName, uploadKey, type PartialFiles } from './partial-files.js';
-import type { Quota } from './quota.js';
+import type { Account } from './quota.js';
 import { readBorrowed } from './reading.js';
 import { Upload, type UploadHost, type UploadTarget } from './upload.js';
 
@@ -46,7 +47,8 @@ const ABANDONED_SECONDS = 14 * 24 * 3600;
 interface Parts {
   readonly user: UserName;
   readonly tree: ConfinedTree;
-  readonly quota: Quota;
+  /** What is uploaded is charged to this. */
+  readonly account: Account;
   readonly held: HeldFiles;
   readonly identities: Identities;
   readonly shown: ShownTimes;
@@ -62,7 +64,7 @@ interface Parts {
 }
 
 export class Uploads implements UploadHost {
-  readonly quota: Quota;
+  readonly account: Account;
   readonly #parts: Parts;
   /** By key; undefined while one is being begun. */
   readonly #open = new Map<string, Upload | undefined>();
@@ -70,7 +72,7 @@ export class Uploads implements UploadHost {
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    this.quota = parts.quota;
+    this.account = parts.account;
   }
 
   /** How many are open. */
@@ -151,9 +153,9 @@ export class Uploads implements UploadHost {
     return this.#parts.store.put(this.#parts.user, uploadKey(path), record);
   }
 
-  publish(upload: Upload, call: Call): Promise<void> {
+  publish(upload: Upload, call: Call): Promise<Status> {
     const client = upload.owner;
-    const prepare = (): Prepared<Promise<void>> => {
+    const prepare = (): Prepared<Promise<Status>> => {
       const { path } = upload.target;
       const { directory, name } = this.#placeOf(path);
       const replaced = statusIfAny(directory.fd, name);
@@ -163,6 +165,11 @@ export class Uploads implements UploadHost {
       return { touches, run: () => this.#publish(upload, directory, name, replaced) };
     };
     return Promise.resolve(this.#parts.waits.run({ client, call, prepare, keep: () => undefined }));
+  }
+
+  whenRoom<T>(owner: LeaseHolder, call: Call, attempt: () => T, keep: () => void): T | Promise<Awaited<T>> {
+    const prepare = (): Prepared<T> => ({ touches: [], run: attempt });
+    return this.#parts.waits.run({ client: owner, call, prepare, keep });
   }
 
   discard(upload: Upload): void {
@@ -183,8 +190,8 @@ export class Uploads implements UploadHost {
   }
 
   async #finish(upload: Upload, md5: Buffer, call: Call): Promise<unknown[]> {
-    await upload.finish(md5, call);
-    const { user, transferLog, identities, shown } = this.#parts;
+    const status = await upload.finish(md5, call);
+    const { user, transferLog, shown } = this.#parts;
     const { path, size } = upload.target;
     const ms = Date.now() - upload.startedAt;
     const fields = {
@@ -196,17 +203,32 @@ export class Uploads implements UploadHost {
       ms,
     };
     transferLog.info(fields, 'upload');
-    return shown.attributes(identities.file({ path, ino: null }).status);
+    return shown.attributes(status);
   }
 
-  /** Resolves when the new name is on the disk. */
-  #publish(upload: Upload, directory: Directory, name: Buffer, replaced: Status | undefined): Promise<void> {
-    const { quota, partials, held, identities, digests, changed } = this.#parts;
+  /** Resolves when the new name is on the disk, to what the file was when it got it. */
+  #publish(
+    upload: Upload,
+    directory: Directory,
+    name: Buffer,
+    replaced: Status | undefined,
+  ): Promise<Status> {
     if (replaced !== undefined && isDirectory(replaced)) throw new Failure('EISDIR', 'is a directory');
-    quota.prepare();
+    // First, for it may fail: what has its name is done.
+    const own = this.#parts.identities.openDirectory({ ...directory, path: null });
+    const status = closingOnFailure(own, () => this.#name(upload, directory, name, replaced));
+    upload.published();
+    return namesSync(own)
+      .then(() => status)
+      .finally(() => close(own));
+  }
+
+  #name(upload: Upload, directory: Directory, name: Buffer, replaced: Status | undefined): Status {
+    const { account, partials, held, identities, digests, changed } = this.#parts;
+    account.prepare();
     partials.within((own) => renameat2(own, Buffer.from(upload.partial), directory.fd, name, 0));
     if (replaced !== undefined) {
-      held.nameRemoved(quota, replaced);
+      held.nameRemoved(account, replaced);
       identities.removed(replaced, directory.ino, name);
     }
     const status = statxFd(upload.fd);
@@ -215,9 +237,7 @@ export class Uploads implements UploadHost {
     this.#forget(uploadKey(upload.target.path));
     digests.remember(status, upload.digest());
     changed();
-    const own = identities.openDirectory({ ino: directory.ino, birth: directory.birth, path: null });
-    upload.published();
-    return namesSync(own).finally(() => close(own));
+    return status;
   }
 
   /** The directory and name where the file will be. ENOENT, ENOTDIR, EACCES. */
@@ -257,31 +277,30 @@ export class Uploads implements UploadHost {
     const { tree, partials } = this.#parts;
     const partial = partialName(key, target.fingerprint);
     const name = Buffer.from(partial);
-    const fd = partials.within((directory) => {
+    const openOrMake = (directory: Fd): Fd => {
       if (statusIfAny(directory, name) !== undefined) return tree.openAt(directory, name, O_RDWR);
-      this.#requireRoom(target.size, 1);
+      // Refused at once where it cannot end well; the bytes are reserved as they come.
+      this.account.requireRoom(target.size, 1);
       partials.requireRoom();
-      const made = chargingInode(this.quota, directory, name, () =>
+      const made = chargingInode(this.account, directory, name, () =>
         tree.openAt(directory, name, O_RDWR | O_CREAT | O_EXCL, PRIVATE_FILE),
       );
       partials.made(partial);
       return made;
-    });
+    };
+    const whenRoom = <T>(attempt: () => T): Promise<Awaited<T>> =>
+      Promise.resolve(this.whenRoom(client, call, attempt, () => undefined));
+    const fd = await whenRoom(() => partials.within(openOrMake));
     try {
       const hash = await this.#resumedHash(fd, key, partial, target.size, call);
       await this.whenChangeable();
-      chargingSize(this.quota, fd, statxFd(fd), hash.hashed, () => ftruncate(fd, hash.hashed));
-      this.#requireRoom(target.size - hash.hashed, 0);
+      chargingSize(this.account, fd, statxFd(fd), hash.hashed, () => ftruncate(fd, hash.hashed));
+      await whenRoom(() => this.account.requireRoom(target.size - hash.hashed, 0));
       return new Upload(this, { owner: client, target, partial, fd, hash });
     } catch (error) {
       close(fd);
       throw error;
     }
-  }
-
-  /** Refuses at once what cannot end well; the bytes are reserved as they come. */
-  #requireRoom(bytes: number, files: number): void {
-    if (!this.quota.hasRoom(bytes, files)) throw new Failure('EDQUOT', 'the file does not fit the quota');
   }
 
   /** The hash of what can be gone on from: of the last checkpoint, or else by reading the partial file again. */

@@ -22,7 +22,7 @@ import { Durability, type DurabilityOptions } from './durability.js';
 import { Executor } from './executor.js';
 import { Fetching } from './fetching.js';
 import { Grace } from './grace.js';
-import { Grants, type ClientGrant } from './grants.js';
+import { Grants } from './grants.js';
 import type { Handle } from './handles.js';
 import { HeldFiles } from './held-files.js';
 import type { ClientSession, HomeClient } from './home-client.js';
@@ -36,6 +36,7 @@ import { listMarks, type Marks } from './marks.js';
 import { PartialFiles } from './partial-files.js';
 import { Quota } from './quota.js';
 import { recount } from './recount.js';
+import { RoomRecalls } from './room-recalls.js';
 import { ShownTimes } from './shown-times.js';
 import { Uploads, type UploadRecords } from './uploads.js';
 
@@ -59,6 +60,7 @@ export interface UserHomeOptions {
   /** For tests. */
   readonly clock?: Clock;
   readonly sync?: DurabilityOptions['sync'];
+  readonly sliceMs?: number;
 }
 
 /** What a home holds and who uses it. */
@@ -81,6 +83,7 @@ export class UserHome {
   readonly waits: LeaseWaits;
   readonly log: LogLane;
   readonly changes: ChangeLane;
+  readonly room: RoomRecalls;
   readonly listings: Listings;
   readonly fetching: Fetching;
   readonly durability: Durability;
@@ -94,10 +97,7 @@ export class UserHome {
   readonly #grace: Grace;
   readonly #clients: Clients;
   readonly #ledgerEntry: LedgerEntryWriter;
-  readonly #clock: Clock;
   readonly #onIdle: () => void;
-  /** Calls off the end of the time in which clients may give back what is granted beyond lowered limits. */
-  #ungranting: (() => void) | undefined;
   /** Set while the home is counted. */
   #counting: Promise<void> | undefined;
   #closed = false;
@@ -134,7 +134,6 @@ export class UserHome {
     this.transferLog = transferLog;
     this.leaseTermMs = leaseTermMs;
     this.#log = log;
-    this.#clock = clock;
     this.#onIdle = options.onIdle ?? (() => undefined);
     this.#ledgerEntry = new LedgerEntryWriter({
       ledger: options.ledger,
@@ -144,17 +143,25 @@ export class UserHome {
       onError: (error) => log.error({ error, user: account.name }, 'the ledger was not written'),
     });
     const limits = { bytes: account.quotaBytes, files: account.maxFiles };
-    this.quota = new Quota(used, limits, () => this.#ledgerEntry.beforeChange());
+    this.quota = new Quota(
+      used,
+      limits,
+      () => this.#ledgerEntry.beforeChange(),
+      () => this.waits.roomFreed(),
+    );
     const { quota } = this;
     this.held = new HeldFiles({ tree, quota });
-    this.#grants = new Grants({ tree, quota });
+    this.#grants = new Grants({ tree, quota, now: () => clock.now() });
     this.identities = new Identities({ tree, held: this.held });
     this.shown = ShownTimes.open(tree);
     this.durability = new Durability({
       tree,
       marks: () => this.#marks(),
       onDurable: () => this.#tellDurable(),
-      onError: (error) => log.error({ error, user: account.name }, 'the home was not synced'),
+      onFailed: (error) => {
+        log.error({ error, user: account.name }, 'the home was not synced');
+        this.#clients.syncFailed(error);
+      },
       sync: options.sync,
     });
     this.leases = new Leases({
@@ -162,11 +169,21 @@ export class UserHome {
       now: () => clock.now(),
       onFreed: () => this.waits.freed(),
       onRecalled: () => this.waits.watch(),
+      isWaitedFor: (unit) => this.waits.isWaitedFor(unit),
     });
     this.waits = new LeaseWaits({
       leases: this.leases,
       clock,
       isHeldUp: (client) => this.counting || this.#grace.holdsUp((client as HomeClient).id),
+      onShort: (by) => this.room.ask(by),
+      isFrozen: () => this.counting,
+    });
+    this.room = new RoomRecalls({
+      termMs: leaseTermMs,
+      quota,
+      clients: () => this.#clients,
+      clock,
+      waits: this.waits,
       isFrozen: () => this.counting,
     });
     const marked = listMarks(tree);
@@ -174,6 +191,7 @@ export class UserHome {
       expected: marked.filter(({ leased }) => leased).map(({ id }) => id),
       clock,
       ms: Math.max(RETURN_MS, began + leaseTermMs - clock.now()),
+      onMissed: (ids) => this.#clients.missed(ids),
       onChanged: () => {
         this.#clients.graceChanged();
         this.waits.freed();
@@ -184,12 +202,14 @@ export class UserHome {
       held: this.held,
       grants: this.#grants,
       leases: this.leases,
+      waits: this.waits,
       grace: this.#grace,
       clock,
       marked: marked.map(({ id }) => id),
       closeHandle: (handle) => this.closeHandle(handle),
       onLeft: () => this.#onLeft(),
-      onError: (error) => log.error({ error, user: account.name }, 'a client gets no leases'),
+      onError: (error) =>
+        log.error({ error, user: account.name }, 'the disk refused what was to be done for a client'),
     });
     const changed = (): void => this.durability.changed();
     const parts = {
@@ -200,6 +220,9 @@ export class UserHome {
     this.log = new LogLane({
       ...parts,
       executor,
+      isFrozen: () => this.counting,
+      whenChangeable: () => this.whenChangeable(),
+      sliceMs: options.sliceMs,
       onBroken: (error) => log.error({ error, user: account.name }, 'an operation failed'),
     });
     this.changes = new ChangeLane({ ...parts, executor });
@@ -210,6 +233,7 @@ export class UserHome {
       ...parts,
       digests: this.digests,
       user: account.name,
+      account: this.#grants.client().awaited,
       partials: new PartialFiles(parts),
       store: options.uploads,
       log,
@@ -232,12 +256,26 @@ export class UserHome {
   /** The login was answered: the client may be told what it holds. */
   entered(client: HomeClient): void {
     this.#clients.entered(client);
+    this.room.entered(client);
   }
 
-  /** A message of a client came. `inLog`: it is of its log, behind which it has not come back yet (grace.ts). */
-  heard(client: HomeClient, inLog: boolean): void {
+  /** A message of a client came. `behindLog`: all of its log of before came earlier, so it is back (grace.ts). */
+  heard(client: HomeClient, behindLog: boolean): void {
     client.heard();
-    if (!inLog) this.#grace.back(client.id);
+    if (behindLog) this.#grace.back(client.id);
+  }
+
+  /** Resolves to the last operation of the client's log that is on the disk. EIO, ENOSPC, EDQUOT: what is not may be lost. */
+  async sync(client: HomeClient): Promise<number> {
+    try {
+      await this.durability.sync();
+    } catch (error) {
+      client.takeSyncFailure();
+      throw error;
+    }
+    const earlier = client.takeSyncFailure();
+    if (earlier !== undefined) throw earlier;
+    return client.marks?.durable ?? 0;
   }
 
   /** The session has ended; its client may come back. */
@@ -253,12 +291,7 @@ export class UserHome {
   /** Takes effect at once. Below the use nothing is lost and nothing grows. 0: no limit. */
   setLimits(limits: Use): void {
     this.quota.setLimits(limits);
-    if (!this.#isGrantedBeyondLimits()) return;
-    for (const client of this.#clients) client.tellUngrant();
-    this.#ungranting ??= this.#clock.after(this.leaseTermMs, () => {
-      this.#ungranting = undefined;
-      if (this.#isGrantedBeyondLimits()) for (const { grant } of this.#clients) takeBack(grant);
-    });
+    this.room.limitsChanged();
   }
 
   /** Whether calls must wait: the home is being counted. */
@@ -291,8 +324,9 @@ export class UserHome {
       return { user: this.user, ledger: charged, tree: counted, repaired };
     } finally {
       this.#counting = undefined;
-      done();
+      // In this order: what waited is answered before what came behind it is begun.
       this.waits.freed();
+      done();
     }
   }
 
@@ -312,20 +346,19 @@ export class UserHome {
   }
 
   /**
-   * (block size, bytes: limit, used, free on disk; inodes: limit, used, free on disk), as `statfs` answers. What is granted to
-   * others is used for this client; what is granted to itself is free.
+   * (block size, bytes: limit, used, free on disk; inodes: limit, used, free on disk), as `statfs` answers. What is granted is
+   * free: others give it back when it is needed.
    */
-  statfs(client: HomeClient): number[] {
+  statfs(): number[] {
     const disk = fstatfs(this.tree.root);
-    const { used, granted, limits } = this.quota;
-    const own = client.grant.left;
+    const { used, limits } = this.quota;
     return [
       Number(disk.blockSize),
       limits.bytes,
-      used.bytes + granted.bytes - own.bytes,
+      used.bytes,
       Number(disk.available * disk.blockSize),
       limits.files,
-      used.files + granted.files - own.files,
+      used.files,
       Number(disk.filesFree),
     ];
   }
@@ -352,11 +385,11 @@ export class UserHome {
     if (this.#closed) return;
     this.#closed = true;
     await this.whenChangeable();
-    this.#ungranting?.();
+    this.room.close();
     this.#grace.close();
     this.waits.close();
     // First, for it writes marks.
-    await this.#synced();
+    await this.durability.close();
     this.#clients.close();
     await this.uploads.allClosed();
     this.#grants.close();
@@ -368,24 +401,18 @@ export class UserHome {
 
   #onLeft(): void {
     if (this.#closed || this.#clients.present > 0) return;
-    void this.#synced().then(() => {
+    void this.durability.close().then(() => {
       if (this.#closed || this.#clients.present > 0) return;
       this.#settle();
       if (this.#clients.size === 0) this.#onIdle();
     });
   }
 
-  /** All that was done is on the disk, or it was said in the log that it is not. */
-  async #synced(): Promise<void> {
-    await this.durability.close().catch((error: unknown) => {
-      this.#log.error({ error, user: this.user }, 'the home was not synced');
-    });
-  }
-
   /** Writes the ledger: clean where a crash would change nothing. Where it cannot be written it stays as it is, dirty. */
   #settle(): void {
     try {
-      this.#ledgerEntry.settle(this.held.empty && this.uploads.size === 0);
+      const clean = this.held.empty && this.uploads.size === 0 && !this.durability.failed;
+      this.#ledgerEntry.settle(clean);
     } catch (error) {
       this.#log.error({ error, user: this.user }, 'the ledger was not written');
     }
@@ -403,19 +430,4 @@ export class UserHome {
   #tellDurable(): void {
     for (const client of this.#clients) client.tellDurable();
   }
-
-  #isGrantedBeyondLimits(): boolean {
-    const { used, granted, limits } = this.quota;
-    const isBeyond = (limit: number, taken: number, ahead: number): boolean =>
-      limit !== 0 && ahead > 0 && taken + ahead > limit;
-    return (
-      isBeyond(limits.bytes, used.bytes, granted.bytes) || isBeyond(limits.files, used.files, granted.files)
-    );
-  }
-}
-
-/** Takes what a client did not give back in time; its next `apply` tells it. */
-function takeBack(grant: ClientGrant): void {
-  const { bytes, files } = grant.left;
-  grant.take(-bytes, -files, 0, 0);
 }

@@ -93,12 +93,6 @@ export class ListAhead<D extends object> {
     this.#listMore();
   }
 
-  /** Its listing is not known any more. */
-  forgotten(directory: D): void {
-    this.#unused.delete(directory);
-    this.#frontier.delete(directory);
-  }
-
   #listMore(): void {
     const { known, list } = this.#parts;
     for (const directory of this.#frontier) {

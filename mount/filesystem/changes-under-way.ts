@@ -1,24 +1,27 @@
 /**
- * Which units have a change under way that the server was asked for, and has not answered.
+ * Which units may have a change under way (or the opening that goes with one) that the server was asked for, and has not
+ * answered.
  *
  * While a program's change waits for the server, the kernel holds the lock of its directory (or the page that is
  * written). A recall of that unit must not wait for the kernel to drop what it knows, which takes the same lock: the server
  * may be answering the change only after the recall. So it asks here.
  */
+import { WHOLE_HOME } from '../../protocol/methods.js';
+
 export class ChangesUnderWay {
   readonly #counts = new Map<bigint, number>();
   readonly #waiting = new Map<bigint, (() => void)[]>();
 
   /** A change of these units begins; the returned function, to be called once, ends it. */
-  begin(units: readonly (bigint | undefined)[]): () => void {
-    const known = [...new Set(units)].filter((unit) => unit !== undefined);
-    for (const unit of known) {
+  begin(units: readonly bigint[]): () => void {
+    const touched = new Set([...units, WHOLE_HOME]);
+    for (const unit of touched) {
       this.#counts.set(unit, (this.#counts.get(unit) ?? 0) + 1);
       for (const resolve of this.#waiting.get(unit) ?? []) resolve();
       this.#waiting.delete(unit);
     }
     return () => {
-      for (const unit of known) {
+      for (const unit of touched) {
         const left = (this.#counts.get(unit) ?? 1) - 1;
         if (left === 0) this.#counts.delete(unit);
         else this.#counts.set(unit, left);
@@ -26,17 +29,19 @@ export class ChangesUnderWay {
     };
   }
 
-  /** Resolves as soon as a change of the unit is under way, or `until` has settled. */
-  async any(unit: bigint, until: Promise<void>): Promise<void> {
-    if (this.#counts.has(unit)) return;
+  /** Resolves as soon as a change of one of the units is under way, or `until` has settled. */
+  async any(units: readonly bigint[], until: Promise<void>): Promise<void> {
+    if (units.some((unit) => this.#counts.has(unit))) return;
     let resolveBegun: () => void = () => undefined;
     const begun = new Promise<void>((resolve) => {
       resolveBegun = resolve;
     });
-    this.#waiting.set(unit, [...(this.#waiting.get(unit) ?? []), resolveBegun]);
+    for (const unit of units) this.#waiting.set(unit, [...(this.#waiting.get(unit) ?? []), resolveBegun]);
     await Promise.race([begun, until]);
-    const others = (this.#waiting.get(unit) ?? []).filter((each) => each !== resolveBegun);
-    if (others.length === 0) this.#waiting.delete(unit);
-    else this.#waiting.set(unit, others);
+    for (const unit of units) {
+      const others = (this.#waiting.get(unit) ?? []).filter((each) => each !== resolveBegun);
+      if (others.length === 0) this.#waiting.delete(unit);
+      else this.#waiting.set(unit, others);
+    }
   }
 }

@@ -6,12 +6,13 @@
  */
 import type { HandleId } from '../../protocol/ids.js';
 import { S_IFDIR, S_IFMT } from '../../posix/flags.js';
-import type { Caller, EntrySink, Eventually, OpenAnswer } from '../operations.js';
+import type { Caller, DirectoryEntry, EntrySink, Eventually, OpenAnswer } from '../operations.js';
 import type { DirectoryInode, Name } from '../tree/inode.js';
-import { HandleTable, type DirectoryHandle } from './handles.js';
+import { HandleTable, type DirectoryHandle, type Snapshot } from './handles.js';
 import type { Home } from './home.js';
 import { shownIno } from './kernel-view.js';
 import type { Listings } from './listings.js';
+import type { ToldName } from './told-names.js';
 
 /** '.' and '..' are the entries of the offsets 1 and 2. */
 const DOTS = 2;
@@ -32,7 +33,7 @@ export class Directories {
 
   open(inode: DirectoryInode): OpenAnswer {
     const handle = this.#handles.add({ inode, names: undefined, version: -1 });
-    const known = this.#home.tree.listing(inode) !== undefined;
+    const known = this.#home.tree.isWhole(inode);
     const keepCache = known && this.#kernelVersions.get(inode) === inode.directory.version;
     return { handle, keepCache, cacheDirectory: known };
   }
@@ -64,7 +65,7 @@ export class Directories {
   }
 
   /** Takes the names as they are now, where they are known. */
-  #snapshot(handle: DirectoryHandle): readonly Name[] | undefined {
+  #snapshot(handle: DirectoryHandle): Snapshot | undefined {
     const { inode } = handle;
     const names = this.#home.tree.listing(inode);
     if (names === undefined) return undefined;
@@ -73,13 +74,7 @@ export class Directories {
     return names;
   }
 
-  #emit(
-    handle: DirectoryHandle,
-    names: readonly Name[],
-    offset: number,
-    plus: boolean,
-    sink: EntrySink,
-  ): void {
+  #emit(handle: DirectoryHandle, names: Snapshot, offset: number, plus: boolean, sink: EntrySink): void {
     const { inode } = handle;
     let at = offset;
     for (; at < DOTS; at++) {
@@ -88,31 +83,38 @@ export class Directories {
       const name = at === 0 ? DOT : DOT_DOT;
       if (!sink({ name, ino, type: S_IFDIR, offset: BigInt(at + 1) })) return;
     }
+    const { names: known, complete } = inode.directory;
     for (; at - DOTS < names.length; at++) {
-      const name = names[at - DOTS];
-      if (name === undefined) break;
+      const listed = names.at(at - DOTS);
+      if (listed === undefined) break;
+      const name = known.get(listed.key);
       // Removed since it was listed. One that was only pushed out of memory is as it was.
-      if (inode.directory.complete && !inode.directory.names.has(name.key)) continue;
-      if (!this.#emitName(inode.directory.names.get(name.key) ?? name, at + 1, plus, sink)) return;
+      if (name === undefined && complete) continue;
+      const offsetBehind = BigInt(at + 1);
+      const taken =
+        name === undefined
+          ? sink(shownEntry(listed, offsetBehind))
+          : this.#emitName(name, offsetBehind, plus, sink);
+      if (!taken) return;
     }
     // The kernel has it all now, as it was in that version.
-    if (this.#home.tree.listing(inode) !== undefined) this.#kernelVersions.set(inode, handle.version);
+    if (this.#home.tree.isWhole(inode)) this.#kernelVersions.set(inode, handle.version);
   }
 
-  #emitName(name: Name, offset: number, plus: boolean, sink: EntrySink): boolean {
+  #emitName(name: Name, offset: bigint, plus: boolean, sink: EntrySink): boolean {
     const { tree, kernel } = this.#home;
-    const { inode, key } = name;
-    const entry = {
-      name: Buffer.from(key, 'latin1'),
-      ino: shownIno(inode),
-      type: inode.attributes.mode & S_IFMT,
-      offset: BigInt(offset),
-    };
-    if (!plus || tree.lookup(name.parent, key) !== name) return sink(entry);
+    const entry = shownEntry(name, offset);
+    if (!plus || tree.lookup(name.parent, name.key) !== name) return sink(entry);
     const resolved = kernel.entry(name);
     if (sink(entry, resolved)) return true;
     // Not taken: the kernel was not told of it.
     tree.forget(resolved.nodeId, 1n);
     return false;
   }
+}
+
+function shownEntry(listed: Name | ToldName, offset: bigint): DirectoryEntry {
+  const name = Buffer.from(listed.key, 'latin1');
+  if (!('inode' in listed)) return { name, ino: listed.ino, type: listed.type, offset };
+  return { name, ino: shownIno(listed.inode), type: listed.inode.attributes.mode & S_IFMT, offset };
 }

@@ -37,6 +37,9 @@ import type { Lookups } from './lookups.js';
 import type { Losses } from './losses.js';
 import type { Names } from './names.js';
 
+/** How often a read is done again that was short while the kernel was told of the file. */
+const MAX_SHORT_READS = 8;
+
 export class Files {
   readonly #home: Home;
   readonly #names: Names;
@@ -66,10 +69,7 @@ export class Files {
   }
 
   #open(inode: Inode, flags: number, caller: Caller): Eventually<OpenAnswer> {
-    const answer = (): OpenAnswer => {
-      const keepCache = this.#home.kernel.mayKeepPages(inode);
-      return { handle: this.#add(inode, flags), keepCache };
-    };
+    const answer = (): OpenAnswer => this.#opened(inode, flags, this.#home.kernel.mayKeepPages(inode));
     if ((flags & O_TRUNC) === 0) return answer();
     const truncated = this.setattr(inode, { size: 0 }, caller);
     return truncated instanceof Promise ? truncated.then(answer) : answer();
@@ -77,9 +77,11 @@ export class Files {
 
   /** What is not believed may be gone, or go at any time: the server keeps it while it is open here. */
   #hold(inode: Inode, caller: Caller): Promise<void> | undefined {
-    const { tree } = this.#home;
+    const { tree, underWay } = this.#home;
     if (inode.held || tree.knows(inode)) return undefined;
-    return this.#home.ask(
+    // As a part of creat(2) it is waited for with the directory locked.
+    const ended = underWay.begin(tree.possibleUnitsOf(inode));
+    const held = this.#home.ask(
       'hold',
       [inode],
       caller,
@@ -89,6 +91,8 @@ export class Files {
         tree.told(inode, attributes);
       },
     );
+    held.then(ended, ended);
+    return held;
   }
 
   create(
@@ -109,14 +113,14 @@ export class Files {
     const made = this.#names.create(directory, key, S_IFREG | (mode & 0o7777), caller);
     if (!(made instanceof Promise)) {
       this.#data.made(made.name.inode);
-      const opened = { handle: this.#add(made.name.inode, flags), keepCache: true };
+      const opened = this.#opened(made.name.inode, flags, true);
       return this.#home.answered(made.entry, { entry: kernel.entry(made.name), opened }, caller);
     }
     return made.then(
       async ({ name, entry }) => {
         const held = this.#hold(name.inode, caller);
         if (held !== undefined) await held;
-        const opened = { handle: this.#add(name.inode, flags), keepCache: true };
+        const opened = this.#opened(name.inode, flags, true);
         return this.#home.answered(entry, { entry: kernel.entry(name), opened }, caller);
       },
       (failure: unknown) => {
@@ -143,10 +147,13 @@ export class Files {
     }
   }
 
-  #add(inode: Inode, flags: number): HandleId {
+  /** Of what is not believed the kernel keeps no pages: nobody would tell when they are old. */
+  #opened(inode: Inode, flags: number, keepCache: boolean): OpenAnswer {
     inode.opens += 1;
     const writable = (flags & O_ACCMODE) !== O_RDONLY;
-    return this.#handles.add({ inode, writable, appending: (flags & O_APPEND) !== 0, reader: undefined });
+    const appending = (flags & O_APPEND) !== 0;
+    const handle = this.#handles.add({ inode, writable, appending, reader: undefined });
+    return { handle, keepCache, direct: !this.#home.tree.knows(inode) && this.#home.kernel.mapsDirect };
   }
 
   /** close(2): tells what failed behind the back of a program that writes; one that reads is not to have it told instead. */
@@ -186,6 +193,18 @@ export class Files {
     reply: (pieces: readonly Buffer[]) => void,
     caller: Caller,
   ): Eventually<void> {
+    return this.#read(inode, id, offset, length, reply, caller, MAX_SHORT_READS);
+  }
+
+  #read(
+    inode: Inode,
+    id: HandleId,
+    offset: number,
+    length: number,
+    reply: (pieces: readonly Buffer[]) => void,
+    caller: Caller,
+    triesLeft: number,
+  ): Eventually<void> {
     const handle = this.#handles.get(id);
     const size = this.#home.tree.knows(inode) ? inode.attributes.size : undefined;
     const known = size === undefined ? undefined : this.#data.known(inode, offset, length, size);
@@ -194,36 +213,56 @@ export class Files {
       this.#data.reading(inode);
       handle.reader = this.#data.reader(inode);
     }
-    return handle.reader.read(offset, length, size, reply, caller);
+    const { kernel } = this.#home;
+    const told = inode.told;
+    const end = Math.min(offset + length, size ?? Number.POSITIVE_INFINITY);
+    let again = false;
+    // The kernel takes a short answer as the file's new end, unless it was told of the file since it asked: then it fills the
+    // rest up to the end that it was told with zeros (fuse_read_update_size).
+    const checked = (pieces: readonly Buffer[]): void => {
+      again = triesLeft > 0 && inode.told !== told && offset + bytesIn(pieces) < end;
+      if (!again) reply(pieces);
+    };
+    const read = handle.reader.read(offset, length, size, checked, caller);
+    if (!(read instanceof Promise)) return read;
+    return read.then(() => {
+      if (again) return this.#read(inode, id, offset, length, reply, caller, triesLeft - 1);
+      if (!this.#home.tree.knows(inode)) kernel.dropPages(inode);
+      return undefined;
+    });
   }
 
-  write(inode: Inode, id: HandleId, offset: number, data: Buffer, caller: Caller): Eventually<number> {
-    return this.#write(inode, id, offset, data, caller, true);
+  /** `fromCache`: as Filesystem.write says. */
+  write(id: HandleId, offset: number, data: Buffer, fromCache: boolean, caller: Caller): Eventually<number> {
+    const handle = this.#handles.get(id);
+    const appends = handle.appending && !fromCache;
+    return this.#write(handle, appends, offset, data, caller, true);
   }
 
   /** `mayAsk`: whether the server is asked for room before a write is cut short or fails. */
   #write(
-    inode: Inode,
-    id: HandleId,
+    handle: FileHandle,
+    appends: boolean,
     offset: number,
     data: Buffer,
     caller: Caller,
     mayAsk: boolean,
   ): Eventually<number> {
-    const handle = this.#handles.get(id);
+    const { inode } = handle;
     if (!handle.writable) throw new Failure('EBADF');
     this.#losses.tell(inode);
     const { tree, log, grants } = this.#home;
-    if (!tree.mayChange(inode)) return this.#askWrite(handle, offset, data, caller);
+    if (!tree.mayChange(inode)) return this.#askWrite(inode, appends ? null : offset, data, caller);
     const wait = log.room();
-    if (wait !== undefined) return this.#writeLater(wait, inode, id, offset, data, caller, mayAsk);
+    if (wait !== undefined) return this.#writeLater(wait, handle, appends, offset, data, caller, mayAsk);
     const growth = Math.max(0, offset + data.length - inode.attributes.size);
     let fits = data.length;
     if (growth > 0) {
       const { bytes } = grants.available(log.charged);
       if (growth > bytes) {
         if (mayAsk) {
-          return this.#writeLater(grants.ensure(growth, 0), inode, id, offset, data, caller, false);
+          const granted = grants.ensure(growth, 0);
+          return this.#writeLater(granted, handle, appends, offset, data, caller, false);
         }
         // What fits is written, as on a local disk; what overwrites fits always.
         fits = Math.max(0, data.length - (growth - Math.max(0, bytes)));
@@ -238,6 +277,7 @@ export class Files {
     inode.touched(entry);
     tree.wrote(inode, end, time);
     this.#data.wrote(inode, entry, offset, end, sizeBefore);
+    this.#home.kernel.told(inode);
     this.#home.sender.kick();
     return this.#home.answered(entry, fits, caller);
   }
@@ -245,8 +285,8 @@ export class Files {
   /** The kernel's buffer is gone when this returns: what has to wait is copied. */
   #writeLater(
     wait: Promise<unknown>,
-    inode: Inode,
-    id: HandleId,
+    handle: FileHandle,
+    appends: boolean,
     offset: number,
     data: Buffer,
     caller: Caller,
@@ -254,27 +294,22 @@ export class Files {
   ): Promise<number> {
     const copy = Buffer.from(data);
     return interruptible(this.#home.remote.bounded(wait), caller).then(() =>
-      this.#write(inode, id, offset, copy, caller, mayAsk),
+      this.#write(handle, appends, offset, copy, caller, mayAsk),
     );
   }
 
-  #askWrite(handle: FileHandle, offset: number, data: Buffer, caller: Caller): Promise<number> {
-    const { inode } = handle;
-    const { tree } = this.#home;
+  /** `offset` null: to the end, wherever that is by then. */
+  #askWrite(inode: Inode, offset: number | null, data: Buffer, caller: Caller): Promise<number> {
+    const { tree, kernel } = this.#home;
     const copy = Buffer.from(data);
     return this.#home.change(
       [inode],
       caller,
-      () => ({
-        kind: WRITE,
-        file: tree.refOf(inode),
-        time: null,
-        offset: handle.appending ? null : offset,
-        data: null,
-      }),
+      () => ({ kind: WRITE, file: tree.refOf(inode), time: null, offset, data: null }),
       ([left]) => {
         this.#data.changed(inode);
         if (left !== undefined) tree.told(inode, left);
+        kernel.told(inode);
         return copy.length;
       },
       copy,
@@ -343,4 +378,8 @@ export class Files {
       if (reader !== undefined) this.#data.closed(inode, reader);
     }
   }
+}
+
+function bytesIn(pieces: readonly Buffer[]): number {
+  return pieces.reduce((bytes, piece) => bytes + piece.length, 0);
 }

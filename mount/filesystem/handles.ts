@@ -5,6 +5,7 @@ import { Failure } from '../../protocol/failure.js';
 import { handleId, type HandleId } from '../../protocol/ids.js';
 import type { Reader } from '../data/reader.js';
 import type { DirectoryInode, Inode, Name } from '../tree/inode.js';
+import type { ToldNames } from './told-names.js';
 
 export interface FileHandle {
   readonly inode: Inode;
@@ -15,13 +16,16 @@ export interface FileHandle {
   reader: Reader | undefined;
 }
 
+/** Names of a directory in their order: those of the tree, where it knows all, or those that were told. */
+export type Snapshot = readonly Name[] | ToldNames;
+
 /**
  * An open directory: the names as they were when it was read from the start. Offsets are places in this snapshot, so
  * they stay put whatever happens to the directory; reading from offset 0 again (rewinddir) takes a new one.
  */
 export interface DirectoryHandle {
   readonly inode: DirectoryInode;
-  names: readonly Name[] | undefined;
+  names: Snapshot | undefined;
   /** The directory's version that `names` is of. */
   version: number;
 }

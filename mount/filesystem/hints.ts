@@ -15,6 +15,7 @@ import type { Tree } from '../tree/tree.js';
 import type { ServerIds } from './server-ids.js';
 
 interface Place {
+  /** By indexOf(). */
   readonly parent: bigint;
   readonly name: Buffer;
 }
@@ -35,7 +36,7 @@ export class Hints {
   readonly #ids: ServerIds;
   /** The place of an entry among those that were listed. */
   #ranks = new WeakMap<Entry, number>();
-  /** By inode number, the earliest first. */
+  /** By indexOf(), the earliest first. */
   #moves = new Map<bigint, Move[]>();
   #listed = 0;
   #last: Entry | undefined;
@@ -129,7 +130,7 @@ export class Hints {
     const base = this.#tree.pathOf(root);
     if (base === undefined) return undefined;
     const names: Buffer[] = [];
-    for (let at = indexOf(id), depth = 0; at !== root.attributes.ino; depth++) {
+    for (let at = indexOf(id), depth = 0; at !== indexOf(root.id); depth++) {
       const place = this.#moves.get(at)?.find((move) => move.rank >= rank)?.from ?? this.#placeNow(at);
       if (place === undefined || depth > MAX_DEPTH) return undefined;
       names.push(place.name);
@@ -147,6 +148,6 @@ export class Hints {
   #placeNow(index: bigint): Place | undefined {
     const [name] = this.#tree.byIndex(index)?.names ?? [];
     if (name === undefined) return undefined;
-    return { parent: name.parent.attributes.ino, name: Buffer.from(name.key, 'latin1') };
+    return { parent: indexOf(name.parent.id), name: Buffer.from(name.key, 'latin1') };
   }
 }

@@ -39,17 +39,10 @@ export interface Temper {
   readonly flush: boolean;
 }
 
-export interface HomeParts {
-  readonly remote: Remote;
-  readonly tree: Tree;
-  readonly log: Log;
-  readonly sender: Sender;
-  readonly leases: Leases;
-  readonly grants: Grants;
-  readonly kernel: KernelView;
-  readonly clock: WallClock;
-  readonly temper: Temper;
-}
+export type HomeParts = Pick<
+  Home,
+  'remote' | 'tree' | 'log' | 'sender' | 'leases' | 'grants' | 'kernel' | 'clock' | 'temper'
+>;
 
 export class Home {
   readonly remote: Remote;
@@ -113,9 +106,12 @@ export class Home {
       () => {
         const { rewinds } = this.log;
         this.remote.request(method, params(), undefined, (failure, result) => {
+          if (rewinds === this.log.rewinds) arrived(failure, result);
+          // A page is told once.
+          else if (method === 'listNext')
+            arrived(new Failure('ESTALE', 'the listing was cut off'), undefined);
           // A server that was killed has forgotten operations that this was sent behind: it is asked behind them again.
-          if (rewinds !== this.log.rewinds) this.askForData(method, involved, params, arrived);
-          else arrived(failure, result);
+          else this.askForData(method, involved, params, arrived);
         });
       },
     );
@@ -132,7 +128,7 @@ export class Home {
     received: (left: readonly Attributes[]) => T,
     data?: Buffer,
   ): Promise<T> {
-    const ended = this.underWay.begin(involved.map((inode) => this.tree.unitOf(inode)));
+    const ended = this.underWay.begin(involved.flatMap((inode) => this.tree.possibleUnitsOf(inode)));
     const changed = new Promise<T>((resolve, reject) => {
       this.#behindLog(involved, reject, () => {
         const params = [this.nextChange(), packOperation(operation())];

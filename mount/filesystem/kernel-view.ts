@@ -36,7 +36,18 @@ export class KernelView {
     this.#ownership = parts.ownership;
   }
 
+  /** Whether the kernel can be kept from having pages of a file, whatever programs do with it. */
+  get mapsDirect(): boolean {
+    return this.#caches.mapsDirect;
+  }
+
+  /** The kernel is told of an inode's size, or that it does not know it: it takes no older answer for that any more. */
+  told(inode: Inode): void {
+    inode.told += 1;
+  }
+
   attributes(inode: Inode): AttributesAnswer {
+    this.told(inode);
     return {
       attributes: showAttributes(inode.attributes, this.#ownership, shownIno(inode)),
       validMs: this.#tree.knows(inode) ? FOREVER_MS : 0,
@@ -66,6 +77,7 @@ export class KernelView {
 
   /** Whether the kernel may go on using the pages that it has of a file which is being opened. */
   mayKeepPages(inode: Inode): boolean {
+    if (!this.#tree.knows(inode)) return false;
     const before = this.#pages.get(inode);
     if (before === undefined) return true;
     this.#pages.delete(inode);
@@ -84,6 +96,7 @@ export class KernelView {
       // The pages of a directory are the kernel's own listing.
       const drops = inode.directory !== undefined || inode.opens > 0;
       if (!drops && !this.#pages.has(inode)) this.#pages.set(inode, inode.attributes);
+      this.told(inode);
       this.#caches.invalidateNode(inode.nodeId, drops ? 0 : NO_DATA, 0);
     }
   }
@@ -97,7 +110,9 @@ export class KernelView {
 
   /** The data of a file are not what the kernel has. */
   dropPages(inode: Inode): void {
-    if (inode.nodeId !== 0) this.#caches.invalidateNode(inode.nodeId, 0, 0);
+    if (inode.nodeId === 0) return;
+    this.told(inode);
+    this.#caches.invalidateNode(inode.nodeId, 0, 0);
   }
 
   settled(): Promise<void> {

@@ -2,7 +2,8 @@
  * Learning all names of a directory: one listing at a time for each, shared by all who want it.
  *
  * A listing tells names, attributes and the targets of symbolic links, and brings the listings of directories below along;
- * more of them are asked for while a program walks (data/list-ahead.ts). So a walk of a cold tree costs a few round trips, and so does a `git status`.
+ * more of them are asked for while a program walks (data/list-ahead.ts). So a walk of a cold tree costs a few round trips,
+ * and so does a `git status`. One that is cut off by a lost connection is begun anew: a page is told once.
  */
 import type { Attributes } from '../../protocol/attributes.js';
 import { Failure } from '../../protocol/failure.js';
@@ -12,29 +13,32 @@ import { packRef, sameId } from '../../protocol/references.js';
 import { ListAhead } from '../data/list-ahead.js';
 import type { Caller } from '../operations.js';
 import { interruptible } from '../remote/interruption.js';
-import type { DirectoryInode, Name } from '../tree/inode.js';
+import type { DirectoryInode } from '../tree/inode.js';
 import type { ListedEntry } from '../tree/learning.js';
 import type { Home } from './home.js';
+import { ToldNames } from './told-names.js';
 
 type Listing = Result<'list'>[number];
 
 /** A second name asked for one by one makes it worth to list the directory. */
 const MISSES_BEFORE_LISTING = 1;
+/** How often a listing that is cut off is begun. */
+const MAX_BEGUN = 16;
 /** Whoever waits for a listing that others wait for, too, is let go by itself. */
 const NOBODY: Caller = { uid: 0, gid: 0, pid: 0 };
 
 export class Listings {
   readonly #home: Home;
   readonly #ahead: ListAhead<DirectoryInode>;
-  readonly #loads = new Map<DirectoryInode, Promise<readonly Name[]>>();
-  /** Lookups that had to be asked for one by one; directories that are too large to be listed for a lookup: Infinity. */
+  readonly #loads = new Map<DirectoryInode, Promise<ToldNames>>();
+  /** Lookups that had to be asked for one by one. Infinity: the directory is too large to be listed for a lookup, or cannot be. */
   readonly #misses = new WeakMap<DirectoryInode, number>();
 
   constructor(home: Home) {
     this.#home = home;
     this.#ahead = new ListAhead<DirectoryInode>({
       below: directoriesIn,
-      known: (directory) => this.#loads.has(directory) || home.tree.listing(directory) !== undefined,
+      known: (directory) => this.#loads.has(directory) || home.tree.isWhole(directory),
       list: (directory, entries, done) => {
         const ended = (): void => done();
         void this.#begin(directory, entries).then(ended, ended);
@@ -49,35 +53,49 @@ export class Listings {
 
   /** Whether listing the directory is likely to be cheaper than to ask for one more name of it. Counts the miss. */
   isWorthIt(directory: DirectoryInode): boolean {
-    if (this.#loads.has(directory)) return true;
     const misses = this.#misses.get(directory) ?? 0;
-    if (misses >= MISSES_BEFORE_LISTING) return Number.isFinite(misses);
+    if (!Number.isFinite(misses)) return false;
+    if (misses >= MISSES_BEFORE_LISTING || this.#loads.has(directory)) return true;
     this.#misses.set(directory, misses + 1);
     return false;
   }
 
   /** All names of the directory, as they were told: a snapshot, whatever the tree then keeps of it. */
-  names(directory: DirectoryInode, caller: Caller): Promise<readonly Name[]> {
+  names(directory: DirectoryInode, caller: Caller): Promise<ToldNames> {
     const load = this.#loads.get(directory) ?? this.#begin(directory, this.#ahead.entries(directory));
     return interruptible(load, caller);
   }
 
-  #begin(directory: DirectoryInode, entries: number): Promise<readonly Name[]> {
-    const load = this.#load(directory, entries).finally(() => this.#loads.delete(directory));
+  #begin(directory: DirectoryInode, entries: number): Promise<ToldNames> {
+    const load = this.#load(directory, entries)
+      .catch((failure: unknown) => {
+        this.#misses.set(directory, Number.POSITIVE_INFINITY);
+        throw failure;
+      })
+      .finally(() => this.#loads.delete(directory));
     this.#loads.set(directory, load);
     return load;
   }
 
-  async #load(directory: DirectoryInode, entries: number): Promise<readonly Name[]> {
+  async #load(directory: DirectoryInode, entries: number): Promise<ToldNames> {
     this.#misses.delete(directory);
-    const names: Name[] = [];
-    let cursor = await this.#first(directory, entries, names);
-    if (cursor !== null) this.#misses.set(directory, Number.POSITIVE_INFINITY);
-    while (cursor !== null) cursor = await this.#next(directory, cursor, names);
-    return names;
+    for (let begun = 1; ; begun++) {
+      const names = new ToldNames();
+      let cursor = await this.#first(directory, entries, names);
+      if (cursor !== null) this.#misses.set(directory, Number.POSITIVE_INFINITY);
+      try {
+        while (cursor !== null) cursor = await this.#next(directory, cursor, names);
+        return names;
+      } catch (thrown) {
+        if (cursor !== null) this.#close(cursor);
+        const failure = Failure.from(thrown);
+        // Cut off: by a lost connection, or a server that was restarted.
+        if (failure.kind !== 'ESTALE' || begun >= MAX_BEGUN) throw failure;
+      }
+    }
   }
 
-  #first(directory: DirectoryInode, count: number, names: Name[]): Promise<RemoteHandle | null> {
+  #first(directory: DirectoryInode, count: number, names: ToldNames): Promise<RemoteHandle | null> {
     const { tree } = this.#home;
     return this.#home.ask(
       'list',
@@ -88,21 +106,21 @@ export class Listings {
         if (own === undefined || !sameId(own[0], directory.id)) throw new Failure('ESTALE');
         const [attributes, entries, cursor] = own;
         tree.told(directory, attributes);
-        append(names, tree.pageOf(directory, listed(entries), true, cursor === null));
+        names.add(tree.pageOf(directory, listed(entries), true, cursor === null));
         this.#ahead.came([directory, ...this.#learnBelow(below)]);
         return cursor;
       },
     );
   }
 
-  #next(directory: DirectoryInode, cursor: RemoteHandle, names: Name[]): Promise<RemoteHandle | null> {
+  #next(directory: DirectoryInode, cursor: RemoteHandle, names: ToldNames): Promise<RemoteHandle | null> {
     return this.#home.ask(
       'listNext',
       [],
       NOBODY,
       () => [cursor],
       ([entries, next]) => {
-        append(names, this.#home.tree.pageOf(directory, listed(entries), false, next === null));
+        names.add(this.#home.tree.pageOf(directory, listed(entries), false, next === null));
         return next;
       },
     );
@@ -110,10 +128,10 @@ export class Listings {
 
   /** Listings of directories below that came along. Returns the directories that are known by them. */
   #learnBelow(listings: readonly Listing[]): DirectoryInode[] {
-    const { tree, remote } = this.#home;
+    const { tree } = this.#home;
     const learned: DirectoryInode[] = [];
     for (const [attributes, entries, cursor] of listings) {
-      if (cursor !== null) remote.request('close', [cursor], undefined, () => undefined);
+      if (cursor !== null) this.#close(cursor);
       const child = this.#directoryOf(attributes);
       // What was changed in it after this was asked for is not in its listing.
       if (child === undefined || child.pending || this.#loads.has(child)) continue;
@@ -122,6 +140,10 @@ export class Listings {
       learned.push(child);
     }
     return learned;
+  }
+
+  #close(cursor: RemoteHandle): void {
+    this.#home.remote.request('close', [cursor], undefined, () => undefined);
   }
 
   #directoryOf(attributes: Attributes): DirectoryInode | undefined {
@@ -137,8 +159,4 @@ function* directoriesIn({ directory }: DirectoryInode): Generator<DirectoryInode
 function* listed(entries: Listing[1]): Generator<ListedEntry> {
   for (const [name, attributes, target] of entries)
     yield { key: name.toString('latin1'), attributes, target };
-}
-
-function append(names: Name[], more: readonly Name[]): void {
-  for (const name of more) names.push(name);
 }

@@ -7,7 +7,7 @@ import { packRef } from '../../protocol/references.js';
 import { S_IFLNK, S_IFMT } from '../../posix/flags.js';
 import type { AttributesAnswer, Caller, Entry, Eventually, NegativeEntry } from '../operations.js';
 import { checkAccess, type Ownership } from '../ownership.js';
-import type { DirectoryInode, Inode } from '../tree/inode.js';
+import type { DirectoryInode, Inode, Name } from '../tree/inode.js';
 import type { Home } from './home.js';
 import type { Listings } from './listings.js';
 import { orAfter, PATIENCE_MS } from './patience.js';
@@ -39,24 +39,25 @@ export class Lookups {
 
   async #lookup(directory: DirectoryInode, key: string, caller: Caller): Promise<Entry | NegativeEntry> {
     if (this.#listings.isWorthIt(directory)) {
-      await this.#listings.names(directory, caller);
+      await this.#listings.names(directory, caller).catch(unlessUnlistable);
       const known = this.#known(directory, key);
       if (known !== undefined) return known;
     }
     const { tree, kernel } = this.#home;
-    return this.#home.ask(
+    const name = await this.#home.ask(
       'lookup',
       [directory],
       caller,
       () => [packRef(tree.refOf(directory)), Buffer.from(key, 'latin1')],
-      ([attributes, target]): Entry | NegativeEntry =>
-        kernel.entry(tree.found(directory, key, attributes, target)),
+      ([attributes, target]): Name | undefined => tree.found(directory, key, attributes, target),
       (failure) => {
         if (failure.kind !== 'ENOENT') throw failure;
         tree.notFound(directory, key);
-        return kernel.absent(directory, key);
+        return undefined;
       },
     );
+    // Here, where the caller still waits for it: it counts as a lookup.
+    return name === undefined ? kernel.absent(directory, key) : kernel.entry(name);
   }
 
   /** The attributes, from the server where they are not believed. */
@@ -98,4 +99,10 @@ export class Lookups {
     const asked = this.attributes(inode, caller);
     return asked instanceof Promise ? asked.then(check) : check();
   }
+}
+
+/** A directory that cannot be listed (EACCES) may be searched all the same; who is let go is. */
+function unlessUnlistable(thrown: unknown): void {
+  const failure = Failure.from(thrown);
+  if (failure.kind === 'EINTR' || failure.kind === 'ETIMEDOUT') throw failure;
 }

@@ -164,8 +164,15 @@ export class MountedHome implements Filesystem {
     return this.#files.read(this.#home.tree.get(node), handle, offset, length, reply, caller);
   }
 
-  write(node: NodeId, handle: HandleId, offset: number, data: Buffer, caller: Caller): Eventually<number> {
-    return this.#files.write(this.#home.tree.get(node), handle, offset, data, caller);
+  write(
+    _node: NodeId,
+    handle: HandleId,
+    offset: number,
+    data: Buffer,
+    fromCache: boolean,
+    caller: Caller,
+  ): Eventually<number> {
+    return this.#files.write(handle, offset, data, fromCache, caller);
   }
 
   flush(node: NodeId, handle: HandleId, caller: Caller): Eventually<void> {

@@ -55,87 +55,54 @@ export class Names {
 
   /** Makes a regular file, FIFO or socket. EEXIST. */
   create(directory: DirectoryInode, key: string, mode: number, caller: Caller): Eventually<Made> {
-    const { tree, grants } = this.#home;
-    if (!tree.mayChangeName(directory, key)) return this.#askCreate(directory, key, mode, caller);
-    this.#requireFree(directory, key);
-    const wait = this.#home.roomForInode();
-    if (wait !== undefined) return this.#after(wait, caller, () => this.create(directory, key, mode, caller));
-    const regular = (mode & S_IFMT) === S_IFREG;
-    const id = regular ? grants.takeFile() : this.provisionalId();
-    if (id === undefined) {
-      return this.#afterId(
-        grants.whenFile(),
-        caller,
-        () => this.create(directory, key, mode, caller),
-        () => this.#askCreate(directory, key, mode, caller),
-      );
-    }
-    const time = this.#home.clock.now();
-    const inode = tree.create(directory, key, { id, mode, time });
-    const operation = {
-      kind: CREATE,
-      directory: byId(directory),
-      name: bytesOf(key),
-      time,
-      mode,
-      id,
-    } as const;
-    const entry = this.#home.append(operation, ONE_INODE, [directory, inode]);
-    return { name: nameIn(directory, key), entry };
-  }
-
-  #askCreate(directory: DirectoryInode, key: string, mode: number, caller: Caller): Promise<Made> {
-    return this.#ask(directory, key, caller, (ref) => ({
-      kind: CREATE,
-      directory: ref,
-      name: bytesOf(key),
-      time: null,
-      mode,
-      id: null,
-    }));
+    return this.#make(CREATE, directory, key, mode, caller);
   }
 
   mkdir(directory: DirectoryInode, key: string, mode: number, caller: Caller): Eventually<Entry> {
-    return this.#entry(this.#mkdir(directory, key, mode & PERMISSIONS, caller), caller);
+    return this.#entry(this.#make(MKDIR, directory, key, mode & PERMISSIONS, caller), caller);
   }
 
-  #mkdir(directory: DirectoryInode, key: string, mode: number, caller: Caller): Eventually<Made> {
+  #make(
+    kind: typeof CREATE | typeof MKDIR,
+    directory: DirectoryInode,
+    key: string,
+    mode: number,
+    caller: Caller,
+  ): Eventually<Made> {
     const { tree, grants, leases } = this.#home;
-    if (!tree.mayChangeName(directory, key)) return this.#askMkdir(directory, key, mode, caller);
+    const name = bytesOf(key);
+    const ask = (): Promise<Made> =>
+      this.#ask(directory, key, caller, (ref) => ({
+        kind,
+        directory: ref,
+        name,
+        time: null,
+        mode,
+        id: null,
+      }));
+    if (!tree.mayChangeName(directory, key)) return ask();
     this.#requireFree(directory, key);
-    const again = (): Eventually<Made> => this.#mkdir(directory, key, mode, caller);
+    const again = (): Eventually<Made> => this.#make(kind, directory, key, mode, caller);
     const wait = this.#home.roomForInode();
     if (wait !== undefined) return this.#after(wait, caller, again);
-    const id = grants.takeDirectory();
+    const id = this.#takeId(kind, mode);
     if (id === undefined) {
-      return this.#afterId(grants.whenDirectory(), caller, again, () =>
-        this.#askMkdir(directory, key, mode, caller),
-      );
+      return this.#afterId(kind === MKDIR ? grants.whenDirectory() : grants.whenFile(), caller, again, ask);
     }
     const time = this.#home.clock.now();
-    const inode = tree.mkdir(directory, key, { id, mode, time });
-    leases.entered(id.ino, directory.id.ino);
-    const operation = {
-      kind: MKDIR,
-      directory: byId(directory),
-      name: bytesOf(key),
-      time,
-      mode,
-      id,
-    } as const;
+    const making = { id, mode, time };
+    const inode = kind === MKDIR ? tree.mkdir(directory, key, making) : tree.create(directory, key, making);
+    if (kind === MKDIR) leases.entered(id.ino, directory.id.ino);
+    const operation = { kind, directory: byId(directory), name, time, mode, id };
     const entry = this.#home.append(operation, ONE_INODE, [directory, inode]);
     return { name: nameIn(directory, key), entry };
   }
 
-  #askMkdir(directory: DirectoryInode, key: string, mode: number, caller: Caller): Promise<Made> {
-    return this.#ask(directory, key, caller, (ref) => ({
-      kind: MKDIR,
-      directory: ref,
-      name: bytesOf(key),
-      time: null,
-      mode,
-      id: null,
-    }));
+  /** Undefined: one has to be granted first. */
+  #takeId(kind: typeof CREATE | typeof MKDIR, mode: number): FileId | undefined {
+    const { grants } = this.#home;
+    if (kind === MKDIR) return grants.takeDirectory();
+    return (mode & S_IFMT) === S_IFREG ? grants.takeFile() : this.provisionalId();
   }
 
   symlink(directory: DirectoryInode, key: string, target: Buffer, caller: Caller): Eventually<Entry> {
@@ -171,7 +138,9 @@ export class Names {
   link(inode: Inode, directory: DirectoryInode, key: string, caller: Caller): Eventually<Entry> {
     const { tree } = this.#home;
     const name = bytesOf(key);
-    if (!tree.mayChangeName(directory, key) || !tree.mayChange(inode)) {
+    // With its second name a file is a unit of the leases, by an inode number that the server may have yet to tell.
+    const mayLink = tree.mayChangeName(directory, key) && tree.mayChange(inode) && !isProvisional(inode.id);
+    if (!mayLink) {
       const asked = this.#home.change(
         [inode, directory],
         caller,
@@ -193,23 +162,20 @@ export class Names {
   unlink(directory: DirectoryInode, key: string, caller: Caller): Eventually<void> {
     const { tree } = this.#home;
     const name = bytesOf(key);
-    const known = directory.directory.names.get(key)?.inode;
     if (!tree.mayChangeName(directory, key)) {
+      const [known] = this.#known(directory, key);
+      let hold = false;
       return this.#home.change(
         known === undefined ? [directory] : [directory, known],
         caller,
-        () => ({
-          kind: UNLINK,
-          directory: tree.refOf(directory),
-          name,
-          time: null,
-          id: null,
-          hold: (known?.opens ?? 0) > 0,
-        }),
+        () => {
+          hold = isOpen(known);
+          return { kind: UNLINK, directory: tree.refOf(directory), name, time: null, id: null, hold };
+        },
         (left) => {
-          if (known !== undefined && known.opens > 0) known.held = true;
           tree.gone(directory, key);
           this.#learn(left, known, directory);
+          if (hold) this.#held(known);
         },
       );
     }
@@ -235,7 +201,7 @@ export class Names {
     if (first?.operation.kind !== CREATE || first.state !== 'unsent') return false;
     const own = others.every(({ operation: { kind } }) => kind === WRITE || kind === SETATTR);
     if (!own || !this.#home.log.cancel(inode.entries)) return false;
-    this.#home.grants.returnFile(inode.id);
+    if (!isProvisional(inode.id)) this.#home.grants.returnFile(inode.id);
     return true;
   }
 
@@ -319,21 +285,37 @@ export class Names {
     const { tree } = this.#home;
     const [moved] = this.#known(directory, key);
     const [replaced] = this.#known(newDirectory, newKey);
-    const hold = (flags & RENAME_EXCHANGE) === 0 && (replaced?.opens ?? 0) > 0;
+    let hold = false;
     return this.#home.change(
       [directory, newDirectory, ...this.#known(directory, key), ...this.#known(newDirectory, newKey)],
       caller,
-      () => ({
-        kind: RENAME,
-        ...{ directory: tree.refOf(directory), name: bytesOf(key), time: null, id: null },
-        ...{ newDirectory: tree.refOf(newDirectory), newName: bytesOf(newKey), replaced: null, flags, hold },
-      }),
+      () => {
+        hold = (flags & RENAME_EXCHANGE) === 0 && isOpen(replaced);
+        return {
+          kind: RENAME,
+          ...{ directory: tree.refOf(directory), name: bytesOf(key), time: null, id: null },
+          ...{
+            newDirectory: tree.refOf(newDirectory),
+            newName: bytesOf(newKey),
+            replaced: null,
+            flags,
+            hold,
+          },
+        };
+      },
       (left) => {
-        if (hold && replaced !== undefined) replaced.held = true;
         tree.moved(directory, key, newDirectory, newKey, flags);
         this.#learn(left, moved, directory, newDirectory);
+        if (hold) this.#held(replaced);
       },
     );
+  }
+
+  /** The server holds a file that was open here when this was asked for. */
+  #held(inode: Inode | undefined): void {
+    if (inode === undefined) return;
+    if (inode.opens > 0) inode.held = true;
+    else this.release(inode, this.#home.tree.closed(inode));
   }
 
   /** The last close of a file that the server holds for this mount. `freed`: what a file without a name gives back. */
@@ -368,7 +350,7 @@ export class Names {
     const [own, parent] = left;
     if (own === undefined) throw new Failure('EPROTO', 'the server does not tell what it made');
     if (parent !== undefined) this.#home.tree.told(directory, parent);
-    return this.#home.tree.found(directory, key, own, null);
+    return this.#home.tree.made(directory, key, own);
   }
 
   #learn(left: readonly Attributes[], ...inodes: (Inode | undefined)[]): void {
@@ -412,17 +394,25 @@ export class Names {
   }
 
   #entry(made: Eventually<Made>, caller: Caller): Eventually<Entry> {
-    const { kernel } = this.#home;
-    if (made instanceof Promise) {
-      return made.then(({ name, entry }) => this.#home.answered(entry, kernel.entry(name), caller));
-    }
-    return this.#home.answered(made.entry, kernel.entry(made.name), caller);
+    if (made instanceof Promise) return made.then((each) => this.#entry(each, caller));
+    // It counts as a lookup, so it is made when it is answered.
+    const entry = (): Entry => this.#home.kernel.entry(made.name);
+    const answered = this.#home.answered(made.entry, undefined, caller);
+    return answered instanceof Promise ? answered.then(entry) : entry();
   }
 }
 
 /** For the log: what is sent in order needs no hints, and gets them where the server asks for them. */
 function byId({ id }: Inode): FileRef {
   return { ino: id.ino, birth: id.birth, path: null };
+}
+
+function isProvisional({ ino }: FileId): boolean {
+  return ino === 0n;
+}
+
+function isOpen(inode: Inode | undefined): boolean {
+  return inode !== undefined && inode.opens > 0;
 }
 
 function bytesOf(key: string): Buffer {

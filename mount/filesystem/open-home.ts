@@ -81,7 +81,7 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
     },
     dropped: (entry) => {
       data.dropped(entry);
-      if (log.last === undefined) ids.forget();
+      ids.dropped();
     },
   });
   const request = remote.request.bind(remote);

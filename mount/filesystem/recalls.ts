@@ -7,7 +7,7 @@
  *
  * Invariant: from the moment of the recall the unit is not changed here without asking, and nothing of it is believed.
  */
-import { LEASE_NONE, type LeaseItem, type LeaseMode } from '../../protocol/methods.js';
+import { LEASE_NONE, WHOLE_HOME, type LeaseItem, type LeaseMode } from '../../protocol/methods.js';
 import { compact, packRef } from '../../protocol/references.js';
 import { S_IFMT, S_IFREG } from '../../posix/flags.js';
 import type { Inode } from '../tree/inode.js';
@@ -15,11 +15,21 @@ import type { Doubts } from '../tree/tree.js';
 import type { Term } from '../lease/term.js';
 import type { FileData } from './file-data.js';
 import type { Home } from './home.js';
+import { orAfter } from './patience.js';
+
+/**
+ * For how long a recall waits for the kernel. It acts within microseconds, unless it waits for the lock of a directory or a page
+ * that an operation of a program holds: which may itself be waiting, at the server, for this recall, or for one of another
+ * mount that waits for this (milliseconds).
+ */
+const KERNEL_PATIENCE_MS = 250;
 
 export class Recalls {
   readonly #home: Home;
   readonly #data: FileData;
   readonly #term: Term;
+  /** What the kernel was told to drop, and has not yet. */
+  readonly #told = new Set<{ readonly unit: bigint }>();
 
   constructor(parts: { home: Home; data: FileData; term: Term }) {
     this.#home = parts.home;
@@ -39,21 +49,36 @@ export class Recalls {
   }
 
   async #giveBack(unit: bigint, mode: LeaseMode): Promise<void> {
-    const { leases, tree, kernel, log, sender, underWay, remote } = this.#home;
+    const { leases, tree, kernel, log, sender, remote } = this.#home;
     const { last } = log;
     sender.kick();
     const sent = last === undefined ? undefined : log.whenSent(last);
-    if (sent !== undefined) await sent;
+    // Not where the session has ended: nothing is given back then, and over() was called.
+    if (sent !== undefined && !(await sent.then(succeeded, failed))) return;
     if (mode === LEASE_NONE) {
       const doubts = tree.doubt(unit);
       this.#holdOpen(doubts);
       this.#data.doubted();
       kernel.takeBack(doubts);
-      await underWay.any(unit, kernel.settled());
+      await orAfter(KERNEL_PATIENCE_MS, this.#kernelDropped(unit), () => undefined);
     }
     remote.request('returned', [[[compact(unit), mode]]], undefined, () => undefined, { once: true });
     leases.returned([[unit, mode]]);
     this.#renew();
+  }
+
+  /**
+   * Resolves when the kernel has dropped what it knew of a unit; or where it cannot before a change that is under way is
+   * answered (changes-under-way.ts). It acts on what it is told in order: so it is with what it is told behind that, too.
+   */
+  async #kernelDropped(unit: bigint): Promise<void> {
+    const { kernel, underWay } = this.#home;
+    const told = { unit };
+    this.#told.add(told);
+    const settled = kernel.settled().then(() => {
+      this.#told.delete(told);
+    });
+    await underWay.any([...new Set([...this.#told].map((each) => each.unit))], settled);
   }
 
   /** The server says that the leases are another's, or will never say anything any more. */
@@ -70,6 +95,7 @@ export class Recalls {
     this.#holdOpen(doubts);
     this.#data.doubtedAll();
     kernel.takeBack(doubts);
+    void this.#kernelDropped(WHOLE_HOME);
   }
 
   /** The term is watched while something is held. */
@@ -97,3 +123,6 @@ export class Recalls {
     });
   }
 }
+
+const succeeded = (): boolean => true;
+const failed = (): boolean => false;

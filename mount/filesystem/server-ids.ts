@@ -18,6 +18,14 @@ import type { Tree } from '../tree/tree.js';
 /** Operations that make a file. */
 type Maker = Extract<Operation, { kind: typeof CREATE | typeof MKDIR | typeof SYMLINK }>;
 
+/** An id that was another one until then. */
+interface Renumbered {
+  /** The next one, until that of now, which is not renumbered. */
+  readonly later: FileId;
+  /** When the latest operation was appended that can name the file as before (Entry.since). */
+  readonly namedUntil: number;
+}
+
 export interface ServerIdsOptions {
   readonly tree: Tree;
   readonly log: Log;
@@ -32,8 +40,8 @@ export interface ServerIdsOptions {
 
 export class ServerIds {
   readonly #options: ServerIdsOptions;
-  /** By keyOf() of an id that the log may name; from one to the next, until the one of now, which is not in it. */
-  readonly #later = new Map<string, FileId>();
+  /** By keyOf() of an id that the log may name, the one that was renumbered first is the first. */
+  readonly #later = new Map<string, Renumbered>();
   /** Provisional ids of files that the server has made and not told of, and will not by itself. */
   readonly #untold = new Map<string, FileId>();
   #changes = 0;
@@ -49,9 +57,10 @@ export class ServerIds {
 
   /** What the file that the log calls `id` is to be called now. */
   of(id: FileId): FileId {
+    if (this.#later.size === 0) return id;
     let at = id;
-    for (let later = this.#later.get(keyOf(at)); later !== undefined; later = this.#later.get(keyOf(at))) {
-      at = later;
+    for (let next = this.#later.get(keyOf(at)); next !== undefined; next = this.#later.get(keyOf(at))) {
+      at = next.later;
     }
     return at;
   }
@@ -86,11 +95,13 @@ export class ServerIds {
     await Promise.all([...this.#untold.values()].map((id) => this.#askFor(id)));
   }
 
-  /** The log is empty: it names nothing. */
-  forget(): void {
-    if (this.#later.size === 0) return;
-    this.#later.clear();
-    this.#changes += 1;
+  /** An entry has left the log: ids that no other can name are forgotten. */
+  dropped(): void {
+    const oldest = this.#options.log.first?.since ?? Number.POSITIVE_INFINITY;
+    for (const [key, { namedUntil }] of this.#later) {
+      if (namedUntil >= oldest) return;
+      this.#later.delete(key);
+    }
   }
 
   #makeProvisional(id: FileId): void {
@@ -123,7 +134,8 @@ export class ServerIds {
     const current = this.of(id);
     if (sameId(current, later)) return;
     this.#later.delete(keyOf(later));
-    this.#later.set(keyOf(current), later);
+    const { last } = this.#options.log;
+    if (last !== undefined) this.#later.set(keyOf(current), { later, namedUntil: last.since });
     this.#changes += 1;
     const inode = this.#options.tree.byId(current);
     if (inode !== undefined) this.#options.tree.identified(inode, later);

@@ -161,7 +161,7 @@ export function nativeOperations(
     write: (_path, file, data, length, offset, done) =>
       onFile(file, done, (node, handle) => {
         checkEnd(offset + length);
-        return filesystem.write(node, handle, offset, data, CALLER);
+        return filesystem.write(node, handle, offset, data, false, CALLER);
       }),
 
     flush: (_path, file, done) =>

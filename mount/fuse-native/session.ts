@@ -58,6 +58,7 @@ export async function mountWithFuseNative(options: MountOptions): Promise<MountS
     invalidateNode() {}, // no data and no attributes are kept here
     invalidateEntry: (parent, name) => dentries.invalidate(parent, name),
     settled: () => Promise.resolve(),
+    mapsDirect: false,
   };
   const filesystem = options.create(caches);
   const dentries = new Dentries(filesystem, CALLER);

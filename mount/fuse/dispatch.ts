@@ -14,7 +14,7 @@ import type { Eventually, Filesystem } from '../operations.js';
 import { Reader } from './cursor.js';
 import { Exchange, type ReplySink } from './exchange.js';
 import { HANDLERS, type HandledName } from './handlers.js';
-import { negotiate, type NegotiationOptions } from './negotiate.js';
+import { negotiate, type Negotiation, type NegotiationOptions } from './negotiate.js';
 import { OPERATIONS, type Operation } from './opcodes.js';
 import { readInHeader, type InHeader } from './structs.js';
 
@@ -27,8 +27,8 @@ export interface DispatchOptions extends NegotiationOptions {
   readonly filesystem: Filesystem;
   readonly sink: ReplySink;
   readonly log: FaultLog;
-  /** FUSE_INIT was answered: the mount is usable; or with a failure: the kernel is too old. */
-  onInit(failure?: Failure): void;
+  /** FUSE_INIT was answered: the mount is usable, or the kernel is too old. */
+  onInit(outcome: Negotiation | Failure): void;
 }
 
 /** A row of the table and its handler, their types forgotten: `route` is where they agree. */
@@ -132,9 +132,9 @@ export class Dispatcher {
 
   #init(exchange: Exchange, body: Reader): void {
     try {
-      const { reply, settled } = negotiate(OPERATIONS.INIT.decode(body, exchange.header), this.#options);
-      exchange.answer(OPERATIONS.INIT, reply);
-      if (settled) this.#options.onInit();
+      const negotiation = negotiate(OPERATIONS.INIT.decode(body, exchange.header), this.#options);
+      exchange.answer(OPERATIONS.INIT, negotiation.reply);
+      if (negotiation.settled) this.#options.onInit(negotiation);
     } catch (thrown) {
       exchange.fail(ERRNO.EPROTO);
       this.#options.onInit(Failure.from(thrown));

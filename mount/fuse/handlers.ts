@@ -55,9 +55,9 @@ export const HANDLERS: { readonly [Name in HandledName]: Handler<Name> } = {
     const reply = (pieces: readonly Buffer[]) => exchange.answerData(pieces);
     return filesystem.read(exchange.header.nodeId, handle, offset, size, reply, exchange);
   },
-  WRITE: (filesystem, exchange, { handle, offset, data }) => {
+  WRITE: (filesystem, exchange, { handle, offset, data, fromCache }) => {
     checkEnd(offset + data.length);
-    return filesystem.write(exchange.header.nodeId, handle, offset, data, exchange);
+    return filesystem.write(exchange.header.nodeId, handle, offset, data, fromCache, exchange);
   },
   FLUSH: (filesystem, exchange, { handle }) => filesystem.flush(exchange.header.nodeId, handle, exchange),
   FSYNC: (filesystem, exchange, { handle, dataOnly }) =>

@@ -16,7 +16,7 @@
  */
 import { Failure } from '../../protocol/failure.js';
 import { MAX_DATA } from '../../protocol/limits.js';
-import type { InitIn, InitOut } from './structs.js';
+import { INIT_EXT, type InitIn, type InitOut } from './structs.js';
 
 /** FUSE_KERNEL_VERSION, and the newest minor version whose structs are those of structs.ts. */
 export const KERNEL_VERSION = 7;
@@ -44,7 +44,11 @@ export const INIT_FLAGS = {
   ABORT_ERROR: 1 << 21,
   MAX_PAGES: 1 << 22,
   CACHE_SYMLINKS: 1 << 23,
+  INIT_EXT,
 } as const;
+
+/** The same of flags2. FUSE_DIRECT_IO_ALLOW_MMAP: Linux 6.6. */
+export const INIT_FLAGS2 = { DIRECT_IO_ALLOW_MMAP: 1 << (36 - 32) } as const;
 
 /** Taken where the kernel offers it. */
 const WANTED =
@@ -57,7 +61,10 @@ const WANTED =
   INIT_FLAGS.PARALLEL_DIROPS | // lookups and listings of one directory do not queue up
   INIT_FLAGS.ABORT_ERROR | // tells an aborted connection (ECONNABORTED) from an unmount (ENODEV)
   INIT_FLAGS.MAX_PAGES | // 256 pages a request instead of 32
-  INIT_FLAGS.CACHE_SYMLINKS; // targets of symlinks are kept as pages of the node
+  INIT_FLAGS.CACHE_SYMLINKS | // targets of symlinks are kept as pages of the node
+  INIT_FLAGS.INIT_EXT; // there is flags2
+
+const WANTED2 = INIT_FLAGS2.DIRECT_IO_ALLOW_MMAP; // what is read past the page cache can be mapped
 
 /** Without these the driver would be wrong, not just slower. */
 const REQUIRED = INIT_FLAGS.ATOMIC_O_TRUNC | INIT_FLAGS.MAX_PAGES;
@@ -82,12 +89,16 @@ export interface Negotiation {
   readonly reply: InitOut;
   /** False when the kernel was only told our version and asks again. */
   readonly settled: boolean;
+  /** Files that are open past the page cache can be mapped shared. */
+  readonly mapsDirect: boolean;
 }
 
 /** Answers FUSE_INIT. Throws Failure EPROTO where the kernel is too old. */
 export function negotiate(offer: InitIn, options: NegotiationOptions = {}): Negotiation {
   // A newer major version gets ours and sends INIT again in it (fuse.h, version negotiation).
-  if (offer.major > KERNEL_VERSION) return { reply: answer(offer, 0), settled: false };
+  if (offer.major > KERNEL_VERSION) {
+    return { reply: answer(offer, 0, 0), settled: false, mapsDirect: false };
+  }
   if (offer.major < KERNEL_VERSION || offer.minor < MIN_MINOR_VERSION) {
     throw new Failure(
       'EPROTO',
@@ -98,10 +109,12 @@ export function negotiate(offer: InitIn, options: NegotiationOptions = {}): Nego
     throw new Failure('EPROTO', 'the kernel does not offer what is needed of FUSE: use a newer kernel');
   }
   const wanted = options.writeback === true ? WANTED | INIT_FLAGS.WRITEBACK_CACHE : WANTED;
-  return { reply: answer(offer, offer.flags & wanted), settled: true };
+  const flags2 = offer.flags2 & WANTED2;
+  const mapsDirect = (flags2 & INIT_FLAGS2.DIRECT_IO_ALLOW_MMAP) !== 0;
+  return { reply: answer(offer, offer.flags & wanted, flags2), settled: true, mapsDirect };
 }
 
-function answer(offer: InitIn, flags: number): InitOut {
+function answer(offer: InitIn, flags: number, flags2: number): InitOut {
   return {
     major: KERNEL_VERSION,
     minor: KERNEL_MINOR_VERSION,
@@ -113,5 +126,6 @@ function answer(offer: InitIn, flags: number): InitOut {
     maxWrite: MAX_WRITE,
     timeGran: 1,
     maxPages: MAX_WRITE / PAGE_SIZE,
+    flags2,
   };
 }

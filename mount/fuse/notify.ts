@@ -77,6 +77,7 @@ export function encodeDelete(parent: NodeId, child: NodeId, name: Buffer): Buffe
 
 /** KernelCaches over FUSE notifications, with the two more that this driver can send. */
 export class Notifier implements KernelCaches {
+  mapsDirect = false;
   readonly #write: (message: Buffer) => Promise<void>;
   #queue: Buffer[] = [];
   /** Ends when the queue is empty; undefined while it is. */

@@ -58,6 +58,16 @@ function writeBytes(to: Writer, bytes: Buffer): void {
   to.bytes(bytes);
 }
 
+/** FUSE_WRITE_CACHE: a page of the kernel's cache is written back, by whatever handle it found. */
+const WRITE_CACHE = 1 << 0;
+
+interface WriteRequest {
+  readonly handle: HandleId;
+  readonly offset: number;
+  readonly data: Buffer;
+  readonly fromCache: boolean;
+}
+
 /** struct fuse_write_out. */
 function writeWriteOut(to: Writer, written: number): void {
   to.u32(written);
@@ -208,15 +218,16 @@ export const OPERATIONS = {
   ),
   OPEN: operation<{ flags: number }, OpenAnswer>(14, 'OPEN', readOpenIn, writeOpenOut),
   READ: operation<{ handle: HandleId; offset: number; size: number }, void>(15, 'READ', readFileIn, nothing),
-  WRITE: operation<{ handle: HandleId; offset: number; data: Buffer }, number>(
+  WRITE: operation<WriteRequest, number>(
     16,
     'WRITE',
     (body) => {
       const handle = handleId(body.u64());
       const offset = body.u64();
       const size = body.u32();
-      body.skip(4 + 8 + 4 + 4); // write_flags, lock_owner, flags, padding
-      return { handle, offset, data: body.view(size) };
+      const fromCache = (body.u32() & WRITE_CACHE) !== 0;
+      body.skip(8 + 4 + 4); // lock_owner, flags, padding
+      return { handle, offset, data: body.view(size), fromCache };
     },
     writeWriteOut,
   ),

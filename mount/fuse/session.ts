@@ -71,7 +71,11 @@ export async function mountFilesystem(options: MountOptions): Promise<MountSessi
     ...options,
     filesystem,
     sink: device,
-    onInit: (failure) => (failure === undefined ? ready.resolve() : ready.reject(failure)),
+    onInit: (outcome) => {
+      if (outcome instanceof Failure) return ready.reject(outcome);
+      caches.mapsDirect = outcome.mapsDirect;
+      ready.resolve();
+    },
   });
 
   let ended = false;

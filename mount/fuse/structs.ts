@@ -23,6 +23,7 @@ export const ENTRY_OUT_SIZE = 128;
 export const DIRENT_NAME_OFFSET = 24;
 
 /** FOPEN_*: what the reply to OPEN, OPENDIR and CREATE tells about the handle. */
+const FOPEN_DIRECT_IO = 1 << 0;
 const FOPEN_KEEP_CACHE = 1 << 1;
 const FOPEN_CACHE_DIR = 1 << 3;
 
@@ -79,16 +80,25 @@ export function writeOutHeader(to: Writer, length: number, errno: number, unique
   to.u64(unique);
 }
 
-/** The part of struct fuse_init_in that counts here: flags2 has nothing that is asked for. */
+/** FUSE_INIT_EXT: the struct has flags2. */
+export const INIT_EXT = 1 << 30;
+
+/** The part of struct fuse_init_in that counts here. */
 export interface InitIn {
   readonly major: number;
   readonly minor: number;
   readonly maxReadahead: number;
   readonly flags: number;
+  /** Flags from the 33rd bit on. */
+  readonly flags2: number;
 }
 
 export function readInitIn(from: Reader): InitIn {
-  return { major: from.u32(), minor: from.u32(), maxReadahead: from.u32(), flags: from.u32() };
+  const major = from.u32();
+  const minor = from.u32();
+  const maxReadahead = from.u32();
+  const flags = from.u32();
+  return { major, minor, maxReadahead, flags, flags2: (flags & INIT_EXT) === 0 ? 0 : from.u32() };
 }
 
 /** struct fuse_init_out, without what is always zero. */
@@ -103,6 +113,7 @@ export interface InitOut {
   /** Nanoseconds: the granularity of times. */
   readonly timeGran: number;
   readonly maxPages: number;
+  readonly flags2: number;
 }
 
 export function writeInitOut(to: Writer, init: InitOut): void {
@@ -115,7 +126,9 @@ export function writeInitOut(to: Writer, init: InitOut): void {
   to.u32(init.maxWrite);
   to.u32(init.timeGran);
   to.u16(init.maxPages);
-  to.zeros(2 + 4 + 7 * 4); // map_alignment, flags2, unused
+  to.zeros(2); // map_alignment
+  to.u32(init.flags2);
+  to.zeros(7 * 4); // unused
 }
 
 /** struct fuse_attr. */
@@ -170,7 +183,11 @@ export function writeEntryOut(to: Writer, entry: Entry | NegativeEntry): void {
 /** struct fuse_open_out. */
 export function writeOpenOut(to: Writer, opened: OpenAnswer): void {
   to.u64(opened.handle);
-  to.u32((opened.keepCache ? FOPEN_KEEP_CACHE : 0) | (opened.cacheDirectory === true ? FOPEN_CACHE_DIR : 0));
+  const flags =
+    (opened.direct === true ? FOPEN_DIRECT_IO : 0) |
+    (opened.keepCache ? FOPEN_KEEP_CACHE : 0) |
+    (opened.cacheDirectory === true ? FOPEN_CACHE_DIR : 0);
+  to.u32(flags);
   to.u32(0);
 }
 

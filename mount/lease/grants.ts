@@ -7,6 +7,7 @@
  * Invariants:
  * - One request for more is under way at a time; what is wanted meanwhile is gathered for the next one.
  * - Who waits is answered: with what there is where the server has no more, and over a lost connection after it.
+ * - Each demand of the server for what is not used is answered, and never with what somebody here was just given.
  */
 import { Failure } from '../../protocol/failure.js';
 import type { Result } from '../../protocol/methods.js';
@@ -87,10 +88,6 @@ export class Grants {
     this.#regular.putBack(id);
   }
 
-  returnDirectory(id: FileId): void {
-    this.#directories.putBack(id);
-  }
-
   /** Resolves when there may be an id. ENOSPC: the server has none, and a file is to be made without. */
   whenFile(): Promise<void> {
     return this.#when(this.#regular);
@@ -144,11 +141,17 @@ export class Grants {
     this.refill();
   }
 
-  /** Others need room: gives back what is not used. */
+  /**
+   * Others need room: gives back what is not used; where all is used, that is said by zeros. In the next turn: who waited for
+   * room and got it in this one has used it by then.
+   */
   giveBack(): void {
-    this.#bytes.shrink();
-    this.#files.shrink();
-    this.#return(this.available());
+    setImmediate(() => {
+      this.#bytes.shrink();
+      this.#files.shrink();
+      const { bytes, files } = this.available();
+      this.#return({ bytes: Math.max(0, bytes), files: Math.max(0, files) });
+    });
   }
 
   /** Nothing is under way: what was freed here, or asked for ahead of a large copy, is for all again. */
@@ -157,18 +160,17 @@ export class Grants {
     const tooMuch = { bytes: bytes > KEPT_BYTES, files: files > KEPT_FILES };
     if (tooMuch.bytes) this.#bytes.restart();
     if (tooMuch.files) this.#files.restart();
+    if (!tooMuch.bytes && !tooMuch.files) return;
     this.#return({
       bytes: tooMuch.bytes ? bytes - FIRST_BYTES : 0,
       files: tooMuch.files ? files - FIRST_FILES : 0,
     });
   }
 
-  #return(unused: Room): void {
-    const bytes = Math.max(0, unused.bytes);
-    const files = Math.max(0, unused.files);
-    if (bytes === 0 && files === 0) return;
+  #return({ bytes, files }: Room): void {
     this.#returning = { bytes: this.#returning.bytes + bytes, files: this.#returning.files + files };
-    this.#options.request([-bytes, -files, 0, 0], () => {
+    // Not -0, which would travel as a float.
+    this.#options.request([0 - bytes, 0 - files, 0, 0], () => {
       this.#returning = { bytes: this.#returning.bytes - bytes, files: this.#returning.files - files };
       // Also where the answer was lost: the next one tells what is true.
       this.#left = { bytes: this.#left.bytes - bytes, files: this.#left.files - files };
@@ -205,7 +207,12 @@ export class Grants {
     if (directories > 0) this.#directories.asked(now);
     this.#demand = { bytes: 0, files: 0, waiting: [] };
     this.#asking = true;
-    this.#options.request([bytes, files, regular, directories], (failure, result) => {
+    // What the log has charged and is not covered is needed as well: it was promised.
+    const needed = [
+      demand.bytes + Math.max(0, -available.bytes),
+      demand.files + Math.max(0, -available.files),
+    ];
+    this.#options.request([bytes, files, regular, directories, ...needed], (failure, result) => {
       this.#asking = false;
       if (result === undefined) return this.#refused(demand, failure ?? new Failure('EIO'));
       const [givenBytes, givenFiles, regularIds, directoryIds] = result;

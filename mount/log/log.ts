@@ -93,6 +93,11 @@ export class Log {
 
   // What is there
 
+  /** The oldest entry that is not durable. */
+  get first(): Entry | undefined {
+    return this.#chain.first;
+  }
+
   /** The latest entry, as long as it is not durable. */
   get last(): Entry | undefined {
     return this.#chain.last;
@@ -232,18 +237,13 @@ export class Log {
     return room;
   }
 
-  /** Sends it at once where that can be. Resolves also where the entry failed or was cancelled, as the next two do. */
+  /** Sends it at once where that can be. Resolves also where the entry failed or was cancelled, as the next one does. */
   whenSent(entry: Entry): Promise<void> | undefined {
     return this.#when(entry, 'sent');
   }
 
   whenApplied(entry: Entry): Promise<void> | undefined {
     return this.#when(entry, 'applied');
-  }
-
-  /** Does not ask for a sync: Sender.sync does. */
-  whenDurable(entry: Entry): Promise<void> | undefined {
-    return this.#when(entry, 'durable');
   }
 
   #when(entry: Entry, stage: Stage): Promise<void> | undefined {

@@ -2,8 +2,8 @@
  * Data written to one place of a file, gathered from consecutive writes until it is sent.
  *
  * The bytes are copied once, into a buffer of the entry's own. They stay where `data` says until the entry is released, or
- * until more is put in, which may move them. A buffer is less than three times as long as its data: a bound of the data in
- * the log bounds the memory under them.
+ * until more is put in, which may move them. A buffer of more than a few KiB is its own and less than three times as long as
+ * its data: a bound of the data in the log bounds the memory under them.
  */
 import type { Timestamp } from '../../protocol/attributes.js';
 import { giveBuffer, takeBuffer } from '../../protocol/buffer-pool.js';
@@ -12,6 +12,8 @@ import { WRITE, type Write } from '../../protocol/operations.js';
 import { sameId, type FileId } from '../../protocol/references.js';
 import { Entry, type Charge } from './entry.js';
 
+/** From here on a buffer has its own memory: shared slabs live as long as the longest-lived of what is in them. */
+const OWN_BYTES = 2048;
 /** From here on the sizes of the pool are close enough to what is needed. */
 const POOLED_BYTES = 32 * 1024;
 
@@ -91,5 +93,6 @@ export class WriteEntry extends Entry {
 /** A buffer of at least `needed` bytes: exact at first, then twice as long as the one before, then what the pool has. */
 function allocate(needed: number, before: number): Buffer {
   if (needed >= POOLED_BYTES) return takeBuffer(needed);
-  return Buffer.allocUnsafe(Math.max(needed, Math.min(2 * before, POOLED_BYTES - 1)));
+  const length = Math.max(needed, Math.min(2 * before, POOLED_BYTES - 1));
+  return length < OWN_BYTES ? Buffer.allocUnsafe(length) : Buffer.allocUnsafeSlow(length);
 }

@@ -6,7 +6,7 @@
  */
 import type { Failure, FailureKind } from '../../protocol/failure.js';
 
-/** The first wait, doubled each time up to the last (milliseconds). */
+/** The first wait, doubled each time up to the last (milliseconds), until a connection lasts longer than the wait for it. */
 const FIRST_MS = 200;
 const LAST_MS = 5_000;
 
@@ -27,10 +27,15 @@ export function isFinal(failure: Failure): boolean {
   return FINAL.has(failure.kind);
 }
 
+/** What is used of it. */
+export type Waits = Pick<Backoff, 'next' | 'lasted' | 'refusedLong'>;
+
 export class Backoff {
   readonly #random: () => number;
   readonly #now: () => number;
   #ms = FIRST_MS;
+  /** The latest wait. */
+  #waited = 0;
   #refusedMs = FIRST_REFUSED_MS;
   #refusedSince: number | undefined;
 
@@ -48,13 +53,28 @@ export class Backoff {
   /** How long to wait after a try that failed, or (undefined) after the loss (milliseconds). */
   next(failure: Failure | undefined): number {
     // Spread out, so that a thousand mounts do not come back in the same moment.
-    return this.#base(failure) * (0.75 + this.#random() / 2);
+    this.#waited = this.#base(failure) * (0.75 + this.#random() / 2);
+    return this.#waited;
+  }
+
+  /**
+   * A connection was up to date, and was lost after so long (milliseconds). A server that lets in and drops at once is not
+   * asked more often than one that does not let in; one that was restarted is.
+   */
+  lasted(ms: number): void {
+    if (ms <= this.#waited) return;
+    this.#ms = FIRST_MS;
+    this.#accepted();
+  }
+
+  #accepted(): void {
+    this.#refusedSince = undefined;
+    this.#refusedMs = FIRST_REFUSED_MS;
   }
 
   #base(failure: Failure | undefined): number {
     if (failure === undefined || !REFUSED.has(failure.kind)) {
-      this.#refusedSince = undefined;
-      this.#refusedMs = FIRST_REFUSED_MS;
+      this.#accepted();
       return this.#double();
     }
     this.#refusedSince ??= this.#now();

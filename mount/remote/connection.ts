@@ -15,7 +15,7 @@ export interface Hello {
 /** A connection that is logged in: what is used of protocol/client.ts. */
 export interface Connection {
   readonly session: LoginResult;
-  /** Buffers in the result are views, valid only during the call of `done`. */
+  /** Buffers in the result are views, valid only during the call of `done`. Throws EOVERFLOW for what is too long. */
   request<M extends MethodName>(
     method: M,
     params: readonly unknown[],

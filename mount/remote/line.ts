@@ -49,13 +49,12 @@ export class Line {
     });
   }
 
-  /** Sends a call, for the first time or again. */
+  /** Sends a call, for the first time or again. Throws EOVERFLOW where it is too long. */
   send(call: Call): void {
     const { connection } = this;
     // It closed and has not said so yet: the next one gets the call, for the first time.
     if (!connection.open) return;
     const at = bootTime();
-    this.#watch.sent(call.bytes);
     const id = connection.request(call.method, call.params, call.data, (failure, result) => {
       // The connection went, and took the answer with it.
       if (!connection.open) return;
@@ -63,6 +62,7 @@ export class Line {
       this.#heardSentAt = Math.max(this.#heardSentAt, at);
       this.#answered(call, failure, result);
     });
+    this.#watch.sent(call.bytes);
     call.sent = { connection, id };
   }
 

@@ -6,8 +6,9 @@
  * - Requests are sent in the order in which they were made, over each connection. Those that are made `once` are the log's
  *   and the leases': their user sends them again, from listen's `connected`, before the others.
  * - A request settles once: by its answer; by EINTR when its caller is let go; by ECONNRESET, where it is made once, when
- *   its connection is lost; by ETIMEDOUT after `softMs` without a word from the server; by EPROTO when the server breaks the
- *   protocol whenever it is asked; or by what ended the Remote for good.
+ *   its connection is lost; by ESTALE, where its connection is lost and it asked for the next page of a listing; by
+ *   ETIMEDOUT after `softMs` without a word from the server; by EPROTO when the server breaks the protocol whenever it is
+ *   asked; by EOVERFLOW where it is too long to be sent; or by what ended the Remote for good.
  * - `data` and the buffers of a request belong to the Remote until then: they may have to be sent again.
  * - What the server says on a connection (leases above all) is told after `connected` of that connection was called.
  */
@@ -16,7 +17,7 @@ import type { LoginResult } from '../../protocol/client.js';
 import { Failure } from '../../protocol/failure.js';
 import type { LeaseItem, MethodName, Result } from '../../protocol/methods.js';
 import { fileDataBytes } from '../../protocol/window.js';
-import { Backoff, isFinal, pause } from './backoff.js';
+import { Backoff, isFinal, pause, type Waits } from './backoff.js';
 import { bootTime } from './boot-time.js';
 import type { Connection, Hello } from './connection.js';
 import { interrupted, onInterrupt, type Interruptible } from './interruption.js';
@@ -37,7 +38,7 @@ export interface RemoteOptions {
   /** For tests. */
   readonly probe?: ProbeTimes;
   /** For tests. */
-  readonly backoff?: () => Pick<Backoff, 'next' | 'refusedLong'>;
+  readonly backoff?: Waits;
 }
 
 /** What the Remote tells its user. */
@@ -86,9 +87,6 @@ export interface RemoteState {
  */
 const MAX_FAULTS = 3;
 
-/** How long a connection has to last for the waits before the next one to be short again (milliseconds). */
-const STABLE_MS = 10_000;
-
 /** How long the server has to answer the goodbye (milliseconds). */
 const LOGOUT_MS = 5_000;
 
@@ -107,13 +105,13 @@ export class Remote {
   #state: RemoteState = { connected: false, since: new Date(), lastFailure: undefined };
   /** The one before. */
   #lostLine: Line | undefined;
-  #backoff: Pick<Backoff, 'next' | 'refusedLong'>;
+  readonly #backoff: Waits;
   /** Why there will be no connection any more. */
   #ended: Failure | undefined;
 
   constructor(options: RemoteOptions) {
     this.#options = options;
-    this.#backoff = this.#newBackoff();
+    this.#backoff = options.backoff ?? new Backoff();
     this.#deadline = new SoftDeadline({
       pending: this.#pending,
       ms: options.softMs,
@@ -185,8 +183,17 @@ export class Remote {
     this.#pending.add(call);
     if (caller !== undefined) call.endWatch = onInterrupt(caller, () => this.#abandon(call));
     if (call.settled) return;
-    if (once || !this.#resuming) line?.send(call);
+    if (line !== undefined && (once || !this.#resuming)) this.#send(line, call);
     if (!once) this.#deadline.watch();
+  }
+
+  #send(line: Line, call: Call): void {
+    try {
+      line.send(call);
+    } catch (thrown) {
+      // Later, as all that is answered.
+      queueMicrotask(() => this.#pending.settle(call, Failure.from(thrown)));
+    }
   }
 
   /** `request` as a promise. Buffers in the result are copies. */
@@ -312,7 +319,10 @@ export class Remote {
     this.#events?.lost();
     for (const call of this.#pending.calls()) {
       if (call.once) this.#pending.settle(call, new Failure('ECONNRESET', reason, { cause: failure }));
-      else if (failure?.kind === 'PROTOCOL' && line.carries(call)) this.#blame(call, failure);
+      // Its page may have been read for the answer that is lost.
+      else if (call.method === 'listNext' && line.carries(call)) {
+        this.#pending.settle(call, new Failure('ESTALE', 'the listing was cut off'));
+      } else if (failure?.kind === 'PROTOCOL' && line.carries(call)) this.#blame(call, failure);
     }
     if (!this.#resuming) void this.#reconnect();
   }
@@ -324,17 +334,11 @@ export class Remote {
     this.#pending.settle(call, new Failure('EPROTO', fault.message, { cause: fault }));
   }
 
-  #newBackoff(): Pick<Backoff, 'next' | 'refusedLong'> {
-    return this.#options.backoff?.() ?? new Backoff();
-  }
-
   /** Tries until there is a connection that is up to date. */
   async #reconnect(): Promise<void> {
     const { log } = this.#options;
-    // Who is let in and thrown out at once again and again waits as who is not let in.
-    const lasted = bootTime() - (this.#lostLine?.since ?? 0);
-    if (lasted >= STABLE_MS) this.#backoff = this.#newBackoff();
     const backoff = this.#backoff;
+    if (this.#lostLine !== undefined) backoff.lasted(bootTime() - this.#lostLine.since);
     let failure: Failure | undefined;
     for (;;) {
       await pause(backoff.next(failure), this.#stop.signal);
@@ -383,7 +387,7 @@ export class Remote {
     this.#resuming = false;
     this.#options.log.info({ sameServer, resumed: session.resumed }, 'connected again');
     for (const call of this.#pending.calls()) {
-      if (!line.carries(call)) line.send(call);
+      if (!line.carries(call)) this.#send(line, call);
     }
     return true;
   }
@@ -404,8 +408,10 @@ export class Remote {
   /** Nothing will be answered any more, and not because this side wanted so. */
   #end(failure: Failure): void {
     if (this.#ended !== undefined) return;
+    const line = this.#line;
     this.#finish(failure);
     this.#events?.ended(failure);
+    void line?.connection.close();
   }
 
   #finish(failure: Failure): void {

@@ -52,6 +52,14 @@ export class Beliefs {
     return unit;
   }
 
+  /** Those of which one is unitOf(), also where that is not known. */
+  possibleUnitsOf(inode: Inode): bigint[] {
+    const { ino } = inode.attributes;
+    return inode.isDirectory()
+      ? [ino]
+      : [ino, ...[...inode.names].map(({ parent }) => parent.attributes.ino)];
+  }
+
   /** Whether what is told of names in the directory may be believed. */
   believesNames(directory: DirectoryInode): boolean {
     return this.#leases.believes(directory.attributes.ino);

@@ -116,10 +116,15 @@ export class Changes {
   ): Inode {
     requireFree(parent, key);
     const inode = this.#names.make(attributes());
-    this.#names.bind(parent, key, inode, true);
+    this.#bind(parent, key, inode);
     inode.confirmed = true;
     parent.attributes = withNames(parent.attributes, subdirectories, time);
     return inode;
+  }
+
+  #bind(parent: DirectoryInode, key: string, inode: Inode): Name {
+    parent.directory.overtake(key);
+    return this.#names.bind(parent, key, inode, true);
   }
 
   /** As `create`. EPERM for directories, ENOENT for a file without a name, EMLINK. */
@@ -128,7 +133,7 @@ export class Changes {
     if (inode.isDirectory()) throw new Failure('EPERM', 'a directory has one name');
     if (inode.removed) throw new Failure('ENOENT');
     if (inode.attributes.nlink >= MAX_LINKS) throw new Failure('EMLINK');
-    const name = this.#names.bind(parent, key, inode, true);
+    const name = this.#bind(parent, key, inode);
     inode.attributes = relinked(inode.attributes, 1, time);
     parent.attributes = withNames(parent.attributes, 0, time);
     return name;
@@ -155,6 +160,7 @@ export class Changes {
   }
 
   #remove(name: Name): void {
+    name.parent.directory.overtake(name.key);
     this.#names.unbind(name);
     this.#names.addAbsence(name.parent, name.key);
   }
@@ -201,6 +207,7 @@ export class Changes {
   }
 
   #exchange(name: Name, target: Name, time: Timestamp): Renamed {
+    for (const { parent, key } of [name, target]) parent.directory.overtake(key);
     this.#names.exchange(name, target, () => true);
     for (const { inode } of [name, target]) inode.attributes = renamed(inode.attributes, time);
     const moved = countDirectory(name.inode) - countDirectory(target.inode);
@@ -221,6 +228,8 @@ export class Changes {
       if (inode.isDirectory()) requireEmptyDirectory(replaced);
       else if (replaced.isDirectory()) throw new Failure('EISDIR');
     }
+    parent.directory.overtake(name.key);
+    newParent.directory.overtake(newKey);
     this.#names.move(name, newParent, newKey, true);
     this.#names.addAbsence(parent, name.key);
     inode.attributes = renamed(inode.attributes, time);

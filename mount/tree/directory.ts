@@ -10,7 +10,7 @@
 /** Names that are known not to exist, a directory. */
 const MAX_ABSENT = 1024;
 
-/** Names that change while a directory is listed; where there are more, the listing is given up. */
+/** Names that this mount changes while a directory is listed; where there are more, the listing is given up. */
 const MAX_OVERTAKEN = 4096;
 
 /** `N`: what stands for a name (inode.ts: Name). */
@@ -36,9 +36,13 @@ export class Directory<N> {
     return 0;
   }
 
-  /** A name came, went, or leads elsewhere. */
-  changed(key: string): void {
+  /** A name came, went, or leads elsewhere: by whatever was learned or done. */
+  changed(): void {
     this.version++;
+  }
+
+  /** A name was changed for this mount: what a listing under way says of it may be older. */
+  overtake(key: string): void {
     if (this.listing === undefined) return;
     this.listing.overtaken.add(key);
     if (this.listing.overtaken.size > MAX_OVERTAKEN) this.listing = undefined;
@@ -48,6 +52,12 @@ export class Directory<N> {
   doubt(): void {
     this.complete = false;
     if (this.listing !== undefined) this.listing.doubted = true;
+  }
+
+  /** There is a name that is not known: a listing under way tells nobody but who asked for it. */
+  giveUpListing(): void {
+    this.complete = false;
+    this.listing = undefined;
   }
 
   begin(): Listing<N> {
@@ -60,7 +70,7 @@ export class Directory<N> {
 export interface Listing<N> {
   /** The names that were known when it began, and that it has not told. */
   readonly untold: Set<N>;
-  /** Keys of names that changed since it began: what it says of them may be older. */
+  /** Keys of names that this mount changed since it began: what it says of them may be older. */
   readonly overtaken: Set<string>;
   /** What it told was not believed all the time: it tells no more than single names. */
   doubted: boolean;

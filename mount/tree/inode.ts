@@ -45,6 +45,8 @@ export class Inode {
   nodeId: NodeId | 0 = 0;
   /** How often the kernel was told of it and has not forgotten. */
   lookups = 0;
+  /** How often the kernel was told of its attributes, or to forget them. */
+  told = 0;
   /** How often it is open here. */
   opens = 0;
   /** The server keeps it for this mount, whatever happens to its names. */

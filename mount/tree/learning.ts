@@ -46,6 +46,12 @@ export class Learning {
     return name;
   }
 
+  /** The server made the name for this mount, which leads to the file of these attributes. */
+  made(parent: DirectoryInode, key: string, attributes: Attributes): Name {
+    parent.directory.overtake(key);
+    return this.found(parent, key, attributes, null);
+  }
+
   /** A name does not exist. */
   notFound(parent: DirectoryInode, key: string): void {
     const known = parent.directory.names.get(key);
@@ -83,11 +89,7 @@ export class Learning {
       const known = directory.names.get(key);
       if (known !== undefined) listing?.untold.delete(known);
       if (listing?.overtaken.has(key) === false) {
-        const former = this.#formerKey(parent, key, attributes, listing);
         told.push(this.found(parent, key, attributes, target));
-        // By the listing itself they changed, which may go on with another file of the former name.
-        listing.overtaken.delete(key);
-        if (former !== undefined) listing.overtaken.delete(former);
       } else if (known !== undefined) {
         told.push(known);
       } else if (listing === undefined) {
@@ -96,20 +98,6 @@ export class Learning {
     }
     if (end && listing !== undefined) this.#end(parent, listing);
     return told;
-  }
-
-  /** The name that a directory loses here as it is found under another one. */
-  #formerKey(
-    parent: DirectoryInode,
-    key: string,
-    attributes: Attributes,
-    { overtaken }: Listing<Name>,
-  ): string | undefined {
-    const inode = this.#names.byId(attributes);
-    if (inode?.isDirectory() !== true) return undefined;
-    const [name] = inode.names;
-    const isLost = name?.parent === parent && name.key !== key && !overtaken.has(name.key);
-    return isLost ? name.key : undefined;
   }
 
   #end(parent: DirectoryInode, { untold, overtaken, doubted }: Listing<Name>): void {
@@ -123,6 +111,7 @@ export class Learning {
   /** A name was removed by the server for this mount. What is left of the file and the directory is to be told next. */
   gone(parent: DirectoryInode, key: string): void {
     const name = parent.directory.names.get(key);
+    parent.directory.overtake(key);
     if (name !== undefined) {
       this.#lost(name.inode);
       this.#names.unbind(name);
@@ -136,6 +125,8 @@ export class Learning {
     const name = parent.directory.names.get(key);
     const target = newParent.directory.names.get(newKey);
     if (name !== undefined && name.inode === target?.inode) return;
+    parent.directory.overtake(key);
+    newParent.directory.overtake(newKey);
     parent.confirmed = false;
     newParent.confirmed = false;
     for (const each of [name, target]) if (each !== undefined) each.inode.confirmed = false;
@@ -160,8 +151,8 @@ export class Learning {
 
   /** There is a name, and it is not known what it leads to. */
   #unknown(parent: DirectoryInode, key: string): void {
-    parent.directory.doubt();
-    parent.directory.changed(key);
+    parent.directory.giveUpListing();
+    parent.directory.changed();
     this.#names.forgetAbsence(parent, key);
   }
 

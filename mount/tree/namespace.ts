@@ -10,7 +10,7 @@
 import type { Attributes } from '../../protocol/attributes.js';
 import { Failure } from '../../protocol/failure.js';
 import { remotePath, type RemotePath } from '../../protocol/ids.js';
-import { MAX_PATH } from '../../protocol/limits.js';
+import { MAX_PATH, MAX_PATH_NAMES } from '../../protocol/limits.js';
 import type { FileId } from '../../protocol/references.js';
 import { changed, isSameFile, kept } from './attributes.js';
 import { Budget } from './budget.js';
@@ -114,7 +114,7 @@ export class Namespace {
     // A directory has one name: what else is said of it was said before it moved.
     if (inode.isDirectory()) for (const other of inode.names) this.#lose(other);
     directory.names.set(name.key, name);
-    directory.changed(key);
+    directory.changed();
     if (inode.names.size === 0) this.#register(inode);
     inode.names.add(name);
     this.#budget.add(parent, 1);
@@ -192,7 +192,7 @@ export class Namespace {
   /** The name is not there any more. False where it was not. */
   #lose(name: Name): boolean {
     if (!this.#detach(name)) return false;
-    name.parent.directory.changed(name.key);
+    name.parent.directory.changed();
     return true;
   }
 
@@ -282,7 +282,9 @@ export class Namespace {
     }
     if (this.#basePath !== '') keys.push(this.#basePath);
     const path = keys.reverse().join('/');
-    return path.length > MAX_PATH ? undefined : remotePath(Buffer.from(path, 'latin1'));
+    // The base is one key of several names: what it makes too deep the server refuses.
+    if (path.length > MAX_PATH || keys.length > MAX_PATH_NAMES) return undefined;
+    return remotePath(Buffer.from(path, 'latin1'));
   }
 }
 

@@ -128,6 +128,11 @@ export class Tree {
     return this.#beliefs.knows(inode);
   }
 
+  /** Whether all names of a directory are known. */
+  isWhole(parent: DirectoryInode): boolean {
+    return this.#beliefs.isWhole(parent);
+  }
+
   /** All names of a directory, as of now; undefined where they have to be asked for. */
   listing(parent: DirectoryInode): Name[] | undefined {
     if (!this.#beliefs.isWhole(parent)) return undefined;
@@ -138,6 +143,11 @@ export class Tree {
   /** The unit of the leases that an inode's attributes and data belong to; undefined where it is not known. */
   unitOf(inode: Inode): bigint | undefined {
     return this.#beliefs.unitOf(inode);
+  }
+
+  /** The units that they may belong to. */
+  possibleUnitsOf(inode: Inode): bigint[] {
+    return this.#beliefs.possibleUnitsOf(inode);
   }
 
   /** Where an inode is in the home; undefined where it has no name, or is too deep. */
@@ -155,6 +165,10 @@ export class Tree {
 
   found(parent: DirectoryInode, key: string, attributes: Attributes, target: Buffer | null = null): Name {
     return this.#learning.found(parent, key, attributes, target);
+  }
+
+  made(parent: DirectoryInode, key: string, attributes: Attributes): Name {
+    return this.#learning.made(parent, key, attributes);
   }
 
   notFound(parent: DirectoryInode, key: string): void {

@@ -2,8 +2,10 @@
  * Sessions over real connections: what a client of any make meets.
  */
 import { randomBytes } from 'node:crypto';
-import t, { type Test } from 'tap';
+import t from 'tap';
+import type { Channel } from '../../protocol/channel.js';
 import { encodeNotification, encodeResponse } from '../../protocol/codec.js';
+import { Failure } from '../../protocol/failure.js';
 import {
   LEASE_TERM_MS,
   MAX_BYTES_IN_FLIGHT,
@@ -13,20 +15,12 @@ import {
 } from '../../protocol/limits.js';
 import { LEASE_NONE, LEASE_READ, LEASE_WRITE, METHODS, WHOLE_HOME } from '../../protocol/methods.js';
 import { CREATE, MKDIR, packOperation, RENAME, WRITE, type Operation } from '../../protocol/operations.js';
+import { listMarks } from '../../daemon/home/marks.js';
 import type { UserHome } from '../../daemon/home/user-home.js';
 import { place, ref } from '../lib/path-client.js';
 import { kindOf, Place } from './home/fixture.js';
-import { Peer, VERIFIER } from './session-peer.js';
-
-function sessionTest(name: string, body: (t: Test, home: UserHome, disk: Place) => Promise<void>): void {
-  void t.test(name, async (t) => {
-    const disk = new Place(t);
-    const home = await disk.open();
-    await body(t, home, disk);
-    const { ledger, tree } = await home.check(false);
-    t.strictSame(ledger, tree, 'the charge is what the tree holds');
-  });
-}
+import { Session } from '../../daemon/session.js';
+import { Peer, sessionTest, VERIFIER } from './session-peer.js';
 
 function mkdir(path: string): Operation {
   return { kind: MKDIR, ...place(path), time: null, mode: 0o755, id: null };
@@ -131,6 +125,22 @@ void t.test('what no window counts is bounded, too', async (t) => {
   done();
 });
 
+sessionTest('what no window counts is bounded in bytes, too', async (t, home, disk) => {
+  const holder = await Peer.connect(t, home, disk, { wants: LEASE_WRITE });
+  const peer = await Peer.connect(t, home, disk);
+  const path = Array.from({ length: 200 }, () => 'n'.repeat(255)).join('/');
+  for (let i = 0; i < 400; i++) void peer.send('hold', [path]);
+  t.equal((await peer.session.closed)?.kind, 'PROTOCOL');
+  t.equal(home.waits.size, 0);
+  const counted = await Peer.connect(t, home, disk);
+  const done = counting(home);
+  const many = Array.from({ length: 1024 }, (_, i) => [i + 1, LEASE_NONE]);
+  for (let i = 0; i < 2000; i++) void counted.send('returned', [many]);
+  t.equal((await counted.session.closed)?.kind, 'PROTOCOL');
+  done();
+  await holder.cut();
+});
+
 sessionTest('a change that is sent again over a new connection is made once', async (t, home, disk) => {
   const first = await Peer.connect(t, home, disk);
   const params = () => [7, packOperation(mkdir('d'))];
@@ -192,6 +202,27 @@ sessionTest('who logs out is forgotten, and the connection ends', async (t, home
   t.equal(METHODS.login.result(back.login.result)[2], false);
   await back.cut();
 });
+
+sessionTest(
+  'a logout is behind what was sent before it, also while the home is counted',
+  async (t, home, disk) => {
+    const peer = await Peer.connect(t, home, disk, { wants: LEASE_WRITE });
+    const done = counting(home);
+    const applied = peer.send('apply', [1, [packOperation(mkdir('d'))]]);
+    const ended = peer.send('logout', []);
+    void peer.send('apply', [2, [packOperation(mkdir('e'))]]);
+    t.equal((await peer.send('ping', [])).kind, 'ok');
+    t.equal(home.status().clients, 1);
+    done();
+    t.equal((await applied).kind, 'ok');
+    t.equal((await ended).kind, 'ok');
+    await peer.session.closed;
+    const other = await Peer.connect(t, home, disk);
+    t.strictSame([await other.paths.exists('d'), await other.paths.exists('e')], [true, false]);
+    t.strictSame(listMarks(home.tree), []);
+    await other.cut();
+  },
+);
 
 sessionTest('leases are told before the answer, and recalled', async (t, home, disk) => {
   const one = await Peer.connect(t, home, disk, { wants: LEASE_WRITE });
@@ -348,6 +379,42 @@ void t.test('shutdown tells, finishes what is running, and closes', async (t) =>
   await ended;
   t.equal(await peer.closed, undefined, 'a clean end');
   t.strictSame(peer.told, [['shutdown', ['maintenance', true]]]);
+});
+
+void t.test('who waits for a sync that fails is told so, and then to connect again', async (t) => {
+  const disk = new Place(t);
+  let broken = true;
+  const sync = () => (broken ? Promise.reject(new Failure('EIO', 'broken')) : Promise.resolve());
+  const home = await disk.open({ sync });
+  const peer = await Peer.connect(t, home, disk, { wants: LEASE_WRITE });
+  const log = [mkdir('d')].map(packOperation);
+  await peer.call('apply', [1, log]);
+  t.equal((await peer.send('sync', [1])).kind, 'EIO');
+  t.equal(await peer.closed, undefined, 'a clean end');
+  t.equal(peer.told.at(-1)?.[0], 'shutdown');
+  broken = false;
+  const again = await Peer.connect(t, home, disk, { id: peer.id, wants: LEASE_WRITE });
+  const [, , , , applied, leased] = METHODS.login.result(again.login.result);
+  t.strictSame([applied, leased], [0, true], 'nothing is applied');
+  t.equal((await again.call('apply', [1, log]))[0], 1);
+  t.equal(await again.call('sync', [1]), 1);
+  await again.cut();
+});
+
+sessionTest('a connection is not taken over by a session that cannot begin', (t, home, disk) => {
+  home.attach = () => {
+    throw new Failure('EROFS', 'read-only');
+  };
+  let opened = 0;
+  const open = (): Channel => {
+    opened += 1;
+    throw new Error('opened');
+  };
+  const login = { requestId: 1, clientId: randomBytes(16), leaseWanted: LEASE_NONE } as const;
+  const said = { peer: 'peer', serverVersion: 'test/1', bootVerifier: VERIFIER, log: disk.log() };
+  t.throws(() => new Session({ open, home, login, ...said }), new Failure('EROFS', 'read-only'));
+  t.equal(opened, 0, 'who has it answers the login');
+  return Promise.resolve();
 });
 
 void t.test('8 connections writing at once never pass the limit by a byte', async (t) => {

@@ -12,20 +12,10 @@ import { startProxy } from '../../bench/proxy.js';
 import { startDaemon, type Daemon } from '../lib/daemon.js';
 import { temporaryDirectory } from '../lib/directory.js';
 import { mountHome } from '../lib/mounted.js';
+import { randomFrom, seedOfRun } from '../lib/random.js';
 
-const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+const seed = seedOfRun();
 const rounds = Number(process.env['ROUNDS'] ?? 60);
-
-/** mulberry32 */
-function randomFrom(start: number): (below: number) => number {
-  let state = start;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * below);
-  };
-}
 
 const NAMES = ['a', 'b', 'c', 'dir', 'sub'] as const;
 const MAX_SIZE = 20_000;

@@ -62,3 +62,27 @@ t.test(
     await mounted.succeed('sh', ['-c', 'head -c 1M /dev/zero > more']);
   },
 );
+
+t.test('two mounts share a small quota to the byte', async (t) => {
+  await daemon.addUser('small', { quota: '3M', maxFiles: 30 });
+  const [one, two] = [await mountHome(t, daemon, 'small'), await mountHome(t, daemon, 'small')];
+  await one.succeed('sh', ['-c', 'head -c 100000 /dev/zero > one']);
+  await two.succeed('sh', ['-c', `head -c ${MiB} /dev/zero > two`]);
+  await one.succeed('sh', ['-c', `head -c ${MiB} /dev/zero >> one`]);
+  const left = 3 * MiB - 2 * MiB - 100_000;
+  const over = await two.run('sh', ['-c', `LC_ALL=C head -c ${MiB} /dev/zero > last`]);
+  t.match(over.stderr, /Disk quota exceeded/);
+  t.equal(Number(await one.succeed('stat', ['-c', '%s', 'last'])), left, 'what fits was written');
+  await one.succeed('rm', ['last']);
+  for (let round = 0; round < 5; round++) {
+    for (const mount of [one, two]) {
+      await mount.succeed('sh', ['-c', 'for i in 1 2 3; do head -c 20000 /dev/zero >> grows; done']);
+    }
+  }
+  t.equal(Number(await one.succeed('stat', ['-c', '%s', 'grows'])), 600_000);
+  for (let made = 3; made < 30; made++) {
+    await (made % 2 === 0 ? one : two).succeed('touch', [`file ${made}`]);
+  }
+  const more = await one.run('sh', ['-c', 'LC_ALL=C touch more']);
+  t.match(more.stderr, /Disk quota exceeded/);
+});

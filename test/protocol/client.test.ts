@@ -5,7 +5,7 @@ import { SUITE_NAMES } from '../../protocol/aead.js';
 import { Client } from '../../protocol/client.js';
 import { encodeNotification, encodeResponse } from '../../protocol/codec.js';
 import { Failure } from '../../protocol/failure.js';
-import { HANDSHAKE_MS, MAX_BYTES_IN_FLIGHT, MAX_CALLS, MAX_DATA } from '../../protocol/limits.js';
+import { HANDSHAKE_MS, MAX_BYTES_IN_FLIGHT, MAX_CALLS, MAX_DATA, MAX_RECORD } from '../../protocol/limits.js';
 import { LEASE_READ, LEASE_WRITE, WHOLE_HOME, type LeaseItem } from '../../protocol/methods.js';
 import { WRITE } from '../../protocol/operations.js';
 import { RequestIds } from '../../protocol/request-ids.js';
@@ -310,6 +310,20 @@ t.test('what exceeds the window waits, and keeps the data it was given', async (
     written.map((bytes) => bytes.readUInt16BE()),
     others,
   );
+});
+
+t.test('a request that is too long fails, and takes nothing of the window', async (t) => {
+  const client = await connected(
+    t,
+    onRequest(({ id }, session) =>
+      session.channel.send(encodeResponse(id, undefined, Buffer.from('target'))),
+    ),
+  );
+  const tooLong = [Buffer.alloc(MAX_RECORD)];
+  for (let i = 0; i < 2 * MAX_CALLS; i++) {
+    t.throws(() => client.request('readlink', tooLong, undefined, () => {}), failing('EOVERFLOW'));
+  }
+  t.same(await client.call('readlink', [PATH]), Buffer.from('target'));
 });
 
 t.test('the log and what follows it pass calls that wait, and nothing passes the log', async (t) => {

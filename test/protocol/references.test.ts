@@ -1,16 +1,18 @@
 import { Packr, Unpackr } from 'msgpackr';
 import t from 'tap';
 import { remotePath } from '../../protocol/ids.js';
-import { MAX_NAME, MAX_PATH } from '../../protocol/limits.js';
+import { MAX_NAME, MAX_PATH, MAX_PATH_NAMES } from '../../protocol/limits.js';
 import {
   compact,
   fileId,
   fileRef,
   packId,
   packRef,
+  realId,
   sameId,
   type FileRef,
 } from '../../protocol/references.js';
+import { attributes } from '../../protocol/attributes.js';
 import { failing } from '../lib/failing.js';
 
 const packr = new Packr({ useRecords: false });
@@ -102,9 +104,12 @@ t.test('what is no reference', async (t) => {
   for (const [name, value] of Object.entries(cases)) t.throws(() => fileRef(value), failing('EINVAL'), name);
   t.throws(() => fileId(Buffer.from('a')), failing('EINVAL'), 'a path where only an id may be');
   t.throws(() => fileRef(Buffer.alloc(MAX_NAME + 1, 0x61)), failing('ENAMETOOLONG'));
-  const deep = Buffer.from('a/'.repeat(MAX_PATH / 2) + 'a');
-  t.equal(deep.length, MAX_PATH);
-  t.match(fileRef(deep), { ino: null }, 'the longest path');
+  const long = Buffer.from(`${`${'a'.repeat(MAX_NAME)}/`.repeat(255)}${'a'.repeat(MAX_NAME)}`);
+  t.equal(long.length, MAX_PATH);
+  t.match(fileRef(long), { ino: null }, 'the longest path');
+  t.throws(() => fileRef(Buffer.concat([long, Buffer.from('/a')])), failing('ENAMETOOLONG'));
+  const deep = Buffer.from(`${'a/'.repeat(MAX_PATH_NAMES - 1)}a`);
+  t.match(fileRef(deep), { ino: null }, 'the deepest path');
   t.throws(() => fileRef(Buffer.concat([deep, Buffer.from('/a')])), failing('ENAMETOOLONG'));
 });
 
@@ -118,4 +123,11 @@ t.test('a file is the same if both numbers are', async (t) => {
   t.ok(sameId(id, { ...id }));
   t.notOk(sameId(id, { ...id, birth: 7n }), 'an inode number that is used again');
   t.notOk(sameId(id, { ...id, ino: 7n }));
+});
+
+t.test('what there is has an inode number', async (t) => {
+  t.same(realId([5, 0]), { ino: 5n, birth: 0n });
+  t.throws(() => realId([0, 7]), failing('EINVAL'), 'a provisional id');
+  t.throws(() => attributes([0, 7, 0o100644, ...new Array<number>(10).fill(0)]), failing('EINVAL'));
+  t.equal(attributes([1, 7, 0o100644, ...new Array<number>(10).fill(0)]).ino, 1n);
 });

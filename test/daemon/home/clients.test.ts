@@ -1,11 +1,15 @@
 /*
  * Clients over lost connections, and several that share a home by leases.
  */
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import { LEASE_TERM_MS, RESUME_MS } from '../../../protocol/limits.js';
 import { LEASE_NONE, LEASE_READ, LEASE_WRITE, WHOLE_HOME } from '../../../protocol/methods.js';
 import { LINK, MKDIR, packOperation, RMDIR, type Operation } from '../../../protocol/operations.js';
 import { Call } from '../../../daemon/home/call.js';
+import { listMarks } from '../../../daemon/home/marks.js';
 import { CONTESTED_MS } from '../../../daemon/home/leases.js';
 import { packId } from '../../../protocol/references.js';
 import { ManualClock } from '../../lib/manual-clock.js';
@@ -31,6 +35,39 @@ homeTest('what is open outlives a lost connection, for the same client only', {}
   home.logout(back.client);
   t.equal(home.status().handles, 0);
   t.equal(await kindOf(() => back.call('download', ['f'])), 'ECONNABORTED');
+});
+
+homeTest('nothing is done for a client after it ended', { bytes: 1000 }, async (t, home) => {
+  const content = Buffer.from('content');
+  const uploader = new TestClient(home);
+  const begun = await uploader.call('uploadBegin', ['u', content.length, 0o644, 0, 0, Buffer.alloc(32)]);
+  await uploader.call('uploadWrite', [begun[0], 0, content]);
+  const holder = new TestClient(home, { wants: LEASE_WRITE, keeps: true });
+  await holder.call('grant', [900, 0, 0, 0]);
+  const [maker, needy] = [1, 2].map(() => new TestClient(home, { wants: LEASE_WRITE }));
+  if (maker === undefined || needy === undefined) throw new Error('two clients');
+  const kinds = Promise.all([
+    kindOf(() => maker.paths.mkdir('d')),
+    kindOf(() => needy.call('grant', [600, 0, 0, 0, 600, 0])),
+    kindOf(() => uploader.call('uploadFinish', [begun[0], createHash('md5').update(content).digest()])),
+  ]);
+  for (const { client } of [maker, needy, uploader, holder]) home.logout(client);
+  t.strictSame(await kinds, ['ECONNABORTED', 'ECONNABORTED', 'ECONNABORTED']);
+  t.strictSame(await new TestClient(home).paths.list(''), []);
+  t.strictSame(home.quota.granted, { bytes: 0, files: 0 });
+  t.strictSame(listMarks(home.tree), [], 'and no marks were made anew');
+});
+
+void t.test('nothing is done for those who wait when the home closes', async (t) => {
+  const place = new Place(t);
+  const home = await place.open();
+  const holder = new TestClient(home, { wants: LEASE_WRITE, keeps: true });
+  const making = kindOf(() => new TestClient(home).paths.mkdir('d'));
+  t.ok(await isPending(making));
+  t.equal(holder.recalls().length, 1);
+  await home.close();
+  t.equal(await making, 'ECONNABORTED');
+  t.notOk(existsSync(join(place.directory, 'd')));
 });
 
 homeTest('a listing goes on only over its own connection', {}, async (t, home) => {
@@ -253,6 +290,21 @@ homeTest(
   },
 );
 
+homeTest('a listing gives nothing away that somebody waits for', {}, async (t, home) => {
+  const plain = new TestClient(home);
+  await plain.paths.mkdir('d');
+  const { ino } = await plain.paths.stat('d');
+  const one = new TestClient(home, { wants: LEASE_READ, keeps: true });
+  await one.call('list', ['d', 1]);
+  const making = plain.paths.mkdir('d/e');
+  t.ok(await isPending(making));
+  const two = new TestClient(home, { wants: LEASE_READ, keeps: true });
+  t.equal((await two.call('list', ['', 1024])).length, 2);
+  t.notOk(two.leases().some(([unit, mode]) => unit === ino && mode !== LEASE_NONE));
+  one.give(one.recalls());
+  await making;
+});
+
 void t.test('a client that gives nothing back loses what it has', async (t) => {
   const clock = new ManualClock();
   const home = await new Place(t, { bytes: 1000 }).open({ clock });
@@ -301,15 +353,4 @@ void t.test('lowered limits ask for what was granted, and take it in the end', a
   home.setLimits({ bytes: 300, files: 0 });
   clock.pass(LEASE_TERM_MS);
   t.equal(home.quota.granted.bytes, 0);
-});
-
-void t.test('without room for its marks a client works without leases', async (t) => {
-  const home = await new Place(t).open();
-  home.tree.makeOwn = () => {
-    throw Object.assign(new Error('full'), { code: 'ENOSPC' });
-  };
-  const client = new TestClient(home, { wants: LEASE_WRITE });
-  t.strictSame([client.client.wants, client.leases()], [LEASE_NONE, []]);
-  await client.paths.mkdir('d');
-  t.equal(await kindOf(() => client.call('apply', [1, [mkdir('e')].map(packOperation), null])), 'ENOSPC');
 });

@@ -2,7 +2,7 @@
  * The methods of a home, each as a client meets it, one client at a time; several clients are in clients.test.ts.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { MAX_DATA } from '../../../protocol/limits.js';
+import { MAX_DATA, MAX_OPERATIONS } from '../../../protocol/limits.js';
 import { LEASE_READ, LEASE_WRITE } from '../../../protocol/methods.js';
 import {
   CREATE,
@@ -199,6 +199,29 @@ homeTest('a log is carried out in order, once, and tells what it came to', {}, a
   t.strictSame((await apply(6, [])).failed, [], 'and then not any more');
 });
 
+homeTest('all of a batch is told of, also where it stopped at the end', {}, async (t, home) => {
+  const { paths, apply } = bound(new TestClient(home, { wants: LEASE_WRITE }));
+  await paths.create('f');
+  const failing = Array.from({ length: MAX_OPERATIONS }, () => create('f'));
+  const numbers = Array.from({ length: MAX_OPERATIONS }, (_, index) => index + 1);
+  const all = await apply(1, failing);
+  t.strictSame(
+    all.failed,
+    numbers.map((number) => [number, 'EEXIST']),
+  );
+  t.strictSame(await apply(1, []), all, 'and again, to who may not have been told');
+  const unknown: Operation = {
+    kind: UNLINK,
+    ...place('f'),
+    time: null,
+    id: { ino: 1n, birth: 1n },
+    hold: false,
+  };
+  const stopped = await apply(2, [...failing.slice(1), unknown]);
+  t.strictSame([stopped.applied, stopped.failed.length], [MAX_OPERATIONS, MAX_OPERATIONS]);
+  t.strictSame(stopped.failed.at(-1), [MAX_OPERATIONS + 1, 'ESTALE']);
+});
+
 homeTest('a log that meets an id that is not known stops there', {}, async (t, home) => {
   const { paths, apply } = bound(new TestClient(home, { wants: LEASE_WRITE }));
   const unknown = { ino: 999_999n, birth: 1n, path: null };
@@ -243,41 +266,35 @@ homeTest('sync answers when what came before is on the disk, and says so', {}, a
   );
 });
 
-homeTest(
-  'what is granted to one client is used for the others',
-  { bytes: 1000, files: 10 },
-  async (t, home) => {
-    const client = bound(new TestClient(home, { wants: LEASE_WRITE }));
-    const other = bound(new TestClient(home));
-    await client.paths.mkdir('mine');
-    const [bytes, files, regular, directories] = await client.call('grant', [600, 4, 2, 1]);
-    t.strictSame([bytes, files, regular.length, directories.length], [600, 4, 2, 1]);
-    t.strictSame((await other.call('statfs', [])).slice(1, 3), [1000, 600]);
-    t.strictSame((await client.call('statfs', [])).slice(1, 3), [1000, 0]);
-    await other.paths.create('o');
-    t.equal(await kindOf(() => other.paths.write('o', 0, 'x'.repeat(500))), 'EDQUOT');
-    const [id] = regular;
-    const own: Operation = { ...(create('mine/f') as Create), id: id ?? null };
-    const applied = await client.call('apply', [
-      1,
-      [
-        own,
-        {
-          kind: WRITE,
-          file: ref('mine/f'),
-          offset: 0,
-          data: Buffer.alloc(600),
-          time: null,
-        } satisfies Operation,
-      ].map(packOperation),
-      null,
-    ]);
-    t.strictSame(applied.slice(2), [0, 3, []], 'nothing is left of the bytes');
-    t.equal((await client.paths.stat('mine/f')).ino, id?.ino);
-    t.strictSame(await client.call('grant', [0, -3, 0, 0]), [0, 0, [], []]);
-    t.strictSame((await other.call('statfs', [])).slice(4, 6), [10, 3]);
-  },
-);
+homeTest('what is granted to one client is used by its log', { bytes: 1000, files: 10 }, async (t, home) => {
+  const client = bound(new TestClient(home, { wants: LEASE_WRITE }));
+  const other = bound(new TestClient(home));
+  await client.paths.mkdir('mine');
+  const [bytes, files, regular, directories] = await client.call('grant', [600, 4, 2, 1]);
+  t.strictSame([bytes, files, regular.length, directories.length], [600, 4, 2, 1]);
+  await other.paths.create('o');
+  await other.paths.write('o', 0, 'x'.repeat(400));
+  const [id] = regular;
+  const own: Operation = { ...(create('mine/f') as Create), id: id ?? null };
+  const applied = await client.call('apply', [
+    1,
+    [
+      own,
+      {
+        kind: WRITE,
+        file: ref('mine/f'),
+        offset: 0,
+        data: Buffer.alloc(600),
+        time: null,
+      } satisfies Operation,
+    ].map(packOperation),
+    null,
+  ]);
+  t.strictSame(applied.slice(2), [0, 3, []], 'nothing is left of the bytes');
+  t.equal((await client.paths.stat('mine/f')).ino, id?.ino);
+  t.strictSame(await client.call('grant', [0, -3, 0, 0]), [0, 0, [], []]);
+  t.strictSame([home.quota.used.files, home.quota.granted], [3, { bytes: 0, files: 0 }]);
+});
 
 homeTest('a client that wants no leases is granted nothing', {}, async (t, home) => {
   t.strictSame(await bound(new TestClient(home)).call('grant', [100, 1, 1, 1]), [0, 0, [], []]);

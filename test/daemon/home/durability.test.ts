@@ -7,7 +7,6 @@ import { ConfinedTree } from '../../../daemon/home/confined.js';
 import { Durability, type DurabilityOptions } from '../../../daemon/home/durability.js';
 import { Marks } from '../../../daemon/home/marks.js';
 import { temporaryDirectory } from '../../lib/directory.js';
-import { kindOf } from './fixture.js';
 
 interface Sync {
   end(): void;
@@ -36,7 +35,7 @@ class SlowDisk {
       tree,
       marks: () => [this.marks],
       onDurable: () => this.told.push(this.marks.durable),
-      onError: (error) => this.errors.push(error),
+      onFailed: (error) => this.errors.push(error),
       sync: () => this.#sync(),
       ...options,
     });
@@ -105,9 +104,10 @@ void t.test('what changes is synced by itself, once', async (t) => {
   t.equal(slow.told.length, 1);
 });
 
-void t.test('a sync that fails moves nothing, and is told to who asks next', async (t) => {
+void t.test('a sync that fails moves nothing, and is told before who asked for it is', async (t) => {
   const slow = new SlowDisk(t, { afterMs: 1 });
   const { marks, durability } = slow;
+  t.notOk(durability.failed);
   const alive = setInterval(() => undefined, 1000);
   t.teardown(() => clearInterval(alive));
   const broken = Object.assign(new Error('broken'), { code: 'EIO' });
@@ -117,16 +117,19 @@ void t.test('a sync that fails moves nothing, and is told to who asks next', asy
   let sync = await begins;
   begins = slow.nextSync();
   sync.fail(broken);
-  const asked = kindOf(() => durability.sync());
+  const asked = durability.sync().then(
+    () => [],
+    (error: unknown) => [error, slow.errors.length],
+  );
   sync = await begins;
-  t.strictSame([marks.durable, slow.told, slow.errors], [0, [], [broken]]);
-  sync.end();
-  t.equal(await asked, 'EIO');
+  t.strictSame([marks.durable, slow.told, slow.errors, durability.failed], [0, [], [broken], true]);
+  sync.fail(broken);
+  t.strictSame(await asked, [broken, 2]);
   begins = slow.nextSync();
   const again = durability.sync();
   (await begins).end();
   await again;
-  t.equal(marks.durable, 4);
+  t.strictSame([marks.durable, durability.failed], [4, true]);
 });
 
 void t.test('closing syncs what is left', async (t) => {
@@ -141,6 +144,21 @@ void t.test('closing syncs what is left', async (t) => {
   await slow.durability.close();
 });
 
+void t.test('closing goes on where a sync fails', async (t) => {
+  const slow = new SlowDisk(t);
+  let begins = slow.nextSync();
+  slow.durability.changed();
+  const closed = slow.durability.close();
+  const failing = await begins;
+  slow.marks.setApplied(3);
+  slow.durability.changed();
+  begins = slow.nextSync();
+  failing.fail(new Error('broken'));
+  (await begins).end();
+  await closed;
+  t.equal(slow.marks.durable, 3);
+});
+
 void t.test('with a real disk', async (t) => {
   const tree = ConfinedTree.open(temporaryDirectory(t));
   const marks = Marks.open(tree, Buffer.alloc(16, 1));
@@ -149,7 +167,7 @@ void t.test('with a real disk', async (t) => {
     tree,
     marks: () => [marks],
     onDurable: () => (told += 1),
-    onError: (error) => t.fail('it failed', { error }),
+    onFailed: (error) => t.fail('it failed', { error }),
   });
   marks.setApplied(1);
   durability.changed();

@@ -75,7 +75,7 @@ export class Place {
 
   /** A home that is not really synced, which would wait for all that others write to the disk of the tests. */
   async open(
-    options: Pick<UserHomeOptions, 'clock' | 'leaseTermMs' | 'onIdle' | 'sync'> = {},
+    options: Pick<UserHomeOptions, 'clock' | 'leaseTermMs' | 'onIdle' | 'sliceMs' | 'sync'> = {},
   ): Promise<UserHome> {
     const home = await UserHome.open({
       account: this.account,
@@ -120,6 +120,8 @@ export class TestClient implements ClientSession, Caller {
   /** It does not give back what is recalled, unless the test does. */
   readonly #keeps: boolean;
   dropped: Failure | undefined;
+  /** Why it was asked to connect again. */
+  readonly asked: string[] = [];
 
   constructor(
     home: UserHome,
@@ -142,6 +144,10 @@ export class TestClient implements ClientSession, Caller {
 
   drop(failure: Failure): void {
     this.dropped = failure;
+  }
+
+  reconnect(reason: string): void {
+    this.asked.push(reason);
   }
 
   /** The connection ends. */
@@ -172,7 +178,7 @@ export class TestClient implements ClientSession, Caller {
   ): Promise<Result<M>> {
     // Shapes put what they read in the place of what was there.
     const wire = params.map((param) => (typeof param === 'string' ? Buffer.from(param) : copyOf(param)));
-    this.home.heard(this.client, method === 'apply');
+    this.home.heard(this.client, method !== 'apply');
     const answered = answer(this.home, this.client, method, METHODS[method].params(wire), call);
     // What is answered at once is good in this turn only.
     const result = copyOf(answered instanceof Promise ? taken(await answered) : taken(answered));

@@ -18,7 +18,11 @@ function mkdir(path: string): Operation {
 void t.test('clients are held up by those that are missing, but not by themselves', (t) => {
   const clock = new ManualClock();
   let changes = 0;
-  const grace = new Grace({ expected: ['a', 'b'], clock, ms: 1000, onChanged: () => (changes += 1) });
+  const grace = new Grace({
+    ...{ expected: ['a', 'b'], clock, ms: 1000 },
+    onMissed: () => t.fail('they were there'),
+    onChanged: () => (changes += 1),
+  });
   t.strictSame(
     ['a', 'b', 'c'].map((id) => grace.holdsUp(id)),
     [true, true, true],
@@ -45,10 +49,16 @@ void t.test('clients are held up by those that are missing, but not by themselve
 void t.test('after the term nobody is waited for', (t) => {
   const clock = new ManualClock();
   let changes = 0;
-  const grace = new Grace({ expected: ['a'], clock, ms: 1000, onChanged: () => (changes += 1) });
-  t.ok(grace.isAlone('a'));
+  const missed: string[] = [];
+  const grace = new Grace({
+    ...{ expected: ['a', 'b'], clock, ms: 1000 },
+    onMissed: (ids) => missed.push(...ids),
+    onChanged: () => (changes += 1),
+  });
+  grace.back('b');
+  t.notOk(grace.isAlone('a'), 'there were two');
   clock.pass(1000);
-  t.equal(changes, 1);
+  t.strictSame([changes, missed], [2, ['a']]);
   t.notOk(grace.holdsUp('b') || grace.isMissing('a'));
   t.end();
 });
@@ -56,6 +66,7 @@ void t.test('after the term nobody is waited for', (t) => {
 /** A home that two mounts, with leases, and a plain client used when its daemon was killed. */
 async function restarted(t: Test): Promise<{
   home: UserHome;
+  disk: Place;
   clock: ManualClock;
   ids: { one: Buffer; two: Buffer; plain: Buffer };
 }> {
@@ -70,7 +81,12 @@ async function restarted(t: Test): Promise<{
   await plain.paths.create('p');
   await before.close();
   const clock = new ManualClock();
-  return { home: await disk.open({ clock }), clock, ids: { one: one.id, two: two.id, plain: plain.id } };
+  return {
+    home: await disk.open({ clock }),
+    disk,
+    clock,
+    ids: { one: one.id, two: two.id, plain: plain.id },
+  };
 }
 
 void t.test('until all with leases are back others wait, and nothing is leased', async (t) => {
@@ -167,4 +183,22 @@ void t.test('who had lost its leases before, or has logged out, is not waited fo
     'others may have changed what its log is about',
   );
   t.strictSame(again.leases(), [[WHOLE_HOME, LEASE_WRITE]]);
+});
+
+void t.test('who did not come back is waited for once', async (t) => {
+  const { home, disk, clock, ids } = await restarted(t);
+  const one = new TestClient(home, { id: ids.one, wants: LEASE_WRITE });
+  const reading = one.call('getattr', ['d']);
+  clock.pass(LEASE_TERM_MS);
+  await reading;
+  await home.close();
+  const again = await disk.open();
+  const plain = new TestClient(again, { id: ids.plain });
+  t.ok(await isPending(plain.call('getattr', ['d'])), 'the other one may come back again');
+  const back = new TestClient(again, { id: ids.one, wants: LEASE_WRITE });
+  t.equal(back.leased, true, 'and nobody else can have had anything');
+  await back.call('getattr', ['d']);
+  const late = new TestClient(again, { id: ids.two, wants: LEASE_WRITE });
+  t.equal(late.leased, false);
+  t.equal(late.client.marks?.applied, 0, 'its marks are there');
 });

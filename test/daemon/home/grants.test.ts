@@ -24,6 +24,10 @@ partsTest('what is granted to one is not there for others', { bytes: 100, files:
   t.strictSame(parts.quota.used, { bytes: 0, files: 0 });
   two.grant.take(-40, -1, 0, 0);
   const f = refTo(two.changed(create(parts.home, 'f')));
+  t.throws(() => two.change(create(parts.home, 'g')), { message: /granted to others/ });
+  t.throws(() => two.change(write(f, 0, Buffer.alloc(41))), { message: /granted to others/ });
+  t.strictSame(parts.quota.used, { bytes: 0, files: 1 }, 'nothing was done');
+  one.grant.allNeeded();
   t.equal(await kindOf(() => two.change(create(parts.home, 'g'))), 'EDQUOT');
   t.equal(await kindOf(() => two.change(write(f, 0, Buffer.alloc(41)))), 'EDQUOT');
   t.strictSame(parts.quota.used, { bytes: 40, files: 1 }, 'what fits was written');
@@ -95,13 +99,39 @@ partsTest('limits lowered below what is granted', { bytes: 100, files: 10 }, asy
   t.strictSame(parts.quota.room, { bytes: 50, files: 2 });
 });
 
-partsTest('without limits all is granted that is asked for', {}, (t, parts) => {
-  const client = parts.client();
+partsTest(
+  'what the log frees beyond lowered limits is not granted again',
+  { bytes: 100, files: 10 },
+  async (t, parts) => {
+    const client = parts.client();
+    client.grant.take(100, 3, 0, 0);
+    client.log(create(parts.home, 'f'), create(parts.home, 'g'));
+    const [f, g] = ['f', 'g'].map((name) =>
+      refTo(parts.identities.lookup(parts.home, Buffer.from(name)).status),
+    );
+    client.log(write(f ?? parts.home, 0, Buffer.alloc(80)));
+    parts.quota.setLimits({ bytes: 50, files: 2 });
+    client.grant.take(-20, -1, 0, 0);
+    client.log(setattr(f ?? parts.home, { size: 40 }));
+    t.strictSame(client.grant.left.bytes, 10, 'as far as there is room');
+    client.log(write(g ?? parts.home, 0, Buffer.alloc(10)));
+    t.equal(await kindOf(() => client.log(write(g ?? parts.home, 10, Buffer.alloc(1)))), 'EDQUOT');
+    parts.quota.setLimits({ bytes: 50, files: 1 });
+    client.log(unlink(parts.home, 'g'));
+    t.equal(client.grant.left.files, 0);
+    t.equal(await kindOf(() => client.log(create(parts.home, 'h'))), 'EDQUOT');
+    client.log(unlink(parts.home, 'f'));
+    t.strictSame(client.grant.left, { bytes: 50, files: 1 });
+  },
+);
+
+partsTest('without limits all is granted that can be counted, to each', {}, (t, parts) => {
   const all = Number.MAX_SAFE_INTEGER;
-  t.strictSame(client.grant.take(all, all, 0, 0).slice(0, 2), [all, all]);
-  t.strictSame(parts.client().grant.take(1, 1, 0, 0).slice(0, 2), [0, 0], 'what can be counted');
-  client.log(mkdir(parts.home, 'd'));
-  t.equal(client.grant.left.files, all - 1);
+  const [one, two] = [parts.client(), parts.client()];
+  const most = one.grant.take(all, all, 0, 0).slice(0, 2);
+  t.strictSame(two.grant.take(all, all, 0, 0).slice(0, 2), most);
+  one.log(mkdir(parts.home, 'd'));
+  t.equal(one.grant.left.files, Number(most[1]) - 1);
 });
 
 partsTest(

@@ -77,7 +77,7 @@ export class Parts {
     this.held = new HeldFiles({ tree, quota });
     this.identities = new Identities({ tree, held: this.held });
     this.shown = ShownTimes.open(tree);
-    this.grants = new Grants({ tree, quota, unnamed: options.unnamed ?? true });
+    this.grants = new Grants({ tree, quota, now: () => performance.now(), unnamed: options.unnamed ?? true });
     const { held, identities, shown } = this;
     this.executor = new Executor({ tree, held, identities, shown, changed: () => undefined });
     this.home = refOf(identities.root);

@@ -11,10 +11,12 @@ import { ref } from '../../lib/path-client.js';
 import { kindOf } from './fixture.js';
 import {
   create,
+  link,
   mkdir,
   partsTest,
   refTo,
   rename,
+  setattr,
   unlink,
   write,
   type Parts,
@@ -50,6 +52,30 @@ partsTest('trees deeper than a path can tell', {}, (t, parts) => {
   client.change(unlink({ ino: null, path: remotePath(Buffer.from(names.join('/'))) }, 'f'));
   client.change(rename([parts.home, long], [refTo(client.changed(mkdir(parts.home, 'top'))), long]));
   client.change(create(deepest, 'after its top was moved'));
+});
+
+partsTest('a held file whose name is not known, deeper than a path can tell', {}, (t, parts) => {
+  const client = parts.client();
+  const deepest = last(
+    chain(
+      client,
+      parts.home,
+      Array.from({ length: 30 }, () => long),
+    ),
+  );
+  const f = client.changed(create(deepest, 'f'));
+  client.change(write(refTo(f), 0, 'deep'));
+  const { identities } = parts;
+  client.change(link(refTo(f), deepest, 'g')); // this is the name that is known then
+  client.change(unlink(deepest, 'g', { hold: true }));
+  t.equal(identities.file(refTo(f)).status.nlink, 1);
+  client.change(write(refTo(f), 4, 'er'));
+  t.equal(identities.readable(refTo(f)).status.size, 6);
+  client.change(setattr(refTo(f), { mode: 0o600, size: 3 }));
+  client.change(link(refTo(f), parts.home, 'saved'));
+  client.change(unlink(deepest, 'f'));
+  client.change(unlink(parts.home, 'saved'));
+  t.strictSame([identities.file(refTo(f)).status.nlink, identities.readable(refTo(f)).status.size], [0, 3]);
 });
 
 /** Uses more directories and files than have descriptors. */

@@ -23,11 +23,13 @@ export class Desk {
       now: () => this.clock.now(),
       onFreed: () => this.waits.freed(),
       onRecalled: () => this.waits.watch(),
+      isWaitedFor: (unit) => this.waits.isWaitedFor(unit),
     });
     this.waits = new LeaseWaits({
       leases: this.leases,
       clock: this.clock,
       isHeldUp: () => false,
+      onShort: () => undefined,
       isFrozen: () => this.frozen,
     });
   }
@@ -44,6 +46,7 @@ export class Holder implements LeaseHolder {
   readonly wants: LeaseMode;
   present = true;
   lastHeard = 0;
+  readonly ended = false;
   lost = 0;
   readonly #desk: Desk;
   #leased: LeaseItem[] = [];
@@ -111,19 +114,24 @@ export const order: string[] = [];
 export class Request {
   state: 'waits' | 'done' | 'cancelled' = 'waits';
   name = '';
+  /** How often it was looked at. */
+  tries = 0;
   readonly #call = new Call();
 
   constructor(desk: Desk, client: Holder, write: boolean, units: bigint[]) {
     const result = desk.waits.run({
       client,
       call: this.#call,
-      prepare: () => ({
-        touches: units.map((unit) => ({ unit, write })),
-        run: () => {
-          this.state = 'done';
-          order.push(this.name);
-        },
-      }),
+      prepare: () => {
+        this.tries += 1;
+        return {
+          touches: units.map((unit) => ({ unit, write })),
+          run: () => {
+            this.state = 'done';
+            order.push(this.name);
+          },
+        };
+      },
       keep: () => undefined,
     });
     if (result instanceof Promise) {

@@ -103,6 +103,37 @@ void t.test('readers are recalled all together', async (t) => {
   t.equal(writing.state, 'done');
 });
 
+void t.test('what is waited for is not given to who is told of it', async (t) => {
+  const desk = new Desk();
+  const [home, reader, other] = [desk.client(), desk.client(), desk.client()];
+  const reading = reader.read(U);
+  home.returned([U, LEASE_NONE]);
+  await settled();
+  t.equal(reading.state, 'done');
+  const writing = desk.client().write(U);
+  desk.leases.mention(other, [U]);
+  desk.leases.grant(other, [{ unit: U, write: false }]);
+  t.equal(other.mode(U), LEASE_NONE);
+  reader.returned([U, LEASE_NONE]);
+  await settled();
+  t.equal(writing.state, 'done', 'it need not be recalled again');
+});
+
+void t.test('giving back what one does not have makes nobody try again', async (t) => {
+  const desk = new Desk();
+  const [holder, other] = [desk.client(), desk.client()];
+  const waiting = desk.client().write(U);
+  await settled();
+  const { tries } = waiting;
+  other.returned([U, LEASE_NONE], [V, LEASE_READ]);
+  holder.returned([V, LEASE_WRITE]);
+  await settled();
+  t.equal(waiting.tries, tries);
+  holder.returned([U, LEASE_NONE]);
+  await settled();
+  t.equal(waiting.state, 'done');
+});
+
 void t.test('what was asked for is not asked for again, but lower', async (t) => {
   const desk = new Desk();
   const one = desk.client();

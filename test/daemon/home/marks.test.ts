@@ -1,7 +1,8 @@
 /*
  * Marks of clients: what survives a kill of the daemon, and what counts after a power cut.
  */
-import { readdirSync, utimesSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { ConfinedTree } from '../../../daemon/home/confined.js';
@@ -73,6 +74,21 @@ void t.test('in another boot only what was durable was applied', async (t) => {
   again.close();
 });
 
+void t.test('what is not durable is applied no more when it may be lost', async (t) => {
+  const { tree } = home(t);
+  const marks = Marks.open(tree, CLIENT);
+  marks.setApplied(10);
+  await marks.setDurable(6);
+  marks.setDone(3);
+  marks.rewind();
+  t.strictSame([marks.applied, marks.durable, marks.done(3), marks.begun(3)], [6, 6, false, null]);
+  t.strictSame([marks.mayBeDone(10), marks.mayBeDone(11)], [true, false]);
+  marks.close();
+  const again = Marks.open(tree, CLIENT);
+  t.strictSame([again.applied, again.done(3)], [6, false]);
+  again.close();
+});
+
 void t.test('marks that nobody came back for are removed', async (t) => {
   const { tree, directory } = home(t);
   Marks.open(tree, CLIENT).close();
@@ -80,6 +96,41 @@ void t.test('marks that nobody came back for are removed', async (t) => {
   utimesSync(join(directory, '.ftpmount', 'clients', CLIENT.toString('hex')), 1, 1);
   t.strictSame(listMarks(tree), [{ id: '01'.repeat(16), leased: false }]);
   t.strictSame(readdirSync(join(directory, '.ftpmount', 'clients')), ['01'.repeat(16)]);
+});
+
+void t.test('marks that find no room leave no descriptor open', (t) => {
+  const directory = temporaryDirectory(t);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k,mode=0700', 'tmpfs', directory]);
+  t.teardown(() => execFileSync('umount', ['-l', directory]));
+  const tree = ConfinedTree.open(directory);
+  t.teardown(() => tree.close());
+  t.throws(() => writeFileSync(join(directory, 'ballast'), Buffer.alloc(128 * 1024)), { code: 'ENOSPC' });
+  const open = readdirSync('/proc/self/fd').length;
+  for (let i = 0; i < 3; i++) t.throws(() => Marks.open(tree, CLIENT), { code: 'ENOSPC' });
+  t.equal(readdirSync('/proc/self/fd').length, open);
+  rmSync(join(directory, 'ballast'));
+  const marks = Marks.open(tree, CLIENT);
+  marks.setApplied(1);
+  marks.close();
+  t.end();
+});
+
+void t.test('marks that cannot be removed', async (t) => {
+  const { tree, directory } = home(t);
+  const marks = Marks.open(tree, CLIENT);
+  Marks.open(tree, Buffer.alloc(16, 1)).close();
+  utimesSync(join(directory, '.ftpmount', 'clients', '01'.repeat(16)), 1, 1);
+  execFileSync('mount', ['--bind', directory, directory]);
+  t.teardown(() => execFileSync('umount', ['-l', directory]));
+  execFileSync('mount', ['-o', 'remount,ro,bind', directory]);
+  const readOnly = ConfinedTree.open(directory);
+  t.teardown(() => readOnly.close());
+  t.strictSame(
+    listMarks(readOnly),
+    [{ id: CLIENT.toString('hex'), leased: false }],
+    'what is old does not count',
+  );
+  marks.close();
 });
 
 void t.test('a home without marks', async (t) => {

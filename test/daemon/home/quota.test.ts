@@ -306,5 +306,5 @@ void t.test('a tree of few but deep directories is counted, and in pieces', asyn
   const { ledger, tree } = await counted;
   t.strictSame(ledger, tree);
   t.equal(tree.files, 30 * 18);
-  t.ok(turns > 100, `others had ${turns} turns meanwhile`);
+  t.ok(turns >= 5, `others had ${turns} turns meanwhile`);
 });

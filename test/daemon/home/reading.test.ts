@@ -5,6 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { MAX_DATA } from '../../../protocol/limits.js';
+import { LEASE_WRITE } from '../../../protocol/methods.js';
 import { homeTest, TestClient, type Place } from './fixture.js';
 
 /** Drops a file's data from the page cache. */
@@ -41,4 +42,24 @@ homeTest('a cold read is answered though the file is removed meanwhile', {}, asy
   t.ok(Buffer.concat(await Promise.all(reads)).equals(content));
   await removed;
   t.strictSame(home.quota.used, { bytes: 0, files: 0 });
+});
+
+homeTest('reads that waited for the same recall have each its own bytes', {}, async (t, home) => {
+  const holder = new TestClient(home, { wants: LEASE_WRITE, keeps: true });
+  const contents = Array.from({ length: 4 }, () => randomBytes(100_000));
+  for (const [index, content] of contents.entries()) await holder.paths.put(`f${index}`, content);
+  const reader = new TestClient(home);
+  const reads = contents.map((_, index) => reader.call('read', [`f${index}`, 0, MAX_DATA]));
+  const handles = contents.map((_, index) => reader.call('download', [`f${index}`]));
+  const recalled = holder.recalls();
+  t.equal(recalled.length, 1, 'they wait for one unit');
+  holder.give(recalled);
+  for (const [index, read] of reads.entries()) t.ok((await read).equals(contents[index] ?? randomBytes(1)));
+  for (const [index, opened] of handles.entries()) {
+    const [handle] = await opened;
+    t.ok(
+      (await reader.call('downloadRead', [handle, 0, MAX_DATA])).equals(contents[index] ?? randomBytes(1)),
+    );
+    await reader.call('close', [handle]);
+  }
 });

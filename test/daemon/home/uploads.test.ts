@@ -8,12 +8,14 @@ import {
   mkdirSync,
   readFileSync,
   readdirSync,
+  renameSync,
   statSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { Failure } from '../../../protocol/failure.js';
 import { CHECKPOINT_BYTES, MAX_DATA } from '../../../protocol/limits.js';
 import { LEASE_NONE, LEASE_WRITE, type Result } from '../../../protocol/methods.js';
 import { Call } from '../../../daemon/home/call.js';
@@ -171,6 +173,33 @@ homeTest('a finished upload waits for who has its directory', {}, async (t, home
   t.strictSame(mount.recalls(), [[ino, LEASE_NONE]]);
   mount.give([[ino, LEASE_NONE]]);
   t.equal((await finished).size, 3);
+});
+
+homeTest('an upload is answered with what it was when it got its name', {}, async (t, home, place) => {
+  const client = new TestClient(home);
+  const [handle] = await begin(client, 'f', 3);
+  await client.call('uploadWrite', [handle, 0, Buffer.from('abc')]);
+  const moved = { info: () => renameSync(join(place.directory, 'f'), join(place.directory, 'g')) };
+  Object.assign(home.transferLog, moved); // as somebody may while the name is synced
+  const { size } = await client.call('uploadFinish', [handle, md5Of(Buffer.from('abc'))]);
+  t.equal(size, 3);
+  t.strictSame(await client.paths.list(''), ['g']);
+});
+
+homeTest('where the name could not be synced it is not made, and can be later', {}, async (t, home) => {
+  const client = new TestClient(home);
+  const [handle] = await begin(client, 'f', 3);
+  await client.call('uploadWrite', [handle, 0, Buffer.from('abc')]);
+  const finish = () => client.call('uploadFinish', [handle, md5Of(Buffer.from('abc'))]);
+  const open = home.identities.openDirectory.bind(home.identities);
+  home.identities.openDirectory = () => {
+    throw new Failure('EMFILE', 'too many open files');
+  };
+  t.equal(await kindOf(finish), 'EMFILE');
+  t.strictSame(await client.paths.exists('f'), false);
+  home.identities.openDirectory = open;
+  t.equal((await finish()).size, 3);
+  t.equal(String(await client.paths.read('f')), 'abc');
 });
 
 homeTest('a wrong MD5 or size throws all away, and the old file stays', {}, async (t, home, place) => {

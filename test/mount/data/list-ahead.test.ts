@@ -102,14 +102,3 @@ t.test('directories without others in them say nothing', (t) => {
   t.equal(mount.entries, 1024);
   t.end();
 });
-
-t.test('what is forgotten is not asked for', (t) => {
-  const mount = new Mount();
-  const root = tree(2, 60, 30);
-  mount.list(root);
-  for (const { below } of root.below) for (const directory of below) mount.ahead.forgotten(directory);
-  for (const directory of root.below) mount.ahead.forgotten(directory);
-  for (const directory of root.below) mount.ahead.used(directory);
-  t.equal(mount.inBack, 0);
-  t.end();
-});

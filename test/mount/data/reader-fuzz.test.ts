@@ -6,21 +6,11 @@
 import t from 'tap';
 import { ReadBudget } from '../../../mount/data/budget.js';
 import type { Reader } from '../../../mount/data/reader.js';
+import { randomFrom, seedOfRun } from '../../lib/random.js';
 import { KiB, MiB, ScriptedFile, shared } from './scripted-file.js';
 
 const ROUNDS = 25;
 const STEPS = 300;
-
-/** mulberry32 */
-function randomOf(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * below);
-  };
-}
 
 /** The version of the file is in each 8-byte word, beside its place. */
 function version(bytes: number, number: number): Buffer {
@@ -43,11 +33,11 @@ function wrong(data: Buffer, offset: number, oldest: number): string | undefined
   return undefined;
 }
 
-const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
+const seed = seedOfRun();
 
 t.test(`reads are right whatever happens (SEED=${seed})`, async (t) => {
   for (let round = 0; round < ROUNDS; round++) {
-    const random = randomOf(seed + round);
+    const random = randomFrom(seed + round);
     const budget = new ReadBudget([0, 512 * KiB, 32 * MiB][random(3)]);
     let number = 1;
     const file = new ScriptedFile(

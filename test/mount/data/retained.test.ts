@@ -1,4 +1,5 @@
 import t from 'tap';
+import { randomFrom, seedOfRun } from '../../lib/random.js';
 import { Retained, type WrittenData } from '../../../mount/data/retained.js';
 
 /** A write as the log has it, which may be extended. */
@@ -101,12 +102,8 @@ t.test('what the log gives away is not known any more', (t) => {
 });
 
 t.test('as a file, whatever is written, cut off and given away', (t) => {
-  const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
-  let state = seed;
-  const random = (below: number): number => {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fff_ffff;
-    return Math.floor((state / 0x8000_0000) * below);
-  };
+  const seed = seedOfRun();
+  const random = randomFrom(seed);
   let known = 0;
   for (let round = 0; round < 100; round++) {
     const before = Buffer.alloc(random(100), '?');

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { WHOLE_HOME } from '../../../protocol/methods.js';
 import { ChangesUnderWay } from '../../../mount/filesystem/changes-under-way.js';
 
 const NEVER = new Promise<void>(() => undefined);
@@ -9,7 +10,7 @@ t.test('a recall waits for the kernel while no change of the unit is under way',
   let waited = false;
   const waiting = changes
     .any(
-      7n,
+      [7n],
       new Promise<void>((resolve) => {
         acted = resolve;
       }),
@@ -24,10 +25,12 @@ t.test('a recall waits for the kernel while no change of the unit is under way',
 
 t.test('it does not wait while one is, nor for one that begins meanwhile', async () => {
   const changes = new ChangesUnderWay();
-  const ended = changes.begin([7n, undefined, 7n]);
-  await changes.any(7n, NEVER);
+  const ended = changes.begin([7n, 7n]);
+  await changes.any([6n, 7n], NEVER);
   ended();
-  const waiting = changes.any(7n, NEVER);
-  changes.begin([7n]);
+  const waiting = changes.any([6n, 7n], NEVER);
+  const begun = changes.begin([7n]);
   await waiting;
+  await changes.any([WHOLE_HOME], NEVER);
+  begun();
 });

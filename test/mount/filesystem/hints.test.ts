@@ -1,5 +1,5 @@
 import t from 'tap';
-import { CREATE, RENAME, RMDIR, UNLINK, type Operation } from '../../../protocol/operations.js';
+import { CREATE, MKDIR, RENAME, RMDIR, UNLINK, type Operation } from '../../../protocol/operations.js';
 import type { FileId, FileRef } from '../../../protocol/references.js';
 import { Hints } from '../../../mount/filesystem/hints.js';
 import { ServerIds } from '../../../mount/filesystem/server-ids.js';
@@ -79,4 +79,26 @@ t.test('ids are those that the server has, and of what it lost provisional ones 
   });
   ids.told(made, attributesOf(30));
   t.match(hints.add(removed.operation, removed), { id: { ino: 30n } });
+});
+
+t.test('what is in a directory that the server lost has a path, too', async (t) => {
+  const { tree, root, log, ids, hints } = setup();
+  const d = makeDirectory(tree, root, 'd');
+  const below = makeDirectory(tree, d, 'below');
+  const append = (operation: Operation): Entry => log.append(operation, NOTHING);
+  const mkdir = (directory: DirectoryInode, name: string, id: FileId): Operation => ({
+    ...{ kind: MKDIR, directory: refTo(directory), name: Buffer.from(name) },
+    ...{ time: NOW, mode: 0o755, id },
+  });
+  const made = append(mkdir(root, 'd', d.id));
+  const madeBelow = append(mkdir(d, 'below', below.id));
+  const inBelow = append(create(below, 'f'));
+  log.take();
+  ids.connected(0, false);
+  const hinted = (): unknown => hints.add(inBelow.operation, inBelow);
+  t.match(hinted(), { directory: { ino: 0n, path: Buffer.from('d/below') } });
+  ids.told(made, attributesOf(30));
+  t.match(hinted(), { directory: { ino: 0n, path: Buffer.from('d/below') } });
+  ids.told(madeBelow, attributesOf(31));
+  t.match(hinted(), { directory: { ino: 31n, path: Buffer.from('d/below') } });
 });

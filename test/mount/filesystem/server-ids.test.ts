@@ -15,7 +15,13 @@ type Answer = (failure: Failure | undefined, attributes: Attributes | undefined)
 /** A mount of a home of which all is known, and a server that a test plays. */
 class Setup {
   readonly planted = plant({ whole: true });
-  readonly log = new Log({ failed: () => undefined, told: () => undefined });
+  #time = 0;
+  readonly log = new Log({
+    failed: () => undefined,
+    told: () => undefined,
+    dropped: () => this.ids.dropped(),
+    now: () => (this.#time += 1),
+  });
   readonly asked: { path: string; answer: Answer }[] = [];
   #provisional = 0n;
   readonly ids = new ServerIds({
@@ -72,9 +78,26 @@ t.test('what the server tells is what the file is called', async (t) => {
   s.ids.told(entry, attributesOf(40, LINK_MODE));
   t.match(inode.id, { ino: 40n });
   t.match(s.ids.of(id), { ino: 40n }, 'also for what names it as before');
-  s.ids.forget();
-  t.same(s.ids.of(id), id, 'which nothing does when the log is empty');
 });
+
+t.test(
+  'an id that no operation of the log names any more is forgotten, however long the log is in use',
+  async (t) => {
+    const s = new Setup();
+    const link = s.symlink('link');
+    // These may name it.
+    s.create('a');
+    s.log.take();
+    s.ids.told(link.entry, attributesOf(40, LINK_MODE));
+    s.create('b');
+    s.log.take();
+    s.log.answered(3, 1, []);
+    t.match(s.ids.of(link.id), { ino: 40n }, 'while one is in the log that may');
+    s.log.durable(2);
+    t.same(s.ids.of(link.id), link.id);
+    t.ok(s.log.last, 'others are still there');
+  },
+);
 
 t.test('what a killed server had not made is made by a provisional id', async (t) => {
   const s = new Setup();

@@ -1,16 +1,19 @@
 import t from 'tap';
 import { Dispatcher } from '../../../mount/fuse/dispatch.js';
-import { INIT_FLAGS, negotiate } from '../../../mount/fuse/negotiate.js';
+import { INIT_FLAGS, negotiate, type Negotiation } from '../../../mount/fuse/negotiate.js';
 import type { Failure } from '../../../protocol/failure.js';
 import { reply, request, u16, u32, zeros } from './messages.js';
 import { recordingFilesystem, recordingLog, recordingSink } from './recording-filesystem.js';
 
 /** What Linux 6.18 offers: everything. */
-const LINUX = { major: 7, minor: 45, maxReadahead: 131_072, flags: 0xffff_ffff };
+const LINUX = { major: 7, minor: 45, maxReadahead: 131_072, flags: 0xffff_ffff, flags2: 0xffff_ffff };
 
 t.test('takes what is wanted of what is offered, and no more', async (t) => {
-  const { reply: answer, settled } = negotiate(LINUX);
+  const { reply: answer, settled, mapsDirect } = negotiate(LINUX);
   t.ok(settled);
+  t.equal(answer.flags2, 1 << 4, 'FUSE_DIRECT_IO_ALLOW_MMAP');
+  t.equal(mapsDirect, true);
+  t.match(negotiate({ ...LINUX, flags2: 0 }), { mapsDirect: false, reply: { flags2: 0 } });
   t.equal(answer.major, 7);
   t.equal(answer.maxWrite, 1024 * 1024);
   t.equal(answer.maxPages, 256);
@@ -45,12 +48,12 @@ t.test('a newer major version is told ours, and asks again', async (t) => {
 function initialize(message: Buffer) {
   const { filesystem } = recordingFilesystem({});
   const sink = recordingSink();
-  const outcomes: (Failure | undefined)[] = [];
+  const outcomes: (Negotiation | Failure)[] = [];
   const dispatcher = new Dispatcher({
     filesystem,
     sink,
     log: recordingLog(),
-    onInit: (failure) => outcomes.push(failure),
+    onInit: (outcome) => outcomes.push(outcome),
   });
   dispatcher.handle(message, message.length);
   return { sent: sink.sent, outcomes };
@@ -60,28 +63,28 @@ const initIn = [
   u32(7), // major
   u32(45), // minor
   u32(131_072), // max_readahead
-  u32(INIT_FLAGS.ATOMIC_O_TRUNC | INIT_FLAGS.MAX_PAGES), // flags
-  u32(0), // flags2
+  u32(INIT_FLAGS.ATOMIC_O_TRUNC | INIT_FLAGS.MAX_PAGES | INIT_FLAGS.INIT_EXT), // flags
+  u32(0x18), // flags2
   zeros(44), // unused
 ];
 
 t.test('INIT as bytes', async (t) => {
   const { sent, outcomes } = initialize(request(26, ...initIn));
-  t.strictSame(outcomes, [undefined]);
+  t.match(outcomes, [{ settled: true, mapsDirect: true }]);
   t.strictSame(sent, [
     reply(
       0,
       u32(7), // major
       u32(38), // minor
       u32(1_048_576), // max_readahead
-      u32((1 << 3) | (1 << 22)), // flags
+      u32((1 << 3) | (1 << 22) | (1 << 30)), // flags
       u16(64), // max_background
       u16(48), // congestion_threshold
       u32(1_048_576), // max_write
       u32(1), // time_gran
       u16(256), // max_pages
       u16(0), // map_alignment
-      u32(0), // flags2
+      u32(1 << 4), // flags2
       zeros(28), // unused
     ),
   ]);
@@ -89,11 +92,11 @@ t.test('INIT as bytes', async (t) => {
 
 t.test('INIT cut off is refused', async (t) => {
   const whole = request(26, ...initIn);
-  for (let length = 40; length < 56; length++) {
+  for (let length = 40; length < 60; length++) {
     const cut = Buffer.from(whole.subarray(0, length));
     cut.writeUInt32LE(length, 0);
     const { sent, outcomes } = initialize(cut);
     t.strictSame(sent, [reply(71 /* EPROTO */)]);
-    t.equal(outcomes[0]?.kind, 'PROTOCOL');
+    t.match(outcomes, [{ kind: 'PROTOCOL' }]);
   }
 });

@@ -57,7 +57,42 @@ export const OPEN_CASES: Case[] = [
       Buffer.from('hello'),
     ],
     answers: { write: () => 5 },
-    call: { operation: 'write', parameters: [NODE, 77, 0x1_0000_0000, Buffer.from('hello')] },
+    call: { operation: 'write', parameters: [NODE, 77, 0x1_0000_0000, Buffer.from('hello'), false] },
+    reply: [
+      u32(5), // size
+      u32(0), // padding
+    ],
+  },
+  {
+    title: 'OPEN past the page cache',
+    opcode: 14,
+    body: [
+      u32(0), // flags: O_RDONLY
+      u32(0), // open_flags
+    ],
+    answers: { open: () => ({ handle: handleId(77), keepCache: false, direct: true }) },
+    call: { operation: 'open', parameters: [NODE, 0] },
+    reply: [
+      u64(77), // fh
+      u32(1), // open_flags: FOPEN_DIRECT_IO
+      u32(0), // padding
+    ],
+  },
+  {
+    title: 'WRITE of a page of the cache',
+    opcode: 16,
+    body: [
+      u64(77), // fh
+      u64(4096), // offset
+      u32(5), // size
+      u32(1), // write_flags: FUSE_WRITE_CACHE
+      u64(0), // lock_owner
+      u32(0), // flags
+      u32(0), // padding
+      Buffer.from('hello'),
+    ],
+    answers: { write: () => 5 },
+    call: { operation: 'write', parameters: [NODE, 77, 4096, Buffer.from('hello'), true] },
     reply: [
       u32(5), // size
       u32(0), // padding

@@ -200,9 +200,10 @@ t.test('what was made under lost leases goes another way, before what came later
   log.leasesLost();
   log.append(mkdir(5), NOTHING);
   t.equal(log.orphan, entries[1]);
-  const durable = entries[1] === undefined ? undefined : log.whenDurable(entries[1]);
+  const applied = entries[1] === undefined ? undefined : log.whenApplied(entries[1]);
   log.reintegrated();
-  await durable;
+  await applied;
+  t.equal(entries[1]?.state, 'durable');
   t.equal(log.orphan, entries[2]);
   log.giveUp(new Failure('EDQUOT'));
   t.same(failed, [[3, 'EDQUOT']]);
@@ -229,7 +230,7 @@ t.test('stages are waited for', async (t) => {
   const reached: string[] = [];
   const note = (what: string) => (): void => void reached.push(what);
   const all = [
-    log.whenDurable(entry)?.then(note('durable')),
+    entry.when('durable')?.then(note('durable')),
     log.whenSent(entry)?.then(note('sent')),
     log.whenApplied(entry)?.then(note('applied')),
   ];
@@ -241,13 +242,13 @@ t.test('stages are waited for', async (t) => {
   t.same(reached, ['sent', 'applied']);
   log.durable(1);
   await Promise.all(all);
-  t.equal(log.whenDurable(entry), undefined);
+  t.equal(entry.when('durable'), undefined);
 });
 
 t.test('who waits is let go where the entry fails or is cancelled', async (t) => {
   const { log } = new Kept();
   const [failing, cancelled] = [log.append(mkdir(1), NOTHING), log.append(mkdir(2), NOTHING)];
-  const waits = [log.whenDurable(failing), log.whenDurable(cancelled)];
+  const waits = [failing.when('durable'), cancelled.when('durable')];
   log.take(1);
   log.answered(1, 0, [[1, ['EIO', 'broken'], []]]);
   log.cancel([cancelled]);
@@ -287,7 +288,7 @@ t.test('changes wait while what is not sent is old', async (t) => {
 t.test('at the end nobody waits any longer', async (t) => {
   const { log } = new Kept({ limitBytes: 1 });
   const entry = log.append(mkdir(1), NOTHING);
-  const waits = [log.room(), log.whenDurable(entry)];
+  const waits = [log.room(), entry.when('durable')];
   log.ended(new Failure('EACCES'));
   waits.push(log.room(), log.whenSent(entry));
   const outcomes = await Promise.allSettled(waits);

@@ -10,6 +10,7 @@ import { remotePath } from '../../../protocol/ids.js';
 import type { Entry } from '../../../mount/log/entry.js';
 import { Log } from '../../../mount/log/log.js';
 import { Sender } from '../../../mount/log/sender.js';
+import { randomFrom, seedOfRun, type Random } from '../../lib/random.js';
 import { FILE, mkdir, NOTHING, serialOf, TIME } from './operations.js';
 import { ScriptedServer } from './scripted-server.js';
 
@@ -18,20 +19,9 @@ const STEPS = 150;
 const SERIAL_BYTES = 8;
 const HINT = remotePath(Buffer.from('hint'));
 
-/** Whole numbers below n (mulberry32). */
-function random(seed: number): (n: number) => number {
-  let state = seed;
-  return (n) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % n;
-  };
-}
-
 class Run {
   readonly server = new ScriptedServer();
-  readonly random: (n: number) => number;
+  readonly random: Random;
   readonly log: Log;
   readonly sender: Sender;
   /** Of all that was done and not cancelled, in order. */
@@ -45,7 +35,7 @@ class Run {
   #latest: Entry[] = [];
 
   constructor(seed: number) {
-    this.random = random(seed);
+    this.random = randomFrom(seed);
     this.log = new Log({
       limitBytes: 20_000,
       now: () => 0,
@@ -221,7 +211,7 @@ async function wrongWith(seed: number): Promise<string | undefined> {
 t.test('what the server has is always a prefix of what was done, and all of it in the end', async (t) => {
   const fixed = process.env['SEED'];
   const seeds = fixed === undefined ? RUNS : 1;
-  const start = fixed === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(fixed);
+  const start = seedOfRun();
   t.comment(`SEED=${start} and the ${seeds - 1} after it`);
   const wrong: string[] = [];
   for (let seed = start; seed < start + seeds; seed++) {

@@ -12,6 +12,32 @@ t.test('the waits double, up to some seconds', async (t) => {
   t.notOk(backoff.refusedLong);
 });
 
+t.test(
+  'a server that is restarted now and then is back at once, one that drops who it let in is not',
+  async (t) => {
+    const backoff = new Backoff(() => 0.5);
+    for (let killed = 0; killed < 10; killed++) {
+      t.same([backoff.next(undefined), backoff.next(new Failure('ECONNREFUSED'))], [200, 400]);
+      backoff.lasted(1_000);
+    }
+    const waits: number[] = [];
+    for (let dropped = 0; dropped < 6; dropped++) {
+      waits.push(backoff.next(undefined));
+      backoff.lasted(150);
+    }
+    t.same(waits, [200, 400, 800, 1600, 3200, 5000], 'longer than it lasts');
+    backoff.lasted(5_001);
+    t.equal(backoff.next(undefined), 200);
+  },
+);
+
+t.test('a login that was accepted after it was refused counts as one that was not', async (t) => {
+  const backoff = new Backoff(() => 0.5);
+  for (let tries = 0; tries < 5; tries++) backoff.next(new Failure('EKEYREJECTED'));
+  backoff.lasted(100_000);
+  t.equal(backoff.next(new Failure('EKEYREJECTED')), 5_000);
+});
+
 t.test('they are spread out', async (t) => {
   t.equal(new Backoff(() => 0).next(undefined), 150);
   t.equal(new Backoff(() => 1).next(undefined), 250);

@@ -22,6 +22,9 @@ export class FakeServer {
   refusal: Failure | undefined;
   /** Those that were refused. */
   refused = 0;
+  /** What is answered: that of a `readlink` tells what was asked. Throws a Failure to answer with that. */
+  reply: (method: MethodName, params: readonly unknown[]) => unknown = (method, [asked]) =>
+    method === 'readlink' ? Buffer.from(String(asked)) : null;
   /** Connections from now on answer nothing but pings. */
   holding = false;
   /** Called with each new connection, before its login is answered. */
@@ -69,9 +72,11 @@ export class FakeConnection implements Connection {
   readonly closed: Promise<Failure | undefined>;
   #resolveClosed: (failure: Failure | undefined) => void = () => undefined;
   readonly #unanswered = new Map<number, Asked>();
+  readonly #server: FakeServer;
   #lastId = 1;
 
   constructor(server: FakeServer, hello: Hello) {
+    this.#server = server;
     this.held = server.holding;
     this.notifications = hello.notifications;
     this.session = {
@@ -137,12 +142,21 @@ export class FakeConnection implements Connection {
     this.#resolveClosed(failure);
   }
 
-  /** An answer tells what was asked. */
   #answer(id: number): void {
     const asked = this.#unanswered.get(id);
     if (asked === undefined) return;
     this.#unanswered.delete(id);
-    asked.done(undefined, asked.method === 'readlink' ? Buffer.from(String(asked.params[0])) : null);
+    const { result, failure } = this.#reply(asked);
+    // What is answered on a connection that breaks meanwhile is lost.
+    if (this.open) asked.done(failure, result);
+  }
+
+  #reply({ method, params }: Asked): { failure?: Failure; result?: unknown } {
+    try {
+      return { result: method === 'ping' ? null : this.#server.reply(method, params) };
+    } catch (thrown) {
+      return { failure: Failure.from(thrown) };
+    }
   }
 }
 

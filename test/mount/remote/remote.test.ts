@@ -4,7 +4,7 @@ import { LEASE_WRITE, WHOLE_HOME } from '../../../protocol/methods.js';
 import { Remote, type RemoteEvents, type RemoteOptions } from '../../../mount/remote/remote.js';
 import type { Scope } from '../../lib/scope.js';
 import { failureOf } from './failure-of.js';
-import { FakeServer } from './fake-server.js';
+import { FakeServer, type FakeConnection } from './fake-server.js';
 import { dying, until } from './processes.js';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -25,7 +25,7 @@ class Setup {
     this.remote = new Remote({
       connect: this.server.connect,
       log: { info: log, warn: log, error: log },
-      backoff: () => ({ next: () => 1, refusedLong: false }),
+      backoff: { next: () => 1, lasted: () => undefined, refusedLong: false },
       ...options,
     });
     scope.teardown(() => this.remote.close());
@@ -229,7 +229,9 @@ t.test(
 );
 
 t.test('that a login stays refused is said', async (t) => {
-  const s = await Setup.connect(t, { backoff: () => ({ next: () => 1, refusedLong: true }) });
+  const s = await Setup.connect(t, {
+    backoff: { next: () => 1, lasted: () => undefined, refusedLong: true },
+  });
   s.server.refusal = new Failure('EKEYREJECTED', 'wrong user or password');
   s.server.connection.break();
   await until(() => s.logged.some((each) => each.includes('mount again')));
@@ -255,6 +257,7 @@ t.test('a server may end it', async (t) => {
   s.server.connection.notifications.shutdown?.('the account was removed', false);
   t.equal(await waiting, 'EACCES');
   t.same(s.told, ['ended EACCES']);
+  t.notOk(s.server.connection.open, 'whether the server closes it or not');
 });
 
 t.test('a server that stops and comes back does not', async (t) => {
@@ -325,6 +328,28 @@ t.test('a call that makes the server break the protocol each time fails, others 
   t.same(await s.ask('b'), Buffer.from('b'));
 });
 
+t.test('a call that cannot be sent fails, now and over the next connection, and others do not', async (t) => {
+  const s = await Setup.connect(t);
+  const { onConnection } = s.server;
+  const refuse = (connection: FakeConnection): void => {
+    onConnection(connection);
+    const request = connection.request.bind(connection);
+    connection.request = (method, params, data, done) => {
+      if (params[0] === 'long') throw new Failure('EOVERFLOW');
+      return request(method, params, data, done);
+    };
+  };
+  refuse(s.server.connection);
+  t.equal(await failureOf(s.ask('long')), 'EOVERFLOW');
+  s.server.onConnection = refuse;
+  s.server.connection.break();
+  await turn();
+  const [long, short] = [failureOf(s.ask('long')), s.ask('short')];
+  t.equal(await long, 'EOVERFLOW');
+  t.same(await short, Buffer.from('short'));
+  t.equal(s.server.connections.length, 2);
+});
+
 t.test('a caller that is killed is let go, and what it asked for is cancelled', async (t) => {
   const s = await Setup.connect(t);
   const pid = await dying(t);
@@ -371,6 +396,24 @@ t.test('when the request that was answered last had been sent', async (t) => {
   s.server.connection.answer();
   await asked;
   t.ok(s.remote.lastHeardSentAt() >= loggedIn && s.remote.lastHeardSentAt() <= sent);
+});
+
+t.test('the waits are told of connections that were up to date, and of no others', async (t) => {
+  const waits: string[] = [];
+  const s = await Setup.connect(t, {
+    backoff: {
+      next: () => (waits.push('wait'), 1),
+      lasted: () => waits.push('lasted'),
+      refusedLong: false,
+    },
+  });
+  let refused = 2;
+  s.onConnected = () => {
+    if (refused-- > 0) s.server.connection.break();
+  };
+  s.server.connection.break();
+  await s.ask('a');
+  t.same(waits, ['lasted', 'wait', 'wait', 'wait']);
 });
 
 t.test('a connection may be given up', async (t) => {

@@ -7,23 +7,13 @@
  */
 import t from 'tap';
 import { temporaryDirectory } from '../../lib/directory.js';
-import { TreeAndDisk, type Random } from './tree-and-disk.js';
+import { randomFrom, seedOfRun } from '../../lib/random.js';
+import { TreeAndDisk } from './tree-and-disk.js';
 
-const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+const seed = seedOfRun();
 const steps = Number(process.env['STEPS'] ?? 2000);
 /** Both are compared as a whole after so many changes. */
 const COMPARE_EVERY = 250;
-
-/** mulberry32 */
-function randomFrom(start: number): Random {
-  let state = start;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * below);
-  };
-}
 
 for (const [what, maxNames, forgetful] of [
   ['everything known', 100_000, false],

@@ -79,6 +79,66 @@ t.test('what changes here while a directory is listed outlives the listing', asy
   t.same(keysOf(tree.listing(root)), ['a', 'new', 'moved']);
 });
 
+/** A page of a listing: directories. */
+function directoriesOf(directories: Readonly<Record<string, number>>) {
+  return Object.entries(directories).map(([key, ino]) => ({
+    ...{ key, attributes: attributesOf(ino, DIRECTORY), target: null },
+  }));
+}
+
+t.test('directories that others moved within a listed directory are all there', async (t) => {
+  for (const order of [
+    ['backup.0', 'backup.1', 'backup.2'],
+    ['backup.2', 'backup.1', 'backup.0'],
+    ['backup.1', 'backup.2', 'backup.0'],
+  ]) {
+    for (const pages of [1, 2]) {
+      const { tree, root } = plant();
+      tree.pageOf(root, directoriesOf({ 'backup.0': 10, 'backup.1': 11, 'backup.2': 12 }), true, true);
+      for (const { inode } of tree.listing(root) ?? []) tree.remember(inode);
+      tree.doubt(ROOT_INO);
+      // rm -r backup.2; mv backup.1 backup.2; mv backup.0 backup.1; mkdir backup.0
+      const now: Record<string, number> = { 'backup.0': 13, 'backup.1': 10, 'backup.2': 11 };
+      const entries = order.flatMap((key) => directoriesOf({ [key]: now[key] ?? 0 }));
+      const cut = pages === 1 ? entries.length : 1;
+      const told = tree.pageOf(root, entries.slice(0, cut), true, pages === 1);
+      if (pages === 2) told.push(...tree.pageOf(root, entries.slice(cut), false, true));
+      t.same(keysOf(told), order, 'who asked is told all');
+      t.same(keysOf(tree.listing(root)).toSorted(), Object.keys(now));
+      for (const [key, ino] of Object.entries(now)) t.equal(known(tree, root, key).id.ino, BigInt(ino));
+    }
+  }
+});
+
+t.test('what one listing or lookup tells takes nothing from another listing', async (t) => {
+  const { tree, root } = plant();
+  tree.pageOf(root, directoriesOf({ one: 20, two: 21 }), true, true);
+  const [one, two] = ['one', 'two'].map((key) => asDirectory(known(tree, root, key)));
+  if (one === undefined || two === undefined) throw new Error('two directories were listed');
+  tree.pageOf(one, directoriesOf({ a: 10, b: 11, c: 12 }), true, true);
+  tree.pageOf(one, [], true, false);
+  // Before `one` was asked for again, others moved a to two, and back.
+  tree.pageOf(two, directoriesOf({ a: 10 }), true, true);
+  tree.found(two, 'b', attributesOf(11, DIRECTORY));
+  tree.notFound(one, 'c');
+  t.same(keysOf(tree.pageOf(one, directoriesOf({ a: 10, b: 11, c: 12 }), false, true)), ['a', 'b', 'c']);
+  t.same(keysOf(tree.listing(one)), ['a', 'b', 'c']);
+  t.same(keysOf(tree.listing(two)), []);
+});
+
+t.test('what the server did for this mount while a directory is listed outlives the listing', async (t) => {
+  const { tree, root } = plant();
+  tree.pageOf(root, pageOf({ gone: 10, moved: 11, known: 12, replaced: 13 }), true, false);
+  tree.pageOf(root, [], true, false);
+  tree.gone(root, 'gone');
+  tree.moved(root, 'moved', root, 'replaced', 0);
+  tree.made(root, 'known', attributesOf(12));
+  tree.made(root, 'new', attributesOf(14));
+  t.same(keysOf(tree.pageOf(root, pageOf({ gone: 10, moved: 11, replaced: 13 }), false, true)), ['replaced']);
+  t.same(keysOf(tree.listing(root)).toSorted(), ['known', 'new', 'replaced']);
+  t.equal(known(tree, root, 'replaced').id.ino, 11n);
+});
+
 t.test('a listing that was not gone on with holds on to nothing', async (t) => {
   const { tree, root } = plant();
   tree.pageOf(root, pageOf({ a: 10, b: 11 }), true, false);
@@ -178,6 +238,16 @@ t.test('a name that was moved and not known here leaves the directory to be list
   t.equal(tree.lookup(root, 'unknown'), 'absent');
   tree.moved(root, 'unknown', whole, 'file', RENAME_EXCHANGE);
   t.equal(tree.lookup(root, 'unknown'), undefined);
+});
+
+t.test('a name that was moved and not known here is still told to who lists', async (t) => {
+  const { tree, root } = plant();
+  tree.pageOf(root, pageOf({ a: 10, target: 11 }), true, true);
+  tree.pageOf(root, pageOf({ a: 10 }), true, false);
+  tree.moved(root, 'unknown', root, 'target', 0);
+  t.same(keysOf(tree.pageOf(root, pageOf({ target: 11 }), false, true)), ['target']);
+  t.equal(tree.lookup(root, 'target'), undefined, 'which may be the one from before');
+  t.equal(tree.listing(root), undefined);
 });
 
 t.test('two names of one file: the server did nothing', async (t) => {

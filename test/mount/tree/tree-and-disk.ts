@@ -30,15 +30,13 @@ import type { Charge } from '../../../mount/log/entry.js';
 import type { DirectoryInode, Inode, Name } from '../../../mount/tree/inode.js';
 import { Tree } from '../../../mount/tree/tree.js';
 import { ROOT_PATH } from '../../../protocol/ids.js';
+import type { Random } from '../../lib/random.js';
 import { attributesOf, errnoOf, idOf, statusOf } from './disk.js';
 import { GivenLeases, outcomeOf } from './planted.js';
 
 const NAMES = ['a', 'b', 'c', 'd', 'e', '\xff\xfe', 'n'.repeat(255), 'n'.repeat(256)];
 const MAX_SIZE = 20_000;
 const MAX_OPEN = 10;
-
-/** A random whole number from 0, below the one given. */
-export type Random = (below: number) => number;
 
 /** What a change came to: the name of the errno, 'done', 'none' where there was nothing to do, 'forgotten'. */
 export interface Outcomes {

@@ -1,0 +1,147 @@
+/*
+ * The log of a session over a real connection: long ones, broken ones, and what is sent behind them.
+ */
+import t from 'tap';
+import { encodeNotification } from '../../protocol/codec.js';
+import { LEASE_NONE, LEASE_WRITE, METHODS, WHOLE_HOME } from '../../protocol/methods.js';
+import { CREATE, MKDIR, packOperation, RENAME, WRITE, type Operation } from '../../protocol/operations.js';
+import { place, ref } from '../lib/path-client.js';
+import { isPending, Place } from './home/fixture.js';
+import { Peer, sessionTest } from './session-peer.js';
+
+function mkdir(path: string): Operation {
+  return { kind: MKDIR, ...place(path), time: null, mode: 0o755, id: null };
+}
+
+function create(path: string): Operation {
+  return { kind: CREATE, ...place(path), time: null, mode: 0o100644, id: null };
+}
+
+/** A write whose data are apart. */
+function write(path: string, offset: number): Operation {
+  return { kind: WRITE, file: ref(path), offset, data: null, time: null };
+}
+
+function rename(from: string, to: string): Operation {
+  const { directory: newDirectory, name: newName } = place(to);
+  return {
+    ...{ kind: RENAME, ...place(from), time: null, id: null, newDirectory, newName },
+    ...{ replaced: null, flags: 0, hold: false },
+  };
+}
+
+void t.test('a long log gives others their turn, and is seen whole by what is sent behind it', async (t) => {
+  const disk = new Place(t);
+  const home = await disk.open({ sliceMs: 0 });
+  const peer = await Peer.connect(t, home, disk, { wants: LEASE_WRITE });
+  const other = await Peer.connect(t, home, disk);
+  const names = Array.from({ length: 500 }, (_, i) => `f${i}`);
+  const data = Buffer.from('of the last one');
+  let answered = false;
+  const applied = peer.call('apply', [
+    1,
+    [...names.map(create).map(packOperation), packOperation(write('f499', 0))],
+    data,
+  ]);
+  void applied.then(() => {
+    answered = true;
+  });
+  const behind = [
+    peer.paths.read('f499'),
+    peer.call('apply', [502, [rename('f0', 'g')].map(packOperation)]),
+    peer.paths.exists('g'),
+    peer.call('sync', [502]),
+  ];
+  await other.call('statfs', []);
+  await other.call('statfs', []);
+  t.equal(answered, false, 'another is answered meanwhile');
+  const checked = home.check(false);
+  t.equal((await applied)[0], 501);
+  const [read, renamed, exists, durable] = await Promise.all(behind);
+  t.ok(data.equals(read as Buffer));
+  t.match(renamed, [502]);
+  t.equal(exists, true);
+  t.equal(durable, 502);
+  const { ledger, tree } = await checked;
+  t.strictSame(ledger, tree, 'a count is not disturbed');
+  await peer.cut();
+  await other.cut();
+});
+
+sessionTest('who asks for much at once does not hold up others', async (t, home, disk) => {
+  const peer = await Peer.connect(t, home, disk);
+  const path = Array.from({ length: 200 }, () => 'd');
+  for (let depth = 1; depth <= path.length; depth++) await peer.paths.mkdir(path.slice(0, depth).join('/'));
+  const other = await Peer.connect(t, home, disk);
+  let answered = 0;
+  const walks = Array.from({ length: 100 }, async () => {
+    const { kind } = await peer.send('getattr', [path.join('/')]);
+    answered += 1;
+    return kind;
+  });
+  await other.send('statfs', []);
+  t.ok(answered < 100, `${answered} of 100 were answered first`);
+  t.ok((await Promise.all(walks)).every((kind) => kind === 'ok'));
+  await peer.cut();
+  await other.cut();
+});
+
+void t.test('a log whose connection breaks is gone on with over the next one', async (t) => {
+  const disk = new Place(t);
+  const home = await disk.open({ sliceMs: 0 });
+  const peer = await Peer.connect(t, home, disk, { wants: LEASE_WRITE });
+  const names = Array.from({ length: 300 }, (_, i) => `f${i}`);
+  void peer.send('apply', [1, names.map(create).map(packOperation)]);
+  await peer.send('ping', []);
+  await peer.cut();
+  const next = await Peer.connect(t, home, disk, { id: peer.id, wants: LEASE_WRITE });
+  const from = METHODS.login.result(next.login.result)[4] + 1;
+  t.ok(from < 300, `it was cut at ${from}`);
+  const answer = await next.call('apply', [
+    from,
+    names
+      .slice(from - 1)
+      .map(create)
+      .map(packOperation),
+  ]);
+  t.strictSame([answer[0], answer[4].filter(([, error]) => error !== null)], [300, []]);
+  t.equal((await next.paths.list('')).length, 300);
+  await next.cut();
+});
+
+sessionTest('what waits when its client logs out is not done', async (t, home, disk) => {
+  const holder = await Peer.connect(t, home, disk, { wants: LEASE_WRITE });
+  const peer = await Peer.connect(t, home, disk);
+  void peer.change(mkdir('d'));
+  await peer.send('ping', []);
+  t.equal(home.waits.size, 1);
+  t.equal((await peer.send('logout', [])).kind, 'ok');
+  t.equal(home.waits.size, 0);
+  await holder.send('returned', [[[WHOLE_HOME, LEASE_NONE]]]);
+  t.equal(await holder.paths.exists('d'), false);
+  await holder.cut();
+});
+
+void t.test('pings and cancels say nothing of a log that may still come after a restart', async (t) => {
+  const disk = new Place(t);
+  const before = await disk.open();
+  const first = await Peer.connect(t, before, disk, { wants: LEASE_WRITE });
+  const log = [mkdir('d')].map(packOperation);
+  await first.call('apply', [1, log]);
+  await first.cut();
+  await before.close();
+  const home = await disk.open();
+  const other = await Peer.connect(t, home, disk);
+  const looking = other.paths.exists('d/x');
+  await other.send('ping', []);
+  const again = await Peer.connect(t, home, disk, { id: first.id });
+  again.channel.send(encodeNotification('cancel', [99]));
+  await again.send('ping', []);
+  await other.send('ping', []);
+  t.ok(await isPending(looking), 'it may be in the log');
+  await again.call('apply', [2, [mkdir('d/x')].map(packOperation)]);
+  await again.send('statfs', []);
+  t.equal(await looking, true);
+  await again.cut();
+  await other.cut();
+});

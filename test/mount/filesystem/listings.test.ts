@@ -1,0 +1,88 @@
+import t from 'tap';
+import { Failure } from '../../../protocol/failure.js';
+import { RELEASE } from '../../../protocol/operations.js';
+import { NOTHING } from '../log/operations.js';
+import { failureOf } from '../remote/failure-of.js';
+import { attributesOf, newId } from '../tree/planted.js';
+import { until } from '../remote/processes.js';
+import { ScriptedHome } from './scripted-home.js';
+
+const PAGES = [
+  ['a', 'b'],
+  ['c', 'd'],
+  ['e', 'f'],
+];
+
+/** A root of three pages, whose cursors go on with each page that is asked for, as a server's do. */
+async function pagedHome(scope: Parameters<typeof ScriptedHome.open>[0]) {
+  const cursors = new Map<number, number>();
+  const page = (number: number): unknown[] =>
+    (PAGES[number] ?? []).map((name, at) => [Buffer.from(name), attributesOf(100 + 10 * number + at), null]);
+  let opened = 0;
+  const home = await ScriptedHome.open(scope, {
+    list: () => {
+      cursors.set((opened += 1), 1);
+      return [[home.root, page(0), opened]];
+    },
+    listNext: ([cursor]) => {
+      const next = cursors.get(Number(cursor));
+      if (next === undefined) throw new Failure('EBADF');
+      cursors.set(Number(cursor), next + 1);
+      if (next + 1 < PAGES.length) return [page(next), cursor];
+      cursors.delete(Number(cursor));
+      return [page(next), null];
+    },
+    close: ([cursor]) => {
+      cursors.delete(Number(cursor));
+      return null;
+    },
+  });
+  return { home, cursors };
+}
+
+t.test('a connection that is lost while a directory is listed loses none of its names', async (t) => {
+  for (const lost of [0, 1, 2]) {
+    const { home, cursors } = await pagedHome(t);
+    const { reply } = home.server;
+    let requests = 0;
+    home.server.reply = (method, params) => {
+      const result = reply(method, params);
+      // It was carried out, and its answer is lost.
+      if (method.startsWith('list') && requests++ === lost) home.server.connection.break();
+      return result;
+    };
+    t.same(await home.list(), PAGES.flat(), `where the answer of request ${lost} is lost`);
+    await until(() => cursors.size === (lost === 0 ? 1 : 0));
+  }
+});
+
+t.test('a listing whose cursor is not known any more is begun anew, not for ever', async (t) => {
+  const { home } = await pagedHome(t);
+  const { listNext } = home.answers;
+  let failures = 1;
+  home.answers.listNext = (params) => {
+    if (failures-- > 0) throw new Failure('ESTALE');
+    return listNext?.(params);
+  };
+  t.same(await home.list(), PAGES.flat());
+  failures = Infinity;
+  t.equal(await failureOf(home.list()), 'ESTALE');
+});
+
+t.test('a page is asked for once, also where the server forgot operations meanwhile', async (t) => {
+  const { home } = await pagedHome(t);
+  const { log } = home.state;
+  const { listNext } = home.answers;
+  let rewound = false;
+  home.answers.listNext = (params) => {
+    const page = listNext?.(params);
+    if (!rewound) {
+      rewound = true;
+      log.append({ kind: RELEASE, id: newId() }, NOTHING);
+      log.take();
+      log.resume(0);
+    }
+    return page;
+  };
+  t.same(await home.list(), PAGES.flat());
+});

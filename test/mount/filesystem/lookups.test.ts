@@ -1,0 +1,52 @@
+import t from 'tap';
+import { Failure } from '../../../protocol/failure.js';
+import { ROOT_NODE } from '../../../protocol/ids.js';
+import { attributesOf } from '../tree/planted.js';
+import { failureOf } from '../remote/failure-of.js';
+import { CALLER, letGo, ScriptedHome } from './scripted-home.js';
+
+/** A home without a lease, whose root cannot be listed, and has these files. */
+function searchable(scope: Parameters<typeof ScriptedHome.open>[0], files: Readonly<Record<string, number>>) {
+  return ScriptedHome.open(scope, {
+    list: () => {
+      throw new Failure('EACCES');
+    },
+    lookup: ([, name]) => {
+      const ino = files[String(name)];
+      if (ino === undefined) throw new Failure('ENOENT');
+      return [attributesOf(ino), null];
+    },
+  });
+}
+
+t.test('names of a directory that may be searched and not listed are found', async (t) => {
+  const home = await searchable(t, { a: 10, b: 11, c: 12 });
+  for (const [name, ino] of [
+    ['a', 10n],
+    ['b', 11n],
+    ['c', 12n],
+  ] as const) {
+    const { attributes } = (await home.filesystem.lookup(ROOT_NODE, Buffer.from(name), CALLER)) as {
+      attributes: { ino: bigint };
+    };
+    t.equal(attributes.ino, ino, name);
+  }
+  t.match(await home.filesystem.lookup(ROOT_NODE, Buffer.from('none'), CALLER), { nodeId: undefined });
+  const { requests } = home.server.connection;
+  t.equal(requests.filter((each) => each.startsWith('list ')).length, 1, 'which is tried once');
+});
+
+t.test('the kernel is not counted to know what nobody waited for any more', async (t) => {
+  const home = await searchable(t, { a: 10 });
+  const looked = await letGo(t, home, 'lookup', (caller) =>
+    home.filesystem.lookup(ROOT_NODE, Buffer.from('a'), caller),
+  );
+  t.equal(looked, 'EINTR');
+  const node = await home.node('a');
+  home.filesystem.forget(node, 1n);
+  t.equal(
+    await failureOf(() => home.filesystem.getattr(node, undefined, CALLER)),
+    'ESTALE',
+    'it was known once',
+  );
+});

@@ -1,0 +1,102 @@
+import t from 'tap';
+import { ROOT_NODE } from '../../../protocol/ids.js';
+import { LEASE_NONE, LEASE_READ } from '../../../protocol/methods.js';
+import { attributesOf, DIRECTORY, ROOT_INO } from '../tree/planted.js';
+import { failureOf } from '../remote/failure-of.js';
+import { until } from '../remote/processes.js';
+import { CALLER, ScriptedHome } from './scripted-home.js';
+
+const O_RDWR = 2;
+const MiB = 1024 * 1024;
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** How many recalls were answered. */
+function returns({ requests }: { requests: readonly string[] }): number {
+  return requests.filter((each) => each.startsWith('returned')).length;
+}
+
+t.test('a recall that waits for the log ends with the session', async (t) => {
+  const home = await ScriptedHome.open(t);
+  await home.own({ file: attributesOf(10) });
+  const node = await home.node('file');
+  const { handle } = await home.filesystem.open(node, O_RDWR, CALLER);
+  const { connection } = home.server;
+  connection.held = true;
+  // More than may be under way: the rest waits for answers.
+  for (let at = 0; at < 16; at++) {
+    await home.filesystem.write(node, handle, at * MiB, Buffer.alloc(MiB, at), false, CALLER);
+  }
+  t.ok(home.state.log.unsent.operations > 0);
+  connection.notifications.recall?.([[ROOT_INO, LEASE_NONE]]);
+  connection.notifications.shutdown?.('the account was removed', false);
+  t.equal(await failureOf(Promise.resolve(home.filesystem.fsync(node, handle, false, CALLER))), 'EACCES');
+});
+
+t.test('a recall is answered behind the log, by one who believes nothing any more', async (t) => {
+  const home = await ScriptedHome.open(t);
+  await home.own({ file: attributesOf(10) });
+  const { connection } = home.server;
+  home.answers.returned = () => null;
+  await home.node('file');
+  await home.filesystem.mkdir(ROOT_NODE, Buffer.from('new'), 0o700, CALLER);
+  connection.notifications.recall?.([[ROOT_INO, LEASE_NONE]]);
+  await until(() => connection.requests.some((each) => each.startsWith('returned')));
+  const sent = connection.requests.map((each) => each.split(' ')[0]);
+  t.ok(sent.indexOf('apply') !== -1 && sent.indexOf('apply') < sent.indexOf('returned'));
+  t.same(home.dropped.toSorted(), ['1 0', '1/file', '1/new', '2 -1']);
+  t.equal(home.state.leases.mode(ROOT_INO), LEASE_NONE);
+});
+
+t.test(
+  'a recall does not wait for the kernel, which waits for a write that waits for the server',
+  async (t) => {
+    const home = await ScriptedHome.open(t);
+    await home.own({ file: attributesOf(10) });
+    home.answers.returned = () => null;
+    const node = await home.node('file');
+    const { handle } = await home.filesystem.open(node, O_RDWR, CALLER);
+    const { connection } = home.server;
+    const returned = (): number => returns(connection);
+    connection.notifications.recall?.([[ROOT_INO, LEASE_NONE]]);
+    await until(() => returned() === 1);
+    // From here on it is not certain in which directory the file is.
+    connection.held = true;
+    home.answers.change = () => [attributesOf(10, undefined, { size: 4 })];
+    const written = home.filesystem.write(node, handle, 0, Buffer.from('data'), false, CALLER);
+    await until(() => connection.requests.at(-1)?.startsWith('change') === true);
+    home.settled = new Promise(() => undefined);
+    connection.notifications.lease?.([[ROOT_INO, LEASE_READ]]);
+    connection.notifications.recall?.([[ROOT_INO, LEASE_NONE]]);
+    await turn();
+    t.equal(returned(), 2, 'at once');
+    connection.answer();
+    t.equal(await written, 4);
+  },
+);
+
+t.test(
+  'nor does one of another unit, which the kernel drops only after what it was told before',
+  async (t) => {
+    const home = await ScriptedHome.open(t);
+    await home.own();
+    home.answers.returned = () => null;
+    const { connection } = home.server;
+    const other = 77n;
+    home.settled = new Promise(() => undefined);
+    connection.notifications.recall?.([[other, LEASE_NONE]]);
+    await turn();
+    t.equal(returns(connection), 0, 'it waits for the kernel while nothing stands in its way');
+    connection.held = true;
+    home.answers.change = () => [attributesOf(20, DIRECTORY), home.root];
+    connection.notifications.recall?.([[ROOT_INO, LEASE_NONE]]);
+    const made = home.filesystem.mkdir(ROOT_NODE, Buffer.from('new'), 0o700, CALLER);
+    await turn();
+    t.equal(returns(connection), 1, 'at once');
+    connection.notifications.recall?.([[other + 1n, LEASE_NONE]]);
+    await turn();
+    t.equal(returns(connection), 2);
+    connection.answer();
+    await made;
+  },
+);
