@@ -5,8 +5,8 @@
  * follow a link. Descriptors are always close-on-exec.
  *
  * All calls block: they are for work that the page cache answers. What may wait for a disk goes to node's
- * thread pool instead (a wake-up costs some 45 us), which is why preadNoWait exists: it tells which. syncfs, which node
- * has not, runs on a thread of koffi's.
+ * thread pool instead (a wake-up costs some 45 us), which is why preadNoWait exists: it tells which; or, where it waits for
+ * long (syncfs), to a thread of its own.
  *
  * Measured (2-core x86-64 VM, Node 20.20, page cache; node's own synchronous call in parentheses): confined
  * openat2 + close 0.9 us (1.0 by fs, not confined); pread of 4 KiB 0.30 us (0.43), of 1 MiB 42 us;
@@ -25,7 +25,6 @@ import {
   IOVEC_BYTES,
   lastErrno,
   libc,
-  libcOnThread,
   systemCall,
 } from './libc.js';
 
@@ -72,7 +71,7 @@ const libcFallocate = libc<(fd: Fd, mode: number, offset: number, length: number
 );
 const libcFsync = libc<(fd: Fd) => number>('fsync', 'int', ['int']);
 const libcFdatasync = libc<(fd: Fd) => number>('fdatasync', 'int', ['int']);
-const libcSyncfs = libcOnThread<(fd: Fd) => number>('syncfs', 'int', ['int']);
+const libcSyncfs = libc<(fd: Fd) => number>('syncfs', 'int', ['int']);
 const libcLseek = libc<(fd: Fd, offset: number, whence: number) => number>('lseek', 'int64_t', [
   'int',
   'int64_t',
@@ -187,12 +186,9 @@ export function fdatasync(fd: Fd): void {
   checked(libcFdatasync(fd), 'fdatasync');
 }
 
-/**
- * syncfs(2), on a thread: resolves when what was done on the file system of an open file before is on the disk. The
- * descriptor must stay open until then.
- */
-export async function syncfs(fd: Fd): Promise<void> {
-  await libcSyncfs(fd);
+/** syncfs(2): waits until what was done on the file system of an open file before is on the disk. For a thread of its own. */
+export function syncfs(fd: Fd): void {
+  checked(libcSyncfs(fd), 'syncfs');
 }
 
 /** lseek(2), whence SEEK_*. Returns the new position. */

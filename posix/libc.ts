@@ -40,26 +40,6 @@ export function systemCall<A extends unknown[]>(
   return call.bind(undefined, number) as (...args: A) => number;
 }
 
-/**
- * Declares a function that is called on a thread of koffi's and rejects with the errno. What its pointers point to must
- * outlive the call.
- */
-export function libcOnThread<F extends (...args: never[]) => number>(
-  name: string,
-  result: string,
-  parameters: string[],
-): (...args: Parameters<F>) => Promise<number> {
-  const call = library.func(name, result, parameters);
-  return (...args) =>
-    new Promise((resolve, reject) => {
-      call.async(...args, (error: Error | null, returned: number) => {
-        if (error !== null) reject(error);
-        else if (returned < 0) reject(new PosixError(koffi.errno(), name));
-        else resolve(returned);
-      });
-    });
-}
-
 /** The result of a call that returns -1 and sets errno when it fails. */
 export function checked(result: number, syscall: string): number {
   if (result < 0) throw new PosixError(koffi.errno(), syscall);

@@ -18,6 +18,7 @@ import { HomeClient, type ClientSession } from './home-client.js';
 import type { LeaseWaits } from './lease-waits.js';
 import type { Leases } from './leases.js';
 import { Marks } from './marks.js';
+import { ProvisionalCount } from './provisional-ids.js';
 
 /** Clients without a session that are kept for one home; the one that left first goes first. */
 const MAX_AWAY = 64;
@@ -57,6 +58,9 @@ export class Clients {
   readonly #away = new Map<string, () => void>();
   readonly #marked: Set<string>;
   readonly #count: HandleCount = { total: 0 };
+  readonly #provisional = new ProvisionalCount(() => {
+    for (const id of this.#away.keys()) this.#clients.get(id)?.provisional.forget();
+  });
 
   constructor(options: ClientsOptions) {
     this.#options = options;
@@ -200,6 +204,7 @@ export class Clients {
       id,
       handles: new HandleTable(this.#count),
       held: held.client(),
+      provisional: this.#provisional,
       newGrant: () => grants.client(),
       openMarks: () => Marks.open(tree, bytes),
       now: () => clock.now(),

@@ -102,6 +102,11 @@ const TOUCHING = {
       },
     };
   },
+  // Only a home that has just been started keeps it waiting.
+  fetch: (home, client, [files, bytes]) => ({
+    touches: [],
+    run: () => home.fetching.fetch(client, files, bytes),
+  }),
   hold(home, client, [file]) {
     const look = find(home, client, file);
     return {
@@ -139,12 +144,6 @@ const TOUCHING = {
 } satisfies { readonly [M in HomeMethod]?: Touching<M> };
 
 const IMMEDIATE = {
-  fetch: (home, client, [files, bytes]) =>
-    home.fetching.fetch(
-      client,
-      files.map((ref) => client.provisional.ref(ref)),
-      bytes,
-    ),
   statfs: (home) => home.statfs(),
   apply: (home, client, [first, operations, data]) => home.log.apply(client, first, operations, data),
   sync: (home, client) => home.sync(client),

@@ -7,9 +7,9 @@
  * So what is not durable then is applied no more, and the clients send it again. Syncs run on a thread, one at a time for a
  * home: who asks while one runs gets the next one, together with all others.
  */
-import { syncfs } from '../../posix/files.js';
 import type { ConfinedTree } from './confined.js';
 import type { Marks } from './marks.js';
+import { syncOnThread } from './sync-thread.js';
 
 /** From the first change that is not durable to the sync (milliseconds). */
 const SYNC_AFTER_MS = 2000;
@@ -30,8 +30,8 @@ export interface DurabilityOptions {
 export class Durability {
   readonly #options: DurabilityOptions;
   #timer: NodeJS.Timeout | undefined;
-  /** Something changed since the last sync began. */
-  #dirty = false;
+  /** Something changed since the last sync began; or did before, for a daemon that was killed left what it had not synced. */
+  #dirty = true;
   #running: Promise<void> | undefined;
   #failed = false;
   /** Of those who asked while one was running. */
@@ -57,6 +57,8 @@ export class Durability {
 
   /** Resolves when all that was done before is on the disk. EIO, ENOSPC, EDQUOT: something of it is not, and may be lost. */
   sync(): Promise<void> {
+    // Nothing changed since the last one began: there is nothing to wait for but its end.
+    if (!this.#dirty && this.#next === undefined) return this.#running ?? Promise.resolve();
     if (this.#next !== undefined) return this.#next;
     if (this.#running === undefined) return this.#start();
     this.#next = this.#running.then(
@@ -107,5 +109,5 @@ export class Durability {
 }
 
 function syncTree(tree: Pick<ConfinedTree, 'root'>): Promise<void> {
-  return syncfs(tree.root);
+  return syncOnThread(tree, 'syncfs', tree.root);
 }

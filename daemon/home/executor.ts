@@ -41,16 +41,20 @@ export class Executor {
   readonly #files: FileChanges;
   readonly #changed: () => void;
 
-  /** `changed` is called with each operation (Durability). */
+  /**
+   * `changed` is called with each operation (Durability); `onTimesFailed` where operations were carried out, and their times
+   * could not be set.
+   */
   constructor(parts: {
     tree: ConfinedTree;
     identities: Identities;
     held: HeldFiles;
     shown: ShownTimes;
     changed: () => void;
+    onTimesFailed: (error: unknown) => void;
   }) {
     const { tree, identities, held } = parts;
-    this.#times = new OperationTimes(parts);
+    this.#times = new OperationTimes({ identities, shown: parts.shown, onFailed: parts.onTimesFailed });
     const home = { tree, identities, held, times: this.#times };
     this.#making = new Making(home);
     this.#removing = new Removing(home);
@@ -109,7 +113,11 @@ export class Executor {
         const bytes = op.data ?? data;
         if (bytes === null) throw new Failure('EINVAL', 'a write without data');
         if (op.offset === null && this.#times.inBatch) throw new Failure('EINVAL', 'appending is awaited');
-        return this.#files.write(op, bytes, lane);
+        try {
+          return this.#files.write(op, bytes, lane);
+        } finally {
+          this.#times.settleNew();
+        }
       }
       case RELEASE:
         lane.client.held.release(op.id, lane.account);

@@ -6,6 +6,7 @@ import { close, dup } from '../../posix/files.js';
 import type { Fd } from '../../posix/fd.js';
 import { statxFd } from '../../posix/status.js';
 import type { FileRef } from '../../protocol/references.js';
+import { copyOf } from './copies.js';
 import type { HomeClient } from './home-client.js';
 import type { Identities } from './identities.js';
 import type { Leases } from './leases.js';
@@ -30,29 +31,52 @@ export class Fetching {
   /** The answer of `fetch`. */
   fetch(client: HomeClient, files: readonly FileRef[], bytes: number): unknown[] | Promise<unknown[]> {
     const room = { bytes };
-    const units = new Set<bigint>();
-    const fetched = files.map((ref) => this.#fetch(client, ref, room, units));
-    this.#leases.mention(client, units);
-    return fetched.some((file) => file instanceof Promise) ? Promise.all(fetched) : fetched;
+    const fetched: (Fetched | null)[] = [];
+    for (const [at, ref] of files.entries()) {
+      const file = this.#fetch(client, ref, room);
+      if (file instanceof Promise) {
+        return this.#goOn(client, fetched, file, copyOf(files.slice(at + 1)) as FileRef[], room);
+      }
+      fetched.push(file);
+    }
+    return fetched;
+  }
+
+  /** What comes from the disk is read one after the other: nobody waits for it, and others need the threads. */
+  async #goOn(
+    client: HomeClient,
+    fetched: (Fetched | null)[],
+    cold: Promise<Fetched | null>,
+    others: readonly FileRef[],
+    room: { bytes: number },
+  ): Promise<unknown[]> {
+    fetched.push(await cold);
+    for (const ref of others) {
+      // The home may be closed by then.
+      const isWanted = client.present && !client.ended;
+      fetched.push(isWanted ? await this.#fetch(client, ref, room) : null);
+    }
+    return fetched;
   }
 
   #fetch(
     client: HomeClient,
-    ref: FileRef,
+    asked: FileRef,
     room: { bytes: number },
-    units: Set<bigint>,
   ): Fetched | null | Promise<Fetched | null> {
     try {
+      const ref = client.provisional.ref(asked);
       const unit = unitOfFile(this.#identities.file(ref));
       const { fd, status } = this.#identities.readable(ref);
       if (status.size > room.bytes || !this.#leases.mayRead(client, unit)) return null;
       room.bytes -= status.size;
-      units.add(unit);
+      // Before it is read: who changes it from now on asks for the lease first.
+      this.#leases.mention(client, [unit]);
       const cached = readIfCached(fd, 0, status.size);
       if (cached === undefined) return this.#fetchCold(dup(fd), status.size);
       return [this.#shown.attributes(status), Buffer.from(cached.bytes)];
     } catch {
-      return null; // gone, or no regular file
+      return null; // gone, no regular file, or its id is not known
     }
   }
 

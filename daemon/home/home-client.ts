@@ -21,7 +21,7 @@ import type { LeaseHolder } from './lease-table.js';
 import type { Marks } from './marks.js';
 import type { ExecutorClient } from './operation-parts.js';
 import { Outcomes } from './outcomes.js';
-import { ProvisionalIds } from './provisional-ids.js';
+import { ProvisionalIds, type ProvisionalCount } from './provisional-ids.js';
 
 /** What a session is to its client. */
 export interface ClientSession {
@@ -38,6 +38,7 @@ export interface HomeClientParts {
   readonly id: string;
   readonly handles: HandleTable;
   readonly held: ClientHeld;
+  readonly provisional: ProvisionalCount;
   /** A new grant, with nothing in it. */
   readonly newGrant: () => ClientGrant;
   /** Opens its marks: made where there are none. */
@@ -52,7 +53,7 @@ export class HomeClient implements LeaseHolder, ExecutorClient {
   readonly id: string;
   readonly handles: HandleTable;
   readonly held: ClientHeld;
-  readonly provisional = new ProvisionalIds();
+  readonly provisional: ProvisionalIds;
   readonly outcomes = new Outcomes();
   /** Answers of the last finished uploads, by handle: the client may not have got them. */
   readonly finishedUploads = new Map<RemoteHandle, Promise<unknown[]>>();
@@ -73,6 +74,7 @@ export class HomeClient implements LeaseHolder, ExecutorClient {
     this.id = parts.id;
     this.handles = parts.handles;
     this.held = parts.held;
+    this.provisional = new ProvisionalIds(parts.provisional);
     this.#parts = parts;
     this.#grant = parts.newGrant();
     this.#lastHeard = parts.now();
@@ -199,6 +201,7 @@ export class HomeClient implements LeaseHolder, ExecutorClient {
   end(forGood: boolean): void {
     const { trying } = this.#parts;
     this.#ended = true;
+    this.provisional.forget();
     trying(() => this.held.close());
     trying(() => this.#grant.close());
     trying(() => (forGood ? this.#marks?.remove() : this.#marks?.close()));

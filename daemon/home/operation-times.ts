@@ -4,6 +4,9 @@
  * In a batch a directory gets its times once for all operations, at the end: they would be set a thousand times where a
  * thousand files are made. A new file gets them with the first write, if that comes next, as it mostly does: that spares
  * three of the eleven system calls that the two make. Who is killed in between leaves the daemon's own times.
+ *
+ * Invariant: what is set later is of operations that have succeeded: where it fails, none of them does, nor one that comes
+ * after; it is told (`onFailed`).
  */
 import type { Timestamp } from '../../protocol/attributes.js';
 import { Failure } from '../../protocol/failure.js';
@@ -26,15 +29,17 @@ export interface TimesToSet {
 export class OperationTimes {
   readonly #identities: Identities;
   readonly #shown: ShownTimes;
+  readonly #onFailed: (error: unknown) => void;
   /** Directories of the batch whose times are to be set; undefined outside of a batch. */
   #later: Map<bigint, { readonly id: FileId; time: Timestamp }> | undefined;
 
   /** The file that the last operation of the batch made, if its times are still to be set. */
   #new: { readonly fd: Fd; readonly ino: bigint; readonly time: Timestamp | null } | undefined;
 
-  constructor(parts: { identities: Identities; shown: ShownTimes }) {
+  constructor(parts: { identities: Identities; shown: ShownTimes; onFailed: (error: unknown) => void }) {
     this.#identities = parts.identities;
     this.#shown = parts.shown;
+    this.#onFailed = parts.onFailed;
   }
 
   begin(): void {
@@ -64,23 +69,28 @@ export class OperationTimes {
     this.#new = { fd, ino, time };
   }
 
-  /** To be called before the next operation, if it is no write. */
+  /** To be called before the next operation, if it is no write; else after it, as it may have failed. */
   settleNew(): void {
     const made = this.#new;
     this.#new = undefined;
-    if (made !== undefined) this.ofOpen(made.fd, timesOfNew(made.time));
+    if (made === undefined) return;
+    try {
+      this.ofOpen(made.fd, timesOfNew(made.time));
+    } catch (error) {
+      this.#onFailed(error);
+    }
   }
 
   /** An open file was written to; its status after. */
   ofWritten(fd: Fd, ino: bigint, time: Timestamp | null): Status {
-    if (this.#new?.ino !== ino) {
+    const made = this.#new;
+    if (made?.ino !== ino) {
       this.settleNew();
       return this.ofOpen(fd, { mtime: time ?? undefined, ctime: time });
     }
-    const { atime } = timesOfNew(this.#new.time);
-    const status = this.ofOpen(fd, { atime, mtime: time ?? 'now', ctime: time });
     this.#new = undefined;
-    return status;
+    const { atime } = timesOfNew(made.time);
+    return this.ofOpen(fd, { atime, mtime: time ?? 'now', ctime: time });
   }
 
   /** Sets the times of what a name leads to, of a symlink itself; its status after. */
@@ -123,8 +133,8 @@ export class OperationTimes {
       const { fd } = this.#identities.directoryOf({ ino: id.ino, birth: id.birth, path: null });
       this.ofOpen(fd, { mtime: time, ctime: time });
     } catch (error) {
-      // The operations have succeeded. ESTALE: the directory was removed after.
-      if (Failure.from(error).kind === 'EIO') throw error;
+      // ESTALE: the directory was removed after.
+      if (Failure.from(error).kind !== 'ESTALE') this.#onFailed(error);
     }
   }
 }

@@ -3,8 +3,9 @@
  * what it made of inodes that the server lost in a restart. Operations that were under way when the client was told name
  * files so.
  *
- * Invariant: of one client, the last MAX_PROVISIONAL at least are known: many more than can be under way. After a restart of
- * the daemon they are not; [0, number] with a path then means what is at the path.
+ * Invariant: of one client, the last MAX_PROVISIONAL at least are known: many more than can be under way; but all clients of a
+ * home keep no more than MAX_PROVISIONAL_OF_HOME, and those that are away lose theirs first. Where they are not known, as
+ * after a restart of the daemon, [0, number] with a path means what is at the path.
  */
 import { Failure } from '../../protocol/failure.js';
 import { MAX_OPERATIONS } from '../../protocol/limits.js';
@@ -21,17 +22,49 @@ import {
 import { sameId, type FileId, type FileRef } from '../../protocol/references.js';
 
 const MAX_PROVISIONAL = 16 * MAX_OPERATIONS;
+/** An entry takes some 250 bytes, and workers have a bounded heap: 32 MiB. */
+export const MAX_PROVISIONAL_OF_HOME = 8 * MAX_PROVISIONAL;
+
+/** What all clients of a home keep. */
+export class ProvisionalCount {
+  total = 0;
+  /** Forgets those of clients that are away. */
+  readonly makeRoom: () => void;
+
+  constructor(makeRoom: () => void) {
+    this.makeRoom = makeRoom;
+  }
+}
 
 export class ProvisionalIds {
+  readonly #ofHome: ProvisionalCount;
   /** The newer half, and the older one. */
   #newer = new Map<string, FileId>();
   #older = new Map<string, FileId>();
 
+  constructor(ofHome: ProvisionalCount = new ProvisionalCount(() => undefined)) {
+    this.#ofHome = ofHome;
+  }
+
   /** What was made as `used` is `real`. */
   set(used: FileId, real: FileId): void {
     if (sameId(used, real)) return;
+    const ofHome = this.#ofHome;
+    ofHome.total -= this.#newer.size;
     this.#newer.set(keyOf(used), real);
-    if (this.#newer.size < MAX_PROVISIONAL) return;
+    ofHome.total += this.#newer.size;
+    if (ofHome.total > MAX_PROVISIONAL_OF_HOME) ofHome.makeRoom();
+    if (this.#newer.size >= MAX_PROVISIONAL || ofHome.total > MAX_PROVISIONAL_OF_HOME) this.#forgetOlder();
+  }
+
+  /** None is known any more. */
+  forget(): void {
+    this.#forgetOlder();
+    this.#forgetOlder();
+  }
+
+  #forgetOlder(): void {
+    this.#ofHome.total -= this.#older.size;
     this.#older = this.#newer;
     this.#newer = new Map();
   }

@@ -23,6 +23,8 @@ export interface RoomRecallsOptions {
   readonly quota: Quota;
   readonly clients: () => Iterable<HomeClient>;
   readonly clock: Clock;
+  /** How long an answer is waited for: the term of the leases (milliseconds). */
+  readonly termMs: number;
   /** Where requests wait that need room. */
   readonly waits: LeaseWaits;
   /** Nothing can be given back: the term does not run. */

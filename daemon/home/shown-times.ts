@@ -30,6 +30,8 @@ const BIRTH = 8;
 const OWN = 16;
 const SHOWN = 24;
 const NANOSECONDS = 1_000_000_000n;
+/** 2^63 nanoseconds. */
+const LAST_SECOND = 9_223_372_036;
 
 /** What is read at once, and kept until another is: the sets of neighbours. */
 const PAGE_BYTES = 4096;
@@ -60,6 +62,7 @@ export class ShownTimes {
   /** From now on `ctime` is shown of a file that has this status; null: its own. */
   show(status: Status, ctime: Timestamp | null): void {
     if (this.#fd === undefined) return;
+    if (ctime !== null && !fits(ctime)) return this.show(status, null);
     const set = this.#setOf(this.#fd, status.ino);
     const slot = this.#slotOf(set, status.ino) ?? (ctime === null ? undefined : this.#oldestSlot(set));
     if (slot === undefined) return;
@@ -143,8 +146,14 @@ export class ShownTimes {
   }
 }
 
+/** Nanoseconds since 1970, of which 64 bits are kept: own times are only compared. */
 function nanoseconds({ sec, nsec }: Timestamp): bigint {
-  return BigInt(sec) * NANOSECONDS + BigInt(nsec);
+  return BigInt.asIntN(64, BigInt(sec) * NANOSECONDS + BigInt(nsec));
+}
+
+/** Whether a time can be shown again: to the year 2262. */
+function fits(time: Timestamp): boolean {
+  return Math.abs(time.sec) < LAST_SECOND;
 }
 
 /** `nsec` is never negative. */

@@ -4,8 +4,6 @@
  * Invariant: a path has at most one open upload. One whose client is away is taken over by whoever begins it again: a
  * client that was killed must not have to wait for itself.
  */
-import { fsync } from 'node:fs';
-import { promisify } from 'node:util';
 import { Failure } from '../../protocol/failure.js';
 import { splitPath, type RemoteHandle, type RemotePath, type UserName } from '../../protocol/ids.js';
 import { CHECKPOINT_BYTES, MAX_DATA } from '../../protocol/limits.js';
@@ -33,9 +31,8 @@ import type { ShownTimes } from './shown-times.js';
 import { keyOfPartial, partialName, uploadKey, type PartialFiles } from './partial-files.js';
 import type { Account } from './quota.js';
 import { readBorrowed } from './reading.js';
+import { syncOnThread } from './sync-thread.js';
 import { Upload, type UploadHost, type UploadTarget } from './upload.js';
-
-const namesSync = promisify(fsync);
 
 /** What is needed of the store. */
 export type UploadRecords = Pick<UploadStore, 'get' | 'put' | 'remove' | 'list'>;
@@ -218,7 +215,7 @@ export class Uploads implements UploadHost {
     const own = this.#parts.identities.openDirectory({ ...directory, path: null });
     const status = closingOnFailure(own, () => this.#name(upload, directory, name, replaced));
     upload.published();
-    return namesSync(own)
+    return syncOnThread(this, 'fsync', own)
       .then(() => status)
       .finally(() => close(own));
   }

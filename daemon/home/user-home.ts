@@ -183,6 +183,7 @@ export class UserHome {
       quota,
       clients: () => this.#clients,
       clock,
+      termMs: leaseTermMs,
       waits: this.waits,
       isFrozen: () => this.counting,
     });
@@ -216,7 +217,10 @@ export class UserHome {
       ...{ tree, quota, changed, held: this.held, identities: this.identities, shown: this.shown },
       ...{ leases: this.leases, waits: this.waits, grace: this.#grace },
     };
-    const executor = new Executor(parts);
+    const executor = new Executor({
+      ...parts,
+      onTimesFailed: (error) => log.error({ error, user: account.name }, 'times were not set'),
+    });
     this.log = new LogLane({
       ...parts,
       executor,

@@ -65,7 +65,11 @@ export class Lookups {
     const { tree, kernel } = this.#home;
     if (tree.knows(inode)) return kernel.attributes(inode);
     const answer = (): AttributesAnswer => kernel.attributes(inode);
-    const refreshed = this.refresh(inode, caller).then(answer);
+    const refreshed = this.refresh(inode, caller).then(answer, (thrown: unknown) => {
+      // It is gone since the kernel was told of it, for the same stat(2): a local disk would tell of it, too.
+      if (Failure.from(thrown).kind !== 'ESTALE' || inode.opens > 0) throw thrown;
+      return answer();
+    });
     return inode === tree.root ? orAfter(PATIENCE_MS, refreshed, answer) : refreshed;
   }
 

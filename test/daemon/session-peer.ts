@@ -2,7 +2,7 @@
  * A client of any make at the other end of a session, over a real connection.
  */
 import { randomBytes } from 'node:crypto';
-import t, { type Test } from 'tap';
+import type { Test } from 'tap';
 import { nodeAead } from '../../protocol/aead.js';
 import { Channel } from '../../protocol/channel.js';
 import { encodeRequest } from '../../protocol/codec.js';
@@ -130,18 +130,4 @@ export class Peer implements Caller {
 function copy(value: unknown): unknown {
   if (Buffer.isBuffer(value)) return Buffer.from(value);
   return Array.isArray(value) ? value.map(copy) : value;
-}
-
-/** A test of a home; afterwards its quota is what its tree holds. */
-export function sessionTest(
-  name: string,
-  body: (t: Test, home: UserHome, disk: Place) => Promise<void>,
-): void {
-  void t.test(name, async (t) => {
-    const disk = new Place(t);
-    const home = await disk.open();
-    await body(t, home, disk);
-    const { ledger, tree } = await home.check(false);
-    t.strictSame(ledger, tree, 'the charge is what the tree holds');
-  });
 }

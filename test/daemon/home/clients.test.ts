@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { remotePath } from '../../../protocol/ids.js';
 import { LEASE_TERM_MS, RESUME_MS } from '../../../protocol/limits.js';
 import { LEASE_NONE, LEASE_READ, LEASE_WRITE, WHOLE_HOME } from '../../../protocol/methods.js';
 import { LINK, MKDIR, packOperation, RMDIR, type Operation } from '../../../protocol/operations.js';
@@ -35,6 +36,25 @@ homeTest('what is open outlives a lost connection, for the same client only', {}
   home.logout(back.client);
   t.equal(home.status().handles, 0);
   t.equal(await kindOf(() => back.call('download', ['f'])), 'ECONNABORTED');
+});
+
+homeTest('clients that are away keep few provisional ids', {}, async (t, home) => {
+  const one = new TestClient(home, { wants: LEASE_WRITE });
+  const id = (number: number) => ({ ino: 0n, birth: BigInt(number) });
+  const real = (number: number) => ({ ino: 7n, birth: BigInt(number) });
+  const last = 30_000;
+  const remember = ({ client }: TestClient): void => {
+    for (let number = 0; number <= last; number++) client.provisional.set(id(number), real(number));
+  };
+  const knows = ({ client }: TestClient): boolean =>
+    client.provisional.ref({ ...id(last), path: remotePath(Buffer.from('f')) }).ino === 7n;
+  remember(one);
+  one.leave();
+  t.ok(knows(one));
+  const others = Array.from({ length: 5 }, () => new TestClient(home, { wants: LEASE_WRITE }));
+  others.forEach(remember);
+  t.notOk(knows(one));
+  t.ok(others.every(knows));
 });
 
 homeTest('nothing is done for a client after it ended', { bytes: 1000 }, async (t, home) => {

@@ -24,6 +24,12 @@ class SlowDisk {
   most = 0;
   readonly #events = new EventEmitter();
 
+  /** An operation was carried out. */
+  applied(number: number): void {
+    this.durability.changed();
+    this.marks.setApplied(number);
+  }
+
   constructor(t: Test, options: Partial<DurabilityOptions> = {}) {
     const tree = ConfinedTree.open(temporaryDirectory(t));
     this.marks = Marks.open(tree, Buffer.alloc(16, 1));
@@ -60,11 +66,11 @@ class SlowDisk {
 void t.test('durable is what was applied when the sync began', async (t) => {
   const slow = new SlowDisk(t);
   const { marks, durability, told } = slow;
-  marks.setApplied(3);
+  slow.applied(3);
   const first = slow.nextSync();
   const synced = durability.sync();
   const sync = await first;
-  marks.setApplied(5);
+  slow.applied(5);
   sync.end();
   await synced;
   t.strictSame([marks.durable, told], [3, [3]]);
@@ -74,11 +80,12 @@ void t.test('who asks during a sync gets the next one, with all others', async (
   const slow = new SlowDisk(t);
   const { marks, durability } = slow;
   const begins = slow.nextSync();
+  slow.applied(0);
   const first = durability.sync();
   const one = await begins;
-  marks.setApplied(1);
+  slow.applied(1);
   const second = durability.sync();
-  marks.setApplied(2);
+  slow.applied(2);
   const third = durability.sync();
   const next = slow.nextSync();
   one.end();
@@ -88,6 +95,28 @@ void t.test('who asks during a sync gets the next one, with all others', async (
   two.end();
   await Promise.all([second, third]);
   t.strictSame([marks.durable, slow.told, slow.most], [2, [0, 2], 1]);
+});
+
+void t.test('where nothing changed since, nothing is synced', async (t) => {
+  const slow = new SlowDisk(t);
+  const { durability, marks } = slow;
+  let begins = slow.nextSync();
+  const left = durability.sync();
+  (await begins).end();
+  t.equal(
+    await left,
+    undefined,
+    'the first is done all the same: a daemon that was killed may have left something',
+  );
+  slow.applied(1);
+  begins = slow.nextSync();
+  const one = durability.sync();
+  const sync = await begins;
+  const two = durability.sync();
+  sync.end();
+  await Promise.all([one, two]);
+  await durability.sync();
+  t.strictSame([marks.durable, slow.told], [1, [0, 1]]);
 });
 
 void t.test('what changes is synced by itself, once', async (t) => {
@@ -112,11 +141,11 @@ void t.test('a sync that fails moves nothing, and is told before who asked for i
   t.teardown(() => clearInterval(alive));
   const broken = Object.assign(new Error('broken'), { code: 'EIO' });
   let begins = slow.nextSync();
-  marks.setApplied(4);
-  durability.changed();
+  slow.applied(4);
   let sync = await begins;
   begins = slow.nextSync();
   sync.fail(broken);
+  slow.applied(4);
   const asked = durability.sync().then(
     () => [],
     (error: unknown) => [error, slow.errors.length],
@@ -126,6 +155,7 @@ void t.test('a sync that fails moves nothing, and is told before who asked for i
   sync.fail(broken);
   t.strictSame(await asked, [broken, 2]);
   begins = slow.nextSync();
+  slow.applied(4);
   const again = durability.sync();
   (await begins).end();
   await again;
@@ -134,8 +164,7 @@ void t.test('a sync that fails moves nothing, and is told before who asked for i
 
 void t.test('closing syncs what is left', async (t) => {
   const slow = new SlowDisk(t);
-  slow.marks.setApplied(9);
-  slow.durability.changed();
+  slow.applied(9);
   const begins = slow.nextSync();
   const closed = slow.durability.close();
   (await begins).end();

@@ -63,6 +63,8 @@ export class Parts {
   readonly shown: ShownTimes;
   readonly grants: Grants;
   readonly executor: Executor;
+  /** Why times could not be set. */
+  readonly timesFailures: unknown[] = [];
   /** The home itself. */
   readonly home: FileRef;
   readonly #clients: PartsClient[] = [];
@@ -79,7 +81,11 @@ export class Parts {
     this.shown = ShownTimes.open(tree);
     this.grants = new Grants({ tree, quota, now: () => performance.now(), unnamed: options.unnamed ?? true });
     const { held, identities, shown } = this;
-    this.executor = new Executor({ tree, held, identities, shown, changed: () => undefined });
+    this.executor = new Executor({
+      ...{ tree, held, identities, shown },
+      changed: () => undefined,
+      onTimesFailed: (error) => this.timesFailures.push(error),
+    });
     this.home = refOf(identities.root);
   }
 

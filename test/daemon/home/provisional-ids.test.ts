@@ -3,7 +3,11 @@ import { CREATE, RENAME, UNLINK, WRITE, type Operation } from '../../../protocol
 import { remotePath } from '../../../protocol/ids.js';
 import type { FileRef } from '../../../protocol/references.js';
 import { failing } from '../../lib/failing.js';
-import { ProvisionalIds } from '../../../daemon/home/provisional-ids.js';
+import {
+  MAX_PROVISIONAL_OF_HOME,
+  ProvisionalCount,
+  ProvisionalIds,
+} from '../../../daemon/home/provisional-ids.js';
 
 const REAL = { ino: 7n, birth: 1n };
 const DIRECTORY = { ino: 0n, birth: 1n };
@@ -38,4 +42,26 @@ t.test('where it is not known, as after a restart, its path says which', async (
     { id: null, replaced: null },
     'one without an id: nothing is expected of either',
   );
+});
+
+t.test('all clients of a home together keep so many, those that are away the fewest', async (t) => {
+  let away: ProvisionalIds | undefined;
+  const ofHome = new ProvisionalCount(() => away?.forget());
+  const remember = (ids: ProvisionalIds, from: number, count: number): void => {
+    for (let i = from; i < from + count; i++)
+      ids.set({ ino: 0n, birth: BigInt(i) }, { ino: 9n, birth: BigInt(i) });
+  };
+  const knows = (ids: ProvisionalIds, birth: number): boolean => {
+    const { ino } = ids.ref({ ino: 0n, birth: BigInt(birth), path });
+    return ino === 9n;
+  };
+  away = new ProvisionalIds(ofHome);
+  remember(away, 0, 1000);
+  const present = Array.from({ length: 6 }, () => new ProvisionalIds(ofHome));
+  for (const ids of present) remember(ids, 0, 30_000);
+  t.ok(ofHome.total <= MAX_PROVISIONAL_OF_HOME + 1, `${ofHome.total} are kept`);
+  t.notOk(knows(away, 999), 'who is away sends them again with a path');
+  for (const ids of present) t.ok(knows(ids, 29_999), 'the last ones are known');
+  for (const ids of present) ids.forget();
+  t.equal(ofHome.total, 0);
 });

@@ -32,6 +32,23 @@ partsTest('what was shown stays, until the file changes otherwise', {}, (t, part
   t.strictSame(parts.shown.ctime(status), status.ctime, 'changed behind the daemon');
 });
 
+partsTest('times that no table can hold are not shown, and break nothing', {}, (t, parts) => {
+  const client = parts.client();
+  const most = Number.MAX_SAFE_INTEGER;
+  for (const sec of [most, -most]) {
+    const time = { sec, nsec: 999_999_999 };
+    const name = `of ${sec}`;
+    client.log(create(parts.home, name, { time }), setattr(ref(name), { mode: 0o600, mtime: time, time }));
+    const { status } = parts.identities.file(ref(name));
+    t.strictSame(parts.shown.ctime(status), status.ctime, "the disk's own");
+    t.strictSame(attributes(parts.shown.attributes(status)).mtime, status.mtime);
+    const changed = client.changed(setattr(refTo(status), { mode: 0o640, time }));
+    t.strictSame(parts.shown.ctime(changed), changed.ctime);
+    parts.shown.show({ ...status, ctime: time }, at(1));
+    t.strictSame(parts.shown.ctime({ ...status, ctime: time }), at(1));
+  }
+});
+
 partsTest('neighbours do not disturb each other, and a full set forgets the oldest', {}, (t, parts) => {
   const client = parts.client();
   const f = client.changed(create(parts.home, 'f', { time: at(0) }));

@@ -50,3 +50,17 @@ t.test('the kernel is not counted to know what nobody waited for any more', asyn
     'it was known once',
   );
 });
+
+t.test('a file that others replace between lookup and stat is as the lookup told it', async (t) => {
+  const home = await searchable(t, { a: 10 });
+  home.answers.getattr = () => {
+    throw new Failure('ESTALE');
+  };
+  home.answers.hold = () => attributesOf(10);
+  const node = await home.node('a');
+  const told = await home.filesystem.getattr(node, undefined, CALLER);
+  t.match(told, { attributes: { ino: 10n }, validMs: 0 });
+  await home.filesystem.open(node, 0, CALLER);
+  const ofOpen = async (): Promise<unknown> => home.filesystem.getattr(node, undefined, CALLER);
+  t.equal(await failureOf(ofOpen), 'ESTALE', 'one that is open is to be there');
+});

@@ -60,9 +60,9 @@ export class ScriptedHome {
       backoff: { next: () => 1, lasted: () => undefined, refusedLong: false },
     });
     scope.teardown(() => remote.close());
-    await remote.connect();
+    const { termMs } = await remote.connect();
     const { filesystem, state } = openHome({
-      remote,
+      ...{ remote, termMs },
       root: { path: ROOT_PATH, attributes: home.root },
       caches: {
         invalidateNode: (node, offset) => home.dropped.push(`${node} ${offset}`),

@@ -1,34 +1,30 @@
 /*
- * The log of a session over a real connection: long ones, broken ones, and what is sent behind them.
+ * Sessions that send much, or go in the middle of it: others have their turn, and the order stays.
  */
 import t from 'tap';
 import { encodeNotification } from '../../protocol/codec.js';
 import { LEASE_NONE, LEASE_WRITE, METHODS, WHOLE_HOME } from '../../protocol/methods.js';
-import { CREATE, MKDIR, packOperation, RENAME, WRITE, type Operation } from '../../protocol/operations.js';
-import { place, ref } from '../lib/path-client.js';
+import { packOperation } from '../../protocol/operations.js';
+import { listMarks } from '../../daemon/home/marks.js';
 import { isPending, Place } from './home/fixture.js';
-import { Peer, sessionTest } from './session-peer.js';
+import { counting, create, mkdir, rename, sessionTest, write } from './session-parts.js';
+import { Peer } from './session-peer.js';
 
-function mkdir(path: string): Operation {
-  return { kind: MKDIR, ...place(path), time: null, mode: 0o755, id: null };
-}
-
-function create(path: string): Operation {
-  return { kind: CREATE, ...place(path), time: null, mode: 0o100644, id: null };
-}
-
-/** A write whose data are apart. */
-function write(path: string, offset: number): Operation {
-  return { kind: WRITE, file: ref(path), offset, data: null, time: null };
-}
-
-function rename(from: string, to: string): Operation {
-  const { directory: newDirectory, name: newName } = place(to);
-  return {
-    ...{ kind: RENAME, ...place(from), time: null, id: null, newDirectory, newName },
-    ...{ replaced: null, flags: 0, hold: false },
-  };
-}
+sessionTest('what no window counts is bounded in bytes, too', async (t, home, disk) => {
+  const holder = await Peer.connect(t, home, disk, { wants: LEASE_WRITE });
+  const peer = await Peer.connect(t, home, disk);
+  const path = Array.from({ length: 200 }, () => 'n'.repeat(255)).join('/');
+  for (let i = 0; i < 400; i++) void peer.send('hold', [path]);
+  t.equal((await peer.session.closed)?.kind, 'PROTOCOL');
+  t.equal(home.waits.size, 0);
+  const counted = await Peer.connect(t, home, disk);
+  const done = counting(home);
+  const many = Array.from({ length: 1024 }, (_, i) => [i + 1, LEASE_NONE]);
+  for (let i = 0; i < 2000; i++) void counted.send('returned', [many]);
+  t.equal((await counted.session.closed)?.kind, 'PROTOCOL');
+  done();
+  await holder.cut();
+});
 
 void t.test('a long log gives others their turn, and is seen whole by what is sent behind it', async (t) => {
   const disk = new Place(t);
@@ -121,6 +117,27 @@ sessionTest('what waits when its client logs out is not done', async (t, home, d
   t.equal(await holder.paths.exists('d'), false);
   await holder.cut();
 });
+
+sessionTest(
+  'a logout is behind what was sent before it, also while the home is counted',
+  async (t, home, disk) => {
+    const peer = await Peer.connect(t, home, disk, { wants: LEASE_WRITE });
+    const done = counting(home);
+    const applied = peer.send('apply', [1, [packOperation(mkdir('d'))]]);
+    const ended = peer.send('logout', []);
+    void peer.send('apply', [2, [packOperation(mkdir('e'))]]);
+    t.equal((await peer.send('ping', [])).kind, 'ok');
+    t.equal(home.status().clients, 1);
+    done();
+    t.equal((await applied).kind, 'ok');
+    t.equal((await ended).kind, 'ok');
+    await peer.session.closed;
+    const other = await Peer.connect(t, home, disk);
+    t.strictSame([await other.paths.exists('d'), await other.paths.exists('e')], [true, false]);
+    t.strictSame(listMarks(home.tree), []);
+    await other.cut();
+  },
+);
 
 void t.test('pings and cancels say nothing of a log that may still come after a restart', async (t) => {
   const disk = new Place(t);

@@ -1,0 +1,58 @@
+/*
+ * The thread that waits for disks.
+ */
+import { execFileSync } from 'node:child_process';
+import { closeSync, constants, openSync, read, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import t from 'tap';
+import { fd as brandFd } from '../../../posix/fd.js';
+import { syncOnThread } from '../../../daemon/home/sync-thread.js';
+import { temporaryDirectory } from '../../lib/directory.js';
+import { kindOf } from './fixture.js';
+
+const LIBUV_THREADS = 4;
+
+t.test('syncs take none of the threads that read', async (t) => {
+  const directory = temporaryDirectory(t);
+  const fifo = join(directory, 'fifo');
+  execFileSync('mkfifo', [fifo]);
+  const file = brandFd(openSync(join(directory, 'f'), 'w'));
+  // Its thread has started.
+  await syncOnThread(t, 'fsync', file);
+  const pipe = openSync(fifo, constants.O_RDWR);
+  // Each waits on a thread for a byte.
+  const reads = Array.from({ length: LIBUV_THREADS }, () =>
+    promisify(read)(pipe, Buffer.alloc(1), 0, 1, null),
+  );
+  t.teardown(async () => {
+    writeSync(pipe, Buffer.alloc(LIBUV_THREADS));
+    await Promise.all(reads);
+    closeSync(pipe);
+    closeSync(file);
+  });
+  await syncOnThread(t, 'fsync', file);
+  await syncOnThread(t, 'fdatasync', file);
+});
+
+t.test('what fails has its errno', async (t) => {
+  const none = brandFd(0x7fff_ffff);
+  for (const call of ['syncfs', 'fsync', 'fdatasync'] as const) {
+    t.equal(await kindOf(() => syncOnThread(t, call, none)), 'EBADF');
+  }
+});
+
+t.test('who has few has his turn among many of another', async (t) => {
+  const file = brandFd(openSync(join(temporaryDirectory(t), 'f'), 'w'));
+  const order: string[] = [];
+  const sync = (owner: object, name: string): Promise<unknown> =>
+    syncOnThread(owner, 'fdatasync', file).then(() => order.push(name));
+  const [one, two] = [{}, {}];
+  await Promise.all([
+    ...Array.from({ length: 20 }, () => sync(one, 'one')),
+    sync(two, 'two'),
+    sync(two, 'two'),
+  ]);
+  t.ok(order.lastIndexOf('two') <= 4, order.join(' '));
+  closeSync(file);
+});
