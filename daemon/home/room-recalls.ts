@@ -18,8 +18,6 @@ import type { Quota } from './quota.js';
 const AFTER_FREEZE_MS = 1000;
 
 export interface RoomRecallsOptions {
-  /** How long who was asked is waited for (milliseconds). */
-  readonly termMs: number;
   readonly quota: Quota;
   readonly clients: () => Iterable<HomeClient>;
   readonly clock: Clock;

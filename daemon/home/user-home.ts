@@ -179,7 +179,6 @@ export class UserHome {
       isFrozen: () => this.counting,
     });
     this.room = new RoomRecalls({
-      termMs: leaseTermMs,
       quota,
       clients: () => this.#clients,
       clock,

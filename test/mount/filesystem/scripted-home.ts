@@ -3,7 +3,6 @@
  * a kernel that takes what it is told.
  */
 import { Failure } from '../../../protocol/failure.js';
-import { LEASE_TERM_MS } from '../../../protocol/limits.js';
 import type { Attributes } from '../../../protocol/attributes.js';
 import { ROOT_NODE, ROOT_PATH, type NodeId } from '../../../protocol/ids.js';
 import { LEASE_WRITE, WHOLE_HOME, type MethodName } from '../../../protocol/methods.js';
@@ -73,7 +72,6 @@ export class ScriptedHome {
       ownership: { uid: 0, gid: 0 },
       log: { error: quiet },
       temper: { sync, flush: false },
-      termMs: LEASE_TERM_MS,
       lossDirectory: temporaryDirectory(scope),
     });
     home.filesystem = filesystem;
