@@ -151,18 +151,15 @@ t.test('what is changed while the daemon does not run', async (t) => {
 t.test('own work is nobody else’s: what the mount knows of it stays known', async (t) => {
   const mount = await mountHome(t, daemon, 'frank');
   const make =
-    'mkdir tree; for d in $(seq 20); do mkdir tree/$d; for f in $(seq 50); do echo $f > tree/$d/$f; done; done';
-  await mount.succeed('sh', [
-    '-c',
-    `${make}; chmod -R go-r tree; mv tree/1 tree/moved; sync tree; find tree`,
-  ]);
+    'mkdir elsewhere tree; for d in $(seq 20); do mkdir tree/$d; for f in $(seq 50); do echo $f > tree/$d/$f; done; done';
+  await mount.succeed('sh', ['-c', `${make}; chmod -R go-r tree; mv tree/1 tree/moved; sync tree; find .`]);
   const status = await runProgram('ftpmount', ['status', mount.mountpoint, '--json'], { env: daemon.env });
   const { lease, losses } = JSON.parse(status.stdout) as { lease: string; losses: number };
   t.equal(lease, 'home');
   t.equal(losses, 0);
-  // Somebody's change is told behind what was told before.
-  await inHome(daemon, 'frank')('touch last');
-  await shows(t, 'the change of another', look(mount, 'ls'), 'last\ntree\n');
+  // Somebody's change, elsewhere: it is told behind what was told before.
+  await inHome(daemon, 'frank')('ln -s nowhere elsewhere/last');
+  await shows(t, 'the change of another', look(mount, 'ls elsewhere'), 'last\n');
   // What is known is shown while nobody answers.
   daemon.service.signal('SIGSTOP');
   try {
