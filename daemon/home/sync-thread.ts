@@ -52,6 +52,7 @@ class SyncThread {
   #start(): Worker {
     const thread = new Worker(script, {
       name: 'syncs',
+      execArgv: [], // nothing is loaded but the script
       resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 },
     });
     thread.on('message', (errno: number) => {

@@ -44,12 +44,14 @@ function look(mount: Mounted, command: string): () => Promise<string> {
   return async () => (await mount.run('sh', ['-c', `${command} 2>&1`])).stdout;
 }
 
+// Where nothing can be watched each thing takes seconds to show: so these wait side by side.
+t.jobs = 6;
 for (const [temper, server, args, user, other] of [
   ['under the lease', daemon, [], 'alice', 'bob'],
   ['without a lease', daemon, ['-o', 'nolease'], 'carol', 'dave'],
   ['where the disk cannot be watched', blind, [], 'grace', 'heidi'],
 ] as const) {
-  t.test(`files ${temper}`, async (t) => {
+  t.test(`files ${temper}`, { buffered: true }, async (t) => {
     const onServer = inHome(server, user);
     const mount = await mountHome(t, server, user, { args });
     await mount.succeed('sh', ['-c', 'mkdir work; echo first > work/file; chmod 644 work/file; sync work']);
@@ -97,7 +99,7 @@ for (const [temper, server, args, user, other] of [
     await mount.unmount();
   });
 
-  t.test(`directories and links ${temper}`, async (t) => {
+  t.test(`directories and links ${temper}`, { buffered: true }, async (t) => {
     const onServer = inHome(server, other);
     const mount = await mountHome(t, server, other, { args });
     await mount.succeed('sh', [
