@@ -35,7 +35,7 @@ import { HandleTable, type FileHandle } from './handles.js';
 import type { Home } from './home.js';
 import type { Lookups } from './lookups.js';
 import type { Losses } from './losses.js';
-import type { Names } from './names.js';
+import type { Made, Names } from './names.js';
 
 /** How often a read is done again that was short while the kernel was told of the file. */
 const MAX_SHORT_READS = 8;
@@ -113,15 +113,13 @@ export class Files {
     const made = this.#names.create(directory, key, S_IFREG | (mode & 0o7777), caller);
     if (!(made instanceof Promise)) {
       this.#data.made(made.name.inode);
-      const opened = this.#opened(made.name.inode, flags, true);
-      return this.#home.answered(made.entry, { entry: kernel.entry(made.name), opened }, caller);
+      return this.#created(made, flags, caller);
     }
     return made.then(
-      async ({ name, entry }) => {
-        const held = this.#hold(name.inode, caller);
+      async (created) => {
+        const held = this.#hold(created.name.inode, caller);
         if (held !== undefined) await held;
-        const opened = this.#opened(name.inode, flags, true);
-        return this.#home.answered(entry, { entry: kernel.entry(name), opened }, caller);
+        return this.#created(created, flags, caller);
       },
       (failure: unknown) => {
         // Somebody else was quicker: without O_EXCL it is opened.
@@ -129,6 +127,20 @@ export class Files {
         return this.#openExisting(directory, key, flags, caller);
       },
     );
+  }
+
+  #created(
+    { name, entry }: Made,
+    flags: number,
+    caller: Caller,
+  ): Eventually<{ entry: Entry; opened: OpenAnswer }> {
+    // They count a lookup and an open file, so they are made when they are answered.
+    const both = () => ({
+      entry: this.#home.kernel.entry(name),
+      opened: this.#opened(name.inode, flags, true),
+    });
+    const answered = this.#home.answered(entry, undefined, caller);
+    return answered instanceof Promise ? answered.then(both) : both();
   }
 
   async #openExisting(

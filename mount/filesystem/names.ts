@@ -31,7 +31,7 @@ const PERMISSIONS = 0o7777;
 const ONE_INODE: Charge = { bytes: 0, files: 1 };
 
 /** What makes a change: the name that it left, and the entry of the log where it is in there. */
-interface Made {
+export interface Made {
   readonly name: Name;
   readonly entry: Parameters<Home['answered']>[0];
 }
