@@ -137,8 +137,12 @@ export class KernelView {
 /** Inode numbers of files that have one of their own until the server has made them: no disk's are so high. */
 const FIRST_PROVISIONAL = 1n << 62n;
 
-/** The inode number that the kernel is told. */
-export function shownIno({ attributes: { ino, birth } }: Inode): bigint {
+/**
+ * The inode number that the kernel is told. It stays as long as the inode is kept here: a program that has a file open and finds
+ * another number at its name takes it for replaced (SQLite).
+ */
+export function shownIno({ formerIno, attributes: { ino, birth } }: Inode): bigint {
+  if (formerIno !== undefined) return formerIno;
   return ino === 0n ? FIRST_PROVISIONAL + birth : ino;
 }
 

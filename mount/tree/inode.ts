@@ -47,6 +47,8 @@ export class Inode {
   lookups = 0;
   /** How often the kernel was told of its attributes, or to forget them. */
   told = 0;
+  /** The inode number that programs were told, where the server has lost that inode and made the file of another one. */
+  formerIno: bigint | undefined;
   /** How often it is open here. */
   opens = 0;
   /** The server keeps it for this mount, whatever happens to its names. */

@@ -79,6 +79,8 @@ export class Namespace {
   /** The inode has another id from now on. */
   identified(inode: Inode, { ino, birth }: FileId): void {
     this.#unregister(inode);
+    const { ino: before } = inode.attributes;
+    if (before !== 0n) inode.formerIno ??= before;
     inode.attributes = changed(inode.attributes, { ino, birth });
     if (this.#isKept(inode)) this.#register(inode);
   }

@@ -3,6 +3,7 @@ import type { Attributes } from '../../../protocol/attributes.js';
 import { Failure } from '../../../protocol/failure.js';
 import { CREATE, SYMLINK } from '../../../protocol/operations.js';
 import type { FileId } from '../../../protocol/references.js';
+import { shownIno } from '../../../mount/filesystem/kernel-view.js';
 import { ServerIds } from '../../../mount/filesystem/server-ids.js';
 import type { Entry } from '../../../mount/log/entry.js';
 import { Log } from '../../../mount/log/log.js';
@@ -110,6 +111,7 @@ t.test('what a killed server had not made is made by a provisional id', async (t
   s.planted.tree.found(s.planted.root, 'other', attributesOf(id.ino));
   s.ids.told(entry, attributesOf(50));
   t.match(inode.id, { ino: 50n });
+  t.equal(shownIno(inode), id.ino, 'programs that have it open find the same file at its name');
   await s.ids.ask();
   t.same(s.asked, [], 'the server told');
 });
