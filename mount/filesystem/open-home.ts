@@ -72,7 +72,10 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
   const leases = new Leases(term);
   const tree = new Tree({ root: options.root.attributes, path: options.root.path, leases });
   const kernel = new KernelView({ tree, caches, ownership });
-  const losses = new Losses({ tree, kernel, log: options.log, directory: options.lossDirectory });
+  const losses = new Losses({
+    ...{ tree, kernel, log: options.log, directory: options.lossDirectory },
+    currentId: (id) => ids.of(id),
+  });
   const log = new Log({
     ...(options.unsentBytes === undefined ? {} : { limitBytes: options.unsentBytes }),
     failed: (entry, failure) => losses.failed(entry, failure),
