@@ -143,7 +143,7 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
       if (!session.leased) recalls.over();
       // Nobody has seen to it meanwhile that nothing was changed on the server.
       else if (!session.resumed) recalls.doubtAll();
-      if (!session.covered) log.leasesLost();
+      if (!session.covered) log.leasesLost(session.applied);
       if (!session.resumed) recalls.holdAgain();
       // The log goes before anything else: a server that was restarted takes it without a lease until then.
       ids.connected(session.applied, session.resumed);
