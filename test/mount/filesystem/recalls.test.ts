@@ -1,5 +1,6 @@
 import t from 'tap';
 import { ROOT_NODE } from '../../../protocol/ids.js';
+import { MAX_LEASE_ITEMS } from '../../../protocol/limits.js';
 import { LEASE_NONE, LEASE_READ } from '../../../protocol/methods.js';
 import { attributesOf, DIRECTORY, ROOT_INO } from '../tree/planted.js';
 import { failureOf } from '../remote/failure-of.js';
@@ -98,5 +99,32 @@ t.test(
     t.equal(returns(connection), 2);
     connection.answer();
     await made;
+  },
+);
+
+t.test(
+  'tens of thousands of units that are recalled at once are given back, a message at a time',
+  async (t) => {
+    const home = await ScriptedHome.open(t);
+    await home.own({ file: attributesOf(10) });
+    const given: number[] = [];
+    home.answers.returned = ([items]) => {
+      given.push((items as unknown[]).length);
+      return null;
+    };
+    const { connection } = home.server;
+    let kernelActs: () => void = () => undefined;
+    home.settled = new Promise((resolve) => (kernelActs = resolve));
+    const messages = 32;
+    for (let message = 0; message < messages; message++) {
+      const first = 1_000 + message * MAX_LEASE_ITEMS;
+      connection.notifications.recall?.(
+        Array.from({ length: MAX_LEASE_ITEMS }, (_, at) => [BigInt(first + at), LEASE_NONE]),
+      );
+    }
+    kernelActs();
+    await until(() => given.length === messages);
+    t.ok(given.every((items) => items === MAX_LEASE_ITEMS));
+    t.equal(home.state.leases.mode(1_000n), LEASE_NONE);
   },
 );
