@@ -4,7 +4,6 @@
  *
  * Invariant: data are answered from here only while the file's unit is leased; what is recalled is dropped (doubted).
  */
-import type { FileId } from '../../protocol/references.js';
 import { packRef } from '../../protocol/references.js';
 import { S_IFMT, S_IFREG } from '../../posix/flags.js';
 import { Bandwidth } from '../data/bandwidth.js';
@@ -114,11 +113,6 @@ export class FileData {
     this.#written.delete(entry);
     this.#states.get(written.inode)?.retained?.release(written.entry);
     this.#forgetIfEmpty(written.inode);
-  }
-
-  /** A file's id became another one. */
-  renumbered(before: FileId): void {
-    this.#cache.drop(before);
   }
 
   /**
