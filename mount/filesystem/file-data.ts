@@ -32,6 +32,8 @@ export class FileData {
   readonly #states = new Map<Inode, State>();
   /** Which file an entry of the log has data of. */
   readonly #written = new Map<Entry, { readonly entry: WriteEntry; readonly inode: Inode }>();
+  /** How often units were recalled: answers of before may be older than what is told since. */
+  #recalls = 0;
 
   constructor(home: Home) {
     this.#home = home;
@@ -120,6 +122,7 @@ export class FileData {
    * known which of it is of those units, and recalls are few where anything is fetched ahead.
    */
   doubted(): void {
+    this.#recalls += 1;
     this.#cache.dropAll();
     for (const [inode, { retained }] of this.#states) {
       if (this.#home.tree.knows(inode)) continue;
@@ -159,14 +162,20 @@ export class FileData {
   ): Cancel {
     const { tree } = this.#home;
     const inodes = names.map(({ inode }) => inode);
+    let recalls = this.#recalls;
     this.#home.askForData(
       'fetch',
       inodes,
-      () => [inodes.map((inode) => packRef(tree.refOf(inode))), bytes],
+      () => {
+        recalls = this.#recalls;
+        return [inodes.map((inode) => packRef(tree.refOf(inode))), bytes];
+      },
       (_failure, files) => {
+        const isNews = recalls === this.#recalls;
         for (const [index, inode] of inodes.entries()) {
           const [attributes, data] = files?.[index] ?? [];
           const same =
+            isNews &&
             attributes !== undefined &&
             data !== undefined &&
             attributes.ino === inode.id.ino &&
