@@ -53,7 +53,8 @@ export class Recalls {
     const { leases, tree, kernel, log, sender, remote } = this.#home;
     const { last } = log;
     sender.kick();
-    const sent = last === undefined ? undefined : log.whenSent(last);
+    // What was done under leases that are lost is done under none that is recalled, and may wait for others.
+    const sent = last === undefined || last.orphaned ? undefined : log.whenSent(last);
     // Not where the session has ended: nothing is given back then, and over() was called.
     if (sent !== undefined && !(await sent.then(succeeded, failed))) return;
     const units = items.filter(([, mode]) => mode === LEASE_NONE).map(([unit]) => unit);

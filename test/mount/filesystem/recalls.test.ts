@@ -128,3 +128,25 @@ t.test(
     t.equal(home.state.leases.mode(1_000n), LEASE_NONE);
   },
 );
+
+t.test(
+  'a recall does not wait for what was done under lost leases, which may wait for others itself',
+  async (t) => {
+    const home = await ScriptedHome.open(t);
+    await home.own();
+    const { server } = home;
+    server.connection.held = true;
+    await home.filesystem.mkdir(ROOT_NODE, Buffer.from('new'), 0o700, CALLER);
+    server.resumes = false;
+    server.holding = true;
+    const former = server.connection;
+    former.break();
+    await until(() => server.connection !== former);
+    const { connection } = server;
+    await until(() => connection.requests.some((each) => each.startsWith('change')));
+    connection.notifications.lease?.([[77n, LEASE_READ]]);
+    connection.notifications.recall?.([[77n, LEASE_NONE]]);
+    await until(() => returns(connection) === 1);
+    t.equal(home.state.leases.mode(77n), LEASE_NONE);
+  },
+);
