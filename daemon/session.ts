@@ -301,8 +301,6 @@ export class Session implements ClientSession {
   }
 
   #runDeferred(): void {
-    // Counted again before this had its turn.
-    if (this.#home.counting) return this.#goOnLater();
     const deferred = this.#deferred;
     this.#deferred = [];
     for (const [at, { id, method, params, load, call }] of deferred.entries()) {
