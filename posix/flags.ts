@@ -1,7 +1,7 @@
 /*
  * The constants of the Linux system calls, by their kernel names (include/uapi/asm-generic/fcntl.h,
  * linux/fcntl.h, linux/openat2.h, linux/stat.h, linux/fs.h, linux/mount.h). They are the same on x86-64 and
- * arm64 but for four O_ flags, which arm64 numbers its own way (arch/arm64/include/uapi/asm/fcntl.h).
+ * arm64 but for two O_ flags, which arm64 numbers its own way (arch/arm64/include/uapi/asm/fcntl.h).
  */
 import type { Fd } from './fd.js';
 
@@ -20,8 +20,6 @@ export const O_APPEND = 0o2000;
 export const O_NONBLOCK = 0o4000;
 export const O_DIRECTORY = arm64 ? 0o40000 : 0o200000;
 export const O_NOFOLLOW = arm64 ? 0o100000 : 0o400000;
-export const O_DIRECT = arm64 ? 0o200000 : 0o40000;
-export const O_LARGEFILE = arm64 ? 0o400000 : 0o100000;
 export const O_CLOEXEC = 0o2000000;
 export const O_PATH = 0o10000000;
 export const O_TMPFILE = 0o20000000 | O_DIRECTORY;

@@ -25,9 +25,9 @@ import { Waiters } from './waiters.js';
 import { WriteEntry } from './write-entry.js';
 
 /** Bytes that may be kept for a server that has not said that they are on its disk. */
-export const DEFAULT_LIMIT_BYTES = 64 * 1024 * 1024;
+const DEFAULT_LIMIT_BYTES = 64 * 1024 * 1024;
 /** How old what was not sent may become before changes wait (milliseconds). */
-export const DEFAULT_LIMIT_MS = 2_000;
+const DEFAULT_LIMIT_MS = 2_000;
 
 /** What an entry takes in memory besides its data, about. */
 const ENTRY_BYTES = 512;
