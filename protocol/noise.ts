@@ -27,7 +27,7 @@ export interface KeyPair {
 /** DHLEN of the specification: the length of a public key and of a DH output. */
 export const DH_LENGTH = 32;
 /** HASHLEN of BLAKE2b, and the length of the handshake hash. */
-export const HASH_LENGTH = 64;
+const HASH_LENGTH = 64;
 /** The longest Noise message, in bytes (section 3). */
 export const MAX_NOISE_MESSAGE = 65_535;
 

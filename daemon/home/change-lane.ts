@@ -57,7 +57,9 @@ export class ChangeLane {
     data: Buffer | null,
   ): Prepared<unknown[]> {
     const marks = marksOf(client);
-    if (marks?.done(number) === true) return { touches: [], run: () => this.#wire(this.#asItIs(operation)) };
+    if (marks?.done(number) === true) {
+      return { touches: [], run: () => this.#wire(this.#asItIs(client, operation)) };
+    }
     const units = this.#units(client, operation);
     const touches: Touch[] = refsOf(operation).flatMap((ref) => readOnWay(this.#identities, ref));
     for (const unit of units) touches.push({ unit, write: true });
@@ -139,18 +141,19 @@ export class ChangeLane {
   }
 
   /** What an operation that was carried out before has left, as far as it is still there. */
-  #asItIs(operation: Operation): Status[] {
+  #asItIs({ provisional }: HomeClient, operation: Operation): Status[] {
     if ('file' in operation && !('directory' in operation)) {
-      return ifAny(() => this.#identities.file(operation.file).status);
+      return ifAny(() => this.#identities.file(provisional.ref(operation.file)).status);
     }
     if (!('directory' in operation)) return [];
+    const directoryOf = (ref: FileRef): Fd => this.#identities.directoryOf(provisional.ref(ref)).fd;
     const isRename = 'newDirectory' in operation;
     const place = isRename
       ? { directory: operation.newDirectory, name: operation.newName }
       : { directory: operation.directory, name: operation.name };
-    const file = ifAny(() => statusIfAny(this.#identities.directoryOf(place.directory).fd, place.name));
+    const file = ifAny(() => statusIfAny(directoryOf(place.directory), place.name));
     const directories = isRename ? [operation.directory, operation.newDirectory] : [operation.directory];
-    const statuses = directories.flatMap((ref) => ifAny(() => statxFd(this.#identities.directoryOf(ref).fd)));
+    const statuses = directories.flatMap((ref) => ifAny(() => statxFd(directoryOf(ref))));
     return [...file, ...statuses];
   }
 

@@ -16,7 +16,7 @@ import type { Upload } from './upload.js';
  * Handles of all clients of one home together. Each is a descriptor of the process, which all homes and connections
  * share: one user gets a quarter of them at most.
  */
-export const MAX_HANDLES_OF_HOME = Math.min(2 * MAX_HANDLES, Math.floor(descriptorLimit() / 4));
+const MAX_HANDLES_OF_HOME = Math.min(2 * MAX_HANDLES, Math.floor(descriptorLimit() / 4));
 const LAST_NUMBER = 0xffff_ffff;
 
 export type Handle =

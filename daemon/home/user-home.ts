@@ -316,12 +316,15 @@ export class UserHome {
 
   /** Compares the charge with the tree; sessions wait meanwhile. `repair` makes the charge what was counted. */
   async check(repair: boolean): Promise<QuotaReport> {
-    await this.whenChangeable();
+    // One count after the other, and nothing in between.
+    const former = this.#counting;
     let done: () => void = () => undefined;
-    this.#counting = new Promise((resolve) => {
+    const counting = new Promise<void>((resolve) => {
       done = resolve;
     });
+    this.#counting = counting;
     try {
+      await former;
       const tree = await recount(this.tree);
       const unlinked = this.held.unlinked();
       const counted = { bytes: tree.bytes + unlinked.bytes, files: tree.files + unlinked.files };
@@ -334,7 +337,7 @@ export class UserHome {
       }
       return { user: this.user, ledger: charged, tree: counted, repaired };
     } finally {
-      this.#counting = undefined;
+      if (this.#counting === counting) this.#counting = undefined;
       // In this order: what waited is answered before what came behind it is begun.
       this.waits.freed();
       done();

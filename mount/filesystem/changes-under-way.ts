@@ -8,18 +8,21 @@
  */
 import { WHOLE_HOME } from '../../protocol/methods.js';
 
+/** Who waits for a change of one of these units. */
+interface Waiting {
+  readonly units: ReadonlySet<bigint>;
+  resolve(): void;
+}
+
 export class ChangesUnderWay {
   readonly #counts = new Map<bigint, number>();
-  readonly #waiting = new Map<bigint, (() => void)[]>();
+  readonly #waiting = new Set<Waiting>();
 
   /** A change of these units begins; the returned function, to be called once, ends it. */
   begin(units: readonly bigint[]): () => void {
     const touched = new Set([...units, WHOLE_HOME]);
-    for (const unit of touched) {
-      this.#counts.set(unit, (this.#counts.get(unit) ?? 0) + 1);
-      for (const resolve of this.#waiting.get(unit) ?? []) resolve();
-      this.#waiting.delete(unit);
-    }
+    for (const unit of touched) this.#counts.set(unit, (this.#counts.get(unit) ?? 0) + 1);
+    for (const waiting of this.#waiting) if (haveCommon(touched, waiting.units)) waiting.resolve();
     return () => {
       for (const unit of touched) {
         const left = (this.#counts.get(unit) ?? 1) - 1;
@@ -30,18 +33,20 @@ export class ChangesUnderWay {
   }
 
   /** Resolves as soon as a change of one of the units is under way, or `until` has settled. */
-  async any(units: readonly bigint[], until: Promise<void>): Promise<void> {
-    if (units.some((unit) => this.#counts.has(unit))) return;
+  async any(units: Iterable<bigint>, until: Promise<void>): Promise<void> {
+    const wanted = new Set(units);
+    if (haveCommon(this.#counts.keys(), wanted)) return;
     let resolveBegun: () => void = () => undefined;
     const begun = new Promise<void>((resolve) => {
       resolveBegun = resolve;
     });
-    for (const unit of units) this.#waiting.set(unit, [...(this.#waiting.get(unit) ?? []), resolveBegun]);
-    await Promise.race([begun, until]);
-    for (const unit of units) {
-      const others = (this.#waiting.get(unit) ?? []).filter((each) => each !== resolveBegun);
-      if (others.length === 0) this.#waiting.delete(unit);
-      else this.#waiting.set(unit, others);
-    }
+    const waiting: Waiting = { units: wanted, resolve: resolveBegun };
+    this.#waiting.add(waiting);
+    await Promise.race([begun, until]).finally(() => this.#waiting.delete(waiting));
   }
+}
+
+function haveCommon(units: Iterable<bigint>, others: ReadonlySet<bigint>): boolean {
+  for (const unit of units) if (others.has(unit)) return true;
+  return false;
 }

@@ -20,6 +20,7 @@ import type { Tree } from '../tree/tree.js';
 import { isMissing, type AwaitedChanges } from './awaited-changes.js';
 import { conflictName } from './conflict-name.js';
 import type { Losses } from './losses.js';
+import type { ServerIds } from './server-ids.js';
 
 /** A name in a directory. */
 export interface Place {
@@ -41,6 +42,7 @@ export interface Placed {
 
 export class ConflictCopies {
   readonly #tree: Tree;
+  readonly #ids: Pick<ServerIds, 'of'>;
   readonly #changes: AwaitedChanges;
   readonly #losses: Losses;
   readonly #suffix: string;
@@ -48,8 +50,15 @@ export class ConflictCopies {
   /** What was put beside. */
   count = 0;
 
-  constructor(parts: { tree: Tree; changes: AwaitedChanges; losses: Losses; suffix: string }) {
+  constructor(parts: {
+    tree: Tree;
+    ids: Pick<ServerIds, 'of'>;
+    changes: AwaitedChanges;
+    losses: Losses;
+    suffix: string;
+  }) {
     this.#tree = parts.tree;
+    this.#ids = parts.ids;
     this.#changes = parts.changes;
     this.#losses = parts.losses;
     this.#suffix = parts.suffix;
@@ -124,7 +133,8 @@ export class ConflictCopies {
     for (const entry of before(until)) {
       const { operation } = entry;
       if (operation.kind !== WRITE && operation.kind !== SETATTR) continue;
-      if (operation.file.ino !== null && sameId(operation.file, file)) await this.apply(copy, operation);
+      const { file: named } = operation;
+      if (named.ino !== null && sameId(this.#ids.of(named), file)) await this.apply(copy, operation);
     }
     const [path, kept] = [this.pathOf(meant), this.pathOf(place)];
     const reason = withBase ? 'changed elsewhere' : 'changed or removed elsewhere';

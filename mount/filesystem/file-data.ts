@@ -4,7 +4,6 @@
  *
  * Invariant: data are answered from here only while the file's unit is leased; what is recalled is dropped (doubted).
  */
-import type { FileId } from '../../protocol/references.js';
 import { packRef } from '../../protocol/references.js';
 import { S_IFMT, S_IFREG } from '../../posix/flags.js';
 import { Bandwidth } from '../data/bandwidth.js';
@@ -33,6 +32,8 @@ export class FileData {
   readonly #states = new Map<Inode, State>();
   /** Which file an entry of the log has data of. */
   readonly #written = new Map<Entry, { readonly entry: WriteEntry; readonly inode: Inode }>();
+  /** How often units were recalled: answers of before may be older than what is told since. */
+  #recalls = 0;
 
   constructor(home: Home) {
     this.#home = home;
@@ -116,16 +117,12 @@ export class FileData {
     this.#forgetIfEmpty(written.inode);
   }
 
-  /** A file's id became another one. */
-  renumbered(before: FileId): void {
-    this.#cache.drop(before);
-  }
-
   /**
    * Units were recalled: of what is not believed any more nothing is known here. What was fetched ahead goes whole: it is not
    * known which of it is of those units, and recalls are few where anything is fetched ahead.
    */
   doubted(): void {
+    this.#recalls += 1;
     this.#cache.dropAll();
     for (const [inode, { retained }] of this.#states) {
       if (this.#home.tree.knows(inode)) continue;
@@ -165,14 +162,20 @@ export class FileData {
   ): Cancel {
     const { tree } = this.#home;
     const inodes = names.map(({ inode }) => inode);
+    let recalls = this.#recalls;
     this.#home.askForData(
       'fetch',
       inodes,
-      () => [inodes.map((inode) => packRef(tree.refOf(inode))), bytes],
+      () => {
+        recalls = this.#recalls;
+        return [inodes.map((inode) => packRef(tree.refOf(inode))), bytes];
+      },
       (_failure, files) => {
+        const isNews = recalls === this.#recalls;
         for (const [index, inode] of inodes.entries()) {
           const [attributes, data] = files?.[index] ?? [];
           const same =
+            isNews &&
             attributes !== undefined &&
             data !== undefined &&
             attributes.ino === inode.id.ino &&

@@ -8,7 +8,7 @@ import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure } from '../../protocol/failure.js';
 import { RELEASE, WRITE, type Operation } from '../../protocol/operations.js';
-import type { FileRef } from '../../protocol/references.js';
+import type { FileId, FileRef } from '../../protocol/references.js';
 import type { Entry } from '../log/entry.js';
 import type { Inode } from '../tree/inode.js';
 import type { Tree } from '../tree/tree.js';
@@ -24,15 +24,24 @@ export class Losses {
   readonly #kernel: KernelView;
   readonly #log: LossLog;
   readonly #directory: string;
+  readonly #currentId: (id: FileId) => FileId;
   #count = 0;
   #conflicts = 0;
 
-  /** `directory`: where the data of lost writes are kept; made when it is needed. */
-  constructor(parts: { tree: Tree; kernel: KernelView; log: LossLog; directory: string }) {
+  constructor(parts: {
+    tree: Tree;
+    kernel: KernelView;
+    log: LossLog;
+    /** Where the data of lost writes are kept; made when it is needed. */
+    directory: string;
+    /** What the file that the log calls so is called now (server-ids.ts). */
+    currentId(id: FileId): FileId;
+  }) {
     this.#tree = parts.tree;
     this.#kernel = parts.kernel;
     this.#log = parts.log;
     this.#directory = parts.directory;
+    this.#currentId = parts.currentId.bind(parts);
   }
 
   /** How many operations were lost. */
@@ -63,7 +72,7 @@ export class Losses {
   #record(operation: Operation, failure: Failure): Inode[] {
     this.#count += 1;
     const inodes = refsOf(operation)
-      .map((ref) => (ref.ino === null ? undefined : this.#tree.byId(ref)))
+      .map((ref) => (ref.ino === null ? undefined : this.#tree.byId(this.#currentId(ref))))
       .filter((inode) => inode !== undefined);
     const [first] = inodes;
     const path = first === undefined ? undefined : this.#tree.pathOf(first)?.toString();

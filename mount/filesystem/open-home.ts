@@ -72,7 +72,10 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
   const leases = new Leases(term);
   const tree = new Tree({ root: options.root.attributes, path: options.root.path, leases });
   const kernel = new KernelView({ tree, caches, ownership });
-  const losses = new Losses({ tree, kernel, log: options.log, directory: options.lossDirectory });
+  const losses = new Losses({
+    ...{ tree, kernel, log: options.log, directory: options.lossDirectory },
+    currentId: (id) => ids.of(id),
+  });
   const log = new Log({
     ...(options.unsentBytes === undefined ? {} : { limitBytes: options.unsentBytes }),
     failed: (entry, failure) => losses.failed(entry, failure),
@@ -140,7 +143,7 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
       if (!session.leased) recalls.over();
       // Nobody has seen to it meanwhile that nothing was changed on the server.
       else if (!session.resumed) recalls.doubtAll();
-      if (!session.covered) log.leasesLost();
+      if (!session.covered) log.leasesLost(session.applied);
       if (!session.resumed) recalls.holdAgain();
       // The log goes before anything else: a server that was restarted takes it without a lease until then.
       ids.connected(session.applied, session.resumed);

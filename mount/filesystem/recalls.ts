@@ -7,7 +7,7 @@
  *
  * Invariant: from the moment of the recall the unit is not changed here without asking, and nothing of it is believed.
  */
-import { LEASE_NONE, WHOLE_HOME, type LeaseItem, type LeaseMode } from '../../protocol/methods.js';
+import { LEASE_NONE, WHOLE_HOME, type LeaseItem } from '../../protocol/methods.js';
 import { compact, packRef } from '../../protocol/references.js';
 import { S_IFMT, S_IFREG } from '../../posix/flags.js';
 import type { Inode } from '../tree/inode.js';
@@ -28,8 +28,8 @@ export class Recalls {
   readonly #home: Home;
   readonly #data: FileData;
   readonly #term: Term;
-  /** What the kernel was told to drop, and has not yet. */
-  readonly #told = new Set<{ readonly unit: bigint }>();
+  /** Units that the kernel was told to drop, and has not yet. */
+  readonly #told = new Set<readonly bigint[]>();
 
   constructor(parts: { home: Home; data: FileData; term: Term }) {
     this.#home = parts.home;
@@ -45,40 +45,43 @@ export class Recalls {
   /** Others wait for these. */
   recalled(items: readonly LeaseItem[]): void {
     this.#home.leases.returning(items);
-    for (const [unit, mode] of items) void this.#giveBack(unit, mode);
+    void this.#giveBack(items);
   }
 
-  async #giveBack(unit: bigint, mode: LeaseMode): Promise<void> {
+  /** All of one message together: there may be tens of thousands, as what is watched of a disk is bounded. */
+  async #giveBack(items: readonly LeaseItem[]): Promise<void> {
     const { leases, tree, kernel, log, sender, remote } = this.#home;
     const { last } = log;
     sender.kick();
-    const sent = last === undefined ? undefined : log.whenSent(last);
+    // What was done under leases that are lost is done under none that is recalled, and may wait for others.
+    const sent = last === undefined || last.orphaned ? undefined : log.whenSent(last);
     // Not where the session has ended: nothing is given back then, and over() was called.
     if (sent !== undefined && !(await sent.then(succeeded, failed))) return;
-    if (mode === LEASE_NONE) {
-      const doubts = tree.doubt(unit);
-      this.#holdOpen(doubts);
+    const units = items.filter(([, mode]) => mode === LEASE_NONE).map(([unit]) => unit);
+    if (units.length > 0) {
+      const doubts = units.map((unit) => tree.doubt(unit));
+      for (const each of doubts) this.#holdOpen(each);
       this.#data.doubted();
-      kernel.takeBack(doubts);
-      await orAfter(KERNEL_PATIENCE_MS, this.#kernelDropped(unit), () => undefined);
+      for (const each of doubts) kernel.takeBack(each);
+      await orAfter(KERNEL_PATIENCE_MS, this.#kernelDropped(units), () => undefined);
     }
-    remote.request('returned', [[[compact(unit), mode]]], undefined, () => undefined, { once: true });
-    leases.returned([[unit, mode]]);
+    const returned = items.map(([unit, mode]) => [compact(unit), mode]);
+    remote.request('returned', [returned], undefined, () => undefined, { once: true });
+    leases.returned(items);
     this.#renew();
   }
 
   /**
-   * Resolves when the kernel has dropped what it knew of a unit; or where it cannot before a change that is under way is
+   * Resolves when the kernel has dropped what it knew of units; or where it cannot before a change that is under way is
    * answered (changes-under-way.ts). It acts on what it is told in order: so it is with what it is told behind that, too.
    */
-  async #kernelDropped(unit: bigint): Promise<void> {
+  async #kernelDropped(units: readonly bigint[]): Promise<void> {
     const { kernel, underWay } = this.#home;
-    const told = { unit };
-    this.#told.add(told);
+    this.#told.add(units);
     const settled = kernel.settled().then(() => {
-      this.#told.delete(told);
+      this.#told.delete(units);
     });
-    await underWay.any([...new Set([...this.#told].map((each) => each.unit))], settled);
+    await underWay.any([...this.#told].flat(), settled);
   }
 
   /** The server says that the leases are another's, or will never say anything any more. */
@@ -95,7 +98,7 @@ export class Recalls {
     this.#holdOpen(doubts);
     this.#data.doubtedAll();
     kernel.takeBack(doubts);
-    void this.#kernelDropped(WHOLE_HOME);
+    void this.#kernelDropped([WHOLE_HOME]);
   }
 
   /** The term is watched while something is held. */

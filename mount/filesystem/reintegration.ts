@@ -98,9 +98,9 @@ class Run {
     const { log, tree, changes } = this.#parts;
     let looked = false;
     for (let entry = log.orphan; entry !== undefined; entry = log.orphan) {
-      // Answers that were lost are told first.
+      // What is before it comes first: answers that were lost, and what a server has lost that broke meanwhile.
       const { previous } = entry;
-      if (previous?.state === 'sent') {
+      if (previous?.state === 'sent' || previous?.state === 'unsent') {
         await log.whenApplied(previous);
         continue;
       }
@@ -109,10 +109,10 @@ class Run {
       try {
         await this.#one(entry);
       } catch (thrown) {
-        log.giveUp(Failure.from(thrown));
+        log.giveUp(entry, Failure.from(thrown));
         continue;
       }
-      log.reintegrated();
+      log.reintegrated(entry);
     }
     if (this.#copies.count > 0) await changes.sync(log.lastNumber).catch(() => undefined);
   }

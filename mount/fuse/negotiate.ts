@@ -19,8 +19,8 @@ import { MAX_DATA } from '../../protocol/limits.js';
 import { INIT_EXT, type InitIn, type InitOut } from './structs.js';
 
 /** FUSE_KERNEL_VERSION, and the newest minor version whose structs are those of structs.ts. */
-export const KERNEL_VERSION = 7;
-export const KERNEL_MINOR_VERSION = 38;
+const KERNEL_VERSION = 7;
+const KERNEL_MINOR_VERSION = 38;
 
 /** Linux 5.4: the first with all that is asked for here and a long-term kernel. */
 const MIN_MINOR_VERSION = 31;
@@ -48,7 +48,7 @@ export const INIT_FLAGS = {
 } as const;
 
 /** The same of flags2. FUSE_DIRECT_IO_ALLOW_MMAP: Linux 6.6. */
-export const INIT_FLAGS2 = { DIRECT_IO_ALLOW_MMAP: 1 << (36 - 32) } as const;
+const INIT_FLAGS2 = { DIRECT_IO_ALLOW_MMAP: 1 << (36 - 32) } as const;
 
 /** Taken where the kernel offers it. */
 const WANTED =

@@ -1,9 +1,9 @@
 /**
- * Messages that the driver sends unasked: what the kernel should no longer believe, or should know already.
+ * Messages that the driver sends unasked: what the kernel should no longer believe.
  *
- * Invariant: they are written one after the other, in the order of the calls, and never by the main thread: the
- * kernel takes the lock of a directory (INVAL_ENTRY, DELETE) or of a page (INVAL_INODE, STORE), and who holds it may
- * be waiting for an answer of the main thread. Answers themselves take no such lock.
+ * Invariant: they are written one after the other, in the order of the calls, and never by the main thread: the kernel takes
+ * the lock of a directory (INVAL_ENTRY) or of a page (INVAL_INODE), and who holds it may be waiting for an answer of the main
+ * thread. Answers themselves take no such lock.
  *
  * Arriving late is harmless, since a notification only takes knowledge away.
  */
@@ -15,8 +15,6 @@ import { OUT_HEADER_SIZE, writeOutHeader } from './structs.js';
 /** enum fuse_notify_code. */
 const FUSE_NOTIFY_INVAL_INODE = 2;
 const FUSE_NOTIFY_INVAL_ENTRY = 3;
-const FUSE_NOTIFY_STORE = 4;
-const FUSE_NOTIFY_DELETE = 6;
 
 /** A notification has 0 as `unique` and its code where an answer has the errno. */
 function begin(code: number, bodyLength: number): Writer {
@@ -52,36 +50,13 @@ export function encodeInvalEntry(parent: NodeId, name: Buffer): Buffer {
   return message.buffer;
 }
 
-/** struct fuse_notify_store_out, then the data. Grows the file in the kernel's eyes where it ends beyond. */
-export function encodeStore(node: NodeId, offset: number, data: Buffer): Buffer {
-  const message = begin(FUSE_NOTIFY_STORE, 24 + data.length);
-  message.u64(node);
-  message.u64(offset);
-  message.u32(data.length);
-  message.u32(0);
-  message.bytes(data);
-  return message.buffer;
-}
-
-/** struct fuse_notify_delete_out, then the name with a NUL. */
-export function encodeDelete(parent: NodeId, child: NodeId, name: Buffer): Buffer {
-  const message = begin(FUSE_NOTIFY_DELETE, 24 + name.length + 1);
-  message.u64(parent);
-  message.u64(child);
-  message.u32(name.length);
-  message.u32(0);
-  message.bytes(name);
-  message.zeros(1);
-  return message.buffer;
-}
-
-/** KernelCaches over FUSE notifications, with the two more that this driver can send. */
+/** KernelCaches over FUSE notifications. */
 export class Notifier implements KernelCaches {
   mapsDirect = false;
   readonly #write: (message: Buffer) => Promise<void>;
-  #queue: Buffer[] = [];
-  /** Ends when the queue is empty; undefined while it is. */
-  #draining: Promise<void> | undefined;
+  /** Messages, and in between who waits for those before. */
+  #queue: (Buffer | (() => void))[] = [];
+  #draining = false;
 
   /** `write` writes one message on another thread and settles when the kernel has acted on it. */
   constructor(write: (message: Buffer) => Promise<void>) {
@@ -96,32 +71,29 @@ export class Notifier implements KernelCaches {
     this.#send(encodeInvalEntry(parent, name));
   }
 
-  /** Puts data into the cache of a node, and extends its size to the end of the data. */
-  store(node: NodeId, offset: number, data: Buffer): void {
-    this.#send(encodeStore(node, offset, data));
-  }
-
-  /** As invalidateEntry for a name that was removed: programs that watch the directory hear of it (inotify). */
-  deleteEntry(parent: NodeId, child: NodeId, name: Buffer): void {
-    this.#send(encodeDelete(parent, child, name));
-  }
-
   settled(): Promise<void> {
-    return this.#draining ?? Promise.resolve();
+    if (!this.#draining) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#queue.push(resolve);
+    });
   }
 
   #send(message: Buffer): void {
     this.#queue.push(message);
-    this.#draining ??= this.#drain();
+    if (!this.#draining) void this.#drain();
   }
 
   async #drain(): Promise<void> {
+    this.#draining = true;
     while (this.#queue.length > 0) {
-      const messages = this.#queue;
+      const queued = this.#queue;
       this.#queue = [];
-      // A hint never fails: mostly the kernel says ENOENT, that it did not know the node or the name.
-      for (const message of messages) await this.#write(message).catch(() => {});
+      for (const each of queued) {
+        // A hint never fails: mostly the kernel says ENOENT, that it did not know the node or the name.
+        if (Buffer.isBuffer(each)) await this.#write(each).catch(() => {});
+        else each();
+      }
     }
-    this.#draining = undefined;
+    this.#draining = false;
   }
 }

@@ -16,11 +16,10 @@ import type {
 } from '../operations.js';
 import type { Reader, Writer } from './cursor.js';
 
-/** sizeof(struct fuse_in_header), fuse_out_header, fuse_entry_out, and the part of fuse_dirent before its name. */
-export const IN_HEADER_SIZE = 40;
+/** sizeof(struct fuse_out_header), fuse_entry_out, and the part of fuse_dirent before its name. */
 export const OUT_HEADER_SIZE = 16;
-export const ENTRY_OUT_SIZE = 128;
-export const DIRENT_NAME_OFFSET = 24;
+const ENTRY_OUT_SIZE = 128;
+const DIRENT_NAME_OFFSET = 24;
 
 /** FOPEN_*: what the reply to OPEN, OPENDIR and CREATE tells about the handle. */
 const FOPEN_DIRECT_IO = 1 << 0;

@@ -5,8 +5,9 @@
  * another one a list of what it has. What is recalled counts as given back for whoever asks here, from
  * the moment of the recall; for the server it is held until `returned` was sent.
  *
- * Pure: no clock but the term's, nothing is sent.
+ * Pure: no clock but the term's, nothing is sent. Bounded: a server that tells of more than MAX_UNITS means harm.
  */
+import { Failure } from '../../protocol/failure.js';
 import {
   LEASE_NONE,
   LEASE_READ,
@@ -15,6 +16,9 @@ import {
   type LeaseItem,
   type LeaseMode,
 } from '../../protocol/methods.js';
+
+/** Units that the server may tell of, or recall at once: more than any server's table has. */
+export const MAX_UNITS = 262_144;
 
 export class Leases {
   readonly #term: { readonly over: boolean };
@@ -54,16 +58,18 @@ export class Leases {
     return this.#units.size;
   }
 
-  /** The server said what is held from now on, which may be less than before. */
+  /** The server said what is held from now on, which may be less than before. PROTOCOL. */
   leased(items: Iterable<LeaseItem>): void {
     for (const [unit, mode] of items) this.#set(unit, mode);
+    checkBound(this.#units.size);
   }
 
-  /** A recall: from now on the units count for no more than the modes given. */
+  /** A recall: from now on the units count for no more than the modes given. PROTOCOL. */
   returning(items: Iterable<LeaseItem>): void {
     for (const [unit, mode] of items) {
       this.#recalled.set(unit, lower(mode, this.#recalled.get(unit) ?? LEASE_WRITE));
     }
+    checkBound(this.#recalled.size);
   }
 
   /** `returned` was sent. A recall that asked for more meanwhile is still to be answered. */
@@ -116,6 +122,10 @@ export class Leases {
     this.#home = mode;
     for (const [unit, own] of this.#units) if (own === mode) this.#units.delete(unit);
   }
+}
+
+function checkBound(units: number): void {
+  if (units > MAX_UNITS) throw new Failure('PROTOCOL', `more than ${MAX_UNITS} units of leases`);
 }
 
 function lower(a: LeaseMode, b: LeaseMode): LeaseMode {

@@ -25,9 +25,9 @@ import { Waiters } from './waiters.js';
 import { WriteEntry } from './write-entry.js';
 
 /** Bytes that may be kept for a server that has not said that they are on its disk. */
-export const DEFAULT_LIMIT_BYTES = 64 * 1024 * 1024;
+const DEFAULT_LIMIT_BYTES = 64 * 1024 * 1024;
 /** How old what was not sent may become before changes wait (milliseconds). */
-export const DEFAULT_LIMIT_MS = 2_000;
+const DEFAULT_LIMIT_MS = 2_000;
 
 /** What an entry takes in memory besides its data, about. */
 const ENTRY_BYTES = 512;
@@ -137,14 +137,21 @@ export class Log {
     return entry?.state === 'sent' ? entry.number : undefined;
   }
 
+  /** The first operation that the server has not said that it applied. */
+  get firstUnapplied(): Entry | undefined {
+    return this.#firstUnapplied;
+  }
+
   /** The entries that the server has not said that it applied, in order. */
   *unappliedEntries(): Iterable<Entry> {
     for (let entry = this.#firstUnapplied; entry !== undefined; entry = entry.next) yield entry;
   }
 
-  /** The first operation that is not sent, where the lease that it was made under was lost. */
+  /** The first operation that is not to be sent, as the lease that it was made under was lost. */
   get orphan(): Entry | undefined {
-    return this.#firstUnsent?.orphaned === true ? this.#firstUnsent : undefined;
+    let entry = this.#firstUnsent;
+    while (entry !== undefined && !entry.orphaned) entry = entry.next;
+    return entry;
   }
 
   /**
@@ -196,9 +203,8 @@ export class Log {
     const cancelled = [...entries];
     if (!cancelled.every(neverSent)) return false;
     for (const entry of cancelled) {
-      if (this.#firstUnsent === entry) this.#firstUnsent = entry.next;
-      if (this.#firstUnapplied === entry) this.#firstUnapplied = entry.next;
-      for (const tally of this.#tallies()) tally.remove(entry);
+      this.#passOver(entry);
+      this.#undurable.remove(entry);
       this.#drop(entry);
       entry.become('cancelled');
     }
@@ -284,8 +290,8 @@ export class Log {
   // Sending
 
   /**
-   * What is to be sent next: gives it numbers and counts it as sent. `prepare` gives an operation the form in which it
-   * travels.
+   * What is to be sent next, before the first orphan: gives it numbers and counts it as sent. `prepare` gives an operation the
+   * form in which it travels.
    */
   take(
     maxOperations: number = MAX_OPERATIONS,
@@ -295,7 +301,7 @@ export class Log {
     const first = this.#nextNumber;
     const message = new Message(maxOperations, maxBytes);
     let entry = this.#firstUnsent;
-    for (; entry !== undefined; entry = entry.next) {
+    for (; entry !== undefined && !entry.orphaned; entry = entry.next) {
       const { number } = entry;
       entry.number = this.#nextNumber;
       if (!message.add(prepare(entry))) {
@@ -340,32 +346,34 @@ export class Log {
     this.#fail(entry, failureFrom(error));
   }
 
-  /** The server cannot carry out the first operation that is not applied: it is passed over. */
-  giveUp(failure: Failure): void {
-    this.#fail(this.#passOver(), failure);
+  /** An operation that was taken back cannot be carried out: it is passed over. PROTOCOL: it was not taken back. */
+  giveUp(entry: Entry | undefined, failure: Failure): void {
+    if (entry?.state !== 'unsent')
+      throw new Failure('PROTOCOL', 'the server refuses what it has carried out');
+    this.#passOver(entry);
+    this.#fail(entry, failure);
     this.#wake();
   }
 
-  /** Takes the first operation that is not applied out of what is to be sent. */
-  #passOver(): Entry {
-    const entry = this.#firstUnapplied;
-    if (entry === undefined || entry.state !== 'unsent')
-      throw new Error('only what was taken back is passed over');
-    this.#firstUnapplied = entry.next;
-    this.#firstUnsent = entry.next;
+  /** Takes an operation out of what is to be sent. */
+  #passOver(entry: Entry): void {
+    if (this.#firstUnapplied === entry) this.#firstUnapplied = entry.next;
+    if (this.#firstUnsent === entry) this.#firstUnsent = entry.next;
     this.#unsent.remove(entry);
     this.#unapplied.remove(entry);
-    return entry;
   }
 
-  /** The leases are lost under which all that the server has not applied was made. */
-  leasesLost(): void {
-    for (const entry of this.unappliedEntries()) entry.orphaned = true;
+  /** The leases are lost under which all was made that the server does not have, which is what comes after `applied`. */
+  leasesLost(applied: number): void {
+    for (let entry = this.#chain.last; entry !== undefined; entry = entry.previous) {
+      if (entry.state !== 'unsent' && (entry.number ?? 0) <= applied) break;
+      entry.orphaned = true;
+    }
   }
 
-  /** The first operation that is not applied was carried out by an awaited change, or is kept elsewhere. */
-  reintegrated(): void {
-    const entry = this.#passOver();
+  /** An orphan was carried out by an awaited change, or is kept elsewhere. */
+  reintegrated(entry: Entry): void {
+    this.#passOver(entry);
     this.#undurable.remove(entry);
     this.#drop(entry);
     entry.become('durable');

@@ -169,8 +169,6 @@ export class Sender {
   }
 
   #maySend(): boolean {
-    // What was made under leases that are lost comes first, and not from here.
-    if (this.#log.orphan !== undefined) return false;
     const { messages, bytes } = this.#flight;
     if (!this.#connected || messages >= MAX_MESSAGES || bytes >= MAX_BYTES) return false;
     if (messages > 0 && this.#log.lastNumber < this.#aloneThrough) return false;
@@ -236,7 +234,7 @@ export class Sender {
     const sentThrough = this.#log.lastNumber;
     this.#goBack(applied);
     if (failure.kind === 'ESTALE' && applied >= this.#hintThrough) this.#hintThrough = sentThrough;
-    else this.#log.giveUp(failure);
+    else this.#log.giveUp(this.#log.firstUnapplied, failure);
   }
 
   /** What was sent after `applied` is to be sent again; answers of it tell nothing any more. */

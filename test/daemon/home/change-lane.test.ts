@@ -2,7 +2,16 @@
  * Awaited changes that were under way when the daemon was killed: sent again, each is made once.
  */
 import t, { type Test } from 'tap';
-import { MKDIR, packOperation, RENAME, UNLINK, WRITE, type Operation } from '../../../protocol/operations.js';
+import {
+  MKDIR,
+  packOperation,
+  RENAME,
+  SETATTR,
+  SYMLINK,
+  UNLINK,
+  WRITE,
+  type Operation,
+} from '../../../protocol/operations.js';
 import { place, ref } from '../../lib/path-client.js';
 import { kindOf, Place, TestClient } from './fixture.js';
 
@@ -149,3 +158,24 @@ void t.test('what was appended in part is made whole, and what another appended 
   await killed.again(append(' four'), 3);
   t.equal(String(await killed.client.paths.read('f')), 'one four', 'nor is a hole made');
 });
+
+void t.test(
+  'a change that is sent again is answered also where it names a file by a provisional id',
+  async (t) => {
+    const { client } = await Killed.open(t);
+    const id = { ino: 0n, birth: 1n };
+    const target = Buffer.from('elsewhere');
+    const link: Operation = { kind: SYMLINK, ...place('link'), time: null, target, id };
+    const time = { sec: 7, nsec: 0 };
+    const set: Operation = {
+      ...{ kind: SETATTR, file: { ...id, path: null }, time: null },
+      ...{ mode: null, size: null, atime: null, mtime: time },
+    };
+    const change = (number: number, operation: Operation): Promise<unknown> =>
+      client.call('change', [number, packOperation(operation), null]);
+    await change(1, link);
+    const left = await change(2, set);
+    t.equal((left as unknown[]).length, 1);
+    t.strictSame(await change(2, set), left);
+  },
+);

@@ -308,3 +308,14 @@ void t.test('a tree of few but deep directories is counted, and in pieces', asyn
   t.equal(tree.files, 30 * 18);
   t.ok(turns >= 5, `others had ${turns} turns meanwhile`);
 });
+
+void t.test('nothing is changed between the counts of a home that is counted several times', async (t) => {
+  const home = await new Place(t).open();
+  const [first, second, third] = [home.check(false), home.check(true), home.check(false)];
+  await first;
+  t.ok(home.counting);
+  await second;
+  t.ok(home.counting);
+  await third;
+  t.notOk(home.counting);
+});

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { ROOT_NODE } from '../../../protocol/ids.js';
+import { MAX_LEASE_ITEMS } from '../../../protocol/limits.js';
 import { LEASE_NONE, LEASE_READ } from '../../../protocol/methods.js';
 import { attributesOf, DIRECTORY, ROOT_INO } from '../tree/planted.js';
 import { failureOf } from '../remote/failure-of.js';
@@ -98,5 +99,54 @@ t.test(
     t.equal(returns(connection), 2);
     connection.answer();
     await made;
+  },
+);
+
+t.test(
+  'tens of thousands of units that are recalled at once are given back, a message at a time',
+  async (t) => {
+    const home = await ScriptedHome.open(t);
+    await home.own({ file: attributesOf(10) });
+    const given: number[] = [];
+    home.answers.returned = ([items]) => {
+      given.push((items as unknown[]).length);
+      return null;
+    };
+    const { connection } = home.server;
+    let kernelActs: () => void = () => undefined;
+    home.settled = new Promise((resolve) => (kernelActs = resolve));
+    const messages = 32;
+    for (let message = 0; message < messages; message++) {
+      const first = 1_000 + message * MAX_LEASE_ITEMS;
+      connection.notifications.recall?.(
+        Array.from({ length: MAX_LEASE_ITEMS }, (_, at) => [BigInt(first + at), LEASE_NONE]),
+      );
+    }
+    kernelActs();
+    await until(() => given.length === messages);
+    t.ok(given.every((items) => items === MAX_LEASE_ITEMS));
+    t.equal(home.state.leases.mode(1_000n), LEASE_NONE);
+  },
+);
+
+t.test(
+  'a recall does not wait for what was done under lost leases, which may wait for others itself',
+  async (t) => {
+    const home = await ScriptedHome.open(t);
+    await home.own();
+    const { server } = home;
+    server.connection.held = true;
+    await home.filesystem.mkdir(ROOT_NODE, Buffer.from('new'), 0o700, CALLER);
+    server.resumes = false;
+    server.holding = true;
+    const former = server.connection;
+    former.break();
+    await until(() => server.connection !== former);
+    const { connection } = server;
+    await until(() => connection.requests.some((each) => each.startsWith('change')));
+    connection.notifications.lease?.([[77n, LEASE_READ]]);
+    connection.notifications.recall?.([[77n, LEASE_NONE]]);
+    await until(() => returns(connection) === 1);
+    t.equal(home.state.leases.mode(77n), LEASE_NONE);
   },
 );

@@ -1,6 +1,14 @@
 import t from 'tap';
-import { LEASE_NONE, LEASE_READ, LEASE_WRITE, WHOLE_HOME } from '../../../protocol/methods.js';
-import { Leases } from '../../../mount/lease/holdings.js';
+import {
+  LEASE_NONE,
+  LEASE_READ,
+  LEASE_WRITE,
+  WHOLE_HOME,
+  type LeaseItem,
+  type LeaseMode,
+} from '../../../protocol/methods.js';
+import { Leases, MAX_UNITS } from '../../../mount/lease/holdings.js';
+import { outcomeOf } from '../tree/planted.js';
 
 const A = 11n;
 const B = 12n;
@@ -116,4 +124,19 @@ t.test('without a term nothing counts, and nothing is forgotten', async (t) => {
   leases.clear();
   t.notOk(leases.any);
   t.notOk(leases.believes(A));
+});
+
+t.test('a server cannot fill the memory', async (t) => {
+  const units = (mode: LeaseMode): LeaseItem[] =>
+    Array.from({ length: MAX_UNITS + 1 }, (_, at) => [BigInt(at + 1), mode]);
+  const leases = new Leases({ over: false });
+  t.equal(
+    outcomeOf(() => leases.leased(units(LEASE_READ))),
+    'PROTOCOL',
+  );
+  leases.clear();
+  t.equal(
+    outcomeOf(() => leases.returning(units(LEASE_NONE))),
+    'PROTOCOL',
+  );
 });

@@ -5,6 +5,7 @@ import { MAX_DATA } from '../../../protocol/limits.js';
 import { WRITE } from '../../../protocol/operations.js';
 import type { Entry } from '../../../mount/log/entry.js';
 import { Log, type LogOptions } from '../../../mount/log/log.js';
+import { outcomeOf } from '../tree/planted.js';
 import { FILE, mkdir, NOTHING, serialOf, TIME } from './operations.js';
 
 class Kept {
@@ -183,7 +184,7 @@ t.test('what the server does not take is passed over', async (t) => {
   take();
   log.answered(1, 0, []);
   log.resume(1);
-  log.giveUp(new Failure('ESTALE'));
+  log.giveUp(log.firstUnapplied, new Failure('ESTALE'));
   t.same(failed, [[2, 'ESTALE']]);
   t.same(take(), [3]);
   t.equal(log.lastNumber, 2);
@@ -191,24 +192,28 @@ t.test('what the server does not take is passed over', async (t) => {
 
 t.test('what was made under lost leases goes another way, before what came later', async (t) => {
   const { log, failed, dropped, take } = new Kept();
-  const entries = [1, 2, 3].map((serial) => log.append(mkdir(serial), NOTHING));
+  const entries = [
+    log.append(mkdir(1), NOTHING),
+    log.append(mkdir(2), NOTHING),
+    log.append(mkdir(3), NOTHING),
+  ] as const;
   const write = log.write(FILE, 0, Buffer.from('before'), TIME, NOTHING);
   log.take(2);
   log.answered(1, 0, []);
   log.resume(1);
   t.equal(log.orphan, undefined);
-  log.leasesLost();
+  log.leasesLost(1);
   log.append(mkdir(5), NOTHING);
   t.equal(log.orphan, entries[1]);
-  const durable = entries[1]?.when('durable');
-  log.reintegrated();
+  const durable = entries[1].when('durable');
+  log.reintegrated(entries[1]);
   await durable;
   t.equal(log.orphan, entries[2]);
-  log.giveUp(new Failure('EDQUOT'));
+  log.giveUp(entries[2], new Failure('EDQUOT'));
   t.same(failed, [[3, 'EDQUOT']]);
   t.equal(log.orphan, write);
   t.notOk(log.cancel([write]), 'it may be under way');
-  log.reintegrated();
+  log.reintegrated(write);
   t.same(dropped, [entries[1], entries[2], write]);
   t.equal(log.orphan, undefined);
   t.same([log.unsent.operations, log.unapplied.operations, log.undurable.operations], [1, 1, 2]);
@@ -216,10 +221,46 @@ t.test('what was made under lost leases goes another way, before what came later
   t.equal(log.lastNumber, 2, 'they had no numbers');
 });
 
+t.test('what the server has lost goes another way, too, where the leases are lost', async (t) => {
+  const { log, take } = new Kept();
+  const entries = [1, 2, 3].map((serial) => log.append(mkdir(serial), NOTHING));
+  log.take(2);
+  log.answered(2, 0, []);
+  log.leasesLost(1);
+  log.resume(1);
+  t.equal(log.orphan, entries[1]);
+  t.same(take(), []);
+});
+
+t.test('what was lost before it is sent first, and never what goes another way', async (t) => {
+  const { log, dropped, take } = new Kept();
+  const [applied, orphan] = [log.append(mkdir(1), NOTHING), log.append(mkdir(2), NOTHING)];
+  log.take(1);
+  log.answered(1, 0, []);
+  log.leasesLost(1);
+  // The server loses its power while the orphan is carried out as a change.
+  log.resume(0);
+  t.equal(log.orphan, orphan);
+  log.reintegrated(orphan);
+  t.same(dropped, [orphan]);
+  t.equal(applied.state, 'unsent');
+  t.same(take(), [1]);
+});
+
+t.test('a server that refuses what it has carried out breaks the protocol', async (t) => {
+  const { log } = new Kept();
+  log.append(mkdir(1), NOTHING);
+  log.take();
+  const giveUp = (): void => log.giveUp(log.firstUnapplied, new Failure('EINVAL'));
+  t.equal(outcomeOf(giveUp), 'PROTOCOL');
+  log.answered(1, 1, []);
+  t.equal(outcomeOf(giveUp), 'PROTOCOL');
+});
+
 t.test('a later write does not become part of what goes another way', async (t) => {
   const { log } = new Kept();
   const before = log.write(FILE, 0, Buffer.from('before'), TIME, NOTHING);
-  log.leasesLost();
+  log.leasesLost(0);
   t.not(log.write(FILE, 6, Buffer.from('later'), TIME, NOTHING), before);
 });
 

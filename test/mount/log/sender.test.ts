@@ -89,14 +89,14 @@ t.test('what is appended is gathered, and leaves in one message', async (t) => {
 t.test('nothing is sent before what was made under lost leases is through', async (t) => {
   const m = new Mounted();
   const { server, log, sender } = m;
-  m.append(1);
+  const [orphan] = m.append(1);
   sender.lost();
-  log.leasesLost();
+  log.leasesLost(0);
   const through = sender.connected(0);
   m.append(2);
   await turn();
   t.equal(server.requests, 0);
-  log.reintegrated();
+  log.reintegrated(orphan as Entry);
   await through;
   log.hurryUp();
   server.settle();

@@ -1,0 +1,44 @@
+import t from 'tap';
+import { LEASE_NONE, LEASE_READ } from '../../../protocol/methods.js';
+import { attributesOf, REGULAR, ROOT_INO } from '../tree/planted.js';
+import { until } from '../remote/processes.js';
+import { CALLER, ScriptedHome } from './scripted-home.js';
+
+const OLD = 4096;
+const NEW = 5000;
+
+t.test('what was fetched ahead before a recall tells nothing after it', async (t) => {
+  const names = ['a', 'b', 'c', 'd'];
+  const files = names.map((name, at) => [name, attributesOf(10 + at, REGULAR, { size: OLD })] as const);
+  const home = await ScriptedHome.open(t);
+  await home.own(Object.fromEntries(files));
+  const { connection } = home.server;
+  home.answers.read = () => Buffer.alloc(OLD);
+  home.answers.hold = () => attributesOf(10, REGULAR, { size: OLD });
+  home.answers.returned = () => null;
+  home.answers.getattr = ([file]) => attributesOf((file as bigint[])[0] ?? 0n, REGULAR, { size: NEW });
+  home.answers.fetch = ([refs]) =>
+    (refs as bigint[][]).map(([ino]) => [attributesOf(ino ?? 0n, REGULAR, { size: OLD }), Buffer.alloc(OLD)]);
+  const read = async (name: string): Promise<void> => {
+    const node = await home.node(name);
+    const { handle } = await home.filesystem.open(node, 0, CALLER);
+    await home.filesystem.read(node, handle, 0, OLD, () => undefined, CALLER);
+  };
+  const last = await home.node('d');
+  await read('a');
+  connection.held = true;
+  const reading = read('b');
+  await until(() => connection.requests.some((each) => each.startsWith('fetch')));
+  connection.notifications.recall?.([[ROOT_INO, LEASE_NONE]]);
+  await until(() => connection.requests.some((each) => each.startsWith('returned')));
+  connection.notifications.lease?.([[ROOT_INO, LEASE_READ]]);
+  // Only what is asked from now on is answered: the server is still reading.
+  await new Promise((resolve) => setImmediate(resolve));
+  connection.held = false;
+  home.answers.lookup = () => [attributesOf(13, REGULAR, { size: NEW }), null];
+  t.equal(await home.node('d'), last);
+  connection.answer();
+  await reading;
+  const { attributes } = await home.filesystem.getattr(last, undefined, CALLER);
+  t.equal(attributes.size, NEW);
+});
