@@ -152,7 +152,13 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
       changes.connected();
       return Promise.all([sent, reintegration.connected()])
         .then(() => ids.ask())
-        .then(() => grants.connected());
+        .then(() => {
+          // A server that was restarted keeps others waiting until it hears of something behind the log.
+          if (!session.resumed) {
+            remote.request('returned', [[]], undefined, () => undefined, { once: true });
+          }
+          grants.connected();
+        });
     },
     ended: (failure: Failure) => {
       // Nothing is answered from here any more: every operation is told so.

@@ -76,8 +76,11 @@ export class Sender {
   readonly #gather: (act: () => void) => unknown;
   /** There is one when the sender is made. */
   #connected = true;
+  /** The server has judged all that was in the log when the connection was made. */
+  #caughtUp = true;
   /** How many connections there were. */
   #connections = 0;
+  /** For a connection that has caught up. */
   readonly #waitingForConnection = new Waiters();
   #ended: Failure | undefined;
   #flight: Flight = { messages: 0, bytes: 0 };
@@ -124,8 +127,10 @@ export class Sender {
   // The connection
 
   /**
-   * There is a connection, and the server has applied this much. Resolves when all that is in the log was sent (again);
-   * undefined: it was.
+   * There is a connection, and the server has applied this much. Resolves when it has judged all that is in the log;
+   * undefined: it has. Until then a server that was restarted must hear of nothing else: it takes the log without leases, and
+   * as what may have been carried out before, as long as nothing else comes. That the log was sent is not enough, as it
+   * may stop within it, and is sent the rest again.
    */
   connected(applied: number): Promise<void> | undefined {
     this.#hintThrough = 0;
@@ -138,13 +143,23 @@ export class Sender {
     if (unanswered !== undefined) {
       this.#apply({ first: unanswered, operations: [], data: undefined, bytes: 0 });
     }
+    const connection = this.#connections;
+    const judged = last === undefined ? undefined : this.#log.whenApplied(last);
+    if (judged === undefined) this.#catchUp(connection);
+    return judged?.then(() => this.#catchUp(connection));
+  }
+
+  #catchUp(connection: number): void {
+    if (!this.#connected || connection !== this.#connections) return;
+    this.#caughtUp = true;
     this.#waitingForConnection.resolve();
-    return last === undefined ? undefined : this.#log.whenSent(last);
+    this.#relieve();
   }
 
   /** The connection is gone. */
   lost(): void {
     this.#connected = false;
+    this.#caughtUp = false;
     this.#flight = { messages: 0, bytes: 0 };
   }
 
@@ -267,11 +282,11 @@ export class Sender {
     while (this.#log.undurable.operations > 0);
   }
 
-  /** Resolves when there is a connection on which, or before which, the entry was sent. */
+  /** Resolves when there is a connection that has caught up, on which, or before which, the entry was sent. */
   async #sent(entry: Entry | undefined): Promise<void> {
     for (;;) {
       if (this.#ended !== undefined) throw this.#ended;
-      if (!this.#connected) await this.#waitingForConnection.wait();
+      if (!this.#caughtUp) await this.#waitingForConnection.wait();
       const sent = entry === undefined ? undefined : this.#log.whenSent(entry);
       if (sent === undefined) return;
       await sent;
@@ -306,7 +321,7 @@ export class Sender {
   #relieve(): void {
     const { crowded, undurable, unapplied } = this.#log;
     if (!crowded || undurable.operations === unapplied.operations) return;
-    if (this.#relieving || !this.#connected) return;
+    if (this.#relieving || !this.#caughtUp) return;
     this.#relieving = true;
     this.#requestSync().then(
       (answered) => {

@@ -42,6 +42,26 @@ t.test('under tar', async (t) => {
   await isRight(t, daemon);
 });
 
+t.test('under tar, where other mounts of the home come back, too', async (t) => {
+  const local = temporaryDirectory(t);
+  await makeTar(local, 600);
+  const daemon = await startDaemon(t, {
+    users: { alice: { quota: '1G' } },
+    // Who waited for a mount that has nothing to send would wait for longer than this test takes.
+    args: ['--lease-term', '600'],
+  });
+  const others = [await mountHome(t, daemon, 'alice'), await mountHome(t, daemon, 'alice')];
+  const mounted = await mountHome(t, daemon, 'alice');
+  const work = mounted.succeed('tar', ['-xf', path.join(local, 'tree.tar')], WHILE_KILLED);
+  await killWhile(daemon, work);
+  for (const other of others) {
+    await other.succeed('diff', ['-r', '--no-dereference', path.join(local, 'tree'), 'tree']);
+    await other.unmount();
+  }
+  await sameOnServer(mounted, daemon, path.join(local, 'tree'), 'tree');
+  await isRight(t, daemon);
+});
+
 t.test('under git', async (t) => {
   const local = temporaryDirectory(t);
   await makeTar(local, 150);

@@ -147,8 +147,9 @@ t.test('a lost connection: what was not applied is sent again under its numbers,
   m.lose(1);
   await turn();
   t.equal(m.server.requests, 0, 'not without a connection');
-  t.equal(m.sender.connected(m.server.applied), undefined);
+  const through = m.sender.connected(m.server.applied);
   m.server.settle();
+  await through;
   t.same(m.carriedOut, [1, 2, 3, 4]);
   t.equal(third?.state, 'applied');
 
@@ -159,6 +160,31 @@ t.test('a lost connection: what was not applied is sent again under its numbers,
   m.server.settle();
   t.same(m.carriedOut, [1, 2, 3, 4, 5, 6]);
   t.same(m.failed, []);
+});
+
+t.test('nothing but the log is sent before the server has judged what was in it', async (t) => {
+  const m = new Mounted();
+  const { server, sender } = m;
+  m.append(1, 2, 3);
+  m.lose();
+  const synced = sender.sync();
+  const asked: string[] = [];
+  server.refuse = (method) => {
+    asked.push(method);
+    return undefined;
+  };
+  // A server that was restarted has forgotten an id.
+  server.judge = (op) => (serialOf(op) >= 2 && !isHinted(op) ? 'stops' : 'done');
+  const through = sender.connected(0);
+  await turn();
+  server.settle();
+  await through;
+  t.same(m.carriedOut, [1, 2, 3]);
+  t.same(asked, ['apply', 'apply']);
+  await turn();
+  server.settle();
+  await synced;
+  t.same(asked, ['apply', 'apply', 'sync']);
 });
 
 t.test('a failure whose answer was lost is told with the next connection', async (t) => {
@@ -263,7 +289,9 @@ t.test('sync outlives the connection', async (t) => {
   m.lose(1);
   await turn();
   t.equal(m.server.requests, 0);
-  m.sender.connected(m.server.applied);
+  const through = m.sender.connected(m.server.applied);
+  m.server.settle();
+  await through;
   await turn();
   m.server.settle();
   await synced;
