@@ -64,9 +64,12 @@ export class FileData {
     return reader;
   }
 
-  closed(inode: Inode, reader: Reader): void {
-    reader.close();
-    this.#states.get(inode)?.readers.delete(reader);
+  /** A file was closed, which may have been read by this reader. */
+  closed(inode: Inode, reader: Reader | undefined): void {
+    if (reader !== undefined) {
+      reader.close();
+      this.#states.get(inode)?.readers.delete(reader);
+    }
     this.#forgetIfEmpty(inode);
   }
 

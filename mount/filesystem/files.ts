@@ -188,7 +188,7 @@ export class Files {
   release(inode: Inode, id: HandleId): void {
     const handle = this.#handles.remove(id);
     if (handle === undefined) return;
-    if (handle.reader !== undefined) this.#data.closed(inode, handle.reader);
+    this.#data.closed(inode, handle.reader);
     inode.opens -= 1;
     if (inode.opens > 0) return;
     const freed = this.#home.tree.closed(inode);
@@ -386,9 +386,7 @@ export class Files {
 
   /** The mount has ended. */
   closeAll(): void {
-    for (const { inode, reader } of this.#handles.values()) {
-      if (reader !== undefined) this.#data.closed(inode, reader);
-    }
+    for (const { inode, reader } of this.#handles.values()) this.#data.closed(inode, reader);
   }
 }
 

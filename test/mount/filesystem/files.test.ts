@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import t from 'tap';
 import { ROOT_NODE, type NodeId } from '../../../protocol/ids.js';
 import { attributesOf } from '../tree/planted.js';
@@ -69,4 +71,28 @@ t.test('-o sync: who is let go while a file is made has nothing open, and is tol
   home.filesystem.forget(node, 1n);
   const look = failureOf(async () => home.filesystem.getattr(node, undefined, CALLER));
   t.equal(await look, 'ESTALE', 'it was known once');
+});
+
+/** Bytes that are in use when the garbage is collected. */
+function heapUsed(): number {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+  return process.memoryUsage().heapUsed;
+}
+
+t.test('files that are made, closed and removed leave nothing in memory', async (t) => {
+  const home = await ScriptedHome.open(t);
+  await home.own();
+  const { filesystem } = home;
+  const makeAndRemove = async (name: Buffer): Promise<void> => {
+    const { entry, opened } = await filesystem.create(ROOT_NODE, name, O_RDWR, 0o600, CALLER);
+    await filesystem.release(entry.nodeId, opened.handle);
+    await filesystem.unlink(ROOT_NODE, name, CALLER);
+    filesystem.forget(entry.nodeId, 1n);
+  };
+  await makeAndRemove(Buffer.from('first'));
+  const before = heapUsed();
+  for (let i = 0; i < 10_000; i++) await makeAndRemove(Buffer.from(`name ${i}`));
+  const grown = (heapUsed() - before) / 1024 / 1024;
+  t.ok(grown < 4, `${grown} MiB`);
 });
