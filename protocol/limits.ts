@@ -97,7 +97,7 @@ export const MIN_LEASE_TERM_MS = 2_000;
 export const MAX_LEASE_TERM_MS = 3_600_000;
 
 /** How long a client may believe what the server cannot watch on its disk. */
-export const UNWATCHED_MS = 4_000;
+export const UNWATCHED_MS = 3_000;
 
 /** How long the server keeps the open files and handles of a client that lost its connection (milliseconds). */
 export const RESUME_MS = 24 * 3_600_000;

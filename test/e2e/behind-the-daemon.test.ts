@@ -46,12 +46,13 @@ function look(mount: Mounted, command: string): () => Promise<string> {
 
 // Where nothing can be watched each thing takes seconds to show: so these wait side by side.
 t.jobs = 6;
+const sideBySide: Promise<unknown>[] = [];
 for (const [temper, server, args, user, other] of [
   ['under the lease', daemon, [], 'alice', 'bob'],
   ['without a lease', daemon, ['-o', 'nolease'], 'carol', 'dave'],
   ['where the disk cannot be watched', blind, [], 'grace', 'heidi'],
 ] as const) {
-  t.test(`files ${temper}`, { buffered: true }, async (t) => {
+  const files = t.test(`files ${temper}`, { buffered: true }, async (t) => {
     const onServer = inHome(server, user);
     const mount = await mountHome(t, server, user, { args });
     await mount.succeed('sh', ['-c', 'mkdir work; echo first > work/file; chmod 644 work/file; sync work']);
@@ -99,7 +100,7 @@ for (const [temper, server, args, user, other] of [
     await mount.unmount();
   });
 
-  t.test(`directories and links ${temper}`, { buffered: true }, async (t) => {
+  const directories = t.test(`directories and links ${temper}`, { buffered: true }, async (t) => {
     const onServer = inHome(server, other);
     const mount = await mountHome(t, server, other, { args });
     await mount.succeed('sh', [
@@ -134,9 +135,12 @@ for (const [temper, server, args, user, other] of [
     await shows(t, 'all removed', look(mount, 'ls'), '');
     await mount.unmount();
   });
+  sideBySide.push(files, directories);
 }
+await Promise.all(sideBySide);
+t.jobs = 1;
 
-t.test('what is changed while the daemon does not run', async (t) => {
+await t.test('what is changed while the daemon does not run', async (t) => {
   const onServer = inHome(daemon, 'erin');
   const mount = await mountHome(t, daemon, 'erin');
   await mount.succeed('sh', ['-c', 'mkdir kept; echo before > kept/file; sync kept']);
@@ -150,7 +154,7 @@ t.test('what is changed while the daemon does not run', async (t) => {
   await mount.unmount();
 });
 
-t.test('own work is nobody else’s: what the mount knows of it stays known', async (t) => {
+await t.test('own work is nobody else’s: what the mount knows of it stays known', async (t) => {
   const mount = await mountHome(t, daemon, 'frank');
   const make =
     'mkdir elsewhere tree; for d in $(seq 20); do mkdir tree/$d; for f in $(seq 50); do echo $f > tree/$d/$f; done; done';
