@@ -65,6 +65,8 @@ export class Grants {
   readonly #directories = new GrantedIds();
   #demand: Demand = { bytes: 0, files: 0, waiting: [] };
   #asking = false;
+  /** Somebody waits for the room that was asked for. */
+  #roomAsked = false;
   #connected = true;
 
   constructor(options: GrantsOptions) {
@@ -137,7 +139,8 @@ export class Grants {
     this.#left = room;
     this.#regular.used();
     this.#directories.used();
-    if (!this.#options.busy()) this.#trim();
+    // In the next turn: who waited for room and got it in this one has used it by then.
+    if (!this.#options.busy()) setImmediate(() => this.#trim());
     this.refill();
   }
 
@@ -156,6 +159,7 @@ export class Grants {
 
   /** Nothing is under way: what was freed here, or asked for ahead of a large copy, is for all again. */
   #trim(): void {
+    if (this.#options.busy() || this.#roomAsked) return;
     const { bytes, files } = this.available();
     const tooMuch = { bytes: bytes > KEPT_BYTES, files: files > KEPT_FILES };
     if (tooMuch.bytes) this.#bytes.restart();
@@ -207,6 +211,7 @@ export class Grants {
     if (directories > 0) this.#directories.asked(now);
     this.#demand = { bytes: 0, files: 0, waiting: [] };
     this.#asking = true;
+    this.#roomAsked = demand.waiting.length > 0;
     // What the log has charged and is not covered is needed as well: it was promised.
     const needed = [
       demand.bytes + Math.max(0, -available.bytes),
@@ -214,6 +219,7 @@ export class Grants {
     ];
     this.#options.request([bytes, files, regular, directories, ...needed], (failure, result) => {
       this.#asking = false;
+      this.#roomAsked = false;
       if (result === undefined) return this.#refused(demand, failure ?? new Failure('EIO'));
       const [givenBytes, givenFiles, regularIds, directoryIds] = result;
       this.#left = { bytes: this.#left.bytes + givenBytes, files: this.#left.files + givenFiles };

@@ -254,11 +254,24 @@ t.test('a mount that does nothing keeps little of what it has', async (t) => {
   t.same(s.asked, [], 'while there is work all is kept');
   s.busy = false;
   s.grants.left({ bytes: 60 * MiB, files: 5_000 });
+  await nextTurn();
   t.same(s.grants.available(), { bytes: 4 * MiB, files: 256 });
   t.same(s.answer(), [-56 * MiB, -4_744, 0, 0]);
   s.grants.left({ bytes: 4 * MiB, files: 256 });
+  await nextTurn();
   t.same(s.asked, [], 'and not asked for again');
 });
+
+t.test(
+  'who was just given room has it, also when an answer says in the same turn that nothing is under way',
+  async (t) => {
+    const s = new Setup();
+    const given = s.grants.ensure(5 * 1024 * MiB, 0).then(() => s.grants.available().bytes);
+    s.answer();
+    s.grants.left(s.grants.available());
+    t.ok((await given) >= 5 * 1024 * MiB);
+  },
+);
 
 /** When all has run that was to run in this turn. */
 function nextTurn(): Promise<void> {
