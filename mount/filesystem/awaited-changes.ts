@@ -9,25 +9,17 @@ import { Failure } from '../../protocol/failure.js';
 import type { MethodName, Result } from '../../protocol/methods.js';
 import { packOperation, WRITE, type Operation } from '../../protocol/operations.js';
 import { packRef, type FileRef } from '../../protocol/references.js';
+import type { RequestOnce } from '../log/sender.js';
 import { Waiters } from '../log/waiters.js';
 
-/** Sends a request once; fails with ECONNRESET where the connection is lost before the answer. */
-export type RequestOnce = <M extends MethodName>(
-  method: M,
-  params: unknown[],
-  data: Buffer | undefined,
-  done: (failure: Failure | undefined, result: Result<M> | undefined) => void,
-  options: { readonly once: true },
-) => void;
-
 export class AwaitedChanges {
-  readonly #request: RequestOnce;
+  readonly #request: RequestOnce<MethodName>;
   readonly #nextNumber: () => number;
   readonly #waiting = new Waiters();
   #connected = true;
   #ended: Failure | undefined;
 
-  constructor(parts: { request: RequestOnce; nextNumber: () => number }) {
+  constructor(parts: { request: RequestOnce<MethodName>; nextNumber: () => number }) {
     this.#request = parts.request;
     this.#nextNumber = parts.nextNumber;
   }

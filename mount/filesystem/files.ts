@@ -197,6 +197,7 @@ export class Files {
 
   // Data
 
+  /** `triesLeft`: how often it is done again where the answer is short for what the kernel was told meanwhile. */
   read(
     inode: Inode,
     id: HandleId,
@@ -204,18 +205,7 @@ export class Files {
     length: number,
     reply: (pieces: readonly Buffer[]) => void,
     caller: Caller,
-  ): Eventually<void> {
-    return this.#read(inode, id, offset, length, reply, caller, MAX_SHORT_READS);
-  }
-
-  #read(
-    inode: Inode,
-    id: HandleId,
-    offset: number,
-    length: number,
-    reply: (pieces: readonly Buffer[]) => void,
-    caller: Caller,
-    triesLeft: number,
+    triesLeft = MAX_SHORT_READS,
   ): Eventually<void> {
     const handle = this.#handles.get(id);
     const size = this.#home.tree.knows(inode) ? inode.attributes.size : undefined;
@@ -238,7 +228,7 @@ export class Files {
     const read = handle.reader.read(offset, length, size, checked, caller);
     if (!(read instanceof Promise)) return read;
     return read.then(() => {
-      if (again) return this.#read(inode, id, offset, length, reply, caller, triesLeft - 1);
+      if (again) return this.read(inode, id, offset, length, reply, caller, triesLeft - 1);
       if (!this.#home.tree.knows(inode)) kernel.dropPages(inode);
       return undefined;
     });

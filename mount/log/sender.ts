@@ -16,15 +16,15 @@
  */
 import { Failure } from '../../protocol/failure.js';
 import { MAX_BYTES_IN_FLIGHT, MAX_OPERATIONS } from '../../protocol/limits.js';
-import type { Result } from '../../protocol/methods.js';
+import type { MethodName, Result } from '../../protocol/methods.js';
 import { packOperation, type Operation } from '../../protocol/operations.js';
 import type { Charge, Entry } from './entry.js';
 import { failureFrom, type Batch, type Log } from './log.js';
 import { MESSAGE_BYTES } from './message.js';
 import { Waiters } from './waiters.js';
 
-/** Sends a request behind those before; fails with ECONNRESET where the connection is lost before the answer. */
-export type Request = <M extends 'apply' | 'sync'>(
+/** Sends a request once, behind those before; fails with ECONNRESET where the connection is lost before the answer. */
+export type RequestOnce<Methods extends MethodName> = <M extends Methods>(
   method: M,
   params: unknown[],
   data: Buffer | undefined,
@@ -34,7 +34,7 @@ export type Request = <M extends 'apply' | 'sync'>(
 
 export interface SenderOptions {
   readonly log: Log;
-  readonly request: Request;
+  readonly request: RequestOnce<'apply' | 'sync'>;
   /** What the server says is left of the grant, before what Log.charged tells is taken. */
   granted(left: Charge): void;
   /**
@@ -70,7 +70,7 @@ interface Sent {
 
 export class Sender {
   readonly #log: Log;
-  readonly #request: Request;
+  readonly #request: RequestOnce<'apply' | 'sync'>;
   readonly #granted: (left: Charge) => void;
   readonly #hint: SenderOptions['hint'];
   readonly #gather: (act: () => void) => unknown;

@@ -5,7 +5,7 @@
 import { Failure } from '../../../protocol/failure.js';
 import type { Result } from '../../../protocol/methods.js';
 import { operation as unpackOperation, WRITE, type Operation } from '../../../protocol/operations.js';
-import type { Request } from '../../../mount/log/sender.js';
+import type { SenderOptions } from '../../../mount/log/sender.js';
 
 /** What `apply` makes of an operation: it is carried out, fails, or stops the server (ESTALE). */
 export type Verdict = 'done' | 'fails' | 'stops';
@@ -51,7 +51,7 @@ export class ScriptedServer {
     return this.#answers.length;
   }
 
-  readonly request: Request = (method, params, data, done) => {
+  readonly request: SenderOptions['request'] = (method, params, data, done) => {
     // Data are sealed when the request is made: the log may use the buffer again.
     const copy = data === undefined ? undefined : Buffer.from(data);
     const sealed = structuredClone(params) as unknown[];
