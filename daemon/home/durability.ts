@@ -103,7 +103,7 @@ export class Durability {
       onFailed(error);
       throw error;
     }
-    await Promise.all(applied.map(({ mark, number }) => mark.setDurable(number)));
+    for (const { mark, number } of applied) mark.setDurable(number);
     onDurable();
   }
 }

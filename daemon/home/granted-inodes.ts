@@ -3,45 +3,31 @@
  * a file of them. So a mount can show a new file's inode number at once, and it stays.
  *
  * A file is one by O_TMPFILE, kept by its descriptor, and gets its name by linkat(2) from /proc/self/fd; where the disk has no
- * O_TMPFILE (NFS, CephFS) it is a hidden file, as a directory is a hidden directory, in the daemon's own directory, and
- * gets its name by renameat2(2). They are empty and not charged until they are used.
- *
- * Invariant: what is in the hidden directory belongs to this daemon; what an earlier one left there is removed when the home
- * opens, and those ids are lost.
+ * O_TMPFILE (NFS, CephFS) it is a hidden file, as a directory is a hidden directory (hidden-directory.ts), and gets its
+ * name by renameat2(2). They are empty and not charged until they are used. When the home opens anew, all ids are lost.
  */
-import { readEntries } from '../../posix/directory.js';
 import { PosixError } from '../../posix/error.js';
 import type { Fd } from '../../posix/fd.js';
 import { close } from '../../posix/files.js';
-import {
-  AT_REMOVEDIR,
-  O_CREAT,
-  O_EXCL,
-  O_PATH,
-  O_RDWR,
-  O_TMPFILE,
-  RENAME_NOREPLACE,
-} from '../../posix/flags.js';
+import { AT_REMOVEDIR, O_CREAT, O_EXCL, O_RDWR, O_TMPFILE, RENAME_NOREPLACE } from '../../posix/flags.js';
 import { linkOpen, mkdirat, renameat2, unlinkat } from '../../posix/names.js';
 import { statxFd } from '../../posix/status.js';
 import type { FileId } from '../../protocol/references.js';
 import { MAX_GRANTED_INODES } from '../../protocol/limits.js';
 import { descriptorLimit } from '../descriptor-limit.js';
-import { OWN_NAMES } from '../../state/home-layout.js';
-import { closing, statusAt, statusIfAny, type ConfinedTree } from './confined.js';
-import { idOf, isDirectory } from './file-ids.js';
+import { statusAt, statusIfAny, type ConfinedTree } from './confined.js';
+import { idOf } from './file-ids.js';
+import { HiddenDirectory } from './hidden-directory.js';
 
 /** Of all clients of a home, of each kind; a file is a descriptor of the process. */
 const MAX_GRANTED_OF_HOME = Math.min(4 * MAX_GRANTED_INODES, Math.floor(descriptorLimit() / 16));
-/** Made in one call: 33 us each, and the thread is not held for longer than some milliseconds. */
+/** Made in one call: 10 to 40 us each, and the thread is not held for longer than some milliseconds. */
 const MAX_AT_ONCE = 128;
 /** Of a granted file, whose mode is set when it is used: mostly to this one, which spares the call. */
 export const GRANTED_FILE_MODE = 0o644;
 const GRANTED_DIRECTORY_MODE = 0o700;
-const HERE = Buffer.from('.');
-const SCRATCH_BYTES = 32 * 1024;
 
-/** A granted file: open for reading and writing; `hidden` is its name where it has one. */
+/** A granted file: open for reading and writing; `hidden` is its path in the hidden directory where it has one. */
 interface GrantedFile {
   readonly id: FileId;
   readonly fd: Fd;
@@ -56,8 +42,7 @@ interface GrantedDirectory {
 /** The hidden directory of a home, and what its clients have of it. */
 export class InodePool {
   readonly #tree: ConfinedTree;
-  #hidden: Fd | undefined;
-  #lastName = 0;
+  #hidden: HiddenDirectory | undefined;
   /** Whether the disk has O_TMPFILE; until the first try it is believed to. */
   #unnamed = true;
   files = 0;
@@ -67,41 +52,42 @@ export class InodePool {
   constructor(tree: ConfinedTree, unnamed = true) {
     this.#tree = tree;
     this.#unnamed = unnamed;
-    untilFull(() => clearGranted(tree));
+    untilFull(() => HiddenDirectory.clear(tree));
   }
 
   close(): void {
-    if (this.#hidden !== undefined) close(this.#hidden);
+    this.#hidden?.close();
     this.#hidden = undefined;
   }
 
   /** The directory of hidden files and directories, open. */
   get hidden(): Fd {
-    this.#hidden ??= closing(this.#tree.makeOwn(OWN_NAMES.granted), (fd) =>
-      this.#tree.openDirectory(fd, HERE, O_PATH),
-    );
-    return this.#hidden;
+    return this.#directory.fd;
+  }
+
+  get #directory(): HiddenDirectory {
+    return (this.#hidden ??= new HiddenDirectory(this.#tree));
   }
 
   makeFile(): GrantedFile {
-    const fd = this.#makeUnnamed();
+    const { part, name } = this.#directory.next();
+    const fd = this.#makeUnnamed(part);
     if (fd !== undefined) return { id: idOf(statxFd(fd)), fd, hidden: undefined };
-    const hidden = this.#nextName();
-    const made = this.#tree.openAt(this.hidden, hidden, O_CREAT | O_EXCL | O_RDWR, GRANTED_FILE_MODE);
-    return { id: idOf(statxFd(made)), fd: made, hidden };
+    const made = this.#tree.openAt(this.hidden, name, O_CREAT | O_EXCL | O_RDWR, GRANTED_FILE_MODE);
+    return { id: idOf(statxFd(made)), fd: made, hidden: name };
   }
 
   makeDirectory(): GrantedDirectory {
-    const hidden = this.#nextName();
-    mkdirat(this.hidden, hidden, GRANTED_DIRECTORY_MODE);
-    return { id: idOf(statusAt(this.hidden, hidden)), hidden };
+    const { name } = this.#directory.next();
+    mkdirat(this.hidden, name, GRANTED_DIRECTORY_MODE);
+    return { id: idOf(statusAt(this.hidden, name)), hidden: name };
   }
 
-  #makeUnnamed(): Fd | undefined {
+  #makeUnnamed(part: Buffer): Fd | undefined {
     if (!this.#unnamed) return undefined;
     try {
       // What is written by this descriptor is told of where it was opened, which nobody watches (disk-watch.ts).
-      return this.#tree.openAt(this.hidden, HERE, O_TMPFILE | O_RDWR, GRANTED_FILE_MODE);
+      return this.#tree.openAt(this.hidden, part, O_TMPFILE | O_RDWR, GRANTED_FILE_MODE);
     } catch (error) {
       // Older kernels take it for opening a directory (open(2), O_TMPFILE).
       if (!(error instanceof PosixError) || !['EOPNOTSUPP', 'EISDIR', 'EINVAL'].includes(error.code))
@@ -109,10 +95,6 @@ export class InodePool {
       this.#unnamed = false;
       return undefined;
     }
-  }
-
-  #nextName(): Buffer {
-    return Buffer.from(String(++this.#lastName));
   }
 }
 
@@ -194,23 +176,6 @@ export class GrantedInodes {
     this.#files.clear();
     this.#directories.clear();
   }
-}
-
-/** Removes what an earlier daemon had granted, and nobody can know of. */
-function clearGranted(tree: ConfinedTree): void {
-  const directory = tree.openOwn(OWN_NAMES.granted);
-  if (directory === undefined) return;
-  closing(directory, () => {
-    const scratch = Buffer.allocUnsafe(SCRATCH_BYTES);
-    for (;;) {
-      const records = readEntries(directory, scratch);
-      if (records.length === 0) return;
-      for (const { name } of records) {
-        const isDir = isDirectory(statusAt(directory, name));
-        unlinkat(directory, name, isDir ? AT_REMOVEDIR : 0);
-      }
-    }
-  });
 }
 
 /** Does what the disk and the process have room for. */

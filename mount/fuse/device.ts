@@ -20,6 +20,7 @@ import { write, writeSync, writevSync } from 'node:fs';
 import { close, dup } from '../../posix/files.js';
 import type { Fd } from '../../posix/fd.js';
 import { readAvailable, watchReadable, type Watch } from '../../posix/readiness.js';
+import { Awake } from './awake.js';
 import type { ReplySink } from './exchange.js';
 import { MAX_WRITE } from './negotiate.js';
 
@@ -58,6 +59,9 @@ export class Device implements ReplySink {
   readonly #watch: Watch;
   #open = true;
   #notifying = 0;
+  readonly #awake = new Awake();
+  /** A message is being handled. */
+  #handling = false;
   /** Something was answered since the latest message was handed on. */
   #answered = false;
 
@@ -74,8 +78,11 @@ export class Device implements ReplySink {
     let length = this.#take();
     for (let inTurn = 1; length !== undefined; inTurn++) {
       this.#answered = false;
+      this.#handling = true;
       this.#events.onMessage(this.#buffer, length);
-      if (!this.#answered || inTurn === MESSAGES_IN_TURN) return;
+      this.#handling = false;
+      if (!this.#answered) return this.#awake.waits();
+      if (inTurn === MESSAGES_IN_TURN) return;
       length = this.#takeSoon();
     }
   }
@@ -102,7 +109,7 @@ export class Device implements ReplySink {
 
   send(message: Buffer, length: number): void {
     if (!this.#open) return;
-    this.#answered = true;
+    this.#answers();
     try {
       writeSync(this.#writing, message, 0, length);
     } catch (error) {
@@ -112,12 +119,17 @@ export class Device implements ReplySink {
 
   sendPieces(pieces: Buffer[]): void {
     if (!this.#open) return;
-    this.#answered = true;
+    this.#answers();
     try {
       writevSync(this.#writing, pieces.length <= IOV_MAX ? pieces : [Buffer.concat(pieces)]);
     } catch (error) {
       if (!NOBODY_WAITS.has(codeOf(error))) throw error;
     }
+  }
+
+  #answers(): void {
+    this.#answered = true;
+    if (!this.#handling) this.#awake.answered();
   }
 
   /** Writes a notification on the thread pool, because the kernel may make it wait (notify.ts). */

@@ -6,10 +6,8 @@ import { MAX_GRANTED_INODES } from '../../protocol/limits.js';
 import type { FileId } from '../../protocol/references.js';
 
 const FEWEST = 16;
-/** What was asked for less than this ago and is used up was too little (milliseconds). */
-const SOON_MS = 1_000;
-/** What lasted longer than this was too much. */
-const LONG_MS = 60_000;
+/** For so long they are to last (milliseconds). */
+const ENOUGH_MS = 1_000;
 /** A server that had none is asked again after this long (milliseconds), if nobody waits. */
 const AGAIN_MS = 1_000;
 
@@ -22,16 +20,25 @@ export class GrantedIds {
   readonly #ids: FileId[] = [];
   #target = FEWEST;
   #askedAt = Number.NEGATIVE_INFINITY;
+  /** Since then. */
+  #used = 0;
   #noneAt = Number.NEGATIVE_INFINITY;
   #waiting: Waiting[] = [];
 
+  get count(): number {
+    return this.#ids.length;
+  }
+
   take(): FileId | undefined {
-    return this.#ids.shift();
+    const id = this.#ids.shift();
+    if (id !== undefined) this.#used += 1;
+    return id;
   }
 
   /** One that was taken, and not used. */
   putBack(id: FileId): void {
     this.#ids.unshift(id);
+    this.#used -= 1;
   }
 
   /** Resolves when there may be one; rejects with what fail() says. */
@@ -52,17 +59,15 @@ export class GrantedIds {
     if (this.awaited) this.#noneAt = Number.NEGATIVE_INFINITY;
   }
 
-  /** How many are to be asked for; 0 while there are enough. */
-  toAsk(now: number): number {
+  /** How many are to be asked for now; 0 while there are enough. */
+  ask(now: number): number {
     if (this.#ids.length > this.#target / 2 || now - this.#noneAt < AGAIN_MS) return 0;
-    return this.#target - this.#ids.length;
-  }
-
-  /** They are asked for. */
-  asked(now: number): void {
-    if (now - this.#askedAt < SOON_MS) this.#target = Math.min(2 * this.#target, MAX_GRANTED_INODES);
-    else if (now - this.#askedAt > LONG_MS) this.#target = Math.max(this.#target / 2, FEWEST);
+    const enough = Math.ceil((this.#used * ENOUGH_MS) / Math.max(1, now - this.#askedAt));
+    // A burst may follow another one: what lasts too long is halved.
+    this.#target = Math.min(Math.max(enough, this.#target >> 1, FEWEST), MAX_GRANTED_INODES);
     this.#askedAt = now;
+    this.#used = 0;
+    return this.#target - this.#ids.length;
   }
 
   /** What the server gave. */

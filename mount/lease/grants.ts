@@ -204,11 +204,9 @@ export class Grants {
     const available = this.available();
     const bytes = this.#bytes.toAsk(available.bytes, demand.bytes);
     const files = this.#files.toAsk(available.files, demand.files);
-    const regular = this.#regular.toAsk(now);
-    const directories = this.#directories.toAsk(now);
+    const regular = this.#regular.ask(now);
+    const directories = this.#directories.ask(now);
     if (bytes + files + regular + directories === 0) return;
-    if (regular > 0) this.#regular.asked(now);
-    if (directories > 0) this.#directories.asked(now);
     this.#demand = { bytes: 0, files: 0, waiting: [] };
     this.#asking = true;
     this.#roomAsked = demand.waiting.length > 0;

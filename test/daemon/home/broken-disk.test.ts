@@ -173,7 +173,7 @@ void t.test('who was away when a sync failed sends again, too', async (t) => {
   const before = await disk.open();
   const missing = new TestClient(before, { wants: LEASE_WRITE });
   await missing.call('apply', [1, [mkdir('a')].map(packOperation), null]);
-  missing.client.mark().setDurable = () => Promise.resolve(); // as if it had been killed before
+  missing.client.mark().setDurable = () => undefined; // as if it had been killed before
   await before.close();
   const { home, broken } = await onBrokenDisk(t, disk);
   const other = new TestClient(home);

@@ -106,7 +106,7 @@ void t.test('they are limited for a client and for a home', async (t) => {
   t.ok(directories > 0 && directories <= 4 * MAX_GRANTED_INODES);
   for (const client of clients) client.close();
   t.strictSame([pool.files, pool.directories], [0, 0]);
-  t.strictSame(readdirSync(join(directory, '.ftpmount', 'granted')), []);
   pool.close();
+  t.strictSame(readdirSync(join(directory, '.ftpmount', 'granted')), []);
   tree.close();
 });

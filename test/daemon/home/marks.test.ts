@@ -31,7 +31,7 @@ void t.test('marks are there when they are opened again', async (t) => {
   const again = Marks.open(tree, CLIENT);
   t.strictSame([again.applied, again.durable, again.leased], [2 ** 40, 0, true]);
   t.strictSame([again.done(7), again.done(8), again.done(7 + MAX_CHANGES)], [true, false, false]);
-  await again.setDurable(5);
+  again.setDurable(5);
   t.equal(Marks.open(tree, CLIENT).durable, 5);
   t.strictSame(listMarks(tree), [{ id: CLIENT.toString('hex'), leased: true }]);
   const { bytes, files } = await recount(tree);
@@ -57,7 +57,7 @@ void t.test('in another boot only what was durable was applied', async (t) => {
   const boots = [Buffer.alloc(16, 1), Buffer.alloc(16, 2)] as const;
   const marks = Marks.open(tree, CLIENT, boots[0]);
   marks.setApplied(10);
-  await marks.setDurable(6);
+  marks.setDurable(6);
   marks.setApplied(12);
   marks.setDone(3);
   marks.setLeased(true);
@@ -78,7 +78,7 @@ void t.test('what is not durable is applied no more when it may be lost', async 
   const { tree } = home(t);
   const marks = Marks.open(tree, CLIENT);
   marks.setApplied(10);
-  await marks.setDurable(6);
+  marks.setDurable(6);
   marks.setDone(3);
   marks.rewind();
   t.strictSame([marks.applied, marks.durable, marks.done(3), marks.begun(3)], [6, 6, false, null]);

@@ -11,28 +11,35 @@ t.test('as many are kept as are used in a second', async (t) => {
   const granted = new GrantedIds();
   let now = 0;
   const refill = (): number => {
-    const asked = granted.toAsk(now);
-    granted.asked(now);
-    granted.add(ids(asked), now);
+    const asked = granted.ask(now);
+    if (asked > 0) granted.add(ids(asked), now);
     return asked;
   };
   const use = (count: number): void => {
     for (let i = 0; i < count; i++) granted.take();
   };
   t.equal(refill(), 16);
-  t.equal(granted.toAsk(now), 0);
-  for (const kept of [16, 32, 64, 128, 256, 256]) {
-    use(kept);
-    now += 10;
-    granted.asked(now);
-    granted.add(ids(granted.toAsk(now)), now);
-  }
-  use(256);
-  t.equal(granted.toAsk(now), 256, 'no more than the server gives');
+  t.equal(refill(), 0);
+  now += 10_000;
+  use(10);
+  t.equal(refill(), 10, 'few are used');
+  now += 100;
+  use(9);
+  t.equal(refill(), 83, 'ninety in a second');
+  now += 100_000;
+  use(90);
+  t.equal(refill(), 45, 'less where they last');
+  now += 1_000;
+  use(45);
+  t.equal(refill(), 45, 'no fractions');
+  now += 10;
+  use(30);
+  t.equal(refill(), 241, 'no more than the server gives, in one request');
+  t.equal(refill(), 0);
   for (const kept of [128, 64, 32, 16, 16]) {
-    now += 120_000;
-    granted.asked(now);
-    t.equal(granted.toAsk(now), kept, 'less where they last');
+    now += 1_000_000;
+    use(granted.count);
+    t.equal(refill(), kept);
   }
 });
 
@@ -62,15 +69,15 @@ t.test('who waits is told when there are some, or none', async (t) => {
 t.test('a server that had none is not asked at once again', async (t) => {
   const granted = new GrantedIds();
   granted.add([], 0);
-  t.equal(granted.toAsk(500), 0);
-  t.equal(granted.toAsk(1_000), 16);
+  t.equal(granted.ask(500), 0);
+  t.equal(granted.ask(1_000), 16);
   granted.add([], 1_000);
   const waiting = granted.wait();
-  t.equal(granted.toAsk(1_000), 16, 'but for who waits');
+  t.equal(granted.ask(1_000), 16, 'but for who waits');
   granted.add([], 1_000);
-  t.equal(granted.toAsk(1_000), 0);
+  t.equal(granted.ask(1_000), 0);
   granted.used();
-  t.equal(granted.toAsk(1_000), 16, 'or when some that it gave were used');
+  t.equal(granted.ask(1_000), 16, 'or when some that it gave were used');
   granted.add(ids(1), 1_000);
   await waiting;
 });

@@ -166,6 +166,19 @@ t.test('what the server has lost is sent again; numbers close up over what faile
   t.equal(log.last, undefined);
 });
 
+t.test('a server that lost its power may know of less than it had told', async (t) => {
+  const { log, take } = new Kept();
+  for (const serial of [1, 2, 3, 4]) log.append(mkdir(serial), NOTHING);
+  take();
+  log.answered(3, 2, []);
+  log.resume(1);
+  const batch = log.take();
+  t.equal(batch?.first, 2, 'what it kept is numbered on from there');
+  t.equal(batch?.operations.length, 2);
+  log.answered(3, 3, []);
+  t.equal(log.last, undefined);
+});
+
 t.test('what was applied and not answered stays sent until it is answered', async (t) => {
   const { log, failed } = new Kept();
   for (const serial of [1, 2, 3]) log.append(mkdir(serial), NOTHING);
