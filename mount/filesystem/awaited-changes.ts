@@ -11,17 +11,18 @@ import { packOperation, WRITE, type Operation } from '../../protocol/operations.
 import { packRef, type FileRef } from '../../protocol/references.js';
 import type { RequestOnce } from '../log/sender.js';
 import { Waiters } from '../log/waiters.js';
+import type { ChangeNumbers } from './change-numbers.js';
 
 export class AwaitedChanges {
   readonly #request: RequestOnce<MethodName>;
-  readonly #nextNumber: () => number;
+  readonly #numbers: ChangeNumbers;
   readonly #waiting = new Waiters();
   #connected = true;
   #ended: Failure | undefined;
 
-  constructor(parts: { request: RequestOnce<MethodName>; nextNumber: () => number }) {
+  constructor(parts: { request: RequestOnce<MethodName>; numbers: ChangeNumbers }) {
     this.#request = parts.request;
-    this.#nextNumber = parts.nextNumber;
+    this.#numbers = parts.numbers;
   }
 
   connected(): void {
@@ -43,7 +44,11 @@ export class AwaitedChanges {
   async change(operation: Operation): Promise<readonly Attributes[]> {
     const data = operation.kind === WRITE ? (operation.data ?? undefined) : undefined;
     const packed = packOperation(operation.kind === WRITE ? { ...operation, data: null } : operation);
-    return this.#ask('change', [this.#nextNumber(), packed], data, (left) => left);
+    try {
+      return await this.#ask('change', [this.#numbers.next(), packed], data, (left) => left);
+    } finally {
+      this.#numbers.answered();
+    }
   }
 
   getattr(file: FileRef): Promise<Attributes> {

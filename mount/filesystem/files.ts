@@ -36,9 +36,19 @@ import type { Home } from './home.js';
 import type { Lookups } from './lookups.js';
 import type { Losses } from './losses.js';
 import type { Made, Names } from './names.js';
+import type { Syncs } from './syncs.js';
 
 /** How often a read is done again that was short while the kernel was told of the file. */
 const MAX_SHORT_READS = 8;
+
+export interface FilesParts {
+  readonly home: Home;
+  readonly names: Names;
+  readonly lookups: Lookups;
+  readonly data: FileData;
+  readonly losses: Losses;
+  readonly syncs: Syncs;
+}
 
 export class Files {
   readonly #home: Home;
@@ -46,14 +56,16 @@ export class Files {
   readonly #lookups: Lookups;
   readonly #data: FileData;
   readonly #losses: Losses;
+  readonly #syncs: Syncs;
   readonly #handles = new HandleTable<FileHandle>();
 
-  constructor(parts: { home: Home; names: Names; lookups: Lookups; data: FileData; losses: Losses }) {
+  constructor(parts: FilesParts) {
     this.#home = parts.home;
     this.#names = parts.names;
     this.#lookups = parts.lookups;
     this.#data = parts.data;
     this.#losses = parts.losses;
+    this.#syncs = parts.syncs;
   }
 
   // Opening and closing
@@ -180,8 +192,8 @@ export class Files {
   }
 
   async fsync(inode: Inode, caller: Caller): Promise<void> {
-    const { sender, remote } = this.#home;
-    await interruptible(remote.bounded(sender.sync()), caller);
+    const synced = this.#syncs.sync(inode);
+    if (synced !== undefined) await interruptible(this.#home.remote.bounded(synced), caller);
     this.#losses.tell(inode);
   }
 

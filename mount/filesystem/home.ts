@@ -24,6 +24,7 @@ import { interruptible } from '../remote/interruption.js';
 import type { Remote } from '../remote/remote.js';
 import type { Inode } from '../tree/inode.js';
 import type { Tree } from '../tree/tree.js';
+import { ChangeNumbers } from './change-numbers.js';
 import { ChangesUnderWay } from './changes-under-way.js';
 import type { KernelView } from './kernel-view.js';
 import type { WallClock } from './wall-clock.js';
@@ -55,8 +56,7 @@ export class Home {
   readonly clock: WallClock;
   readonly temper: Temper;
   readonly underWay = new ChangesUnderWay();
-  /** Changes that were awaited, counted: the server tells them apart by this. */
-  #changes = 0;
+  readonly changes = new ChangeNumbers();
 
   constructor(parts: HomeParts) {
     this.remote = parts.remote;
@@ -131,8 +131,9 @@ export class Home {
     const ended = this.underWay.begin(involved.flatMap((inode) => this.tree.possibleUnitsOf(inode)));
     const changed = new Promise<T>((resolve, reject) => {
       this.#behindLog(involved, reject, () => {
-        const params = [this.nextChange(), packOperation(operation())];
+        const params = [this.changes.next(), packOperation(operation())];
         this.remote.request('change', params, data, (failure, left) => {
+          this.changes.answered();
           settle(resolve, reject, () => {
             if (left === undefined) throw failure ?? new Failure('EIO');
             return received(left);
@@ -142,11 +143,6 @@ export class Home {
     });
     changed.then(ended, ended);
     return interruptible(changed, caller);
-  }
-
-  /** The number of a change that is awaited. */
-  nextChange(): number {
-    return (this.#changes += 1);
   }
 
   /** Appends a change that the tree has made of these inodes. */

@@ -29,6 +29,7 @@ import { Recalls } from './recalls.js';
 import { Reintegration } from './reintegration.js';
 import { ServerIds } from './server-ids.js';
 import { Space } from './space.js';
+import { Syncs } from './syncs.js';
 import { WallClock } from './wall-clock.js';
 
 export interface OpenHomeOptions {
@@ -116,11 +117,11 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
   const listings = new Listings(home);
   const lookups = new Lookups(home, listings, ownership);
   const names = new Names(home);
-  const files = new Files({ home, names, lookups, data, losses });
+  const files = new Files({ home, names, lookups, data, losses, syncs: new Syncs(home) });
   const directories = new Directories(home, listings);
   const recalls = new Recalls({ home, data, term });
   const space = new Space(home);
-  const changes = new AwaitedChanges({ request, nextNumber: () => home.nextChange() });
+  const changes = new AwaitedChanges({ request, numbers: home.changes });
   const reintegration = new Reintegration({ tree, log, ids, hints, losses, changes });
 
   remote.listen({

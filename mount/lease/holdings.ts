@@ -27,6 +27,7 @@ export class Leases {
   readonly #units = new Map<bigint, LeaseMode>();
   /** What was recalled and is not returned: down to which mode. */
   readonly #recalled = new Map<bigint, LeaseMode>();
+  #generation = 0;
 
   /** While the term is over nothing counts, but nothing is forgotten: the server may say that it is ours still. */
   constructor(term: { readonly over: boolean }) {
@@ -48,6 +49,11 @@ export class Leases {
     return this.#usable(unit) === LEASE_WRITE && !this.#term.over;
   }
 
+  /** Rises with whatever the server says of leases: what was held before, and is, was held all the time if this is as it was. */
+  get generation(): number {
+    return this.#generation;
+  }
+
   /** Whether anything is held: then the term has to be renewed. */
   get any(): boolean {
     return this.#home !== LEASE_NONE || this.#units.size > 0;
@@ -60,12 +66,14 @@ export class Leases {
 
   /** The server said what is held from now on, which may be less than before. PROTOCOL. */
   leased(items: Iterable<LeaseItem>): void {
+    this.#generation += 1;
     for (const [unit, mode] of items) this.#set(unit, mode);
     checkBound(this.#units.size);
   }
 
   /** A recall: from now on the units count for no more than the modes given. PROTOCOL. */
   returning(items: Iterable<LeaseItem>): void {
+    this.#generation += 1;
     for (const [unit, mode] of items) {
       this.#recalled.set(unit, lower(mode, this.#recalled.get(unit) ?? LEASE_WRITE));
     }
@@ -98,6 +106,7 @@ export class Leases {
 
   /** The server holds nothing for this mount any more. */
   clear(): void {
+    this.#generation += 1;
     this.#home = LEASE_NONE;
     this.#units.clear();
     this.#recalled.clear();

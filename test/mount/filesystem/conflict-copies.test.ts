@@ -1,6 +1,7 @@
 import t from 'tap';
 import { operation, WRITE, type Write } from '../../../protocol/operations.js';
 import { AwaitedChanges } from '../../../mount/filesystem/awaited-changes.js';
+import { ChangeNumbers } from '../../../mount/filesystem/change-numbers.js';
 import { ConflictCopies } from '../../../mount/filesystem/conflict-copies.js';
 import { KernelView } from '../../../mount/filesystem/kernel-view.js';
 import { Losses } from '../../../mount/filesystem/losses.js';
@@ -19,7 +20,7 @@ t.test('a copy has what was written while the file was called otherwise', async 
   });
   const written: string[] = [];
   const changes = new AwaitedChanges({
-    nextNumber: () => 1,
+    numbers: new ChangeNumbers(),
     request: (method, params, data, done) => {
       const answer = done as (failure: undefined, result: unknown) => void;
       if (method !== 'change') return answer(undefined, root.attributes);

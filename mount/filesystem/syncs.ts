@@ -1,0 +1,44 @@
+/**
+ * fsync(2): what is known here of a file is on the server's disk.
+ *
+ * That is a round trip and a wait for the disk. It is spared where nothing can have changed since the last one: programs sync a
+ * file and then its directory (of a SQLite transaction's four syncs this is one).
+ *
+ * Invariant: it is spared only where all that was done here is durable, and the file was leased to this mount all the
+ * time, so that nobody else can have changed it either.
+ */
+import type { Inode } from '../tree/inode.js';
+import type { Home } from './home.js';
+
+/** How things were when a sync that went well was asked for. */
+interface Synced {
+  readonly leases: number;
+  readonly changes: number | undefined;
+}
+
+export class Syncs {
+  readonly #home: Home;
+  #last: Synced | undefined;
+
+  constructor(home: Home) {
+    this.#home = home;
+  }
+
+  /** Resolves when it is so; undefined: it is. As Sender.sync(). */
+  sync(inode: Inode): Promise<void> | undefined {
+    const { leases, changes, sender } = this.#home;
+    if (this.#isSynced(inode)) return undefined;
+    const now = { leases: leases.generation, changes: changes.settled };
+    return sender.sync().then(() => {
+      this.#last = now;
+    });
+  }
+
+  #isSynced(inode: Inode): boolean {
+    const { log, leases, changes, tree } = this.#home;
+    if (this.#last?.changes === undefined || log.undurable.operations > 0) return false;
+    if (this.#last.leases !== leases.generation || this.#last.changes !== changes.settled) return false;
+    const unit = tree.unitOf(inode);
+    return unit !== undefined && leases.believes(unit);
+  }
+}
