@@ -19,7 +19,7 @@ import type { DirectoryInode, Inode } from '../tree/inode.js';
 import type { Tree } from '../tree/tree.js';
 import { isMissing, type AwaitedChanges } from './awaited-changes.js';
 import { conflictName } from './conflict-name.js';
-import type { Losses } from './losses.js';
+import { markLost, type Losses } from './losses.js';
 import type { ServerIds } from './server-ids.js';
 
 /** A name in a directory. */
@@ -139,7 +139,7 @@ export class ConflictCopies {
     const [path, kept] = [this.pathOf(meant), this.pathOf(place)];
     const reason = withBase ? 'changed elsewhere' : 'changed or removed elsewhere';
     this.#losses.conflict({ path, reason, kept });
-    inode.failure ??= new Failure('ESTALE', `${reason}: what was written here is in ${kept ?? 'a copy'}`);
+    markLost(inode, new Failure('ESTALE', `${reason}: what was written here is in ${kept ?? 'a copy'}`));
     return copy;
   }
 

@@ -1,5 +1,5 @@
 /**
- * Reading directories: opendir, readdir, releasedir.
+ * Open directories: opendir, readdir, fsyncdir, releasedir.
  *
  * A listing is served from the tree, also into the kernel's own cache of listings, which then is not asked for again while
  * no name changes.
@@ -12,6 +12,8 @@ import { HandleTable, type DirectoryHandle, type Snapshot } from './handles.js';
 import type { Home } from './home.js';
 import { shownIno } from './kernel-view.js';
 import type { Listings } from './listings.js';
+import { lossSeen } from './losses.js';
+import type { Syncs } from './syncs.js';
 import type { ToldName } from './told-names.js';
 
 /** '.' and '..' are the entries of the offsets 1 and 2. */
@@ -22,17 +24,19 @@ const DOT_DOT = Buffer.from('..');
 export class Directories {
   readonly #home: Home;
   readonly #listings: Listings;
+  readonly #syncs: Syncs;
   readonly #handles = new HandleTable<DirectoryHandle>();
   /** The version of a directory that the kernel has in its cache of listings. */
   readonly #kernelVersions = new WeakMap<DirectoryInode, number>();
 
-  constructor(home: Home, listings: Listings) {
+  constructor(home: Home, listings: Listings, syncs: Syncs) {
     this.#home = home;
     this.#listings = listings;
+    this.#syncs = syncs;
   }
 
   open(inode: DirectoryInode): OpenAnswer {
-    const handle = this.#handles.add({ inode, names: undefined, version: -1 });
+    const handle = this.#handles.add({ inode, names: undefined, version: -1, told: lossSeen(inode) });
     const known = this.#home.tree.isWhole(inode);
     const keepCache = known && this.#kernelVersions.get(inode) === inode.directory.version;
     return { handle, keepCache, cacheDirectory: known };
@@ -58,6 +62,10 @@ export class Directories {
       handle.names = listed;
       return this.#emit(handle, listed, Number(offset), plus, sink);
     });
+  }
+
+  fsync(id: HandleId, caller: Caller): Promise<void> {
+    return this.#syncs.fsync(this.#handles.get(id), caller);
   }
 
   release(id: HandleId): void {

@@ -34,7 +34,7 @@ import type { FileData } from './file-data.js';
 import { HandleTable, type FileHandle } from './handles.js';
 import type { Home } from './home.js';
 import type { Lookups } from './lookups.js';
-import type { Losses } from './losses.js';
+import { lossSeen, lossToldAtClose, tellLoss, tellLossAtClose } from './losses.js';
 import type { Made, Names } from './names.js';
 import type { Syncs } from './syncs.js';
 
@@ -46,7 +46,6 @@ export interface FilesParts {
   readonly names: Names;
   readonly lookups: Lookups;
   readonly data: FileData;
-  readonly losses: Losses;
   readonly syncs: Syncs;
 }
 
@@ -55,7 +54,6 @@ export class Files {
   readonly #names: Names;
   readonly #lookups: Lookups;
   readonly #data: FileData;
-  readonly #losses: Losses;
   readonly #syncs: Syncs;
   readonly #handles = new HandleTable<FileHandle>();
 
@@ -64,7 +62,6 @@ export class Files {
     this.#names = parts.names;
     this.#lookups = parts.lookups;
     this.#data = parts.data;
-    this.#losses = parts.losses;
     this.#syncs = parts.syncs;
   }
 
@@ -176,7 +173,10 @@ export class Files {
     inode.opens += 1;
     const writable = (flags & O_ACCMODE) !== O_RDONLY;
     const appending = (flags & O_APPEND) !== 0;
-    const handle = this.#handles.add({ inode, writable, appending, reader: undefined });
+    const handle = this.#handles.add({
+      ...{ inode, writable, appending, reader: undefined },
+      ...{ told: lossSeen(inode), toldAtClose: undefined },
+    });
     return { handle, keepCache, direct: !this.#home.tree.knows(inode) && this.#home.kernel.mapsDirect };
   }
 
@@ -184,22 +184,21 @@ export class Files {
   flush(inode: Inode, id: HandleId, caller: Caller): Eventually<void> {
     const handle = this.#handles.get(id);
     if (!handle.writable) return undefined;
-    const tell = (): void => this.#losses.tell(inode);
+    const tell = (): void => tellLossAtClose(handle);
     const { last } = inode;
     if (!this.#home.temper.flush || last === undefined) return tell();
     const applied = this.#home.log.whenApplied(last);
     return applied === undefined ? tell() : interruptible(Promise.resolve(applied), caller).then(tell);
   }
 
-  async fsync(inode: Inode, caller: Caller): Promise<void> {
-    const synced = this.#syncs.sync(inode);
-    if (synced !== undefined) await interruptible(this.#home.remote.bounded(synced), caller);
-    this.#losses.tell(inode);
+  fsync(id: HandleId, caller: Caller): Promise<void> {
+    return this.#syncs.fsync(this.#handles.get(id), caller);
   }
 
   release(inode: Inode, id: HandleId): void {
     const handle = this.#handles.remove(id);
     if (handle === undefined) return;
+    lossToldAtClose(handle);
     this.#data.closed(inode, handle.reader);
     inode.opens -= 1;
     if (inode.opens > 0) return;
@@ -249,6 +248,9 @@ export class Files {
   /** `fromCache`: as Filesystem.write says. */
   write(id: HandleId, offset: number, data: Buffer, fromCache: boolean, caller: Caller): Eventually<number> {
     const handle = this.#handles.get(id);
+    if (!handle.writable) throw new Failure('EBADF');
+    // A page that is written back is no program's call: it would be lost, and another program told.
+    if (!fromCache) tellLoss(handle);
     const appends = handle.appending && !fromCache;
     return this.#write(handle, appends, offset, data, caller, true);
   }
@@ -263,8 +265,6 @@ export class Files {
     mayAsk: boolean,
   ): Eventually<number> {
     const { inode } = handle;
-    if (!handle.writable) throw new Failure('EBADF');
-    this.#losses.tell(inode);
     const { tree, log, grants } = this.#home;
     if (!tree.mayChange(inode)) return this.#askWrite(inode, appends ? null : offset, data, caller);
     const wait = log.room();

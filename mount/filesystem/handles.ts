@@ -4,11 +4,19 @@
 import { Failure } from '../../protocol/failure.js';
 import { handleId, type HandleId } from '../../protocol/ids.js';
 import type { Reader } from '../data/reader.js';
-import type { DirectoryInode, Inode, Name } from '../tree/inode.js';
+import type { DirectoryInode, Inode, Loss, Name } from '../tree/inode.js';
 import type { ToldNames } from './told-names.js';
 
-export interface FileHandle {
+/** An open file or directory, as open(2) makes it: several descriptors may share it. */
+export interface Opened {
   readonly inode: Inode;
+  /** The last loss that it need not be told of. */
+  told: Loss | undefined;
+}
+
+export interface FileHandle extends Opened {
+  /** The last loss that a close(2) has told, of one descriptor of maybe several. */
+  toldAtClose: Loss | undefined;
   readonly writable: boolean;
   /** Every write goes to the end. */
   readonly appending: boolean;
@@ -23,7 +31,7 @@ export type Snapshot = readonly Name[] | ToldNames;
  * An open directory: the names as they were when it was read from the start. Offsets are places in this snapshot, so
  * they stay put whatever happens to the directory; reading from offset 0 again (rewinddir) takes a new one.
  */
-export interface DirectoryHandle {
+export interface DirectoryHandle extends Opened {
   readonly inode: DirectoryInode;
   names: Snapshot | undefined;
   /** The directory's version that `names` is of. */

@@ -2,7 +2,11 @@
  * Changes that were answered, and that the server then could not make: its disk was full or broke.
  *
  * They are never silent: the file and its directory are marked, and the next write, fsync or close of either tells the
- * error, once; it is logged; and the data are kept in a file of this machine. The rest of the home goes on.
+ * error; it is logged; and the data are kept in a file of this machine. The rest of the home goes on.
+ *
+ * Who is told follows the kernel's errseq_t: write and fsync tell each loss once to each open file, and to the first one that
+ * is opened later if nobody was told by then. close tells it, too, and that does not count until the last descriptor is
+ * closed: a program that starts closes what it inherits, and takes no notice of what it is told.
  */
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,8 +14,9 @@ import { Failure } from '../../protocol/failure.js';
 import { RELEASE, WRITE, type Operation } from '../../protocol/operations.js';
 import type { FileId, FileRef } from '../../protocol/references.js';
 import type { Entry } from '../log/entry.js';
-import type { Inode } from '../tree/inode.js';
+import type { Inode, Loss } from '../tree/inode.js';
 import type { Tree } from '../tree/tree.js';
+import type { FileHandle, Opened } from './handles.js';
 import type { KernelView } from './kernel-view.js';
 
 /** Where losses are told: the part of a pino logger that is used here. */
@@ -63,7 +68,7 @@ export class Losses {
   /** The server could not carry out an operation of the log. */
   failed({ operation }: Entry, failure: Failure): void {
     for (const inode of this.#record(operation, failure)) {
-      inode.failure ??= failure;
+      markLost(inode, failure);
       this.#kernel.takeBack(this.#tree.doubt(this.#tree.unitOf(inode) ?? inode.id.ino));
     }
   }
@@ -94,14 +99,6 @@ export class Losses {
     }
   }
 
-  /** Throws what was lost of this file, once. */
-  tell(inode: Inode): void {
-    const { failure } = inode;
-    if (failure === undefined) return;
-    inode.failure = undefined;
-    throw failure;
-  }
-
   /** Keeps the data of a write that was lost. Returns the file. */
   #keep(inode: Inode | undefined, offset: number, data: Buffer | null): string | undefined {
     if (data === null) return undefined;
@@ -126,6 +123,37 @@ export class Losses {
       return undefined;
     }
   }
+}
+
+export function markLost(inode: Inode, failure: Failure): void {
+  if (inode.loss === undefined || inode.loss.seen) inode.loss = { failure, seen: false };
+}
+
+/** What who opens it now need not be told. */
+export function lossSeen({ loss }: Inode): Loss | undefined {
+  return loss?.seen === true ? loss : undefined;
+}
+
+/** write(2) and fsync(2): throws what was lost, once. */
+export function tellLoss(opened: Opened): void {
+  const { loss } = opened.inode;
+  if (loss === undefined || loss === opened.told) return;
+  loss.seen = true;
+  opened.told = loss;
+  throw loss.failure;
+}
+
+/** close(2): throws what was lost. */
+export function tellLossAtClose(handle: FileHandle): void {
+  const { loss } = handle.inode;
+  if (loss === undefined || loss === handle.told) return;
+  handle.toldAtClose = loss;
+  throw loss.failure;
+}
+
+/** The last descriptor is closed. */
+export function lossToldAtClose({ toldAtClose }: FileHandle): void {
+  if (toldAtClose !== undefined) toldAtClose.seen = true;
 }
 
 function refsOf(operation: Operation): readonly FileRef[] {

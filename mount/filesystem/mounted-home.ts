@@ -179,8 +179,8 @@ export class MountedHome implements Filesystem {
     return this.#files.flush(this.#home.tree.get(node), handle, caller);
   }
 
-  fsync(node: NodeId, _handle: HandleId, _dataOnly: boolean, caller: Caller): Eventually<void> {
-    return this.#files.fsync(this.#home.tree.get(node), caller);
+  fsync(_node: NodeId, handle: HandleId, _dataOnly: boolean, caller: Caller): Eventually<void> {
+    return this.#files.fsync(handle, caller);
   }
 
   release(node: NodeId, handle: HandleId): Eventually<void> {
@@ -204,8 +204,8 @@ export class MountedHome implements Filesystem {
     return this.#directories.read(this.#home.tree.getDirectory(node), handle, offset, plus, sink, caller);
   }
 
-  fsyncdir(node: NodeId, _handle: HandleId, caller: Caller): Eventually<void> {
-    return this.#files.fsync(this.#home.tree.get(node), caller);
+  fsyncdir(_node: NodeId, handle: HandleId, caller: Caller): Eventually<void> {
+    return this.#directories.fsync(handle, caller);
   }
 
   releasedir(_node: NodeId, handle: HandleId): Eventually<void> {

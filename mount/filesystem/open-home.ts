@@ -117,8 +117,9 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
   const listings = new Listings(home);
   const lookups = new Lookups(home, listings, ownership);
   const names = new Names(home);
-  const files = new Files({ home, names, lookups, data, losses, syncs: new Syncs(home) });
-  const directories = new Directories(home, listings);
+  const syncs = new Syncs(home);
+  const files = new Files({ home, names, lookups, data, syncs });
+  const directories = new Directories(home, listings, syncs);
   const recalls = new Recalls({ home, data, term });
   const space = new Space(home);
   const changes = new AwaitedChanges({ request, numbers: home.changes });

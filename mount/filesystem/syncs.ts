@@ -7,8 +7,12 @@
  * Invariant: it is spared only where all that was done here is durable, and the file was leased to this mount all the
  * time, so that nobody else can have changed it either.
  */
+import type { Caller } from '../operations.js';
+import { interruptible } from '../remote/interruption.js';
 import type { Inode } from '../tree/inode.js';
+import type { Opened } from './handles.js';
 import type { Home } from './home.js';
+import { tellLoss } from './losses.js';
 
 /** How things were when a sync that went well was asked for. */
 interface Synced {
@@ -24,8 +28,15 @@ export class Syncs {
     this.#home = home;
   }
 
-  /** Resolves when it is so; undefined: it is. As Sender.sync(). */
-  sync(inode: Inode): Promise<void> | undefined {
+  /** Resolves when it is so. Throws as Sender.sync(), and what was lost. */
+  async fsync(opened: Opened, caller: Caller): Promise<void> {
+    const synced = this.#sync(opened.inode);
+    if (synced !== undefined) await interruptible(this.#home.remote.bounded(synced), caller);
+    tellLoss(opened);
+  }
+
+  /** Undefined: there is nothing to wait for. */
+  #sync(inode: Inode): Promise<void> | undefined {
     const { leases, changes, sender } = this.#home;
     if (this.#isSynced(inode)) return undefined;
     const now = { leases: leases.generation, changes: changes.settled };

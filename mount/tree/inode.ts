@@ -30,6 +30,12 @@ export interface Name {
   confirmed: boolean;
 }
 
+/** What went wrong after a change was answered. `seen`: a program was told; who opens the file later is not. */
+export interface Loss {
+  readonly failure: Failure;
+  seen: boolean;
+}
+
 export type DirectoryInode = Inode & { readonly directory: Directory<Name> };
 
 export class Inode {
@@ -57,8 +63,8 @@ export class Inode {
   readonly entries: Entry[] = [];
   /** The ctime that it has at the server unless somebody else changes it; undefined: the server does not have it yet. */
   ctimeAtServer: Timestamp | undefined;
-  /** What went wrong after its changes were answered; to be told once. */
-  failure: Failure | undefined;
+  /** The last one of its changes. */
+  loss: Loss | undefined;
   readonly #unsettled: Unsettled<Inode>;
 
   constructor(attributes: Attributes, unsettled: Unsettled<Inode>) {

@@ -123,8 +123,9 @@ function test(): void {
     const mounted = await mountHome(t, daemon, 'alice');
     const root = mounted.path('w');
     for (const { what, call, of, act, told, data } of KINDS) {
-      // The directory tells of the one before, too.
-      const prepare = 'mkdir -p "$1/empty"; echo before >"$1/file"; sync "$1" 2>/dev/null || sync "$1"';
+      // What is there tells of the one before, too.
+      const prepare =
+        'sync "$1" "$1"/* 2>/dev/null || :; mkdir -p "$1/empty"; echo before >"$1/file"; sync "$1"';
       await succeed('sh', ['-ec', prepare, 'sh', root]);
       await mounted.succeed('ls', ['-l', 'w']);
       const { losses } = await statusOf(daemon, mounted);
@@ -156,8 +157,9 @@ function test(): void {
         // What the mount does not know it asks for, and then it is the answer.
         await fs.stat(mounted.path('file'));
         await open.write('lost\n');
-        // Not by a program: what it inherits of open files is closed when it starts, and that would be told.
         await syncErrors(mounted.mountpoint);
+        // What it inherits of open files is closed when it starts: it is told, and takes no notice.
+        await succeed('true');
       });
     await lose();
     await t.rejects(open.write('refused\n'), { code: 'EIO' });

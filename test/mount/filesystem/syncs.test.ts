@@ -47,7 +47,9 @@ class Home {
     this.#syncs = 0;
     await filesystem.fsync(node, handle, false, CALLER);
     const asked = this.#syncs;
-    await filesystem.fsyncdir(ROOT_NODE, handle, CALLER);
+    const directory = await filesystem.opendir(ROOT_NODE, CALLER);
+    await filesystem.fsyncdir(ROOT_NODE, directory.handle, CALLER);
+    await filesystem.releasedir(ROOT_NODE, directory.handle);
     await filesystem.release(node, handle);
     return [asked, this.#syncs - asked];
   }
