@@ -177,12 +177,14 @@ export class Files {
       ...{ inode, writable, appending, reader: undefined },
       ...{ told: lossSeen(inode), toldAtClose: undefined },
     });
-    return { handle, keepCache, direct: !this.#home.tree.knows(inode) && this.#home.kernel.mapsDirect };
+    const direct = !this.#home.tree.knows(inode) && this.#home.kernel.mapsDirect;
+    return { handle, keepCache, direct, flushes: writable };
   }
 
   /** close(2): tells what failed behind the back of a program that writes; one that reads is not to have it told instead. */
   flush(inode: Inode, id: HandleId, caller: Caller): Eventually<void> {
     const handle = this.#handles.get(id);
+    // Linux before 5.16 asks all the same, and so does fuse-native.
     if (!handle.writable) return undefined;
     const tell = (): void => tellLossAtClose(handle);
     const { last } = inode;

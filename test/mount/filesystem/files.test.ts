@@ -6,6 +6,8 @@ import { attributesOf } from '../tree/planted.js';
 import { failureOf } from '../remote/failure-of.js';
 import { CALLER, letGo, ScriptedHome } from './scripted-home.js';
 
+const O_RDONLY = 0;
+const O_WRONLY = 1;
 const O_RDWR = 2;
 const WHOLE = Buffer.from('whole text');
 const FILE = attributesOf(40, 0o100644, { size: WHOLE.length });
@@ -58,6 +60,19 @@ t.test('the kernel keeps pages of what is believed, and only of that', async (t)
   const { length } = other.dropped;
   t.equal(await read(other, node), WHOLE.toString());
   t.equal(other.dropped.length, length + 1, 'also pages that are mapped');
+});
+
+t.test('the kernel is spared the FLUSH of who only reads', async (t) => {
+  const home = await ScriptedHome.open(t);
+  await home.own({ file: FILE });
+  const node = await home.node('file');
+  for (const [flags, flushes] of [
+    [O_RDONLY, false],
+    [O_WRONLY, true],
+    [O_RDWR, true],
+  ] as const) {
+    t.match(await home.filesystem.open(node, flags, CALLER), { flushes });
+  }
 });
 
 t.test('-o sync: who is let go while a file is made has nothing open, and is told of no inode', async (t) => {

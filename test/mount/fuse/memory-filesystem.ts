@@ -3,6 +3,7 @@
  * Everything answers synchronously, but for two things: reading '/hang' waits until the read is interrupted, and
  * mkdir of 'slow' until proceed() is called.
  */
+import { O_ACCMODE, O_RDONLY, O_TRUNC } from '../../../posix/flags.js';
 import { Failure } from '../../../protocol/failure.js';
 import { handleId, nodeId, ROOT_NODE, type HandleId, type NodeId } from '../../../protocol/ids.js';
 import type {
@@ -24,7 +25,6 @@ const S_IFMT = 0o170000;
 const S_IFDIR = 0o040000;
 const S_IFREG = 0o100000;
 const S_IFLNK = 0o120000;
-const O_TRUNC = 0o1000;
 const RENAME_NOREPLACE = 1;
 const RENAME_EXCHANGE = 2;
 
@@ -249,7 +249,7 @@ export class MemoryFilesystem implements Filesystem {
   open(id: NodeId, flags: number): OpenAnswer {
     const node = this.#node(id);
     if (flags & O_TRUNC) this.#resize(node, 0);
-    return this.#opened();
+    return { ...this.#opened(), flushes: (flags & O_ACCMODE) !== O_RDONLY };
   }
 
   create(
