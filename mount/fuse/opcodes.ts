@@ -3,9 +3,12 @@
  * written. Bytes in, bytes out: no device, no file system.
  *
  * What is not in the table is answered ENOSYS, which for these is the kernel's own way of saying "do it without":
- * it then never asks again for LSEEK, COPY_FILE_RANGE, FALLOCATE, IOCTL, POLL, BMAP, SYNCFS, STATX and the xattr
+ * it then never asks again for LSEEK, COPY_FILE_RANGE, FALLOCATE, POLL, BMAP, SYNCFS, STATX and the xattr
  * family in this mount, and does its generic best (fs/fuse: fc->no_*). In particular GETXATTR, which it
  * would otherwise send for security.capability with each write, costs one request per mount.
+ *
+ * Only IOCTL comes again whatever is answered (up to Linux 6.18; fuse_send_ioctl tells the program ENOTTY, and keeps
+ * nothing in mind): one request, answered here, for each file that Python, Perl, bash or sed asks whether it is a terminal.
  */
 import { handleId, nodeId, type HandleId, type NodeId } from '../../protocol/ids.js';
 import type {
