@@ -2,8 +2,9 @@
  * The server's disk breaks after the mount has answered: the program is told at write, fsync or close, it is logged and
  * counted, the data are kept on this machine, what the mount shows is what there is, and the rest of the home goes on.
  *
- * A single operation is made to fail by strace(1), which gives the daemon an error in the place of a system call; the whole
- * disk by ext4's own way of giving up, and by removing the home under the daemon.
+ * A single operation is made to fail by strace(1), which gives the daemon an error in the place of a system call; chmod, whose
+ * system call (fchmodat2) is too new for many a strace, by a file system that fails it; the whole disk by ext4's own way of
+ * giving up, and by removing the home under the daemon.
  */
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
@@ -16,6 +17,8 @@ import { mountHome, type Mounted } from '../lib/mounted.js';
 import { runProgram } from '../lib/programs.js';
 import { run, succeed } from '../lib/run.js';
 import { Service } from '../lib/service.js';
+import { BROKEN_MODE } from '../mount/fuse/memory-filesystem.js';
+import { Served } from '../mount/fuse/served-mount.js';
 
 interface Kind {
   readonly what: string;
@@ -110,6 +113,14 @@ async function goesOn(t: Test, daemon: Daemon, mounted: Mounted): Promise<void> 
   await mounted.succeed('diff', ['-r', 'w', path.join(daemon.home('alice'), 'w')]);
 }
 
+/** The homes are on another file system from now on. */
+async function homesOn(t: Test, daemon: Daemon, mountpoint: string): Promise<void> {
+  await daemon.stop();
+  await succeed('mount', ['--bind', mountpoint, daemon.homes]);
+  t.teardown(() => run('umount', ['-l', daemon.homes]));
+  await daemon.start();
+}
+
 const isRoot = process.geteuid?.() === 0;
 if (!isRoot) t.plan(0, 'only root can break disks');
 else test();
@@ -139,6 +150,36 @@ function test(): void {
       t.ok((await statusOf(daemon, mounted)).losses > losses, 'and counted');
       if (data !== undefined) t.ok(kept(daemon).includes(data), 'and its data are kept');
       await goesOn(t, daemon, mounted);
+    }
+    t.match(daemon.service.output, /an operation failed/, 'the daemon logs it, too');
+    t.match((await daemon.ftpctl(['quota', 'check', 'alice'])).stdout, /right/);
+  });
+
+  t.test('chmod fails', async (t) => {
+    const served = new Served(t, 0);
+    await served.report('ready');
+    const daemon = await startDaemon(t, { users: { alice: { quota: '1G' } } });
+    await homesOn(t, daemon, served.mountpoint);
+    for (const args of [[], ['-o', 'sync']]) {
+      const mounted = await mountHome(t, daemon, 'alice', { args });
+      const file = mounted.path('w/file');
+      await fs.mkdir(mounted.path('w'), { recursive: true });
+      await fs.writeFile(file, 'data');
+      await fs.chmod(file, 0o640);
+      await mounted.synced();
+      await mounted.succeed('ls', ['-l', 'w']);
+      if (args.length > 0) {
+        await t.rejects(fs.chmod(file, BROKEN_MODE), { code: 'EIO' }, 'with -o sync it is the answer');
+      } else {
+        await fs.chmod(file, BROKEN_MODE);
+        t.same(await syncErrors(file), ['EIO', undefined], 'fsync tells it, once');
+        t.match(mounted.service.output, /could not make a change/, 'it is logged');
+        t.match(await statusOf(daemon, mounted), { losses: 1 });
+      }
+      t.equal((await fs.stat(file)).mode & 0o7777, 0o640, 'what is shown is what there is');
+      t.equal(await fs.readFile(file, 'utf8'), 'data');
+      await goesOn(t, daemon, mounted);
+      await mounted.unmount();
     }
     t.match(daemon.service.output, /an operation failed/, 'the daemon logs it, too');
     t.match((await daemon.ftpctl(['quota', 'check', 'alice'])).stdout, /right/);
@@ -210,10 +251,7 @@ function test(): void {
     await succeed('mount', ['-o', 'loop', image, disk]);
     t.teardown(() => run('umount', ['-l', disk]));
     const daemon = await startDaemon(t, { users: { alice: { quota: '1G' } } });
-    await daemon.stop();
-    await succeed('mount', ['--bind', disk, daemon.homes]);
-    t.teardown(() => run('umount', ['-l', daemon.homes]));
-    await daemon.start();
+    await homesOn(t, daemon, disk);
     const mounted = await mountHome(t, daemon, 'alice');
     const safe = mounted.path('safe');
     await fs.writeFile(safe, 'safe');

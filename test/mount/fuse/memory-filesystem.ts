@@ -1,7 +1,7 @@
 /**
  * A small file system in memory, for tests of the kernel protocol: what a driver may ask, done in the simplest way.
  * Everything answers synchronously, but for two things: reading '/hang' waits until the read is interrupted, and
- * mkdir of 'slow' until proceed() is called.
+ * mkdir of 'slow' until proceed() is called. And nothing fails as on a broken disk, but for chmod to BROKEN_MODE.
  */
 import { O_ACCMODE, O_RDONLY, O_TRUNC } from '../../../posix/flags.js';
 import { Failure } from '../../../protocol/failure.js';
@@ -25,6 +25,7 @@ const S_IFMT = 0o170000;
 const S_IFDIR = 0o040000;
 const S_IFREG = 0o100000;
 const S_IFLNK = 0o120000;
+export const BROKEN_MODE = 0o751;
 const RENAME_NOREPLACE = 1;
 const RENAME_EXCHANGE = 2;
 
@@ -156,6 +157,7 @@ export class MemoryFilesystem implements Filesystem {
 
   setattr(id: NodeId, _handle: HandleId | undefined, changes: AttributeChanges): AttributesAnswer {
     const node = this.#node(id);
+    if (changes.mode === BROKEN_MODE) throw new Failure('EIO');
     if (changes.mode !== undefined) node.mode = (node.mode & S_IFMT) | changes.mode;
     if (changes.uid !== undefined) node.uid = changes.uid;
     if (changes.gid !== undefined) node.gid = changes.gid;
