@@ -168,7 +168,10 @@ export class Files {
     }
   }
 
-  /** Of what is not believed the kernel keeps no pages: nobody would tell when they are old. */
+  /**
+   * The kernel keeps no pages of a file that others may change: they may make it shorter while a READ is under way, and
+   * what the kernel is told for it may overtake that READ, so that it finds zeros up to the old end (read()).
+   */
   #opened(inode: Inode, flags: number, keepCache: boolean): OpenAnswer {
     inode.opens += 1;
     const writable = (flags & O_ACCMODE) !== O_RDONLY;
@@ -177,7 +180,7 @@ export class Files {
       ...{ inode, writable, appending, reader: undefined },
       ...{ told: lossSeen(inode), toldAtClose: undefined },
     });
-    const direct = !this.#home.tree.knows(inode) && this.#home.kernel.mapsDirect;
+    const direct = this.#home.kernel.mapsDirect && !this.#home.tree.mayChange(inode);
     return { handle, keepCache, direct, flushes: writable };
   }
 

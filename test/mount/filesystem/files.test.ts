@@ -1,6 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import t from 'tap';
+import { LEASE_READ, WHOLE_HOME } from '../../../protocol/methods.js';
 import { ROOT_NODE, type NodeId } from '../../../protocol/ids.js';
 import { attributesOf } from '../tree/planted.js';
 import { failureOf } from '../remote/failure-of.js';
@@ -46,11 +47,16 @@ t.test('a short answer is the end of the file where the kernel was told nothing'
   t.equal(await read(home, node), 'whole');
 });
 
-t.test('the kernel keeps pages of what is believed, and only of that', async (t) => {
+t.test('the kernel keeps pages of what only this mount may change', async (t) => {
   const home = await ScriptedHome.open(t);
   await home.own({ file: FILE });
   const leased = await home.node('file');
   t.match(await home.filesystem.open(leased, O_RDWR, CALLER), { keepCache: true, direct: false });
+  const shared = await ScriptedHome.open(t);
+  await shared.own({ file: FILE });
+  shared.server.connection.notifications.lease?.([[WHOLE_HOME, LEASE_READ]]);
+  const seen = await shared.filesystem.open(await shared.node('file'), O_RDWR, CALLER);
+  t.match(seen, { direct: true }, 'what others may change');
   const other = await ScriptedHome.open(t);
   other.answers.lookup = () => [FILE, null];
   other.answers.hold = () => FILE;
@@ -76,7 +82,7 @@ t.test('the kernel is spared the FLUSH of who only reads', async (t) => {
 });
 
 t.test('-o sync: who is let go while a file is made has nothing open, and is told of no inode', async (t) => {
-  const home = await ScriptedHome.open(t, {}, true);
+  const home = await ScriptedHome.open(t, {}, { sync: true });
   await home.own();
   const made = await letGo(t, home, 'apply', (caller) =>
     home.filesystem.create(ROOT_NODE, Buffer.from('new'), O_RDWR, 0o600, caller),

@@ -87,7 +87,7 @@ t.test('a file that is closed while its removal is awaited is not held for ever'
 });
 
 t.test('-o sync: a change that the server could not make fails', async (t) => {
-  const home = await ScriptedHome.open(t, {}, true);
+  const home = await ScriptedHome.open(t, {}, { sync: true });
   await home.own();
   home.answers.apply = ([first]) => [first, 0, 1e9, 1e6, [[first, ['ENOSPC', 'the disk is full'], []]]];
   const name = Buffer.from('new');
@@ -95,7 +95,7 @@ t.test('-o sync: a change that the server could not make fails', async (t) => {
 });
 
 t.test('-o sync: who is let go while a change is on its way is told of no inode', async (t) => {
-  const home = await ScriptedHome.open(t, {}, true);
+  const home = await ScriptedHome.open(t, {}, { sync: true });
   await home.own();
   const made = await letGo(t, home, 'apply', (caller) =>
     home.filesystem.mkdir(ROOT_NODE, Buffer.from('new'), 0o700, caller),

@@ -7,6 +7,7 @@ import type { Attributes } from '../../../protocol/attributes.js';
 import { ROOT_NODE, ROOT_PATH, type NodeId } from '../../../protocol/ids.js';
 import { LEASE_WRITE, WHOLE_HOME, type MethodName } from '../../../protocol/methods.js';
 import type { FileId } from '../../../protocol/references.js';
+import type { Temper } from '../../../mount/filesystem/home.js';
 import { openHome, type HomeState } from '../../../mount/filesystem/open-home.js';
 import type { MountedHome } from '../../../mount/filesystem/mounted-home.js';
 import { Remote } from '../../../mount/remote/remote.js';
@@ -50,7 +51,11 @@ export class ScriptedHome {
     };
   }
 
-  static async open(scope: Scope, answers: Answers = {}, sync = false): Promise<ScriptedHome> {
+  static async open(
+    scope: Scope,
+    answers: Answers = {},
+    temper: Partial<Temper> = {},
+  ): Promise<ScriptedHome> {
     const home = new ScriptedHome(answers);
     const quiet = (): void => undefined;
     const remote = new Remote({
@@ -71,7 +76,7 @@ export class ScriptedHome {
       },
       ownership: { uid: 0, gid: 0 },
       log: { error: quiet },
-      temper: { sync, flush: false },
+      temper: { sync: false, flush: false, ...temper },
       lossDirectory: temporaryDirectory(scope),
     });
     home.filesystem = filesystem;
