@@ -12,6 +12,9 @@ import type { DirectoryInode } from './inode.js';
 /** How large a part has to come or to be spared before a search that found too little is made again. */
 const PAUSE = 16;
 
+/** From which part of the limit on. */
+const CROWDED = 0.75;
+
 export class Budget {
   readonly #limit: number;
   readonly #evict: (directory: DirectoryInode, growing: DirectoryInode) => void;
@@ -30,6 +33,11 @@ export class Budget {
   /** Names, and names known not to exist. */
   get kept(): number {
     return this.#kept;
+  }
+
+  /** Whether what is not likely to be wanted again had better go. */
+  get crowded(): boolean {
+    return this.#kept > CROWDED * this.#limit;
   }
 
   /** `more` (or less) is kept of this directory. */

@@ -203,6 +203,7 @@ export class Namespace {
     const { parent, key, inode } = name;
     if (parent.directory.names.get(key) !== name) return false;
     parent.directory.names.delete(key);
+    parent.directory.listing?.untold.delete(name);
     inode.names.delete(name);
     this.#budget.add(parent, -1);
     return true;
@@ -242,11 +243,21 @@ export class Namespace {
   #evict(parent: DirectoryInode, growing: DirectoryInode): void {
     this.forgetAbsences(parent);
     for (const name of parent.directory.names.values()) {
-      if (name.inode === growing || isNeeded(name.inode)) continue;
-      parent.directory.doubt();
-      this.#detach(name);
-      this.release(name.inode);
+      if (name.inode !== growing) this.#letGo(name);
     }
+  }
+
+  /** Names that are not likely to be wanted again: lets go of them where much is kept. */
+  passed(names: Iterable<Name>): void {
+    if (!this.#budget.crowded) return;
+    for (const name of names) this.#letGo(name);
+  }
+
+  /** Drops a name that nothing needs. */
+  #letGo(name: Name): void {
+    if (isNeeded(name.inode) || !this.#detach(name)) return;
+    name.parent.directory.doubt();
+    this.release(name.inode);
   }
 
   /** The names that lead to a directory: its own, its parent's, and so on up to the root, or where it ends. */

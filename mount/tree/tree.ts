@@ -27,6 +27,7 @@ import {
   type Removed,
   type Renamed,
 } from './changes.js';
+import type { Listing } from './directory.js';
 import type { DirectoryInode, Inode, Name } from './inode.js';
 import { Learning, type ListedEntry } from './learning.js';
 import { Namespace } from './namespace.js';
@@ -111,6 +112,11 @@ export class Tree {
     return this.#names.unsettled.inodes();
   }
 
+  /** Names that are not likely to be wanted again: lets go of them where much is kept. */
+  passed(names: Iterable<Name>): void {
+    this.#names.passed(names);
+  }
+
   /** How many names, and names known not to exist, are kept. */
   get kept(): number {
     return this.#names.kept;
@@ -179,8 +185,14 @@ export class Tree {
     this.#learning.told(inode, attributes);
   }
 
-  pageOf(parent: DirectoryInode, entries: Iterable<ListedEntry>, begin: boolean, end: boolean): Name[] {
-    return this.#learning.pageOf(parent, entries, begin, end);
+  pageOf(
+    parent: DirectoryInode,
+    entries: Iterable<ListedEntry>,
+    begin: boolean,
+    end: boolean,
+    of?: Listing<Name> | null,
+  ): Name[] {
+    return this.#learning.pageOf(parent, entries, begin, end, of);
   }
 
   gone(parent: DirectoryInode, key: string): void {

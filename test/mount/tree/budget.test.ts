@@ -93,3 +93,25 @@ t.test('a program that makes and removes a hundred thousand names leaves nothing
   for (let i = 0; i < 5000; i++) partly.tree.notFound(partly.root, `absent-${i}`);
   t.equal(partly.tree.kept, 1024, 'nor do names that were asked for in vain, for long');
 });
+
+t.test(
+  'what was passed by in a listing goes where much is kept, and leaves no gap that is believed',
+  async (t) => {
+    const { tree, root } = plant({ maxNames: 100 });
+    const page = (from: number) =>
+      pageOf(Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`f${from + i}`, 1000 + from + i])));
+    const first = tree.pageOf(root, page(0), true, false);
+    const listing = root.directory.listing ?? null;
+    tree.passed(first);
+    t.equal(tree.kept, 40, 'there is room');
+    const second = tree.pageOf(root, page(40), false, false, listing);
+    const [needed] = second;
+    if (needed !== undefined) tree.remember(needed.inode);
+    tree.passed(second);
+    t.equal(tree.kept, 41);
+    tree.pageOf(root, page(80), false, true, listing);
+    t.equal(tree.listing(root), undefined);
+    t.equal(tree.lookup(root, 'f41'), undefined, 'not taken for absent');
+    t.equal(tree.lookup(root, 'f40'), needed);
+  },
+);
