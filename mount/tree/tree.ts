@@ -33,8 +33,8 @@ import { Learning, type ListedEntry } from './learning.js';
 import { Namespace } from './namespace.js';
 import { Numbers } from './numbers.js';
 
-/** Names kept in all directories together. */
-const MAX_NAMES = 100_000;
+/** Names kept in all directories together: 40 MiB. */
+const MAX_NAMES = 65_536;
 
 export type { Doubts };
 
@@ -44,6 +44,8 @@ export interface TreeOptions {
   readonly path: RemotePath;
   readonly leases: LeasedUnits;
   readonly maxNames?: number;
+  /** The kernel is to forget these, as there are too many, where no program uses them. */
+  readonly forget?: (inodes: Inode[]) => void;
 }
 
 export class Tree {
@@ -54,8 +56,8 @@ export class Tree {
   readonly #learning: Learning;
   readonly #changes: Changes;
 
-  constructor({ root, path, leases, maxNames = MAX_NAMES }: TreeOptions) {
-    this.#names = new Namespace(root, path, maxNames);
+  constructor({ root, path, leases, maxNames = MAX_NAMES, forget = () => undefined }: TreeOptions) {
+    this.#names = new Namespace(root, path, maxNames, forget);
     this.root = this.#names.root;
     this.#numbers = new Numbers(this.root);
     this.#beliefs = new Beliefs(this.#names, leases);

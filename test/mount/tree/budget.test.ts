@@ -1,6 +1,15 @@
 import t from 'tap';
-import type { DirectoryInode } from '../../../mount/tree/inode.js';
-import { attributesOf, DIRECTORY, makeDirectory, makeFile, pageOf, plant, type Planted } from './planted.js';
+import type { DirectoryInode, Inode } from '../../../mount/tree/inode.js';
+import {
+  asDirectory,
+  attributesOf,
+  DIRECTORY,
+  makeDirectory,
+  makeFile,
+  pageOf,
+  plant,
+  type Planted,
+} from './planted.js';
 
 /** Lists `count` files in a new directory of the root. */
 function fill({ tree, root }: Planted, key: string, ino: number, count: number): DirectoryInode {
@@ -115,3 +124,28 @@ t.test(
     t.equal(tree.lookup(root, 'f40'), needed);
   },
 );
+
+t.test('what only the kernel needs is asked back from it, and so the limit is kept', async (t) => {
+  const asked: Inode[][] = [];
+  const { tree, root } = plant({ maxNames: 160, forget: (inodes) => asked.push(inodes) });
+  const open = tree.found(root, 'open', attributesOf(10)).inode;
+  open.opens++;
+  tree.remember(open);
+  const used = asDirectory(tree.found(root, 'used', attributesOf(11, DIRECTORY)).inode);
+  tree.remember(used);
+  tree.found(used, 'below', attributesOf(12)).inode.opens++;
+  const unused = tree.found(root, 'unused', attributesOf(13, DIRECTORY)).inode;
+  tree.remember(unused);
+  let most = 0;
+  for (let i = 0; i < 1000; i++) {
+    tree.remember(tree.found(root, `f${i}`, attributesOf(100 + i)).inode);
+    most = Math.max(most, tree.kept);
+    // The kernel forgets what nobody uses, a while later.
+    if (i % 3 === 0) for (const { nodeId } of asked.shift() ?? []) if (nodeId !== 0) tree.forget(nodeId, 1n);
+  }
+  t.ok(most <= 160 + 2 * (160 / 16), `${most} kept`);
+  t.equal(tree.byIndex(13n), undefined, 'a directory of which nothing is kept, too');
+  t.equal(tree.byIndex(10n), open);
+  t.equal(tree.byIndex(11n), used);
+  t.notOk(asked.flat().includes(open));
+});
