@@ -42,7 +42,7 @@ export interface MountRequest {
 
 /**
  * By how much of what is in use the heap may grow before garbage is collected (percent). By itself V8 lets it grow to several
- * times that: a listing of a million names, of which 40 MiB are kept, took the process to 380 MiB, and so takes it to 155, in
+ * times that: a listing of a million names, of which 30 MiB are kept, took the process to 380 MiB, and so takes it to 150, in
  * the same time (2026-11-26, Node 20.20).
  */
 const HEAP_GROWTH = 30;

@@ -12,7 +12,7 @@
  */
 import type { FileId } from '../../protocol/references.js';
 
-/** Of one home, some more than a mount keeps: 18 MiB. */
+/** Of one home, twice what a mount keeps: 18 MiB. */
 export const MAX_KNOWN = 100_000;
 
 export interface Known {
