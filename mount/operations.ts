@@ -212,6 +212,8 @@ export interface KernelCaches {
   invalidateNode(node: NodeId, offset: number, length: number): void;
   /** Drops one name (positive or negative) of a directory. */
   invalidateEntry(parent: NodeId, name: Buffer): void;
+  /** Forgets those that no program uses. Kernels before 6.18 do not. */
+  prune(nodes: readonly NodeId[]): void;
   /** Resolves when the kernel has acted on all that was told it until now. */
   settled(): Promise<void>;
   /** Whether a file that is open past the page cache (OpenAnswer.direct) can be mapped shared (mmap(2)). */

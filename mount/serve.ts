@@ -4,6 +4,7 @@
  *
  * Invariant: this process never touches its own mount: it would wait for itself.
  */
+import { setFlagsFromString } from 'node:v8';
 import { S_IFDIR, S_IFMT } from '../posix/flags.js';
 import { chooseAead } from '../protocol/aead.js';
 import type { Attributes } from '../protocol/attributes.js';
@@ -40,10 +41,18 @@ export interface MountRequest {
 }
 
 /**
+ * By how much of what is in use the heap may grow before garbage is collected (percent). By itself V8 lets it grow to several
+ * times that: a listing of a million names, of which 30 MiB are kept, took the process to 380 MiB, and so takes it to 150, in
+ * the same time (2026-11-26, Node 20.20).
+ */
+const HEAP_GROWTH = 30;
+
+/**
  * Serves a mount. `onMounted` is called when it is usable; resolves when it was unmounted and everything is written.
  * Throws what logging in and mounting throw, with nothing left mounted.
  */
 export async function serve(request: MountRequest, onMounted: () => void): Promise<void> {
+  setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH}`);
   const { target, options } = request;
   const files = clientFiles();
   const endpoint = resolveEndpoint(target, readClientConfig(files.config), request.port ?? options.port);

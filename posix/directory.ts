@@ -16,6 +16,8 @@ export interface DirectoryRecord {
   readonly ino: bigint;
   /** DT_*; DT_UNKNOWN where the file system does not tell. */
   readonly type: number;
+  /** Where the next one is: for seek(). */
+  readonly next: bigint;
 }
 
 const SYS_GETDENTS64 = process.arch === 'arm64' ? 61 : 217;
@@ -23,6 +25,7 @@ const SYS_GETDENTS64 = process.arch === 'arm64' ? 61 : 217;
 const sysGetdents64 = systemCall<[Fd, Uint8Array, number]>(SYS_GETDENTS64, ['int', 'uint8_t *', 'size_t']);
 
 // struct linux_dirent64: d_ino 64, d_off 64, d_reclen 16, d_type 8, d_name with NUL and padding
+const D_OFF = 8;
 const D_RECLEN = 16;
 const D_TYPE = 18;
 const D_NAME = 19;
@@ -44,6 +47,11 @@ export function rewind(fd: Fd): void {
   lseek(fd, 0, SEEK_SET);
 }
 
+/** The next readEntries() begins where a record said that its next one is. Throws EINVAL for what no record says. */
+export function seek(fd: Fd, position: bigint): void {
+  lseek(fd, position, SEEK_SET);
+}
+
 function parseRecords(scratch: Buffer, length: number): DirectoryRecord[] {
   const records: DirectoryRecord[] = [];
   for (let at = 0; at < length;) {
@@ -54,6 +62,7 @@ function parseRecords(scratch: Buffer, length: number): DirectoryRecord[] {
         name: Buffer.from(name),
         ino: scratch.readBigUInt64LE(at),
         type: scratch.readUInt8(at + D_TYPE),
+        next: scratch.readBigUInt64LE(at + D_OFF),
       });
     }
     at = next;

@@ -72,7 +72,7 @@ const libcFallocate = libc<(fd: Fd, mode: number, offset: number, length: number
 const libcFsync = libc<(fd: Fd) => number>('fsync', 'int', ['int']);
 const libcFdatasync = libc<(fd: Fd) => number>('fdatasync', 'int', ['int']);
 const libcSyncfs = libc<(fd: Fd) => number>('syncfs', 'int', ['int']);
-const libcLseek = libc<(fd: Fd, offset: number, whence: number) => number>('lseek', 'int64_t', [
+const libcLseek = libc<(fd: Fd, offset: number | bigint, whence: number) => number>('lseek', 'int64_t', [
   'int',
   'int64_t',
   'int',
@@ -192,7 +192,7 @@ export function syncfs(fd: Fd): void {
 }
 
 /** lseek(2), whence SEEK_*. Returns the new position. */
-export function lseek(fd: Fd, offset: number, whence: number): number {
+export function lseek(fd: Fd, offset: number | bigint, whence: number): number {
   return checked(libcLseek(fd, offset, whence), 'lseek');
 }
 

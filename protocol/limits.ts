@@ -51,6 +51,8 @@ export const MAX_HELD = 16_384;
 
 /** Entries of one `list`, of one directory or of several. */
 export const MAX_PAGE_ENTRIES = 1024;
+/** Of a position in a directory. */
+export const POSITION_BYTES = 8;
 
 /** Operations of one `apply`; and how many outcomes of a client's log the server remembers, should an answer be lost. */
 export const MAX_OPERATIONS = 1024;

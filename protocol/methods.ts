@@ -19,6 +19,7 @@ import {
   MAX_TEXT,
   MAX_USER_NAME,
   MIN_LEASE_TERM_MS,
+  POSITION_BYTES,
 } from './limits.js';
 import { operation } from './operations.js';
 import { fileRef, realId } from './references.js';
@@ -62,6 +63,8 @@ const md5 = bytes(16, 16);
 const operationNumber = int(0, Number.MAX_SAFE_INTEGER);
 /** [name, attributes, the target of a symbolic link or nil] */
 const entry = tuple(name, attributes, optional(bytes(MAX_TARGET)));
+/** The positions behind the entries of a page, in order, 64 bits each, big-endian. */
+const positions = bytes(POSITION_BYTES * MAX_PAGE_ENTRIES);
 /** [attributes of the directory, entries, cursor of the next page or nil at the end] */
 const listing = tuple(attributes, list(entry, MAX_PAGE_ENTRIES), optional(handle));
 /** [error name, text] */
@@ -119,11 +122,17 @@ export const METHODS = {
   readlink: method(tuple(fileRef), bytes(MAX_TARGET)),
   /**
    * (directory, entries) -> listings: the directory's own first, then, while there is room for `entries` entries in all,
-   * whole listings of the directories below it, breadth first.
+   * whole listings of the directories below it, breadth first. None at all for 0: only a cursor.
    */
-  list: method(tuple(fileRef, int(1, MAX_PAGE_ENTRIES)), list(listing, MAX_PAGE_ENTRIES)),
-  /** (cursor) -> the next page of a listing. The cursor is closed by the server with the last page, else by `close`. */
-  listNext: method(tuple(handle), tuple(list(entry, MAX_PAGE_ENTRIES), optional(handle))),
+  list: method(tuple(fileRef, int(0, MAX_PAGE_ENTRIES)), list(listing, MAX_PAGE_ENTRIES)),
+  /**
+   * (cursor, position or nil: where the last page ended) -> the page of a listing from there on: entries, cursor, positions.
+   * The cursor is closed by the server with the last page, else by `close`.
+   */
+  listNext: method(
+    tuple(handle, optional(u64)),
+    tuple(list(entry, MAX_PAGE_ENTRIES), optional(handle), optional(positions)),
+  ),
   /** (file, offset, length) -> data; shorter only at the end of the file. Only regular files: EISDIR, ELOOP, ENXIO. */
   read: method(tuple(fileRef, size, int(0, MAX_DATA)), bytes(MAX_DATA)),
   /**

@@ -82,11 +82,11 @@ const TOUCHING = {
       run: () => home.listings.list(client, ref, entries),
     };
   },
-  listNext(home, client, [number]) {
+  listNext(home, client, [number, position]) {
     const { cursor } = client.handles.ofKind(number, 'cursor');
     return {
       touches: [{ unit: cursor.ino, write: false }],
-      run: () => home.listings.next(client, number),
+      run: () => home.listings.next(client, number, position),
     };
   },
   read(home, client, [file, offset, length]) {

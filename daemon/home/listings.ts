@@ -4,7 +4,7 @@
  * A listing is what is read of its directory, and what is read needs that nobody has changed it without telling. Only the
  * directory that was asked for is waited for; one below it that somebody else has is left out.
  */
-import { MAX_PAGE_ENTRIES } from '../../protocol/limits.js';
+import { MAX_PAGE_ENTRIES, POSITION_BYTES } from '../../protocol/limits.js';
 import type { FileRef } from '../../protocol/references.js';
 import { DirectoryCursor, type Entry, type Page, type Room } from './directory-cursor.js';
 import type { DiskWatch } from './disk-watch.js';
@@ -36,7 +36,7 @@ export class Listings {
   /** The answer of `list`; the directory itself was touched. */
   list(client: HomeClient, directory: FileRef, budget: number): Listing[] {
     client.handles.requireRoom();
-    const room: Room = { entries: MAX_PAGE_ENTRIES, targets: MAX_TARGETS };
+    const room: Room = { entries: budget === 0 ? 0 : MAX_PAGE_ENTRIES, targets: MAX_TARGETS };
     const cursor = this.#open(directory);
     const told: Entry[] = [];
     let listing: Listing;
@@ -61,15 +61,19 @@ export class Listings {
   }
 
   /** The answer of `listNext`; the directory was touched. */
-  next(client: HomeClient, number: Parameters<HomeClient['handles']['ofKind']>[0]): unknown[] {
+  next(
+    client: HomeClient,
+    number: Parameters<HomeClient['handles']['ofKind']>[0],
+    position: bigint | null,
+  ): unknown[] {
     const { cursor } = client.handles.ofKind(number, 'cursor');
-    const page = cursor.page({ entries: MAX_PAGE_ENTRIES, targets: MAX_TARGETS });
+    const page = cursor.page({ entries: MAX_PAGE_ENTRIES, targets: MAX_TARGETS }, position);
     if (page.last) {
       client.handles.take(number);
       cursor.close();
     }
     this.#mention(client, page.entries);
-    return [this.#entries(client, cursor, page), page.last ? null : number];
+    return [this.#entries(client, cursor, page), page.last ? null : number, positionsOf(page)];
   }
 
   /** Whole listings of what `told` lists, and then of what these list; their entries are appended to `told`. */
@@ -139,6 +143,13 @@ export class Listings {
     const units = entries.filter(isUnit).map(({ status }) => status.ino);
     if (units.length > 0) this.#leases.mention(client, units);
   }
+}
+
+/** The positions behind the entries of a page, 64 bits each. */
+function positionsOf({ entries }: Page): Buffer {
+  const positions = Buffer.allocUnsafe(POSITION_BYTES * entries.length);
+  for (const [at, { next }] of entries.entries()) positions.writeBigUInt64BE(next, POSITION_BYTES * at);
+  return positions;
 }
 
 /** Whether the attributes of an entry belong to another unit than the directory that it is in. */

@@ -2,7 +2,7 @@
  * Open directories: opendir, readdir, fsyncdir, releasedir.
  *
  * A listing is served from the tree, also into the kernel's own cache of listings, which then is not asked for again while
- * no name changes.
+ * no name changes. A directory that is too large for the tree is served as it comes from the server (long-listing.ts).
  */
 import type { HandleId } from '../../protocol/ids.js';
 import { S_IFDIR, S_IFMT } from '../../posix/flags.js';
@@ -12,6 +12,7 @@ import { HandleTable, type DirectoryHandle, type Snapshot } from './handles.js';
 import type { Home } from './home.js';
 import { shownIno } from './kernel-view.js';
 import type { Listings } from './listings.js';
+import { LongListing } from './long-listing.js';
 import { lossSeen } from './losses.js';
 import type { Syncs } from './syncs.js';
 import type { ToldName } from './told-names.js';
@@ -36,7 +37,10 @@ export class Directories {
   }
 
   open(inode: DirectoryInode): OpenAnswer {
-    const handle = this.#handles.add({ inode, names: undefined, version: -1, told: lossSeen(inode) });
+    const handle = this.#handles.add({
+      ...{ inode, names: undefined, long: undefined, version: -1 },
+      told: lossSeen(inode),
+    });
     const known = this.#home.tree.isWhole(inode);
     const keepCache = known && this.#kernelVersions.get(inode) === inode.directory.version;
     return { handle, keepCache, cacheDirectory: known };
@@ -51,14 +55,23 @@ export class Directories {
     caller: Caller,
   ): Eventually<void> {
     const handle = this.#handles.get(id);
-    if (offset !== 0n && handle.names !== undefined) {
-      return this.#emit(handle, handle.names, Number(offset), plus, sink);
+    if (offset !== 0n) {
+      if (handle.long !== undefined) return this.#emitLong(inode, handle.long, offset, plus, sink, caller);
+      if (handle.names !== undefined) return this.#emit(handle, handle.names, Number(offset), plus, sink);
     }
+    handle.long?.close();
+    handle.long = undefined;
     const names = this.#snapshot(handle);
     this.#listings.used(inode);
     if (names !== undefined) return this.#emit(handle, names, Number(offset), plus, sink);
+    const long = (): Promise<void> => {
+      handle.long = new LongListing(this.#home, inode);
+      return this.#emitLong(inode, handle.long, offset, plus, sink, caller);
+    };
+    if (this.#listings.isLong(inode)) return long();
     return this.#listings.names(inode, caller).then((told) => {
       const listed = this.#snapshot(handle) ?? told;
+      if (listed === undefined) return long();
       handle.names = listed;
       return this.#emit(handle, listed, Number(offset), plus, sink);
     });
@@ -69,7 +82,7 @@ export class Directories {
   }
 
   release(id: HandleId): void {
-    this.#handles.remove(id);
+    this.#handles.remove(id)?.long?.close();
   }
 
   /** Takes the names as they are now, where they are known. */
@@ -84,29 +97,52 @@ export class Directories {
 
   #emit(handle: DirectoryHandle, names: Snapshot, offset: number, plus: boolean, sink: EntrySink): void {
     const { inode } = handle;
-    let at = offset;
-    for (; at < DOTS; at++) {
-      const [parent] = inode.names;
-      const ino = shownIno(at === 0 ? inode : (parent?.parent ?? inode));
-      const name = at === 0 ? DOT : DOT_DOT;
-      if (!sink({ name, ino, type: S_IFDIR, offset: BigInt(at + 1) })) return;
-    }
-    const { names: known, complete } = inode.directory;
-    for (; at - DOTS < names.length; at++) {
+    if (!emitDots(inode, offset, sink)) return;
+    for (let at = Math.max(offset, DOTS); at - DOTS < names.length; at++) {
       const listed = names.at(at - DOTS);
       if (listed === undefined) break;
-      const name = known.get(listed.key);
-      // Removed since it was listed. One that was only pushed out of memory is as it was.
-      if (name === undefined && complete) continue;
-      const offsetBehind = BigInt(at + 1);
-      const taken =
-        name === undefined
-          ? sink(shownEntry(listed, offsetBehind))
-          : this.#emitName(name, offsetBehind, plus, sink);
-      if (!taken) return;
+      if (!this.#emitListed(inode, listed, BigInt(at + 1), plus, sink)) return;
     }
     // The kernel has it all now, as it was in that version.
     if (this.#home.tree.isWhole(inode)) this.#kernelVersions.set(inode, handle.version);
+  }
+
+  async #emitLong(
+    inode: DirectoryInode,
+    long: LongListing,
+    offset: bigint,
+    plus: boolean,
+    sink: EntrySink,
+    caller: Caller,
+  ): Promise<void> {
+    let taken = offset < DOTS;
+    if (!emitDots(inode, Number(offset < DOTS ? offset : DOTS), sink)) return;
+    for (let from = taken ? BigInt(DOTS) : offset; ;) {
+      const { page, index } = await long.at(from, caller);
+      for (let at = index; at < page.names.length; at++) {
+        const [listed, behind] = [page.names[at], page.offsets[at]];
+        if (listed === undefined || behind === undefined) break;
+        if (!this.#emitListed(inode, listed, behind, plus, sink)) return;
+        taken = true;
+      }
+      // An answer without names is the end.
+      if (taken || page.last) return;
+      from = page.end;
+    }
+  }
+
+  /** False where the sink is full. */
+  #emitListed(
+    { directory: { names, complete } }: DirectoryInode,
+    listed: Name | ToldName,
+    offset: bigint,
+    plus: boolean,
+    sink: EntrySink,
+  ): boolean {
+    const name = names.get(listed.key);
+    if (name !== undefined) return this.#emitName(name, offset, plus, sink);
+    // Removed since it was listed, or only pushed out of memory: then it is as it was.
+    return complete || sink(shownEntry(listed, offset));
   }
 
   #emitName(name: Name, offset: bigint, plus: boolean, sink: EntrySink): boolean {
@@ -119,6 +155,17 @@ export class Directories {
     tree.forget(resolved.nodeId, 1n);
     return false;
   }
+}
+
+/** '.' and '..', as far as they come behind an offset. False where the sink is full. */
+function emitDots(inode: DirectoryInode, offset: number, sink: EntrySink): boolean {
+  for (let at = offset; at < DOTS; at++) {
+    const [parent] = inode.names;
+    const ino = shownIno(at === 0 ? inode : (parent?.parent ?? inode));
+    const name = at === 0 ? DOT : DOT_DOT;
+    if (!sink({ name, ino, type: S_IFDIR, offset: BigInt(at + 1) })) return false;
+  }
+  return true;
 }
 
 function shownEntry(listed: Name | ToldName, offset: bigint): DirectoryEntry {

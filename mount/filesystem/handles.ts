@@ -5,6 +5,7 @@ import { Failure } from '../../protocol/failure.js';
 import { handleId, type HandleId } from '../../protocol/ids.js';
 import type { Reader } from '../data/reader.js';
 import type { DirectoryInode, Inode, Loss, Name } from '../tree/inode.js';
+import type { LongListing } from './long-listing.js';
 import type { ToldNames } from './told-names.js';
 
 /** An open file or directory, as open(2) makes it: several descriptors may share it. */
@@ -28,12 +29,14 @@ export interface FileHandle extends Opened {
 export type Snapshot = readonly Name[] | ToldNames;
 
 /**
- * An open directory: the names as they were when it was read from the start. Offsets are places in this snapshot, so
- * they stay put whatever happens to the directory; reading from offset 0 again (rewinddir) takes a new one.
+ * An open directory: the names as they were when it was read from the start, or, where there are too many, a listing at the
+ * server. Offsets are places in this snapshot, so they stay put whatever happens to the directory, or positions at the server;
+ * reading from offset 0 again (rewinddir) takes a new one.
  */
 export interface DirectoryHandle extends Opened {
   readonly inode: DirectoryInode;
   names: Snapshot | undefined;
+  long: LongListing | undefined;
   /** The directory's version that `names` is of. */
   version: number;
 }

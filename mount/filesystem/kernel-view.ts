@@ -10,6 +10,7 @@
  *   them: they are compared, by size and times, when the file is opened.
  */
 import type { Attributes } from '../../protocol/attributes.js';
+import type { NodeId } from '../../protocol/ids.js';
 import type { AttributesAnswer, Entry, KernelCaches, NegativeEntry } from '../operations.js';
 import { showAttributes, type Ownership } from '../ownership.js';
 import type { DirectoryInode, Inode, Name } from '../tree/inode.js';
@@ -27,6 +28,7 @@ export class KernelView {
   readonly #ownership: Ownership;
   readonly #negatives = new Map<DirectoryInode, Set<string>>();
   #negativeCount = 0;
+  #forgetting = false;
   /** Files whose pages the kernel may still have, as they were when their unit was taken back. */
   readonly #pages = new WeakMap<Inode, Attributes>();
 
@@ -99,6 +101,16 @@ export class KernelView {
       this.told(inode);
       this.#caches.invalidateNode(inode.nodeId, drops ? 0 : NO_DATA, 0);
     }
+  }
+
+  /** The kernel is to forget inodes that no program uses. It is asked for no more while it is still at those before. */
+  forget(inodes: readonly Inode[]): void {
+    if (this.#forgetting) return;
+    this.#forgetting = true;
+    const nodes: NodeId[] = [];
+    for (const { nodeId } of inodes) if (nodeId !== 0) nodes.push(nodeId);
+    this.#caches.prune(nodes);
+    void this.#caches.settled().then(() => (this.#forgetting = false));
   }
 
   /** The kernel knows the inode no more, nor names in it. */

@@ -1,5 +1,6 @@
 /**
- * Learning all names of a directory: one listing at a time for each, shared by all who want it.
+ * Learning all names of a directory: one listing at a time for each, shared by all who want it. One that is too large to be
+ * known whole is given up; who reads it has a listing of its own (long-listing.ts).
  *
  * A listing tells names, attributes and the targets of symbolic links, and brings the listings of directories below along;
  * more of them are asked for while a program walks (data/list-ahead.ts). So a walk of a cold tree costs a few round trips,
@@ -7,30 +8,43 @@
  */
 import type { Attributes } from '../../protocol/attributes.js';
 import { Failure } from '../../protocol/failure.js';
+import { MAX_PAGE_ENTRIES } from '../../protocol/limits.js';
 import type { RemoteHandle } from '../../protocol/ids.js';
 import type { Result } from '../../protocol/methods.js';
 import { packRef, sameId } from '../../protocol/references.js';
 import { ListAhead } from '../data/list-ahead.js';
 import type { Caller } from '../operations.js';
 import { interruptible } from '../remote/interruption.js';
-import type { DirectoryInode } from '../tree/inode.js';
+import type { Listing as TreeListing } from '../tree/directory.js';
+import type { DirectoryInode, Name } from '../tree/inode.js';
 import type { ListedEntry } from '../tree/learning.js';
 import type { Home } from './home.js';
 import { ToldNames } from './told-names.js';
 
 type Listing = Result<'list'>[number];
 
+/** The first page of a listing was told. */
+interface First {
+  readonly cursor: RemoteHandle | null;
+  /** What the tree learns by it. */
+  readonly listing: TreeListing<Name> | null;
+}
+
 /** A second name asked for one by one makes it worth to list the directory. */
 const MISSES_BEFORE_LISTING = 1;
+/** Names of a directory that are gathered before anybody reads them. */
+export const MAX_NAMES_AT_ONCE = 32 * MAX_PAGE_ENTRIES;
 /** How often a listing that is cut off is begun. */
 const MAX_BEGUN = 16;
 /** Whoever waits for a listing that others wait for, too, is let go by itself. */
-const NOBODY: Caller = { uid: 0, gid: 0, pid: 0 };
+export const NOBODY: Caller = { uid: 0, gid: 0, pid: 0 };
 
 export class Listings {
   readonly #home: Home;
   readonly #ahead: ListAhead<DirectoryInode>;
-  readonly #loads = new Map<DirectoryInode, Promise<ToldNames>>();
+  readonly #loads = new Map<DirectoryInode, Promise<ToldNames | undefined>>();
+  /** Those with more names than are gathered. */
+  readonly #long = new WeakSet<DirectoryInode>();
   /** Lookups that had to be asked for one by one. Infinity: the directory is too large to be listed for a lookup, or cannot be. */
   readonly #misses = new WeakMap<DirectoryInode, number>();
 
@@ -60,13 +74,21 @@ export class Listings {
     return false;
   }
 
-  /** All names of the directory, as they were told: a snapshot, whatever the tree then keeps of it. */
-  names(directory: DirectoryInode, caller: Caller): Promise<ToldNames> {
+  /** Whether the directory was found to have too many names. */
+  isLong(directory: DirectoryInode): boolean {
+    return this.#long.has(directory);
+  }
+
+  /**
+   * All names of the directory, as they were told: a snapshot, whatever the tree then keeps of it. Undefined where there are too
+   * many.
+   */
+  names(directory: DirectoryInode, caller: Caller): Promise<ToldNames | undefined> {
     const load = this.#loads.get(directory) ?? this.#begin(directory, this.#ahead.entries(directory));
     return interruptible(load, caller);
   }
 
-  #begin(directory: DirectoryInode, entries: number): Promise<ToldNames> {
+  #begin(directory: DirectoryInode, entries: number): Promise<ToldNames | undefined> {
     const load = this.#load(directory, entries)
       .catch((failure: unknown) => {
         this.#misses.set(directory, Number.POSITIVE_INFINITY);
@@ -77,17 +99,23 @@ export class Listings {
     return load;
   }
 
-  async #load(directory: DirectoryInode, entries: number): Promise<ToldNames> {
+  async #load(directory: DirectoryInode, entries: number): Promise<ToldNames | undefined> {
     this.#misses.delete(directory);
     for (let begun = 1; ; begun++) {
       const names = new ToldNames();
-      let cursor = await this.#first(directory, entries, names);
+      const first = await this.#first(directory, entries, names);
+      let { cursor } = first;
       if (cursor !== null) this.#misses.set(directory, Number.POSITIVE_INFINITY);
       try {
-        while (cursor !== null) cursor = await this.#next(directory, cursor, names);
-        return names;
+        while (cursor !== null && names.length < MAX_NAMES_AT_ONCE) {
+          cursor = await this.#next(directory, cursor, names, first.listing);
+        }
+        if (cursor === null) return names;
+        this.#long.add(directory);
+        closeCursor(this.#home, cursor);
+        return undefined;
       } catch (thrown) {
-        if (cursor !== null) this.#close(cursor);
+        if (cursor !== null) closeCursor(this.#home, cursor);
         const failure = Failure.from(thrown);
         // Cut off: by a lost connection, or a server that was restarted.
         if (failure.kind !== 'ESTALE' || begun >= MAX_BEGUN) throw failure;
@@ -95,7 +123,7 @@ export class Listings {
     }
   }
 
-  #first(directory: DirectoryInode, count: number, names: ToldNames): Promise<RemoteHandle | null> {
+  #first(directory: DirectoryInode, count: number, names: ToldNames): Promise<First> {
     const { tree } = this.#home;
     return this.#home.ask(
       'list',
@@ -107,20 +135,26 @@ export class Listings {
         const [attributes, entries, cursor] = own;
         tree.told(directory, attributes);
         names.add(tree.pageOf(directory, listed(entries), true, cursor === null));
+        const listing = directory.directory.listing ?? null;
         this.#ahead.came([directory, ...this.#learnBelow(below)]);
-        return cursor;
+        return { cursor, listing };
       },
     );
   }
 
-  #next(directory: DirectoryInode, cursor: RemoteHandle, names: ToldNames): Promise<RemoteHandle | null> {
+  #next(
+    directory: DirectoryInode,
+    cursor: RemoteHandle,
+    names: ToldNames,
+    listing: First['listing'],
+  ): Promise<RemoteHandle | null> {
     return this.#home.ask(
       'listNext',
       [],
       NOBODY,
       () => [cursor],
       ([entries, next]) => {
-        names.add(this.#home.tree.pageOf(directory, listed(entries), false, next === null));
+        names.add(this.#home.tree.pageOf(directory, listed(entries), false, next === null, listing));
         return next;
       },
     );
@@ -131,7 +165,7 @@ export class Listings {
     const { tree } = this.#home;
     const learned: DirectoryInode[] = [];
     for (const [attributes, entries, cursor] of listings) {
-      if (cursor !== null) this.#close(cursor);
+      if (cursor !== null) closeCursor(this.#home, cursor);
       const child = this.#directoryOf(attributes);
       // What was changed in it after this was asked for is not in its listing.
       if (child === undefined || child.pending || this.#loads.has(child)) continue;
@@ -140,10 +174,6 @@ export class Listings {
       learned.push(child);
     }
     return learned;
-  }
-
-  #close(cursor: RemoteHandle): void {
-    this.#home.remote.request('close', [cursor], undefined, () => undefined);
   }
 
   #directoryOf(attributes: Attributes): DirectoryInode | undefined {
@@ -156,7 +186,11 @@ function* directoriesIn({ directory }: DirectoryInode): Generator<DirectoryInode
   for (const { inode } of directory.names.values()) if (inode.isDirectory()) yield inode;
 }
 
-function* listed(entries: Listing[1]): Generator<ListedEntry> {
+export function closeCursor({ remote }: Home, cursor: RemoteHandle): void {
+  remote.request('close', [cursor], undefined, () => undefined);
+}
+
+export function* listed(entries: Listing[1]): Generator<ListedEntry> {
   for (const [name, attributes, target] of entries)
     yield { key: name.toString('latin1'), attributes, target };
 }

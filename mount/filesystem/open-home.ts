@@ -71,8 +71,11 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
     },
   });
   const leases = new Leases(term);
-  const tree = new Tree({ root: options.root.attributes, path: options.root.path, leases });
-  const kernel = new KernelView({ tree, caches, ownership });
+  const tree = new Tree({
+    ...{ root: options.root.attributes, path: options.root.path, leases },
+    forget: (inodes) => kernel.forget(inodes),
+  });
+  const kernel: KernelView = new KernelView({ tree, caches, ownership });
   const losses = new Losses({
     ...{ tree, kernel, log: options.log, directory: options.lossDirectory },
     currentId: (id) => ids.of(id),

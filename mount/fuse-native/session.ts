@@ -57,6 +57,7 @@ export async function mountWithFuseNative(options: MountOptions): Promise<MountS
   const caches: KernelCaches = {
     invalidateNode() {}, // no data and no attributes are kept here
     invalidateEntry: (parent, name) => dentries.invalidate(parent, name),
+    prune() {}, // what is in there is bounded
     settled: () => Promise.resolve(),
     mapsDirect: false,
   };

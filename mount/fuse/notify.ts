@@ -15,6 +15,10 @@ import { OUT_HEADER_SIZE, writeOutHeader } from './structs.js';
 /** enum fuse_notify_code. */
 const FUSE_NOTIFY_INVAL_INODE = 2;
 const FUSE_NOTIFY_INVAL_ENTRY = 3;
+const FUSE_NOTIFY_PRUNE = 9;
+
+/** In one message: the kernel looks at them one after the other. */
+const MAX_PRUNED = 512;
 
 /** A notification has 0 as `unique` and its code where an answer has the errno. */
 function begin(code: number, bodyLength: number): Writer {
@@ -50,6 +54,15 @@ export function encodeInvalEntry(parent: NodeId, name: Buffer): Buffer {
   return message.buffer;
 }
 
+/** struct fuse_notify_prune_out, then the nodes (FUSE 7.45, Linux 6.18; older kernels say EINVAL). */
+export function encodePrune(nodes: readonly NodeId[]): Buffer {
+  const message = begin(FUSE_NOTIFY_PRUNE, 16 + 8 * nodes.length);
+  message.u32(nodes.length);
+  message.zeros(4 + 8);
+  for (const node of nodes) message.u64(node);
+  return message.buffer;
+}
+
 /** KernelCaches over FUSE notifications. */
 export class Notifier implements KernelCaches {
   mapsDirect = false;
@@ -69,6 +82,12 @@ export class Notifier implements KernelCaches {
 
   invalidateEntry(parent: NodeId, name: Buffer): void {
     this.#send(encodeInvalEntry(parent, name));
+  }
+
+  prune(nodes: readonly NodeId[]): void {
+    for (let at = 0; at < nodes.length; at += MAX_PRUNED) {
+      this.#send(encodePrune(nodes.slice(at, at + MAX_PRUNED)));
+    }
   }
 
   settled(): Promise<void> {

@@ -106,6 +106,7 @@ export class Remote {
   /** The one before. */
   #lostLine: Line | undefined;
   readonly #backoff: Waits;
+  #era = 0;
   /** Why there will be no connection any more. */
   #ended: Failure | undefined;
 
@@ -136,6 +137,11 @@ export class Remote {
     this.#events = events;
     if (this.#line === undefined) events.lost();
     else this.#line.ready();
+  }
+
+  /** Counts how often the server has forgotten this client: a handle is good in the era in which it was opened. */
+  get era(): number {
+    return this.#era;
   }
 
   get connected(): boolean {
@@ -394,6 +400,7 @@ export class Remote {
 
   /** The handles of a session that the server forgot: what they are called by means something else now. */
   #dropHandles(): void {
+    this.#era += 1;
     for (const call of this.#pending.calls()) {
       if (call.method === 'listNext') this.#pending.settle(call, new Failure('ESTALE'));
       else if (call.method === 'close') this.#pending.settle(call, undefined, null);

@@ -4,32 +4,48 @@
  *
  * Invariant: directories of which something is kept are in the order, others are not.
  *
- * Where all is needed (the kernel holds it, or the log), the limit is passed: then it is tried again only when a sixteenth
- * has come, or is not needed any more, so that the search costs each name a constant.
+ * Where all is needed (the kernel holds it, or the log), the limit is passed: then some of it is asked back, and it is tried
+ * again only when a sixteenth has come, or is not needed any more, so that the search costs each name a constant.
  */
 import type { DirectoryInode } from './inode.js';
 
 /** How large a part has to come or to be spared before a search that found too little is made again. */
 const PAUSE = 16;
 
+/** From which part of the limit on. */
+const CROWDED = 0.75;
+
 export class Budget {
   readonly #limit: number;
   readonly #evict: (directory: DirectoryInode, growing: DirectoryInode) => void;
+  readonly #askBack: (directories: Iterable<DirectoryInode>, most: number) => void;
   /** The one listed longest ago first. */
   readonly #order = new Set<DirectoryInode>();
   #kept = 0;
   #searchBeyond: number;
 
-  /** `evict` drops what a directory can spare; not `growing`. */
-  constructor(limit: number, evict: (directory: DirectoryInode, growing: DirectoryInode) => void) {
+  constructor(parts: {
+    limit: number;
+    /** Drops what a directory can spare; not `growing`. */
+    evict: (directory: DirectoryInode, growing: DirectoryInode) => void;
+    /** Sees to it that so many names are not needed any more, later; of the first directories above all. */
+    askBack: (directories: Iterable<DirectoryInode>, most: number) => void;
+  }) {
+    const { limit } = parts;
     this.#limit = limit;
-    this.#evict = evict;
+    this.#evict = parts.evict;
+    this.#askBack = parts.askBack;
     this.#searchBeyond = limit;
   }
 
   /** Names, and names known not to exist. */
   get kept(): number {
     return this.#kept;
+  }
+
+  /** Whether what is not likely to be wanted again had better go. */
+  get crowded(): boolean {
+    return this.#kept > CROWDED * this.#limit;
   }
 
   /** `more` (or less) is kept of this directory. */
@@ -60,6 +76,12 @@ export class Budget {
       // What it has left is needed; others come first the next time.
       this.listed(oldest);
     }
-    this.#searchBeyond = this.#kept < this.#limit ? this.#limit : this.#kept + Math.ceil(this.#kept / PAUSE);
+    if (this.#kept < this.#limit) {
+      this.#searchBeyond = this.#limit;
+      return;
+    }
+    const part = Math.ceil(this.#kept / PAUSE);
+    this.#searchBeyond = this.#kept + part;
+    this.#askBack(this.#order, part);
   }
 }

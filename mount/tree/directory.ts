@@ -68,7 +68,7 @@ export class Directory<N> {
 
 /** A listing of which the first page came. */
 export interface Listing<N> {
-  /** The names that were known when it began, and that it has not told. */
+  /** The names that were known when it began and still are, and that it has not told. */
   readonly untold: Set<N>;
   /** Keys of names that this mount changed since it began: what it says of them may be older. */
   readonly overtaken: Set<string>;

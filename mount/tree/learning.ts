@@ -76,12 +76,20 @@ export class Learning {
   /**
    * A page of a listing, the first (`begin`) and the last one (`end`) said so; then the directory is known whole, if it
    * was believed all the time. Returns the names in the order told, without those that were removed here meanwhile: a
-   * snapshot, for those that are learned later may push them out again. Of a listing that was given up (directory.ts), pages
-   * tell nobody but who asked. Throws EIO.
+   * snapshot, for those that are learned later may push them out again. `of`: the listing that it is a page of, as it was in the
+   * directory behind the first page; where there is another by now, or it was given up (directory.ts), pages tell nobody but
+   * who asked. Throws EIO.
    */
-  pageOf(parent: DirectoryInode, entries: Iterable<ListedEntry>, begin: boolean, end: boolean): Name[] {
+  pageOf(
+    parent: DirectoryInode,
+    entries: Iterable<ListedEntry>,
+    begin: boolean,
+    end: boolean,
+    of: Listing<Name> | null = parent.directory.listing ?? null,
+  ): Name[] {
     const { directory } = parent;
-    const listing = begin ? directory.begin() : directory.listing;
+    const current = directory.listing === of ? directory.listing : undefined;
+    const listing = begin ? directory.begin() : current;
     if (listing !== undefined && !this.#beliefs.believesNames(parent)) listing.doubted = true;
     this.#names.listed(parent);
     const told: Name[] = [];

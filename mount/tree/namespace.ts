@@ -30,13 +30,17 @@ export class Namespace {
   readonly #byIndex = new Map<bigint, Inode>();
   readonly #budget: Budget;
 
-  constructor(root: Attributes, path: RemotePath, maxNames: number) {
+  constructor(root: Attributes, path: RemotePath, maxNames: number, forget: (inodes: Inode[]) => void) {
     const inode = this.make(root);
     if (!inode.isDirectory()) throw new Failure('ENOTDIR', 'what is to be mounted is not a directory');
     this.root = inode;
     this.#basePath = path.toString('latin1');
     this.#byIndex.set(root.ino, inode);
-    this.#budget = new Budget(maxNames, (directory, growing) => this.#evict(directory, growing));
+    this.#budget = new Budget({
+      limit: maxNames,
+      evict: (directory, growing) => this.#evict(directory, growing),
+      askBack: (directories, most) => forget([...knownOnly(directories, most)]),
+    });
   }
 
   byIndex(index: bigint): Inode | undefined {
@@ -203,6 +207,7 @@ export class Namespace {
     const { parent, key, inode } = name;
     if (parent.directory.names.get(key) !== name) return false;
     parent.directory.names.delete(key);
+    parent.directory.listing?.untold.delete(name);
     inode.names.delete(name);
     this.#budget.add(parent, -1);
     return true;
@@ -242,11 +247,21 @@ export class Namespace {
   #evict(parent: DirectoryInode, growing: DirectoryInode): void {
     this.forgetAbsences(parent);
     for (const name of parent.directory.names.values()) {
-      if (name.inode === growing || isNeeded(name.inode)) continue;
-      parent.directory.doubt();
-      this.#detach(name);
-      this.release(name.inode);
+      if (name.inode !== growing) this.#letGo(name);
     }
+  }
+
+  /** Names that are not likely to be wanted again: lets go of them where much is kept. */
+  passed(names: Iterable<Name>): void {
+    if (!this.#budget.crowded) return;
+    for (const name of names) this.#letGo(name);
+  }
+
+  /** Drops a name that nothing needs. */
+  #letGo(name: Name): void {
+    if (isNeeded(name.inode) || !this.#detach(name)) return;
+    name.parent.directory.doubt();
+    this.release(name.inode);
   }
 
   /** The names that lead to a directory: its own, its parent's, and so on up to the root, or where it ends. */
@@ -290,14 +305,26 @@ export class Namespace {
   }
 }
 
+/** Inodes that have to stay known for no other reason than that the kernel knows them. */
+function* knownOnly(directories: Iterable<DirectoryInode>, most: number): Generator<Inode> {
+  let left = most;
+  for (const { directory } of directories) {
+    for (const { inode } of directory.names.values()) {
+      if (inode.lookups === 0 || isUsed(inode)) continue;
+      if (left-- === 0) return;
+      yield inode;
+    }
+  }
+}
+
 /** Whether the name of an inode has to stay known. */
 function isNeeded(inode: Inode): boolean {
-  return (
-    inode.lookups > 0 ||
-    inode.opens > 0 ||
-    inode.pending ||
-    (inode.isDirectory() && inode.directory.names.size > 0)
-  );
+  return inode.lookups > 0 || isUsed(inode);
+}
+
+/** Whether somebody else than the kernel needs it. */
+function isUsed(inode: Inode): boolean {
+  return inode.opens > 0 || inode.pending || (inode.isDirectory() && inode.directory.names.size > 0);
 }
 
 function bestName(inode: Inode): Name | undefined {

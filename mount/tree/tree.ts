@@ -27,13 +27,14 @@ import {
   type Removed,
   type Renamed,
 } from './changes.js';
+import type { Listing } from './directory.js';
 import type { DirectoryInode, Inode, Name } from './inode.js';
 import { Learning, type ListedEntry } from './learning.js';
 import { Namespace } from './namespace.js';
 import { Numbers } from './numbers.js';
 
-/** Names kept in all directories together. */
-const MAX_NAMES = 100_000;
+/** Names kept in all directories together: 30 MiB. */
+const MAX_NAMES = 50_000;
 
 export type { Doubts };
 
@@ -43,6 +44,8 @@ export interface TreeOptions {
   readonly path: RemotePath;
   readonly leases: LeasedUnits;
   readonly maxNames?: number;
+  /** The kernel is to forget these, as there are too many, where no program uses them. */
+  readonly forget?: (inodes: Inode[]) => void;
 }
 
 export class Tree {
@@ -53,8 +56,8 @@ export class Tree {
   readonly #learning: Learning;
   readonly #changes: Changes;
 
-  constructor({ root, path, leases, maxNames = MAX_NAMES }: TreeOptions) {
-    this.#names = new Namespace(root, path, maxNames);
+  constructor({ root, path, leases, maxNames = MAX_NAMES, forget = () => undefined }: TreeOptions) {
+    this.#names = new Namespace(root, path, maxNames, forget);
     this.root = this.#names.root;
     this.#numbers = new Numbers(this.root);
     this.#beliefs = new Beliefs(this.#names, leases);
@@ -109,6 +112,11 @@ export class Tree {
   /** The inodes that were changed here and whose changes the server has still to carry out; some more than once. */
   unsettled(): Iterable<Inode> {
     return this.#names.unsettled.inodes();
+  }
+
+  /** Names that are not likely to be wanted again: lets go of them where much is kept. */
+  passed(names: Iterable<Name>): void {
+    this.#names.passed(names);
   }
 
   /** How many names, and names known not to exist, are kept. */
@@ -179,8 +187,14 @@ export class Tree {
     this.#learning.told(inode, attributes);
   }
 
-  pageOf(parent: DirectoryInode, entries: Iterable<ListedEntry>, begin: boolean, end: boolean): Name[] {
-    return this.#learning.pageOf(parent, entries, begin, end);
+  pageOf(
+    parent: DirectoryInode,
+    entries: Iterable<ListedEntry>,
+    begin: boolean,
+    end: boolean,
+    of?: Listing<Name> | null,
+  ): Name[] {
+    return this.#learning.pageOf(parent, entries, begin, end, of);
   }
 
   gone(parent: DirectoryInode, key: string): void {

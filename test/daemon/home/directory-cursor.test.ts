@@ -3,7 +3,8 @@
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { MAX_PAGE_ENTRIES } from '../../../protocol/limits.js';
+import type { RemoteHandle } from '../../../protocol/ids.js';
+import { MAX_PAGE_ENTRIES, POSITION_BYTES } from '../../../protocol/limits.js';
 import { homeTest, kindOf, TestClient } from './fixture.js';
 
 homeTest(
@@ -67,3 +68,37 @@ homeTest('a cursor can be closed, and an empty directory has one page', {}, asyn
   await client.call('close', [cursor]);
   t.equal(await kindOf(() => client.call('listNext', [cursor])), 'EBADF');
 });
+
+homeTest(
+  'a listing goes on from a position that was told, also with a new cursor',
+  {},
+  async (t, home, place) => {
+    const client = new TestClient(home);
+    const count = 3000;
+    await client.paths.mkdir('d');
+    for (let i = 0; i < count; i++) writeFileSync(join(place.directory, 'd', `file-${i}`), '');
+    home.quota.reserve(0, count);
+    const open = async (): Promise<RemoteHandle> => {
+      const [listing] = await client.call('list', ['d', 0]);
+      const [, entries, cursor] = listing ?? [];
+      if (cursor === undefined || cursor === null) throw new Error('no cursor');
+      t.same(entries, []);
+      return cursor;
+    };
+    const cursor = await open();
+    const [first, , positions] = await client.call('listNext', [cursor]);
+    await client.call('listNext', [cursor]);
+    const names = first.map(([name]) => String(name));
+    const behind = 500;
+    const position = Buffer.from(positions ?? '').readBigUInt64BE(POSITION_BYTES * (behind - 1));
+    for (const at of [0, 100, behind - 1, behind + 7]) await client.paths.unlink(`d/${names[at]}`);
+    const kept = names.filter((_, at) => at >= behind && at !== behind + 7);
+    for (const from of [cursor, await open()]) {
+      const [again] = await client.call('listNext', [from, position]);
+      t.strictSame(again.map(([name]) => String(name)).slice(0, kept.length), kept);
+      await client.call('close', [from]);
+    }
+    const last = await open();
+    t.equal(await kindOf(() => client.call('listNext', [last, 1n << 63n])), 'EINVAL');
+  },
+);

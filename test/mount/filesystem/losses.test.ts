@@ -25,6 +25,7 @@ t.test('a loss is told by the file that the log still calls by a former id', asy
     caches: {
       invalidateNode: quiet,
       invalidateEntry: quiet,
+      prune: quiet,
       settled: () => Promise.resolve(),
       mapsDirect: true,
     },

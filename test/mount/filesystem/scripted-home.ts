@@ -30,6 +30,8 @@ export class ScriptedHome {
   readonly answers: Answers;
   /** 'INODE OFFSET' and 'PARENT/NAME' that the kernel was told to drop. */
   readonly dropped: string[] = [];
+  /** What it was told to forget. */
+  readonly pruned: NodeId[] = [];
   /** When the kernel has dropped it. */
   settled: Promise<void> = Promise.resolve();
   filesystem!: MountedHome;
@@ -71,6 +73,7 @@ export class ScriptedHome {
       caches: {
         invalidateNode: (node, offset) => home.dropped.push(`${node} ${offset}`),
         invalidateEntry: (parent, name) => home.dropped.push(`${parent}/${name.toString()}`),
+        prune: (nodes) => home.pruned.push(...nodes),
         settled: () => home.settled,
         mapsDirect: true,
       },

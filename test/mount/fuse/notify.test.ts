@@ -1,5 +1,5 @@
 import t from 'tap';
-import { encodeInvalEntry, encodeInvalInode, Notifier } from '../../../mount/fuse/notify.js';
+import { encodeInvalEntry, encodeInvalInode, encodePrune, Notifier } from '../../../mount/fuse/notify.js';
 import { nodeId } from '../../../protocol/ids.js';
 import { i32, i64, name, u32, u64 } from './messages.js';
 
@@ -25,6 +25,19 @@ t.test('notifications as bytes', async (t) => {
       u32(4), // namelen, without the NUL
       u32(1), // flags: FUSE_EXPIRE_ONLY
       name('caf\xe9'),
+    ]),
+  );
+  t.strictSame(
+    encodePrune([nodeId(8), nodeId(9)]),
+    Buffer.concat([
+      u32(48), // len
+      i32(9), // error: FUSE_NOTIFY_PRUNE
+      u64(0), // unique
+      u32(2), // count
+      u32(0), // padding
+      u64(0), // spare
+      u64(8),
+      u64(9),
     ]),
   );
 });

@@ -1,6 +1,15 @@
 import t from 'tap';
-import type { DirectoryInode } from '../../../mount/tree/inode.js';
-import { attributesOf, DIRECTORY, makeDirectory, makeFile, pageOf, plant, type Planted } from './planted.js';
+import type { DirectoryInode, Inode } from '../../../mount/tree/inode.js';
+import {
+  asDirectory,
+  attributesOf,
+  DIRECTORY,
+  makeDirectory,
+  makeFile,
+  pageOf,
+  plant,
+  type Planted,
+} from './planted.js';
 
 /** Lists `count` files in a new directory of the root. */
 function fill({ tree, root }: Planted, key: string, ino: number, count: number): DirectoryInode {
@@ -92,4 +101,51 @@ t.test('a program that makes and removes a hundred thousand names leaves nothing
   const partly = plant({ maxNames: 2000 });
   for (let i = 0; i < 5000; i++) partly.tree.notFound(partly.root, `absent-${i}`);
   t.equal(partly.tree.kept, 1024, 'nor do names that were asked for in vain, for long');
+});
+
+t.test(
+  'what was passed by in a listing goes where much is kept, and leaves no gap that is believed',
+  async (t) => {
+    const { tree, root } = plant({ maxNames: 100 });
+    const page = (from: number) =>
+      pageOf(Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`f${from + i}`, 1000 + from + i])));
+    const first = tree.pageOf(root, page(0), true, false);
+    const listing = root.directory.listing ?? null;
+    tree.passed(first);
+    t.equal(tree.kept, 40, 'there is room');
+    const second = tree.pageOf(root, page(40), false, false, listing);
+    const [needed] = second;
+    if (needed !== undefined) tree.remember(needed.inode);
+    tree.passed(second);
+    t.equal(tree.kept, 41);
+    tree.pageOf(root, page(80), false, true, listing);
+    t.equal(tree.listing(root), undefined);
+    t.equal(tree.lookup(root, 'f41'), undefined, 'not taken for absent');
+    t.equal(tree.lookup(root, 'f40'), needed);
+  },
+);
+
+t.test('what only the kernel needs is asked back from it, and so the limit is kept', async (t) => {
+  const asked: Inode[][] = [];
+  const { tree, root } = plant({ maxNames: 160, forget: (inodes) => asked.push(inodes) });
+  const open = tree.found(root, 'open', attributesOf(10)).inode;
+  open.opens++;
+  tree.remember(open);
+  const used = asDirectory(tree.found(root, 'used', attributesOf(11, DIRECTORY)).inode);
+  tree.remember(used);
+  tree.found(used, 'below', attributesOf(12)).inode.opens++;
+  const unused = tree.found(root, 'unused', attributesOf(13, DIRECTORY)).inode;
+  tree.remember(unused);
+  let most = 0;
+  for (let i = 0; i < 1000; i++) {
+    tree.remember(tree.found(root, `f${i}`, attributesOf(100 + i)).inode);
+    most = Math.max(most, tree.kept);
+    // The kernel forgets what nobody uses, a while later.
+    if (i % 3 === 0) for (const { nodeId } of asked.shift() ?? []) if (nodeId !== 0) tree.forget(nodeId, 1n);
+  }
+  t.ok(most <= 160 + 2 * (160 / 16), `${most} kept`);
+  t.equal(tree.byIndex(13n), undefined, 'a directory of which nothing is kept, too');
+  t.equal(tree.byIndex(10n), open);
+  t.equal(tree.byIndex(11n), used);
+  t.notOk(asked.flat().includes(open));
 });

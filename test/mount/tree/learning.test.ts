@@ -163,6 +163,19 @@ t.test('a recall while a directory is listed leaves it not known whole', async (
   t.equal(known(tree, root, 'b').id.ino, 11n);
 });
 
+t.test('two listings of one directory: the later one tells, and the other one only who asked', async (t) => {
+  const { tree, root } = plant();
+  tree.pageOf(root, pageOf({ a: 10 }), true, false);
+  const first = root.directory.listing ?? null;
+  tree.pageOf(root, pageOf({ a: 10, b: 11 }), true, false);
+  const second = root.directory.listing ?? null;
+  t.same(keysOf(tree.pageOf(root, pageOf({ z: 20 }), false, true, first)), ['z']);
+  t.equal(tree.lookup(root, 'z'), undefined);
+  t.same(keysOf(tree.listing(root)), [], "nor is its end the other one's");
+  tree.pageOf(root, pageOf({ c: 12 }), false, true, second);
+  t.same(keysOf(tree.listing(root)), ['a', 'b', 'c']);
+});
+
 t.test('what was changed here and is not applied is newer than what is told', async (t) => {
   const { tree, root } = plant({ whole: true });
   const file = makeFile(tree, root, 'file');

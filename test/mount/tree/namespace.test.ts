@@ -9,6 +9,7 @@ function begin(path = ''): Namespace {
     attributesOf(ROOT_INO, DIRECTORY),
     path === '' ? ROOT_PATH : remotePath(Buffer.from(path)),
     1000,
+    () => undefined,
   );
 }
 

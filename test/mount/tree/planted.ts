@@ -54,13 +54,21 @@ export interface Planted {
 }
 
 /** A tree of which only the root is known; of that all names, which are none, if `whole`. */
-export function plant(options: { whole?: boolean; maxNames?: number; path?: string } = {}): Planted {
+interface PlantOptions {
+  whole?: boolean;
+  maxNames?: number;
+  path?: string;
+  forget?: (inodes: Inode[]) => void;
+}
+
+export function plant(options: PlantOptions = {}): Planted {
   const leases = new GivenLeases();
   const tree = new Tree({
     root: attributesOf(ROOT_INO, DIRECTORY),
     path: options.path === undefined ? ROOT_PATH : remotePath(Buffer.from(options.path)),
     leases,
     ...(options.maxNames === undefined ? {} : { maxNames: options.maxNames }),
+    ...(options.forget === undefined ? {} : { forget: options.forget }),
   });
   if (options.whole === true) tree.pageOf(tree.root, [], true, true);
   return { tree, leases, root: tree.root };
