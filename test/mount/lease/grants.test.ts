@@ -217,6 +217,27 @@ t.test('what is not used is given back when others need it', async (t) => {
   t.same(s.answer(), [0, 0, 0, 0], 'there is nothing more to give, and the server is told so');
 });
 
+t.test(
+  'a server that asks for room again and again, and answers nothing, is answered once more',
+  async (t) => {
+    const s = new Setup();
+    s.grants.left({ bytes: 8 * MiB, files: 500 });
+    s.answer(); // inode numbers
+    for (let asked = 0; asked < 1000; asked++) {
+      s.grants.giveBack();
+      if (asked % 100 === 0) await nextTurn();
+    }
+    await nextTurn();
+    t.equal(s.asked.length, 1);
+    t.same(s.answer(), [-8 * MiB, -500, 0, 0]);
+    await nextTurn();
+    t.equal(s.asked.length, 1, 'what was asked behind the answer that was on its way');
+    t.same(s.answer(), [0, 0, 0, 0]);
+    await nextTurn();
+    t.same(s.asked, []);
+  },
+);
+
 t.test('what somebody waits for is said to be needed, and so is what the log has charged', async (t) => {
   const s = new Setup();
   s.grants.refill();
