@@ -31,6 +31,8 @@ const SLICE_MS = 5;
 /** An `apply` that is being carried out. */
 interface Batch {
   readonly client: HomeClient;
+  /** HomeClient.connections */
+  readonly connection: number;
   readonly marks: Marks;
   /** The number that the client began with. */
   readonly from: number;
@@ -96,6 +98,7 @@ export class LogLane {
     const returns = this.#grace.isMissing(client.id);
     const batch: Batch = {
       client,
+      connection: client.connections,
       marks,
       from: first,
       returns,
@@ -109,7 +112,10 @@ export class LogLane {
     return isDone(batch) ? this.#answer(batch) : this.#goOn(batch);
   }
 
-  /** What is left of a batch. A client that has gone sends it again. */
+  /**
+   * What is left of a batch. A client that has gone sends it again; and one that is back may call other operations by these
+   * numbers, as its login told it what was applied by then.
+   */
   async #goOn(batch: Batch): Promise<unknown[]> {
     batch.operations = copyOf(batch.operations.slice(batch.done)) as Operation[];
     batch.data = copyOf(batch.data) as Buffer | null;
@@ -118,7 +124,8 @@ export class LogLane {
     while (!isDone(batch)) {
       await nextTurn();
       while (this.#isFrozen()) await this.#whenChangeable();
-      if (batch.client.ended || !batch.client.present)
+      const { client, connection } = batch;
+      if (client.ended || !client.present || client.connections !== connection)
         throw new Failure('ECONNABORTED', 'the client has gone');
       this.#slice(batch);
     }

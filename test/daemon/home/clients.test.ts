@@ -211,6 +211,29 @@ homeTest(
   },
 );
 
+void t.test('nothing is carried out of a log of a lost connection once its client is back', async (t) => {
+  const place = new Place(t);
+  const home = await place.open({ sliceMs: 0 });
+  const former = new TestClient(home, { wants: LEASE_WRITE });
+  const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+  const applying = former.call('apply', [1, names.map(mkdir).map(packOperation), null]);
+  const back = new TestClient(home, { id: former.id, wants: LEASE_WRITE });
+  t.equal(back.client.marks?.applied, 1, 'what its login told');
+  t.equal(await kindOf(() => applying), 'ECONNABORTED');
+  // As after lost leases: it made the rest by changes, and its log goes on with the same numbers.
+  const [applied, , , , outcomes] = await back.call('apply', [
+    2,
+    ['x', 'y', 'z'].map(mkdir).map(packOperation),
+    null,
+  ]);
+  t.equal(applied, 4);
+  t.strictSame(
+    outcomes.map(([number, error]) => [number, error]),
+    [2, 3, 4].map((number) => [number, null]),
+  );
+  t.strictSame((await back.paths.list('')).toSorted(), ['a', 'x', 'y', 'z']);
+});
+
 homeTest('what a client asks for sees what another had not told yet', {}, async (t, home) => {
   const one = new TestClient(home, { wants: LEASE_WRITE, keeps: true });
   const root = await one.paths.stat('');
