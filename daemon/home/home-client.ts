@@ -158,11 +158,16 @@ export class HomeClient implements LeaseHolder, ExecutorClient {
   /** It comes back and is told so at its login. What it was granted went with the leases under which it was to be used. */
   leasesLost(): void {
     this.#markLeased(false);
-    this.#parts.trying(() => this.#grant.close());
-    this.#grant = this.#parts.newGrant();
+    this.loseGrant();
     if (!this.present) return;
     this.#dropped = true;
     this.#session?.drop(new Failure('ETIMEDOUT', 'leases were not given back in time'));
+  }
+
+  /** It has nothing of what it was granted any more. */
+  loseGrant(): void {
+    this.#parts.trying(() => this.#grant.close());
+    this.#grant = this.#parts.newGrant();
   }
 
   /** Tells what is durable, where that is news. */

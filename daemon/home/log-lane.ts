@@ -11,7 +11,16 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Failure } from '../../protocol/failure.js';
 import { LEASE_WRITE } from '../../protocol/methods.js';
-import { LINK, MKDIR, RMDIR, type Link, type Mkdir, type Operation } from '../../protocol/operations.js';
+import {
+  CREATE,
+  LINK,
+  MKDIR,
+  RMDIR,
+  type Create,
+  type Link,
+  type Mkdir,
+  type Operation,
+} from '../../protocol/operations.js';
 import type { Status } from '../../posix/status.js';
 import { copyOf } from './copies.js';
 import type { DiskWatch } from './disk-watch.js';
@@ -171,6 +180,8 @@ export class LogLane {
       }
       if (failure.kind === 'EIO') this.#onBroken(failure.cause ?? failure);
       client.outcomes.failed(number, failure);
+      // Its client uses it for nothing else.
+      if (operation.kind === CREATE || operation.kind === MKDIR) discard(client, operation);
     }
     this.#mark(marks, number);
   }
@@ -234,6 +245,11 @@ export class LogLane {
       default:
     }
   }
+}
+
+/** The inode of a file that could not be made. */
+function discard({ grant }: HomeClient, { id }: Create | Mkdir): void {
+  if (id !== null) grant.inodes.discard(id);
 }
 
 /** Nothing of it is to be carried out any more: also where a number is missing before it. */

@@ -65,6 +65,8 @@ export class Grants {
   readonly #directories = new GrantedIds();
   #demand: Demand = { bytes: 0, files: 0, waiting: [] };
   #asking = false;
+  /** Ids that have arrived from this server: what it has given beyond was lost with a connection. */
+  #received = 0;
   /** Where the answer to others is who need room; again: they have asked since it was sent. */
   #givingBack: 'soon' | 'sent' | 'again' | undefined;
   /** Somebody waits for the room that was asked for. */
@@ -205,6 +207,7 @@ export class Grants {
   /** The server does not know this client any more, and has nothing for it. */
   lost(): void {
     this.#left = { bytes: 0, files: 0 };
+    this.#received = 0;
     this.#regular.forget();
     this.#directories.forget();
   }
@@ -228,7 +231,8 @@ export class Grants {
       demand.bytes + Math.max(0, -available.bytes),
       demand.files + Math.max(0, -available.files),
     ];
-    this.#options.request([bytes, files, regular, directories, ...needed], (failure, result) => {
+    const params = [bytes, files, regular, directories, ...needed, this.#received];
+    this.#options.request(params, (failure, result) => {
       this.#asking = false;
       this.#roomAsked = false;
       if (result === undefined) return this.#refused(demand, failure ?? new Failure('EIO'));
@@ -236,6 +240,7 @@ export class Grants {
       this.#left = { bytes: this.#left.bytes + givenBytes, files: this.#left.files + givenFiles };
       this.#bytes.given(bytes, givenBytes);
       this.#files.given(files, givenFiles);
+      this.#received += regularIds.length + directoryIds.length;
       this.#addIds(this.#regular, regular, regularIds);
       this.#addIds(this.#directories, directories, directoryIds);
       for (const { resolve } of demand.waiting) resolve(this.available());

@@ -8,7 +8,7 @@ import t from 'tap';
 import { remotePath } from '../../../protocol/ids.js';
 import { LEASE_TERM_MS, RESUME_MS } from '../../../protocol/limits.js';
 import { LEASE_NONE, LEASE_READ, LEASE_WRITE, WHOLE_HOME } from '../../../protocol/methods.js';
-import { LINK, MKDIR, packOperation, RMDIR, type Operation } from '../../../protocol/operations.js';
+import { CREATE, LINK, MKDIR, packOperation, RMDIR, type Operation } from '../../../protocol/operations.js';
 import { Call } from '../../../daemon/home/call.js';
 import { listMarks } from '../../../daemon/home/marks.js';
 import { CONTESTED_MS } from '../../../daemon/home/leases.js';
@@ -232,6 +232,24 @@ void t.test('nothing is carried out of a log of a lost connection once its clien
     [2, 3, 4].map((number) => [number, null]),
   );
   t.strictSame((await back.paths.list('')).toSorted(), ['a', 'x', 'y', 'z']);
+});
+
+homeTest('the inode of a file that could not be made is granted no more', {}, async (t, home) => {
+  const client = new TestClient(home, { wants: LEASE_WRITE });
+  await client.paths.mkdir('taken');
+  const [, , [file], [directory]] = await client.call('grant', [0, 0, 1, 1]);
+  const { inodes } = client.client.grant;
+  if (file === undefined || directory === undefined) throw new Error('nothing was granted');
+  const failing = [
+    { ...mkdir('taken'), kind: CREATE, mode: 0o100644, id: file },
+    { ...mkdir('taken'), id: directory },
+  ] as Operation[];
+  const [, , , , outcomes] = await client.call('apply', [1, failing.map(packOperation), null]);
+  t.strictSame(
+    outcomes.map(([, error]) => error?.[0]),
+    ['EEXIST', 'EEXIST'],
+  );
+  t.strictSame([inodes.hasFile(file), inodes.hasDirectory(directory)], [false, false]);
 });
 
 homeTest('what a client asks for sees what another had not told yet', {}, async (t, home) => {
