@@ -50,6 +50,9 @@ export function encodeInvalEntry(parent: NodeId, name: Buffer): Buffer {
   return message.buffer;
 }
 
+/** So many messages are written whatever they are. */
+const MANY = 4096;
+
 /** Who waits until the kernel has acted on what was told before. */
 interface Waiting {
   readonly settled: Promise<void>;
@@ -68,18 +71,20 @@ function newWaiting(): Waiting {
 export class Notifier implements KernelCaches {
   mapsDirect = false;
   readonly #write: (message: Buffer) => Promise<void>;
+  readonly #many: number;
   /** Messages, and in between who waits for those before. */
   #queue: (Buffer | Waiting)[] = [];
   /**
-   * The messages in it, which are not written again: they will take away what the kernel was told until then. So the queue is
-   * bounded by what the kernel knows, also where it does not act and a server goes on recalling.
+   * The messages in it. Where they are many, none is queued twice: it will take away what the kernel was told until then. So
+   * the queue is bounded by what the kernel knows, also where it does not act and a server goes on recalling.
    */
   readonly #queued = new Set<string>();
   #draining = false;
 
   /** `write` writes one message on another thread and settles when the kernel has acted on it. */
-  constructor(write: (message: Buffer) => Promise<void>) {
+  constructor(write: (message: Buffer) => Promise<void>, many = MANY) {
     this.#write = write;
+    this.#many = many;
   }
 
   invalidateNode(node: NodeId, offset: number, length: number): void {
@@ -101,7 +106,7 @@ export class Notifier implements KernelCaches {
 
   #send(message: Buffer): void {
     const key = message.toString('latin1');
-    if (this.#queued.has(key)) return;
+    if (this.#queue.length >= this.#many && this.#queued.has(key)) return;
     this.#queued.add(key);
     this.#queue.push(message);
     if (!this.#draining) void this.#drain();

@@ -76,7 +76,7 @@ t.test('what the kernel is still to be told is not told twice', async (t) => {
   const notifier = new Notifier((message) => {
     written.push(message);
     return new Promise((resolve) => (finish = resolve));
-  });
+  }, 0);
   const tell = (): void => {
     notifier.invalidateNode(nodeId(2), 0, 0);
     notifier.invalidateNode(nodeId(2), -1, 0);
