@@ -178,6 +178,8 @@ export class Session implements ClientSession {
   }
 
   drop(failure: Failure): void {
+    // What waits is not begun any more.
+    this.#stopping = true;
     this.#channel.destroy(failure);
   }
 

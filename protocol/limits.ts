@@ -56,6 +56,8 @@ export const POSITION_BYTES = 8;
 
 /** Operations of one `apply`; and how many outcomes of a client's log the server remembers, should an answer be lost. */
 export const MAX_OPERATIONS = 1024;
+/** Operations of a log without an answer; failures of them that the server remembers. */
+export const MAX_OUTCOMES = 8 * MAX_OPERATIONS;
 
 /** Files of one `fetch`. */
 export const MAX_FETCH = 256;

@@ -168,9 +168,9 @@ export const METHODS = {
   /** (number) -> durable: all operations of the log up to this one, and all changes answered, are on the disk. */
   sync: method(tuple(operationNumber), operationNumber),
   /**
-   * (bytes, files, regular files, directories, needed bytes, needed files) -> (bytes, files, ids of regular files, ids of
-   * directories): room in the quota and inode numbers given ahead, as far as there are some. What is needed of the bytes and
-   * files is got back from others first. A negative number gives back.
+   * (bytes, files, regular files, directories, needed bytes, needed files, ids received) -> (bytes, files, ids of regular files,
+   * ids of directories): room in the quota and inode numbers given ahead, as far as there are some. What is needed of the
+   * bytes and files is got back from others first. A negative number gives back.
    */
   grant: method(
     tuple(
@@ -178,6 +178,7 @@ export const METHODS = {
       int(-Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
       int(0, MAX_GRANTED_INODES),
       int(0, MAX_GRANTED_INODES),
+      optional(size),
       optional(size),
       optional(size),
     ),

@@ -99,6 +99,7 @@ export class Clients {
       known === undefined
         ? wants === LEASE_WRITE && client.marks?.leased === true && grace.isAlone(key)
         : leases.keeps(client);
+    if (known !== undefined && !leased) client.loseGrant();
     return { client, resumed: known !== undefined, leased, covered: leased || grace.isMissing(key) };
   }
 

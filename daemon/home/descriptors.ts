@@ -42,6 +42,12 @@ export class Descriptors {
     return entry.fd;
   }
 
+  /** find(), however long ago: for who sees by the file itself that it is nowhere else. */
+  findOld(id: FileId): Fd | undefined {
+    const entry = this.#entries.get(id.ino);
+    return entry?.birth === id.birth ? entry.fd : undefined;
+  }
+
   /**
    * Takes a descriptor over; returns the one to use: an older one of the same file stays, for somebody may be using it.
    */

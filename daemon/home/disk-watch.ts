@@ -28,7 +28,7 @@ import type { Identities } from './identities.js';
 import type { LeaseHolder, Touch } from './lease-table.js';
 import type { Located } from './located.js';
 
-/** Units of one home: each keeps an inode of some kilobyte in the kernel's memory. The oldest make room. */
+/** Units of one home, and as many that cannot be: each keeps an inode of some kilobyte in the kernel's memory. The oldest make room. */
 const MAX_WATCHED = 32_768;
 /** How many make room at once. */
 const TRIMMED = MAX_WATCHED / 16;
@@ -221,12 +221,24 @@ export class DiskWatch {
 
   #cannotWatch(unit: bigint): void {
     this.#unwatched.set(unit, this.#options.clock.now());
+    if (this.#unwatched.size > this.#max) this.#takeBack([...this.#unwatched.keys()].slice(0, this.#trimmed));
     this.#takeBackLater();
+  }
+
+  /** Of what is not watched. */
+  #takeBack(units: readonly bigint[]): void {
+    for (const unit of units) this.#unwatched.delete(unit);
+    this.#options.onChanged(units);
+  }
+
+  /** How many make room at once. */
+  get #trimmed(): number {
+    return Math.min(TRIMMED, Math.ceil(this.#max / 2));
   }
 
   #takeBackLater(): void {
     if (this.#takingBack !== undefined) return;
-    const { clock, onChanged } = this.#options;
+    const { clock } = this.#options;
     const [first] = this.#unwatched.values();
     if (first === undefined) return;
     this.#takingBack = clock.after(Math.max(0, first + UNWATCHED_MS - clock.now()), () => {
@@ -234,17 +246,16 @@ export class DiskWatch {
       const units: bigint[] = [];
       for (const [unit, since] of this.#unwatched) {
         if (since + UNWATCHED_MS - TOGETHER_MS > clock.now()) break;
-        this.#unwatched.delete(unit);
         units.push(unit);
       }
-      onChanged(units);
+      this.#takeBack(units);
       this.#takeBackLater();
     });
   }
 
   /** The oldest are not watched any more, nor believed. */
   #trim(): void {
-    const units = [...this.#handles.keys()].slice(0, Math.min(TRIMMED, Math.ceil(this.#max / 2)));
+    const units = [...this.#handles.keys()].slice(0, this.#trimmed);
     for (const unit of units) {
       this.removed(unit);
       this.#unmark(unit);

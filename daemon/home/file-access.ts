@@ -36,13 +36,11 @@ export function openRegular(tree: ConfinedTree, located: Named, writable: boolea
 
 /** Opens a file of any kind so that it stays: a regular one for reading. ESTALE as openRegular(). */
 export function openKept(tree: ConfinedTree, located: Located): Fd {
-  if ('fd' in located) return reopen(located.fd, O_PATH);
-  const { directory, name, status } = located;
-  if (isRegular(status)) {
-    const fd = unlessRefused(() => tree.openAt(directory, name, O_RDONLY));
-    if (fd !== undefined) return verified(fd, status);
-  }
-  return verified(tree.openAt(directory, name, O_PATH), status);
+  const { status } = located;
+  const open = (flags: number): Fd =>
+    'fd' in located ? reopen(located.fd, flags) : tree.openAt(located.directory, located.name, flags);
+  const fd = isRegular(status) ? unlessRefused(() => open(O_RDONLY)) : undefined;
+  return verified(fd ?? open(O_PATH), status);
 }
 
 /** Opens an open file anew, for reading and writing. */

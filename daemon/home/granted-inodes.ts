@@ -39,6 +39,9 @@ interface GrantedDirectory {
   readonly hidden: Buffer;
 }
 
+/** `place`: which one it was of those that its client was given. */
+type Given<T> = T & { readonly place: number };
+
 /** The hidden directory of a home, and what its clients have of it. */
 export class InodePool {
   readonly #tree: ConfinedTree;
@@ -101,8 +104,11 @@ export class InodePool {
 /** The inodes that one client has been granted and has not used. */
 export class GrantedInodes {
   readonly #pool: InodePool;
-  readonly #files = new Map<bigint, GrantedFile>();
-  readonly #directories = new Map<bigint, GrantedDirectory>();
+  /** Both in the order in which they were given. */
+  readonly #files = new Map<bigint, Given<GrantedFile>>();
+  readonly #directories = new Map<bigint, Given<GrantedDirectory>>();
+  /** How many of both were given to the client. */
+  #given = 0;
 
   constructor(pool: InodePool) {
     this.#pool = pool;
@@ -118,13 +124,13 @@ export class GrantedInodes {
     untilFull(() => {
       while (made.files.length < wanted) {
         const file = this.#pool.makeFile();
-        this.#files.set(file.id.ino, file);
+        this.#files.set(file.id.ino, { ...file, place: (this.#given += 1) });
         this.#pool.files += 1;
         made.files.push(file.id);
       }
       while (made.directories.length < wantedDirectories) {
         const directory = this.#pool.makeDirectory();
-        this.#directories.set(directory.id.ino, directory);
+        this.#directories.set(directory.id.ino, { ...directory, place: (this.#given += 1) });
         this.#pool.directories += 1;
         made.directories.push(directory.id);
       }
@@ -160,21 +166,40 @@ export class GrantedInodes {
     this.#pool.directories -= 1;
   }
 
-  /** Takes all back. What cannot be removed is when the home opens the next time. */
+  /** The client has got so many: it does not know of those that were given after them. */
+  received(count: number): void {
+    if (count >= this.#given) return;
+    this.#given = count;
+    for (const { id, place } of this.#files.values()) if (place > count) this.discard(id);
+    for (const { id, place } of this.#directories.values()) if (place > count) this.discard(id);
+  }
+
+  /** Takes one back, if it is granted. What cannot be removed is when the home opens the next time. */
+  discard(id: FileId): void {
+    const file = this.hasFile(id) ? this.#files.get(id.ino) : undefined;
+    if (file !== undefined) {
+      this.#files.delete(id.ino);
+      this.#pool.files -= 1;
+      close(file.fd);
+      this.#remove(file.hidden, 0);
+    }
+    const directory = this.hasDirectory(id) ? this.#directories.get(id.ino) : undefined;
+    if (directory !== undefined) {
+      this.#directories.delete(id.ino);
+      this.#pool.directories -= 1;
+      this.#remove(directory.hidden, AT_REMOVEDIR);
+    }
+  }
+
+  /** Takes all back. */
   close(): void {
-    for (const { fd, hidden } of this.#files.values()) {
-      close(fd);
-      if (hidden !== undefined) untilFull(() => unlinkat(this.#pool.hidden, hidden, 0));
-    }
-    for (const { hidden } of this.#directories.values()) {
-      if (statusIfAny(this.#pool.hidden, hidden) !== undefined) {
-        untilFull(() => unlinkat(this.#pool.hidden, hidden, AT_REMOVEDIR));
-      }
-    }
-    this.#pool.files -= this.#files.size;
-    this.#pool.directories -= this.#directories.size;
-    this.#files.clear();
-    this.#directories.clear();
+    for (const { id } of this.#files.values()) this.discard(id);
+    for (const { id } of this.#directories.values()) this.discard(id);
+  }
+
+  #remove(hidden: Buffer | undefined, flags: number): void {
+    if (hidden === undefined || statusIfAny(this.#pool.hidden, hidden) === undefined) return;
+    untilFull(() => unlinkat(this.#pool.hidden, hidden, flags));
   }
 }
 

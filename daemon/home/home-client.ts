@@ -61,6 +61,7 @@ export class HomeClient implements LeaseHolder, ExecutorClient {
   #grant: ClientGrant;
   #marks: Marks | undefined;
   #session: ClientSession | undefined;
+  #connections = 0;
   /** The session was dropped, and its end has not been told yet. */
   #dropped = false;
   #wants: LeaseMode = LEASE_NONE;
@@ -86,6 +87,11 @@ export class HomeClient implements LeaseHolder, ExecutorClient {
 
   get present(): boolean {
     return this.#session !== undefined && !this.#dropped;
+  }
+
+  /** How many sessions it has had. */
+  get connections(): number {
+    return this.#connections;
   }
 
   get lastHeard(): number {
@@ -125,6 +131,7 @@ export class HomeClient implements LeaseHolder, ExecutorClient {
   enter(session: ClientSession, wants: LeaseMode): void {
     const former = this.#session;
     this.#session = session;
+    this.#connections += 1;
     this.#dropped = false;
     this.#wants = wants;
     this.heard();
@@ -151,11 +158,16 @@ export class HomeClient implements LeaseHolder, ExecutorClient {
   /** It comes back and is told so at its login. What it was granted went with the leases under which it was to be used. */
   leasesLost(): void {
     this.#markLeased(false);
-    this.#parts.trying(() => this.#grant.close());
-    this.#grant = this.#parts.newGrant();
+    this.loseGrant();
     if (!this.present) return;
     this.#dropped = true;
     this.#session?.drop(new Failure('ETIMEDOUT', 'leases were not given back in time'));
+  }
+
+  /** It has nothing of what it was granted any more. */
+  loseGrant(): void {
+    this.#parts.trying(() => this.#grant.close());
+    this.#grant = this.#parts.newGrant();
   }
 
   /** Tells what is durable, where that is news. */

@@ -16,7 +16,7 @@ import { pathOfOpen } from '../../posix/names.js';
 import { statxFd, type Status } from '../../posix/status.js';
 import { refuseReservedName, statusAt, statusIfAny, type ConfinedTree, type Purpose } from './confined.js';
 import { Descriptors } from './descriptors.js';
-import { openRegular, requireRegular } from './file-access.js';
+import { openRegular, reopenForWriting, requireRegular } from './file-access.js';
 import { idOf, isDirectory, isId } from './file-ids.js';
 import type { HeldFiles } from './held-files.js';
 import { KnownFiles } from './known-files.js';
@@ -95,14 +95,16 @@ export class Identities {
     return { directory: directory.fd, parent: directory.ino, name, status };
   }
 
-  /** A file of any kind. ESTALE; of a path or a hint ENOENT, ENOTDIR, EACCES, ELOOP, too. */
+  /**
+   * A file of any kind. ESTALE, also where a hint leads nowhere: who has the file open is not to be told that there is no
+   * such name. EACCES; of a path ENOENT, ENOTDIR, ELOOP, too.
+   */
   file(ref: FileRef): Located {
     if (ref.ino === null) return this.#fileAt(ref.path);
-    const byId = this.#fileById(ref);
-    if (byId !== undefined) return byId;
-    if (ref.path === null) throw stale();
-    const located = this.#fileAt(ref.path);
-    if (!isId(located.status, ref)) throw stale();
+    const { path } = ref;
+    const hinted = path === null ? undefined : () => unlessNotThere(() => this.#fileAt(path));
+    const located = this.#fileById(ref) ?? this.#nameless(ref) ?? hinted?.();
+    if (located === undefined || !isId(located.status, ref)) throw stale();
     return located;
   }
 
@@ -161,12 +163,12 @@ export class Identities {
       }
     }
     const located = this.file(ref);
-    // What has no name is held, and was found above; the home is a directory.
     if ('fd' in located) {
       requireRegular(located.status);
-      return located;
+      if (!writable) return located;
     }
-    const opened = openRegular(this.#tree, located, writable);
+    const opened =
+      'fd' in located ? reopenForWriting(located.fd) : openRegular(this.#tree, located, writable);
     return { fd: this.#files.add(idOf(located.status), opened, writable), status: located.status };
   }
 
@@ -178,6 +180,13 @@ export class Identities {
     if (held.status.nlink === 0) return held;
     // One that has a name is found by it: so it is known to whose unit it belongs.
     return this.#named(id) ?? this.#namedAs(id, fd) ?? held;
+  }
+
+  /** A file that was removed behind the daemon's back, and happens to be open here: who has it open goes on with it. */
+  #nameless(id: FileId): Opened | undefined {
+    const fd = this.#files.findOld(id);
+    const status = fd === undefined ? undefined : statxFd(fd);
+    return fd !== undefined && status?.nlink === 0 ? { fd, status } : undefined;
   }
 
   /** A file where it is known to be. */
@@ -291,13 +300,17 @@ export class Identities {
 
   /** Undefined where the way is not what it was. */
   #openIfThere(from: Fd, path: Buffer): Fd | undefined {
-    try {
-      return this.#tree.openDirectory(from, path, O_PATH);
-    } catch (error) {
-      if (error instanceof PosixError && ['ENOENT', 'ENOTDIR', 'ELOOP'].includes(error.code))
-        return undefined;
-      throw error;
-    }
+    return unlessNotThere(() => this.#tree.openDirectory(from, path, O_PATH));
+  }
+}
+
+function unlessNotThere<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    const isRefusal = error instanceof PosixError || error instanceof Failure;
+    if (isRefusal && ['ENOENT', 'ENOTDIR', 'ELOOP'].includes(error.code)) return undefined;
+    throw error;
   }
 }
 

@@ -11,7 +11,16 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Failure } from '../../protocol/failure.js';
 import { LEASE_WRITE } from '../../protocol/methods.js';
-import { LINK, MKDIR, RMDIR, type Link, type Mkdir, type Operation } from '../../protocol/operations.js';
+import {
+  CREATE,
+  LINK,
+  MKDIR,
+  RMDIR,
+  type Create,
+  type Link,
+  type Mkdir,
+  type Operation,
+} from '../../protocol/operations.js';
 import type { Status } from '../../posix/status.js';
 import { copyOf } from './copies.js';
 import type { DiskWatch } from './disk-watch.js';
@@ -31,6 +40,8 @@ const SLICE_MS = 5;
 /** An `apply` that is being carried out. */
 interface Batch {
   readonly client: HomeClient;
+  /** HomeClient.connections */
+  readonly connection: number;
   readonly marks: Marks;
   /** The number that the client began with. */
   readonly from: number;
@@ -96,6 +107,7 @@ export class LogLane {
     const returns = this.#grace.isMissing(client.id);
     const batch: Batch = {
       client,
+      connection: client.connections,
       marks,
       from: first,
       returns,
@@ -109,7 +121,10 @@ export class LogLane {
     return isDone(batch) ? this.#answer(batch) : this.#goOn(batch);
   }
 
-  /** What is left of a batch. A client that has gone sends it again. */
+  /**
+   * What is left of a batch. A client that has gone sends it again; and one that is back may call other operations by these
+   * numbers, as its login told it what was applied by then.
+   */
   async #goOn(batch: Batch): Promise<unknown[]> {
     batch.operations = copyOf(batch.operations.slice(batch.done)) as Operation[];
     batch.data = copyOf(batch.data) as Buffer | null;
@@ -118,7 +133,8 @@ export class LogLane {
     while (!isDone(batch)) {
       await nextTurn();
       while (this.#isFrozen()) await this.#whenChangeable();
-      if (batch.client.ended || !batch.client.present)
+      const { client, connection } = batch;
+      if (client.ended || !client.present || client.connections !== connection)
         throw new Failure('ECONNABORTED', 'the client has gone');
       this.#slice(batch);
     }
@@ -164,6 +180,8 @@ export class LogLane {
       }
       if (failure.kind === 'EIO') this.#onBroken(failure.cause ?? failure);
       client.outcomes.failed(number, failure);
+      // Its client uses it for nothing else.
+      if (operation.kind === CREATE || operation.kind === MKDIR) discard(client, operation);
     }
     this.#mark(marks, number);
   }
@@ -227,6 +245,11 @@ export class LogLane {
       default:
     }
   }
+}
+
+/** The inode of a file that could not be made. */
+function discard({ grant }: HomeClient, { id }: Create | Mkdir): void {
+  if (id !== null) grant.inodes.discard(id);
 }
 
 /** Nothing of it is to be carried out any more: also where a number is missing before it. */

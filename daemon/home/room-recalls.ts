@@ -43,7 +43,7 @@ export class RoomRecalls {
 
   /** The answer of `grant`: later where a client needs what others have, or where nothing is granted yet (grace.ts). */
   grant(client: HomeClient, asked: Params<'grant'>, call: Call): unknown[] | Promise<unknown[]> {
-    const [bytes, files, regular, directories, neededBytes, neededFiles] = asked;
+    const [bytes, files, regular, directories, neededBytes, neededFiles, received] = asked;
     if (client.wants < LEASE_WRITE) return [0, 0, [], []];
     client.grant.take(Math.min(0, bytes), Math.min(0, files), 0, 0);
     if (bytes <= 0 && files <= 0 && regular + directories === 0) {
@@ -55,7 +55,10 @@ export class RoomRecalls {
     return this.#options.waits.run({
       client,
       call,
-      prepare: () => ({ touches: [], run: () => packed(client.grant.take(...more, needed)) }),
+      prepare: () => ({
+        touches: [],
+        run: () => packed(client.grant.take(...more, needed, received ?? undefined)),
+      }),
       keep: () => undefined,
     });
   }

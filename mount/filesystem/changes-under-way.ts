@@ -8,9 +8,9 @@
  */
 import { WHOLE_HOME } from '../../protocol/methods.js';
 
-/** Who waits for a change of one of these units. */
+/** Who waits for a change of one of some units. */
 interface Waiting {
-  readonly units: ReadonlySet<bigint>;
+  readonly isOne: (unit: bigint) => boolean;
   resolve(): void;
 }
 
@@ -22,7 +22,7 @@ export class ChangesUnderWay {
   begin(units: readonly bigint[]): () => void {
     const touched = new Set([...units, WHOLE_HOME]);
     for (const unit of touched) this.#counts.set(unit, (this.#counts.get(unit) ?? 0) + 1);
-    for (const waiting of this.#waiting) if (haveCommon(touched, waiting.units)) waiting.resolve();
+    for (const waiting of this.#waiting) if (some(touched, waiting.isOne)) waiting.resolve();
     return () => {
       for (const unit of touched) {
         const left = (this.#counts.get(unit) ?? 1) - 1;
@@ -32,21 +32,20 @@ export class ChangesUnderWay {
     };
   }
 
-  /** Resolves as soon as a change of one of the units is under way, or `until` has settled. */
-  async any(units: Iterable<bigint>, until: Promise<void>): Promise<void> {
-    const wanted = new Set(units);
-    if (haveCommon(this.#counts.keys(), wanted)) return;
+  /** Resolves as soon as a change of a unit is under way of which `isOne` says so, or `until` has settled. */
+  async any(isOne: (unit: bigint) => boolean, until: Promise<void>): Promise<void> {
+    if (some(this.#counts.keys(), isOne)) return;
     let resolveBegun: () => void = () => undefined;
     const begun = new Promise<void>((resolve) => {
       resolveBegun = resolve;
     });
-    const waiting: Waiting = { units: wanted, resolve: resolveBegun };
+    const waiting: Waiting = { isOne, resolve: resolveBegun };
     this.#waiting.add(waiting);
     await Promise.race([begun, until]).finally(() => this.#waiting.delete(waiting));
   }
 }
 
-function haveCommon(units: Iterable<bigint>, others: ReadonlySet<bigint>): boolean {
-  for (const unit of units) if (others.has(unit)) return true;
+function some(units: Iterable<bigint>, isOne: (unit: bigint) => boolean): boolean {
+  for (const unit of units) if (isOne(unit)) return true;
   return false;
 }

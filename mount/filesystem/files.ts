@@ -56,6 +56,8 @@ export class Files {
   readonly #data: FileData;
   readonly #syncs: Syncs;
   readonly #handles = new HandleTable<FileHandle>();
+  /** How many openings of a file wait for the server. */
+  readonly #openings = new Map<Inode, number>();
 
   constructor(parts: FilesParts) {
     this.#home = parts.home;
@@ -72,9 +74,28 @@ export class Files {
     if (type !== S_IFREG) {
       throw new Failure(type === S_IFDIR ? 'EISDIR' : type === S_IFLNK ? 'ELOOP' : 'ENXIO');
     }
+    return this.#holding(inode, caller, () => this.#open(inode, flags, caller));
+  }
+
+  /** Opens a file that the server holds where that is needed. Nothing stays held that nobody has open in the end. */
+  #holding<T>(inode: Inode, caller: Caller, open: () => Eventually<T>): Eventually<T> {
     const held = this.#hold(inode, caller);
-    if (held !== undefined) return held.then(() => this.#open(inode, flags, caller));
-    return this.#open(inode, flags, caller);
+    const opened = held === undefined ? open() : held.then(open);
+    if (!(opened instanceof Promise)) return opened;
+    this.#openings.set(inode, (this.#openings.get(inode) ?? 0) + 1);
+    const ended = (): void => {
+      const left = (this.#openings.get(inode) ?? 1) - 1;
+      if (left > 0) this.#openings.set(inode, left);
+      else this.#openings.delete(inode);
+      this.#releaseUnused(inode);
+    };
+    opened.then(ended, ended);
+    return opened;
+  }
+
+  #releaseUnused(inode: Inode): void {
+    if (!inode.held || inode.opens > 0 || this.#openings.has(inode)) return;
+    this.#names.release(inode, this.#home.tree.closed(inode));
   }
 
   #open(inode: Inode, flags: number, caller: Caller): Eventually<OpenAnswer> {
@@ -98,6 +119,8 @@ export class Files {
       (attributes) => {
         inode.held = true;
         tree.told(inode, attributes);
+        // Who asked may have been let go.
+        this.#releaseUnused(inode);
       },
     );
     held.then(ended, ended);
@@ -125,11 +148,7 @@ export class Files {
       return this.#created(made, flags, caller);
     }
     return made.then(
-      async (created) => {
-        const held = this.#hold(created.name.inode, caller);
-        if (held !== undefined) await held;
-        return this.#created(created, flags, caller);
-      },
+      (created) => this.#holding(created.name.inode, caller, () => this.#created(created, flags, caller)),
       (failure: unknown) => {
         // Somebody else was quicker: without O_EXCL it is opened.
         if (Failure.from(failure).kind !== 'EEXIST' || (flags & O_EXCL) !== 0) throw failure;
@@ -208,7 +227,7 @@ export class Files {
     inode.opens -= 1;
     if (inode.opens > 0) return;
     const freed = this.#home.tree.closed(inode);
-    if (inode.held) this.#names.release(inode, freed);
+    if (inode.held && !this.#openings.has(inode)) this.#names.release(inode, freed);
   }
 
   // Data

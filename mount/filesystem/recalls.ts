@@ -7,11 +7,13 @@
  *
  * Invariant: from the moment of the recall the unit is not changed here without asking, and nothing of it is believed.
  */
+import { Failure } from '../../protocol/failure.js';
 import { LEASE_NONE, WHOLE_HOME, type LeaseItem } from '../../protocol/methods.js';
 import { compact, packRef } from '../../protocol/references.js';
 import { S_IFMT, S_IFREG } from '../../posix/flags.js';
 import type { Inode } from '../tree/inode.js';
 import type { Doubts } from '../tree/tree.js';
+import { MAX_UNITS } from '../lease/holdings.js';
 import type { Term } from '../lease/term.js';
 import type { FileData } from './file-data.js';
 import type { Home } from './home.js';
@@ -23,13 +25,21 @@ import { orAfter } from './patience.js';
  * mount that waits for this (milliseconds).
  */
 const KERNEL_PATIENCE_MS = 250;
+/**
+ * Recalls that are not answered, or that the kernel has not acted on: a message and a unit in it count one each. More than
+ * MAX_UNITS at once, also where each comes alone, asks only a server that means harm.
+ */
+const MAX_UNDER_WAY = 2 * MAX_UNITS;
 
 export class Recalls {
   readonly #home: Home;
   readonly #data: FileData;
   readonly #term: Term;
-  /** Units that the kernel was told to drop, and has not yet. */
-  readonly #told = new Set<readonly bigint[]>();
+  /** How often the kernel was told to drop something. */
+  #tells = 0;
+  /** Units that it was told of and has not dropped yet: by which of the tells, the first one first. */
+  readonly #told = new Map<bigint, number[]>();
+  #underWay = 0;
 
   constructor(parts: { home: Home; data: FileData; term: Term }) {
     this.#home = parts.home;
@@ -42,13 +52,23 @@ export class Recalls {
     this.#renew();
   }
 
-  /** Others wait for these. */
+  /** Others wait for these. PROTOCOL. */
   recalled(items: readonly LeaseItem[]): void {
+    const weight = items.length + 1;
+    if (this.#underWay + weight > MAX_UNDER_WAY) {
+      throw new Failure('PROTOCOL', 'the server recalls more than it has leased');
+    }
     this.#home.leases.returning(items);
-    void this.#giveBack(items);
+    this.#underWay += weight;
+    void this.#giveBack(items).finally(() => {
+      this.#underWay -= weight;
+    });
   }
 
-  /** All of one message together: there may be tens of thousands, as what is watched of a disk is bounded. */
+  /**
+   * All of one message together: there may be tens of thousands, as what is watched of a disk is bounded. Resolves when the
+   * kernel has acted on it, too.
+   */
   async #giveBack(items: readonly LeaseItem[]): Promise<void> {
     const { leases, tree, kernel, log, sender, remote } = this.#home;
     const { last } = log;
@@ -57,31 +77,46 @@ export class Recalls {
     const sent = last === undefined || last.orphaned ? undefined : log.whenSent(last);
     // Not where the session has ended: nothing is given back then, and over() was called.
     if (sent !== undefined && !(await sent.then(succeeded, failed))) return;
+    let settled: Promise<void> | undefined;
     const units = items.filter(([, mode]) => mode === LEASE_NONE).map(([unit]) => unit);
     if (units.length > 0) {
       const doubts = units.map((unit) => tree.doubt(unit));
       for (const each of doubts) this.#holdOpen(each);
       this.#data.doubted();
       for (const each of doubts) kernel.takeBack(each);
-      await orAfter(KERNEL_PATIENCE_MS, this.#kernelDropped(units), () => undefined);
+      settled = this.#kernelSettled(units);
+      await orAfter(KERNEL_PATIENCE_MS, this.#kernelDropped(settled, this.#tells), () => undefined);
     }
     const returned = items.map(([unit, mode]) => [compact(unit), mode]);
     remote.request('returned', [returned], undefined, () => undefined, { once: true });
     leases.returned(items);
     this.#renew();
+    await settled;
+  }
+
+  /** Notes that the kernel was just told to drop what it knew of units. Resolves when it has. */
+  async #kernelSettled(units: readonly bigint[]): Promise<void> {
+    this.#tells += 1;
+    for (const unit of units) {
+      const tells = this.#told.get(unit);
+      if (tells === undefined) this.#told.set(unit, [this.#tells]);
+      else tells.push(this.#tells);
+    }
+    await this.#home.kernel.settled();
+    for (const unit of units) {
+      const tells = this.#told.get(unit);
+      tells?.shift();
+      if (tells?.length === 0) this.#told.delete(unit);
+    }
   }
 
   /**
-   * Resolves when the kernel has dropped what it knew of units; or where it cannot before a change that is under way is
-   * answered (changes-under-way.ts). It acts on what it is told in order: so it is with what it is told behind that, too.
+   * Resolves when the kernel has `settled` what it was told by `tell`; or where it cannot before a change that is under way
+   * is answered (changes-under-way.ts). It acts on what it is told in order: so it is with what it was told before that, too.
    */
-  async #kernelDropped(units: readonly bigint[]): Promise<void> {
-    const { kernel, underWay } = this.#home;
-    this.#told.add(units);
-    const settled = kernel.settled().then(() => {
-      this.#told.delete(units);
-    });
-    await underWay.any([...this.#told].flat(), settled);
+  #kernelDropped(settled: Promise<void>, tell: number): Promise<void> {
+    const isHeldUp = (unit: bigint): boolean => (this.#told.get(unit)?.[0] ?? Infinity) <= tell;
+    return this.#home.underWay.any(isHeldUp, settled);
   }
 
   /** The server says that the leases are another's, or will never say anything any more. */
@@ -98,7 +133,7 @@ export class Recalls {
     this.#holdOpen(doubts);
     this.#data.doubtedAll();
     kernel.takeBack(doubts);
-    void this.#kernelDropped([WHOLE_HOME]);
+    void this.#kernelSettled([WHOLE_HOME]);
   }
 
   /** The term is watched while something is held. */

@@ -63,17 +63,41 @@ export function encodePrune(nodes: readonly NodeId[]): Buffer {
   return message.buffer;
 }
 
+/** So many messages are written whatever they are. */
+const MANY = 4096;
+
+/** Who waits until the kernel has acted on what was told before. */
+interface Waiting {
+  readonly settled: Promise<void>;
+  readonly resolve: () => void;
+}
+
+function newWaiting(): Waiting {
+  let resolve: () => void = () => undefined;
+  const settled = new Promise<void>((onSettled) => {
+    resolve = onSettled;
+  });
+  return { settled, resolve };
+}
+
 /** KernelCaches over FUSE notifications. */
 export class Notifier implements KernelCaches {
   mapsDirect = false;
   readonly #write: (message: Buffer) => Promise<void>;
+  readonly #many: number;
   /** Messages, and in between who waits for those before. */
-  #queue: (Buffer | (() => void))[] = [];
+  #queue: (Buffer | Waiting)[] = [];
+  /**
+   * The messages in it. Where they are many, none is queued twice: it will take away what the kernel was told until then. So
+   * the queue is bounded by what the kernel knows, also where it does not act and a server goes on recalling.
+   */
+  readonly #queued = new Set<string>();
   #draining = false;
 
   /** `write` writes one message on another thread and settles when the kernel has acted on it. */
-  constructor(write: (message: Buffer) => Promise<void>) {
+  constructor(write: (message: Buffer) => Promise<void>, many = MANY) {
     this.#write = write;
+    this.#many = many;
   }
 
   invalidateNode(node: NodeId, offset: number, length: number): void {
@@ -92,12 +116,17 @@ export class Notifier implements KernelCaches {
 
   settled(): Promise<void> {
     if (!this.#draining) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#queue.push(resolve);
-    });
+    const last = this.#queue.at(-1);
+    if (last !== undefined && !Buffer.isBuffer(last)) return last.settled;
+    const waiting = newWaiting();
+    this.#queue.push(waiting);
+    return waiting.settled;
   }
 
   #send(message: Buffer): void {
+    const key = message.toString('latin1');
+    if (this.#queue.length >= this.#many && this.#queued.has(key)) return;
+    this.#queued.add(key);
     this.#queue.push(message);
     if (!this.#draining) void this.#drain();
   }
@@ -108,9 +137,13 @@ export class Notifier implements KernelCaches {
       const queued = this.#queue;
       this.#queue = [];
       for (const each of queued) {
+        if (!Buffer.isBuffer(each)) {
+          each.resolve();
+          continue;
+        }
+        this.#queued.delete(each.toString('latin1'));
         // A hint never fails: mostly the kernel says ENOENT, that it did not know the node or the name.
-        if (Buffer.isBuffer(each)) await this.#write(each).catch(() => {});
-        else each();
+        await this.#write(each).catch(() => {});
       }
     }
     this.#draining = false;

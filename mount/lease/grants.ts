@@ -65,6 +65,10 @@ export class Grants {
   readonly #directories = new GrantedIds();
   #demand: Demand = { bytes: 0, files: 0, waiting: [] };
   #asking = false;
+  /** Ids that have arrived from this server: what it has given beyond was lost with a connection. */
+  #received = 0;
+  /** Where the answer to others is who need room; again: they have asked since it was sent. */
+  #givingBack: 'soon' | 'sent' | 'again' | undefined;
   /** Somebody waits for the room that was asked for. */
   #roomAsked = false;
   #connected = true;
@@ -146,14 +150,24 @@ export class Grants {
 
   /**
    * Others need room: gives back what is not used; where all is used, that is said by zeros. In the next turn: who waited for
-   * room and got it in this one has used it by then.
+   * room and got it in this one has used it by then. However often it is asked for, one answer is on its way at a time.
    */
   giveBack(): void {
+    if (this.#givingBack !== undefined) {
+      if (this.#givingBack === 'sent') this.#givingBack = 'again';
+      return;
+    }
+    this.#givingBack = 'soon';
     setImmediate(() => {
+      this.#givingBack = 'sent';
       this.#bytes.shrink();
       this.#files.shrink();
       const { bytes, files } = this.available();
-      this.#return({ bytes: Math.max(0, bytes), files: Math.max(0, files) });
+      this.#return({ bytes: Math.max(0, bytes), files: Math.max(0, files) }, () => {
+        const again = this.#givingBack === 'again';
+        this.#givingBack = undefined;
+        if (again) this.giveBack();
+      });
     });
   }
 
@@ -171,13 +185,14 @@ export class Grants {
     });
   }
 
-  #return({ bytes, files }: Room): void {
+  #return({ bytes, files }: Room, answered: () => void = () => undefined): void {
     this.#returning = { bytes: this.#returning.bytes + bytes, files: this.#returning.files + files };
     // Not -0, which would travel as a float.
     this.#options.request([0 - bytes, 0 - files, 0, 0], () => {
       this.#returning = { bytes: this.#returning.bytes - bytes, files: this.#returning.files - files };
       // Also where the answer was lost: the next one tells what is true.
       this.#left = { bytes: this.#left.bytes - bytes, files: this.#left.files - files };
+      answered();
     });
   }
 
@@ -192,6 +207,7 @@ export class Grants {
   /** The server does not know this client any more, and has nothing for it. */
   lost(): void {
     this.#left = { bytes: 0, files: 0 };
+    this.#received = 0;
     this.#regular.forget();
     this.#directories.forget();
   }
@@ -215,7 +231,8 @@ export class Grants {
       demand.bytes + Math.max(0, -available.bytes),
       demand.files + Math.max(0, -available.files),
     ];
-    this.#options.request([bytes, files, regular, directories, ...needed], (failure, result) => {
+    const params = [bytes, files, regular, directories, ...needed, this.#received];
+    this.#options.request(params, (failure, result) => {
       this.#asking = false;
       this.#roomAsked = false;
       if (result === undefined) return this.#refused(demand, failure ?? new Failure('EIO'));
@@ -223,6 +240,7 @@ export class Grants {
       this.#left = { bytes: this.#left.bytes + givenBytes, files: this.#left.files + givenFiles };
       this.#bytes.given(bytes, givenBytes);
       this.#files.given(files, givenFiles);
+      this.#received += regularIds.length + directoryIds.length;
       this.#addIds(this.#regular, regular, regularIds);
       this.#addIds(this.#directories, directories, directoryIds);
       for (const { resolve } of demand.waiting) resolve(this.available());

@@ -15,7 +15,7 @@
  *   hints. An operation that it refuses nevertheless has failed, and the next ones go on.
  */
 import { Failure } from '../../protocol/failure.js';
-import { MAX_BYTES_IN_FLIGHT, MAX_OPERATIONS } from '../../protocol/limits.js';
+import { MAX_BYTES_IN_FLIGHT, MAX_OPERATIONS, MAX_OUTCOMES } from '../../protocol/limits.js';
 import type { MethodName, Result } from '../../protocol/methods.js';
 import { packOperation, type Operation } from '../../protocol/operations.js';
 import type { Charge, Entry } from './entry.js';
@@ -138,15 +138,21 @@ export class Sender {
     this.#connected = true;
     this.#connections += 1;
     this.#goBack(applied);
-    // An answer was lost: what it told is told again, with an empty message if there is no other.
-    const { unanswered, last } = this.#log;
-    if (unanswered !== undefined) {
-      this.#apply({ first: unanswered, operations: [], data: undefined, bytes: 0 });
-    }
+    // An answer was lost: what it told is told again.
+    this.#askOutcomes();
+    const { last } = this.#log;
     const connection = this.#connections;
     const judged = last === undefined ? undefined : this.#log.whenApplied(last);
     if (judged === undefined) this.#catchUp(connection);
     return judged?.then(() => this.#catchUp(connection));
+  }
+
+  /** Asks what became of operations that were applied, and not answered. */
+  #askOutcomes(): void {
+    const { unanswered } = this.#log;
+    if (unanswered !== undefined) {
+      this.#apply({ first: unanswered, operations: [], data: undefined, bytes: 0 });
+    }
   }
 
   #catchUp(connection: number): void {
@@ -186,6 +192,8 @@ export class Sender {
   #maySend(): boolean {
     const { messages, bytes } = this.#flight;
     if (!this.#connected || messages >= MAX_MESSAGES || bytes >= MAX_BYTES) return false;
+    // What they come to is told after a lost connection of no more.
+    if (this.#log.lastNumber - this.#log.lastApplied > MAX_OUTCOMES - MAX_OPERATIONS) return false;
     if (messages > 0 && this.#log.lastNumber < this.#aloneThrough) return false;
     return this.#log.hurry || this.#isFull;
   }
@@ -223,10 +231,16 @@ export class Sender {
       this.#refused(sent, failure ?? new Failure('EIO'));
     } else {
       const [applied, durable, bytes, files, outcomes] = result;
-      this.#log.answered(applied, durable, outcomes);
+      // As many as an answer takes: there may be more of them.
+      const toldThrough = Math.min(applied, outcomes[MAX_OPERATIONS - 1]?.[0] ?? applied);
+      this.#log.answered(toldThrough, durable, outcomes);
       this.#granted({ bytes, files });
-      if (applied < last && first <= applied + 1) this.#stopped(applied, failureOf(outcomes, applied + 1));
-      else if (applied < last) this.#goBack(applied);
+      if (toldThrough < applied) {
+        this.#goBack(applied);
+        this.#askOutcomes();
+      } else if (applied < last && first <= applied + 1) {
+        this.#stopped(applied, failureOf(outcomes, applied + 1));
+      } else if (applied < last) this.#goBack(applied);
     }
     this.#send();
   }

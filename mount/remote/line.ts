@@ -7,6 +7,7 @@
 import { Failure } from '../../protocol/failure.js';
 import { bootTime } from './boot-time.js';
 import type { Connection } from './connection.js';
+import { HeldBack } from './held-back.js';
 import { LineWatch, PROBE_AFTER_MS } from './line-watch.js';
 import type { Call } from './pending-calls.js';
 
@@ -33,11 +34,13 @@ export class Line {
   /** The server counts the term of leases from its answer to the login, which has just come. */
   #heardSentAt = this.since;
   /** What is not told yet. */
-  #early: (() => void)[] | undefined = [];
+  #early: HeldBack | undefined;
 
-  constructor(connection: Connection, options: LineOptions) {
+  /** `early`: what the server has said already. */
+  constructor(connection: Connection, options: LineOptions, early = new HeldBack()) {
     const { softMs = Number.POSITIVE_INFINITY, probe } = options;
     this.connection = connection;
+    this.#early = early;
     this.#answered = options.answered;
     this.#watch = new LineWatch({
       probe: () => this.#probe(),
@@ -76,18 +79,18 @@ export class Line {
     if (sent?.connection === this.connection) sent.connection.cancel(sent.id);
   }
 
-  /** The server said something: it is told now, or when somebody is ready. */
-  said(tell: () => void): void {
+  /** The server said something, of so many units of leases: it is told now, or when somebody is ready. PROTOCOL. */
+  said(units: number, tell: () => void): void {
     this.#watch.heard();
     if (this.#early === undefined) tell();
-    else this.#early.push(tell);
+    else this.#early.add(units, tell);
   }
 
   /** Tells what the server has said, and what it says from now on at once. */
   ready(): void {
-    const early = this.#early ?? [];
+    const early = this.#early;
     this.#early = undefined;
-    for (const tell of early) tell();
+    early?.tell();
   }
 
   /** When the request that was answered last had been sent (boot-time.ts). */

@@ -21,6 +21,7 @@ import { Backoff, isFinal, pause, type Waits } from './backoff.js';
 import { bootTime } from './boot-time.js';
 import type { Connection, Hello } from './connection.js';
 import { interrupted, onInterrupt, type Interruptible } from './interruption.js';
+import { HeldBack } from './held-back.js';
 import { Line, type ProbeTimes } from './line.js';
 import { PendingCalls, type Call, type Waiting } from './pending-calls.js';
 import { SoftDeadline } from './soft-deadline.js';
@@ -272,22 +273,22 @@ export class Remote {
   async #open(): Promise<Line> {
     let line: Line | undefined;
     // What the server says right behind the login may come before the connection does.
-    const early: (() => void)[] = [];
-    const said = (event: (events: RemoteEvents) => void): void => {
+    const early = new HeldBack();
+    const said = (units: number, event: (events: RemoteEvents) => void): void => {
       const tell = (): void => {
         if (this.#events !== undefined) event(this.#events);
       };
-      if (line === undefined) early.push(tell);
-      else line.said(tell);
+      if (line === undefined) early.add(units, tell);
+      else line.said(units, tell);
     };
     const connection = await this.#options.connect({
       clientId: this.#clientId,
       signal: this.#stop.signal,
       notifications: {
-        lease: (items) => said((events) => events.lease(items)),
-        recall: (items) => said((events) => events.recall(items)),
-        durable: (number) => said((events) => events.durable(number)),
-        ungrant: () => said((events) => events.ungrant()),
+        lease: (items) => said(items.length, (events) => events.lease(items)),
+        recall: (items) => said(items.length, (events) => events.recall(items)),
+        durable: (number) => said(0, (events) => events.durable(number)),
+        ungrant: () => said(0, (events) => events.ungrant()),
         shutdown: (reason, again) => this.#onShutdown(reason, again),
       },
     });
@@ -295,13 +296,16 @@ export class Remote {
       await connection.close();
       throw this.#ended;
     }
-    const opened = new Line(connection, {
-      answered: (call, failure, result) => this.#pending.settle(call, failure, result),
-      softMs: this.#options.softMs,
-      probe: this.#options.probe,
-    });
+    const opened = new Line(
+      connection,
+      {
+        answered: (call, failure, result) => this.#pending.settle(call, failure, result),
+        softMs: this.#options.softMs,
+        probe: this.#options.probe,
+      },
+      early,
+    );
     line = opened;
-    for (const tell of early) line.said(tell);
     this.#line = line;
     this.#resuming = true;
     this.#setState(true, undefined);

@@ -8,7 +8,7 @@ import t from 'tap';
 import { remotePath } from '../../../protocol/ids.js';
 import { LEASE_TERM_MS, RESUME_MS } from '../../../protocol/limits.js';
 import { LEASE_NONE, LEASE_READ, LEASE_WRITE, WHOLE_HOME } from '../../../protocol/methods.js';
-import { LINK, MKDIR, packOperation, RMDIR, type Operation } from '../../../protocol/operations.js';
+import { CREATE, LINK, MKDIR, packOperation, RMDIR, type Operation } from '../../../protocol/operations.js';
 import { Call } from '../../../daemon/home/call.js';
 import { listMarks } from '../../../daemon/home/marks.js';
 import { CONTESTED_MS } from '../../../daemon/home/leases.js';
@@ -210,6 +210,47 @@ homeTest(
     t.strictSame((listing?.[1] ?? []).map(([name]) => name.toString()).toSorted(), ['x', 'y']);
   },
 );
+
+void t.test('nothing is carried out of a log of a lost connection once its client is back', async (t) => {
+  const place = new Place(t);
+  const home = await place.open({ sliceMs: 0 });
+  const former = new TestClient(home, { wants: LEASE_WRITE });
+  const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+  const applying = former.call('apply', [1, names.map(mkdir).map(packOperation), null]);
+  const back = new TestClient(home, { id: former.id, wants: LEASE_WRITE });
+  t.equal(back.client.marks?.applied, 1, 'what its login told');
+  t.equal(await kindOf(() => applying), 'ECONNABORTED');
+  // As after lost leases: it made the rest by changes, and its log goes on with the same numbers.
+  const [applied, , , , outcomes] = await back.call('apply', [
+    2,
+    ['x', 'y', 'z'].map(mkdir).map(packOperation),
+    null,
+  ]);
+  t.equal(applied, 4);
+  t.strictSame(
+    outcomes.map(([number, error]) => [number, error]),
+    [2, 3, 4].map((number) => [number, null]),
+  );
+  t.strictSame((await back.paths.list('')).toSorted(), ['a', 'x', 'y', 'z']);
+});
+
+homeTest('the inode of a file that could not be made is granted no more', {}, async (t, home) => {
+  const client = new TestClient(home, { wants: LEASE_WRITE });
+  await client.paths.mkdir('taken');
+  const [, , [file], [directory]] = await client.call('grant', [0, 0, 1, 1]);
+  const { inodes } = client.client.grant;
+  if (file === undefined || directory === undefined) throw new Error('nothing was granted');
+  const failing = [
+    { ...mkdir('taken'), kind: CREATE, mode: 0o100644, id: file },
+    { ...mkdir('taken'), id: directory },
+  ] as Operation[];
+  const [, , , , outcomes] = await client.call('apply', [1, failing.map(packOperation), null]);
+  t.strictSame(
+    outcomes.map(([, error]) => error?.[0]),
+    ['EEXIST', 'EEXIST'],
+  );
+  t.strictSame([inodes.hasFile(file), inodes.hasDirectory(directory)], [false, false]);
+});
 
 homeTest('what a client asks for sees what another had not told yet', {}, async (t, home) => {
   const one = new TestClient(home, { wants: LEASE_WRITE, keeps: true });

@@ -179,7 +179,12 @@ void t.test('a client that believes nothing has nothing watched', async (t) => {
 const believer = { wants: LEASE_WRITE } as LeaseHolder;
 
 /** A watch of its own, and what it told. */
-function watchOf(t: Test, parts: Parts, maxWatched?: number): { watch: DiskWatch; changed: bigint[] } {
+function watchOf(
+  t: Test,
+  parts: Parts,
+  maxWatched?: number,
+  open?: () => never,
+): { watch: DiskWatch; changed: bigint[] } {
   const changed: bigint[] = [];
   const log = {
     debug: () => undefined,
@@ -188,7 +193,7 @@ function watchOf(t: Test, parts: Parts, maxWatched?: number): { watch: DiskWatch
     error: () => undefined,
   };
   const watch = new DiskWatch({
-    ...{ identities: parts.identities, held: parts.held, log, maxWatched },
+    ...{ identities: parts.identities, held: parts.held, log, maxWatched, open },
     clock: {
       now: () => performance.now(),
       after: (ms, act) => {
@@ -221,6 +226,18 @@ partsTest('the oldest make room', {}, async (t, parts) => {
   await until(() => changed.length >= 3);
   t.strictSame(changed, units.slice(2));
   await succeed('sh', ['-c', 'rm d*/f'], { cwd: parts.directory });
+  watch.close();
+});
+
+partsTest('so is what cannot be watched', {}, (t, parts) => {
+  const cannot = (): never => {
+    throw new PosixError(constants.errno.EPERM, 'fanotify_init');
+  };
+  const { watch, changed } = watchOf(t, parts, 4, cannot);
+  const units = Array.from({ length: 1000 }, (_, i) => BigInt(i + 100));
+  for (const unit of units) watch.cover(believer, [{ unit, write: false }]);
+  t.ok(changed.length >= units.length - 4, 'the oldest are taken back');
+  t.strictSame(changed, units.slice(0, changed.length), 'each once');
   watch.close();
 });
 

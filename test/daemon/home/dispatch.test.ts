@@ -2,7 +2,7 @@
  * The methods of a home, each as a client meets it, one client at a time; several clients are in clients.test.ts.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { MAX_DATA, MAX_OPERATIONS } from '../../../protocol/limits.js';
+import { MAX_DATA, MAX_OPERATIONS, MAX_OUTCOMES } from '../../../protocol/limits.js';
 import { LEASE_READ, LEASE_WRITE } from '../../../protocol/methods.js';
 import {
   CREATE,
@@ -220,6 +220,27 @@ homeTest('all of a batch is told of, also where it stopped at the end', {}, asyn
   const stopped = await apply(2, [...failing.slice(1), unknown]);
   t.strictSame([stopped.applied, stopped.failed.length], [MAX_OPERATIONS, MAX_OPERATIONS]);
   t.strictSame(stopped.failed.at(-1), [MAX_OPERATIONS + 1, 'ESTALE']);
+});
+
+homeTest('failures are told again until all are told, also of many batches', {}, async (t, home) => {
+  const { paths, apply } = bound(new TestClient(home, { wants: LEASE_WRITE }));
+  await paths.create('f');
+  const batch = Array.from({ length: MAX_OPERATIONS }, () => create('f'));
+  const batches = MAX_OUTCOMES / MAX_OPERATIONS;
+  // More than are remembered, and files made in between, of whose ids some are forgotten first.
+  await apply(1, [create('g')]);
+  for (let i = 0; i < batches; i++) await apply(2 + i * MAX_OPERATIONS, batch);
+  const told: number[] = [];
+  for (;;) {
+    const { failed } = await apply((told.at(-1) ?? 1) + 1, []);
+    if (failed.length === 0) break;
+    t.ok(failed.length <= MAX_OPERATIONS);
+    told.push(...failed.map(([number]) => Number(number)));
+  }
+  t.strictSame(
+    told,
+    Array.from({ length: MAX_OUTCOMES }, (_, i) => i + 2),
+  );
 });
 
 homeTest('a log that meets an id that is not known stops there', {}, async (t, home) => {

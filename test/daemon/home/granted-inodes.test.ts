@@ -110,3 +110,20 @@ void t.test('they are limited for a client and for a home', async (t) => {
   t.strictSame(readdirSync(join(directory, '.ftpmount', 'granted')), []);
   tree.close();
 });
+
+partsTest('ids whose answer was lost are not granted any more', {}, (t, parts) => {
+  const { grant } = parts.client();
+  const [, , files, directories] = grant.take(0, 0, 100, 100);
+  let received = files.length + directories.length;
+  const open = readdirSync('/proc/self/fd').length;
+  for (let reconnected = 0; reconnected < 50; reconnected++) grant.take(0, 0, 20, 10, undefined, received);
+  t.ok(readdirSync('/proc/self/fd').length <= open + 20, 'they keep no descriptors');
+  t.ok(readdirSync(join(parts.directory, '.ftpmount', 'granted'), { recursive: true }).length <= 120);
+  for (const id of files) t.ok(grant.inodes.hasFile(id), 'what was received stays');
+  for (const id of directories) t.ok(grant.inodes.hasDirectory(id));
+  const [, , more] = grant.take(0, 0, 100, 0, undefined, received);
+  t.equal(more.length, 100, 'and there is room for others');
+  received += more.length;
+  grant.take(0, 0, 0, 0, undefined, received);
+  t.ok(grant.inodes.hasFile(first(more)));
+});

@@ -1,12 +1,13 @@
 /*
  * Finding files by id: wherever they are moved, however deep, and never another file for one that is gone.
  */
-import { mkdirSync, readdirSync, renameSync, rmdirSync, symlinkSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmdirSync, symlinkSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { idOf } from '../../../daemon/home/file-ids.js';
 import { MAX_KNOWN } from '../../../daemon/home/known-files.js';
 import { remotePath } from '../../../protocol/ids.js';
 import type { FileRef } from '../../../protocol/references.js';
+import { pread } from '../../../posix/files.js';
 import { ref } from '../../lib/path-client.js';
 import { kindOf } from './fixture.js';
 import {
@@ -124,6 +125,41 @@ partsTest('directories moved behind the daemon', {}, async (t, parts) => {
   t.equal(await hint('none'), 'ENOENT');
   t.equal(await hint('a'), 'ESTALE', 'another directory');
   t.equal(await hint('again'), 'no failure');
+});
+
+partsTest('a file that was removed behind the daemon, of which it has a descriptor', {}, (t, parts) => {
+  const client = parts.client();
+  const { identities } = parts;
+  const f = refTo(client.changed(create(parts.home, 'f')));
+  client.change(write(f, 0, 'data'));
+  unlinkSync(join(parts.directory, 'f'));
+  const nlink = client.held.hold(identities.file({ ...f, path: ref('f').path } as FileRef)).nlink;
+  t.equal(nlink, 0, 'who has it open goes on with it');
+  useMany(parts, client);
+  t.equal(identities.readable(f).status.size, 4);
+  const text = Buffer.alloc(4);
+  pread(identities.readable(f).fd, text, 0, 4, 0);
+  t.equal(text.toString(), 'data');
+  client.change(write(f, 4, 'more'));
+  t.equal(identities.file(f).status.size, 8);
+});
+
+partsTest('a file that was removed behind the daemon, and is nowhere any more', {}, async (t, parts) => {
+  const client = parts.client();
+  const f = refTo(client.changed(create(parts.home, 'f')));
+  client.change(write(f, 0, 'data'));
+  const other = client.changed(create(parts.home, 'other'));
+  useMany(parts, client);
+  unlinkSync(join(parts.directory, 'f'));
+  parts.quota.release(4, 1);
+  for (const path of ['f', 'none/f', 'other/f', 'other']) {
+    const hinted = { ...f, path: ref(path).path } as FileRef;
+    t.equal(await kindOf(() => parts.identities.file(hinted)), 'ESTALE', path);
+    t.equal(await kindOf(() => parts.identities.readable(hinted)), 'ESTALE', path);
+    t.equal(await kindOf(() => parts.identities.writable(hinted)), 'ESTALE', path);
+  }
+  t.equal(await kindOf(() => parts.identities.file(ref('f'))), 'ENOENT', 'by its path');
+  t.equal(parts.identities.file(refTo(other)).status.ino, other.ino);
 });
 
 partsTest('two directories that were moved into each other make no circle', {}, async (t, parts) => {

@@ -2,6 +2,10 @@ import t from 'tap';
 import { WHOLE_HOME } from '../../../protocol/methods.js';
 import { ChangesUnderWay } from '../../../mount/filesystem/changes-under-way.js';
 
+function among(...units: bigint[]): (unit: bigint) => boolean {
+  return (unit) => units.includes(unit);
+}
+
 const NEVER = new Promise<void>(() => undefined);
 
 t.test('a recall waits for the kernel while no change of the unit is under way', async (t) => {
@@ -10,7 +14,7 @@ t.test('a recall waits for the kernel while no change of the unit is under way',
   let waited = false;
   const waiting = changes
     .any(
-      [7n],
+      among(7n),
       new Promise<void>((resolve) => {
         acted = resolve;
       }),
@@ -26,11 +30,11 @@ t.test('a recall waits for the kernel while no change of the unit is under way',
 t.test('it does not wait while one is, nor for one that begins meanwhile', async () => {
   const changes = new ChangesUnderWay();
   const ended = changes.begin([7n, 7n]);
-  await changes.any([6n, 7n], NEVER);
+  await changes.any(among(6n, 7n), NEVER);
   ended();
-  const waiting = changes.any([6n, 7n], NEVER);
+  const waiting = changes.any(among(6n, 7n), NEVER);
   const begun = changes.begin([7n]);
   await waiting;
-  await changes.any([WHOLE_HOME], NEVER);
+  await changes.any(among(WHOLE_HOME), NEVER);
   begun();
 });

@@ -1,15 +1,20 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import t from 'tap';
 import { LEASE_READ, WHOLE_HOME } from '../../../protocol/methods.js';
+import t, { type Test } from 'tap';
+import { Failure } from '../../../protocol/failure.js';
 import { ROOT_NODE, type NodeId } from '../../../protocol/ids.js';
+import { RELEASE } from '../../../protocol/operations.js';
+import type { Eventually, OpenAnswer } from '../../../mount/operations.js';
 import { attributesOf } from '../tree/planted.js';
 import { failureOf } from '../remote/failure-of.js';
+import { until } from '../remote/processes.js';
 import { CALLER, letGo, ScriptedHome } from './scripted-home.js';
 
 const O_RDONLY = 0;
 const O_WRONLY = 1;
 const O_RDWR = 2;
+const O_TRUNC = 0o1000;
 const WHOLE = Buffer.from('whole text');
 const FILE = attributesOf(40, 0o100644, { size: WHOLE.length });
 
@@ -92,6 +97,56 @@ t.test('-o sync: who is let go while a file is made has nothing open, and is tol
   home.filesystem.forget(node, 1n);
   const look = failureOf(async () => home.filesystem.getattr(node, undefined, CALLER));
   t.equal(await look, 'ESTALE', 'it was known once');
+});
+
+/** A home in which nothing is leased, with a file, and what became of it in `held`: held and released, in order. */
+async function holding(t: Test): Promise<{ home: ScriptedHome; node: NodeId; held: string[] }> {
+  const held: string[] = [];
+  const home = await ScriptedHome.open(t, {
+    lookup: () => [FILE, null],
+    hold: () => {
+      held.push('held');
+      return FILE;
+    },
+    apply: ([first, operations]) => {
+      for (const [kind] of operations as [number][]) held.push(kind === RELEASE ? 'released' : String(kind));
+      return [Number(first) + (operations as unknown[]).length - 1, 0, 1e9, 1e6, []];
+    },
+  });
+  return { home, node: await home.node('file'), held };
+}
+
+t.test('a file that nobody has open in the end is not held', async (t) => {
+  await t.test('where who opens it is let go', async (t) => {
+    const { home, node, held } = await holding(t);
+    t.equal(await letGo(t, home, 'hold', (caller) => home.filesystem.open(node, O_RDWR, caller)), 'EINTR');
+    await until(() => held.length > 1);
+    t.same(held, ['held', 'released']);
+  });
+  await t.test('where it cannot be truncated', async (t) => {
+    const { home, node, held } = await holding(t);
+    home.answers.change = () => {
+      throw new Failure('EDQUOT');
+    };
+    const opened = failureOf(async () => home.filesystem.open(node, O_RDWR | O_TRUNC, CALLER));
+    t.equal(await opened, 'EDQUOT');
+    await until(() => held.length > 1);
+    t.same(held, ['held', 'released']);
+  });
+  await t.test('but it is as long as another opening is under way', async (t) => {
+    const { home, node, held } = await holding(t);
+    let other: Eventually<OpenAnswer> | undefined;
+    await letGo(t, home, 'hold', (caller) => {
+      other = home.filesystem.open(node, O_RDWR, CALLER);
+      return home.filesystem.open(node, O_RDWR, caller);
+    });
+    const opened = await other;
+    if (opened === undefined) throw new Error('nothing was opened');
+    t.same(held, ['held', 'held']);
+    await home.filesystem.release(node, opened.handle);
+    await until(() => held.length > 2);
+    t.same(held, ['held', 'held', 'released']);
+  });
 });
 
 /** Bytes that are in use when the garbage is collected. */

@@ -1,10 +1,12 @@
 import t from 'tap';
-import { ROOT_NODE } from '../../../protocol/ids.js';
+import { failing } from '../../lib/failing.js';
+import { ROOT_NODE, type HandleId, type NodeId } from '../../../protocol/ids.js';
 import { MAX_LEASE_ITEMS } from '../../../protocol/limits.js';
-import { LEASE_NONE, LEASE_READ } from '../../../protocol/methods.js';
+import { LEASE_NONE, LEASE_READ, type LeaseItem } from '../../../protocol/methods.js';
 import { attributesOf, DIRECTORY, ROOT_INO } from '../tree/planted.js';
 import { failureOf } from '../remote/failure-of.js';
 import { until } from '../remote/processes.js';
+import { MAX_UNITS } from '../../../mount/lease/holdings.js';
 import { CALLER, ScriptedHome } from './scripted-home.js';
 
 const O_RDWR = 2;
@@ -17,17 +19,22 @@ function returns({ requests }: { requests: readonly string[] }): number {
   return requests.filter((each) => each.startsWith('returned')).length;
 }
 
-t.test('a recall that waits for the log ends with the session', async (t) => {
-  const home = await ScriptedHome.open(t);
-  await home.own({ file: attributesOf(10) });
+/** Writes more than may be under way: the rest waits for answers. */
+async function fillLog(home: ScriptedHome): Promise<{ node: NodeId; handle: HandleId }> {
   const node = await home.node('file');
   const { handle } = await home.filesystem.open(node, O_RDWR, CALLER);
-  const { connection } = home.server;
-  connection.held = true;
-  // More than may be under way: the rest waits for answers.
   for (let at = 0; at < 16; at++) {
     await home.filesystem.write(node, handle, at * MiB, Buffer.alloc(MiB, at), false, CALLER);
   }
+  return { node, handle };
+}
+
+t.test('a recall that waits for the log ends with the session', async (t) => {
+  const home = await ScriptedHome.open(t);
+  await home.own({ file: attributesOf(10) });
+  const { connection } = home.server;
+  connection.held = true;
+  const { node, handle } = await fillLog(home);
   t.ok(home.state.log.unsent.operations > 0);
   connection.notifications.recall?.([[ROOT_INO, LEASE_NONE]]);
   connection.notifications.shutdown?.('the account was removed', false);
@@ -128,6 +135,30 @@ t.test(
     t.equal(home.state.leases.mode(1_000n), LEASE_NONE);
   },
 );
+
+for (const stuck of ['the kernel', 'the log'] as const) {
+  t.test(`a server that recalls without end while ${stuck} is stuck breaks the protocol`, async (t) => {
+    const home = await ScriptedHome.open(t);
+    await home.own({ file: attributesOf(10) });
+    home.answers.returned = () => null;
+    const { connection } = home.server;
+    home.settled = new Promise(() => undefined);
+    if (stuck === 'the log') {
+      connection.held = true;
+      await fillLog(home);
+      t.ok(home.state.log.unsent.operations > 0);
+    }
+    const items: LeaseItem[] = Array.from({ length: MAX_LEASE_ITEMS }, (_, at) => [
+      BigInt(1_000 + at),
+      LEASE_NONE,
+    ]);
+    let units = 0;
+    t.throws(() => {
+      for (; units < 4 * MAX_UNITS; units += items.length) connection.notifications.recall?.([...items]);
+    }, failing('PROTOCOL'));
+    t.ok(units >= MAX_UNITS, 'as many as protocol.md says');
+  });
+}
 
 t.test(
   'a recall does not wait for what was done under lost leases, which may wait for others itself',

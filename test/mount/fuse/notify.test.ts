@@ -82,3 +82,40 @@ t.test('who waits for the kernel does not wait for what it is told later', async
   await waiting;
   t.equal(finish.length, 2, 'that is being written');
 });
+
+t.test('what the kernel is still to be told is not told twice', async (t) => {
+  const written: Buffer[] = [];
+  let finish: () => void = () => undefined;
+  const notifier = new Notifier((message) => {
+    written.push(message);
+    return new Promise((resolve) => (finish = resolve));
+  }, 0);
+  const tell = (): void => {
+    notifier.invalidateNode(nodeId(2), 0, 0);
+    notifier.invalidateNode(nodeId(2), -1, 0);
+    notifier.invalidateEntry(nodeId(1), Buffer.from('a'));
+  };
+  tell();
+  let settled = 0;
+  for (let again = 0; again < 1000; again++) {
+    tell();
+    void notifier.settled().then(() => (settled += 1));
+  }
+  const node = encodeInvalInode(nodeId(2), 0, 0);
+  // The first one is being written, and may have been acted on: it is told again.
+  const expected = [
+    node,
+    encodeInvalInode(nodeId(2), -1, 0),
+    encodeInvalEntry(nodeId(1), Buffer.from('a')),
+    node,
+  ];
+  for (let count = 1; count <= expected.length; count++) {
+    t.strictSame(written, expected.slice(0, count));
+    t.equal(settled, 0);
+    finish();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  t.equal(settled, 1000);
+  tell();
+  t.equal(written.length, expected.length + 1, 'what was written is told anew');
+});

@@ -79,11 +79,30 @@ t.test('ids are asked for before they are used up', async (t) => {
   s.grants.refill();
   s.answer();
   for (let i = 0; i < 8; i++) t.ok(s.grants.takeFile());
-  t.same(s.asked[0]?.params, [0, 0, 248, 0, 0, 0]);
+  t.same(s.asked[0]?.params, [0, 0, 248, 0, 0, 0, 32]);
   const id = s.grants.takeFile();
   if (id === undefined) throw new Error('there are seven more');
   s.grants.returnFile(id);
   t.equal(s.grants.takeFile()?.ino, id.ino, 'one that was not used');
+});
+
+t.test('the server is told how many ids have arrived: what it gave beyond was lost', (t) => {
+  const s = new Setup();
+  const received = (): unknown => s.asked[0]?.params[6];
+  s.grants.refill();
+  t.equal(received(), 0);
+  s.answer();
+  while (s.asked.length === 0) s.grants.takeFile();
+  t.equal(received(), 32);
+  s.fail(new Failure('ECONNRESET'));
+  s.grants.connected();
+  s.grants.refill();
+  t.equal(received(), 32);
+  while (s.asked.length > 0) s.answer();
+  s.grants.lost();
+  s.grants.refill();
+  t.equal(received(), 0, 'of what a server gives that knows nothing of others');
+  t.end();
 });
 
 t.test('who needs an id waits for it', async (t) => {
@@ -217,19 +236,40 @@ t.test('what is not used is given back when others need it', async (t) => {
   t.same(s.answer(), [0, 0, 0, 0], 'there is nothing more to give, and the server is told so');
 });
 
+t.test(
+  'a server that asks for room again and again, and answers nothing, is answered once more',
+  async (t) => {
+    const s = new Setup();
+    s.grants.left({ bytes: 8 * MiB, files: 500 });
+    s.answer(); // inode numbers
+    for (let asked = 0; asked < 1000; asked++) {
+      s.grants.giveBack();
+      if (asked % 100 === 0) await nextTurn();
+    }
+    await nextTurn();
+    t.equal(s.asked.length, 1);
+    t.same(s.answer(), [-8 * MiB, -500, 0, 0]);
+    await nextTurn();
+    t.equal(s.asked.length, 1, 'what was asked behind the answer that was on its way');
+    t.same(s.answer(), [0, 0, 0, 0]);
+    await nextTurn();
+    t.same(s.asked, []);
+  },
+);
+
 t.test('what somebody waits for is said to be needed, and so is what the log has charged', async (t) => {
   const s = new Setup();
   s.grants.refill();
-  t.same(s.asked[0]?.params.slice(4), [0, 0], 'nobody waits for what is asked for ahead');
+  t.same(s.asked[0]?.params.slice(4, 6), [0, 0], 'nobody waits for what is asked for ahead');
   s.answer();
   const room = s.grants.ensure(10, 1);
-  t.same(s.asked[0]?.params.slice(4), [10, 1]);
+  t.same(s.asked[0]?.params.slice(4, 6), [10, 1]);
   s.answer();
   await room;
   s.charged = { bytes: MiB, files: 2 };
   s.grants.lost();
   s.grants.refill();
-  t.same(s.asked[0]?.params.slice(4), [MiB, 2]);
+  t.same(s.asked[0]?.params.slice(4, 6), [MiB, 2]);
 });
 
 t.test('who was just given room keeps it when others need some in the same turn', async (t) => {

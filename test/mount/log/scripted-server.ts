@@ -3,6 +3,7 @@
  * loses what the test wants it to lose. Requests and answers lie in queues until the test moves them.
  */
 import { Failure } from '../../../protocol/failure.js';
+import { MAX_OPERATIONS, MAX_OUTCOMES } from '../../../protocol/limits.js';
 import type { Result } from '../../../protocol/methods.js';
 import { operation as unpackOperation, WRITE, type Operation } from '../../../protocol/operations.js';
 import type { SenderOptions } from '../../../mount/log/sender.js';
@@ -108,7 +109,8 @@ export class ScriptedServer {
     const [first, operations] = params as [number, unknown[]];
     this.applies.push([first, operations.length, data?.length ?? 0]);
     const stopped = first <= this.applied + 1 ? this.#applyFrom(first, operations, data) : [];
-    const outcomes = this.outcomes.filter(([number]) => number >= first);
+    const remembered = this.outcomes.slice(-MAX_OUTCOMES);
+    const outcomes = remembered.filter(([number]) => number >= first).slice(0, MAX_OPERATIONS);
     return [this.applied, this.durable, this.left.bytes, this.left.files, [...outcomes, ...stopped]];
   }
 

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { Failure } from '../../../protocol/failure.js';
+import { MAX_OPERATIONS } from '../../../protocol/limits.js';
 import { MKDIR, type Operation } from '../../../protocol/operations.js';
 import { remotePath } from '../../../protocol/ids.js';
 import type { Entry } from '../../../mount/log/entry.js';
@@ -160,6 +161,28 @@ t.test('a lost connection: what was not applied is sent again under its numbers,
   m.server.settle();
   t.same(m.carriedOut, [1, 2, 3, 4, 5, 6]);
   t.same(m.failed, []);
+});
+
+t.test('failures that are not answered before the connection is lost are all told after it', async (t) => {
+  const m = new Mounted({ limitBytes: Number.POSITIVE_INFINITY });
+  const { server, sender } = m;
+  const serials = Array.from({ length: 12 * MAX_OPERATIONS }, (_, i) => i + 1);
+  server.judge = (operation) => (serialOf(operation) % 100 === 50 ? 'done' : 'fails');
+  m.append(...serials);
+  for (const arrives of [20, 0, 3, 1]) {
+    await turn();
+    m.lose(arrives);
+    sender.connected(server.applied);
+    server.receive(1);
+    server.answer();
+  }
+  server.settle();
+  t.equal(server.applied, serials.length);
+  t.same(
+    m.failed.map(([serial]) => serial),
+    serials.filter((serial) => serial % 100 !== 50),
+    'each once',
+  );
 });
 
 t.test('nothing but the log is sent before the server has judged what was in it', async (t) => {

@@ -1,9 +1,12 @@
 import t from 'tap';
+import { failing } from '../../lib/failing.js';
 import type { Failure } from '../../../protocol/failure.js';
 import { Line } from '../../../mount/remote/line.js';
 import type { Call } from '../../../mount/remote/pending-calls.js';
 import { FakeServer, type FakeConnection } from './fake-server.js';
 import { until } from './processes.js';
+import { MAX_LEASE_ITEMS } from '../../../protocol/limits.js';
+import { MAX_UNITS } from '../../../mount/lease/holdings.js';
 
 function call(name: string): Call {
   return {
@@ -59,13 +62,27 @@ t.test('calls are sent and answered, and known by who carries them', async (t) =
 t.test('what the server says is told when somebody is ready, in order', async (t) => {
   const { line } = await connect(() => undefined);
   const told: number[] = [];
-  line.said(() => told.push(1));
-  line.said(() => told.push(2));
+  line.said(1, () => told.push(1));
+  line.said(0, () => told.push(2));
   t.same(told, []);
   line.ready();
-  line.said(() => told.push(3));
+  line.said(0, () => told.push(3));
   t.same(told, [1, 2, 3]);
 });
+
+t.test(
+  'a server that says more than there is room for before somebody is ready breaks the protocol',
+  async (t) => {
+    for (const units of [0, 1, MAX_LEASE_ITEMS]) {
+      const { line } = await connect(() => undefined);
+      let messages = 0;
+      t.throws(() => {
+        for (; messages < 4 * MAX_UNITS; messages++) line.said(units, () => undefined);
+      }, failing('PROTOCOL'));
+      if (units > 0) t.ok(messages * units >= MAX_UNITS);
+    }
+  },
+);
 
 t.test('a dead connection is closed while something is awaited', async (t) => {
   const { line, connection } = await connect(() => undefined, { afterMs: 1, ms: 1 });
