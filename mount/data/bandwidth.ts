@@ -5,6 +5,8 @@
  * under way, the round trip is the shortest time that a request took, both of the last seconds. Twice their product keeps
  * the line busy; and while the line is not full, it doubles with each round trip. What waited behind other answers, or
  * is long itself, can only shorten the round trip, never lengthen it, or the window would grow by its own queue.
+ * A rate is that of the line only where the line was busy for as long as the round trip took; any other tells how little was
+ * asked for.
  *
  * Invariant: what nobody waits for yet is under way only within `window`, so that a read that somebody waits for finds a
  * line that is free after some milliseconds, and most of the session's window.
@@ -27,6 +29,8 @@ const ASSUMED_RATE = 10 * KiB;
 const ASSUMED_ROUND_TRIP_MS = 10;
 /** Fewer bytes say how far the server is, and not how fast the line: they can only raise the rate. */
 const TELLING_BYTES = 128 * KiB;
+/** A rate as near to the highest one is taken for the same: both vary. */
+const ALIKE = 0.8;
 /** How long a measurement counts, at least; up to twice as long (ms). */
 const EPOCH_MS = 5_000;
 /** The clock's grain, where an answer seems to have taken no time (ms). */
@@ -42,6 +46,8 @@ export class Bandwidth {
   /** The clock (milliseconds). */
   readonly now: () => number;
   readonly #rate = new Extreme(Math.max);
+  /** Of those, rates of a line that was busy. */
+  readonly #busyRate = new Extreme(Math.max);
   readonly #roundTrip = new Extreme(Math.min);
   /** All bytes that have arrived. */
   #delivered = 0;
@@ -75,8 +81,11 @@ export class Bandwidth {
     const now = this.now();
     const elapsed = Math.max(now - sentAt, MIN_ELAPSED_MS);
     const rate = delivered / elapsed;
-    if (delivered >= TELLING_BYTES) this.#rate.add(rate, now);
-    else this.#rate.extend(rate);
+    if (delivered < TELLING_BYTES) this.#rate.extend(rate);
+    else {
+      this.#rate.add(rate, now);
+      if (elapsed >= 2 * this.#roundTripMs) this.#busyRate.add(rate, now);
+    }
     if ((alone && delivered < TELLING_BYTES) || this.#roundTrip.value === undefined) {
       this.#roundTrip.add(elapsed, now);
     } else {
@@ -89,9 +98,12 @@ export class Bandwidth {
     return this.#ahead === 0 || this.#ahead + bytes <= this.window;
   }
 
-  /** Milliseconds until `bytes` that are asked for now have come. */
+  /** Milliseconds until `bytes` that are asked for now have come; as the window grows, where the line was never busy. */
   timeFor(bytes: number): number {
-    return this.#roundTripMs + bytes / this.#bytesPerMs;
+    const atThisRate = this.#roundTripMs + bytes / this.#bytesPerMs;
+    if ((this.#busyRate.value ?? 0) >= ALIKE * this.#bytesPerMs) return atThisRate;
+    const doublings = Math.ceil(Math.log2(bytes / this.window + 1));
+    return Math.min(atThisRate, doublings * this.#roundTripMs);
   }
 
   /** Bytes that keep the line busy. */

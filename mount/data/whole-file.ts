@@ -3,7 +3,8 @@
  *
  * The rule is that of ski rental: when a program's waiting for single reads has cost as much time as fetching the whole file
  * would, the file is fetched. So, whatever the program does next, it has waited at most twice as long as it would
- * have if its reads had been known from the start.
+ * have if its reads had been known from the start. What it costs is known better the more has come: where the rest costs
+ * more than was thought, it waits until the waiting has cost as much.
  */
 import type { FileId } from '../../protocol/references.js';
 import type { Bandwidth } from './bandwidth.js';
@@ -32,10 +33,14 @@ export class WholeFile {
   waited(ms: number, id: FileId, size: number): void {
     this.#waitedMs += ms;
     if (this.#fetching === undefined) {
-      if (size > MAX_WHOLE || this.#waitedMs < this.#bandwidth.timeFor(size)) return;
+      if (size > MAX_WHOLE || !this.#pays(size)) return;
       this.#fetching = { cached: this.#cache.open(id), size, next: 0 };
     }
     this.#pump();
+  }
+
+  #pays(bytes: number): boolean {
+    return this.#waitedMs >= this.#bandwidth.timeFor(bytes);
   }
 
   /** What is under way is of no use any more, and the waiting begins anew. */
@@ -54,7 +59,7 @@ export class WholeFile {
     while (fetching.next < size) {
       const start = fetching.next;
       const length = Math.min(this.#bandwidth.piece, size - start);
-      if (!this.#bandwidth.admits(length)) return;
+      if (!this.#bandwidth.admits(length) || !this.#pays(size - start)) return;
       fetching.next += length;
       const flight = this.#bandwidth.sent(length, true);
       const cancel = this.#fetch(start, length, (failure, data) => {

@@ -69,6 +69,19 @@ t.test('only so much is under way that nobody waits for', (t) => {
   t.end();
 });
 
+t.test('what is bound by the round trip does not make the line look slow', (t) => {
+  const line = new Line();
+  const { bandwidth } = line;
+  for (let i = 0; i < 50; i++) line.transfer(4 * KiB, 20, 100 * KiB);
+  t.ok(bandwidth.timeFor(25 * MiB) <= 8 * 21, 'as many round trips as it takes the window to grow');
+  line.transfer(128 * KiB, 20, 100 * KiB);
+  t.ok(bandwidth.timeFor(25 * MiB) <= 8 * 21, 'nor does a larger piece that comes by itself');
+  line.transfer(4 * MiB, 20, 100 * KiB);
+  const known = bandwidth.timeFor(25 * MiB);
+  t.ok(known > 256 && known < 2 * 256 + 40, `${known} ms, once it was busy for longer than the round trip`);
+  t.end();
+});
+
 t.test('pieces are powers of two, and windows whole bytes', (t) => {
   const line = new Line();
   for (const rate of [1.7, 33.3, 777.7, 12_345.6, 2 ** 21 / 3]) {

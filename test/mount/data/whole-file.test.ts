@@ -29,15 +29,38 @@ t.test('a file read at random comes whole when the waiting has cost as much', (t
   t.end();
 });
 
-t.test('where the line is quick, or the file large, it does not', (t) => {
-  const near = new ScriptedFile(SIZE);
+t.test('where that costs more than the waiting, or the file is large, it does not', (t) => {
+  const near = new ScriptedFile(24 * MiB);
   const quick = new Line(near, 0.1, 500 * KiB);
-  for (const place of places(SIZE, 100)) quick.read(place, PAGE);
-  t.equal(near.requests.length, 100);
+  for (const place of places(24 * MiB, 100)) quick.read(place, PAGE);
+  const bytes = near.requests.reduce((sum, [, length]) => sum + length, 0);
+  t.ok(bytes < MiB, `${bytes} bytes, of which most told how fast the line is`);
   const large = new ScriptedFile(MAX_WHOLE + MiB);
   const slow = new Line(large, 20, 50 * KiB);
   for (const place of places(SIZE, 300)) slow.read(place, PAGE);
   t.equal(large.requests.length, 300);
+  t.end();
+});
+
+t.test('a file that is read at random first of all, over a long line that is fast, comes after a few reads', (t) => {
+  const size = 25 * MiB;
+  const file = new ScriptedFile(size);
+  const line = new Line(file, 20, 300 * KiB);
+  for (const place of places(size, 50)) t.ok(line.read(place, PAGE).equals(file.expected(place, PAGE)));
+  const alone = single(file);
+  t.ok(alone <= 16, `${alone} of 50 were asked for by themselves`);
+  const { ms } = file.shared.clock;
+  t.ok(ms < 450, `${ms} ms, 1000 without`);
+  t.end();
+});
+
+t.test('where the line turns out to be slow, fetching waits until the waiting has cost as much', (t) => {
+  const size = 20 * MiB;
+  const file = new ScriptedFile(size);
+  const line = new Line(file, 20, 2 * KiB);
+  for (const place of places(size, 50)) line.read(place, PAGE);
+  const bytes = file.requests.reduce((sum, [, length]) => sum + length, 0);
+  t.ok(bytes < MiB, `${bytes} bytes, where all take ten seconds`);
   t.end();
 });
 
