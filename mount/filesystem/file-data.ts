@@ -148,13 +148,12 @@ export class FileData {
 
   #fetch(inode: Inode, offset: number, length: number, arrival: Arrival): Cancel {
     const { tree } = this.#home;
-    this.#home.askForData(
+    return this.#home.askForData(
       'read',
       [inode],
       () => [packRef(tree.refOf(inode)), offset, length],
       (failure, data) => arrival(failure, data),
     );
-    return () => undefined;
   }
 
   #fetchAhead(
@@ -166,7 +165,7 @@ export class FileData {
     const { tree } = this.#home;
     const inodes = names.map(({ inode }) => inode);
     let recalls = this.#recalls;
-    this.#home.askForData(
+    return this.#home.askForData(
       'fetch',
       inodes,
       () => {
@@ -191,7 +190,6 @@ export class FileData {
         done();
       },
     );
-    return () => undefined;
   }
 
   #state(inode: Inode): State {

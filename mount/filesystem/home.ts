@@ -14,6 +14,7 @@ import type { Attributes } from '../../protocol/attributes.js';
 import { Failure } from '../../protocol/failure.js';
 import type { MethodName, Result } from '../../protocol/methods.js';
 import { packOperation, type Operation } from '../../protocol/operations.js';
+import type { Cancel } from '../data/fetch.js';
 import type { Grants } from '../lease/grants.js';
 import type { Leases } from '../lease/holdings.js';
 import type { Charge, Entry } from '../log/entry.js';
@@ -99,22 +100,27 @@ export class Home {
     involved: readonly Inode[],
     params: () => unknown[],
     arrived: (failure: Failure | undefined, result: Result<M> | undefined) => void,
-  ): void {
-    this.#behindLog(
-      involved,
-      (failure) => arrived(failure, undefined),
-      () => {
-        const { rewinds } = this.log;
-        this.remote.request(method, params(), undefined, (failure, result) => {
-          if (rewinds === this.log.rewinds) arrived(failure, result);
-          // A page is told once.
-          else if (method === 'listNext')
-            arrived(new Failure('ESTALE', 'the listing was cut off'), undefined);
-          // A server that was killed has forgotten operations that this was sent behind: it is asked behind them again.
-          else this.askForData(method, involved, params, arrived);
-        });
-      },
-    );
+  ): Cancel {
+    let cancelled = false;
+    let withdraw: Cancel | undefined;
+    const failed = (failure: Failure): void => arrived(failure, undefined);
+    const ask = (): void => this.#behindLog(involved, failed, send);
+    const send = (): void => {
+      if (cancelled) return failed(new Failure('ECANCELED'));
+      const { rewinds } = this.log;
+      withdraw = this.remote.request(method, params(), undefined, (failure, result) => {
+        if (rewinds === this.log.rewinds) arrived(failure, result);
+        // A page is told once.
+        else if (method === 'listNext') failed(new Failure('ESTALE', 'the listing was cut off'));
+        // A server that was killed has forgotten operations that this was sent behind: it is asked behind them again.
+        else ask();
+      });
+    };
+    ask();
+    return () => {
+      cancelled = true;
+      withdraw?.();
+    };
   }
 
   /**

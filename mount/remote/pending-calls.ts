@@ -24,8 +24,8 @@ export interface Call extends Waiting {
   readonly data: Buffer | undefined;
   /** Of file data, that travel with it or its answer. */
   readonly bytes: number;
-  /** It is not sent over a second connection. */
-  readonly once: boolean;
+  /** It is not sent over a second connection: it never was to be, or nobody wants the answer any more. */
+  once: boolean;
   /** Where it was sent last, and under which id. */
   sent: { readonly connection: Connection; readonly id: number } | undefined;
   /** Connections that ended by a fault of the protocol while it was under way. */

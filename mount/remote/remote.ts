@@ -158,20 +158,23 @@ export class Remote {
     return (this.#line ?? this.#lostLine)?.heardSentAt ?? 0;
   }
 
-  /** Makes a request; `done` is called once, in the order of the answers, and must not throw. */
+  /**
+   * Makes a request; `done` is called once, in the order of the answers, and must not throw. Returns what withdraws it, as
+   * nobody wants the answer any more: it still comes, ECANCELED, or what it was too late to stop.
+   */
   request<M extends MethodName>(
     method: M,
     params: readonly unknown[],
     data: Buffer | undefined,
     done: Done<M>,
     options: RequestOptions = {},
-  ): void {
+  ): () => void {
     const { caller, once = false } = options;
     const line = this.#line;
     const refusal = this.#ended ?? (once && line === undefined ? new Failure('ECONNRESET') : undefined);
     if (refusal !== undefined) {
       queueMicrotask(() => done(refusal, undefined));
-      return;
+      return () => undefined;
     }
     const call: Call = {
       method,
@@ -189,9 +192,18 @@ export class Remote {
     };
     this.#pending.add(call);
     if (caller !== undefined) call.endWatch = onInterrupt(caller, () => this.#abandon(call));
-    if (call.settled) return;
+    const withdraw = (): void => this.#withdraw(call);
+    if (call.settled) return withdraw;
     if (line !== undefined && (once || !this.#resuming)) this.#send(line, call);
     if (!once) this.#deadline.watch();
+    return withdraw;
+  }
+
+  #withdraw(call: Call): void {
+    if (call.settled) return;
+    call.once = true;
+    if (this.#line?.carries(call) === true) this.#line.cancel(call);
+    else queueMicrotask(() => this.#pending.settle(call, new Failure('ECANCELED')));
   }
 
   #send(line: Line, call: Call): void {

@@ -42,17 +42,20 @@ t.test('where that costs more than the waiting, or the file is large, it does no
   t.end();
 });
 
-t.test('a file that is read at random first of all, over a long line that is fast, comes after a few reads', (t) => {
-  const size = 25 * MiB;
-  const file = new ScriptedFile(size);
-  const line = new Line(file, 20, 300 * KiB);
-  for (const place of places(size, 50)) t.ok(line.read(place, PAGE).equals(file.expected(place, PAGE)));
-  const alone = single(file);
-  t.ok(alone <= 16, `${alone} of 50 were asked for by themselves`);
-  const { ms } = file.shared.clock;
-  t.ok(ms < 450, `${ms} ms, 1000 without`);
-  t.end();
-});
+t.test(
+  'a file that is read at random first of all, over a long line that is fast, comes after a few reads',
+  (t) => {
+    const size = 25 * MiB;
+    const file = new ScriptedFile(size);
+    const line = new Line(file, 20, 300 * KiB);
+    for (const place of places(size, 50)) t.ok(line.read(place, PAGE).equals(file.expected(place, PAGE)));
+    const alone = single(file);
+    t.ok(alone <= 16, `${alone} of 50 were asked for by themselves`);
+    const { ms } = file.shared.clock;
+    t.ok(ms < 450, `${ms} ms, 1000 without`);
+    t.end();
+  },
+);
 
 t.test('where the line turns out to be slow, fetching waits until the waiting has cost as much', (t) => {
   const size = 20 * MiB;

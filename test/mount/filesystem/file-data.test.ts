@@ -42,3 +42,36 @@ t.test('what was fetched ahead before a recall tells nothing after it', async (t
   const { attributes } = await home.filesystem.getattr(last, undefined, CALLER);
   t.equal(attributes.size, NEW);
 });
+
+t.test(
+  'what is read ahead of a program is cancelled when it closes the file, or the file changes',
+  async (t) => {
+    const size = 8 * 1024 * 1024;
+    const block = 128 * 1024;
+    for (const end of ['close', 'truncate', 'seek'] as const) {
+      const home = await ScriptedHome.open(t);
+      await home.own({ a: attributesOf(10, REGULAR, { size }) });
+      home.answers.read = ([, , length]) => Buffer.alloc(Number(length));
+      const { filesystem, server } = home;
+      const node = await home.node('a');
+      const { handle } = await filesystem.open(node, 0, CALLER);
+      const read = async (offset: number): Promise<void> =>
+        filesystem.read(node, handle, offset, block, () => undefined, CALLER);
+      await read(0);
+      const { connection } = server;
+      connection.held = true;
+      const reads = (): number => connection.requests.filter((each) => each.startsWith('read')).length;
+      const before = reads();
+      // What was read ahead is not enough: the window grows.
+      const reading = [read(block), read(2 * block), read(3 * block)];
+      t.ok(reads() > before + 3, 'more than these');
+      t.same(connection.cancelled, []);
+      if (end === 'close') await filesystem.release(node, handle);
+      if (end === 'truncate') await filesystem.setattr(node, handle, { size: size / 2 }, CALLER);
+      if (end === 'seek') reading.push(read(size - block));
+      t.ok(connection.cancelled.length > 0, end);
+      connection.answer();
+      await Promise.all(reading);
+    }
+  },
+);

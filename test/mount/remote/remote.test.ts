@@ -363,6 +363,36 @@ t.test('a caller that is killed is let go, and what it asked for is cancelled', 
   s.server.connection.answer();
 });
 
+t.test('what nobody wants any more is cancelled, and not sent over another connection', async (t) => {
+  const s = await Setup.connect(t);
+  const outcomes: string[] = [];
+  const request = (name: string): (() => void) =>
+    s.remote.request('readlink', [name], undefined, (failure) =>
+      outcomes.push(`${name} ${failure?.kind ?? 'came'}`),
+    );
+  s.server.connection.held = true;
+  const withdraw = request('a');
+  withdraw();
+  t.equal(s.server.connection.cancelled.length, 1);
+  t.same(outcomes, [], 'its answer comes nevertheless');
+  s.server.connection.answer();
+  t.same(outcomes.splice(0), ['a came']);
+  withdraw();
+  t.equal(s.server.connection.cancelled.length, 1, 'not what was answered');
+  s.server.connection.held = true;
+  request('b')();
+  const withdrawn = request('c');
+  s.server.refusal = new Failure('ECONNREFUSED', 'nobody listens');
+  s.server.connection.break();
+  await until(() => s.server.refused > 0);
+  withdrawn();
+  request('d')();
+  s.server.refusal = undefined;
+  await s.ask('e');
+  t.same(s.server.connection.requests, ['readlink e']);
+  t.same(outcomes, ['b ECONNRESET', 'c ECANCELED', 'd ECANCELED']);
+});
+
 t.test(
   'a caller is let go while there is no connection, and what it asked for is not sent later',
   async (t) => {
