@@ -5,12 +5,15 @@
  * A listing tells names, attributes and the targets of symbolic links, and brings the listings of directories below along;
  * more of them are asked for while a program walks (data/list-ahead.ts). So a walk of a cold tree costs a few round trips,
  * and so does a `git status`. One that is cut off by a lost connection is begun anew: a page is told once.
+ *
+ * The top of a new mount is listed before anybody asks, where that takes nothing from another client. Of what nobody waits
+ * for, only the first page comes: the directory may have a million names.
  */
 import type { Attributes } from '../../protocol/attributes.js';
 import { Failure } from '../../protocol/failure.js';
-import { MAX_PAGE_ENTRIES } from '../../protocol/limits.js';
 import type { RemoteHandle } from '../../protocol/ids.js';
-import type { Result } from '../../protocol/methods.js';
+import { MAX_PAGE_ENTRIES } from '../../protocol/limits.js';
+import { WHOLE_HOME, type Result } from '../../protocol/methods.js';
 import { packRef, sameId } from '../../protocol/references.js';
 import { ListAhead } from '../data/list-ahead.js';
 import type { Caller } from '../operations.js';
@@ -39,25 +42,48 @@ const MAX_BEGUN = 16;
 /** Whoever waits for a listing that others wait for, too, is let go by itself. */
 export const NOBODY: Caller = { uid: 0, gid: 0, pid: 0 };
 
+/** A listing under way. */
+interface Load {
+  /** The first page has come. */
+  readonly first: Promise<unknown>;
+  /** All pages have; one that is not wanted ends with the first. */
+  readonly all: Promise<ToldNames | undefined>;
+  /** Somebody waits for it. */
+  wanted: boolean;
+}
+
 export class Listings {
   readonly #home: Home;
   readonly #ahead: ListAhead<DirectoryInode>;
-  readonly #loads = new Map<DirectoryInode, Promise<ToldNames | undefined>>();
+  readonly #loads = new Map<DirectoryInode, Load>();
   /** Those with more names than are gathered. */
   readonly #long = new WeakSet<DirectoryInode>();
   /** Lookups that had to be asked for one by one. Infinity: the directory is too large to be listed for a lookup, or cannot be. */
   readonly #misses = new WeakMap<DirectoryInode, number>();
+  #begun = false;
 
   constructor(home: Home) {
     this.#home = home;
     this.#ahead = new ListAhead<DirectoryInode>({
       below: directoriesIn,
-      known: (directory) => this.#loads.has(directory) || home.tree.isWhole(directory),
+      known: (directory) => directory.removed || this.#isKnown(directory),
       list: (directory, entries, done) => {
         const ended = (): void => done();
-        void this.#begin(directory, entries).then(ended, ended);
+        this.#begin(directory, entries).all.then(ended, ended);
       },
     });
+  }
+
+  /** Units were leased: once it is the whole home, nobody else's leases are in the way of the first listing. */
+  leased(): void {
+    const { tree, leases } = this.#home;
+    if (this.#begun || !leases.believes(WHOLE_HOME)) return;
+    this.#begun = true;
+    if (!this.#isKnown(tree.root)) this.#begin(tree.root, MAX_PAGE_ENTRIES);
+  }
+
+  #isKnown(directory: DirectoryInode): boolean {
+    return this.#loads.has(directory) || this.#home.tree.isWhole(directory);
   }
 
   /** A program listed the directory, or looked up in it. */
@@ -84,34 +110,52 @@ export class Listings {
    * many.
    */
   names(directory: DirectoryInode, caller: Caller): Promise<ToldNames | undefined> {
-    const load = this.#loads.get(directory) ?? this.#begin(directory, this.#ahead.entries(directory));
-    return interruptible(load, caller);
+    return interruptible(this.#wanted(directory).all, caller);
   }
 
-  #begin(directory: DirectoryInode, entries: number): Promise<ToldNames | undefined> {
-    const load = this.#load(directory, entries)
-      .catch((failure: unknown) => {
-        this.#misses.set(directory, Number.POSITIVE_INFINITY);
-        throw failure;
-      })
-      .finally(() => this.#loads.delete(directory));
-    this.#loads.set(directory, load);
+  /** Lists the directory, and waits for the first page: it has all names of most, and the others are asked for one by one. */
+  async firstPage(directory: DirectoryInode, caller: Caller): Promise<void> {
+    await interruptible(this.#wanted(directory).first, caller);
+  }
+
+  #wanted(directory: DirectoryInode): Load {
+    const load = this.#loads.get(directory) ?? this.#begin(directory, this.#ahead.entries(directory));
+    load.wanted = true;
     return load;
   }
 
-  async #load(directory: DirectoryInode, entries: number): Promise<ToldNames | undefined> {
+  #begin(directory: DirectoryInode, entries: number): Load {
     this.#misses.delete(directory);
+    const names = new ToldNames();
+    const first = this.#first(directory, entries, names);
+    const all = first.then((told) => this.#rest(directory, load, names, told));
+    const load: Load = { first, all, wanted: false };
+    this.#loads.set(directory, load);
+    all.catch(() => {
+      this.#misses.set(directory, Number.POSITIVE_INFINITY);
+      this.#loads.delete(directory);
+    });
+    return load;
+  }
+
+  /** The pages behind the first one, if anybody wants them. */
+  async #rest(
+    directory: DirectoryInode,
+    load: Load,
+    toldFirst: ToldNames,
+    { cursor: opened, listing: begunListing }: First,
+  ): Promise<ToldNames | undefined> {
+    let [names, cursor, listing] = [toldFirst, opened, begunListing];
     for (let begun = 1; ; begun++) {
-      const names = new ToldNames();
-      const first = await this.#first(directory, entries, names);
-      let { cursor } = first;
-      if (cursor !== null) this.#misses.set(directory, Number.POSITIVE_INFINITY);
+      if (cursor !== null && load.wanted) this.#misses.set(directory, Number.POSITIVE_INFINITY);
       try {
-        while (cursor !== null && names.length < MAX_NAMES_AT_ONCE) {
-          cursor = await this.#next(directory, cursor, names, first.listing);
+        while (cursor !== null && load.wanted && names.length < MAX_NAMES_AT_ONCE) {
+          cursor = await this.#next(directory, cursor, names, listing);
         }
+        // Before anybody else can want the rest of one that was not wanted.
+        this.#loads.delete(directory);
         if (cursor === null) return names;
-        this.#long.add(directory);
+        if (load.wanted) this.#long.add(directory);
         closeCursor(this.#home, cursor);
         return undefined;
       } catch (thrown) {
@@ -120,6 +164,8 @@ export class Listings {
         // Cut off: by a lost connection, or a server that was restarted.
         if (failure.kind !== 'ESTALE' || begun >= MAX_BEGUN) throw failure;
       }
+      names = new ToldNames();
+      ({ cursor, listing } = await this.#first(directory, this.#ahead.entries(directory), names));
     }
   }
 

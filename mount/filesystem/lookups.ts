@@ -39,7 +39,7 @@ export class Lookups {
 
   async #lookup(directory: DirectoryInode, key: string, caller: Caller): Promise<Entry | NegativeEntry> {
     if (this.#listings.isWorthIt(directory)) {
-      await this.#listings.names(directory, caller).catch(unlessUnlistable);
+      await this.#listings.firstPage(directory, caller).catch(unlessUnlistable);
       const known = this.#known(directory, key);
       if (known !== undefined) return known;
     }

@@ -132,6 +132,7 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
     lease: (items) => {
       recalls.leased(items);
       grants.refill();
+      listings.leased();
     },
     recall: (items) => recalls.recalled(items),
     durable: (number) => log.durable(number),

@@ -57,14 +57,11 @@ t.test(
       const { handle } = await filesystem.open(node, 0, CALLER);
       const read = async (offset: number): Promise<void> =>
         filesystem.read(node, handle, offset, block, () => undefined, CALLER);
-      await read(0);
       const { connection } = server;
       connection.held = true;
-      const reads = (): number => connection.requests.filter((each) => each.startsWith('read')).length;
-      const before = reads();
-      // What was read ahead is not enough: the window grows.
-      const reading = [read(block), read(2 * block), read(3 * block)];
-      t.ok(reads() > before + 3, 'more than these');
+      const reading = [read(0)];
+      const reads = connection.requests.filter((each) => each.startsWith('read'));
+      t.ok(reads.length > 1, 'more than that');
       t.same(connection.cancelled, []);
       if (end === 'close') await filesystem.release(node, handle);
       if (end === 'truncate') await filesystem.setattr(node, handle, { size: size / 2 }, CALLER);

@@ -1,9 +1,10 @@
 import t from 'tap';
 import { Failure } from '../../../protocol/failure.js';
+import { LEASE_WRITE, WHOLE_HOME } from '../../../protocol/methods.js';
 import { RELEASE } from '../../../protocol/operations.js';
 import { NOTHING } from '../log/operations.js';
 import { failureOf } from '../remote/failure-of.js';
-import { attributesOf, newId } from '../tree/planted.js';
+import { attributesOf, newId, ROOT_INO } from '../tree/planted.js';
 import { until } from '../remote/processes.js';
 import { ScriptedHome } from './scripted-home.js';
 
@@ -86,3 +87,56 @@ t.test('a page is asked for once, also where the server forgot operations meanwh
   };
   t.same(await home.list(), PAGES.flat());
 });
+
+t.test('a home that nobody else uses is listed before anybody asks', async (t) => {
+  const home = await ScriptedHome.open(t);
+  const { connection } = home.server;
+  home.answers.list = () => [[home.root, [[Buffer.from('a'), attributesOf(10), null]], null]];
+  connection.notifications.lease?.([[ROOT_INO, LEASE_WRITE]]);
+  t.same(asked(connection.requests, 'list'), [], 'not where others may have to give something back for it');
+  connection.notifications.lease?.([[WHOLE_HOME, LEASE_WRITE]]);
+  t.same(asked(connection.requests, 'list'), ['list']);
+  await home.node('a');
+  t.same(await home.list(), ['a']);
+  connection.notifications.lease?.([[WHOLE_HOME, LEASE_WRITE]]);
+  t.same(asked(connection.requests, 'list'), ['list'], 'once');
+  t.same(asked(connection.requests, 'lookup'), []);
+});
+
+t.test('of what nobody waits for, one page comes', async (t) => {
+  const { home, cursors } = await pagedHome(t);
+  const { connection } = home.server;
+  connection.notifications.lease?.([[WHOLE_HOME, LEASE_WRITE]]);
+  await until(() => connection.requests.includes('close 1'));
+  t.same(asked(connection.requests, 'listNext'), []);
+  await until(() => cursors.size === 0);
+  t.same(await home.list(), PAGES.flat(), 'who wants all gets all');
+});
+
+t.test('who lists what is being listed ahead gets all of it', async (t) => {
+  const { home } = await pagedHome(t);
+  home.server.connection.notifications.lease?.([[WHOLE_HOME, LEASE_WRITE]]);
+  t.same(await home.list(), PAGES.flat());
+  t.same(asked(home.server.connection.requests, 'list'), ['list']);
+});
+
+t.test('who looks a name up in a large directory waits for its first page, not for all', async (t) => {
+  const { home } = await pagedHome(t);
+  const { connection } = home.server;
+  home.answers.lookup = () => [attributesOf(200), null];
+  const { reply } = home.server;
+  home.server.reply = (method, params) => {
+    // Where that was waited for, there would be no end.
+    if (method === 'listNext') connection.held = true;
+    return reply(method, params);
+  };
+  connection.notifications.lease?.([[ROOT_INO, LEASE_WRITE]]);
+  await home.node('unheard-of');
+  await home.node('a');
+  t.same(asked(connection.requests, 'lookup'), ['lookup'], 'the second one by listing');
+  connection.answer();
+});
+
+function asked(requests: readonly string[], method: string): string[] {
+  return requests.map((each) => each.split(' ')[0] ?? '').filter((each) => each === method);
+}
