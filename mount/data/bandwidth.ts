@@ -8,7 +8,7 @@
  * A rate is that of the line only where the line was busy for as long as the round trip took; any other tells how little was
  * asked for.
  *
- * Invariant: what nobody waits for yet is under way only within `window`, so that a read that somebody waits for finds a
+ * Invariant: what nobody waits for yet, and what the kernel reads ahead, is under way only within `window`, so that a read that somebody waits for finds a
  * line that is free after some milliseconds, and most of the session's window.
  */
 import { MAX_BYTES_IN_FLIGHT, MAX_DATA } from '../../protocol/limits.js';
@@ -29,8 +29,10 @@ const ASSUMED_RATE = 10 * KiB;
 const ASSUMED_ROUND_TRIP_MS = 10;
 /** Fewer bytes say how far the server is, and not how fast the line: they can only raise the rate. */
 const TELLING_BYTES = 128 * KiB;
-/** A rate as near to the highest one is taken for the same: both vary. */
-const ALIKE = 0.8;
+/** So few say how far the server is: they take no time by themselves. */
+const SMALL_BYTES = 16 * KiB;
+/** A rate as near to the highest one is taken for the same: what is measured over a short time varies. */
+const ALIKE = 0.5;
 /** How long a measurement counts, at least; up to twice as long (ms). */
 const EPOCH_MS = 5_000;
 /** The clock's grain, where an answer seems to have taken no time (ms). */
@@ -53,7 +55,8 @@ export class Bandwidth {
   #delivered = 0;
   /** Requests under way. */
   #requests = 0;
-  /** Bytes asked for that nobody waited for then. */
+  /** Bytes asked for; and of those, what nobody waited for then. */
+  #underWay = 0;
   #ahead = 0;
 
   constructor(now: () => number = () => performance.now()) {
@@ -66,10 +69,12 @@ export class Bandwidth {
     const deliveredBefore = this.#delivered;
     const alone = this.#requests === 0;
     this.#requests++;
+    this.#underWay += bytes;
     if (ahead) this.#ahead += bytes;
     return {
       arrived: (received) => {
         this.#requests--;
+        this.#underWay -= bytes;
         if (ahead) this.#ahead -= bytes;
         this.#delivered += received;
         if (received > 0) this.#measured(sentAt, alone, this.#delivered - deliveredBefore);
@@ -86,7 +91,7 @@ export class Bandwidth {
       this.#rate.add(rate, now);
       if (elapsed >= 2 * this.#roundTripMs) this.#busyRate.add(rate, now);
     }
-    if ((alone && delivered < TELLING_BYTES) || this.#roundTrip.value === undefined) {
+    if ((alone && delivered <= SMALL_BYTES) || this.#roundTrip.value === undefined) {
       this.#roundTrip.add(elapsed, now);
     } else {
       this.#roundTrip.extend(elapsed);
@@ -95,13 +100,23 @@ export class Bandwidth {
 
   /** Whether so many bytes may be asked for that nobody waits for. */
   admits(bytes: number): boolean {
-    return this.#ahead === 0 || this.#ahead + bytes <= this.window;
+    return this.#ahead === 0 || (this.#ahead + bytes <= this.window && !this.isFull(bytes));
+  }
+
+  /** Whether so many bytes more would only wait at the line's other end, as far as is known. */
+  isFull(bytes: number): boolean {
+    return this.isKnown && this.#underWay + bytes > this.window;
+  }
+
+  /** Whether the rate is that of the line, and not what was asked for. */
+  get isKnown(): boolean {
+    return (this.#busyRate.value ?? 0) >= ALIKE * this.#bytesPerMs;
   }
 
   /** Milliseconds until `bytes` that are asked for now have come; as the window grows, where the line was never busy. */
   timeFor(bytes: number): number {
     const atThisRate = this.#roundTripMs + bytes / this.#bytesPerMs;
-    if ((this.#busyRate.value ?? 0) >= ALIKE * this.#bytesPerMs) return atThisRate;
+    if (this.isKnown) return atThisRate;
     const doublings = Math.ceil(Math.log2(bytes / this.window + 1));
     return Math.min(atThisRate, doublings * this.#roundTripMs);
   }

@@ -61,9 +61,13 @@ export class Block {
     this.data = this.#buffer.subarray(0, kept.length);
   }
 
+  get isOfUse(): boolean {
+    return !this.dropped || this.readers.size > 0;
+  }
+
   /** Nobody needs it where it was dropped and nobody waits: then the data go, or the request. */
   release(): void {
-    if (!this.dropped || this.readers.size > 0) return;
+    if (this.isOfUse) return;
     if (!this.arrived) this.cancel();
     this.data = undefined;
     if (this.#buffer !== undefined) giveBuffer(this.#buffer);

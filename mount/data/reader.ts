@@ -14,6 +14,8 @@
  * - Data of a block that was dropped (own write, change elsewhere, seek) reach only reads that waited for it then. It is
  *   cancelled where there are none.
  * - What nobody waits for is within the budget of all files, and is asked for only behind what somebody waits for.
+ * - The kernel reads ahead, too, some MiB, and does not say which of its reads are that: of one file, what the line has no room
+ *   for is not sent before it has. A read of another file would wait behind it.
  *
  * An arriving block is handed to waiting reads where it was decrypted; only what nobody waits for is copied.
  */
@@ -57,6 +59,9 @@ export class Reader implements Holder {
   readonly #cache: FileCache;
   readonly #whole: WholeFile;
   #blocks: Block[] = [];
+  /** Blocks that are asked for when there is room; then some of the file are under way. */
+  #unsent: Block[] = [];
+  #underWay = 0;
   /** Where a program that reads in order goes on. */
   #position = 0;
   /** Bytes that are asked for beyond what was read; 0: the program does not read in order. */
@@ -106,7 +111,7 @@ export class Reader implements Holder {
     const blocks = this.#blocks.filter((block) => block.start < end && block.end > offset);
     const waits = blocks.some(({ arrived }) => !arrived);
     if (waits) this.#grow();
-    if (size !== undefined) this.#ahead(end, size);
+    if (size !== undefined && this.#unsent.length === 0) this.#ahead(end, size);
     return waits
       ? this.#wait(offset, end, blocks, reply, caller)
       : this.#answer(offset, end, blocks, reply, caller);
@@ -158,8 +163,9 @@ export class Reader implements Holder {
 
   /** Requests what is waited for. */
   #demand(start: number, end: number): void {
-    for (let at = start; at < end; at += MAX_DATA) {
-      const length = Math.min(end - at, MAX_DATA);
+    const piece = this.#bandwidth.isKnown ? this.#bandwidth.piece : MAX_DATA;
+    for (let at = start; at < end; at += piece) {
+      const length = Math.min(end - at, piece);
       this.#budget.force(length);
       this.#request(at, length, false);
     }
@@ -186,7 +192,24 @@ export class Reader implements Holder {
     const block = new Block(start, length);
     const index = this.#blocks.findLastIndex((other) => other.start < start);
     this.#blocks.splice(index + 1, 0, block);
-    block.cancel = this.#ask(start, length, ahead, (failure, data) => this.#arrived(block, failure, data));
+    this.#unsent.push(block);
+    this.#send(ahead);
+  }
+
+  /** Sends what is not sent, as far as there is room. */
+  #send(ahead: boolean): void {
+    for (let [block] = this.#unsent; block !== undefined; [block] = this.#unsent) {
+      if (this.#underWay > 0 && !ahead && this.#bandwidth.isFull(block.charge)) return;
+      this.#unsent.shift();
+      if (!block.isOfUse) continue;
+      const sent = block;
+      this.#underWay++;
+      block.cancel = this.#ask(block.start, block.charge, ahead, (failure, data) => {
+        this.#underWay--;
+        this.#arrived(sent, failure, data);
+        this.#send(false);
+      });
+    }
   }
 
   #ask(offset: number, length: number, ahead: boolean, arrival: Arrival): Cancel {

@@ -56,16 +56,26 @@ t.test('what waits behind other answers does not make the line look long', (t) =
 });
 
 t.test('only so much is under way that nobody waits for', (t) => {
-  const { bandwidth } = new Line();
+  const line = new Line();
+  const { bandwidth } = line;
   const { window } = bandwidth;
   t.ok(bandwidth.admits(64 * MiB), 'one request always');
   const flight = bandwidth.sent(window - 10, true);
   t.notOk(bandwidth.admits(11));
   t.ok(bandwidth.admits(10));
-  bandwidth.sent(MiB, false);
+  const waited = bandwidth.sent(MiB, false);
   t.ok(bandwidth.admits(10), 'what is waited for does not count');
   flight.arrived(0);
   t.ok(bandwidth.admits(window));
+  t.notOk(bandwidth.isFull(64 * MiB), 'as long as nobody knows what the line can take');
+  waited.arrived(MiB);
+  for (let i = 0; i < 20; i++) line.transfer(bandwidth.window, 20, 10 * KiB);
+  t.ok(bandwidth.isKnown);
+  bandwidth.sent(bandwidth.window - 10, false);
+  t.notOk(bandwidth.isFull(10));
+  t.ok(bandwidth.isFull(11), 'then all that is under way does');
+  bandwidth.sent(1, true);
+  t.notOk(bandwidth.admits(10));
   t.end();
 });
 

@@ -297,3 +297,35 @@ t.test('data that are on their way into the cache are waited for', async (t) => 
   old(Buffer.alloc(1_000, 1));
   t.equal(changed.shared.cache.find(changed.id), undefined);
 });
+
+t.test('a read of another file waits for little of what is read ahead, also by the kernel', (t) => {
+  for (const bytesPerMs of [2 * KiB, 10 * KiB, 100 * KiB]) {
+    const parts = shared();
+    const long = new ScriptedFile(64 * MiB, parts);
+    const others = Array.from({ length: 50 }, () => new ScriptedFile(8 * KiB, parts));
+    const { clock } = parts;
+    const line = new Line([long, ...others], 20, bytesPerMs);
+    const waits: number[] = [];
+    line.read(0, 4 * KiB, others.pop());
+    // As the kernel does for a program that said that it reads in order: 4 MiB are asked for beyond what it has read.
+    const asked = [0, 1, 2, 3].map((at) => line.begin(at * MiB, MiB, long));
+    for (const [at, other] of others.entries()) {
+      asked.push(line.begin((at + 4) * MiB, MiB, long));
+      const before = clock.ms;
+      line.read(4 * KiB, 4 * KiB, other);
+      waits.push(clock.ms - before);
+      t.ok(
+        asked
+          .shift()?.()
+          .equals(long.expected(at * MiB, MiB)),
+      );
+    }
+    // The first ones find out how fast the line is.
+    const longest = Math.max(...waits.slice(4));
+    t.ok(longest <= 2 * 20 + 10 + 64, `${longest} ms at ${bytesPerMs} bytes in a millisecond`);
+    const alone = (others.length * MiB) / bytesPerMs;
+    const waited = waits.reduce((sum, ms) => sum + ms, 0);
+    t.ok(clock.ms < 1.1 * alone + waited, `and the line is busy: ${clock.ms} ms, where ${alone} are needed`);
+  }
+  t.end();
+});

@@ -124,39 +124,49 @@ export class ScriptedFile {
   }
 }
 
-/** A line to the server of a file: answers come in order, each after a round trip, and as fast as the line is. */
+/** A line to the server of files: answers come in order, each after a round trip, and as fast as the line is. */
 export class Line {
-  readonly #file: ScriptedFile;
+  readonly #files: readonly ScriptedFile[];
   readonly #roundTripMs: number;
   readonly #bytesPerMs: number;
   #freeAt = 0;
 
-  constructor(file: ScriptedFile, roundTripMs: number, bytesPerMs: number) {
-    this.#file = file;
+  constructor(files: ScriptedFile | readonly ScriptedFile[], roundTripMs: number, bytesPerMs: number) {
+    this.#files = [files].flat();
     this.#roundTripMs = roundTripMs;
     this.#bytesPerMs = bytesPerMs;
   }
 
   /** Reads, while the line delivers what was asked for before it and for it. */
-  read(offset: number, length: number): Buffer {
+  read(offset: number, length: number, file = this.#files[0]): Buffer {
+    if (file === undefined) throw new Error('no file');
+    return this.begin(offset, length, file)();
+  }
+
+  /** Asks for it; the returned function waits, as read() does. */
+  begin(offset: number, length: number, { reader, content }: ScriptedFile): () => Buffer {
     const got: Buffer[] = [];
-    const { reader, content } = this.#file;
     void reader.read(offset, length, content.length, (pieces) => got.push(Buffer.concat(pieces)), CALLER);
-    for (;;) {
-      const [data] = got;
-      if (data !== undefined) return data;
-      this.#deliver();
-    }
+    return () => {
+      for (;;) {
+        const [data] = got;
+        if (data !== undefined) return data;
+        this.#deliver();
+      }
+    };
   }
 
   #deliver(): void {
-    const [asked] = this.#file.asked;
-    if (asked === undefined) throw new Error('a read waits for nothing');
+    const [first] = this.#files
+      .flatMap((file) => file.asked.slice(0, 1).map((asked) => ({ file, asked })))
+      .toSorted((a, b) => a.asked.askedAt - b.asked.askedAt);
+    if (first === undefined) throw new Error('a read waits for nothing');
+    const { file, asked } = first;
     const bytes = asked.cancelled ? 0 : asked.length;
     this.#freeAt = Math.max(this.#freeAt, asked.askedAt + this.#roundTripMs) + bytes / this.#bytesPerMs;
-    const { clock } = this.#file.shared;
+    const { clock } = file.shared;
     clock.ms = Math.max(clock.ms, this.#freeAt);
-    this.#file.answer(asked);
+    file.answer(asked);
   }
 }
 
