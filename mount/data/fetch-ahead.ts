@@ -37,8 +37,10 @@ export interface FetchAheadParts<N extends TreeName<N>> {
 
 /** Bytes of a file that is fetched: a larger one takes several reads anyway, and is read ahead. */
 const MAX_SMALL = 128 * 1024;
-/** Files of the first request of a run. */
-const FIRST_FILES = 16;
+/** Files of the first request of a run: with small ones, what a round trip brings anyway. */
+const FIRST_FILES = 64;
+/** Of one where most are passed over. */
+const MIN_FILES = 16;
 /** Files that were fetched, or are being, and were not read; and others in between. */
 const MAX_FILES = 2 * MAX_FETCH;
 const MAX_UPCOMING = 4 * MAX_FETCH;
@@ -162,7 +164,7 @@ export class FetchAhead<N extends TreeName<N>> {
     const goal = run.used >= run.passed ? 2 * run.goal : run.goal / 2;
     const room = Math.min(bandwidth.window - run.bytes, MAX_DATA);
     if (!bandwidth.admits(room)) return;
-    if (run.used + run.passed > 0) run.goal = Math.min(Math.max(goal, FIRST_FILES), MAX_FILES);
+    if (run.used + run.passed > 0) run.goal = Math.min(Math.max(goal, MIN_FILES), MAX_FILES);
     run.used = 0;
     run.passed = 0;
     this.#fetch(run, this.#foresee(run, Math.min(run.goal - run.files, MAX_FETCH), room));

@@ -65,7 +65,7 @@ t.test('two files in the order of the listing bring the next ones, ever more', (
   t.same(here.slice(0, 2), [false, false]);
   t.ok(here.slice(2).every(Boolean));
   const counts = mount.fetched.map(({ length }) => length);
-  t.equal(counts[0], 16);
+  t.equal(counts[0], 64);
   t.ok(counts.length < 20, `${counts.join(' ')}`);
   t.equal(new Set(mount.fetched.flat()).size, 998, 'each once');
   t.equal(mount.shared.budget.held, 0);
