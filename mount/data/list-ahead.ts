@@ -21,8 +21,8 @@ const MAX_FRONTIER = 4096;
 export interface ListAheadParts<D> {
   /** The directories in its listing, in order. */
   readonly below: (directory: D) => Iterable<D>;
-  /** Whether its listing is known, or under way. */
-  readonly known: (directory: D) => boolean;
+  /** Whether its listing may be asked for ahead, and is neither known nor under way. */
+  readonly wanted: (directory: D) => boolean;
   /** Lists it; what came is told by came(), then `done` is called, once, also where it failed; not before it has returned. */
   readonly list: (directory: D, entries: number, done: () => void) => void;
 }
@@ -75,12 +75,12 @@ export class ListAhead<D extends object> {
 
   /** Where the listings end below a directory, in the order in which programs walk: depth first. */
   #endsBelow(directory: D, listed: ReadonlySet<D>): D[] {
-    const { below, known } = this.#parts;
+    const { below, wanted } = this.#parts;
     const ends: D[] = [];
     const ahead = [directory];
     for (let next = ahead.pop(); next !== undefined; next = ahead.pop()) {
       if (listed.has(next)) ahead.push(...[...below(next)].toReversed());
-      else if (!known(next)) ends.push(next);
+      else if (wanted(next)) ends.push(next);
     }
     return ends;
   }
@@ -94,11 +94,11 @@ export class ListAhead<D extends object> {
   }
 
   #listMore(): void {
-    const { known, list } = this.#parts;
+    const { wanted, list } = this.#parts;
     for (const directory of this.#frontier) {
       if (this.#underWay >= this.#lists || this.#unused.size >= MAX_UNUSED) return;
       this.#frontier.delete(directory);
-      if (known(directory)) continue;
+      if (!wanted(directory)) continue;
       this.#underWay++;
       list(directory, this.#entries, () => {
         this.#underWay--;

@@ -66,7 +66,8 @@ export class Listings {
     this.#home = home;
     this.#ahead = new ListAhead<DirectoryInode>({
       below: directoriesIn,
-      known: (directory) => directory.removed || this.#isKnown(directory),
+      // What was told of a directory and is not believed, another client has for writing: it would have to give it back.
+      wanted: (directory) => !directory.removed && home.tree.knows(directory) && !this.#isKnown(directory),
       list: (directory, entries, done) => {
         const ended = (): void => done();
         this.#begin(directory, entries).all.then(ended, ended);

@@ -24,7 +24,7 @@ class Mount {
   readonly underWay: (() => void)[] = [];
   readonly ahead = new ListAhead<Directory>({
     below: ({ below }) => below,
-    known: ({ known }) => known,
+    wanted: ({ known }) => !known,
     list: (directory, entries, done) => {
       this.inBack++;
       this.underWay.push(() => {

@@ -1,12 +1,12 @@
 import t from 'tap';
 import { Failure } from '../../../protocol/failure.js';
-import { LEASE_WRITE, WHOLE_HOME } from '../../../protocol/methods.js';
+import { LEASE_READ, LEASE_WRITE, WHOLE_HOME } from '../../../protocol/methods.js';
 import { RELEASE } from '../../../protocol/operations.js';
 import { NOTHING } from '../log/operations.js';
 import { failureOf } from '../remote/failure-of.js';
-import { attributesOf, newId, ROOT_INO } from '../tree/planted.js';
+import { attributesOf, DIRECTORY, newId, ROOT_INO } from '../tree/planted.js';
 import { until } from '../remote/processes.js';
-import { ScriptedHome } from './scripted-home.js';
+import { CALLER, ScriptedHome } from './scripted-home.js';
 
 const PAGES = [
   ['a', 'b'],
@@ -135,6 +135,27 @@ t.test('who looks a name up in a large directory waits for its first page, not f
   await home.node('a');
   t.same(asked(connection.requests, 'lookup'), ['lookup'], 'the second one by listing');
   connection.answer();
+});
+
+t.test('what another client has is not listed ahead', async (t) => {
+  const home = await ScriptedHome.open(t);
+  const { connection } = home.server;
+  const [used, ours, others] = [20, 21, 22].map((ino) => attributesOf(ino, DIRECTORY));
+  const names = Object.entries({ used, others, ours }).map(([name, is]) => [Buffer.from(name), is, null]);
+  connection.notifications.lease?.([ROOT_INO, 20n, 21n].map((unit) => [unit, LEASE_READ]));
+  home.answers.list = ([directory]) =>
+    Number((directory as unknown[])[0]) === Number(ROOT_INO)
+      ? [
+          [home.root, names, null],
+          [used, [[Buffer.from('file'), attributesOf(30), null]], null],
+        ]
+      : [[ours, [], null]];
+  await home.list();
+  const node = await home.node('used');
+  await home.filesystem.lookup(node, Buffer.from('file'), CALLER);
+  const listed = connection.requests.filter((each) => each.startsWith('list'));
+  t.match(listed, [/^list 2,/, /^list 21,/]);
+  t.equal(listed.length, 2);
 });
 
 function asked(requests: readonly string[], method: string): string[] {
