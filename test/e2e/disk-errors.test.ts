@@ -35,7 +35,7 @@ interface Kind {
 
 const KINDS: readonly Kind[] = [
   {
-    ...{ what: 'create', call: 'linkat', told: 'new', data: 'data of a new file' },
+    ...{ what: 'create', call: 'linkat', told: '.', data: 'data of a new file' },
     act: (root) => fs.writeFile(`${root}/new`, 'data of a new file'),
   },
   { what: 'mkdir', call: 'renameat2', told: '.', act: (root) => fs.mkdir(`${root}/newdir`) },

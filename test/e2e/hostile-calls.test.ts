@@ -254,7 +254,7 @@ await t.test("another user's client id, handles and answers", async (t) => {
   t.equal((await mallory.call('read', [id, 0, 100])).kind, 'ESTALE', 'an id means nothing in another home');
   t.equal(
     (await mallory.call('hold', [[...id, Buffer.from('secret')]])).kind,
-    'ENOENT',
+    'ESTALE',
     'nor does a hint help',
   );
   // The numbers of changes that alice made: they would not be carried out again.

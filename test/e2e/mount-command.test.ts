@@ -30,6 +30,7 @@ async function test(): Promise<void> {
       trap 'umount -l "$5"' EXIT
       grep " $5 " /proc/mounts
       echo through > "$5/file"
+      sync "$5/file"
       umount "$5"
       trap - EXIT`;
     const options = `port=${daemon.port},accept_new,password_stdin,_netdev,noatime,umask=077`;
