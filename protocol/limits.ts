@@ -67,6 +67,8 @@ export const MAX_GRANTED_INODES = 256;
 
 /** Items of one `lease`, `recall` or `returned`. */
 export const MAX_LEASE_ITEMS = 1024;
+/** Units of leases that a client has room for, at least. */
+export const MAX_LEASED_UNITS = 262_144;
 
 /** How many changes of one client, awaited one by one, may be without an answer: the server remembers which were made. */
 export const MAX_CHANGES = 256;

@@ -17,7 +17,7 @@ const SYNC_AFTER_MS = 2000;
 export interface DurabilityOptions {
   readonly tree: Pick<ConfinedTree, 'root'>;
   /** Those of all clients of the home. */
-  readonly marks: () => Iterable<Marks>;
+  readonly marks: () => Iterable<Pick<Marks, 'applied' | 'setDurable'>>;
   /** The marks' `durable` moved. */
   readonly onDurable: () => void;
   /** A sync failed: what is not durable may be lost. Called before those who asked for it are told. */
@@ -103,7 +103,13 @@ export class Durability {
       onFailed(error);
       throw error;
     }
-    for (const { mark, number } of applied) mark.setDurable(number);
+    for (const { mark, number } of applied) {
+      try {
+        mark.setDurable(number);
+      } catch {
+        // It counts as long as this process lives; an older one on the disk does no harm (marks.ts).
+      }
+    }
     onDurable();
   }
 }

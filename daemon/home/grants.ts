@@ -74,18 +74,8 @@ export class ClientGrant {
     return this.#grants.spareOfOthers(this);
   }
 
-  /**
-   * Gives ahead what there is room for, up to this; negative numbers give back. `needed`: GrantedAway. `received`: ids that
-   * the client has got.
-   */
-  take(
-    bytes: number,
-    files: number,
-    regular: number,
-    directories: number,
-    needed = NOTHING,
-    received = Infinity,
-  ): Granted {
+  /** Gives ahead what there is room for, up to this; negative numbers give back. `needed`: GrantedAway. */
+  take(bytes: number, files: number, regular: number, directories: number, needed = NOTHING): Granted {
     const { room } = this.#quota;
     const spare = this.spareOfOthers;
     const isShort = (need: number, asked: number, there: number, ofOthers: number): boolean =>
@@ -104,7 +94,6 @@ export class ClientGrant {
       most(files, MOST.files, this.#left.files),
     );
     this.changeLeft(granted.bytes, granted.files);
-    this.inodes.received(received);
     const inodes = this.inodes.make(regular, directories);
     return [granted.bytes, granted.files, inodes.files, inodes.directories];
   }

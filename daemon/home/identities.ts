@@ -101,9 +101,7 @@ export class Identities {
    */
   file(ref: FileRef): Located {
     if (ref.ino === null) return this.#fileAt(ref.path);
-    const { path } = ref;
-    const hinted = path === null ? undefined : () => unlessNotThere(() => this.#fileAt(path));
-    const located = this.#fileById(ref) ?? this.#nameless(ref) ?? hinted?.();
+    const located = this.#fileById(ref) ?? this.#nameless(ref) ?? this.#hinted(ref.path);
     if (located === undefined || !isId(located.status, ref)) throw stale();
     return located;
   }
@@ -187,6 +185,11 @@ export class Identities {
     const fd = this.#files.findOld(id);
     const status = fd === undefined ? undefined : statxFd(fd);
     return fd !== undefined && status?.nlink === 0 ? { fd, status } : undefined;
+  }
+
+  /** What a hint leads to. */
+  #hinted(path: RemotePath | null): Located | undefined {
+    return path === null ? undefined : unlessNotThere(() => this.#fileAt(path));
   }
 
   /** A file where it is known to be. */

@@ -45,6 +45,7 @@ export class RoomRecalls {
   grant(client: HomeClient, asked: Params<'grant'>, call: Call): unknown[] | Promise<unknown[]> {
     const [bytes, files, regular, directories, neededBytes, neededFiles, received] = asked;
     if (client.wants < LEASE_WRITE) return [0, 0, [], []];
+    if (received !== null) client.grant.inodes.received(received);
     client.grant.take(Math.min(0, bytes), Math.min(0, files), 0, 0);
     if (bytes <= 0 && files <= 0 && regular + directories === 0) {
       this.#answered(client, bytes === 0 && files === 0);
@@ -55,10 +56,7 @@ export class RoomRecalls {
     return this.#options.waits.run({
       client,
       call,
-      prepare: () => ({
-        touches: [],
-        run: () => packed(client.grant.take(...more, needed, received ?? undefined)),
-      }),
+      prepare: () => ({ touches: [], run: () => packed(client.grant.take(...more, needed)) }),
       keep: () => undefined,
     });
   }

@@ -8,8 +8,8 @@
  * A rate is that of the line only where the line was busy for as long as the round trip took; any other tells how little was
  * asked for.
  *
- * Invariant: what nobody waits for yet, and what the kernel reads ahead, is under way only within `window`, so that a read that somebody waits for finds a
- * line that is free after some milliseconds, and most of the session's window.
+ * Invariant: what nobody waits for yet, and what the kernel reads ahead of one file, is under way only within `window`, so that a
+ * read that somebody waits for finds a line that is free after some milliseconds, and most of the session's window.
  */
 import { MAX_BYTES_IN_FLIGHT, MAX_DATA } from '../../protocol/limits.js';
 

@@ -115,18 +115,21 @@ export class Directories {
     sink: EntrySink,
     caller: Caller,
   ): Promise<void> {
-    let taken = offset < DOTS;
-    if (!emitDots(inode, Number(offset < DOTS ? offset : DOTS), sink)) return;
-    for (let from = taken ? BigInt(DOTS) : offset; ;) {
+    let emitted = 0;
+    const counting: EntrySink = (entry) => {
+      emitted += 1;
+      return sink(entry);
+    };
+    if (!emitDots(inode, Number(offset < DOTS ? offset : DOTS), counting)) return;
+    for (let from = offset < DOTS ? BigInt(DOTS) : offset; ;) {
       const { page, index } = await long.at(from, caller);
       for (let at = index; at < page.names.length; at++) {
         const [listed, behind] = [page.names[at], page.offsets[at]];
         if (listed === undefined || behind === undefined) break;
-        if (!this.#emitListed(inode, listed, behind, plus, sink)) return;
-        taken = true;
+        if (!this.#emitListed(inode, listed, behind, plus, counting)) return;
       }
       // An answer without names is the end.
-      if (taken || page.last) return;
+      if (emitted > 0 || page.last) return;
       from = page.end;
     }
   }

@@ -137,8 +137,9 @@ export class Home {
     const ended = this.underWay.begin(involved.flatMap((inode) => this.tree.possibleUnitsOf(inode)));
     const changed = new Promise<T>((resolve, reject) => {
       this.#behindLog(involved, reject, () => {
-        const params = [this.changes.next(), packOperation(operation())];
-        this.remote.request('change', params, data, (failure, left) => {
+        const packed = packOperation(operation());
+        // What has a number is answered.
+        this.remote.request('change', [this.changes.next(), packed], data, (failure, left) => {
           this.changes.answered();
           settle(resolve, reject, () => {
             if (left === undefined) throw failure ?? new Failure('EIO');

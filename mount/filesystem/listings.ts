@@ -67,7 +67,11 @@ export class Listings {
     this.#ahead = new ListAhead<DirectoryInode>({
       below: directoriesIn,
       // What was told of a directory and is not believed, another client has for writing: it would have to give it back.
-      wanted: (directory) => !directory.removed && home.tree.knows(directory) && !this.#isKnown(directory),
+      wanted: (directory) =>
+        !directory.removed &&
+        home.tree.knows(directory) &&
+        !this.#isKnown(directory) &&
+        !this.isLong(directory),
       list: (directory, entries, done) => {
         const ended = (): void => done();
         this.#begin(directory, entries).all.then(ended, ended);

@@ -8,12 +8,12 @@
  * Invariant: from the moment of the recall the unit is not changed here without asking, and nothing of it is believed.
  */
 import { Failure } from '../../protocol/failure.js';
+import { MAX_LEASED_UNITS } from '../../protocol/limits.js';
 import { LEASE_NONE, WHOLE_HOME, type LeaseItem } from '../../protocol/methods.js';
 import { compact, packRef } from '../../protocol/references.js';
 import { S_IFMT, S_IFREG } from '../../posix/flags.js';
 import type { Inode } from '../tree/inode.js';
 import type { Doubts } from '../tree/tree.js';
-import { MAX_UNITS } from '../lease/holdings.js';
 import type { Term } from '../lease/term.js';
 import type { FileData } from './file-data.js';
 import type { Home } from './home.js';
@@ -27,9 +27,9 @@ import { orAfter } from './patience.js';
 const KERNEL_PATIENCE_MS = 250;
 /**
  * Recalls that are not answered, or that the kernel has not acted on: a message and a unit in it count one each. More than
- * MAX_UNITS at once, also where each comes alone, asks only a server that means harm.
+ * MAX_LEASED_UNITS at once, also where each comes alone, asks only a server that means harm.
  */
-const MAX_UNDER_WAY = 2 * MAX_UNITS;
+const MAX_UNDER_WAY = 2 * MAX_LEASED_UNITS;
 
 export class Recalls {
   readonly #home: Home;

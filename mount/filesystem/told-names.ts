@@ -3,7 +3,6 @@
  *
  * Packed, as tens of thousands may be told: about 40 bytes each, where a name in the tree with its inode takes 605.
  */
-import { Failure } from '../../protocol/failure.js';
 import { S_IFMT } from '../../posix/flags.js';
 import type { Name } from '../tree/inode.js';
 import { shownIno } from './kernel-view.js';
@@ -24,32 +23,19 @@ interface Page {
   readonly types: Uint16Array;
 }
 
-/** A server could tell of names for ever: room for some nine million of 20 bytes. */
-const MAX_BYTES = 256 * 1024 * 1024;
-/** Of a name, beside its own. */
-const ENTRY_BYTES = 11;
-
 export class ToldNames {
   readonly #pages: Page[] = [];
-  readonly #maxBytes: number;
-  #bytes = 0;
   #length = 0;
   /** The page that was looked into last, taken apart. */
   #open: { readonly page: Page; readonly keys: readonly string[] } | undefined;
-
-  constructor(maxBytes = MAX_BYTES) {
-    this.#maxBytes = maxBytes;
-  }
 
   get length(): number {
     return this.#length;
   }
 
-  /** Appends a page. EOVERFLOW. */
+  /** Appends a page. */
   add(names: readonly Name[]): void {
     if (names.length === 0) return;
-    for (const { key } of names) this.#bytes += key.length + ENTRY_BYTES;
-    if (this.#bytes > this.#maxBytes) throw new Failure('EOVERFLOW', 'the directory has too many names');
     this.#pages.push({
       first: this.#length,
       keys: names.map(({ key }) => key).join('/'),

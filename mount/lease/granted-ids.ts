@@ -25,10 +25,6 @@ export class GrantedIds {
   #noneAt = Number.NEGATIVE_INFINITY;
   #waiting: Waiting[] = [];
 
-  get count(): number {
-    return this.#ids.length;
-  }
-
   take(): FileId | undefined {
     const id = this.#ids.shift();
     if (id !== undefined) this.#used += 1;

@@ -5,9 +5,10 @@
  * another one a list of what it has. What is recalled counts as given back for whoever asks here, from
  * the moment of the recall; for the server it is held until `returned` was sent.
  *
- * Pure: no clock but the term's, nothing is sent. Bounded: a server that tells of more than MAX_UNITS means harm.
+ * Pure: no clock but the term's, nothing is sent. Bounded: a server that tells of more than MAX_LEASED_UNITS means harm.
  */
 import { Failure } from '../../protocol/failure.js';
+import { MAX_LEASED_UNITS } from '../../protocol/limits.js';
 import {
   LEASE_NONE,
   LEASE_READ,
@@ -16,9 +17,6 @@ import {
   type LeaseItem,
   type LeaseMode,
 } from '../../protocol/methods.js';
-
-/** Units that the server may tell of, or recall at once: more than any server's table has. */
-export const MAX_UNITS = 262_144;
 
 export class Leases {
   readonly #term: { readonly over: boolean };
@@ -134,7 +132,9 @@ export class Leases {
 }
 
 function checkBound(units: number): void {
-  if (units > MAX_UNITS) throw new Failure('PROTOCOL', `more than ${MAX_UNITS} units of leases`);
+  if (units > MAX_LEASED_UNITS) {
+    throw new Failure('PROTOCOL', `more than ${MAX_LEASED_UNITS} units of leases`);
+  }
 }
 
 function lower(a: LeaseMode, b: LeaseMode): LeaseMode {

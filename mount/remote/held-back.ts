@@ -5,9 +5,10 @@
  * tells of no more units of leases than protocol.md says a client has to have room for.
  */
 import { Failure } from '../../protocol/failure.js';
+import { MAX_LEASED_UNITS } from '../../protocol/limits.js';
 
-/** A message and a unit of a lease count one each: 262,144 units, also where each comes alone. */
-const MAX_HELD_BACK = 2 * 262_144;
+/** A message and a unit of a lease count one each: so many units, also where each comes alone. */
+const MAX_HELD_BACK = 2 * MAX_LEASED_UNITS;
 
 export class HeldBack {
   readonly #tells: (() => void)[] = [];

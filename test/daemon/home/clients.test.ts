@@ -234,6 +234,18 @@ void t.test('nothing is carried out of a log of a lost connection once its clien
   t.strictSame((await back.paths.list('')).toSorted(), ['a', 'x', 'y', 'z']);
 });
 
+homeTest('inodes whose ids did not arrive are granted no more', {}, async (t, home) => {
+  const client = new TestClient(home, { wants: LEASE_WRITE });
+  const [, , arrived] = await client.call('grant', [0, 0, 2, 0]);
+  const [, , lost] = await client.call('grant', [0, 0, 2, 0]);
+  await client.call('grant', [0, 0, 0, 0, 0, 0, arrived.length]);
+  const { inodes } = client.client.grant;
+  t.strictSame(
+    [...arrived, ...lost].map((file) => inodes.hasFile(file)),
+    [true, true, false, false],
+  );
+});
+
 homeTest('the inode of a file that could not be made is granted no more', {}, async (t, home) => {
   const client = new TestClient(home, { wants: LEASE_WRITE });
   await client.paths.mkdir('taken');

@@ -162,6 +162,22 @@ void t.test('a sync that fails moves nothing, and is told before who asked for i
   t.strictSame([marks.durable, durability.failed], [4, true]);
 });
 
+void t.test('a mark that cannot be written keeps no other from being durable', async (t) => {
+  const broken = {
+    applied: 2,
+    setDurable() {
+      throw new Error('no room');
+    },
+  };
+  const slow: SlowDisk = new SlowDisk(t, { marks: () => [broken, slow.marks] });
+  slow.applied(4);
+  const begins = slow.nextSync();
+  const synced = slow.durability.sync();
+  (await begins).end();
+  await synced;
+  t.strictSame([slow.marks.durable, slow.told, slow.errors], [4, [4], []]);
+});
+
 void t.test('closing syncs what is left', async (t) => {
   const slow = new SlowDisk(t);
   slow.applied(9);

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { Failure } from '../../../protocol/failure.js';
-import { LEASE_READ, LEASE_WRITE, WHOLE_HOME } from '../../../protocol/methods.js';
+import { MAX_PAGE_ENTRIES, POSITION_BYTES } from '../../../protocol/limits.js';
+import { LEASE_NONE, LEASE_READ, LEASE_WRITE, WHOLE_HOME } from '../../../protocol/methods.js';
 import { RELEASE } from '../../../protocol/operations.js';
 import { NOTHING } from '../log/operations.js';
 import { failureOf } from '../remote/failure-of.js';
@@ -155,6 +156,47 @@ t.test('what another client has is not listed ahead', async (t) => {
   await home.filesystem.lookup(node, Buffer.from('file'), CALLER);
   const listed = connection.requests.filter((each) => each.startsWith('list'));
   t.match(listed, [/^list 2,/, /^list 21,/]);
+  t.equal(listed.length, 2);
+});
+
+t.test('a directory that was found to have too many names is not listed ahead', async (t) => {
+  const home = await ScriptedHome.open(t);
+  const { connection } = home.server;
+  const [used, big, sub] = [20, 21, 22].map((ino) => attributesOf(ino, DIRECTORY));
+  let told = 0;
+  const page = (): unknown[] =>
+    Array.from({ length: MAX_PAGE_ENTRIES }, () => {
+      told += 1;
+      return [Buffer.from(`f${told}`), attributesOf(1000 + told), null];
+    });
+  const names = Object.entries({ used, big, sub }).map(([name, is]) => [Buffer.from(name), is, null]);
+  home.answers.list = ([directory, entries]) => {
+    const ino = Number((directory as unknown[])[0]);
+    if (ino === 21) return [[big, Number(entries) === 0 ? [] : page(), 1]];
+    if (ino === 22) return [[sub, [], null]];
+    return [
+      [home.root, names, null],
+      [used, [[Buffer.from('file'), attributesOf(30), null]], null],
+    ];
+  };
+  home.answers.listNext = () => [page(), 1, Buffer.alloc(POSITION_BYTES * MAX_PAGE_ENTRIES, 1)];
+  for (const method of ['close', 'returned'] as const) home.answers[method] = () => null;
+  const own = async (): Promise<void> => {
+    connection.notifications.lease?.([[WHOLE_HOME, LEASE_WRITE]]);
+    await home.list();
+  };
+  await own();
+  const node = await home.node('big');
+  const { handle } = await home.filesystem.opendir(node, CALLER);
+  await home.filesystem.readdir(node, handle, 0n, false, () => false, CALLER);
+  connection.notifications.recall?.([[WHOLE_HOME, LEASE_NONE]]);
+  await until(() => connection.requests.some((each) => each.startsWith('returned')));
+  connection.requests.length = 0;
+  await own();
+  await home.filesystem.lookup(await home.node('used'), Buffer.from('file'), CALLER);
+  await until(() => connection.requests.some((each) => each.startsWith('list 22,')));
+  const listed = connection.requests.filter((each) => each.startsWith('list'));
+  t.match(listed, [/^list 2,/, /^list 22,/]);
   t.equal(listed.length, 2);
 });
 

@@ -192,3 +192,19 @@ t.test('a program goes back to where it was long ago, in a directory that has ch
     ALL.slice(told).filter((_, i) => (told + i) % 2 === 1),
   );
 });
+
+t.test(
+  'an answer is not empty before the end, also where all that was read ahead is removed by then',
+  async (t) => {
+    const directory = await LongDirectory.open(t);
+    const reading = await Reading.open(directory);
+    await reading.next();
+    const told = reading.names.length;
+    // The directory is known whole by this.
+    await (await Reading.open(directory)).rest();
+    for (const name of ALL.slice(told, MAX_PAGE_ENTRIES)) {
+      await directory.home.filesystem.unlink(ROOT_NODE, Buffer.from(name), CALLER);
+    }
+    t.same(await reading.rest(), [...ALL.slice(0, told), ...ALL.slice(MAX_PAGE_ENTRIES)]);
+  },
+);

@@ -1,12 +1,11 @@
 import t from 'tap';
 import { failing } from '../../lib/failing.js';
 import { ROOT_NODE, type HandleId, type NodeId } from '../../../protocol/ids.js';
-import { MAX_LEASE_ITEMS } from '../../../protocol/limits.js';
+import { MAX_LEASE_ITEMS, MAX_LEASED_UNITS } from '../../../protocol/limits.js';
 import { LEASE_NONE, LEASE_READ, type LeaseItem } from '../../../protocol/methods.js';
 import { attributesOf, DIRECTORY, ROOT_INO } from '../tree/planted.js';
 import { failureOf } from '../remote/failure-of.js';
 import { until } from '../remote/processes.js';
-import { MAX_UNITS } from '../../../mount/lease/holdings.js';
 import { CALLER, ScriptedHome } from './scripted-home.js';
 
 const O_RDWR = 2;
@@ -154,9 +153,10 @@ for (const stuck of ['the kernel', 'the log'] as const) {
     ]);
     let units = 0;
     t.throws(() => {
-      for (; units < 4 * MAX_UNITS; units += items.length) connection.notifications.recall?.([...items]);
+      for (; units < 4 * MAX_LEASED_UNITS; units += items.length)
+        connection.notifications.recall?.([...items]);
     }, failing('PROTOCOL'));
-    t.ok(units >= MAX_UNITS, 'as many as protocol.md says');
+    t.ok(units >= MAX_LEASED_UNITS, 'as many as protocol.md says');
   });
 }
 

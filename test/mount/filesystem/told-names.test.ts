@@ -1,7 +1,6 @@
 import v8 from 'node:v8';
 import vm from 'node:vm';
 import t from 'tap';
-import { failing } from '../../lib/failing.js';
 import { S_IFDIR, S_IFREG } from '../../../posix/flags.js';
 import { ToldNames } from '../../../mount/filesystem/told-names.js';
 import { attributesOf, DIRECTORY, plant } from '../tree/planted.js';
@@ -29,17 +28,6 @@ t.test('names are told in their order, from any place', async (t) => {
     t.same(told.at(at), { key: `name-\xff-${at}`, ino: BigInt(1_000_000 + at), type }, `${at}`);
   }
   t.equal(told.at(3 * PAGE), undefined);
-});
-
-t.test('a directory without end is refused', (t) => {
-  const { tree, root } = plant();
-  const names = tree.pageOf(root, page(0), true, false);
-  const told = new ToldNames(300_000);
-  t.throws(() => {
-    for (;;) told.add(names);
-  }, failing('EOVERFLOW'));
-  t.ok(told.length > 0 && told.length < 30 * PAGE);
-  t.end();
 });
 
 t.test('many of them take little memory', async (t) => {

@@ -7,7 +7,8 @@ import {
   type LeaseItem,
   type LeaseMode,
 } from '../../../protocol/methods.js';
-import { Leases, MAX_UNITS } from '../../../mount/lease/holdings.js';
+import { MAX_LEASED_UNITS } from '../../../protocol/limits.js';
+import { Leases } from '../../../mount/lease/holdings.js';
 import { outcomeOf } from '../tree/planted.js';
 
 const A = 11n;
@@ -128,7 +129,7 @@ t.test('without a term nothing counts, and nothing is forgotten', async (t) => {
 
 t.test('a server cannot fill the memory', async (t) => {
   const units = (mode: LeaseMode): LeaseItem[] =>
-    Array.from({ length: MAX_UNITS + 1 }, (_, at) => [BigInt(at + 1), mode]);
+    Array.from({ length: MAX_LEASED_UNITS + 1 }, (_, at) => [BigInt(at + 1), mode]);
   const leases = new Leases({ over: false });
   t.equal(
     outcomeOf(() => leases.leased(units(LEASE_READ))),

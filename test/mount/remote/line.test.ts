@@ -5,8 +5,7 @@ import { Line } from '../../../mount/remote/line.js';
 import type { Call } from '../../../mount/remote/pending-calls.js';
 import { FakeServer, type FakeConnection } from './fake-server.js';
 import { until } from './processes.js';
-import { MAX_LEASE_ITEMS } from '../../../protocol/limits.js';
-import { MAX_UNITS } from '../../../mount/lease/holdings.js';
+import { MAX_LEASE_ITEMS, MAX_LEASED_UNITS } from '../../../protocol/limits.js';
 
 function call(name: string): Call {
   return {
@@ -77,9 +76,9 @@ t.test(
       const { line } = await connect(() => undefined);
       let messages = 0;
       t.throws(() => {
-        for (; messages < 4 * MAX_UNITS; messages++) line.said(units, () => undefined);
+        for (; messages < 4 * MAX_LEASED_UNITS; messages++) line.said(units, () => undefined);
       }, failing('PROTOCOL'));
-      if (units > 0) t.ok(messages * units >= MAX_UNITS);
+      if (units > 0) t.ok(messages * units >= MAX_LEASED_UNITS);
     }
   },
 );
