@@ -24,6 +24,8 @@ export interface Counts {
   /** Files that are created, and looked at. */
   readonly files: number;
   readonly transactions: number;
+  /** How often two mounts pass something to each other. */
+  readonly passes: number;
   /** Entries of the tree that is untarred, listed, read, committed and removed. */
   readonly entries: number;
 }
@@ -37,6 +39,7 @@ export function countsFor(scale: number, entries?: number): Counts {
     smallWrites: share(4096),
     files: share(1000),
     transactions: share(100),
+    passes: share(200),
     entries: entries ?? share(1731),
   };
 }

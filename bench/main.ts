@@ -12,13 +12,14 @@ import type { Job } from './job.js';
 import { missingOpenSsh } from './openssh.js';
 import { parseBenchOptions, type BenchOptions } from './options.js';
 import { formatTable, type Row } from './table.js';
-import { floor, ftpmount, peakResident, plainDisk, sshfs, type Target } from './targets.js';
+import { floor, ftpmount, ftpmountNolease, peakResident, plainDisk, sshfs, type Target } from './targets.js';
 import { TRANSFERS, transferJobs } from './transfer-jobs.js';
 import { workloadJobs } from './workload-jobs.js';
 
 const RATIOS = [
   { dividend: 'sshfs', divisor: 'ftpmount' },
   { dividend: 'ftpmount', divisor: 'floor' },
+  { dividend: 'ftpmount', divisor: 'nolease' },
 ] as const;
 
 const options = parseBenchOptions(process.argv.slice(2));
@@ -55,6 +56,11 @@ async function bench(options: BenchOptions): Promise<void> {
 
 /** Those that have something to do. */
 async function startTargets(options: BenchOptions, jobs: readonly Job[]): Promise<Target[]> {
+  const targets: Target[] = [];
+  if (options.sharing) {
+    for (const make of [plainDisk, ftpmount, ftpmountNolease]) targets.push(await make(scope, options.rtt));
+    return targets;
+  }
   const missing = await missingOpenSsh();
   if (missing !== undefined) process.stdout.write(`without sshfs: ${missing}\n`);
   const inMount = jobs.some(({ name }) => !TRANSFERS.includes(name));
@@ -64,7 +70,6 @@ async function startTargets(options: BenchOptions, jobs: readonly Job[]): Promis
     ...(inMount ? [floor] : []),
     ...(options.ftpmount ? [ftpmount] : []),
   ];
-  const targets: Target[] = [];
   for (const make of makers) targets.push(await make(scope, options.rtt));
   return targets;
 }

@@ -2,12 +2,15 @@
  * The benchmark's command line: what is compared, and how long it is looked at.
  */
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { sharing } from './sharing.js';
 import { TRANSFERS } from './transfer-jobs.js';
 import { workloads } from './workloads.js';
 
 export interface BenchOptions {
   /** Milliseconds of round trip added to every connection; 0 is loopback as it is. */
   readonly rtt: number;
+  /** Whether two mounts of one home are compared: with leases, and without. */
+  readonly sharing: boolean;
   /** Names of what runs. */
   readonly only: readonly string[];
   /** The table shows medians of so many turns. */
@@ -22,11 +25,13 @@ export interface BenchOptions {
   readonly json?: string;
 }
 
-interface Flags extends Omit<BenchOptions, 'scale'> {
+interface Flags extends Omit<BenchOptions, 'scale' | 'sharing'> {
   readonly scale?: number;
 }
 
 const MOUNT: readonly string[] = workloads.map(({ name }) => name);
+/** The last one is the comparison: the same by one mount alone. */
+export const SHARING: readonly string[] = [...sharing.map(({ name }) => name), 'untar'];
 const FAR_SCALE = 0.1;
 
 /** Throws what commander does; it ends the program after --help. */
@@ -51,12 +56,17 @@ export function parseBenchOptions(argv: readonly string[]): BenchOptions {
       .option('--no-ftpmount', 'compare the others only')
       .option('--json <file>', 'write the seconds of every turn there')
       .action((flags: Flags) => {
-        chosen = { ...flags, scale: flags.scale ?? (flags.rtt === 0 ? 1 : FAR_SCALE) };
+        chosen = {
+          ...flags,
+          sharing: name === 'sharing',
+          scale: flags.scale ?? (flags.rtt === 0 ? 1 : FAR_SCALE),
+        };
       });
   };
   part('mount', 'work in a mounted directory, also of the driver alone (the floor)', MOUNT);
   part('transfer', 'a large file there and back, by cp, scp and ftpctl', TRANSFERS);
-  part('all', 'both', [...MOUNT, ...TRANSFERS]);
+  part('sharing', 'work in two mounts of one home, with leases and without', SHARING);
+  part('all', 'the first two', [...MOUNT, ...TRANSFERS]);
   program.parse(argv, { from: 'user' });
   if (chosen === undefined) throw new Error('no part was chosen');
   return chosen;

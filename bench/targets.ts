@@ -1,5 +1,5 @@
 /*
- * What is compared: a directory of the plain disk, sshfs, the driver alone and ftpmount. Each is a directory to work in
+ * What is compared: a directory of the plain disk, sshfs, the driver alone and ftpmount, with leases and without. Each is a directory to work in
  * that can be made cold, and most have a command that moves one large file each way.
  */
 import { mkdirSync, readFileSync } from 'node:fs';
@@ -24,6 +24,12 @@ export interface Target {
   readonly directory: string;
   /** Forgets what the client side cached: unmounts, so that everything is written, and mounts again. */
   remount(): Promise<void>;
+  /** A second mount of the same home, which is there or not. */
+  readonly second?: {
+    /** Mounts it, if it is not there, and returns its directory. */
+    mount(): Promise<string>;
+    unmount(): Promise<void>;
+  };
   /** Where the files are at the server's side, if there is one. */
   readonly backing?: string;
   readonly transfer?: {
@@ -45,6 +51,7 @@ export const plainDisk: MakeTarget = async (scope) => {
     name: 'disk',
     directory,
     remount: async () => undefined,
+    second: { mount: async () => directory, unmount: async () => undefined },
     transfer: {
       put: (file, name) => ['cp', file, path.join(directory, name)],
       get: (name, file) => ['cp', path.join(directory, name), file],
@@ -114,11 +121,21 @@ export const floor: MakeTarget = async (scope) => {
 
 const USER = 'bench';
 
-export const ftpmount: MakeTarget = async (scope, rttMs) => {
+export const ftpmount: MakeTarget = (scope, rttMs) => mountedHome(scope, rttMs, 'ftpmount');
+export const ftpmountNolease: MakeTarget = (scope, rttMs) =>
+  mountedHome(scope, rttMs, 'nolease', ['-o', 'nolease']);
+
+async function mountedHome(
+  scope: Scope,
+  rttMs: number,
+  name: string,
+  args: readonly string[] = [],
+): Promise<Target> {
   const daemon = await startDaemon(scope, { users: { [USER]: { quota: '64G' } } });
   const port = rttMs === 0 ? daemon.port : (await startProxy(scope, daemon.port, rttMs)).port;
-  const mount = (): Promise<Mounted> => mountHome(scope, daemon, USER, { port });
+  const mount = (): Promise<Mounted> => mountHome(scope, daemon, USER, { port, args });
   let mounted = await mount();
+  let second: Mounted | undefined;
   // With a key, as scp logs in: a password would add the time of its hash, 0.3 s, to each transfer.
   const { stdout: publicKey } = await daemon.ftpctl(['keygen']);
   await daemon.ftpctl(['key', 'add', USER, publicKey.trim()]);
@@ -133,13 +150,20 @@ export const ftpmount: MakeTarget = async (scope, rttMs) => {
     ...login,
   ];
   return {
-    name: 'ftpmount',
+    name,
     get directory() {
       return mounted.mountpoint;
     },
     remount: async () => {
       await mounted.unmount();
       mounted = await mount();
+    },
+    second: {
+      mount: async () => (second ??= await mount()).mountpoint,
+      unmount: async () => {
+        await second?.unmount();
+        second = undefined;
+      },
     },
     backing: daemon.home(USER),
     transfer: {
@@ -148,7 +172,7 @@ export const ftpmount: MakeTarget = async (scope, rttMs) => {
     },
     processes: () => ({ ftpmountd: daemon.service.pid, ftpmount: mounted.service.pid }),
   };
-};
+}
 
 /** The most memory the process ever had resident, in bytes (proc(5), VmHWM). */
 export function peakResident(pid: number): number {

@@ -8,6 +8,7 @@ import { succeed } from '../test/lib/run.js';
 import type { Fixtures } from './fixtures.js';
 import { settle, STEP_TIMEOUT_MS, type Job } from './job.js';
 import type { Target } from './targets.js';
+import { sharing } from './sharing.js';
 import { workloads, type Workload } from './workloads.js';
 
 const PROCESS = fileURLToPath(new URL('./workload-process.js', import.meta.url));
@@ -15,15 +16,16 @@ const PROCESS = fileURLToPath(new URL('./workload-process.js', import.meta.url))
 const READ_ALL = 'find "$1" -type f -exec cat {} + >/dev/null; find "$1" -ls >/dev/null';
 
 export function workloadJobs(fixtures: Fixtures): Job[] {
-  return workloads.map((workload) => ({
+  return [...workloads, ...sharing].map((workload) => ({
     name: workload.name,
     title: workload.title(fixtures.counts),
-    suits: () => true,
+    suits: (target) => workload.second === undefined || target.second !== undefined,
     async time(target) {
-      await phase(workload, 'prepare', target, fixtures);
+      const second = workload.second === true ? await target.second?.mount() : await target.second?.unmount();
+      await phase(workload, 'prepare', target, fixtures, second ?? '');
       if (workload.after !== 'at once') await settle();
       if (workload.after === 'cold') await forgetAll(target);
-      return phase(workload, 'work', target, fixtures);
+      return phase(workload, 'work', target, fixtures, second ?? '');
     },
   }));
 }
@@ -33,8 +35,9 @@ async function phase(
   which: 'prepare' | 'work',
   { directory }: Target,
   fixtures: Fixtures,
+  second: string,
 ): Promise<number> {
-  const args = [PROCESS, name, which, directory, JSON.stringify(fixtures)];
+  const args = [PROCESS, name, which, directory, second, JSON.stringify(fixtures)];
   return Number(await succeed(process.execPath, args, { timeoutMs: STEP_TIMEOUT_MS }));
 }
 

@@ -3,8 +3,9 @@
  * all in order, and then does the work that is timed. They run in a process of their own (workload-process.ts), never
  * in one that serves a mount; times end when the work is as durable as close(2) makes it, or fsync(2) where it is called.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
 import { BLOCK, FILE_BYTES, SMALL_BLOCK, type Counts } from './counts.js';
@@ -14,14 +15,16 @@ import { makeNoise } from './noise.js';
 export interface Workload {
   readonly name: string;
   readonly title: (counts: Counts) => string;
+  /** Whether a second mount of the same home is there; otherwise the first one is alone. */
+  readonly second?: true;
   /** Makes what the work needs in the target's directory. */
-  readonly prepare?: (directory: string, fixtures: Fixtures) => void;
+  readonly prepare?: (directory: string, fixtures: Fixtures, second: string) => void;
   /**
    * When the work follows: `settled` (default): when the disk has what was prepared; `at once`; `cold`: settled, and when
    * the client's side has forgotten all.
    */
   readonly after?: 'settled' | 'at once' | 'cold';
-  readonly work: (directory: string, fixtures: Fixtures) => void;
+  readonly work: (directory: string, fixtures: Fixtures, second: string) => void | Promise<void>;
 }
 
 const MiB = 1024 * 1024;
@@ -165,8 +168,14 @@ function makeBig(directory: string, { counts }: Fixtures): void {
   if (!fs.existsSync(file)) write(file, BLOCK, counts.big / BLOCK, false);
 }
 
-function untar(directory: string, { tarball }: Fixtures): void {
+export function untar(directory: string, { tarball }: Fixtures): void {
   command(directory, 'tar', '-xf', tarball);
+}
+
+/** Like `untar`, while others work. */
+export async function extract(cwd: string, { tarball }: Fixtures): Promise<void> {
+  const [code] = await once(spawn('tar', ['-xf', tarball], { cwd, stdio: 'inherit' }), 'exit');
+  if (code !== 0) throw new Error(`tar in ${cwd} failed`);
 }
 
 function makeTree(directory: string, fixtures: Fixtures): void {
@@ -209,7 +218,7 @@ function fileOf(directory: string, index: number): string {
   return path.join(directory, 'files', `file-${index}`);
 }
 
-function createFiles(directory: string, { counts }: Fixtures): void {
+export function createFiles(directory: string, { counts }: Fixtures): void {
   const content = Buffer.alloc(FILE_BYTES, 'x');
   for (let i = 0; i < counts.files; i++) fs.writeFileSync(fileOf(directory, i), content);
 }
@@ -250,11 +259,11 @@ function readAtRandom(file: string, { big, randomReads }: Counts): void {
   }
 }
 
-function remove(directory: string, name: string): void {
+export function remove(directory: string, name: string): void {
   command(directory, 'rm', '-rf', name);
 }
 
-function command(cwd: string, program: string, ...args: string[]): void {
+export function command(cwd: string, program: string, ...args: string[]): void {
   finish(
     [program, ...args].join(' '),
     spawnSync(program, args, { cwd, stdio: ['ignore', 'ignore', 'pipe'] }),
