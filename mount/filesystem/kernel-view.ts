@@ -19,6 +19,15 @@ import type { Doubts, Tree } from '../tree/tree.js';
 const FOREVER_MS = Number.POSITIVE_INFINITY;
 /** Names that the kernel was told do not exist, in all directories. */
 const MAX_NEGATIVES = 50_000;
+/**
+ * For so long (milliseconds) the kernel may not have taken in an answer about a name: a program's thread does it when it runs
+ * again, without a lock where it looks up a name that it had (fuse_dentry_revalidate).
+ */
+const TAKEN_IN_MS = 1_000;
+/** When a name of which that may be so is taken back once more (milliseconds). */
+const AGAIN_MS = [10, TAKEN_IN_MS];
+/** Such names, at most: those told last. */
+const MAX_RECENT = 4096;
 /** invalidateNode: attributes only, the pages stay. */
 const NO_DATA = -1;
 
@@ -31,6 +40,8 @@ export class KernelView {
   #forgetting = false;
   /** Files whose pages the kernel may still have, as they were when their unit was taken back. */
   readonly #pages = new WeakMap<Inode, Attributes>();
+  /** Names that the kernel was told to believe, and may not have taken in; and when, in this order. */
+  readonly #recent = new Map<Name, number>();
 
   constructor(parts: { tree: Tree; caches: KernelCaches; ownership: Ownership }) {
     this.#tree = parts.tree;
@@ -59,12 +70,14 @@ export class KernelView {
   /** Tells of a name, which counts as a lookup of its inode. */
   entry(name: Name): Entry {
     const { attributes, validMs } = this.attributes(name.inode);
+    const believed = this.#tree.lookup(name.parent, name.key) === name;
+    if (believed) this.#toldName(name);
     return {
       attributes,
       validMs,
       nodeId: this.#tree.remember(name.inode),
       generation: 0n,
-      entryValidMs: this.#tree.lookup(name.parent, name.key) === name ? FOREVER_MS : 0,
+      entryValidMs: believed ? FOREVER_MS : 0,
     };
   }
 
@@ -89,6 +102,7 @@ export class KernelView {
   /** What was doubted is not to be believed by the kernel either; settled() tells when it does so. */
   takeBack({ names, inodes }: Doubts): void {
     for (const { parent, key } of names) this.#expire(parent, key);
+    this.#expireAgain(names);
     for (const inode of inodes) {
       if (inode.isDirectory()) {
         for (const key of this.#negatives.get(inode) ?? []) this.#expire(inode, key);
@@ -129,6 +143,27 @@ export class KernelView {
 
   settled(): Promise<void> {
     return this.#caches.settled();
+  }
+
+  #toldName(name: Name): void {
+    const now = performance.now();
+    this.#recent.delete(name);
+    this.#recent.set(name, now);
+    for (const [other, at] of this.#recent) {
+      if (now - at < TAKEN_IN_MS && this.#recent.size <= MAX_RECENT) return;
+      this.#recent.delete(other);
+    }
+  }
+
+  /** An answer that the kernel takes in behind what it was told here would be believed for ever. */
+  #expireAgain(names: Iterable<Name>): void {
+    const recent = [...names].filter((name) => this.#recent.delete(name));
+    if (recent.length === 0) return;
+    for (const afterMs of AGAIN_MS) {
+      setTimeout(() => {
+        for (const { parent, key } of recent) this.#expire(parent, key);
+      }, afterMs).unref();
+    }
   }
 
   #noteNegative(directory: DirectoryInode, key: string): boolean {
