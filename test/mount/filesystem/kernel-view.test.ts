@@ -54,9 +54,9 @@ t.test(
     kernel.takeBack({ names: [told, other], inodes: [] });
     t.same(expired, ['told', 'other']);
     // It keeps no process alive.
-  const alive = setInterval(quiet, 1_000);
-  t.teardown(() => clearInterval(alive));
-  await expiredAgain;
+    const alive = setInterval(quiet, 1_000);
+    t.teardown(() => clearInterval(alive));
+    await expiredAgain;
     t.same(expired, ['told', 'other', 'told']);
   },
 );
