@@ -105,6 +105,12 @@ export class FileData {
     this.changed(inode);
   }
 
+  /** The server changes the data, or has: nothing that is known of them here counts. */
+  awaited(inode: Inode): void {
+    this.#states.get(inode)?.retained?.drop();
+    this.changed(inode);
+  }
+
   /** What was read ahead is not what the file holds any more. */
   changed(inode: Inode): void {
     this.#cache.drop(inode.id);

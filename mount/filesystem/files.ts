@@ -340,12 +340,14 @@ export class Files {
   #askWrite(inode: Inode, offset: number | null, data: Buffer, caller: Caller): Promise<number> {
     const { tree, kernel } = this.#home;
     const copy = Buffer.from(data);
+    // Others may see it before it is answered.
+    this.#data.awaited(inode);
     return this.#home.change(
       [inode],
       caller,
       () => ({ kind: WRITE, file: tree.refOf(inode), time: null, offset, data: null }),
       ([left]) => {
-        this.#data.changed(inode);
+        this.#data.awaited(inode);
         if (left !== undefined) tree.told(inode, left);
         kernel.told(inode);
         return copy.length;
@@ -394,6 +396,7 @@ export class Files {
   #askSetattr(inode: Inode, changes: AttributeChanges, caller: Caller): Promise<AttributesAnswer> {
     const { tree, kernel } = this.#home;
     const { mode, size, atime = null, mtime = null } = changes;
+    if (size !== undefined) this.#data.awaited(inode);
     return this.#home.change(
       [inode],
       caller,
@@ -404,7 +407,7 @@ export class Files {
       }),
       ([left]) => {
         if (left !== undefined) tree.told(inode, left);
-        if (size !== undefined) this.#data.truncated(inode, size);
+        if (size !== undefined) this.#data.awaited(inode);
         return kernel.attributes(inode);
       },
     );

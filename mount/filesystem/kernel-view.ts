@@ -27,7 +27,7 @@ const TAKEN_IN_MS = 1_000;
 /** When a name of which that may be so is taken back once more (milliseconds). */
 const AGAIN_MS = [10, TAKEN_IN_MS];
 /** Such names, at most: those told last. */
-const MAX_RECENT = 4096;
+const MAX_RECENT = 512;
 /** invalidateNode: attributes only, the pages stay. */
 const NO_DATA = -1;
 

@@ -172,3 +172,24 @@ t.test('files that are made, closed and removed leave nothing in memory', async 
   const grown = (heapUsed() - before) / 1024 / 1024;
   t.ok(grown < 4, `${grown} MiB`);
 });
+
+t.test('what was written here is not known any more when the server has changed it', async (t) => {
+  for (const change of ['write', 'truncate'] as const) {
+    const home = await ScriptedHome.open(t);
+    await home.own({ file: FILE });
+    const { filesystem, server } = home;
+    const node = await home.node('file');
+    const { handle } = await filesystem.open(node, O_RDWR, CALLER);
+    await filesystem.write(node, handle, 0, Buffer.from('mine here!'), false, CALLER);
+    // Another mount has read it: it is leased to both for reading.
+    server.connection.notifications.recall?.([[WHOLE_HOME, LEASE_READ]]);
+    home.answers.change = () => [FILE];
+    home.answers.read = () => WHOLE;
+    if (change === 'write') await filesystem.write(node, handle, 0, Buffer.from('more'), false, CALLER);
+    else await filesystem.setattr(node, handle, { size: WHOLE.length }, CALLER);
+    const got: string[] = [];
+    const reply = (pieces: readonly Buffer[]): unknown => got.push(Buffer.concat(pieces).toString());
+    await filesystem.read(node, handle, 0, WHOLE.length, reply, CALLER);
+    t.same(got, [WHOLE.toString()], change);
+  }
+});
