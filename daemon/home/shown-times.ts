@@ -4,9 +4,8 @@
  * the disk's own stays.
  *
  * It is a file in the daemon's own directory of the home, written and read through the page cache: it survives kill -9, and
- * after a power cut a slot that was not written matches nothing. The file is made of sets of slots; an inode's set is
- * its number modulo their count, so that inodes made together are together on the disk; in a full set the slot with
- * the oldest own ctime is used again. So the table has its bound (a million files, 32 MiB, sparse), and no index.
+ * after a power cut a slot that was not written matches nothing. The file is made of pages of sets of slots: inodes made together
+ * have neighbouring numbers, and so are together on a page; in a full set the slot with the oldest own ctime is used again. So the table has its bound (a million files, 32 MiB, sparse), and no index.
  * Where the file cannot be made or written (a full disk) the disk's own times are shown.
  *
  * Measured (2-core x86-64 VM with a load of 4, ext4, cached, Node 20.20): 0.7 us to look up a file's, 4 us to note it, beside
@@ -20,8 +19,17 @@ import { OWN_NAMES } from '../../state/home-layout.js';
 import type { ConfinedTree } from './confined.js';
 import { birthOf } from './file-ids.js';
 
-/** 2^18 sets. */
-const SET_MASK = 0x3_ffffn;
+/** 2^13 pages. */
+const PAGE_MASK = 0x1fffn;
+/** 2^5 sets a page. */
+const SET_BITS = 5n;
+const SET_MASK = 0x1fn;
+/**
+ * Inodes are made from the beginning of one of the disk's groups (8,192 numbers on ext4) after the other, 512 in each
+ * (hidden-directory.ts): each group has its pages 16 further on, so that 512 groups share them evenly.
+ */
+const GROUP_BITS = 13n;
+const GROUP_PAGES = 16n;
 const SLOTS = 4;
 /** A slot, little endian: inode number, birth, own ctime and shown ctime in nanoseconds; 64 bits each. */
 const SLOT_BYTES = 32;
@@ -114,10 +122,11 @@ export class ShownTimes {
 
   /** Reads the page with the set of an inode; the set's place in it. What cannot be read is empty. */
   #setOf(fd: Fd, ino: bigint): number {
-    const at = Number(ino & SET_MASK) * SET_BYTES;
-    const set = at % PAGE_BYTES;
-    if (this.#pageAt === at - set) return set;
-    this.#pageAt = at - set;
+    const page = ((ino >> SET_BITS) + GROUP_PAGES * (ino >> GROUP_BITS)) & PAGE_MASK;
+    const pageAt = Number(page) * PAGE_BYTES;
+    const set = Number(ino & SET_MASK) * SET_BYTES;
+    if (this.#pageAt === pageAt) return set;
+    this.#pageAt = pageAt;
     let count = 0;
     try {
       count = pread(fd, this.#page, 0, PAGE_BYTES, this.#pageAt);

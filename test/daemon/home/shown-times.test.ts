@@ -56,7 +56,7 @@ partsTest('neighbours do not disturb each other, and a full set forgets the olde
   const made = Array.from({ length: 100 }, (_, i) => ({ ...f, ino: f.ino + BigInt(i) }));
   for (const [i, status] of made.entries()) shown.show(status, at(i));
   for (const [i, status] of made.entries()) t.strictSame(shown.ctime(status), at(i));
-  const apart = 2n ** 18n;
+  const apart = 2n ** 22n;
   const same = Array.from({ length: 6 }, (_, i) => ({
     ...f,
     ino: f.ino + apart * BigInt(i + 1),
@@ -70,6 +70,18 @@ partsTest('neighbours do not disturb each other, and a full set forgets the olde
   const another = { ...f, btime: { sec: f.btime.sec + 1, nsec: 0 } };
   t.not(birthOf(another), birthOf(f));
   t.strictSame(shown.ctime(another), another.ctime, 'the number was used again');
+});
+
+partsTest('a hundred thousand files have their times, wherever the disk makes them', {}, (t, parts) => {
+  const { shown } = parts;
+  const f = parts.client().changed(create(parts.home, 'f', { time: at(0) }));
+  // Together, and as the parts of the hidden directory are spread: 512 in each group.
+  for (const ino of [(i: number) => i, (i: number) => 8192 * Math.floor(i / 512) + (i % 512)]) {
+    const files = Array.from({ length: 100_000 }, (_, i) => BigInt(1_000_000 + ino(i)));
+    for (const each of files) shown.show({ ...f, ino: each }, at(1));
+    const lost = files.filter((each) => shown.ctime({ ...f, ino: each }) === f.ctime);
+    t.equal(lost.length, 0);
+  }
 });
 
 void t.test('a table that is broken, or cannot be made', async (t) => {
