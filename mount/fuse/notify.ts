@@ -5,7 +5,8 @@
  * the lock of a directory (INVAL_ENTRY) or of a page (INVAL_INODE), and who holds it may be waiting for an answer of the main
  * thread. Answers themselves take no such lock.
  *
- * Arriving late is harmless, since a notification only takes knowledge away.
+ * Arriving late is harmless, since a notification only takes knowledge away. Arriving before an answer that was given earlier is
+ * not, where the kernel takes that in without a lock: kernel-view.ts tells of such names twice.
  */
 import type { NodeId } from '../../protocol/ids.js';
 import type { KernelCaches } from '../operations.js';

@@ -30,6 +30,7 @@ export class Served {
   readonly #child: ChildProcess;
   readonly #reports: Report[] = [];
   #wake = () => {};
+  #ended = false;
 
   constructor(t: Teardown, uid: number, options: ServeOptions = {}, mountpoint?: string) {
     this.mountpoint = mountpoint ?? mkdtempSync(join(tmpdir(), 'ftpmount-fuse-'));
@@ -43,7 +44,11 @@ export class Served {
       this.#wake();
     });
     this.exited = once(this.#child, 'exit');
-    this.#child.on('exit', () => this.#wake());
+    // Not at 'exit': what it had to say may come after that.
+    this.#child.on('close', () => {
+      this.#ended = true;
+      this.#wake();
+    });
     t.teardown(async () => {
       this.#child.kill('SIGKILL');
       await this.exited;
@@ -62,8 +67,7 @@ export class Served {
       if (found >= 0) return this.#reports.splice(found, 1)[0] as ReportOf<Type>;
       const fatal = this.#reports.find((report) => report.type === 'failed' || report.type === 'fault');
       if (fatal !== undefined) throw new Error(JSON.stringify(fatal));
-      if (this.#child.exitCode !== null || this.#child.signalCode !== null)
-        throw new Error(`the server ended without '${type}'`);
+      if (this.#ended) throw new Error(`the server ended without '${type}'`);
       await new Promise<void>((resolve) => (this.#wake = resolve));
     }
   }
