@@ -6,6 +6,8 @@
  * Invariant: the descriptor of a kept inode is shared by all who keep it; meanwhile the file system cannot give its
  * number to another file. Whether the last release gives back the charge is read from the inode itself (nlink), not
  * remembered. The ledger is never marked clean while something is kept, so such a release needs no mark of its own.
+ *
+ * Besides, what was removed a moment ago can be read, and kept again (removed-files.ts).
  */
 import { Failure } from '../../protocol/failure.js';
 import { MAX_HELD } from '../../protocol/limits.js';
@@ -15,11 +17,13 @@ import { close } from '../../posix/files.js';
 import { statxFd, type Status } from '../../posix/status.js';
 import type { Use } from '../../state/ledger.js';
 import { descriptorLimit } from '../descriptor-limit.js';
-import type { ConfinedTree } from './confined.js';
+import { CLOCK, type Clock } from './clock.js';
+import { closingOnFailure, type ConfinedTree } from './confined.js';
 import { birthOf, idOf, isDirectory, isRegular } from './file-ids.js';
 import { openKept, reopenForWriting, requireRegular } from './file-access.js';
-import type { Located } from './located.js';
+import type { Located, Named } from './located.js';
 import type { Account } from './quota.js';
+import { RemovedFiles } from './removed-files.js';
 
 /** Kept inodes of one home, each a descriptor of the process: one user gets a quarter of them at most. */
 const MAX_KEPT_OF_HOME = Math.min(2 * MAX_HELD, Math.floor(descriptorLimit() / 4));
@@ -110,10 +114,19 @@ export class HeldFiles {
   readonly #kept = new Map<bigint, Kept>();
   readonly #tree: ConfinedTree;
   readonly #quota: Account;
+  readonly #removed: RemovedFiles;
+  readonly #isShared: () => boolean;
 
-  constructor(parts: { tree: ConfinedTree; quota: Account }) {
+  /** `isShared`: whether others than who removes a name may know of it. */
+  constructor(parts: { tree: ConfinedTree; quota: Account; isShared: () => boolean; clock?: Clock }) {
     this.#tree = parts.tree;
     this.#quota = parts.quota;
+    this.#isShared = parts.isShared;
+    this.#removed = new RemovedFiles(parts.clock ?? CLOCK);
+  }
+
+  close(): void {
+    this.#removed.close();
   }
 
   client(): ClientHeld {
@@ -140,6 +153,11 @@ export class HeldFiles {
     return kept !== undefined && sameId(kept.id, id) ? kept.fd : undefined;
   }
 
+  /** find() of a file that was removed a moment ago, and is kept by nobody. */
+  findRemoved(id: FileId): Fd | undefined {
+    return this.#removed.find(id);
+  }
+
   /** find(), for reading and writing. */
   findWritable(id: FileId): Fd | undefined {
     const kept = this.#kept.get(id.ino);
@@ -154,6 +172,17 @@ export class HeldFiles {
 
   get empty(): boolean {
     return this.#kept.size === 0;
+  }
+
+  /** A name is about to be removed by a client that waits for it: the file can be found for a moment longer. */
+  removing(located: Named): void {
+    const { status } = located;
+    if (!isRegular(status) || status.nlink > 1 || this.#kept.has(status.ino) || !this.#isShared()) return;
+    try {
+      this.#removed.add(idOf(status), openKept(this.#tree, located));
+    } catch {
+      // Then it goes at once: no removal fails for this.
+    }
   }
 
   /** Gives back what a removed name held: nothing while the inode has other names, or is kept. `before`: as it was. */
@@ -176,7 +205,7 @@ export class HeldFiles {
     return { bytes, files };
   }
 
-  /** Called by ClientHeld and keep(): one user more. EMFILE. */
+  /** Called by ClientHeld and keep(): one user more. EMFILE; EDQUOT of one that was removed. */
   acquire(located: Located): Kept {
     const { status } = located;
     const existing = this.#kept.get(status.ino);
@@ -185,7 +214,11 @@ export class HeldFiles {
       return existing;
     }
     if (this.#kept.size >= MAX_KEPT_OF_HOME) throw new Failure('EMFILE', 'too many files are open');
-    const kept: Kept = { id: idOf(status), fd: openKept(this.#tree, located), writable: undefined, users: 1 };
+    const id = idOf(status);
+    const kept: Kept = { id, fd: openKept(this.#tree, located), writable: undefined, users: 1 };
+    if (status.nlink === 0 && this.#removed.find(id) !== undefined) {
+      closingOnFailure(kept.fd, () => this.#quota.reserve(chargedBytes(status), 1));
+    }
     this.#kept.set(status.ino, kept);
     return kept;
   }

@@ -16,7 +16,7 @@ import { pathOfOpen } from '../../posix/names.js';
 import { statxFd, type Status } from '../../posix/status.js';
 import { refuseReservedName, statusAt, statusIfAny, type ConfinedTree, type Purpose } from './confined.js';
 import { Descriptors } from './descriptors.js';
-import { openRegular, reopenForWriting, requireRegular } from './file-access.js';
+import { openRegular, requireRegular } from './file-access.js';
 import { idOf, isDirectory, isId } from './file-ids.js';
 import type { HeldFiles } from './held-files.js';
 import { KnownFiles } from './known-files.js';
@@ -163,10 +163,11 @@ export class Identities {
     const located = this.file(ref);
     if ('fd' in located) {
       requireRegular(located.status);
-      if (!writable) return located;
+      // Who writes to a file without a name holds it: nobody else is charged for it.
+      if (writable) throw stale();
+      return located;
     }
-    const opened =
-      'fd' in located ? reopenForWriting(located.fd) : openRegular(this.#tree, located, writable);
+    const opened = openRegular(this.#tree, located, writable);
     return { fd: this.#files.add(idOf(located.status), opened, writable), status: located.status };
   }
 
@@ -180,9 +181,12 @@ export class Identities {
     return this.#named(id) ?? this.#namedAs(id, fd) ?? held;
   }
 
-  /** A file that was removed behind the daemon's back, and happens to be open here: who has it open goes on with it. */
+  /**
+   * A file that was removed a moment ago; or behind the daemon's back, and happens to be open here: who has it open goes on with
+   * it.
+   */
   #nameless(id: FileId): Opened | undefined {
-    const fd = this.#files.findOld(id);
+    const fd = this.#held.findRemoved(id) ?? this.#files.findOld(id);
     const status = fd === undefined ? undefined : statxFd(fd);
     return fd !== undefined && status?.nlink === 0 ? { fd, status } : undefined;
   }

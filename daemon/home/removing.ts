@@ -136,9 +136,10 @@ export class Removing {
     remove: () => void,
   ): Status | undefined {
     const { held, times } = this.#home;
-    if (hold) {
-      lane.client.held.hold({ directory: directory.fd, parent: directory.ino, name, status: before });
-    }
+    const located = { directory: directory.fd, parent: directory.ino, name, status: before };
+    if (hold) lane.client.held.hold(located);
+    // What a log is about was leased to its client alone.
+    if (!times.inBatch) held.removing(located);
     const kept = held.find(idOf(before));
     const other = kept === undefined && before.nlink > 1 ? this.#pin(directory, name, before) : undefined;
     try {

@@ -223,6 +223,9 @@ export class Uploads implements UploadHost {
   #name(upload: Upload, directory: Directory, name: Buffer, replaced: Status | undefined): Status {
     const { account, partials, held, identities, digests, changed } = this.#parts;
     account.prepare();
+    if (replaced !== undefined) {
+      held.removing({ directory: directory.fd, parent: directory.ino, name, status: replaced });
+    }
     partials.within((own) => renameat2(own, Buffer.from(upload.partial), directory.fd, name, 0));
     if (replaced !== undefined) {
       held.nameRemoved(account, replaced);

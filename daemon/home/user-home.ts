@@ -153,7 +153,7 @@ export class UserHome {
       () => this.waits.roomFreed(),
     );
     const { quota } = this;
-    this.held = new HeldFiles({ tree, quota });
+    this.held = new HeldFiles({ tree, quota, clock, isShared: () => this.#clients.present > 1 });
     this.#grants = new Grants({ tree, quota, now: () => clock.now() });
     this.identities = new Identities({ tree, held: this.held });
     this.shown = ShownTimes.open(tree);
@@ -410,6 +410,7 @@ export class UserHome {
     this.#grants.close();
     this.#settle();
     this.identities.close();
+    this.held.close();
     this.shown.close();
     this.tree.close();
   }

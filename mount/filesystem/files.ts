@@ -105,10 +105,10 @@ export class Files {
     return truncated instanceof Promise ? truncated.then(answer) : answer();
   }
 
-  /** What is not believed may be gone, or go at any time: the server keeps it while it is open here. */
+  /** What is not believed may be gone, or go at any time, as may what has no name: the server keeps it while it is open here. */
   #hold(inode: Inode, caller: Caller): Promise<void> | undefined {
     const { tree, underWay } = this.#home;
-    if (inode.held || tree.knows(inode)) return undefined;
+    if (inode.held || (tree.knows(inode) && !inode.removed)) return undefined;
     // As a part of creat(2) it is waited for with the directory locked.
     const ended = underWay.begin(tree.possibleUnitsOf(inode));
     const held = this.#home.ask(

@@ -20,13 +20,14 @@ const FOREVER_MS = Number.POSITIVE_INFINITY;
 /** Names that the kernel was told do not exist, in all directories. */
 const MAX_NEGATIVES = 50_000;
 /**
- * For so long (milliseconds) the kernel may not have taken in an answer about a name: a program's thread does it when it runs
- * again, without a lock where it looks up a name that it had (fuse_dentry_revalidate).
+ * For so long (milliseconds) the kernel may not have taken in the answer of a LOOKUP: a program's thread does it when it runs
+ * again, without a lock where it looks up a name that it had (fuse_dentry_revalidate). So in a directory of which names were
+ * taken back within this time none is told for longer; and a name that is told just before the first of them is taken back
+ * again, at AGAIN_MS. What else tells of names (listings, CREATE) is taken in with the directory locked, as takeBack is.
  */
 const TAKEN_IN_MS = 1_000;
-/** When a name of which that may be so is taken back once more (milliseconds). */
 const AGAIN_MS = [10, TAKEN_IN_MS];
-/** Such names, at most: those told last. */
+/** Names that were looked up within TAKEN_IN_MS and are remembered: the last ones. */
 const MAX_RECENT = 512;
 /** invalidateNode: attributes only, the pages stay. */
 const NO_DATA = -1;
@@ -40,8 +41,14 @@ export class KernelView {
   #forgetting = false;
   /** Files whose pages the kernel may still have, as they were when their unit was taken back. */
   readonly #pages = new WeakMap<Inode, Attributes>();
-  /** Names that the kernel was told to believe, and may not have taken in; and when, in this order. */
+  /** Names that the kernel was told to believe by a LOOKUP, and may not have taken in; and when, in this order. */
   readonly #recent = new Map<Name, number>();
+  /** Those of them that were taken back, and will be again. */
+  readonly #again = new Set<Name>();
+  /** When names of a directory were last taken back. */
+  readonly #contested = new WeakMap<DirectoryInode, number>();
+  /** What the kernel does not believe: it was taken back, and not told for longer since. */
+  readonly #takenBack = new WeakSet<Name | Inode>();
 
   constructor(parts: { tree: Tree; caches: KernelCaches; ownership: Ownership }) {
     this.#tree = parts.tree;
@@ -61,17 +68,37 @@ export class KernelView {
 
   attributes(inode: Inode): AttributesAnswer {
     this.told(inode);
+    const known = this.#tree.knows(inode);
+    if (known) this.#takenBack.delete(inode);
     return {
       attributes: showAttributes(inode.attributes, this.#ownership, shownIno(inode)),
-      validMs: this.#tree.knows(inode) ? FOREVER_MS : 0,
+      validMs: known ? FOREVER_MS : 0,
     };
   }
 
   /** Tells of a name, which counts as a lookup of its inode. */
   entry(name: Name): Entry {
+    return this.#entry(name, this.#isBelieved(name));
+  }
+
+  /** entry() as the answer of a LOOKUP. */
+  lookedUp(name: Name): Entry {
+    const contested = performance.now() - (this.#contested.get(name.parent) ?? -Infinity) < TAKEN_IN_MS;
+    const believed = !contested && this.#isBelieved(name);
+    if (believed) this.#noteRecent(name);
+    return this.#entry(name, believed);
+  }
+
+  #isBelieved(name: Name): boolean {
+    return this.#tree.lookup(name.parent, name.key) === name;
+  }
+
+  #entry(name: Name, believed: boolean): Entry {
     const { attributes, validMs } = this.attributes(name.inode);
-    const believed = this.#tree.lookup(name.parent, name.key) === name;
-    if (believed) this.#toldName(name);
+    if (believed) {
+      this.#takenBack.delete(name);
+      this.#again.delete(name);
+    }
     return {
       attributes,
       validMs,
@@ -101,8 +128,7 @@ export class KernelView {
 
   /** What was doubted is not to be believed by the kernel either; settled() tells when it does so. */
   takeBack({ names, inodes }: Doubts): void {
-    for (const { parent, key } of names) this.#expire(parent, key);
-    this.#expireAgain(names);
+    this.#takeBackNames(names);
     for (const inode of inodes) {
       if (inode.isDirectory()) {
         for (const key of this.#negatives.get(inode) ?? []) this.#expire(inode, key);
@@ -111,6 +137,8 @@ export class KernelView {
       if (inode.nodeId === 0) continue;
       // The pages of a directory are the kernel's own listing.
       const drops = inode.directory !== undefined || inode.opens > 0;
+      if (!drops && this.#takenBack.has(inode)) continue;
+      this.#takenBack.add(inode);
       if (!drops && !this.#pages.has(inode)) this.#pages.set(inode, inode.attributes);
       this.told(inode);
       this.#caches.invalidateNode(inode.nodeId, drops ? 0 : NO_DATA, 0);
@@ -145,7 +173,7 @@ export class KernelView {
     return this.#caches.settled();
   }
 
-  #toldName(name: Name): void {
+  #noteRecent(name: Name): void {
     const now = performance.now();
     this.#recent.delete(name);
     this.#recent.set(name, now);
@@ -155,13 +183,31 @@ export class KernelView {
     }
   }
 
+  #takeBackNames(names: readonly Name[]): void {
+    const now = performance.now();
+    const recent: Name[] = [];
+    for (const name of names) {
+      this.#contested.set(name.parent, now);
+      if (this.#takenBack.has(name)) continue;
+      this.#expire(name.parent, name.key);
+      if (this.#recent.delete(name)) {
+        this.#again.add(name);
+        recent.push(name);
+      } else if (!this.#again.has(name)) {
+        this.#takenBack.add(name);
+      }
+    }
+    if (recent.length > 0) this.#expireAgain(recent);
+  }
+
   /** An answer that the kernel takes in behind what it was told here would be believed for ever. */
-  #expireAgain(names: Iterable<Name>): void {
-    const recent = [...names].filter((name) => this.#recent.delete(name));
-    if (recent.length === 0) return;
+  #expireAgain(names: readonly Name[]): void {
     for (const afterMs of AGAIN_MS) {
       setTimeout(() => {
-        for (const { parent, key } of recent) this.#expire(parent, key);
+        for (const name of names) {
+          this.#expire(name.parent, name.key);
+          if (afterMs === TAKEN_IN_MS && this.#again.delete(name)) this.#takenBack.add(name);
+        }
       }, afterMs).unref();
     }
   }

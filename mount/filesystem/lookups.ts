@@ -34,7 +34,7 @@ export class Lookups {
     const { tree, kernel } = this.#home;
     const known = tree.lookup(directory, key);
     if (known === 'absent') return kernel.absent(directory, key);
-    return known !== undefined && tree.knows(known.inode) ? kernel.entry(known) : undefined;
+    return known !== undefined && tree.knows(known.inode) ? kernel.lookedUp(known) : undefined;
   }
 
   async #lookup(directory: DirectoryInode, key: string, caller: Caller): Promise<Entry | NegativeEntry> {
@@ -57,7 +57,7 @@ export class Lookups {
       },
     );
     // Here, where the caller still waits for it: it counts as a lookup.
-    return name === undefined ? kernel.absent(directory, key) : kernel.entry(name);
+    return name === undefined ? kernel.absent(directory, key) : kernel.lookedUp(name);
   }
 
   /** The attributes, from the server where they are not believed. */

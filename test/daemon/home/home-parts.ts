@@ -37,6 +37,7 @@ import { recount } from '../../../daemon/home/recount.js';
 import { ShownTimes } from '../../../daemon/home/shown-times.js';
 import type { Use } from '../../../state/ledger.js';
 import { temporaryDirectory } from '../../lib/directory.js';
+import { ManualClock } from '../../lib/manual-clock.js';
 
 // The daemon does so, too: modes are the client's.
 process.umask(0);
@@ -67,6 +68,7 @@ export class Parts {
   readonly timesFailures: unknown[] = [];
   /** The home itself. */
   readonly home: FileRef;
+  readonly clock = new ManualClock();
   readonly #clients: PartsClient[] = [];
 
   constructor(directory: string, options: PartsOptions = {}) {
@@ -76,7 +78,7 @@ export class Parts {
     this.tree = tree;
     this.quota = new Quota(used, { bytes, files }, () => undefined);
     const { quota } = this;
-    this.held = new HeldFiles({ tree, quota });
+    this.held = new HeldFiles({ tree, quota, clock: this.clock, isShared: () => this.#clients.length > 1 });
     this.identities = new Identities({ tree, held: this.held });
     this.shown = ShownTimes.open(tree);
     this.grants = new Grants({ tree, quota, now: () => performance.now(), unnamed: options.unnamed ?? true });
@@ -105,6 +107,7 @@ export class Parts {
   close(): void {
     for (const client of this.#clients) client.close();
     this.identities.close();
+    this.held.close();
     this.grants.close();
     this.shown.close();
     this.tree.close();

@@ -149,6 +149,25 @@ t.test('a file that nobody has open in the end is not held', async (t) => {
   });
 });
 
+t.test(
+  'a file that lost its last name is held by who opens it once more, however well it is known',
+  async (t) => {
+    const held: string[] = [];
+    const nameless = { ...FILE, nlink: 0 };
+    const home = await ScriptedHome.open(t, {
+      getattr: () => nameless,
+      hold: () => {
+        held.push('held');
+        return nameless;
+      },
+    });
+    await home.own({ file: nameless });
+    const node = await home.node('file');
+    await home.filesystem.open(node, O_RDONLY, CALLER);
+    t.same(held, ['held']);
+  },
+);
+
 /** Bytes that are in use when the garbage is collected. */
 function heapUsed(): number {
   setFlagsFromString('--expose-gc');
