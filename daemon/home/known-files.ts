@@ -12,8 +12,8 @@
  */
 import type { FileId } from '../../protocol/references.js';
 
-/** Of one home, twice what a mount keeps: 18 MiB. */
-export const MAX_KNOWN = 100_000;
+/** Of one home, twice what a mount keeps: 11 MiB. */
+export const MAX_KNOWN = 56_000;
 
 export interface Known {
   readonly birth: bigint;

@@ -1,11 +1,12 @@
 /**
  * fsync(2): what is known here of a file is on the server's disk.
  *
- * That is a round trip and a wait for the disk. It is spared where nothing can have changed since the last one: programs sync a
- * file and then its directory (of a SQLite transaction's four syncs this is one).
+ * That is a round trip and a wait for the disk. It is spared for a directory where nothing can have changed since the last one:
+ * programs sync a file and then its directory (of a SQLite transaction's four syncs this is one).
  *
- * Invariant: it is spared only where all that was done here is durable, and the file was leased to this mount all the
- * time, so that nobody else can have changed it either.
+ * Invariant: it is spared only where all that was done here is durable, and the directory was leased to this mount all the
+ * time, so that nobody else can have changed it either. (Of a file that cannot be told: it may have been in another unit, by a
+ * name elsewhere that others have removed since.)
  */
 import type { Caller } from '../operations.js';
 import { interruptible } from '../remote/interruption.js';
@@ -46,10 +47,10 @@ export class Syncs {
   }
 
   #isSynced(inode: Inode): boolean {
-    const { log, leases, changes, tree } = this.#home;
+    const { log, leases, changes } = this.#home;
+    if (!inode.isDirectory()) return false;
     if (this.#last?.changes === undefined || log.undurable.operations > 0) return false;
     if (this.#last.leases !== leases.generation || this.#last.changes !== changes.settled) return false;
-    const unit = tree.unitOf(inode);
-    return unit !== undefined && leases.believes(unit);
+    return leases.believes(inode.attributes.ino);
   }
 }

@@ -4,12 +4,14 @@
  *
  * Invariant: directories of which something is kept are in the order, others are not.
  *
- * Where all is needed (the kernel holds it, or the log), the limit is passed: then some of it is asked back, and it is tried
- * again only when a sixteenth has come, or is not needed any more, so that the search costs each name a constant.
+ * A search looks at every name, so it has to find a sixteenth of them; then it costs each name a constant. Where most is needed
+ * (the kernel holds it, or the log), some of it is asked back, and it is tried again only when a sixteenth has come, or is not
+ * needed any more: until then the limit is passed. (70,000 files, listed twice: 85 s, of which 32 went into searches that found
+ * one name each; 16 s so.)
  */
 import type { DirectoryInode } from './inode.js';
 
-/** How large a part has to come or to be spared before a search that found too little is made again. */
+/** How large a part a search has to find; or has to come or to be spared before it is made again. */
 const PAUSE = 16;
 
 /** From which part of the limit on. */
@@ -69,19 +71,20 @@ export class Budget {
   /** To be called before one more is kept of a directory: what is learned then is not dropped at once. */
   makeRoom(growing: DirectoryInode): void {
     if (this.#kept < this.#searchBeyond) return;
+    const part = Math.ceil(this.#kept / PAUSE);
+    const enough = this.#limit - part;
     let left = this.#order.size;
     for (const oldest of this.#order) {
-      if (this.#kept < this.#limit || left-- === 0) break;
+      if (this.#kept <= enough || left-- === 0) break;
       this.#evict(oldest, growing);
       // What it has left is needed; others come first the next time.
       this.listed(oldest);
     }
-    if (this.#kept < this.#limit) {
+    if (this.#kept <= enough) {
       this.#searchBeyond = this.#limit;
       return;
     }
-    const part = Math.ceil(this.#kept / PAUSE);
-    this.#searchBeyond = this.#kept + part;
+    this.#searchBeyond = Math.max(this.#limit, this.#kept + part);
     this.#askBack(this.#order, part);
   }
 }

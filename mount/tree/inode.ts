@@ -20,7 +20,7 @@ import type { FileId } from '../../protocol/references.js';
 import type { Entry } from '../log/entry.js';
 import { Directory } from './directory.js';
 import { Links } from './links.js';
-import { isUnsettled, type Unsettled } from './unsettled.js';
+import { isUnsettled, NO_ENTRIES, type Unsettled } from './unsettled.js';
 
 /** A name in a directory and the inode that it leads to. */
 export interface Name {
@@ -61,7 +61,7 @@ export class Inode {
   /** The server keeps it for this mount, whatever happens to its names. */
   held = false;
   /** The entries of the log that made or changed it, in order, until they are settled. */
-  readonly entries: Entry[] = [];
+  entries: Entry[] = NO_ENTRIES;
   /** The ctime that it has at the server unless somebody else changes it; undefined: the server does not have it yet. */
   ctimeAtServer: Timestamp | undefined;
   /** The last one of its changes. */

@@ -33,8 +33,8 @@ import { Learning, type ListedEntry } from './learning.js';
 import { Namespace } from './namespace.js';
 import { Numbers } from './numbers.js';
 
-/** Names kept in all directories together: 30 MiB. */
-const MAX_NAMES = 50_000;
+/** Names kept in all directories together: 17 MiB. */
+const MAX_NAMES = 28_000;
 
 export type { Doubts };
 

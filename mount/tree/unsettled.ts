@@ -11,11 +11,14 @@ const CUT = 1024;
 
 /** An inode, as far as its changes go. */
 export interface Changed {
-  /** In the order of the log; without those that are settled. */
-  readonly entries: Entry[];
+  /** In the order of the log; without those that are settled. Replaced, where there are none, as most files have none. */
+  entries: Entry[];
   /** The log has settled an entry of it. */
   settled(entry: Entry): void;
 }
+
+/** What has no changes shares this, which stays empty: an array that was emptied keeps room for 17. */
+export const NO_ENTRIES: Entry[] = [];
 
 interface Change<T> {
   readonly inode: T;
@@ -31,7 +34,8 @@ export class Unsettled<T extends Changed> {
     this.settle();
     // A write that became part of the latest one.
     if (inode.entries.at(-1) === entry) return;
-    inode.entries.push(entry);
+    if (inode.entries.length === 0) inode.entries = [entry];
+    else inode.entries.push(entry);
     this.#changes.push({ inode, entry });
   }
 
@@ -46,8 +50,10 @@ export class Unsettled<T extends Changed> {
     for (;;) {
       const oldest = this.#changes[this.#settled];
       if (oldest === undefined || isUnsettled(oldest.entry)) break;
-      oldest.inode.entries.shift();
-      oldest.inode.settled(oldest.entry);
+      const { inode, entry } = oldest;
+      inode.entries.shift();
+      if (inode.entries.length === 0) inode.entries = NO_ENTRIES;
+      inode.settled(entry);
       this.#settled++;
     }
     if (this.#settled === this.#changes.length || this.#settled >= CUT) {

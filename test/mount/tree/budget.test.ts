@@ -1,4 +1,5 @@
 import t from 'tap';
+import { Budget } from '../../../mount/tree/budget.js';
 import type { DirectoryInode, Inode } from '../../../mount/tree/inode.js';
 import {
   asDirectory,
@@ -148,4 +149,27 @@ t.test('what only the kernel needs is asked back from it, and so the limit is ke
   t.equal(tree.byIndex(10n), open);
   t.equal(tree.byIndex(11n), used);
   t.notOk(asked.flat().includes(open));
+});
+
+t.test('where little can be spared, searches cost each name a constant', async (t) => {
+  const { tree, root } = plant({ whole: true });
+  const directories = Array.from({ length: 100 }, (_, i) => makeDirectory(tree, root, `d${i}`));
+  for (const directory of directories) makeFile(tree, directory, 'needed');
+  let looked = 0;
+  const budget = new Budget({
+    limit: 1000,
+    evict: (directory) => {
+      looked += 1;
+      if (looked % 50 === 0) budget.add(directory, -1);
+    },
+    askBack: () => undefined,
+  });
+  for (const directory of directories) budget.add(directory, 10);
+  for (let added = 0; added < 10_000; added++) {
+    const [growing] = directories;
+    if (growing === undefined) throw new Error('there are none');
+    budget.makeRoom(growing);
+    budget.add(growing, 1);
+  }
+  t.ok(looked < 3 * 10_000, `looked at ${looked} directories for 10,000 names`);
 });
