@@ -50,6 +50,11 @@ export const fileRef: Shape<FileRef> = (value) => {
   return { ino, birth, path: hint === undefined || hint === null ? null : path(hint) };
 };
 
+/** An id as the key of a map. */
+export function keyOf({ ino, birth }: FileId): string {
+  return `${ino}.${birth}`;
+}
+
 /** The inverse of `fileId`, with a hint where one is given. */
 export function packId({ ino, birth }: FileId, path?: RemotePath): unknown[] {
   return path === undefined ? [compact(ino), compact(birth)] : [compact(ino), compact(birth), path];

@@ -19,7 +19,7 @@ import {
   WRITE,
   type Operation,
 } from '../../protocol/operations.js';
-import { sameId, type FileId, type FileRef } from '../../protocol/references.js';
+import { keyOf, sameId, type FileId, type FileRef } from '../../protocol/references.js';
 
 const MAX_PROVISIONAL = 16 * MAX_OPERATIONS;
 /** An entry takes some 250 bytes, and workers have a bounded heap: 32 MiB. */
@@ -128,10 +128,6 @@ function isProvisional(op: Operation): boolean {
     ('id' in op && op.id?.ino === 0n) ||
     ('replaced' in op && op.replaced?.ino === 0n)
   );
-}
-
-function keyOf({ ino, birth }: FileId): string {
-  return `${ino}:${birth}`;
 }
 
 function stale(): Failure {

@@ -35,7 +35,7 @@ import {
   type Unlink,
   type Write,
 } from '../../protocol/operations.js';
-import { sameId, type FileId, type FileRef } from '../../protocol/references.js';
+import { keyOf, sameId, type FileId, type FileRef } from '../../protocol/references.js';
 import type { Entry } from '../log/entry.js';
 import type { Log } from '../log/log.js';
 import type { Inode } from '../tree/inode.js';
@@ -284,8 +284,4 @@ function refAt(id: FileId, { directory, name }: Place): FileRef {
 /** Whether a name is not what a change expects of it. */
 function isTaken({ kind }: Failure): boolean {
   return kind === 'EEXIST' || kind === 'ESTALE' || kind === 'ENOTEMPTY' || kind === 'EISDIR';
-}
-
-function keyOf({ ino, birth }: FileId): string {
-  return `${ino}.${birth}`;
 }

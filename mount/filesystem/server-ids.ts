@@ -10,7 +10,7 @@ import type { Failure } from '../../protocol/failure.js';
 import type { RemotePath } from '../../protocol/ids.js';
 import type { Result } from '../../protocol/methods.js';
 import { CREATE, MKDIR, SYMLINK, type Operation } from '../../protocol/operations.js';
-import { sameId, type FileId } from '../../protocol/references.js';
+import { keyOf, sameId, type FileId } from '../../protocol/references.js';
 import type { Entry } from '../log/entry.js';
 import type { Log } from '../log/log.js';
 import type { Tree } from '../tree/tree.js';
@@ -144,8 +144,4 @@ export class ServerIds {
 
 function isMaker(operation: Operation): operation is Maker {
   return operation.kind === CREATE || operation.kind === MKDIR || operation.kind === SYMLINK;
-}
-
-function keyOf({ ino, birth }: FileId): string {
-  return `${ino}.${birth}`;
 }
