@@ -13,9 +13,10 @@ export function defaultLogFile(): string {
   return join(stateDirectory(), 'mount.log');
 }
 
-/** Where data are kept that the server could not take after their program had been told that all is well. */
-export function lossDirectory(): string {
-  return join(stateDirectory(), 'lost');
+/** Where data are kept that the server could not take after their program had been told that all is well: by server and time. */
+export function lossDirectory(server: string, now = new Date()): string {
+  const time = now.toISOString().replaceAll(/[:.]/g, '');
+  return join(stateDirectory(), 'lost', `${server.replaceAll(/[^\w.@-]/g, '_')}-${time}`);
 }
 
 function stateDirectory(environment: NodeJS.ProcessEnv = process.env): string {

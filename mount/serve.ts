@@ -103,7 +103,7 @@ export async function serve(request: MountRequest, onMounted: () => void): Promi
           },
           temper: { sync: options.sync === true, flush: options.flush === true },
           unsentBytes: options.unsent,
-          lossDirectory: lossDirectory(),
+          lossDirectory: lossDirectory(server),
         });
         ({ state } = home);
         return home.filesystem;

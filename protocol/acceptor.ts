@@ -17,7 +17,7 @@ import { decodePreamble, encodeRefusal, PREAMBLE_LENGTH, startsWithMagic } from 
 
 export interface AcceptOptions {
   readonly staticKeyPair: KeyPair;
-  /** Told to the client in the second message, at most MAX_TEXT characters. */
+  /** Told to the client in the second message, at most MAX_TEXT bytes. */
   readonly serverVersion: string;
   /** For the whole handshake, in milliseconds. */
   readonly timeoutMs?: number;

@@ -80,7 +80,7 @@ export function encodeResponse(
   data?: Data,
 ): OutgoingMessage {
   if (failure !== undefined) {
-    return [packr.pack([RESPONSE, id, [failure.code, failure.message.slice(0, MAX_TEXT)], null])];
+    return [packr.pack([RESPONSE, id, [failure.code, cut(failure.message)], null])];
   }
   return data === undefined
     ? [packr.pack([RESPONSE, id, null, result])]
@@ -108,7 +108,7 @@ function withData(head: Buffer, data: Data): OutgoingMessage {
 
 /** The payload of the second handshake message: [server version]. */
 export function encodeServerVersion(version: string): Buffer {
-  return packr.pack([version.slice(0, MAX_TEXT)]);
+  return packr.pack([cut(version)]);
 }
 
 /** Reads what encodeServerVersion wrote; a later version may append to it. Throws PROTOCOL. */
@@ -116,7 +116,7 @@ export function decodeServerVersion(payload: Buffer): string {
   checkStructure(payload);
   const message: unknown = unpackr.unpack(payload);
   const version: unknown = Array.isArray(message) ? message[0] : undefined;
-  if (typeof version === 'string' && version.length <= MAX_TEXT) return printable(version);
+  if (typeof version === 'string' && Buffer.byteLength(version) <= MAX_TEXT) return printable(version);
   throw new Failure('PROTOCOL', 'the second handshake message does not name a version');
 }
 
@@ -161,7 +161,7 @@ function responseError(value: unknown): Failure | undefined {
   if (value === null) return undefined;
   if (Array.isArray(value)) {
     const [name, message] = value as unknown[];
-    if (typeof name === 'string' && typeof message === 'string' && message.length <= MAX_TEXT) {
+    if (typeof name === 'string' && typeof message === 'string' && Buffer.byteLength(message) <= MAX_TEXT) {
       return new Failure(isErrnoName(name) ? name : 'EIO', printable(message));
     }
   }
@@ -261,4 +261,14 @@ function unsigned(bytes: Buffer, at: number, length: number): number {
 
 function malformed(what: string): Failure {
   return new Failure('PROTOCOL', `a message is not valid msgpack here: ${what}`);
+}
+
+/** As much of a text as may travel, and no part of a character. */
+function cut(text: string): string {
+  const bytes = Buffer.from(text);
+  if (bytes.length <= MAX_TEXT) return text;
+  let end = MAX_TEXT;
+  // The bytes that go on with a character are 10xxxxxx.
+  while (((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1;
+  return bytes.toString('utf8', 0, end);
 }

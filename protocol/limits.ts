@@ -54,7 +54,7 @@ export const MAX_PAGE_ENTRIES = 1024;
 /** Of a position in a directory. */
 export const POSITION_BYTES = 8;
 
-/** Operations of one `apply`; and how many outcomes of a client's log the server remembers, should an answer be lost. */
+/** Operations of one `apply`. */
 export const MAX_OPERATIONS = 1024;
 /** Operations of a log without an answer; failures of them that the server remembers. */
 export const MAX_OUTCOMES = 8 * MAX_OPERATIONS;
@@ -79,7 +79,7 @@ export const MAX_USER_NAME = 32;
 /** Passwords: bytes. */
 export const MAX_PASSWORD = 1024;
 
-/** Other texts: versions, messages of errors. */
+/** Other texts: versions, messages of errors: bytes of UTF-8. */
 export const MAX_TEXT = 1024;
 
 /** Uploads are resumed at multiples of this: where both sides keep the MD5 state. */

@@ -36,7 +36,10 @@ interface Make {
   readonly time: Timestamp | null;
 }
 
-/** Makes a regular file, FIFO or socket. `id`: one of those granted to the client, of a regular file; null: a new one. */
+/**
+ * Makes a regular file, FIFO or socket. `id`: one of those granted to the client, of a regular file; of others a provisional one,
+ * as in Symlink; null: a new one.
+ */
 export interface Create extends Make {
   readonly kind: typeof CREATE;
   /** st_mode: type and permissions. */

@@ -45,7 +45,9 @@ export const nil: Shape<null> = (value) => (value === null || value === undefine
 /** Text of at most `max` UTF-16 units. */
 export function text(max: number): Shape<string> {
   return (value) =>
-    typeof value === 'string' && value.length <= max ? value : wrong(`a text of at most ${max} characters`);
+    typeof value === 'string' && Buffer.byteLength(value) <= max
+      ? value
+      : wrong(`a text of at most ${max} bytes`);
 }
 
 /** Bytes, between `min` and `max`. The view is as long-lived as the message it came in. */

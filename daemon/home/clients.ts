@@ -134,8 +134,6 @@ export class Clients {
 
   detach(client: HomeClient, session: ClientSession): void {
     if (!client.leave(session)) return;
-    // A listing goes on only over the connection that it was begun on: an answer that was lost would be a page too few.
-    for (const cursor of client.handles.takeAll('cursor')) this.#options.closeHandle(cursor);
     const { id } = client;
     if (!client.isNeeded) {
       this.#end(id, true);

@@ -111,7 +111,7 @@ const TOUCHING = {
     const look = find(home, client, file);
     return {
       touches: look.touches,
-      run: () => home.shown.attributes(client.held.hold(look.located())),
+      run: () => home.shown.attributes(client.held.hold(look.located(), client.grant.awaited)),
     };
   },
   change: (home, client, [number, operation, data]) => home.changes.prepare(client, number, operation, data),

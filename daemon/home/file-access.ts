@@ -1,7 +1,7 @@
 /*
- * Opening the file that a name was found to lead to, and no other; for writing also where its mode allows nobody that: a
- * program that has a file open goes on writing to it (git makes its objects with mode 0444), and the daemon may open it
- * first when those writes come. So its owner, the daemon, opens the mode for that moment.
+ * Opening the file that a name was found to lead to, and no other, also where its mode allows nobody that: a program that has a
+ * file open goes on reading it and writing to it (git makes its objects with mode 0444), and the daemon may open it first when
+ * that comes. So its owner, the daemon, opens the mode for that moment. Who may open it is for the client's kernel to say.
  */
 import { Failure } from '../../protocol/failure.js';
 import { PosixError } from '../../posix/error.js';
@@ -28,9 +28,8 @@ export function requireRegular(status: Status): void {
 /** Opens a regular file. EISDIR, ELOOP, ENXIO; ESTALE where the name was exchanged meanwhile. */
 export function openRegular(tree: ConfinedTree, located: Named, writable: boolean): Fd {
   requireRegular(located.status);
-  const fd = writable
-    ? openForWriting(tree, located)
-    : tree.openAt(located.directory, located.name, O_RDONLY);
+  const { directory, name } = located;
+  const fd = openAllowed((flags) => tree.openAt(directory, name, flags), writable ? O_RDWR : O_RDONLY);
   return verified(fd, located.status);
 }
 
@@ -39,28 +38,28 @@ export function openKept(tree: ConfinedTree, located: Located): Fd {
   const { status } = located;
   const open = (flags: number): Fd =>
     'fd' in located ? reopen(located.fd, flags) : tree.openAt(located.directory, located.name, flags);
-  const fd = isRegular(status) ? unlessRefused(() => open(O_RDONLY)) : undefined;
-  return verified(fd ?? open(O_PATH), status);
+  return verified(isRegular(status) ? openAllowed(open, O_RDONLY) : open(O_PATH), status);
 }
 
 /** Opens an open file anew, for reading and writing. */
 export function reopenForWriting(fd: Fd): Fd {
-  const opened = unlessRefused(() => reopen(fd, O_RDWR));
+  return reopenAllowed(fd, O_RDWR);
+}
+
+function openAllowed(open: (flags: number) => Fd, flags: number): Fd {
+  return unlessRefused(() => open(flags)) ?? closing(open(O_PATH), (fd) => reopenAllowed(fd, flags));
+}
+
+function reopenAllowed(fd: Fd, flags: number): Fd {
+  const opened = unlessRefused(() => reopen(fd, flags));
   if (opened !== undefined) return opened;
   const permissions = statxFd(fd).mode & PERMISSIONS;
   chmodOpen(fd, permissions | OWNER_READS_AND_WRITES);
   try {
-    return reopen(fd, O_RDWR);
+    return reopen(fd, flags);
   } finally {
     chmodOpen(fd, permissions);
   }
-}
-
-function openForWriting(tree: ConfinedTree, { directory, name }: Named): Fd {
-  return (
-    unlessRefused(() => tree.openAt(directory, name, O_RDWR)) ??
-    closing(tree.openAt(directory, name, O_PATH), reopenForWriting)
-  );
 }
 
 function verified(fd: Fd, expected: Status): Fd {

@@ -89,13 +89,6 @@ export class HandleTable {
     if (this.#handles.delete(number)) this.#count.total -= 1;
   }
 
-  /** take() of all of this kind. */
-  takeAll(kind: Handle['kind']): Handle[] {
-    const taken = [...this.#handles].filter(([, handle]) => handle.kind === kind);
-    for (const [number] of taken) this.forget(remoteHandle(number));
-    return taken.map(([, handle]) => handle);
-  }
-
   /** Forgets all, and takes no more. */
   end(): Handle[] {
     this.#ended = true;

@@ -14,7 +14,7 @@ import { MAX_HELD } from '../../protocol/limits.js';
 import { sameId, type FileId } from '../../protocol/references.js';
 import type { Fd } from '../../posix/fd.js';
 import { close } from '../../posix/files.js';
-import { statxFd, type Status } from '../../posix/status.js';
+import { fstatfs, statxFd, type Status } from '../../posix/status.js';
 import type { Use } from '../../state/ledger.js';
 import { descriptorLimit } from '../descriptor-limit.js';
 import { CLOCK, type Clock } from './clock.js';
@@ -27,6 +27,9 @@ import { RemovedFiles } from './removed-files.js';
 
 /** Kept inodes of one home, each a descriptor of the process: one user gets a quarter of them at most. */
 const MAX_KEPT_OF_HOME = Math.min(2 * MAX_HELD, Math.floor(descriptorLimit() / 4));
+
+/** Which part of what is free on the disk may be held by files that were just removed. */
+const SPARE_DISK = 8;
 
 interface Kept {
   readonly id: FileId;
@@ -88,12 +91,12 @@ export class ClientHeld {
     return this.#inos.size;
   }
 
-  /** EMFILE. */
-  hold(located: Located): Status {
+  /** `account`: what it is charged to where it was removed. EMFILE, EDQUOT. */
+  hold(located: Located, account?: Account): Status {
     const { ino } = located.status;
     if (this.#inos.has(ino)) return located.status;
     if (this.#inos.size >= MAX_HELD) throw new Failure('EMFILE', 'too many files are held');
-    this.#files.acquire(located);
+    this.#files.acquire(located, account);
     this.#inos.add(ino);
     return located.status;
   }
@@ -179,7 +182,11 @@ export class HeldFiles {
     const { status } = located;
     if (!isRegular(status) || status.nlink > 1 || this.#kept.has(status.ino) || !this.#isShared()) return;
     try {
-      this.#removed.add(idOf(status), openKept(this.#tree, located));
+      const { available, blockSize } = fstatfs(this.#tree.root);
+      // What is kept is on the disk and charged to nobody.
+      const spare = Number(available * blockSize) / SPARE_DISK;
+      if (this.#removed.bytes + chargedBytes(status) > spare) return;
+      this.#removed.add(idOf(status), openKept(this.#tree, located), chargedBytes(status));
     } catch {
       // Then it goes at once: no removal fails for this.
     }
@@ -206,7 +213,7 @@ export class HeldFiles {
   }
 
   /** Called by ClientHeld and keep(): one user more. EMFILE; EDQUOT of one that was removed. */
-  acquire(located: Located): Kept {
+  acquire(located: Located, account: Account = this.#quota): Kept {
     const { status } = located;
     const existing = this.#kept.get(status.ino);
     if (existing !== undefined && existing.id.birth === birthOf(status)) {
@@ -217,7 +224,7 @@ export class HeldFiles {
     const id = idOf(status);
     const kept: Kept = { id, fd: openKept(this.#tree, located), writable: undefined, users: 1 };
     if (status.nlink === 0 && this.#removed.find(id) !== undefined) {
-      closingOnFailure(kept.fd, () => this.#quota.reserve(chargedBytes(status), 1));
+      closingOnFailure(kept.fd, () => account.reserve(chargedBytes(status), 1));
     }
     this.#kept.set(status.ino, kept);
     return kept;

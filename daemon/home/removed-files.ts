@@ -18,6 +18,7 @@ const MAX_REMOVED = 64;
 interface Removed {
   readonly id: FileId;
   readonly fd: Fd;
+  readonly bytes: number;
   readonly at: number;
 }
 
@@ -31,10 +32,17 @@ export class RemovedFiles {
     this.#clock = clock;
   }
 
-  /** Takes over the descriptor of a file that is about to be removed. */
-  add(id: FileId, fd: Fd): void {
+  /** What they hold on the disk. */
+  get bytes(): number {
+    let sum = 0;
+    for (const { bytes } of this.#files.values()) sum += bytes;
+    return sum;
+  }
+
+  /** Takes over the descriptor of a file of so many bytes that is about to be removed. */
+  add(id: FileId, fd: Fd, bytes: number): void {
     this.#drop(id.ino);
-    this.#files.set(id.ino, { id, fd, at: this.#clock.now() });
+    this.#files.set(id.ino, { id, fd, bytes, at: this.#clock.now() });
     if (this.#files.size > MAX_REMOVED) {
       for (const oldest of this.#files.keys()) {
         this.#drop(oldest);

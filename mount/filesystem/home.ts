@@ -31,7 +31,7 @@ import type { KernelView } from './kernel-view.js';
 import type { WallClock } from './wall-clock.js';
 
 export const NO_CHARGE: Charge = { bytes: 0, files: 0 };
-const ONE_FILE: Charge = { bytes: 0, files: 1 };
+export const ONE_FILE: Charge = { bytes: 0, files: 1 };
 
 /** How much a program waits for: -o sync, -o flush. */
 export interface Temper {

@@ -27,8 +27,8 @@ const MAX_NEGATIVES = 50_000;
  */
 const TAKEN_IN_MS = 1_000;
 const AGAIN_MS = [10, TAKEN_IN_MS];
-/** Names that were looked up within TAKEN_IN_MS and are remembered: the last ones. */
-const MAX_RECENT = 512;
+/** Names that were looked up within TAKEN_IN_MS and may be believed: a MiB. */
+const MAX_RECENT = 16_384;
 /** invalidateNode: attributes only, the pages stay. */
 const NO_DATA = -1;
 
@@ -84,8 +84,7 @@ export class KernelView {
   /** entry() as the answer of a LOOKUP. */
   lookedUp(name: Name): Entry {
     const contested = performance.now() - (this.#contested.get(name.parent) ?? -Infinity) < TAKEN_IN_MS;
-    const believed = !contested && this.#isBelieved(name);
-    if (believed) this.#noteRecent(name);
+    const believed = !contested && this.#isBelieved(name) && this.#noteRecent(name);
     return this.#entry(name, believed);
   }
 
@@ -173,14 +172,17 @@ export class KernelView {
     return this.#caches.settled();
   }
 
-  #noteRecent(name: Name): void {
+  /** False where there are too many. */
+  #noteRecent(name: Name): boolean {
     const now = performance.now();
-    this.#recent.delete(name);
-    this.#recent.set(name, now);
     for (const [other, at] of this.#recent) {
-      if (now - at < TAKEN_IN_MS && this.#recent.size <= MAX_RECENT) return;
+      if (now - at < TAKEN_IN_MS) break;
       this.#recent.delete(other);
     }
+    this.#recent.delete(name);
+    if (this.#recent.size >= MAX_RECENT) return false;
+    this.#recent.set(name, now);
+    return true;
   }
 
   #takeBackNames(names: readonly Name[]): void {

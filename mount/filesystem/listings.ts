@@ -27,16 +27,22 @@ import { ToldNames } from './told-names.js';
 type Listing = Result<'list'>[number];
 
 /** The first page of a listing was told. */
+/** A listing that is open at the server. Its number is another's when the server has forgotten this client (Remote.era). */
+export interface Cursor {
+  readonly handle: RemoteHandle;
+  readonly era: number;
+}
+
 interface First {
-  readonly cursor: RemoteHandle | null;
+  readonly cursor: Cursor | null;
   /** What the tree learns by it. */
   readonly listing: TreeListing<Name> | null;
 }
 
 /** A second name asked for one by one makes it worth to list the directory. */
 const MISSES_BEFORE_LISTING = 1;
-/** Names of a directory that are gathered before anybody reads them. */
-export const MAX_NAMES_AT_ONCE = 32 * MAX_PAGE_ENTRIES;
+/** Names of a directory that are gathered before anybody reads them: of so many all are kept (tree.ts). */
+export const MAX_NAMES_AT_ONCE = 16 * MAX_PAGE_ENTRIES;
 /** How often a listing that is cut off is begun. */
 const MAX_BEGUN = 16;
 /** Whoever waits for a listing that others wait for, too, is let go by itself. */
@@ -175,7 +181,7 @@ export class Listings {
   }
 
   #first(directory: DirectoryInode, count: number, names: ToldNames): Promise<First> {
-    const { tree } = this.#home;
+    const { tree, remote } = this.#home;
     return this.#home.ask(
       'list',
       [directory],
@@ -183,7 +189,8 @@ export class Listings {
       () => [packRef(tree.refOf(directory)), count],
       ([own, ...below]) => {
         if (own === undefined || !sameId(own[0], directory.id)) throw new Failure('ESTALE');
-        const [attributes, entries, cursor] = own;
+        const [attributes, entries, handle] = own;
+        const cursor = handle === null ? null : { handle, era: remote.era };
         tree.told(directory, attributes);
         names.add(tree.pageOf(directory, listed(entries), true, cursor === null));
         const listing = directory.directory.listing ?? null;
@@ -195,28 +202,28 @@ export class Listings {
 
   #next(
     directory: DirectoryInode,
-    cursor: RemoteHandle,
+    { handle, era }: Cursor,
     names: ToldNames,
     listing: First['listing'],
-  ): Promise<RemoteHandle | null> {
+  ): Promise<Cursor | null> {
     return this.#home.ask(
       'listNext',
       [],
       NOBODY,
-      () => [cursor],
+      () => [handle],
       ([entries, next]) => {
         names.add(this.#home.tree.pageOf(directory, listed(entries), false, next === null, listing));
-        return next;
+        return next === null ? null : { handle: next, era };
       },
     );
   }
 
   /** Listings of directories below that came along. Returns the directories that are known by them. */
   #learnBelow(listings: readonly Listing[]): DirectoryInode[] {
-    const { tree } = this.#home;
+    const { tree, remote } = this.#home;
     const learned: DirectoryInode[] = [];
     for (const [attributes, entries, cursor] of listings) {
-      if (cursor !== null) closeCursor(this.#home, cursor);
+      if (cursor !== null) closeCursor(this.#home, { handle: cursor, era: remote.era });
       const child = this.#directoryOf(attributes);
       // What was changed in it after this was asked for is not in its listing.
       if (child === undefined || child.pending || this.#loads.has(child)) continue;
@@ -237,8 +244,8 @@ function* directoriesIn({ directory }: DirectoryInode): Generator<DirectoryInode
   for (const { inode } of directory.names.values()) if (inode.isDirectory()) yield inode;
 }
 
-export function closeCursor({ remote }: Home, cursor: RemoteHandle): void {
-  remote.request('close', [cursor], undefined, () => undefined);
+export function closeCursor({ remote }: Home, { handle, era }: Cursor): void {
+  if (era === remote.era) remote.request('close', [handle], undefined, () => undefined);
 }
 
 export function* listed(entries: Listing[1]): Generator<ListedEntry> {

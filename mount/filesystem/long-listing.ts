@@ -6,7 +6,6 @@
  * the time once.
  */
 import { Failure } from '../../protocol/failure.js';
-import type { RemoteHandle } from '../../protocol/ids.js';
 import { POSITION_BYTES } from '../../protocol/limits.js';
 import type { Result } from '../../protocol/methods.js';
 import { packRef } from '../../protocol/references.js';
@@ -15,7 +14,7 @@ import { interruptible } from '../remote/interruption.js';
 import type { Listing } from '../tree/directory.js';
 import type { DirectoryInode, Name } from '../tree/inode.js';
 import type { Home } from './home.js';
-import { closeCursor, listed, NOBODY } from './listings.js';
+import { closeCursor, listed, NOBODY, type Cursor } from './listings.js';
 
 /** The kernel reads on from what it has used of an answer, which may be in the page before. */
 const MAX_PAGES = 2;
@@ -40,11 +39,6 @@ export interface LongPage {
 }
 
 /** A cursor is good as long as the server knows the client by which it was opened. */
-interface Cursor {
-  readonly handle: RemoteHandle;
-  readonly era: number;
-}
-
 export class LongListing {
   readonly #home: Home;
   readonly #directory: DirectoryInode;
@@ -160,7 +154,7 @@ export class LongListing {
   }
 
   #closeCursor(): void {
-    if (this.#cursor?.era === this.#home.remote.era) closeCursor(this.#home, this.#cursor.handle);
+    if (this.#cursor !== undefined) closeCursor(this.#home, this.#cursor);
     this.#cursor = undefined;
   }
 }

@@ -8,16 +8,15 @@
  * is opened later if nobody was told by then. close tells it, too, and that does not count until the last descriptor is
  * closed: a program that starts closes what it inherits, and takes no notice of what it is told.
  */
-import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
 import { Failure } from '../../protocol/failure.js';
-import { RELEASE, WRITE, type Operation } from '../../protocol/operations.js';
+import { RELEASE, WRITE, type Operation, type Write } from '../../protocol/operations.js';
 import type { FileId, FileRef } from '../../protocol/references.js';
 import type { Entry } from '../log/entry.js';
 import type { Inode, Loss } from '../tree/inode.js';
 import type { Tree } from '../tree/tree.js';
 import type { FileHandle, Opened } from './handles.js';
 import type { KernelView } from './kernel-view.js';
+import type { LostData } from './lost-data.js';
 
 /** Where losses are told: the part of a pino logger that is used here. */
 export interface LossLog {
@@ -28,7 +27,7 @@ export class Losses {
   readonly #tree: Tree;
   readonly #kernel: KernelView;
   readonly #log: LossLog;
-  readonly #directory: string;
+  readonly #lostData: LostData;
   readonly #currentId: (id: FileId) => FileId;
   #count = 0;
   #conflicts = 0;
@@ -37,15 +36,15 @@ export class Losses {
     tree: Tree;
     kernel: KernelView;
     log: LossLog;
-    /** Where the data of lost writes are kept; made when it is needed. */
-    directory: string;
+    /** Where the data of lost writes are kept. */
+    lostData: LostData;
     /** What the file that the log calls so is called now (server-ids.ts). */
     currentId(id: FileId): FileId;
   }) {
     this.#tree = parts.tree;
     this.#kernel = parts.kernel;
     this.#log = parts.log;
-    this.#directory = parts.directory;
+    this.#lostData = parts.lostData;
     this.#currentId = parts.currentId.bind(parts);
   }
 
@@ -81,8 +80,7 @@ export class Losses {
       .filter((inode) => inode !== undefined);
     const [first] = inodes;
     const path = first === undefined ? undefined : this.#tree.pathOf(first)?.toString();
-    const kept =
-      operation.kind === WRITE ? this.#keep(first, operation.offset ?? 0, operation.data) : undefined;
+    const kept = operation.kind === WRITE ? this.#keep(first, operation) : undefined;
     this.#log.error(
       { path, kind: operation.kind, reason: failure.message, code: failure.code, kept },
       'the server could not make a change that was answered before',
@@ -90,36 +88,23 @@ export class Losses {
     return inodes;
   }
 
-  /** The mount ends without its server: what was not sent is lost to it. `last`: of the log. */
-  abandoned(last: Entry | undefined): void {
-    for (let entry = last; entry !== undefined; entry = entry.previous) {
-      if (entry.state === 'unsent' || entry.state === 'sent') {
-        this.#record(entry.operation, new Failure('ETIMEDOUT', 'the mount ended before the server had it'));
+  /** The mount ends without its server: what it has not carried out is lost to it. In the order of the log. */
+  abandoned(entries: Iterable<Entry>): void {
+    for (const { state, operation } of entries) {
+      if (state === 'unsent' || state === 'sent') {
+        this.#record(operation, new Failure('ETIMEDOUT', 'the mount ended before the server had it'));
       }
     }
   }
 
   /** Keeps the data of a write that was lost. Returns the file. */
-  #keep(inode: Inode | undefined, offset: number, data: Buffer | null): string | undefined {
-    if (data === null) return undefined;
+  #keep(inode: Inode | undefined, { file, offset, data }: Write): string | undefined {
+    if (data === null || file.ino === null) return undefined;
     const [name] = inode?.names ?? [];
-    const text = Buffer.from(name?.key ?? 'removed', 'latin1')
-      .toString()
-      .replaceAll(/[^\w.-]/g, '_');
-    const file = join(this.#directory, `${inode?.id.ino ?? 0}-${text}`.slice(0, 200));
     try {
-      mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
-      const fd = openSync(file, 'a+', 0o600);
-      closeSync(fd);
-      const writing = openSync(file, 'r+');
-      try {
-        writeSync(writing, data, 0, data.length, offset);
-      } finally {
-        closeSync(writing);
-      }
-      return file;
+      return this.#lostData.keep(inode?.id ?? file, name?.key, offset ?? 0, data);
     } catch (error) {
-      this.#log.error({ err: error, file }, 'the data of a lost write could not be kept');
+      this.#log.error({ err: error }, 'the data of a lost write could not be kept');
       return undefined;
     }
   }

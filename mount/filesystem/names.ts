@@ -25,10 +25,9 @@ import type { Caller, Entry, Eventually } from '../operations.js';
 import { interruptible } from '../remote/interruption.js';
 import type { DirectoryInode, Inode, Name } from '../tree/inode.js';
 import type { Charge } from '../log/entry.js';
-import { NO_CHARGE, type Home } from './home.js';
+import { NO_CHARGE, ONE_FILE, type Home } from './home.js';
 
 const PERMISSIONS = 0o7777;
-const ONE_INODE: Charge = { bytes: 0, files: 1 };
 
 /** What makes a change: the name that it left, and the entry of the log where it is in there. */
 export interface Made {
@@ -94,7 +93,7 @@ export class Names {
     const inode = kind === MKDIR ? tree.mkdir(directory, key, making) : tree.create(directory, key, making);
     if (kind === MKDIR) leases.entered(id.ino, directory.id.ino);
     const operation = { kind, directory: byId(directory), name, time, mode, id };
-    const entry = this.#home.append(operation, ONE_INODE, [directory, inode]);
+    const entry = this.#home.append(operation, ONE_FILE, [directory, inode]);
     return { name: nameIn(directory, key), entry };
   }
 
@@ -131,7 +130,7 @@ export class Names {
     const time = this.#home.clock.now();
     const inode = tree.symlink(directory, key, { id, target, time });
     const operation = { kind: SYMLINK, directory: byId(directory), name, time, target, id } as const;
-    const entry = this.#home.append(operation, ONE_INODE, [directory, inode]);
+    const entry = this.#home.append(operation, ONE_FILE, [directory, inode]);
     return { name: nameIn(directory, key), entry };
   }
 

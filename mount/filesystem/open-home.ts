@@ -23,6 +23,7 @@ import { KernelView } from './kernel-view.js';
 import { Listings } from './listings.js';
 import { Lookups } from './lookups.js';
 import { Losses, type LossLog } from './losses.js';
+import { LostData } from './lost-data.js';
 import { MountedHome } from './mounted-home.js';
 import { Names } from './names.js';
 import { Recalls } from './recalls.js';
@@ -77,7 +78,7 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
   });
   const kernel: KernelView = new KernelView({ tree, caches, ownership });
   const losses = new Losses({
-    ...{ tree, kernel, log: options.log, directory: options.lossDirectory },
+    ...{ tree, kernel, log: options.log, lostData: new LostData(options.lossDirectory) },
     currentId: (id) => ids.of(id),
   });
   const log = new Log({
@@ -189,7 +190,7 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
     });
     if (log.last !== undefined) await Promise.race([sender.drain().catch(() => undefined), gone]);
     clearInterval(timer);
-    losses.abandoned(log.last);
+    losses.abandoned(log.unappliedEntries());
     await remote.logout();
   };
   const filesystem = new MountedHome({

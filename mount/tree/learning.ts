@@ -3,7 +3,8 @@
  *
  * Invariants:
  * - A fact is confirmed only where its unit is leased at the moment it is told.
- * - What was changed here and is not applied is newer than what anybody tells.
+ * - What was changed here and is not applied is newer than what anybody tells: of a file that was doubted meanwhile that is
+ *   taken, as nothing better is known, and not confirmed.
  */
 import type { Attributes } from '../../protocol/attributes.js';
 import { Failure } from '../../protocol/failure.js';
@@ -70,7 +71,7 @@ export class Learning {
     if (!isSameFile(inode.attributes, attributes)) throw new Failure('ESTALE');
     inode.attributes = kept(attributes);
     inode.ctimeAtServer = inode.attributes.ctime;
-    inode.confirmed = this.#beliefs.believesAttributes(inode);
+    inode.confirmed = !inode.pending && this.#beliefs.believesAttributes(inode);
   }
 
   /**

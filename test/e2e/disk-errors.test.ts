@@ -100,8 +100,9 @@ async function statusOf(daemon: Daemon, { mountpoint }: Mounted): Promise<MountS
 /** What is kept of lost writes. */
 function kept(daemon: Daemon): string {
   const directory = path.join(daemon.clientState, 'ftpmount', 'lost');
-  return readdirSync(directory)
-    .map((name) => readFileSync(path.join(directory, name), 'latin1'))
+  return readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => readFileSync(path.join(parentPath, name), 'latin1'))
     .join('\n');
 }
 

@@ -215,7 +215,9 @@ t.test(
     t.match(await statusOf(scene), { losses: 1 });
     const lost = path.join(daemon.clientState, 'ftpmount', 'lost');
     t.same(
-      readdirSync(lost).map((name) => readFileSync(path.join(lost, name), 'utf8')),
+      readdirSync(lost, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map(({ parentPath, name }) => readFileSync(path.join(parentPath, name), 'utf8')),
       [data],
     );
   },

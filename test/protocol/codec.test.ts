@@ -214,3 +214,13 @@ t.test('the version of the server', async (t) => {
     t.throws(() => decodeServerVersion(bad), failing('PROTOCOL'));
   }
 });
+
+t.test('a text that is too long is cut between two characters', async (t) => {
+  for (const long of ['ä'.repeat(600), `x${'ä'.repeat(600)}`, '\u{1f600}'.repeat(300), 'x'.repeat(2000)]) {
+    const told = decodeMessage(Buffer.concat(encodeResponse(1, new Failure('EIO', long), null)));
+    if (told.kind !== 'response' || told.error === undefined) throw new Error('no failure');
+    t.ok(long.startsWith(told.error.message), 'nothing else is told');
+    const bytes = Buffer.byteLength(told.error.message);
+    t.ok(bytes <= 1024 && bytes > 1020, `${bytes} bytes`);
+  }
+});

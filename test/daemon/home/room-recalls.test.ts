@@ -49,6 +49,23 @@ homeTest('a session without leases gets it as well', LIMITS, async (t, home) => 
   t.equal(home.quota.used.bytes, 900);
 });
 
+homeTest('who opens what was just replaced gets room for it', LIMITS, async (t, home) => {
+  const plain = new TestClient(home);
+  const other = new TestClient(home);
+  await plain.paths.put('f', Buffer.alloc(300));
+  await plain.paths.put('g', Buffer.alloc(100));
+  const { ino, birth } = await plain.paths.stat('f');
+  const one = new TestClient(home, { wants: LEASE_WRITE });
+  await plain.paths.rename('g', 'f');
+  t.strictSame(await one.call('grant', [4000, 0, 0, 0]), [900, 0, [], []], 'what was replaced is free');
+  const held = other.call('hold', [[ino, birth]]);
+  t.ok(await isPending(held));
+  t.equal(asked(one), 1);
+  await one.call('grant', [-900, 0, 0, 0]);
+  t.match(await held, { nlink: 0, size: 300 });
+  t.equal(home.quota.used.bytes, 400);
+});
+
 homeTest('what others need themselves is not there; what fits is written', LIMITS, async (t, home) => {
   const { one, two } = await oneHasAll(home);
   await one.call('grant', [-500, -5, 0, 0]);

@@ -5,6 +5,7 @@ import { ChangeNumbers } from '../../../mount/filesystem/change-numbers.js';
 import { ConflictCopies } from '../../../mount/filesystem/conflict-copies.js';
 import { KernelView } from '../../../mount/filesystem/kernel-view.js';
 import { Losses } from '../../../mount/filesystem/losses.js';
+import { LostData } from '../../../mount/filesystem/lost-data.js';
 import { Log } from '../../../mount/log/log.js';
 import { attributesOf, makeFile, newId, NOW, plant } from '../tree/planted.js';
 import { NOTHING } from '../log/operations.js';
@@ -16,7 +17,7 @@ t.test('a copy has what was written while the file was called otherwise', async 
   const caches = { invalidateNode: quiet, invalidateEntry: quiet, prune: quiet, settled, mapsDirect: true };
   const kernel = new KernelView({ tree, caches, ownership: { uid: 0, gid: 0 } });
   const losses = new Losses({
-    ...{ tree, kernel, log: { error: quiet }, directory: t.testdir(), currentId: (id) => id },
+    ...{ tree, kernel, log: { error: quiet }, lostData: new LostData(t.testdir()), currentId: (id) => id },
   });
   const written: string[] = [];
   const changes = new AwaitedChanges({

@@ -1,9 +1,12 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import { Failure } from '../../../protocol/failure.js';
 import { ROOT_NODE, type NodeId } from '../../../protocol/ids.js';
+import { WRITE } from '../../../protocol/operations.js';
 import { KernelView } from '../../../mount/filesystem/kernel-view.js';
 import { Losses, tellLoss } from '../../../mount/filesystem/losses.js';
+import { LostData } from '../../../mount/filesystem/lost-data.js';
 import { WriteEntry } from '../../../mount/log/write-entry.js';
 import { temporaryDirectory } from '../../lib/directory.js';
 import type { Scope } from '../../lib/scope.js';
@@ -35,7 +38,7 @@ t.test('a loss is told by the file that the log still calls by a former id', asy
   const file = makeFile(tree, root, 'f');
   const former = file.id;
   const losses = new Losses({
-    ...{ tree, kernel, directory: temporaryDirectory(t) },
+    ...{ tree, kernel, lostData: new LostData(join(temporaryDirectory(t), 'lost')) },
     log: { error: (details) => kept.push((details as { kept: string }).kept) },
     currentId: (id) => (id.ino === former.ino ? file.id : id),
   });
@@ -185,3 +188,67 @@ t.test('each that has a directory open is told, too', async (t) => {
     t.same([await fsync(), await fsync()], ['EIO', 'no failure']);
   }
 });
+
+t.test('what is kept of a mount that ends without its server are the bytes written last', async (t) => {
+  const home = await ScriptedHome.open(t);
+  await home.own({ f: attributesOf(40, REGULAR), g: attributesOf(41, REGULAR) });
+  const write = async (name: string, text: string): Promise<void> => {
+    const node = await home.node(name);
+    const { handle } = await home.filesystem.open(node, O_RDWR, CALLER);
+    await home.filesystem.write(node, handle, 0, Buffer.from(text), false, CALLER);
+  };
+  home.server.connection.held = true;
+  await write('f', 'old old old');
+  await write('g', 'beside');
+  await write('f', 'NEW');
+  const { log, losses } = home.state;
+  losses.abandoned(log.unappliedEntries());
+  t.same(
+    readdirSync(home.lost).map((name) => readFileSync(join(home.lost, name), 'latin1')),
+    ['NEW old old', 'beside'],
+  );
+});
+
+t.test(
+  'a listing behind a loss does not tell for good how large a file is that is being written',
+  async (t) => {
+    const BLOCK = 1 << 20;
+    const BLOCKS = 40;
+    let size = 0;
+    let lost = false;
+    const f = attributesOf(40, REGULAR);
+    const g = () => attributesOf(41, REGULAR, { size });
+    const home = await ScriptedHome.open(t, {
+      getattr: g,
+      apply: ([first, operations]) => {
+        const all = operations as [number, [number], unknown, number][];
+        for (const [kind, [ino], , offset] of all) {
+          if (kind === WRITE && Number(ino) === 41) size = Math.max(size, offset + BLOCK);
+        }
+        const outcomes = lost ? [] : [[Number(first), ['EIO', 'broken'], []]];
+        lost = true;
+        return [Number(first) + all.length - 1, 0, 1e9, 1e6, outcomes];
+      },
+    });
+    await home.own({ f, g: g() });
+    home.answers.list = () => [
+      [home.root, [Buffer.from('f'), Buffer.from('g')].map((name, at) => [name, [f, g()][at], null]), null],
+    ];
+    const { filesystem, state } = home;
+    const [one, other] = [await home.node('f'), await home.node('g')];
+    const [first, second] = [
+      await filesystem.open(one, O_RDWR, CALLER),
+      await filesystem.open(other, O_RDWR, CALLER),
+    ];
+    await filesystem.write(one, first.handle, 0, Buffer.from('lost'), false, CALLER);
+    const block = Buffer.alloc(BLOCK, 1);
+    for (let at = 0; at < BLOCKS; at++) {
+      await filesystem.write(other, second.handle, at * BLOCK, block, false, CALLER);
+    }
+    await until(() => state.losses.count > 0);
+    await home.list();
+    await until(() => state.log.unapplied.operations === 0);
+    t.equal(size, BLOCKS * BLOCK);
+    t.equal((await filesystem.getattr(other, undefined, CALLER)).attributes.size, size);
+  },
+);

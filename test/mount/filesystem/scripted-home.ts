@@ -2,6 +2,7 @@
  * A mounted home in memory: all of mount/filesystem over a server that the test plays (test/mount/remote/fake-server.ts), and
  * a kernel that takes what it is told.
  */
+import { join } from 'node:path';
 import { Failure } from '../../../protocol/failure.js';
 import type { Attributes } from '../../../protocol/attributes.js';
 import { ROOT_NODE, ROOT_PATH, type NodeId } from '../../../protocol/ids.js';
@@ -30,6 +31,8 @@ export class ScriptedHome {
   readonly answers: Answers;
   /** 'INODE OFFSET' and 'PARENT/NAME' that the kernel was told to drop. */
   readonly dropped: string[] = [];
+  /** Where the data of lost writes are kept. */
+  readonly lost: string;
   /** What it was told to forget. */
   readonly pruned: NodeId[] = [];
   /** When the kernel has dropped it. */
@@ -37,7 +40,8 @@ export class ScriptedHome {
   filesystem!: MountedHome;
   state!: HomeState;
 
-  private constructor(answers: Answers) {
+  private constructor(answers: Answers, lost: string) {
+    this.lost = lost;
     this.answers = {
       grant: ([, , regular, directories]) => [1e9, 1e6, ids(regular), ids(directories)],
       ...answers,
@@ -58,7 +62,7 @@ export class ScriptedHome {
     answers: Answers = {},
     temper: Partial<Temper> = {},
   ): Promise<ScriptedHome> {
-    const home = new ScriptedHome(answers);
+    const home = new ScriptedHome(answers, join(temporaryDirectory(scope), 'lost'));
     const quiet = (): void => undefined;
     const remote = new Remote({
       connect: home.server.connect,
@@ -80,7 +84,7 @@ export class ScriptedHome {
       ownership: { uid: 0, gid: 0 },
       log: { error: quiet },
       temper: { sync: false, flush: false, ...temper },
-      lossDirectory: temporaryDirectory(scope),
+      lossDirectory: home.lost,
     });
     home.filesystem = filesystem;
     home.state = state;

@@ -47,11 +47,19 @@ class Home {
     this.#syncs = 0;
     await filesystem.fsync(node, handle, false, CALLER);
     const asked = this.#syncs;
-    const directory = await filesystem.opendir(ROOT_NODE, CALLER);
-    await filesystem.fsyncdir(ROOT_NODE, directory.handle, CALLER);
-    await filesystem.releasedir(ROOT_NODE, directory.handle);
+    const askedOfDirectory = await this.fsyncdir();
     await filesystem.release(node, handle);
-    return [asked, this.#syncs - asked];
+    return [asked, askedOfDirectory];
+  }
+
+  /** How often it was asked for one of the directory alone. */
+  async fsyncdir(): Promise<number> {
+    const { filesystem } = this.home;
+    this.#syncs = 0;
+    const { handle } = await filesystem.opendir(ROOT_NODE, CALLER);
+    await filesystem.fsyncdir(ROOT_NODE, handle, CALLER);
+    await filesystem.releasedir(ROOT_NODE, handle);
+    return this.#syncs;
   }
 }
 
@@ -93,4 +101,40 @@ t.test('the server is asked again after a sync that failed', async (t) => {
   };
   t.equal(await failureOf(() => tried.fsync()), 'EIO');
   t.equal(await failureOf(() => tried.fsync()), 'EIO');
+});
+
+t.test('a directory is synced by itself where something may have changed, and only there', async (t) => {
+  const tried = await Home.open(t);
+  const { home } = tried;
+  t.equal(await tried.fsyncdir(), 1, 'what others wrote before');
+  t.equal(await tried.fsyncdir(), 0);
+
+  const file = await home.node('file');
+  const { handle } = await home.filesystem.open(file, O_RDWR, CALLER);
+  await home.filesystem.write(file, handle, 0, Buffer.from('words'), false, CALLER);
+  t.equal(await tried.fsyncdir(), 1, 'what was written here');
+
+  const { connection } = home.server;
+  connection.notifications.recall?.([[WHOLE_HOME, LEASE_NONE]]);
+  await until(() => connection.requests.some((each) => each.startsWith('returned')));
+  t.equal(await tried.fsyncdir(), 1, 'it is not leased');
+  await home.own(NAMES);
+  t.equal(await tried.fsyncdir(), 1, 'nor was it all the time');
+  t.equal(await tried.fsyncdir(), 0);
+});
+
+t.test('so it is after an awaited change, and after a sync that failed', async (t) => {
+  const tried = await Home.open(t, false);
+  const { home } = tried;
+  t.equal(await tried.fsyncdir(), 1);
+  t.equal(await tried.fsyncdir(), 0);
+  home.answers.change = () => [SUB];
+  await home.filesystem.setattr(await home.node('sub'), undefined, { mode: 0o700 }, CALLER);
+  const answer = home.answers.sync;
+  home.answers.sync = () => {
+    throw new Failure('EIO', 'the disk is broken');
+  };
+  t.equal(await failureOf(() => tried.fsyncdir()), 'EIO');
+  if (answer !== undefined) home.answers.sync = answer;
+  t.equal(await tried.fsyncdir(), 1);
 });
