@@ -216,6 +216,8 @@ export interface KernelCaches {
   prune(nodes: readonly NodeId[]): void;
   /** Resolves when the kernel has acted on all that was told it until now. */
   settled(): Promise<void>;
+  /** How many of the things that it was told it has acted on. */
+  readonly acted: number;
   /** Whether a file that is open past the page cache (OpenAnswer.direct) can be mapped shared (mmap(2)). */
   readonly mapsDirect: boolean;
 }

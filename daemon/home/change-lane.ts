@@ -4,6 +4,7 @@
  *
  * Invariants: a number that is marked as done is not carried out again: the answer is then what there is now. One that is only
  * marked as begun was under way when the daemon was killed: it is judged as a replay by what it expects, and an append by
+ * where it began. Of a write what fits is written, and the size that it left tells how much; of an append, together with the size
  * where it began.
  */
 import { MKDIR, LINK, RMDIR, WRITE, type Operation, type Write } from '../../protocol/operations.js';
@@ -16,6 +17,7 @@ import { Failure } from '../../protocol/failure.js';
 import { statusIfAny } from './confined.js';
 import type { DiskWatch } from './disk-watch.js';
 import type { Executor } from './executor.js';
+import { ShortWrite } from './file-changes.js';
 import { isDirectory } from './file-ids.js';
 import type { HomeClient } from './home-client.js';
 import type { Identities } from './identities.js';
@@ -90,10 +92,12 @@ export class ChangeLane {
     } catch (error) {
       // Of a write some may be there.
       if (operation.kind !== WRITE) noted(() => marks?.forgetChange(number));
-      throw error;
+      if (!(error instanceof ShortWrite)) throw error;
+      left = [error.file];
     }
     noted(() => marks?.setDone(number));
-    return left;
+    const [file] = left;
+    return end === null || file === undefined ? left : [file, { ...file, size: end }];
   }
 
   /** Where an append goes. `before`: where it went when it was begun the last time. */

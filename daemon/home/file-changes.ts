@@ -2,7 +2,7 @@
  * Operations on a file itself: SETATTR and WRITE.
  *
  * The size comes first, for it may be refused (EDQUOT) and changes the times; nothing else is then changed. Of a write what
- * fits the quota is written, and of one that meets a full disk what the disk took; then it fails. The mode of the home itself
+ * fits the quota is written, and of one that meets a full disk what the disk took; then it is told (ShortWrite). The mode of the home itself
  * stays as the daemon made it (0700) whatever is asked, and that is no error, as tar and rsync set the mode of the
  * directory they unpack to. Set-id bits reach the disk of no file.
  */
@@ -11,10 +11,21 @@ import type { SetAttributes, Write } from '../../protocol/operations.js';
 import { ftruncate, pwrite } from '../../posix/files.js';
 import { S_ISGID, S_ISUID } from '../../posix/flags.js';
 import { chmodOpen, fchmodat } from '../../posix/names.js';
+import { statxFd, type Status } from '../../posix/status.js';
 import { isDirectory, isRegular } from './file-ids.js';
 import { chargingSize } from './growth.js';
 import type { Located } from './located.js';
 import type { HomeParts, Lane, Left } from './operation-parts.js';
+
+/** Some of a write was written, as the size of the file tells, and for the rest there was no room. */
+export class ShortWrite extends Failure {
+  readonly file: Status;
+
+  constructor({ kind, message }: Failure, file: Status) {
+    super(kind, message);
+    this.file = file;
+  }
+}
 
 export class FileChanges {
   readonly #home: HomeParts;
@@ -38,7 +49,7 @@ export class FileChanges {
     };
   }
 
-  /** EISDIR, EINVAL for what is no file; EDQUOT, ENOSPC, EFBIG. */
+  /** EISDIR, EINVAL for what is no file; EDQUOT, ENOSPC, EFBIG. ShortWrite where some of it is written. */
   write(op: Write, data: Buffer, lane: Lane): Left {
     const { identities, times } = this.#home;
     const { fd, status: before } = identities.writable(op.file);
@@ -49,14 +60,20 @@ export class FileChanges {
     const growth = Math.max(0, end - before.size);
     const fitting = lane.account.fitting(growth);
     const length = fitting === growth ? data.length : Math.max(0, before.size + fitting - start);
-    const file =
-      length === 0
-        ? before
-        : chargingSize(lane.account, fd, before, start + length, () => {
-            pwrite(fd, data, 0, length, start);
-            return times.ofWritten(fd, before.ino, op.time);
-          });
-    if (length < data.length) throw new Failure('EDQUOT', 'the quota of disk space is used up');
+    const isFull = new Failure('EDQUOT', 'the quota of disk space is used up');
+    if (length === 0) throw isFull;
+    let file: Status;
+    try {
+      file = chargingSize(lane.account, fd, before, start + length, () => {
+        pwrite(fd, data, 0, length, start);
+        return times.ofWritten(fd, before.ino, op.time);
+      });
+    } catch (error) {
+      // Where it made the file longer it is seen how far it went.
+      if (statxFd(fd).size <= Math.max(before.size, start)) throw error;
+      throw new ShortWrite(Failure.from(error), times.ofWritten(fd, before.ino, op.time));
+    }
+    if (length < data.length) throw new ShortWrite(isFull, file);
     return { file };
   }
 

@@ -3,10 +3,9 @@
  * inode numbers.
  *
  * Invariant: what all clients have left is what the quota has set aside. The operations of a client's log are charged to its
- * grant first, and give back into it, because the client counts so at once; its awaited changes are charged to the quota, and
- * to its grant only where the quota has no more, so that the client is surprised by nothing that it does not know of.
- * What is not there only because others were granted it is refused as GrantedAway, and nothing was done: it is to be tried
- * again when they have given back (room-recalls.ts).
+ * grant first, and give back into it, because the client counts so at once; its awaited changes are charged to the quota alone,
+ * never to its grant, of which it may just be using the last byte. What is not there only because it is granted is refused as
+ * GrantedAway, and nothing was done: it is to be tried again when that was given back (room-recalls.ts).
  */
 import { Failure } from '../../protocol/failure.js';
 import type { FileId } from '../../protocol/references.js';
@@ -26,11 +25,11 @@ const NOTHING: Use = { bytes: 0, files: 0 };
 
 /** There would be room if others gave back what they were granted and may not need. */
 export class GrantedAway extends Failure {
-  /** Whose grant is not asked for. */
-  readonly by: ClientGrant;
+  /** Whose grant is not asked for, if any is not. */
+  readonly by: ClientGrant | undefined;
 
-  constructor(by: ClientGrant) {
-    super('EDQUOT', 'the rest of the quota is granted to others');
+  constructor(by?: ClientGrant) {
+    super('EDQUOT', 'the rest of the quota is granted');
     this.by = by;
   }
 }
@@ -51,7 +50,7 @@ export class ClientGrant {
     this.#grants = grants;
     this.inodes = new GrantedInodes(pool);
     this.log = new LogAccount(quota, this);
-    this.awaited = new AwaitedAccount(quota, this);
+    this.awaited = new AwaitedAccount(quota, () => grants.spare());
   }
 
   /** What the client has and has not used, of bytes and of files. */
@@ -69,15 +68,10 @@ export class ClientGrant {
     this.#allNeededAt = this.#grants.now();
   }
 
-  /** What others than this client may have and not need. */
-  get spareOfOthers(): Use {
-    return this.#grants.spareOfOthers(this);
-  }
-
   /** Gives ahead what there is room for, up to this; negative numbers give back. `needed`: GrantedAway. */
   take(bytes: number, files: number, regular: number, directories: number, needed = NOTHING): Granted {
     const { room } = this.#quota;
-    const spare = this.spareOfOthers;
+    const spare = this.#grants.spare(this);
     const isShort = (need: number, asked: number, there: number, ofOthers: number): boolean =>
       Math.min(need, asked) > there && ofOthers > 0;
     if (
@@ -143,11 +137,11 @@ export class Grants {
     this.#clients.delete(grant);
   }
 
-  /** Called by the grants. */
-  spareOfOthers(own: ClientGrant): Use {
+  /** Called by the grants: what clients may have and not need, but this one. */
+  spare(but?: ClientGrant): Use {
     let [bytes, files] = [0, 0];
     for (const grant of this.#clients) {
-      if (grant === own) continue;
+      if (grant === but) continue;
       const { spare } = grant;
       bytes += spare.bytes;
       files += spare.files;
@@ -161,84 +155,89 @@ export class Grants {
   }
 }
 
-/** A quota and a grant out of it. */
-abstract class GrantAccount implements Account {
-  protected readonly quota: Quota;
-  protected readonly grant: ClientGrant;
+/** A grant first, and the quota where it has no more. */
+class LogAccount implements Account {
+  readonly #quota: Quota;
+  readonly #grant: ClientGrant;
 
   constructor(quota: Quota, grant: ClientGrant) {
-    this.quota = quota;
-    this.grant = grant;
+    this.#quota = quota;
+    this.#grant = grant;
   }
 
   prepare(): void {
-    this.quota.prepare();
+    this.#quota.prepare();
   }
 
   hasRoom(bytes: number, files: number): boolean {
-    const { left } = this.grant;
-    return this.quota.hasRoom(Math.max(0, bytes - left.bytes), Math.max(0, files - left.files));
+    const { left } = this.#grant;
+    return this.#quota.hasRoom(Math.max(0, bytes - left.bytes), Math.max(0, files - left.files));
   }
 
   fitting(bytes: number): number {
-    return Math.min(bytes, this.grant.left.bytes + this.quota.room.bytes);
+    return Math.min(bytes, this.#grant.left.bytes + this.#quota.room.bytes);
   }
 
   requireRoom(bytes: number, files: number): void {
-    const { left } = this.grant;
-    this.quota.requireRoom(Math.max(0, bytes - left.bytes), Math.max(0, files - left.files));
+    const { left } = this.#grant;
+    this.#quota.requireRoom(Math.max(0, bytes - left.bytes), Math.max(0, files - left.files));
   }
 
   reserve(bytes: number, files: number): void {
     this.requireRoom(bytes, files);
-    const ofGrant = this.share(bytes, files);
-    this.quota.charge(bytes, files, ofGrant);
-    this.grant.changeLeft(-ofGrant.bytes, -ofGrant.files);
+    const { left } = this.#grant;
+    const ofGrant = { bytes: Math.min(bytes, left.bytes), files: Math.min(files, left.files) };
+    this.#quota.charge(bytes, files, ofGrant);
+    this.#grant.changeLeft(-ofGrant.bytes, -ofGrant.files);
   }
 
-  abstract release(bytes: number, files: number): void;
-
-  /** What the grant pays of a charge that there is room for. */
-  protected abstract share(bytes: number, files: number): Use;
-}
-
-class LogAccount extends GrantAccount {
-  protected override share(bytes: number, files: number): Use {
-    const { left } = this.grant;
-    return { bytes: Math.min(bytes, left.bytes), files: Math.min(files, left.files) };
-  }
-
-  override release(bytes: number, files: number): void {
-    const given = this.quota.giveBack(bytes, files);
+  release(bytes: number, files: number): void {
+    const given = this.#quota.giveBack(bytes, files);
     // Beyond a limit that was lowered it is not granted again.
-    const granted = this.quota.grant(given.bytes, given.files);
-    this.grant.changeLeft(granted.bytes, granted.files);
+    const granted = this.#quota.grant(given.bytes, given.files);
+    this.#grant.changeLeft(granted.bytes, granted.files);
   }
 }
 
-/** Before it refuses anything, others are to be asked for what they do not need. */
-class AwaitedAccount extends GrantAccount {
-  override fitting(bytes: number): number {
-    const fitting = super.fitting(bytes);
-    if (fitting < bytes && this.grant.spareOfOthers.bytes > 0) throw new GrantedAway(this.grant);
+/** The quota. Before it refuses anything, clients are to be asked for what they do not need. */
+class AwaitedAccount implements Account {
+  readonly #quota: Quota;
+  readonly #spare: () => Use;
+
+  constructor(quota: Quota, spare: () => Use) {
+    this.#quota = quota;
+    this.#spare = spare;
+  }
+
+  prepare(): void {
+    this.#quota.prepare();
+  }
+
+  hasRoom(bytes: number, files: number): boolean {
+    return this.#quota.hasRoom(bytes, files);
+  }
+
+  fitting(bytes: number): number {
+    const fitting = this.#quota.fitting(bytes);
+    if (fitting < bytes && this.#spare().bytes > 0) throw new GrantedAway();
     return fitting;
   }
 
-  override requireRoom(bytes: number, files: number): void {
+  requireRoom(bytes: number, files: number): void {
     if (!this.hasRoom(bytes, files)) {
-      const spare = this.grant.spareOfOthers;
+      const spare = this.#spare();
       const wouldFit = this.hasRoom(Math.max(0, bytes - spare.bytes), Math.max(0, files - spare.files));
-      if (wouldFit) throw new GrantedAway(this.grant);
+      if (wouldFit) throw new GrantedAway();
     }
-    super.requireRoom(bytes, files);
+    this.#quota.requireRoom(bytes, files);
   }
 
-  protected override share(bytes: number, files: number): Use {
-    const { room } = this.quota;
-    return { bytes: Math.max(0, bytes - room.bytes), files: Math.max(0, files - room.files) };
+  reserve(bytes: number, files: number): void {
+    this.requireRoom(bytes, files);
+    this.#quota.reserve(bytes, files);
   }
 
-  override release(bytes: number, files: number): void {
-    this.quota.release(bytes, files);
+  release(bytes: number, files: number): void {
+    this.#quota.release(bytes, files);
   }
 }

@@ -48,8 +48,8 @@ export interface LeaseWaitsOptions {
   readonly clock: Clock;
   /** Nothing of this client may be done yet: others come back first (grace.ts). */
   readonly isHeldUp: (client: LeaseHolder) => boolean;
-  /** A request waits for room that is granted to others than this. */
-  readonly onShort: (by: ClientGrant) => void;
+  /** A request waits for room that is granted, to others than this if that is given. */
+  readonly onShort: (by: ClientGrant | undefined) => void;
   /** Sees to it that what it is told of stays true; whether that is only so from now on (disk-watch.ts). */
   readonly cover: (client: LeaseHolder, touches: readonly Touch[]) => boolean;
   /** The home cannot be changed, nor anything be given back: the term does not run. */

@@ -210,6 +210,8 @@ export class Leases {
     this.#table.forget(number);
     for (const holder of holders) holder.lease([[number, LEASE_NONE]]);
     if (unit.excepted) defaultHolder?.lease([[number, LEASE_WRITE]]);
+    // What was recalled of it is forgotten: who waits for that would wait for ever.
+    if (this.#isWaitedFor(number)) this.#onFreed();
   }
 
   /** When the first client will have lost its leases if it gives nothing back; undefined where nothing is recalled. */

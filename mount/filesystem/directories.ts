@@ -152,7 +152,7 @@ export class Directories {
     const { tree, kernel } = this.#home;
     const entry = shownEntry(name, offset);
     if (!plus || tree.lookup(name.parent, name.key) !== name) return sink(entry);
-    const resolved = kernel.entry(name);
+    const resolved = kernel.listed(name);
     if (sink(entry, resolved)) return true;
     // Not taken: the kernel was not told of it.
     tree.forget(resolved.nodeId, 1n);

@@ -34,7 +34,7 @@ import type { FileData } from './file-data.js';
 import { HandleTable, type FileHandle } from './handles.js';
 import type { Home } from './home.js';
 import type { Lookups } from './lookups.js';
-import { lossSeen, lossToldAtClose, tellLoss, tellLossAtClose } from './losses.js';
+import { lossSeen, lossToldAtClose, markLost, tellLoss, tellLossAtClose } from './losses.js';
 import type { Made, Names } from './names.js';
 import type { Syncs } from './syncs.js';
 
@@ -276,7 +276,15 @@ export class Files {
     // A page that is written back is no program's call: it would be lost, and another program told.
     if (!fromCache) tellLoss(handle);
     const appends = handle.appending && !fromCache;
-    return this.#write(handle, appends, offset, data, caller, true);
+    const { length } = data;
+    const written = this.#write(handle, appends, offset, data, caller, true);
+    if (!fromCache) return written;
+    // The kernel takes no notice of a page that was written in part.
+    const checked = (bytes: number): number => {
+      if (bytes < length) markLost(handle.inode, new Failure('EDQUOT', 'the quota is used up'));
+      return bytes;
+    };
+    return written instanceof Promise ? written.then(checked) : checked(written);
   }
 
   /** `mayAsk`: whether the server is asked for room before a write is cut short or fails. */
@@ -346,11 +354,14 @@ export class Files {
       [inode],
       caller,
       () => ({ kind: WRITE, file: tree.refOf(inode), time: null, offset, data: null }),
-      ([left]) => {
+      ([left, began]) => {
         this.#data.awaited(inode);
         if (left !== undefined) tree.told(inode, left);
         kernel.told(inode);
-        return copy.length;
+        const start = offset ?? began?.size;
+        if (left === undefined || start === undefined) return copy.length;
+        // What fits the quota is written, and the size that it left tells how much.
+        return Math.min(copy.length, Math.max(0, left.size - start));
       },
       copy,
     );
@@ -397,7 +408,7 @@ export class Files {
     const { tree, kernel } = this.#home;
     const { mode, size, atime = null, mtime = null } = changes;
     if (size !== undefined) this.#data.awaited(inode);
-    return this.#home.change(
+    const changed = this.#home.change(
       [inode],
       caller,
       () => ({
@@ -411,6 +422,11 @@ export class Files {
         return kernel.attributes(inode);
       },
     );
+    return changed.catch((thrown: unknown) => {
+      // It is gone since the kernel was told of it, for the same truncate(2): a disk would change it, and nobody would see that.
+      if (Failure.from(thrown).kind !== 'ESTALE' || inode.opens > 0) throw thrown;
+      return kernel.attributes(inode);
+    });
   }
 
   /** The mount has ended. */

@@ -81,11 +81,19 @@ export class KernelView {
     return this.#entry(name, this.#isBelieved(name));
   }
 
+  /** entry() in a listing: where others are at work, the names of a whole directory would have to be taken back each time. */
+  listed(name: Name): Entry {
+    return this.#entry(name, !this.#isContested(name) && this.#isBelieved(name));
+  }
+
   /** entry() as the answer of a LOOKUP. */
   lookedUp(name: Name): Entry {
-    const contested = performance.now() - (this.#contested.get(name.parent) ?? -Infinity) < TAKEN_IN_MS;
-    const believed = !contested && this.#isBelieved(name) && this.#noteRecent(name);
+    const believed = !this.#isContested(name) && this.#isBelieved(name) && this.#noteRecent(name);
     return this.#entry(name, believed);
+  }
+
+  #isContested({ parent }: Name): boolean {
+    return performance.now() - (this.#contested.get(parent) ?? -Infinity) < TAKEN_IN_MS;
   }
 
   #isBelieved(name: Name): boolean {
@@ -170,6 +178,11 @@ export class KernelView {
 
   settled(): Promise<void> {
     return this.#caches.settled();
+  }
+
+  /** How many of the things that it was told the kernel has acted on. */
+  get acted(): number {
+    return this.#caches.acted;
   }
 
   /** False where there are too many. */

@@ -20,11 +20,14 @@ import type { Home } from './home.js';
 import { orAfter } from './patience.js';
 
 /**
- * For how long a recall waits for the kernel. It acts within microseconds, unless it waits for the lock of a directory or a page
- * that an operation of a program holds: which may itself be waiting, at the server, for this recall, or for one of another
- * mount that waits for this (milliseconds).
+ * For how long a recall waits for a kernel that acts on nothing. It acts within microseconds, unless it waits for the lock of a
+ * directory or a page that an operation of a program holds: which may itself be waiting, at the server, for this recall, or for
+ * one of another mount that waits for this (milliseconds). A program that lists the directory all the time lets it have the
+ * lock between two listings: for each name once.
  */
 const KERNEL_PATIENCE_MS = 250;
+/** For how many times as long a recall waits for a kernel that acts. */
+const MAX_PATIENCES = 40;
 /**
  * Recalls that are not answered, or that the kernel has not acted on: a message and a unit in it count one each. More than
  * MAX_LEASED_UNITS at once, also where each comes alone, asks only a server that means harm.
@@ -85,13 +88,24 @@ export class Recalls {
       this.#data.doubted();
       for (const each of doubts) kernel.takeBack(each);
       settled = this.#kernelSettled(units);
-      await orAfter(KERNEL_PATIENCE_MS, this.#kernelDropped(settled, this.#tells), () => undefined);
+      await this.#patiently(this.#kernelDropped(settled, this.#tells));
     }
     const returned = items.map(([unit, mode]) => [compact(unit), mode]);
     remote.request('returned', [returned], undefined, () => undefined, { once: true });
     leases.returned(items);
     this.#renew();
     await settled;
+  }
+
+  /** Waits as long as the kernel gets on. */
+  async #patiently(dropped: Promise<void>): Promise<void> {
+    const { kernel } = this.#home;
+    const isDropped = dropped.then(succeeded);
+    for (let patiences = 0; patiences < MAX_PATIENCES; patiences++) {
+      const { acted } = kernel;
+      if (await orAfter(KERNEL_PATIENCE_MS, isDropped, failed)) return;
+      if (kernel.acted === acted) return;
+    }
   }
 
   /** Notes that the kernel was just told to drop what it knew of units. Resolves when it has. */

@@ -59,6 +59,7 @@ export async function mountWithFuseNative(options: MountOptions): Promise<MountS
     invalidateEntry: (parent, name) => dentries.invalidate(parent, name),
     prune() {}, // what is in there is bounded
     settled: () => Promise.resolve(),
+    acted: 0,
     mapsDirect: false,
   };
   const filesystem = options.create(caches);

@@ -84,6 +84,7 @@ function newWaiting(): Waiting {
 /** KernelCaches over FUSE notifications. */
 export class Notifier implements KernelCaches {
   mapsDirect = false;
+  acted = 0;
   readonly #write: (message: Buffer) => Promise<void>;
   readonly #many: number;
   /** Messages, and in between who waits for those before. */
@@ -145,6 +146,7 @@ export class Notifier implements KernelCaches {
         this.#queued.delete(each.toString('latin1'));
         // A hint never fails: mostly the kernel says ENOENT, that it did not know the node or the name.
         await this.#write(each).catch(() => {});
+        this.acted += 1;
       }
     }
     this.#draining = false;

@@ -1,6 +1,7 @@
 /*
  * Room of the quota given ahead: nobody else gets it, the log uses it first, and none of it is lost.
  */
+import { GrantedAway } from '../../../daemon/home/grants.js';
 import { idOf } from '../../../daemon/home/file-ids.js';
 import { kindOf } from './fixture.js';
 import {
@@ -24,8 +25,8 @@ partsTest('what is granted to one is not there for others', { bytes: 100, files:
   t.strictSame(parts.quota.used, { bytes: 0, files: 0 });
   two.grant.take(-40, -1, 0, 0);
   const f = refTo(two.changed(create(parts.home, 'f')));
-  t.throws(() => two.change(create(parts.home, 'g')), { message: /granted to others/ });
-  t.throws(() => two.change(write(f, 0, Buffer.alloc(41))), { message: /granted to others/ });
+  t.throws(() => two.change(create(parts.home, 'g')), { message: /granted/ });
+  t.throws(() => two.change(write(f, 0, Buffer.alloc(41))), { message: /granted/ });
   t.strictSame(parts.quota.used, { bytes: 0, files: 1 }, 'nothing was done');
   one.grant.allNeeded();
   t.equal(await kindOf(() => two.change(create(parts.home, 'g'))), 'EDQUOT');
@@ -60,7 +61,7 @@ partsTest(
 );
 
 partsTest(
-  'awaited changes leave the grant alone as long as they can',
+  'awaited changes leave the grant alone, of which the client may be using the last byte',
   { bytes: 100, files: 10 },
   async (t, parts) => {
     const client = parts.client();
@@ -68,11 +69,14 @@ partsTest(
     const f = refTo(client.changed(create(parts.home, 'f')));
     client.change(write(f, 0, Buffer.alloc(40)));
     t.strictSame(client.grant.left, { bytes: 50, files: 2 });
+    const growing = (): unknown => client.change(write(f, 40, Buffer.alloc(30)));
+    t.throws(growing, { message: new GrantedAway().message }, 'it is to be asked for');
+    t.strictSame(client.grant.left, { bytes: 50, files: 2 });
+    client.grant.take(-50, 0, 0, 0);
     client.change(write(f, 40, Buffer.alloc(30)));
-    t.strictSame(client.grant.left, { bytes: 30, files: 2 }, 'the quota has no more');
-    t.equal(await kindOf(() => parts.client().change(write(f, 70, Buffer.alloc(1)))), 'EDQUOT');
+    t.equal(await kindOf(() => parts.client().change(write(f, 70, Buffer.alloc(31)))), 'EDQUOT');
     client.change(setattr(f, { size: 0 }));
-    t.strictSame(client.grant.left, { bytes: 30, files: 2 }, 'what it frees is for all');
+    t.strictSame(client.grant.left, { bytes: 0, files: 2 }, 'what it frees is for all');
   },
 );
 

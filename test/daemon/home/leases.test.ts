@@ -406,3 +406,29 @@ void t.test(
     t.end();
   },
 );
+
+void t.test(
+  'who waits for a unit that is no more, or is another one by now, does not wait for ever',
+  async (t) => {
+    for (const gone of ['removed', 'made'] as const) {
+      const desk = new Desk();
+      const [one, two, three] = [desk.client(), desk.client(), desk.client()];
+      const reading = two.read(U);
+      one.returned([U, LEASE_NONE]);
+      await Promise.resolve();
+      t.equal(reading.state, 'done');
+      const waiting = three.write(U);
+      t.equal(waiting.state, 'waits');
+      if (gone === 'removed') desk.leases.removed(U);
+      else desk.leases.made(one, 5n, U, true);
+      one.returned([U, LEASE_NONE]);
+      two.returned([U, LEASE_NONE]);
+      await new Promise(setImmediate);
+      // Whoever has it now was asked for it, or it is done.
+      for (const holder of [one, two])
+        for (const [unit] of holder.recalled()) holder.returned([unit, LEASE_NONE]);
+      await new Promise(setImmediate);
+      t.equal(waiting.state, 'done', gone);
+    }
+  },
+);

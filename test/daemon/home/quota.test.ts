@@ -29,7 +29,7 @@ homeTest('growth past the limit: what fits to the byte is written', { bytes: 100
   const paths = client(home);
   await paths.create('f');
   await paths.write('f', 0, Buffer.alloc(90, 1));
-  t.equal(await kindOf(() => paths.write('f', 80, Buffer.alloc(30, 2))), 'EDQUOT');
+  await paths.write('f', 80, Buffer.alloc(30, 2));
   t.equal((await paths.stat('f')).size, 100);
   t.ok((await paths.read('f')).equals(Buffer.concat([Buffer.alloc(80, 1), Buffer.alloc(20, 2)])));
   t.equal(await kindOf(() => paths.write('f', 1000, Buffer.alloc(1))), 'EDQUOT', 'beyond the end');
@@ -50,7 +50,8 @@ homeTest('appending is charged from the end', { bytes: 10 }, async (t, home) => 
   await paths.write('log', null, '12345');
   await client(home).write('log', null, '6789');
   t.equal(home.quota.used.bytes, 9);
-  t.equal(await kindOf(() => paths.write('log', null, 'xy')), 'EDQUOT');
+  await paths.write('log', null, 'xy');
+  t.equal(await kindOf(() => paths.write('log', null, 'y')), 'EDQUOT');
   t.equal(String(await paths.read('log')), '123456789x');
 });
 

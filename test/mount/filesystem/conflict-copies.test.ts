@@ -14,7 +14,9 @@ t.test('a copy has what was written while the file was called otherwise', async 
   const { tree, root } = plant({ whole: true });
   const quiet = (): void => undefined;
   const settled = (): Promise<void> => Promise.resolve();
-  const caches = { invalidateNode: quiet, invalidateEntry: quiet, prune: quiet, settled, mapsDirect: true };
+  const caches = {
+    ...{ invalidateNode: quiet, invalidateEntry: quiet, prune: quiet, settled, acted: 0, mapsDirect: true },
+  };
   const kernel = new KernelView({ tree, caches, ownership: { uid: 0, gid: 0 } });
   const losses = new Losses({
     ...{ tree, kernel, log: { error: quiet }, lostData: new LostData(t.testdir()), currentId: (id) => id },

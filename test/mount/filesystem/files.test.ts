@@ -168,6 +168,50 @@ t.test(
   },
 );
 
+t.test('of a write that the server has not room for all of it is told how much was written', async (t) => {
+  const home = await ScriptedHome.open(t, {
+    lookup: () => [FILE, null],
+    hold: () => FILE,
+    change: () => [{ ...FILE, size: 12 }],
+  });
+  const node = await home.node('file');
+  const { handle } = await home.filesystem.open(node, O_RDWR, CALLER);
+  const write = (offset: number, length: number) =>
+    home.filesystem.write(node, handle, offset, Buffer.alloc(length), false, CALLER);
+  t.equal(await write(10, 5), 2);
+  t.equal(await write(3, 5), 5);
+});
+
+t.test('a page that is written back in part is told at the next fsync', async (t) => {
+  const home = await ScriptedHome.open(t, {
+    lookup: () => [FILE, null],
+    hold: () => FILE,
+    change: () => [{ ...FILE, size: 12 }],
+    sync: ([number]) => number,
+  });
+  const node = await home.node('file');
+  const { handle } = await home.filesystem.open(node, O_RDWR, CALLER);
+  t.equal(await home.filesystem.write(node, handle, 10, Buffer.alloc(5), true, CALLER), 2);
+  t.equal(await failureOf(() => home.filesystem.fsync(node, handle, false, CALLER)), 'EDQUOT');
+});
+
+t.test('a file that others replace between lookup and truncate is changed, and nobody sees it', async (t) => {
+  const home = await ScriptedHome.open(t, {
+    lookup: () => [FILE, null],
+    hold: () => FILE,
+    change: () => {
+      throw new Failure('ESTALE');
+    },
+    getattr: () => FILE,
+  });
+  const node = await home.node('file');
+  const truncate = (): Promise<string> =>
+    failureOf(async () => home.filesystem.setattr(node, undefined, { size: 0 }, CALLER));
+  t.equal(await truncate(), 'no failure');
+  await home.filesystem.open(node, O_RDWR, CALLER);
+  t.equal(await truncate(), 'ESTALE', 'who has it open would see that');
+});
+
 /** Bytes that are in use when the garbage is collected. */
 function heapUsed(): number {
   setFlagsFromString('--expose-gc');

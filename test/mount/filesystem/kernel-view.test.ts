@@ -14,6 +14,7 @@ t.test('the kernel is asked to forget no more while it is still at what it was a
       ...{ invalidateNode: quiet, invalidateEntry: quiet, mapsDirect: true },
       prune: (nodes) => pruned.push(...nodes),
       settled: () => new Promise((resolve) => (settle = resolve)),
+      acted: 0,
     },
     ownership: { uid: 0, gid: 0 },
   });
@@ -39,7 +40,7 @@ function watched() {
   const kernel = new KernelView({
     tree,
     caches: {
-      ...{ prune: quiet, mapsDirect: true, settled: () => Promise.resolve() },
+      ...{ prune: quiet, mapsDirect: true, acted: 0, settled: () => Promise.resolve() },
       invalidateNode: (node) => nodes.push(node),
       invalidateEntry: (_, name) => {
         names.push(name.toString());

@@ -30,6 +30,7 @@ t.test('a loss is told by the file that the log still calls by a former id', asy
       invalidateEntry: quiet,
       prune: quiet,
       settled: () => Promise.resolve(),
+      acted: 0,
       mapsDirect: true,
     },
     ownership: { uid: 0, gid: 0 },

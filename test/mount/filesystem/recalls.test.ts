@@ -83,6 +83,37 @@ t.test(
 );
 
 t.test(
+  'a recall waits for a kernel that gets on, however slowly, and not for one that does not',
+  async (t) => {
+    const home = await ScriptedHome.open(t);
+    await home.own();
+    home.answers.returned = () => null;
+    const { connection } = home.server;
+    let kernelActs: () => void = () => undefined;
+    home.settled = new Promise((resolve) => (kernelActs = resolve));
+    let looked = 0;
+    const inTime = new Promise<void>((resolve) => {
+      // Each time it is looked at, the kernel has acted on something.
+      home.whenLooked = () => {
+        looked += 1;
+        if (looked === 4) resolve();
+        return looked;
+      };
+    });
+    connection.notifications.recall?.([[77n, LEASE_NONE]]);
+    await inTime;
+    t.equal(returns(connection), 0);
+    kernelActs();
+    await until(() => returns(connection) === 1);
+
+    home.settled = new Promise(() => undefined);
+    home.whenLooked = () => 0;
+    connection.notifications.recall?.([[78n, LEASE_NONE]]);
+    await until(() => returns(connection) === 2);
+  },
+);
+
+t.test(
   'nor does one of another unit, which the kernel drops only after what it was told before',
   async (t) => {
     const home = await ScriptedHome.open(t);

@@ -37,6 +37,8 @@ export class ScriptedHome {
   readonly pruned: NodeId[] = [];
   /** When the kernel has dropped it. */
   settled: Promise<void> = Promise.resolve();
+  /** How many of these it has acted on. */
+  whenLooked: () => number = () => 0;
   filesystem!: MountedHome;
   state!: HomeState;
 
@@ -79,6 +81,9 @@ export class ScriptedHome {
         invalidateEntry: (parent, name) => home.dropped.push(`${parent}/${name.toString()}`),
         prune: (nodes) => home.pruned.push(...nodes),
         settled: () => home.settled,
+        get acted() {
+          return home.whenLooked();
+        },
         mapsDirect: true,
       },
       ownership: { uid: 0, gid: 0 },
