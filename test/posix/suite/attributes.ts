@@ -24,6 +24,38 @@ export const attributes: Record<string, Operation> = {
     fs.writeFileSync(at(d, 'f'), '');
     assert.equal(fs.statSync(at(d, 'f')).uid, process.getuid?.());
   },
+  'chown to who owns it already moves ctime, and takes the set-id bits of a program'(d) {
+    const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
+    fs.writeFileSync(at(d, 'f'), '');
+    fs.mkdirSync(at(d, 'x'));
+    fs.symlinkSync('f', at(d, 'l'));
+    const ctime = (name: string): bigint => fs.lstatSync(at(d, name), { bigint: true }).ctimeNs;
+    for (const [toUid, toGid] of [
+      [uid, gid],
+      [-1, gid],
+      [uid, -1],
+      [-1, -1],
+    ] as const) {
+      fs.chmodSync(at(d, 'f'), 0o6755);
+      fs.chownSync(at(d, 'f'), toUid, toGid);
+      assert.equal(fs.statSync(at(d, 'f')).mode & 0o7777, 0o755);
+      for (const name of ['f', 'x', 'l']) {
+        const before = ctime(name);
+        fs.lchownSync(at(d, name), toUid, toGid);
+        assert.ok(ctime(name) > before, `${name} ${toUid} ${toGid}`);
+      }
+    }
+  },
+  'a directory in one with the set-group-id bit has it, too'(d) {
+    fs.mkdirSync(at(d, 'x'));
+    fs.chmodSync(at(d, 'x'), 0o2770);
+    fs.mkdirSync(at(d, 'x/y'), 0o700);
+    assert.equal(fs.statSync(at(d, 'x/y')).mode & 0o7777, 0o2700);
+    fs.writeFileSync(at(d, 'x/f'), '', { mode: 0o640 });
+    assert.equal(fs.statSync(at(d, 'x/f')).mode & 0o7777, 0o640);
+    command(d, 'sync', 'x/y');
+    assert.equal(fs.statSync(at(d, 'x/y')).mode & 0o7777, 0o2700);
+  },
   'times are set and kept'(d) {
     fs.writeFileSync(at(d, 'f'), '');
     fs.utimesSync(at(d, 'f'), 1_000_000_000.25, 1_234_567_890.5);
