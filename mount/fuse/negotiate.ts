@@ -24,7 +24,7 @@ import { INIT_EXT, type InitIn, type InitOut } from './structs.js';
 
 /** FUSE_KERNEL_VERSION, and the newest minor version whose structs are those of structs.ts. */
 const KERNEL_VERSION = 7;
-const KERNEL_MINOR_VERSION = 38;
+const KERNEL_MINOR_VERSION = 39;
 
 /** Linux 5.4: the first with all that is asked for here and a long-term kernel. */
 const MIN_MINOR_VERSION = 31;

@@ -76,7 +76,7 @@ t.test('INIT as bytes', async (t) => {
     reply(
       0,
       u32(7), // major
-      u32(38), // minor
+      u32(39), // minor
       u32(1_048_576), // max_readahead
       u32((1 << 3) | (1 << 22) | (1 << 30)), // flags
       u16(64), // max_background

@@ -70,6 +70,33 @@ export const attributes: Record<string, Operation> = {
     });
     assert.equal(fs.statSync(at(d, 'f')).mtimeMs, 1_000_000_000_000);
   },
+  'times before 1970, after 2038 and beyond what a disk can have'(d) {
+    fs.writeFileSync(at(d, 'f'), '');
+    const touch = (date: string): bigint => {
+      command(d, 'touch', '-d', date, 'f');
+      command(d, 'sync', 'f');
+      return fs.statSync(at(d, 'f'), { bigint: true }).mtimeNs;
+    };
+    assert.equal(touch('@-1.5'), -1_500_000_000n);
+    assert.equal(touch('@4294967296.123456789'), 4_294_967_296_123_456_789n);
+    assert.ok(touch('@9223372036854775807') > 4_294_967_296_000_000_000n);
+    assert.ok(touch('@-9223372036854775808') < -1_500_000_000n);
+  },
+  'the time of birth is told, and stays'(d) {
+    const before = BigInt(Date.now() - 86_400_000) * 1_000_000n;
+    fs.writeFileSync(at(d, 'f'), '');
+    fs.mkdirSync(at(d, 'x'));
+    for (const name of ['f', 'x']) {
+      const born = fs.statSync(at(d, name), { bigint: true }).birthtimeNs;
+      assert.ok(born > before && born <= fs.statSync(at(d, name), { bigint: true }).ctimeNs);
+      fs.chmodSync(at(d, name), 0o700);
+      fs.utimesSync(at(d, name), 1, 1);
+      fs.renameSync(at(d, name), at(d, 'renamed'));
+      command(d, 'sync', 'renamed');
+      assert.equal(fs.statSync(at(d, 'renamed'), { bigint: true }).birthtimeNs, born);
+      fs.renameSync(at(d, 'renamed'), at(d, name));
+    }
+  },
   'times of a symlink are its own'(d) {
     fs.writeFileSync(at(d, 'f'), '');
     fs.symlinkSync('f', at(d, 'l'));
