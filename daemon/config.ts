@@ -10,7 +10,13 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
 import { Failure } from '../protocol/failure.js';
-import { DEFAULT_PORT, LEASE_TERM_MS, MAX_LEASE_TERM_MS, MIN_LEASE_TERM_MS } from '../protocol/limits.js';
+import {
+  DEFAULT_PORT,
+  LEASE_TERM_MS,
+  MAX_HELD,
+  MAX_LEASE_TERM_MS,
+  MIN_LEASE_TERM_MS,
+} from '../protocol/limits.js';
 import { errnoText } from '../protocol/login/report.js';
 import { LOG_LEVELS, type LogLevel } from './log.js';
 
@@ -68,6 +74,8 @@ function path(help: string, argument: string): Setting<string> {
 const MAX_WORKERS = 64;
 /** A worker costs memory (worker.ts), and one serves many users: so no more than this by default. */
 const DEFAULT_WORKERS = Math.min(availableParallelism(), 4);
+/** Files of one home that its mounts have open at the same time. */
+export const DEFAULT_OPEN_FILES = 16_384;
 
 export const SETTINGS = {
   listen: setting<ListenAddress>({
@@ -94,6 +102,13 @@ export const SETTINGS = {
   'max-per-address': count(1, 100_000, 64, 'connections of one address that are not logged in or wait'),
   'lockout-failures': count(1, 1000, 10, 'failed logins, of a user or an address, before a lockout'),
   'lockout-seconds': count(1, 86_400, 300, 'length of a lockout'),
+  'max-open-files': count(
+    1,
+    MAX_HELD,
+    DEFAULT_OPEN_FILES,
+    'files of one home that are kept open for its mounts; one too many is ENFILE',
+    false,
+  ),
   'lease-term': count(
     MIN_LEASE_TERM_MS / 1000,
     MAX_LEASE_TERM_MS / 1000,

@@ -19,6 +19,6 @@ export function descriptorLimit(): number {
 export function descriptorShortage(config: Config): { limit: number; needed: number } | undefined {
   const limit = descriptorLimit();
   const connections = config['max-sessions'] + config['max-queue'] + config['max-unauthenticated'];
-  const needed = OWN + connections + PER_SESSION * config['max-sessions'];
+  const needed = OWN + connections + PER_SESSION * config['max-sessions'] + config['max-open-files'];
   return needed > limit ? { limit, needed } : undefined;
 }

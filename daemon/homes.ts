@@ -28,6 +28,7 @@ export interface HomesOptions {
   /** The directory of all homes. */
   readonly directory: string;
   readonly leaseTermMs: number;
+  readonly maxOpenFiles: number;
   readonly log: Log;
   readonly transferLog: Log;
   onClosed(user: UserName, lastUse: number): void;
@@ -94,7 +95,7 @@ export class Homes {
   }
 
   #openHome(account: Account): Promise<UserHome> {
-    const { state, leaseTermMs, log, transferLog } = this.#options;
+    const { state, leaseTermMs, maxOpenFiles, log, transferLog } = this.#options;
     const directory = join(this.#options.directory, account.name);
     return Promise.resolve().then(() => {
       mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -105,6 +106,7 @@ export class Homes {
         uploads: state.uploads,
         digests: state.digests,
         leaseTermMs,
+        maxOpenFiles,
         log,
         transferLog: withUser(transferLog, account.name),
         onIdle: () => this.#closeIfIdle(account.name),

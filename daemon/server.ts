@@ -82,6 +82,7 @@ export class Server {
       script: new URL('./worker.js', import.meta.url),
       workerData: {
         leaseTermMs: config['lease-term'] * 1000,
+        maxOpenFiles: config['max-open-files'],
         stateDirectory: state.paths.directory,
         homes,
         serverVersion: `ftpmountd ${version}`,

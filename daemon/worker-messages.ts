@@ -27,6 +27,8 @@ export interface WorkerData {
   readonly bootVerifier: Uint8Array;
   /** For how long leases are good without a word (milliseconds). */
   readonly leaseTermMs: number;
+  /** Files of one home that are kept open for its clients. */
+  readonly maxOpenFiles: number;
 }
 
 /** A connection that is authenticated and admitted. */

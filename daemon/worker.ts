@@ -40,6 +40,7 @@ const {
   serverVersion,
   bootVerifier,
   leaseTermMs,
+  maxOpenFiles,
 } = workerData as WorkerData;
 
 const aead = chooseAead(loadEvp());
@@ -48,6 +49,7 @@ const homes = new Homes({
   state: openState(stateDirectory),
   directory,
   leaseTermMs,
+  maxOpenFiles,
   log,
   transferLog: remoteLog('user'),
   onClosed: (user, lastUse) => post({ type: 'homeClosed', user, lastUse }),

@@ -46,6 +46,8 @@ export interface NodeAttributes {
   readonly atime: Time;
   readonly mtime: Time;
   readonly ctime: Time;
+  /** When the file was made, in nanoseconds since 1970; undefined where that is not known. */
+  readonly birth?: bigint | undefined;
 }
 
 /** Attributes and for how long (milliseconds) the kernel may use them without asking. */

@@ -29,7 +29,9 @@ export function showAttributes(attributes: Attributes, ownership: Ownership, ino
   const { nlink, rdev, size, blocks, atime, mtime, ctime } = attributes;
   const { uid, gid } = ownership;
   const mode = shownMode(attributes.mode, ownership);
-  return { ino, mode, nlink, uid, gid, rdev, size, blocks, atime, mtime, ctime };
+  // Until the server has made it, a file without a number of its own has no time of birth either.
+  const birth = attributes.ino === 0n || attributes.birth === 0n ? undefined : attributes.birth;
+  return { ino, mode, nlink, uid, gid, rdev, size, blocks, atime, mtime, ctime, birth };
 }
 
 /** chown(2): only to who owns the files anyway. Throws EPERM. */

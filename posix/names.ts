@@ -89,6 +89,11 @@ const libcFchmodat = libc<(dirfd: Fd, name: Uint8Array, mode: number, flags: num
   'int',
   ['int', 'const uint8_t *', 'uint32_t', 'int'],
 );
+const libcFchownat = libc<(dirfd: Fd, name: Uint8Array, uid: number, gid: number, flags: number) => number>(
+  'fchownat',
+  'int',
+  ['int', 'const uint8_t *', 'int', 'int', 'int'],
+);
 /** By number: the C library refuses to set the times of a descriptor without a name. */
 const sysUtimensat = systemCall<[Fd, Uint8Array | null, Uint8Array, number]>(SYS_UTIMENSAT, [
   'int',
@@ -181,6 +186,12 @@ export function chmodPinned(dirfd: Fd, name: Buffer, mode: number): void {
 export function chmodOpen(fd: Fd, mode: number): void {
   const path = firstName.of(descriptorPath(fd), 'fchmodat');
   checked(libcFchmodat(AT_FDCWD, path, mode, 0), 'fchmodat');
+}
+
+/** fchownat(2) that changes no owner, of a symlink itself; empty name: of the open file. All that moves is its ctime. */
+export function chownToOwner(dirfd: Fd, name: Buffer): void {
+  const flags = AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH;
+  checked(libcFchownat(dirfd, firstName.of(name, 'fchownat'), -1, -1, flags), 'fchownat');
 }
 
 /** linkat(2) of an open file, also of one without a name (O_TMPFILE; proc(5), /proc/self/fd). */

@@ -46,8 +46,8 @@ export const MAX_BYTES_IN_FLIGHT = 16 * MiB;
 /** Open handles (cursors, uploads, downloads) of one client. */
 export const MAX_HANDLES = 16_384;
 
-/** Files of one client that are kept while they are open there, whether they have names or not. */
-export const MAX_HELD = 16_384;
+/** Files of one client that are kept while they are open there, whether they have names or not. A server may allow fewer. */
+export const MAX_HELD = 65_536;
 
 /** Entries of one `list`, of one directory or of several. */
 export const MAX_PAGE_ENTRIES = 1024;

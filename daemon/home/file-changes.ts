@@ -10,12 +10,14 @@ import { Failure } from '../../protocol/failure.js';
 import type { SetAttributes, Write } from '../../protocol/operations.js';
 import { ftruncate, pwrite } from '../../posix/files.js';
 import { S_ISGID, S_ISUID } from '../../posix/flags.js';
-import { chmodOpen, fchmodat } from '../../posix/names.js';
+import { chmodOpen, fchmodat, chownToOwner } from '../../posix/names.js';
 import { statxFd, type Status } from '../../posix/status.js';
 import { isDirectory, isRegular } from './file-ids.js';
 import { chargingSize } from './growth.js';
 import type { Located } from './located.js';
 import type { HomeParts, Lane, Left } from './operation-parts.js';
+
+const NO_NAME = Buffer.alloc(0);
 
 /** Some of a write was written, as the size of the file tells, and for the rest there was no room. */
 export class ShortWrite extends Failure {
@@ -41,6 +43,7 @@ export class FileChanges {
     if (isDirectory(located.status)) times.settle(located.status.ino);
     if (op.size !== null) this.#resize(op, op.size, located, lane);
     if (op.mode !== null && located.status.ino !== identities.root.ino) chmod(located, op.mode);
+    if (changesNothing(op)) touchCtime(located);
     const mtime = op.mtime ?? (op.size === null ? undefined : (op.time ?? undefined));
     const set = { atime: op.atime ?? undefined, mtime, ctime: op.time };
     return {
@@ -84,6 +87,16 @@ export class FileChanges {
     const { fd, status: before } = this.#home.identities.writable(op.file);
     chargingSize(lane.account, fd, before, size, () => ftruncate(fd, size));
   }
+}
+
+/** As chown(2) to who owns it anyway: its ctime moves. */
+function changesNothing({ size, mode, atime, mtime }: SetAttributes): boolean {
+  return size === null && mode === null && atime === null && mtime === null;
+}
+
+function touchCtime(located: Located): void {
+  if ('fd' in located) chownToOwner(located.fd, NO_NAME);
+  else chownToOwner(located.directory, located.name);
 }
 
 function chmod(located: Located, mode: number): void {

@@ -16,7 +16,6 @@ import type { Fd } from '../../posix/fd.js';
 import { close } from '../../posix/files.js';
 import { fstatfs, statxFd, type Status } from '../../posix/status.js';
 import type { Use } from '../../state/ledger.js';
-import { descriptorLimit } from '../descriptor-limit.js';
 import { CLOCK, type Clock } from './clock.js';
 import { closingOnFailure, type ConfinedTree } from './confined.js';
 import { birthOf, idOf, isDirectory, isRegular } from './file-ids.js';
@@ -24,9 +23,6 @@ import { openKept, reopenForWriting, requireRegular } from './file-access.js';
 import type { Located, Named } from './located.js';
 import type { Account } from './quota.js';
 import { RemovedFiles } from './removed-files.js';
-
-/** Kept inodes of one home, each a descriptor of the process: one user gets a quarter of them at most. */
-const MAX_KEPT_OF_HOME = Math.min(2 * MAX_HELD, Math.floor(descriptorLimit() / 4));
 
 /** Which part of what is free on the disk may be held by files that were just removed. */
 const SPARE_DISK = 8;
@@ -91,11 +87,11 @@ export class ClientHeld {
     return this.#inos.size;
   }
 
-  /** `account`: what it is charged to where it was removed. EMFILE, EDQUOT. */
+  /** `account`: what it is charged to where it was removed. ENFILE, EDQUOT. */
   hold(located: Located, account?: Account): Status {
     const { ino } = located.status;
     if (this.#inos.has(ino)) return located.status;
-    if (this.#inos.size >= MAX_HELD) throw new Failure('EMFILE', 'too many files are held');
+    if (this.#inos.size >= MAX_HELD) throw new Failure('ENFILE', 'too many files are held');
     this.#files.acquire(located, account);
     this.#inos.add(ino);
     return located.status;
@@ -119,9 +115,17 @@ export class HeldFiles {
   readonly #quota: Account;
   readonly #removed: RemovedFiles;
   readonly #isShared: () => boolean;
+  readonly #limit: number;
 
-  /** `isShared`: whether others than who removes a name may know of it. */
-  constructor(parts: { tree: ConfinedTree; quota: Account; isShared: () => boolean; clock?: Clock }) {
+  /** `isShared`: whether others than who removes a name may know of it. `limit`: of kept files, each a descriptor. */
+  constructor(parts: {
+    tree: ConfinedTree;
+    quota: Account;
+    isShared: () => boolean;
+    limit: number;
+    clock?: Clock;
+  }) {
+    this.#limit = parts.limit;
     this.#tree = parts.tree;
     this.#quota = parts.quota;
     this.#isShared = parts.isShared;
@@ -136,7 +140,7 @@ export class HeldFiles {
     return new ClientHeld(this);
   }
 
-  /** Keeps a regular file, for reading. EMFILE, EISDIR, ELOOP, ENXIO. */
+  /** Keeps a regular file, for reading. ENFILE, EISDIR, ELOOP, ENXIO. */
   keep(located: Located): KeptFile {
     requireRegular(located.status);
     return new KeptFile(this, this.acquire(located));
@@ -212,7 +216,7 @@ export class HeldFiles {
     return { bytes, files };
   }
 
-  /** Called by ClientHeld and keep(): one user more. EMFILE; EDQUOT of one that was removed. */
+  /** Called by ClientHeld and keep(): one user more. ENFILE; EDQUOT of one that was removed. */
   acquire(located: Located, account: Account = this.#quota): Kept {
     const { status } = located;
     const existing = this.#kept.get(status.ino);
@@ -220,7 +224,7 @@ export class HeldFiles {
       existing.users += 1;
       return existing;
     }
-    if (this.#kept.size >= MAX_KEPT_OF_HOME) throw new Failure('EMFILE', 'too many files are open');
+    if (this.#kept.size >= this.#limit) throw new Failure('ENFILE', 'too many files of the home are open');
     const id = idOf(status);
     const kept: Kept = { id, fd: openKept(this.#tree, located), writable: undefined, users: 1 };
     if (status.nlink === 0 && this.#removed.find(id) !== undefined) {

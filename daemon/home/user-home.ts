@@ -7,7 +7,7 @@
  * While the home is counted, nothing changes it: sessions and continuations wait for whenChangeable().
  */
 import { fstatfs } from '../../posix/status.js';
-import { LEASE_TERM_MS } from '../../protocol/limits.js';
+import { LEASE_TERM_MS, MAX_HELD } from '../../protocol/limits.js';
 import type { LeaseMode } from '../../protocol/methods.js';
 import type { UserName } from '../../protocol/ids.js';
 import type { FileRef } from '../../protocol/references.js';
@@ -58,6 +58,8 @@ export interface UserHomeOptions {
   readonly onIdle?: () => void;
   /** For how long leases are good without a word (milliseconds); default: LEASE_TERM_MS. */
   readonly leaseTermMs?: number;
+  /** Files that are kept open for clients; default: what one client may hold. */
+  readonly maxOpenFiles?: number;
   /** For tests. */
   readonly clock?: Clock;
   readonly sync?: DurabilityOptions['sync'];
@@ -153,7 +155,10 @@ export class UserHome {
       () => this.waits.roomFreed(),
     );
     const { quota } = this;
-    this.held = new HeldFiles({ tree, quota, clock, isShared: () => this.#clients.present > 1 });
+    this.held = new HeldFiles({
+      ...{ tree, quota, clock, limit: options.maxOpenFiles ?? MAX_HELD },
+      isShared: () => this.#clients.present > 1,
+    });
     this.#grants = new Grants({ tree, quota, now: () => clock.now() });
     this.identities = new Identities({ tree, held: this.held });
     this.shown = ShownTimes.open(tree);

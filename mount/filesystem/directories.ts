@@ -15,7 +15,7 @@ import type { Listings } from './listings.js';
 import { LongListing } from './long-listing.js';
 import { lossSeen } from './losses.js';
 import type { Syncs } from './syncs.js';
-import type { ToldName } from './told-names.js';
+import { ToldNames, type ToldName } from './told-names.js';
 
 /** '.' and '..' are the entries of the offsets 1 and 2. */
 const DOTS = 2;
@@ -98,10 +98,11 @@ export class Directories {
   #emit(handle: DirectoryHandle, names: Snapshot, offset: number, plus: boolean, sink: EntrySink): void {
     const { inode } = handle;
     if (!emitDots(inode, offset, sink)) return;
-    for (let at = Math.max(offset, DOTS); at - DOTS < names.length; at++) {
-      const listed = names.at(at - DOTS);
+    for (let at = placeBehind(names, offset - DOTS); at < names.length; at++) {
+      const listed = names.at(at);
       if (listed === undefined) break;
-      if (!this.#emitListed(inode, listed, BigInt(at + 1), plus, sink)) return;
+      const position = 'inode' in listed ? listed.position : at + 1;
+      if (!this.#emitListed(inode, listed, BigInt(position + DOTS), plus, sink)) return;
     }
     // The kernel has it all now, as it was in that version.
     if (this.#home.tree.isWhole(inode)) this.#kernelVersions.set(inode, handle.version);
@@ -158,6 +159,21 @@ export class Directories {
     tree.forget(resolved.nodeId, 1n);
     return false;
   }
+}
+
+/**
+ * Where in a snapshot that comes which is behind a position. Names of the tree have their own, for a handle that was served from
+ * the kernel's cache of listings has no snapshot, and goes on in one that is taken when the cache is gone.
+ */
+function placeBehind(names: Snapshot, position: number): number {
+  if (names instanceof ToldNames) return Math.max(position, 0);
+  let [from, to] = [0, names.length];
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    if ((names[middle]?.position ?? 0) > position) to = middle;
+    else from = middle + 1;
+  }
+  return from;
 }
 
 /** '.' and '..', as far as they come behind an offset. False where the sink is full. */

@@ -30,8 +30,8 @@ export type Snapshot = readonly Name[] | ToldNames;
 
 /**
  * An open directory: the names as they were when it was read from the start, or, where there are too many, a listing at the
- * server. Offsets are places in this snapshot, so they stay put whatever happens to the directory, or positions at the server;
- * reading from offset 0 again (rewinddir) takes a new one.
+ * server. Offsets are positions of its names, in this snapshot or at the server, so they stay put whatever happens to the
+ * directory; reading from offset 0 again (rewinddir) takes a new one.
  */
 export interface DirectoryHandle extends Opened {
   readonly inode: DirectoryInode;

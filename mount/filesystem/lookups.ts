@@ -68,6 +68,8 @@ export class Lookups {
     const refreshed = this.refresh(inode, caller).then(answer, (thrown: unknown) => {
       // It is gone since the kernel was told of it, for the same stat(2): a local disk would tell of it, too.
       if (Failure.from(thrown).kind !== 'ESTALE' || inode.opens > 0) throw thrown;
+      // A directory that a program works in, or has open, is there for it, without a name.
+      if (inode.isDirectory()) tree.vanished(inode);
       return answer();
     });
     return inode === tree.root ? orAfter(PATIENCE_MS, refreshed, answer) : refreshed;

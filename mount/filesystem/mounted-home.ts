@@ -117,15 +117,11 @@ export class MountedHome implements Filesystem {
 
   setattr(
     id: NodeId,
-    handle: HandleId | undefined,
+    _handle: HandleId | undefined,
     changes: AttributeChanges,
     caller: Caller,
   ): Eventually<AttributesAnswer> {
     checkOwner(changes, this.#ownership);
-    const { mode, size, atime, mtime } = changes;
-    if (mode === undefined && size === undefined && atime === undefined && mtime === undefined) {
-      return this.getattr(id, handle, caller);
-    }
     return this.#files.setattr(this.#home.tree.get(id), changes, caller);
   }
 

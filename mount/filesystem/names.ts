@@ -92,7 +92,9 @@ export class Names {
     const making = { id, mode, time };
     const inode = kind === MKDIR ? tree.mkdir(directory, key, making) : tree.create(directory, key, making);
     if (kind === MKDIR) leases.entered(id.ino, directory.id.ino);
-    const operation = { kind, directory: byId(directory), name, time, mode, id };
+    // A directory has the set-group-id bit of the one that it is in.
+    const made = kind === MKDIR ? inode.attributes.mode & PERMISSIONS : mode;
+    const operation = { kind, directory: byId(directory), name, time, mode: made, id };
     const entry = this.#home.append(operation, ONE_FILE, [directory, inode]);
     return { name: nameIn(directory, key), entry };
   }

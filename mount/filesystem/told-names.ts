@@ -1,7 +1,7 @@
 /**
  * The names of a listing as they were told, for those who asked: what the tree keeps of a large directory is a part of it.
  *
- * Packed, as tens of thousands may be told: about 40 bytes each, where a name in the tree with its inode takes 605.
+ * Packed, as tens of thousands may be told: about 40 bytes each, where a name in the tree with its inode takes 613.
  */
 import { S_IFMT } from '../../posix/flags.js';
 import type { Name } from '../tree/inode.js';

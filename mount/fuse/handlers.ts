@@ -30,6 +30,7 @@ function checkEnd(end: number): void {
 export const HANDLERS: { readonly [Name in HandledName]: Handler<Name> } = {
   LOOKUP: (filesystem, exchange, name) => filesystem.lookup(exchange.header.nodeId, name, exchange),
   GETATTR: (filesystem, exchange, { handle }) => filesystem.getattr(exchange.header.nodeId, handle, exchange),
+  STATX: (filesystem, exchange, { handle }) => filesystem.getattr(exchange.header.nodeId, handle, exchange),
   SETATTR: (filesystem, exchange, { handle, changes }) => {
     checkEnd(changes.size ?? 0);
     return filesystem.setattr(exchange.header.nodeId, handle, changes, exchange);

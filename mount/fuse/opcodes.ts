@@ -3,7 +3,7 @@
  * written. Bytes in, bytes out: no device, no file system.
  *
  * What is not in the table is answered ENOSYS, which for these is the kernel's own way of saying "do it without":
- * it then never asks again for LSEEK, COPY_FILE_RANGE, FALLOCATE, POLL, BMAP, SYNCFS, STATX and the xattr
+ * it then never asks again for LSEEK, COPY_FILE_RANGE, FALLOCATE, POLL, BMAP, SYNCFS and the xattr
  * family in this mount, and does its generic best (fs/fuse: fc->no_*). In particular GETXATTR, which it
  * would otherwise send for security.capability with each write, costs one request per mount.
  *
@@ -28,6 +28,7 @@ import {
   writeEntryOut,
   writeInitOut,
   writeOpenOut,
+  writeStatxOut,
   writeStatfsOut,
   type InHeader,
   type InitIn,
@@ -166,6 +167,13 @@ function readGetattr(body: Reader): { handle: HandleId | undefined } {
   return { handle: flags & 1 ? handle : undefined };
 }
 
+/** fuse_statx_in. Which fields are asked for does not matter: all are answered. */
+function readStatx(body: Reader): { handle: HandleId | undefined } {
+  const request = readGetattr(body);
+  body.skip(8); // sx_flags, sx_mask
+  return request;
+}
+
 /** The table. The keys are the names of enum fuse_opcode. */
 export const OPERATIONS = {
   LOOKUP: operation<Buffer, Entry | NegativeEntry>(1, 'LOOKUP', readName, writeEntryOut),
@@ -290,6 +298,7 @@ export const OPERATIONS = {
     },
     nothing,
   ),
+  STATX: operation<{ handle: HandleId | undefined }, AttributesAnswer>(52, 'STATX', readStatx, writeStatxOut),
 } as const;
 
 /** `flags` as renameat2(2). */

@@ -13,6 +13,7 @@ import type {
   NegativeEntry,
   NodeAttributes,
   OpenAnswer,
+  Time,
 } from '../operations.js';
 import type { Reader, Writer } from './cursor.js';
 
@@ -151,6 +152,48 @@ function writeAttr(to: Writer, attributes: NodeAttributes): void {
   to.u32(0); // flags: no submount, no DAX
 }
 
+/** STATX_*: what the answer to STATX tells. */
+const STATX_BASIC_STATS = 0x7ff;
+const STATX_BTIME = 0x800;
+
+/** struct fuse_statx_out, with its struct fuse_statx. */
+export function writeStatxOut(to: Writer, { attributes, validMs }: AttributesAnswer): void {
+  to.u64(validSeconds(validMs));
+  to.u32(validNanoseconds(validMs));
+  to.zeros(4 + 2 * 8); // flags, spare
+  const { birth } = attributes;
+  to.u32(birth === undefined ? STATX_BASIC_STATS : STATX_BASIC_STATS | STATX_BTIME);
+  to.u32(BLOCK_SIZE);
+  to.u64(0); // attributes
+  to.u32(attributes.nlink);
+  to.u32(attributes.uid);
+  to.u32(attributes.gid);
+  to.u16(attributes.mode);
+  to.zeros(2);
+  to.u64Big(attributes.ino);
+  to.u64(attributes.size);
+  to.u64(attributes.blocks);
+  to.u64(0); // attributes_mask
+  writeStatxTime(to, attributes.atime);
+  writeStatxTime(to, birth === undefined ? { sec: 0, nsec: 0 } : timeOf(birth));
+  writeStatxTime(to, attributes.ctime);
+  writeStatxTime(to, attributes.mtime);
+  to.u32((attributes.rdev >>> 8) & 0xfff);
+  to.u32((attributes.rdev & 0xff) | ((attributes.rdev >>> 12) & 0xfff00));
+  to.zeros(2 * 4 + 14 * 8); // dev, spare
+}
+
+/** struct fuse_sx_time. */
+function writeStatxTime(to: Writer, { sec, nsec }: Time): void {
+  to.i64(sec);
+  to.u32(nsec);
+  to.zeros(4);
+}
+
+function timeOf(nanoseconds: bigint): Time {
+  return { sec: Number(nanoseconds / 1_000_000_000n), nsec: Number(nanoseconds % 1_000_000_000n) };
+}
+
 function validSeconds(ms: number): number {
   return Math.min(Math.floor(ms / 1000), MAX_VALID_SECONDS);
 }
@@ -235,14 +278,19 @@ export interface SetattrIn {
   readonly gid: number;
 }
 
+/** Times so far away are no disk's: it sets the last one that it has. */
+function toldSeconds(seconds: number): number {
+  return Math.min(Math.max(seconds, Number.MIN_SAFE_INTEGER), Number.MAX_SAFE_INTEGER);
+}
+
 export function readSetattrIn(from: Reader): SetattrIn {
   const valid = from.u32();
   from.skip(4); // padding
   const fh = handleId(from.u64());
   const size = from.u64();
   from.skip(8); // lock_owner
-  const atime = from.i64();
-  const mtime = from.i64();
+  const atime = toldSeconds(from.i64());
+  const mtime = toldSeconds(from.i64());
   from.skip(8); // ctime
   const atimensec = from.u32();
   const mtimensec = from.u32();

@@ -7,7 +7,7 @@
  * - Charged are the bytes of regular files and an inode for each file, hard links once. What loses its last name is given
  *   back then; a file that is open here, when it is closed.
  */
-import { S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK } from '../../posix/flags.js';
+import { S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK, S_ISGID } from '../../posix/flags.js';
 import type { Attributes, Timestamp } from '../../protocol/attributes.js';
 import { Failure } from '../../protocol/failure.js';
 import { MAX_NAME, MAX_TARGET } from '../../protocol/limits.js';
@@ -93,7 +93,8 @@ export class Changes {
   mkdir(parent: DirectoryInode, key: string, { id, mode, time }: Making): Inode {
     // Some disks do not count subdirectories: as the root's tells.
     const nlink = this.#names.root.attributes.nlink < 2 ? 1 : 2;
-    const inode = this.#make(parent, key, () => ofNewDirectory(id, mode, nlink, time), 1, time);
+    const inherited = mode | (parent.attributes.mode & S_ISGID);
+    const inode = this.#make(parent, key, () => ofNewDirectory(id, inherited, nlink, time), 1, time);
     if (inode.isDirectory()) inode.directory.complete = true;
     return inode;
   }
@@ -250,7 +251,7 @@ export class Changes {
       const stays = inode === this.#names.root && this.#rootIsHome;
       inode.attributes = permitted(inode.attributes, stays ? inode.attributes.mode : mode, time);
     }
-    if (isTime(atime) || isTime(mtime)) {
+    if (!isNumber(mode) && !isNumber(size)) {
       inode.attributes = timed(inode.attributes, toSet(atime, time), toSet(mtime, time), time);
     }
     return charge;

@@ -4,6 +4,7 @@
  * Invariants:
  * - Where `complete`, a name that is not in `names` does not exist, and all of them are confirmed. Own changes keep it so; a
  *   doubt or an eviction ends it.
+ * - `names` is in the order of the positions.
  * - `absent` holds names that do not exist where `complete` does not say so already. It is bounded; the oldest goes.
  */
 
@@ -18,11 +19,18 @@ export class Directory<N> {
   /** By key: the bytes of a name as a latin1 string. */
   readonly names = new Map<string, N>();
   readonly absent = new Set<string>();
+  #positions = 0;
   complete = false;
   /** Counts changes of the set of names. */
   version = 0;
   /** The listing that is being learned, page by page; also one that was not gone on with. */
   listing: Listing<N> | undefined;
+
+  /** The position of a name that is new. It is never given twice, so a listing can go on behind it whatever comes and goes. */
+  nextPosition(): number {
+    this.#positions += 1;
+    return this.#positions;
+  }
 
   /** A name does not exist. Returns by how much there are more of them now. */
   addAbsent(key: string): number {

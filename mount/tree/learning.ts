@@ -40,7 +40,8 @@ export class Learning {
     const known = parent.directory.names.get(key);
     const inode = this.#names.identify(attributes);
     if (known !== undefined && known.inode !== inode && isNewer(known)) return known;
-    if (known === undefined && isRemovedHere(parent, key)) return { parent, key, inode, confirmed: false };
+    if (known === undefined && isRemovedHere(parent, key))
+      return { parent, key, inode, confirmed: false, position: 0 };
     const name = this.#names.bind(parent, key, inode, this.#beliefs.believesNames(parent));
     if (target !== null) inode.target ??= Buffer.from(target);
     this.told(inode, attributes);
@@ -74,6 +75,12 @@ export class Learning {
     inode.confirmed = !inode.pending && this.#beliefs.believesAttributes(inode);
   }
 
+  /** The server knows a directory no more: it was removed. */
+  vanished(inode: DirectoryInode): void {
+    if (inode.confirmed && inode.pending) return;
+    this.#lost(inode);
+  }
+
   /**
    * A page of a listing, the first (`begin`) and the last one (`end`) said so; then the directory is known whole, if it
    * was believed all the time. Returns the names in the order told, without those that were removed here meanwhile: a
@@ -102,7 +109,7 @@ export class Learning {
       } else if (known !== undefined) {
         told.push(known);
       } else if (listing === undefined) {
-        told.push({ parent, key, inode: this.#names.identify(attributes), confirmed: false });
+        told.push({ parent, key, inode: this.#names.identify(attributes), confirmed: false, position: 0 });
       }
     }
     if (end && listing !== undefined) this.#end(parent, listing);

@@ -114,7 +114,8 @@ export class Namespace {
     }
     if (known !== undefined) this.unbind(known);
     if (inode.isDirectory()) this.#parts(inode, parent);
-    const name: Name = { parent, key: flat(key), inode, confirmed };
+    const position = directory.nextPosition();
+    const name: Name = { parent, key: flat(key), inode, confirmed, position };
     if (!this.#isKept(parent)) return { ...name, confirmed: false };
     this.#budget.makeRoom(parent);
     // A directory has one name: what else is said of it was said before it moved.

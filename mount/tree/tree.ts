@@ -187,6 +187,10 @@ export class Tree {
     this.#learning.told(inode, attributes);
   }
 
+  vanished(inode: DirectoryInode): void {
+    this.#learning.vanished(inode);
+  }
+
   pageOf(
     parent: DirectoryInode,
     entries: Iterable<ListedEntry>,

@@ -52,6 +52,21 @@ for (const args of [[], ['-o', 'nolease']]) {
       }
     });
 
+    t.test('a private mapping keeps what is stored in it to itself', async (t) => {
+      await here.do('open', 'private', 'w+');
+      await here.do('write', '--------', 0);
+      await there.do('open', 'private', 'r+');
+      await there.do('map', 8, true);
+      t.equal(await there.do('mapped'), '--------');
+      await there.do('store', 'its own.');
+      await there.do('msync');
+      t.equal(await here.do('read'), '--------');
+      t.equal(await there.do('read'), '--------');
+      await here.do('write', 'changed!', 0);
+      t.equal(await there.do('read'), 'changed!');
+      t.equal(await there.do('mapped'), 'its own.');
+    });
+
     t.test('pages that are written back go where they were, whoever appends', async (t) => {
       await here.do('open', 'log', 'a+');
       await here.do('write', 'first line\n', null);

@@ -58,6 +58,19 @@ t.test('both append to one log and lose no line', async (t) => {
   }
 });
 
+t.test('a directory that is open here and removed there has no link', async (t) => {
+  await one.succeed('mkdir', ['opened', 'replaced', 'replacing']);
+  const removed = 'rmdir opened; mv -T replacing replaced; touch gone';
+  const waits = 'until [ -e gone ]; do sleep 0.02; done';
+  const watcher = one.succeed('sh', [
+    '-c',
+    `exec 3<opened 4<replaced; touch ready; ${waits}; stat -L -c %h /dev/fd/3 /dev/fd/4; rm gone`,
+  ]);
+  await two.succeed('sh', ['-c', `until [ -e ready ]; do sleep 0.02; done; rm ready; ${removed}`]);
+  t.equal(await watcher, '0\n0\n');
+  await one.succeed('rmdir', ['replaced']);
+});
+
 t.test('a tree made here is removed there', async (t) => {
   await one.succeed('sh', ['-c', 'mkdir -p tree/a/b && touch tree/1 tree/a/2 tree/a/b/3 && ls -R tree']);
   await two.succeed('rm', ['-r', 'tree']);

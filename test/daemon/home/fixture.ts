@@ -77,7 +77,7 @@ export class Place {
   async open(
     options: Pick<
       UserHomeOptions,
-      'clock' | 'leaseTermMs' | 'onIdle' | 'openWatch' | 'sliceMs' | 'sync'
+      'clock' | 'leaseTermMs' | 'maxOpenFiles' | 'onIdle' | 'openWatch' | 'sliceMs' | 'sync'
     > = {},
   ): Promise<UserHome> {
     const home = await UserHome.open({

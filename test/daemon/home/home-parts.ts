@@ -2,6 +2,7 @@
  * The state of a home without sessions: tree, quota, identities, executor, on a temporary directory. After each partsTest the
  * charge must be what the tree and the files without a name hold, and nothing may be granted or open that is not closed.
  */
+import { MAX_HELD } from '../../../protocol/limits.js';
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -53,6 +54,7 @@ export interface PartsOptions {
   readonly unnamed?: boolean;
   /** What the home holds. */
   readonly used?: Use;
+  readonly maxOpenFiles?: number;
 }
 
 export class Parts {
@@ -78,7 +80,10 @@ export class Parts {
     this.tree = tree;
     this.quota = new Quota(used, { bytes, files }, () => undefined);
     const { quota } = this;
-    this.held = new HeldFiles({ tree, quota, clock: this.clock, isShared: () => this.#clients.length > 1 });
+    this.held = new HeldFiles({
+      ...{ tree, quota, clock: this.clock, limit: options.maxOpenFiles ?? MAX_HELD },
+      isShared: () => this.#clients.length > 1,
+    });
     this.identities = new Identities({ tree, held: this.held });
     this.shown = ShownTimes.open(tree);
     this.grants = new Grants({ tree, quota, now: () => performance.now(), unnamed: options.unnamed ?? true });

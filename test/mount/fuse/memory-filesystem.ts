@@ -1,7 +1,7 @@
 /**
  * A small file system in memory, for tests of the kernel protocol: what a driver may ask, done in the simplest way.
- * Everything answers synchronously, but for two things: reading '/hang' waits until the read is interrupted, and
- * mkdir of 'slow' until proceed() is called. And nothing fails as on a broken disk, but for chmod to BROKEN_MODE.
+ * Everything answers synchronously, but for three things: reading '/hang' waits until the read is interrupted, mkdir of 'slow'
+ * and writing to '/slow-file' until proceed() is called. And nothing fails as on a broken disk, but for chmod to BROKEN_MODE.
  */
 import { O_ACCMODE, O_RDONLY, O_TRUNC } from '../../../posix/flags.js';
 import { Failure } from '../../../protocol/failure.js';
@@ -67,7 +67,7 @@ export class MemoryFilesystem implements Filesystem {
   /** Handles that are open now. */
   readonly handles = new Set<HandleId>();
   destroyed = false;
-  /** Lets a waiting mkdir go on. */
+  /** Lets a waiting mkdir or write go on. */
   proceed = () => {};
 
   constructor(options: MemoryOptions) {
@@ -291,8 +291,17 @@ export class MemoryFilesystem implements Filesystem {
     });
   }
 
-  write(id: NodeId, _handle: HandleId, offset: number, data: Buffer): number {
+  write(id: NodeId, _handle: HandleId, offset: number, data: Buffer): number | Promise<number> {
     const node = this.#node(id);
+    if (this.#node(ROOT_NODE).children.get('slow-file') !== node) return this.#write(node, offset, data);
+    const copy = Buffer.from(data);
+    this.#options.onHang?.();
+    return new Promise((resolve) => {
+      this.proceed = () => resolve(this.#write(node, offset, copy));
+    });
+  }
+
+  #write(node: Node, offset: number, data: Buffer): number {
     if (offset + data.length > node.size) this.#resize(node, offset + data.length);
     data.copy(node.data, offset);
     node.mtime = now();

@@ -22,6 +22,7 @@ t.test('takes what is wanted of what is offered, and no more', async (t) => {
   }
   t.equal(answer.flags & (1 << 1), 0, 'FUSE_POSIX_LOCKS');
   t.equal(answer.flags & (1 << 10), 0, 'FUSE_FLOCK_LOCKS');
+  t.equal(answer.flags & (1 << 15), 0, 'FUSE_ASYNC_DIO');
   t.equal(answer.flags & (1 << 24), 0, 'FUSE_NO_OPENDIR_SUPPORT');
 
   const fewer = LINUX.flags & ~INIT_FLAGS.PARALLEL_DIROPS;
@@ -75,7 +76,7 @@ t.test('INIT as bytes', async (t) => {
     reply(
       0,
       u32(7), // major
-      u32(38), // minor
+      u32(39), // minor
       u32(1_048_576), // max_readahead
       u32((1 << 3) | (1 << 22) | (1 << 30)), // flags
       u16(64), // max_background

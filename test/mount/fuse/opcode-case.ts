@@ -4,7 +4,7 @@
  */
 import type { Entry, NodeAttributes } from '../../../mount/operations.js';
 import { handleId, nodeId } from '../../../protocol/ids.js';
-import { i64, u32, u64 } from './messages.js';
+import { i64, u16, u32, u64, zeros } from './messages.js';
 import type { Answers } from './recording-filesystem.js';
 
 export const attributes: NodeAttributes = {
@@ -19,6 +19,7 @@ export const attributes: NodeAttributes = {
   atime: { sec: -2, nsec: 1 },
   mtime: { sec: 0x1_0000_0000, nsec: 2 },
   ctime: { sec: 5, nsec: 999_999_999 },
+  birth: 1_700_000_000_123_456_789n,
 };
 
 const attr = Buffer.concat([
@@ -45,6 +46,31 @@ export const attrOut = [
   u32(500_000_000), // attr_valid_nsec
   u32(0), // dummy
   attr,
+];
+export const statxOut = [
+  u64(1), // attr_valid
+  u32(500_000_000), // attr_valid_nsec
+  u32(0), // flags
+  zeros(16), // spare
+  u32(0xfff), // mask: STATX_BASIC_STATS, STATX_BTIME
+  u32(131_072), // blksize
+  u64(0), // attributes
+  u32(3), // nlink
+  u32(1000), // uid
+  u32(1001), // gid
+  u16(0o100644), // mode
+  zeros(2), // spare0
+  u64(0xffff_ffff_ffff_fff0n), // ino
+  u64(0x1_0000_0005), // size
+  u64(9), // blocks
+  u64(0), // attributes_mask
+  ...[i64(-2), u32(1), zeros(4)], // atime
+  ...[i64(1_700_000_000), u32(123_456_789), zeros(4)], // btime
+  ...[i64(5), u32(999_999_999), zeros(4)], // ctime
+  ...[i64(0x1_0000_0000), u32(2), zeros(4)], // mtime
+  u32(8), // rdev_major
+  u32(1), // rdev_minor
+  zeros(8 + 14 * 8), // dev_major, dev_minor, spare2
 ];
 export const attributesAnswer = { attributes, validMs: 1500 };
 

@@ -3,7 +3,7 @@
  */
 
 import { i64, name, NODE, u32, u64, zeros } from './messages.js';
-import { attrOut, attributesAnswer, entry, entryOut, type Case } from './opcode-case.js';
+import { attrOut, attributesAnswer, entry, entryOut, statxOut, type Case } from './opcode-case.js';
 
 const LONG_AGO = { sec: -1, nsec: 7 };
 
@@ -51,6 +51,20 @@ export const NAME_CASES: Case[] = [
     answers: { getattr: () => attributesAnswer },
     call: { operation: 'getattr', parameters: [NODE, 99] },
     reply: attrOut,
+  },
+  {
+    title: 'STATX',
+    opcode: 52,
+    body: [
+      u32(1), // getattr_flags: FUSE_GETATTR_FH
+      u32(0), // reserved
+      u64(99), // fh
+      u32(0), // sx_flags
+      u32(0x800), // sx_mask: STATX_BTIME
+    ],
+    answers: { getattr: () => attributesAnswer },
+    call: { operation: 'getattr', parameters: [NODE, 99] },
+    reply: statxOut,
   },
   {
     title: 'SETATTR of everything',

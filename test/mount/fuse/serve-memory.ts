@@ -35,7 +35,7 @@ export type Order =
   | { type: 'create'; name: string }
   /** Tells the kernel to forget a name. */
   | { type: 'invalidate'; name: string }
-  /** Lets a waiting mkdir go on. */
+  /** Lets a waiting mkdir or write go on. */
   | { type: 'proceed' }
   /** Fills a file with a letter behind the kernel's back, and says so afterwards. */
   | { type: 'fill'; name: string; letter: string };

@@ -4,10 +4,11 @@
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
-import { open, readFile, stat } from 'node:fs/promises';
+import { open, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { mountAt } from '../../../mount/fuse/mountinfo.js';
+import { OpenFile } from '../../lib/open-files.js';
 import { NOBODY } from './drop-privileges.js';
 import { exercise, me, run, Served, umount } from './served-mount.js';
 
@@ -117,5 +118,23 @@ t.test('a notification that waits for a lock does not keep answers back', { skip
   await run('stat', [served.mountpoint], 0);
   await served.order({ type: 'proceed' });
   t.equal(await made, 'ok');
+  await served.unmount();
+});
+
+t.test('no page is older than what was written past the page cache', { skip }, async (t) => {
+  const served = new Served(t, 0);
+  await served.report('ready');
+  const file = join(served.mountpoint, 'slow-file');
+  await writeFile(file, '');
+  await truncate(file, 4096);
+  const writer = new OpenFile(t, served.mountpoint);
+  await writer.do('open', 'slow-file', 'r');
+  const written = writer.do('writeDirectly', 'new');
+  await served.report('hanging');
+  t.equal((await readFile(file, 'latin1')).slice(0, 3), '\0\0\0');
+  await served.order({ type: 'proceed' });
+  await written;
+  t.equal((await writer.do('read')).slice(0, 3), 'new');
+  await writer.close();
   await served.unmount();
 });

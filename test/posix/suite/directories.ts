@@ -2,7 +2,14 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { join as at } from 'node:path';
-import { command, fails, type Operation } from '../operation.js';
+import { command, fails, withFile, type Operation } from '../operation.js';
+
+/** Makes files, more than one getdents(2) of the C library tells. */
+function manyLongNames(d: string): string[] {
+  const names = Array.from({ length: 900 }, (_, i) => `name-${i}-`.padEnd(250, 'x'));
+  for (const name of names) fs.writeFileSync(at(d, name), '');
+  return names;
+}
 
 export const directories: Record<string, Operation> = {
   'mkdir and rmdir'(d) {
@@ -62,6 +69,50 @@ export const directories: Record<string, Operation> = {
       fs.unlinkSync(at(d, entry.name));
     directory.closeSync();
     assert.deepEqual(fs.readdirSync(d), []);
+  },
+  'names that stay are told once while others come and go'(d) {
+    const names = manyLongNames(d);
+    const list = (): string[] => fs.readdirSync(d);
+    list();
+    list();
+    const directory = fs.opendirSync(d, { bufferSize: 1 });
+    const told: string[] = [];
+    const tell = (most: number): void => {
+      for (let entry; told.length < most && (entry = directory.readSync());) told.push(entry.name);
+    };
+    tell(50);
+    for (const name of told.slice(0, 40)) fs.unlinkSync(at(d, name));
+    for (let i = 0; i < 60; i++) fs.writeFileSync(at(d, `other-${i}`), '');
+    list();
+    tell(Infinity);
+    directory.closeSync();
+    assert.deepEqual(told.filter((name) => name.startsWith('name')).toSorted(), names.toSorted());
+  },
+  'seekdir goes back to where telldir was, whatever came and went'(d) {
+    manyLongNames(d);
+    for (let i = 0; i < 2; i++) fs.readdirSync(d);
+    const program = `
+      opendir D, "."; readdir D for 1..30; my @first = map { scalar readdir D } 1..30; my $place = telldir D;
+      my @before = readdir D; unlink @first; unlink @before[0..99]; open F, ">other-$_" for 1..90;
+      opendir E, "."; readdir E; closedir E;
+      seekdir D, $place; my @after = grep { !/^other/ } readdir D; splice @before, 0, 100;
+      print "@after" eq "@before" ? "same" : @before . " and " . @after`;
+    assert.equal(command(d, 'perl', '-e', program), 'same');
+  },
+  'a way down that is longer than a path can be'(d) {
+    const program = `
+      for (1..100) { mkdir "n" x 200 or die "mkdir: $!"; chdir "n" x 200 or die "chdir: $!" }
+      mkdir "a" or die $!; open F, ">a/f" or die $!; print F "deep"; close F; rename "a/f", "g" or die $!; rmdir "a" or die $!;
+      open F, "g" or die $!; print <F>; opendir D, "." or die $!; print " $_" for sort readdir D; print " ", -s "g"`;
+    assert.equal(command(d, 'perl', '-e', program), 'deep . .. g 4');
+    command(d, 'rm', '-r', 'n'.repeat(200));
+  },
+  'a removed directory that is open has no link'(d) {
+    fs.mkdirSync(at(d, 'x'));
+    withFile(at(d, 'x'), 'r', (fd) => {
+      fs.rmdirSync(at(d, 'x'));
+      assert.equal(fs.fstatSync(fd).nlink, 0);
+    });
   },
   'link counts of directories'(d) {
     // Two and one for each subdirectory, or constantly one (btrfs, overlayfs with some bases).
