@@ -27,6 +27,8 @@ interface Room {
   values: number;
   names: number;
   xattrs: number;
+  /** Something had no room. */
+  full: boolean;
 }
 
 export class XattrReading {
@@ -43,7 +45,7 @@ export class XattrReading {
   /** The answer of `xattrs`, of a file and of others. E2BIG where its names are too many for one answer. */
   ofFiles(client: HomeClient, first: Located, others: readonly FileRef[], bytes: number): (Told | null)[] {
     const xattrs = Math.floor((MAX_ELEMENTS - OTHER_ELEMENTS) / XATTR_ELEMENTS);
-    const room: Room = { values: bytes, names: MAX_NAME_BYTES, xattrs };
+    const room: Room = { values: bytes, names: MAX_NAME_BYTES, xattrs, full: false };
     const own = this.#told(first, room);
     if (own === null) throw new Failure('E2BIG', 'the file has too many extended attributes');
     return [own, ...others.map((ref) => this.#ahead(client, ref, room))];
@@ -57,6 +59,8 @@ export class XattrReading {
   }
 
   #ahead(client: HomeClient, asked: FileRef, room: Room): Told | null {
+    // To find out how much more there would be takes time, too.
+    if (room.full) return null;
     try {
       const located = this.#identities.file(client.provisional.ref(asked));
       const unit = unitOfFile(located);
@@ -74,7 +78,10 @@ export class XattrReading {
     const names = userXattrs(located);
     if (names.length === 0) return [];
     const nameBytes = names.reduce((bytes, name) => bytes + name.length, 0);
-    if (names.length > Math.min(room.xattrs, MAX_XATTRS) || nameBytes > room.names) return null;
+    if (names.length > Math.min(room.xattrs, MAX_XATTRS) || nameBytes > room.names) {
+      room.full = true;
+      return null;
+    }
     room.xattrs -= names.length;
     room.names -= nameBytes;
     let left = Math.min(room.values, MAX_XATTRS_TOLD);

@@ -156,6 +156,24 @@ homeTest('values that have no room in the answer are named only', {}, async (t, 
   t.strictSame(await told(client, ['f', 'g'], 1500), [whole, { 'user.a': null }]);
 });
 
+homeTest('names without room are left out, and none after them is looked for', {}, async (t, home, place) => {
+  const client = new TestClient(home);
+  const directory = join(place.directory, 'many');
+  await client.paths.mkdir('many');
+  // Some 3 KiB of names each, which is what ext4 takes: 128 KiB of them fit.
+  const names = Array.from({ length: 13 }, (_, i) => `user.${String(i).padStart(2, '0')}${'n'.repeat(228)}`);
+  const files = Array.from({ length: 60 }, (_, i) => `many/f${i}`);
+  for (const file of files) await client.paths.put(file, '');
+  const set = names.map((name) => `setfattr -n ${name} f*`).join('; ');
+  execFileSync('sh', ['-c', set], { cwd: directory });
+  const answer = await client.call('xattrs', [files.map((file) => Buffer.from(file)), 0]);
+  const toldOf = answer.filter((xattrs) => xattrs !== null).length;
+  t.ok(toldOf > 30 && toldOf < 60, `${toldOf} of 60`);
+  t.ok(answer.slice(toldOf).every((xattrs) => xattrs === null));
+  for (const file of files) await client.paths.unlink(file);
+  await client.paths.rmdir('many');
+});
+
 homeTest('the first file is asked back, the others are told where nobody has them', {}, async (t, home) => {
   const one = new TestClient(home, { wants: LEASE_WRITE });
   for (const directory of ['own', 'asked']) {
