@@ -131,6 +131,11 @@ export interface Filesystem {
     changes: AttributeChanges,
     caller: Caller,
   ): Eventually<AttributesAnswer>;
+  /**
+   * Takes the set-id bits of a file that is about to be written to or truncated by somebody who may not keep them. A change
+   * of the owner takes them by itself.
+   */
+  clearSetId(node: NodeId, caller: Caller): Eventually<void>;
   readlink(node: NodeId, caller: Caller): Eventually<Buffer>;
   mknod(parent: NodeId, name: Buffer, mode: number, rdev: number, caller: Caller): Eventually<Entry>;
   mkdir(parent: NodeId, name: Buffer, mode: number, caller: Caller): Eventually<Entry>;
@@ -147,6 +152,13 @@ export interface Filesystem {
     caller: Caller,
   ): Eventually<void>;
   link(node: NodeId, newParent: NodeId, newName: Buffer, caller: Caller): Eventually<Entry>;
+  /** The value of an extended attribute, by its whole name. EOPNOTSUPP for names of a kind that is not kept; ENODATA. */
+  getxattr(node: NodeId, name: Buffer, caller: Caller): Eventually<Buffer>;
+  /** The names, a zero byte behind each. */
+  listxattr(node: NodeId, caller: Caller): Eventually<Buffer>;
+  /** `flags` as setxattr(2). `value` is valid only until the call returns (not until it settles). */
+  setxattr(node: NodeId, name: Buffer, value: Buffer, flags: number, caller: Caller): Eventually<void>;
+  removexattr(node: NodeId, name: Buffer, caller: Caller): Eventually<void>;
   /** `mask` as access(2). */
   access(node: NodeId, mask: number, caller: Caller): Eventually<void>;
   /** `flags` as open(2) on Linux x86-64 (asm-generic). */

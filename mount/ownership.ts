@@ -4,7 +4,7 @@
  */
 import type { Attributes } from '../protocol/attributes.js';
 import { Failure } from '../protocol/failure.js';
-import { S_IFDIR, S_IFMT } from '../posix/flags.js';
+import { S_IFDIR, S_IFMT, S_IFREG, S_ISGID, S_ISUID } from '../posix/flags.js';
 import type { Caller, NodeAttributes } from './operations.js';
 
 export interface Ownership {
@@ -19,6 +19,7 @@ const R_OK = 4;
 const W_OK = 2;
 const X_OK = 1;
 const ANY_EXECUTE = 0o111;
+const S_IXGRP = 0o010;
 
 function shownMode(mode: number, { umask }: Ownership): number {
   return umask === undefined ? mode : (mode & S_IFMT) | (0o777 & ~umask);
@@ -39,6 +40,15 @@ export function checkOwner(changes: { uid?: number; gid?: number }, ownership: O
   if ((changes.uid ?? ownership.uid) !== ownership.uid || (changes.gid ?? ownership.gid) !== ownership.gid) {
     throw new Failure('EPERM', 'files of a home cannot be given to others');
   }
+}
+
+/** The permissions of a file whose set-id bits go, as Linux has it (inode(7)); undefined: it has none that would. */
+export function modeWithoutSetId(mode: number): number | undefined {
+  // Without it the bit is another one: mandatory locking.
+  const groupExecutes = (mode & S_IXGRP) !== 0;
+  const clear = S_ISUID | (groupExecutes ? S_ISGID : 0);
+  const clears = (mode & S_IFMT) === S_IFREG && (mode & clear) !== 0;
+  return clears ? mode & ~clear & ~S_IFMT : undefined;
 }
 
 /** access(2) by mode bits. Throws EACCES. */

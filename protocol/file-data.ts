@@ -1,10 +1,11 @@
 /**
  * How much file data a request asks for or sends, and its answer brings: what the window counts, and what a client takes
- * from a server.
+ * from a server. The values of extended attributes count as data.
  */
 import { dataLength, type Data } from './codec.js';
 import type { MethodName, Result } from './methods.js';
-import { WRITE } from './operations.js';
+import { MAX_XATTR_VALUE } from './limits.js';
+import { SETXATTR, WRITE } from './operations.js';
 
 /** Bytes that a request asks for. */
 export function bytesAsked(method: MethodName, params: readonly unknown[]): number {
@@ -13,7 +14,10 @@ export function bytesAsked(method: MethodName, params: readonly unknown[]): numb
     case 'downloadRead':
       return Number(params[2]);
     case 'fetch':
+    case 'xattrs':
       return Number(params[1]);
+    case 'xattr':
+      return MAX_XATTR_VALUE;
     default:
       return 0;
   }
@@ -44,7 +48,15 @@ export function bytesAnswered(method: MethodName, result: unknown): number {
   switch (method) {
     case 'read':
     case 'downloadRead':
+    case 'xattr':
       return (result as Result<'read'>).length;
+    case 'xattrs': {
+      let bytes = 0;
+      for (const xattrs of result as Result<'xattrs'>) {
+        for (const [, value] of xattrs ?? []) bytes += value?.length ?? 0;
+      }
+      return bytes;
+    }
     case 'fetch': {
       let bytes = 0;
       for (const file of result as Result<'fetch'>) bytes += file === null ? 0 : file[1].length;
@@ -57,8 +69,11 @@ export function bytesAnswered(method: MethodName, result: unknown): number {
 
 /** Bytes within an operation, packed or not. */
 function operationBytes(operation: unknown): number {
-  if (Array.isArray(operation)) return operation[0] === WRITE ? bytesOf(operation[4]) : 0;
-  return bytesOf((operation as { readonly data?: unknown }).data);
+  if (Array.isArray(operation)) {
+    return operation[0] === WRITE || operation[0] === SETXATTR ? bytesOf(operation[4]) : 0;
+  }
+  const { data, value } = operation as { readonly data?: unknown; readonly value?: unknown };
+  return bytesOf(data ?? value);
 }
 
 function bytesOf(data: unknown): number {

@@ -33,6 +33,14 @@ export const MAX_NAME = 255;
 /** The target of a symbolic link (PATH_MAX of Linux). */
 export const MAX_TARGET = 4095;
 
+/** The name of an extended attribute and its value (XATTR_NAME_MAX and XATTR_SIZE_MAX of Linux). */
+export const MAX_XATTR_NAME = 255;
+export const MAX_XATTR_VALUE = 65_536;
+/** Extended attributes of one file: so many of the shortest names fit into what Linux lists (XATTR_LIST_MAX). */
+export const MAX_XATTRS = 9362;
+/** Values of one file that are told with its names, in bytes. */
+export const MAX_XATTRS_TOLD = 4 * KiB;
+
 /** Nesting and element count of a msgpack value; what the deepest message needs, with room. */
 export const MAX_NESTING = 6;
 export const MAX_ELEMENTS = 65_536;
@@ -59,7 +67,7 @@ export const MAX_OPERATIONS = 1024;
 /** Operations of a log without an answer; failures of them that the server remembers. */
 export const MAX_OUTCOMES = 8 * MAX_OPERATIONS;
 
-/** Files of one `fetch`. */
+/** Files of one `fetch` or `xattrs`. */
 export const MAX_FETCH = 256;
 
 /** Inode numbers of one kind that a client has been given ahead and has not used. */

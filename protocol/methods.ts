@@ -18,6 +18,7 @@ import {
   MAX_TARGET,
   MAX_TEXT,
   MAX_USER_NAME,
+  MAX_XATTRS,
   MIN_LEASE_TERM_MS,
   POSITION_BYTES,
 } from './limits.js';
@@ -41,6 +42,7 @@ import {
   type Shape,
   type Shaped,
 } from './shape.js';
+import { xattrName, xattrValue } from './xattrs.js';
 
 /** What a client wants to be leased (`login`) and what a lease of a unit allows (`lease`, `recall`, `returned`). */
 export const LEASE_NONE = 0;
@@ -58,6 +60,8 @@ const leaseTerm = int(MIN_LEASE_TERM_MS, MAX_LEASE_TERM_MS);
 /** The unit that stands for all of a home that no other unit in the server's table covers. */
 export const WHOLE_HOME = 0n;
 
+/** [name, value or nil: there is more of it than is told here] */
+const xattr = tuple(xattrName, optional(xattrValue));
 const md5 = bytes(16, 16);
 /** Numbers of operations count up from 1. */
 const operationNumber = int(0, Number.MAX_SAFE_INTEGER);
@@ -143,6 +147,17 @@ export const METHODS = {
     tuple(list(fileRef, MAX_FETCH), int(0, MAX_DATA)),
     list(optional(tuple(attributes, bytes(MAX_DATA))), MAX_FETCH),
   ),
+  /**
+   * (files, bytes) -> the extended attributes of each in the order asked for; of the first one as they are when nobody else
+   * has it for writing, of the others nil where that is not so, or one is gone. Values of a file that come to more than
+   * MAX_XATTRS_TOLD, or do not fit `bytes`, are not told.
+   */
+  xattrs: method(
+    tuple(list(fileRef, MAX_FETCH), int(0, MAX_DATA)),
+    list(optional(list(xattr, MAX_XATTRS)), MAX_FETCH),
+  ),
+  /** (file, name) -> the value of one extended attribute. ENODATA. */
+  xattr: method(tuple(fileRef, xattrName), xattrValue),
   /** (file) -> attributes: the file is kept for this client until a RELEASE, whatever happens to its names. Counted. */
   hold: method(tuple(fileRef), attributes),
   /** -> (block size, bytes: limit, used, free on disk; inodes: limit, used, free on disk). Limit 0: none. */

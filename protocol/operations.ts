@@ -13,6 +13,7 @@ import { Failure } from './failure.js';
 import { MAX_DATA, MAX_TARGET } from './limits.js';
 import { fileId, fileRef, packId, packRef, type FileId, type FileRef } from './references.js';
 import { bool, bytes, int, name, optional, size, tuple, type Shape, type Shaped } from './shape.js';
+import { xattrFlags, xattrName, xattrValue } from './xattrs.js';
 
 /** Kinds of operations: the first element. */
 export const CREATE = 0;
@@ -25,6 +26,8 @@ export const RENAME = 6;
 export const SETATTR = 7;
 export const WRITE = 8;
 export const RELEASE = 9;
+export const SETXATTR = 10;
+export const REMOVEXATTR = 11;
 
 /** Flags of RENAME, as renameat2(2). */
 export const RENAME_NOREPLACE = 1;
@@ -123,8 +126,37 @@ export interface Release {
   readonly id: FileId;
 }
 
+/** Sets an extended attribute of a regular file or a directory. */
+export interface SetXattr {
+  readonly kind: typeof SETXATTR;
+  readonly file: FileRef;
+  readonly time: Timestamp | null;
+  readonly xattr: Buffer;
+  readonly value: Buffer;
+  /** XATTR_CREATE: it is not there; XATTR_REPLACE: it is. */
+  readonly flags: number;
+}
+
+export interface RemoveXattr {
+  readonly kind: typeof REMOVEXATTR;
+  readonly file: FileRef;
+  readonly time: Timestamp | null;
+  readonly xattr: Buffer;
+}
+
 export type Operation =
-  Create | Mkdir | Symlink | Link | Unlink | Rmdir | Rename | SetAttributes | Write | Release;
+  | Create
+  | Mkdir
+  | Symlink
+  | Link
+  | Unlink
+  | Rmdir
+  | Rename
+  | SetAttributes
+  | Write
+  | Release
+  | SetXattr
+  | RemoveXattr;
 
 const wireTime = tuple(seconds, nanoseconds);
 /** Reads a time from [seconds, nanoseconds]. */
@@ -149,7 +181,7 @@ const target: Shape<Buffer> = (value) => {
   return bytes;
 };
 const id = optional(fileId);
-const kind = int(CREATE, RELEASE);
+const kind = int(CREATE, REMOVEXATTR);
 
 /** The wire forms: [kind, ...]. */
 const WIRE = {
@@ -163,6 +195,8 @@ const WIRE = {
   [SETATTR]: tuple(kind, fileRef, time, optional(permissions), optional(size), timeToSet, timeToSet),
   [WRITE]: tuple(kind, fileRef, time, optional(size), optional(bytes(MAX_DATA))),
   [RELEASE]: tuple(kind, fileId),
+  [SETXATTR]: tuple(kind, fileRef, time, xattrName, xattrValue, xattrFlags),
+  [REMOVEXATTR]: tuple(kind, fileRef, time, xattrName),
 } as const;
 
 /** Written out: spreading an object costs 10 to 30 times as much as its literal. */
@@ -203,6 +237,8 @@ const UNPACK: { readonly [K in keyof typeof WIRE]: (wire: Shaped<(typeof WIRE)[K
   }),
   [WRITE]: ([, file, time, offset, data]) => ({ kind: WRITE, file, time, offset, data }),
   [RELEASE]: ([, id]) => ({ kind: RELEASE, id }),
+  [SETXATTR]: ([, file, time, xattr, value, flags]) => ({ kind: SETXATTR, file, time, xattr, value, flags }),
+  [REMOVEXATTR]: ([, file, time, xattr]) => ({ kind: REMOVEXATTR, file, time, xattr }),
 };
 
 /** Reads an operation from its wire form. EINVAL. Bytes in it are views of the message. */
@@ -256,6 +292,10 @@ export function packOperation(op: Operation): unknown[] {
       return [op.kind, packRef(op.file), packTime(op.time), op.offset, op.data];
     case RELEASE:
       return [op.kind, packId(op.id)];
+    case SETXATTR:
+      return [op.kind, packRef(op.file), packTime(op.time), op.xattr, op.value, op.flags];
+    case REMOVEXATTR:
+      return [op.kind, packRef(op.file), packTime(op.time), op.xattr];
   }
 }
 

@@ -107,6 +107,18 @@ const TOUCHING = {
     touches: [],
     run: () => home.fetching.fetch(client, files, bytes),
   }),
+  xattrs(home, client, [[file, ...others], bytes]) {
+    if (file === undefined) throw new Failure('EINVAL', 'no file');
+    const look = find(home, client, file);
+    return {
+      touches: look.touches,
+      run: () => home.xattrs.ofFiles(client, look.located(), others, bytes),
+    };
+  },
+  xattr(home, client, [file, name]) {
+    const look = find(home, client, file);
+    return { touches: look.touches, run: () => home.xattrs.value(look.located(), name) };
+  },
   hold(home, client, [file]) {
     const look = find(home, client, file);
     return {

@@ -15,9 +15,11 @@ import {
   LINK,
   MKDIR,
   RELEASE,
+  REMOVEXATTR,
   RENAME,
   RMDIR,
   SETATTR,
+  SETXATTR,
   SYMLINK,
   UNLINK,
   WRITE,
@@ -33,12 +35,14 @@ import type { ExecutorClient, Lane, Left } from './operation-parts.js';
 import { OperationTimes } from './operation-times.js';
 import { Removing } from './removing.js';
 import type { ShownTimes } from './shown-times.js';
+import { XattrChanges } from './xattr-changes.js';
 
 export class Executor {
   readonly #times: OperationTimes;
   readonly #making: Making;
   readonly #removing: Removing;
   readonly #files: FileChanges;
+  readonly #xattrs: XattrChanges;
   readonly #changed: () => void;
 
   /**
@@ -59,6 +63,7 @@ export class Executor {
     this.#making = new Making(home);
     this.#removing = new Removing(home);
     this.#files = new FileChanges(home);
+    this.#xattrs = new XattrChanges(home);
     this.#changed = parts.changed;
   }
 
@@ -122,6 +127,10 @@ export class Executor {
       case RELEASE:
         lane.client.held.release(op.id, lane.account);
         return {};
+      case SETXATTR:
+        return this.#xattrs.set(op, lane);
+      case REMOVEXATTR:
+        return this.#xattrs.remove(op, lane);
     }
   }
 }

@@ -20,12 +20,15 @@ import { CLOCK, type Clock } from './clock.js';
 import { closingOnFailure, type ConfinedTree } from './confined.js';
 import { birthOf, idOf, isDirectory, isRegular } from './file-ids.js';
 import { openKept, reopenForWriting, requireRegular } from './file-access.js';
+import { xattrBytes, type XattrFile } from './file-xattrs.js';
 import type { Located, Named } from './located.js';
 import type { Account } from './quota.js';
 import { RemovedFiles } from './removed-files.js';
 
 /** Which part of what is free on the disk may be held by files that were just removed. */
 const SPARE_DISK = 8;
+
+const NOTHING: Use = { bytes: 0, files: 0 };
 
 interface Kept {
   readonly id: FileId;
@@ -189,17 +192,22 @@ export class HeldFiles {
       const { available, blockSize } = fstatfs(this.#tree.root);
       // What is kept is on the disk and charged to nobody.
       const spare = Number(available * blockSize) / SPARE_DISK;
-      if (this.#removed.bytes + chargedBytes(status) > spare) return;
-      this.#removed.add(idOf(status), openKept(this.#tree, located), chargedBytes(status));
+      const bytes = chargedBytes(located);
+      if (this.#removed.bytes + bytes > spare) return;
+      this.#removed.add(idOf(status), openKept(this.#tree, located), bytes);
     } catch {
       // Then it goes at once: no removal fails for this.
     }
   }
 
-  /** Gives back what a removed name held: nothing while the inode has other names, or is kept. `before`: as it was. */
-  nameRemoved(account: Account, before: Status): void {
-    if (!isDirectory(before) && (before.nlink > 1 || this.#kept.has(before.ino))) return;
-    account.release(chargedBytes(before), 1);
+  /**
+   * What the removal of a name will give back: nothing while the inode has other names, or is kept. To be asked before, for
+   * then its attributes can still be read.
+   */
+  freedBy(file: XattrFile): Use {
+    const { status } = file;
+    const stays = !isDirectory(status) && (status.nlink > 1 || this.#kept.has(status.ino));
+    return stays ? NOTHING : { bytes: chargedBytes(file), files: 1 };
   }
 
   /** What kept inodes without a name hold: they are charged, and no walk of the tree finds them. */
@@ -210,7 +218,7 @@ export class HeldFiles {
       const status = statxFd(fd);
       // A removed directory was given back with its name.
       if (status.nlink > 0 || isDirectory(status)) continue;
-      bytes += chargedBytes(status);
+      bytes += chargedBytes({ fd, status });
       files += 1;
     }
     return { bytes, files };
@@ -228,7 +236,7 @@ export class HeldFiles {
     const id = idOf(status);
     const kept: Kept = { id, fd: openKept(this.#tree, located), writable: undefined, users: 1 };
     if (status.nlink === 0 && this.#removed.find(id) !== undefined) {
-      closingOnFailure(kept.fd, () => account.reserve(chargedBytes(status), 1));
+      closingOnFailure(kept.fd, () => account.reserve(chargedBytes({ fd: kept.fd, status }), 1));
     }
     this.#kept.set(status.ino, kept);
     return kept;
@@ -242,13 +250,15 @@ export class HeldFiles {
     if (kept.users > 0) return;
     this.#kept.delete(ino);
     const status = statxFd(kept.fd);
-    if (status.nlink === 0 && !isDirectory(status)) account.release(chargedBytes(status), 1);
+    if (status.nlink === 0 && !isDirectory(status)) {
+      account.release(chargedBytes({ fd: kept.fd, status }), 1);
+    }
     if (kept.writable !== undefined && kept.writable !== kept.fd) close(kept.writable);
     close(kept.fd);
   }
 }
 
-/** Apparent bytes that an inode is charged for: the data of regular files. */
-export function chargedBytes(status: Status): number {
-  return isRegular(status) ? status.size : 0;
+/** Bytes that an inode is charged for: the data of regular files, and extended attributes. */
+export function chargedBytes(file: XattrFile): number {
+  return (isRegular(file.status) ? file.status.size : 0) + xattrBytes(file);
 }

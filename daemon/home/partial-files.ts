@@ -102,8 +102,9 @@ export class PartialFiles {
       const before = statusIfAny(directory, bytes);
       if (before === undefined) return;
       this.#quota.prepare();
+      const freed = this.#held.freedBy({ directory, name: bytes, status: before });
       unlinkat(directory, bytes, 0);
-      this.#held.nameRemoved(this.#quota, before);
+      this.#quota.release(freed.bytes, freed.files);
     });
     this.gone(name);
   }

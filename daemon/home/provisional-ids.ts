@@ -12,8 +12,10 @@ import { MAX_OPERATIONS } from '../../protocol/limits.js';
 import {
   LINK,
   RELEASE,
+  REMOVEXATTR,
   RENAME,
   SETATTR,
+  SETXATTR,
   UNLINK,
   RMDIR,
   WRITE,
@@ -89,6 +91,8 @@ export class ProvisionalIds {
       }
       case SETATTR:
       case WRITE:
+      case SETXATTR:
+      case REMOVEXATTR:
         return { ...op, file: this.ref(op.file) };
       case RELEASE:
         return { ...op, id: this.#find(op.id) ?? op.id };

@@ -1,7 +1,7 @@
 /*
  * Counting a home from its tree: what the ledger is compared with, and replaced by after an unclean stop.
  *
- * The rules are the quota's: apparent bytes of regular files, one inode for each entry, hard links once, the home itself
+ * The rules are the quota's: apparent bytes of regular files, extended attributes, one inode for each entry, hard links once, the home itself
  * free, and of the daemon's own directory only the partial uploads are charged. The walk gives the thread back every PIECE
  * entries; nobody may change the home meanwhile. It counts some 400,000 entries a second when the inodes are cached.
  */
@@ -9,11 +9,12 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { PosixError } from '../../posix/error.js';
 import { readEntries } from '../../posix/directory.js';
 import type { Fd } from '../../posix/fd.js';
-import type { Status } from '../../posix/status.js';
+import { statxFd } from '../../posix/status.js';
 import type { Use } from '../../state/ledger.js';
 import { isOwnName, RESERVED_NAME } from '../../state/home-layout.js';
 import { statusIfAny, type ConfinedTree } from './confined.js';
 import { isDirectory } from './file-ids.js';
+import { xattrBytes, type XattrFile } from './file-xattrs.js';
 import { chargedBytes } from './held-files.js';
 import { WayDown, type Step } from './way-down.js';
 
@@ -31,28 +32,30 @@ export interface Count extends Use {
 export async function recount(tree: ConfinedTree): Promise<Count> {
   const way = new WayDown(tree);
   try {
-    return await countAll(way);
+    return await countAll(way, xattrBytes({ fd: tree.root, status: statxFd(tree.root) }));
   } finally {
     way.close();
   }
 }
 
-async function countAll(way: WayDown): Promise<Count> {
+/** `bytesOfHome`: what the home itself is charged. */
+async function countAll(way: WayDown, bytesOfHome: number): Promise<Count> {
   const scratch = Buffer.allocUnsafe(SCRATCH_BYTES);
   const linked = new Set<bigint>();
   const home: Step = { above: undefined, name: Buffer.alloc(0) };
   const directories: Step[] = [home];
-  let bytes = 0;
+  let bytes = bytesOfHome;
   let files = 0;
   let unreadable = 0;
   let sinceTurn = 0;
 
-  const count = (status: Status): void => {
+  const count = (file: XattrFile): void => {
+    const { status } = file;
     if (!isDirectory(status) && status.nlink > 1) {
       if (linked.has(status.ino)) return;
       linked.add(status.ino);
     }
-    bytes += chargedBytes(status);
+    bytes += chargedBytes(file);
     files += 1;
   };
 
@@ -74,7 +77,7 @@ async function countAll(way: WayDown): Promise<Count> {
         if (status === undefined) continue;
         if (isReserved && isOwnName(name)) continue;
         const isOwn = step === home && name.equals(RESERVED_NAME);
-        if (!isOwn) count(status);
+        if (!isOwn) count({ directory, name, status });
         if (isDirectory(status)) {
           hasBelow = true;
           directories.push({ above: step, name });

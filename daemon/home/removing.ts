@@ -18,6 +18,7 @@ import { close } from '../../posix/files.js';
 import { AT_REMOVEDIR, O_PATH } from '../../posix/flags.js';
 import { renameat2, unlinkat } from '../../posix/names.js';
 import { statxFd, type Status } from '../../posix/status.js';
+import type { Use } from '../../state/ledger.js';
 import { statusAt, statusIfAny } from './confined.js';
 import { idOf, isDirectory, isId } from './file-ids.js';
 import type { Directory } from './identities.js';
@@ -46,8 +47,9 @@ export class Removing {
     const before = expectedAt(statusIfAny(directory.fd, op.name), op.id, lane.replay);
     if (before === undefined) return { directories: [directory] };
     lane.account.prepare();
+    const freed = this.#home.held.freedBy({ directory: directory.fd, name: op.name, status: before });
     unlinkat(directory.fd, op.name, AT_REMOVEDIR);
-    this.#removed(directory, op.name, before, lane);
+    this.#removed(directory, op.name, before, freed, lane);
     this.#home.times.ofDirectory(directory, op.time);
     return { directories: [directory] };
   }
@@ -140,11 +142,12 @@ export class Removing {
     if (hold) lane.client.held.hold(located);
     // What a log is about was leased to its client alone.
     if (!times.inBatch) held.removing(located);
+    const freed = held.freedBy(located);
     const kept = held.find(idOf(before));
     const other = kept === undefined && before.nlink > 1 ? this.#pin(directory, name, before) : undefined;
     try {
       remove();
-      this.#removed(directory, name, before, lane);
+      this.#removed(directory, name, before, freed, lane);
       const left = kept ?? other;
       return left === undefined ? undefined : times.shown(statxFd(left), time);
     } finally {
@@ -157,8 +160,8 @@ export class Removing {
     return isDirectory(status) ? undefined : this.#home.tree.openAt(directory.fd, name, O_PATH);
   }
 
-  #removed(directory: Directory, name: Buffer, before: Status, lane: Lane): void {
-    this.#home.held.nameRemoved(lane.account, before);
+  #removed(directory: Directory, name: Buffer, before: Status, freed: Use, lane: Lane): void {
+    lane.account.release(freed.bytes, freed.files);
     this.#home.identities.removed(before, directory.ino, name);
   }
 }

@@ -5,9 +5,11 @@
 import {
   LINK,
   RELEASE,
+  REMOVEXATTR,
   RENAME,
   RMDIR,
   SETATTR,
+  SETXATTR,
   UNLINK,
   WRITE,
   type Operation,
@@ -36,6 +38,8 @@ export function unitsOfOperation(
       return [];
     case SETATTR:
     case WRITE:
+    case SETXATTR:
+    case REMOVEXATTR:
       return [unitOfFile(identities.file(op.file))];
     case LINK: {
       const file = unitOfFile(identities.file(op.file));

@@ -13,6 +13,7 @@ import { O_CREAT, O_EXCL, O_RDWR } from '../../posix/flags.js';
 import { Md5 } from '../../posix/libcrypto.js';
 import { renameat2 } from '../../posix/names.js';
 import { statxFd, type Status } from '../../posix/status.js';
+import type { Use } from '../../state/ledger.js';
 import type { UploadStore } from '../../state/uploads.js';
 import type { Call } from './call.js';
 import { closingOnFailure, statusIfAny, type ConfinedTree } from './confined.js';
@@ -223,14 +224,17 @@ export class Uploads implements UploadHost {
   #name(upload: Upload, directory: Directory, name: Buffer, replaced: Status | undefined): Status {
     const { account, partials, held, identities, digests, changed } = this.#parts;
     account.prepare();
+    let freed: Use | undefined;
     if (replaced !== undefined) {
-      held.removing({ directory: directory.fd, parent: directory.ino, name, status: replaced });
+      const located = { directory: directory.fd, parent: directory.ino, name, status: replaced };
+      held.removing(located);
+      freed = held.freedBy(located);
     }
     partials.within((own) => renameat2(own, Buffer.from(upload.partial), directory.fd, name, 0));
     if (replaced !== undefined) {
-      held.nameRemoved(account, replaced);
       identities.removed(replaced, directory.ino, name);
     }
+    if (freed !== undefined) account.release(freed.bytes, freed.files);
     const status = statxFd(upload.fd);
     identities.learn(status, directory.ino, name);
     partials.gone(upload.partial);

@@ -22,6 +22,7 @@ import { DiskWatch, type DiskWatchOptions } from './disk-watch.js';
 import { Durability, type DurabilityOptions } from './durability.js';
 import { Executor } from './executor.js';
 import { Fetching } from './fetching.js';
+import { XattrReading } from './xattr-reading.js';
 import { Grace } from './grace.js';
 import { Grants } from './grants.js';
 import type { Handle } from './handles.js';
@@ -91,6 +92,7 @@ export class UserHome {
   readonly room: RoomRecalls;
   readonly listings: Listings;
   readonly fetching: Fetching;
+  readonly xattrs: XattrReading;
   readonly durability: Durability;
   readonly uploads: Uploads;
   readonly digests: Digests;
@@ -244,6 +246,7 @@ export class UserHome {
     this.changes = new ChangeLane({ ...parts, executor });
     this.listings = new Listings(parts);
     this.fetching = new Fetching(parts);
+    this.xattrs = new XattrReading(parts);
     this.digests = new Digests({ user: account.name, store: options.digests, log });
     this.uploads = new Uploads({
       ...parts,

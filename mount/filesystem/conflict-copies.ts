@@ -12,7 +12,18 @@
 import { Failure } from '../../protocol/failure.js';
 import type { Attributes } from '../../protocol/attributes.js';
 import { MAX_DATA } from '../../protocol/limits.js';
-import { CREATE, SETATTR, WRITE, type SetAttributes, type Write } from '../../protocol/operations.js';
+import {
+  CREATE,
+  REMOVEXATTR,
+  SETATTR,
+  SETXATTR,
+  WRITE,
+  type Operation,
+  type RemoveXattr,
+  type SetAttributes,
+  type SetXattr,
+  type Write,
+} from '../../protocol/operations.js';
 import { sameId, type FileId, type FileRef } from '../../protocol/references.js';
 import type { Entry } from '../log/entry.js';
 import type { DirectoryInode, Inode } from '../tree/inode.js';
@@ -27,6 +38,9 @@ export interface Place {
   readonly directory: FileRef;
   readonly name: Buffer;
 }
+
+/** What is done to a file itself, whatever its names are. */
+export type FileChange = SetAttributes | Write | SetXattr | RemoveXattr;
 
 /** Where data of a file go from now on; a failure: they cannot be kept there. */
 export type Copy = FileRef | Failure;
@@ -99,7 +113,7 @@ export class ConflictCopies {
   async make(
     inode: Inode,
     file: FileId & FileRef,
-    { there, first, until }: { there: boolean; first: SetAttributes | Write; until: Entry },
+    { there, first, until }: { there: boolean; first: FileChange; until: Entry },
   ): Promise<Copy> {
     let copy: Copy;
     try {
@@ -111,7 +125,7 @@ export class ConflictCopies {
     return copy;
   }
 
-  async apply(copy: Copy, operation: SetAttributes | Write): Promise<void> {
+  async apply(copy: Copy, operation: FileChange): Promise<void> {
     if (copy instanceof Failure) throw copy;
     await this.#changes.change({ ...operation, file: copy });
   }
@@ -132,7 +146,7 @@ export class ConflictCopies {
     // What the server had already, and the log still has.
     for (const entry of before(until)) {
       const { operation } = entry;
-      if (operation.kind !== WRITE && operation.kind !== SETATTR) continue;
+      if (!isFileChange(operation)) continue;
       const { file: named } = operation;
       if (named.ino !== null && sameId(this.#ids.of(named), file)) await this.apply(copy, operation);
     }
@@ -197,6 +211,11 @@ export class ConflictCopies {
     const path = inode === undefined ? undefined : this.#tree.pathOf(inode)?.toString();
     return path === undefined || path === '' ? name.toString() : `${path}/${name.toString()}`;
   }
+}
+
+function isFileChange(operation: Operation): operation is FileChange {
+  const { kind } = operation;
+  return kind === WRITE || kind === SETATTR || kind === SETXATTR || kind === REMOVEXATTR;
 }
 
 /** The entries of the log before one, in order. */

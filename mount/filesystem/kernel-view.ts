@@ -169,6 +169,13 @@ export class KernelView {
     this.#negatives.delete(inode);
   }
 
+  /** The attributes are not what the kernel has, and it is not about to be answered with others. */
+  dropAttributes(inode: Inode): void {
+    if (inode.nodeId === 0) return;
+    this.told(inode);
+    this.#caches.invalidateNode(inode.nodeId, NO_DATA, 0);
+  }
+
   /** The data of a file are not what the kernel has. */
   dropPages(inode: Inode): void {
     if (inode.nodeId === 0) return;

@@ -1,6 +1,6 @@
 /**
  * A home as a file system: the operations of mount/operations.ts over tree, log, leases and the remote. This file ties the
- * parts together; lookups.ts, names.ts, files.ts and directories.ts have the operations.
+ * parts together; lookups.ts, names.ts, files.ts, directories.ts and xattrs.ts have the operations.
  *
  * What is known is answered synchronously, in the call: a hop to the kernel costs 45 us, a promise on top is waste.
  */
@@ -19,13 +19,14 @@ import type {
   NegativeEntry,
   OpenAnswer,
 } from '../operations.js';
-import { checkOwner, type Ownership } from '../ownership.js';
+import { checkOwner, modeWithoutSetId, type Ownership } from '../ownership.js';
 import type { Directories } from './directories.js';
 import type { Files } from './files.js';
 import type { Home } from './home.js';
 import type { Lookups } from './lookups.js';
 import type { Names } from './names.js';
 import type { Space } from './space.js';
+import type { Xattrs } from './xattrs.js';
 
 export interface MountedHomeParts {
   readonly home: Home;
@@ -34,6 +35,7 @@ export interface MountedHomeParts {
   readonly files: Files;
   readonly directories: Directories;
   readonly space: Space;
+  readonly xattrs: Xattrs;
   readonly ownership: Ownership;
   /** Sends what is not sent, and ends the session. */
   destroy(): Promise<void>;
@@ -46,6 +48,7 @@ export class MountedHome implements Filesystem {
   readonly #files: Files;
   readonly #directories: Directories;
   readonly #space: Space;
+  readonly #xattrs: Xattrs;
   readonly #ownership: Ownership;
   readonly destroy: () => Promise<void>;
 
@@ -56,6 +59,7 @@ export class MountedHome implements Filesystem {
     this.#files = parts.files;
     this.#directories = parts.directories;
     this.#space = parts.space;
+    this.#xattrs = parts.xattrs;
     this.#ownership = parts.ownership;
     this.destroy = parts.destroy;
   }
@@ -122,7 +126,20 @@ export class MountedHome implements Filesystem {
     caller: Caller,
   ): Eventually<AttributesAnswer> {
     checkOwner(changes, this.#ownership);
-    return this.#files.setattr(this.#home.tree.get(id), changes, caller);
+    const inode = this.#home.tree.get(id);
+    const chowns = changes.uid !== undefined || changes.gid !== undefined;
+    const mode = changes.mode ?? (chowns ? modeWithoutSetId(inode.attributes.mode) : undefined);
+    return this.#files.setattr(inode, mode === undefined ? changes : { ...changes, mode }, caller);
+  }
+
+  clearSetId(id: NodeId, caller: Caller): Eventually<void> {
+    const inode = this.#home.tree.get(id);
+    const mode = modeWithoutSetId(inode.attributes.mode);
+    if (mode === undefined) return undefined;
+    // What is done next tells the kernel no mode.
+    const told = (): void => this.#home.kernel.dropAttributes(inode);
+    const cleared = this.#files.setattr(inode, { mode }, caller);
+    return cleared instanceof Promise ? cleared.then(told) : told();
   }
 
   readlink(id: NodeId, caller: Caller): Eventually<Buffer> {
@@ -131,6 +148,22 @@ export class MountedHome implements Filesystem {
 
   access(id: NodeId, mask: number, caller: Caller): Eventually<void> {
     return this.#lookups.access(this.#home.tree.get(id), mask, caller);
+  }
+
+  getxattr(id: NodeId, name: Buffer, caller: Caller): Eventually<Buffer> {
+    return this.#xattrs.get(this.#home.tree.get(id), name, caller);
+  }
+
+  listxattr(id: NodeId, caller: Caller): Eventually<Buffer> {
+    return this.#xattrs.list(this.#home.tree.get(id), caller);
+  }
+
+  setxattr(id: NodeId, name: Buffer, value: Buffer, flags: number, caller: Caller): Eventually<void> {
+    return this.#xattrs.set(this.#home.tree.get(id), name, value, flags, caller);
+  }
+
+  removexattr(id: NodeId, name: Buffer, caller: Caller): Eventually<void> {
+    return this.#xattrs.remove(this.#home.tree.get(id), name, caller);
   }
 
   // Files

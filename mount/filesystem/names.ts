@@ -11,6 +11,7 @@ import {
   LINK,
   MKDIR,
   RELEASE,
+  REMOVEXATTR,
   RENAME,
   RENAME_EXCHANGE,
   RMDIR,
@@ -18,6 +19,7 @@ import {
   UNLINK,
   WRITE,
   SETATTR,
+  SETXATTR,
 } from '../../protocol/operations.js';
 import type { FileId, FileRef } from '../../protocol/references.js';
 import { S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK } from '../../posix/flags.js';
@@ -28,6 +30,8 @@ import type { Charge } from '../log/entry.js';
 import { NO_CHARGE, ONE_FILE, type Home } from './home.js';
 
 const PERMISSIONS = 0o7777;
+/** Operations that concern a file alone. */
+const OF_FILE: ReadonlySet<number> = new Set([WRITE, SETATTR, SETXATTR, REMOVEXATTR]);
 
 /** What makes a change: the name that it left, and the entry of the log where it is in there. */
 export interface Made {
@@ -200,7 +204,7 @@ export class Names {
     if (inode.names.size > 0 || inode.opens > 0) return false;
     const [first, ...others] = inode.entries;
     if (first?.operation.kind !== CREATE || first.state !== 'unsent') return false;
-    const own = others.every(({ operation: { kind } }) => kind === WRITE || kind === SETATTR);
+    const own = others.every(({ operation: { kind } }) => OF_FILE.has(kind));
     if (!own || !this.#home.log.cancel(inode.entries)) return false;
     if (!isProvisional(inode.id)) this.#home.grants.returnFile(inode.id);
     return true;

@@ -32,6 +32,7 @@ import { ServerIds } from './server-ids.js';
 import { Space } from './space.js';
 import { Syncs } from './syncs.js';
 import { WallClock } from './wall-clock.js';
+import { Xattrs } from './xattrs.js';
 
 export interface OpenHomeOptions {
   /** Connected. */
@@ -126,6 +127,7 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
   const directories = new Directories(home, listings, syncs);
   const recalls = new Recalls({ home, data, term });
   const space = new Space(home);
+  const xattrs = new Xattrs(home);
   const changes = new AwaitedChanges({ request, numbers: home.changes });
   const reintegration = new Reintegration({ tree, log, ids, hints, losses, changes });
 
@@ -194,7 +196,7 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
     await remote.logout();
   };
   const filesystem = new MountedHome({
-    ...{ home, lookups, names, files, directories, space, ownership, destroy },
+    ...{ home, lookups, names, files, directories, space, xattrs, ownership, destroy },
   });
   return { filesystem, state: { log, leases, losses } };
 }

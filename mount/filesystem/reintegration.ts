@@ -19,8 +19,10 @@ import {
   RENAME_NOREPLACE,
   RMDIR,
   RELEASE,
+  REMOVEXATTR,
   RENAME,
   SETATTR,
+  SETXATTR,
   SYMLINK,
   UNLINK,
   WRITE,
@@ -30,10 +32,8 @@ import {
   type Operation,
   type Rename,
   type Rmdir,
-  type SetAttributes,
   type Symlink,
   type Unlink,
-  type Write,
 } from '../../protocol/operations.js';
 import { keyOf, sameId, type FileId, type FileRef } from '../../protocol/references.js';
 import type { Entry } from '../log/entry.js';
@@ -41,7 +41,7 @@ import type { Log } from '../log/log.js';
 import type { Inode } from '../tree/inode.js';
 import type { Tree } from '../tree/tree.js';
 import { isMissing, type AwaitedChanges } from './awaited-changes.js';
-import { ConflictCopies, type Place } from './conflict-copies.js';
+import { ConflictCopies, type FileChange, type Place } from './conflict-copies.js';
 import { conflictSuffix } from './conflict-name.js';
 import type { Hints } from './hints.js';
 import type { Losses } from './losses.js';
@@ -133,6 +133,8 @@ class Run {
         return this.#rename(operation);
       case SETATTR:
       case WRITE:
+      case SETXATTR:
+      case REMOVEXATTR:
         return this.#changeFile(operation, entry);
       case RELEASE:
         return this.#parts.changes.change(operation);
@@ -215,12 +217,12 @@ class Run {
     else this.#moved.set(keyOf(id), place);
   }
 
-  async #changeFile(operation: SetAttributes | Write, entry: Entry): Promise<void> {
+  async #changeFile(operation: FileChange, entry: Entry): Promise<void> {
     const { file } = operation;
     if (file.ino === null) throw new Failure('EINVAL');
     const copy = this.#copies.of(file);
     if (copy !== undefined) return this.#copies.apply(copy, operation);
-    const hasData = operation.kind === WRITE || operation.size !== null;
+    const hasData = operation.kind === WRITE || (operation.kind === SETATTR && operation.size !== null);
     let fate = await this.#fateOf(file);
     if (fate === 'same' || (fate === 'changed' && !hasData)) {
       try {

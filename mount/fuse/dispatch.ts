@@ -44,6 +44,11 @@ function route<Name extends HandledName>(name: Name): Route {
 const ROUTES: Route[] = [];
 for (const name of Object.keys(HANDLERS) as HandledName[]) ROUTES[OPERATIONS[name].opcode] = route(name);
 
+/** Answered ENOSYS where they are not served: then the kernel asks no more. */
+const XATTR_OPCODES: ReadonlySet<number> = new Set(
+  (['SETXATTR', 'GETXATTR', 'LISTXATTR', 'REMOVEXATTR'] as const).map((name) => OPERATIONS[name].opcode),
+);
+
 export class Dispatcher {
   readonly #filesystem: Filesystem;
   readonly #sink: ReplySink;
@@ -52,6 +57,7 @@ export class Dispatcher {
   readonly #reader = new Reader();
   /** Requests that wait for their operation, by `unique`: what FUSE_INTERRUPT can name. */
   readonly #waiting = new Map<number, Exchange>();
+  #xattrs = false;
 
   constructor(options: DispatchOptions) {
     this.#options = options;
@@ -71,7 +77,7 @@ export class Dispatcher {
       return;
     }
     const exchange = new Exchange(header, this.#sink);
-    const found = ROUTES[header.opcode];
+    const found = !this.#xattrs && XATTR_OPCODES.has(header.opcode) ? undefined : ROUTES[header.opcode];
     try {
       if (header.len !== length) throw new Failure('PROTOCOL', 'a FUSE message of a wrong length');
       if (found === undefined) this.#handleSpecial(exchange, body);
@@ -133,6 +139,7 @@ export class Dispatcher {
   #init(exchange: Exchange, body: Reader): void {
     try {
       const negotiation = negotiate(OPERATIONS.INIT.decode(body, exchange.header), this.#options);
+      this.#xattrs = negotiation.xattrs;
       exchange.answer(OPERATIONS.INIT, negotiation.reply);
       if (negotiation.settled) this.#options.onInit(negotiation);
     } catch (thrown) {

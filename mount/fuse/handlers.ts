@@ -31,9 +31,10 @@ export const HANDLERS: { readonly [Name in HandledName]: Handler<Name> } = {
   LOOKUP: (filesystem, exchange, name) => filesystem.lookup(exchange.header.nodeId, name, exchange),
   GETATTR: (filesystem, exchange, { handle }) => filesystem.getattr(exchange.header.nodeId, handle, exchange),
   STATX: (filesystem, exchange, { handle }) => filesystem.getattr(exchange.header.nodeId, handle, exchange),
-  SETATTR: (filesystem, exchange, { handle, changes }) => {
+  SETATTR: (filesystem, exchange, { handle, changes, clearSetId }) => {
     checkEnd(changes.size ?? 0);
-    return filesystem.setattr(exchange.header.nodeId, handle, changes, exchange);
+    const setattr = () => filesystem.setattr(exchange.header.nodeId, handle, changes, exchange);
+    return clearSetId ? whenCleared(filesystem, exchange, setattr) : setattr();
   },
   READLINK: (filesystem, exchange) => filesystem.readlink(exchange.header.nodeId, exchange),
   SYMLINK: (filesystem, exchange, { name, target }) =>
@@ -48,7 +49,10 @@ export const HANDLERS: { readonly [Name in HandledName]: Handler<Name> } = {
   RENAME2: rename,
   LINK: (filesystem, exchange, { node, newName }) =>
     filesystem.link(node, exchange.header.nodeId, newName, exchange),
-  OPEN: (filesystem, exchange, { flags }) => filesystem.open(exchange.header.nodeId, flags, exchange),
+  OPEN: (filesystem, exchange, { flags, clearSetId }) => {
+    const open = () => filesystem.open(exchange.header.nodeId, flags, exchange);
+    return clearSetId ? whenCleared(filesystem, exchange, open) : open();
+  },
   CREATE: (filesystem, exchange, { name, flags, mode }) =>
     filesystem.create(exchange.header.nodeId, name, flags, mode, exchange),
   READ: (filesystem, exchange, { handle, offset, size }) => {
@@ -56,9 +60,15 @@ export const HANDLERS: { readonly [Name in HandledName]: Handler<Name> } = {
     const reply = (pieces: readonly Buffer[]) => exchange.answerData(pieces);
     return filesystem.read(exchange.header.nodeId, handle, offset, size, reply, exchange);
   },
-  WRITE: (filesystem, exchange, { handle, offset, data, fromCache }) => {
+  WRITE: (filesystem, exchange, { handle, offset, data, fromCache, clearSetId }) => {
     checkEnd(offset + data.length);
-    return filesystem.write(exchange.header.nodeId, handle, offset, data, fromCache, exchange);
+    const write = (bytes: Buffer) =>
+      filesystem.write(exchange.header.nodeId, handle, offset, bytes, fromCache, exchange);
+    if (!clearSetId) return write(data);
+    const cleared = filesystem.clearSetId(exchange.header.nodeId, exchange);
+    if (!(cleared instanceof Promise)) return write(data);
+    const copy = Buffer.from(data);
+    return cleared.then(() => write(copy));
   },
   FLUSH: (filesystem, exchange, { handle }) => filesystem.flush(exchange.header.nodeId, handle, exchange),
   FSYNC: (filesystem, exchange, { handle, dataOnly }) =>
@@ -71,12 +81,34 @@ export const HANDLERS: { readonly [Name in HandledName]: Handler<Name> } = {
     filesystem.fsyncdir(exchange.header.nodeId, handle, exchange),
   RELEASEDIR: (filesystem, exchange, { handle }) => filesystem.releasedir(exchange.header.nodeId, handle),
   STATFS: (filesystem, exchange) => filesystem.statfs(exchange),
+  SETXATTR: (filesystem, exchange, { name, value, flags }) =>
+    filesystem.setxattr(exchange.header.nodeId, name, value, flags, exchange),
+  GETXATTR: (filesystem, exchange, { name, size }) =>
+    answerUpTo(size, exchange, filesystem.getxattr(exchange.header.nodeId, name, exchange)),
+  LISTXATTR: (filesystem, exchange, size) =>
+    answerUpTo(size, exchange, filesystem.listxattr(exchange.header.nodeId, exchange)),
+  REMOVEXATTR: (filesystem, exchange, name) => filesystem.removexattr(exchange.header.nodeId, name, exchange),
   ACCESS: (filesystem, exchange, mask) => filesystem.access(exchange.header.nodeId, mask, exchange),
 };
 
 function rename(filesystem: Filesystem, exchange: Exchange, request: RequestOf<'RENAME2'>): Eventually<void> {
   const { name, newParent, newName, flags } = request;
   return filesystem.rename(exchange.header.nodeId, name, newParent, newName, flags, exchange);
+}
+
+/** Does what takes the set-id bits of a file (FUSE_HANDLE_KILLPRIV_V2). */
+function whenCleared<T>(filesystem: Filesystem, exchange: Exchange, act: () => Eventually<T>): Eventually<T> {
+  const cleared = filesystem.clearSetId(exchange.header.nodeId, exchange);
+  return cleared instanceof Promise ? cleared.then(act) : act();
+}
+
+/** Answers with bytes that have to fit, or, where none are asked for, with their length. ERANGE. */
+function answerUpTo(size: number, exchange: Exchange, bytes: Eventually<Buffer>): Eventually<number> {
+  if (bytes instanceof Promise) return bytes.then((settled) => answerUpTo(size, exchange, settled));
+  if (size === 0) return bytes.length;
+  if (bytes.length > size) throw new Failure('ERANGE');
+  exchange.answerData([bytes]);
+  return bytes.length;
 }
 
 /** Lists into a reply of at most `size` bytes; an empty reply is the end of the directory. */

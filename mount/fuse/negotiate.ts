@@ -13,9 +13,6 @@
  *   rest; 0.46, the median of 7 turns, on a busy one), as each waits for its answer.
  * - FUSE_NO_OPEN_SUPPORT, FUSE_NO_OPENDIR_SUPPORT: opens must reach the server (access, leases).
  * - FUSE_DONT_MASK, FUSE_POSIX_ACL: the kernel applies umask and checks permission bits.
- * - FUSE_HANDLE_KILLPRIV(_V2): without it the kernel itself clears setuid bits, by SETATTR, on write, truncate and
- *   chown. The price, a question for security.capability with each write, ends with the first ENOSYS to
- *   GETXATTR (opcodes.ts).
  * - FUSE_EXPORT_SUPPORT: no NFS export of a mount.
  */
 import { Failure } from '../../protocol/failure.js';
@@ -47,6 +44,7 @@ export const INIT_FLAGS = {
   ABORT_ERROR: 1 << 21,
   MAX_PAGES: 1 << 22,
   CACHE_SYMLINKS: 1 << 23,
+  HANDLE_KILLPRIV_V2: 1 << 28,
   INIT_EXT,
 } as const;
 
@@ -64,6 +62,7 @@ const WANTED =
   INIT_FLAGS.ABORT_ERROR | // tells an aborted connection (ECONNABORTED) from an unmount (ENODEV)
   INIT_FLAGS.MAX_PAGES | // 256 pages a request instead of 32
   INIT_FLAGS.CACHE_SYMLINKS | // targets of symlinks are kept as pages of the node
+  INIT_FLAGS.HANDLE_KILLPRIV_V2 | // a file that has no capabilities is not asked for them at each write (SB_NOSEC)
   INIT_FLAGS.INIT_EXT; // there is flags2
 
 const WANTED2 = INIT_FLAGS2.DIRECT_IO_ALLOW_MMAP; // what is read past the page cache can be mapped
@@ -93,13 +92,15 @@ export interface Negotiation {
   readonly settled: boolean;
   /** Files that are open past the page cache can be mapped shared. */
   readonly mapsDirect: boolean;
+  /** Extended attributes are served: not where the kernel would ask for one at each write (Linux before 5.11). */
+  readonly xattrs: boolean;
 }
 
 /** Answers FUSE_INIT. Throws Failure EPROTO where the kernel is too old. */
 export function negotiate(offer: InitIn, options: NegotiationOptions = {}): Negotiation {
   // A newer major version gets ours and sends INIT again in it (fuse.h, version negotiation).
   if (offer.major > KERNEL_VERSION) {
-    return { reply: answer(offer, 0, 0), settled: false, mapsDirect: false };
+    return { reply: answer(offer, 0, 0), settled: false, mapsDirect: false, xattrs: false };
   }
   if (offer.major < KERNEL_VERSION || offer.minor < MIN_MINOR_VERSION) {
     throw new Failure(
@@ -113,7 +114,8 @@ export function negotiate(offer: InitIn, options: NegotiationOptions = {}): Nego
   const wanted = options.writeback === true ? WANTED | INIT_FLAGS.WRITEBACK_CACHE : WANTED;
   const flags2 = offer.flags2 & WANTED2;
   const mapsDirect = (flags2 & INIT_FLAGS2.DIRECT_IO_ALLOW_MMAP) !== 0;
-  return { reply: answer(offer, offer.flags & wanted, flags2), settled: true, mapsDirect };
+  const xattrs = (offer.flags & INIT_FLAGS.HANDLE_KILLPRIV_V2) !== 0;
+  return { reply: answer(offer, offer.flags & wanted, flags2), settled: true, mapsDirect, xattrs };
 }
 
 function answer(offer: InitIn, flags: number, flags2: number): InitOut {

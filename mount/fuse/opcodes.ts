@@ -3,9 +3,8 @@
  * written. Bytes in, bytes out: no device, no file system.
  *
  * What is not in the table is answered ENOSYS, which for these is the kernel's own way of saying "do it without":
- * it then never asks again for LSEEK, COPY_FILE_RANGE, FALLOCATE, POLL, BMAP, SYNCFS and the xattr
- * family in this mount, and does its generic best (fs/fuse: fc->no_*). In particular GETXATTR, which it
- * would otherwise send for security.capability with each write, costs one request per mount.
+ * it then never asks again for LSEEK, COPY_FILE_RANGE, FALLOCATE, POLL, BMAP and SYNCFS in this mount, and does
+ * its generic best (fs/fuse: fc->no_*).
  *
  * Only IOCTL comes again whatever is answered (up to Linux 6.18; fuse_send_ioctl tells the program ENOTTY, and keeps
  * nothing in mind): one request, answered here, for each file that Python, Perl, bash or sed asks whether it is a terminal.
@@ -26,6 +25,7 @@ import {
   readSetattrIn,
   writeAttrOut,
   writeEntryOut,
+  writeGetxattrOut,
   writeInitOut,
   writeOpenOut,
   writeStatxOut,
@@ -64,12 +64,16 @@ function writeBytes(to: Writer, bytes: Buffer): void {
 
 /** FUSE_WRITE_CACHE: a page of the kernel's cache is written back, by whatever handle it found. */
 const WRITE_CACHE = 1 << 0;
+/** FUSE_WRITE_KILL_SUIDGID, FUSE_OPEN_KILL_SUIDGID: only with FUSE_HANDLE_KILLPRIV_V2. */
+const WRITE_KILL_SUIDGID = 1 << 2;
+const OPEN_KILL_SUIDGID = 1 << 0;
 
 interface WriteRequest {
   readonly handle: HandleId;
   readonly offset: number;
   readonly data: Buffer;
   readonly fromCache: boolean;
+  readonly clearSetId: boolean;
 }
 
 /** struct fuse_write_out. */
@@ -89,10 +93,9 @@ function readName(body: Reader): Buffer {
 }
 
 /** fuse_open_in, of OPEN and OPENDIR. */
-function readOpenIn(body: Reader): { flags: number } {
+function readOpenIn(body: Reader): { flags: number; clearSetId: boolean } {
   const flags = asX86Flags(body.u32());
-  body.skip(4); // open_flags: only with FUSE_HANDLE_KILLPRIV_V2
-  return { flags };
+  return { flags, clearSetId: (body.u32() & OPEN_KILL_SUIDGID) !== 0 };
 }
 
 /** fuse_read_in, of READ, READDIR and READDIRPLUS, but for the offset, which is a number there and a cookie here. */
@@ -143,6 +146,7 @@ function readForgets(body: Reader): Forget[] {
 interface SetattrRequest {
   readonly handle: HandleId | undefined;
   readonly changes: AttributeChanges;
+  readonly clearSetId: boolean;
 }
 
 function readSetattr(body: Reader): SetattrRequest {
@@ -156,7 +160,8 @@ function readSetattr(body: Reader): SetattrRequest {
   if (valid & FATTR.SIZE) changes.size = setattr.size;
   if (valid & FATTR.ATIME) changes.atime = valid & FATTR.ATIME_NOW ? 'now' : setattr.atime;
   if (valid & FATTR.MTIME) changes.mtime = valid & FATTR.MTIME_NOW ? 'now' : setattr.mtime;
-  return { handle: valid & FATTR.FH ? setattr.fh : undefined, changes };
+  const clearSetId = (valid & FATTR.KILL_SUIDGID) !== 0;
+  return { handle: valid & FATTR.FH ? setattr.fh : undefined, changes, clearSetId };
 }
 
 /** fuse_getattr_in; FUSE_GETATTR_FH is bit 0. */
@@ -172,6 +177,13 @@ function readStatx(body: Reader): { handle: HandleId | undefined } {
   const request = readGetattr(body);
   body.skip(8); // sx_flags, sx_mask
   return request;
+}
+
+/** fuse_getxattr_in: how long an answer is taken, 0: only its length. */
+function readGetxattrIn(body: Reader): number {
+  const size = body.u32();
+  body.skip(4); // padding
+  return size;
 }
 
 /** The table. The keys are the names of enum fuse_opcode. */
@@ -227,7 +239,7 @@ export const OPERATIONS = {
     (body) => ({ node: nodeId(body.u64()), newName: body.name() }),
     writeEntryOut,
   ),
-  OPEN: operation<{ flags: number }, OpenAnswer>(14, 'OPEN', readOpenIn, writeOpenOut),
+  OPEN: operation<{ flags: number; clearSetId: boolean }, OpenAnswer>(14, 'OPEN', readOpenIn, writeOpenOut),
   READ: operation<{ handle: HandleId; offset: number; size: number }, void>(15, 'READ', readFileIn, nothing),
   WRITE: operation<WriteRequest, number>(
     16,
@@ -236,19 +248,48 @@ export const OPERATIONS = {
       const handle = handleId(body.u64());
       const offset = body.u64();
       const size = body.u32();
-      const fromCache = (body.u32() & WRITE_CACHE) !== 0;
+      const flags = body.u32();
+      const fromCache = (flags & WRITE_CACHE) !== 0;
+      const clearSetId = (flags & WRITE_KILL_SUIDGID) !== 0;
       body.skip(8 + 4 + 4); // lock_owner, flags, padding
-      return { handle, offset, data: body.view(size), fromCache };
+      return { handle, offset, data: body.view(size), fromCache, clearSetId };
     },
     writeWriteOut,
   ),
   STATFS: operation<void, FilesystemStatus>(17, 'STATFS', nothing, writeStatfsOut),
   RELEASE: operation<{ handle: HandleId }, void>(18, 'RELEASE', readReleaseIn, nothing),
   FSYNC: operation<{ handle: HandleId; dataOnly: boolean }, void>(20, 'FSYNC', readFsyncIn, nothing),
+  SETXATTR: operation<{ name: Buffer; value: Buffer; flags: number }, void>(
+    21,
+    'SETXATTR',
+    (body) => {
+      // Without FUSE_SETXATTR_EXT there is nothing else in fuse_setxattr_in.
+      const size = body.u32();
+      const flags = body.u32();
+      return { name: body.name(), value: body.view(size), flags };
+    },
+    nothing,
+  ),
+  GETXATTR: operation<{ name: Buffer; size: number }, number>(
+    22,
+    'GETXATTR',
+    (body) => {
+      const size = readGetxattrIn(body);
+      return { name: body.name(), size };
+    },
+    writeGetxattrOut,
+  ),
+  LISTXATTR: operation<number, number>(23, 'LISTXATTR', readGetxattrIn, writeGetxattrOut),
+  REMOVEXATTR: operation<Buffer, void>(24, 'REMOVEXATTR', readName, nothing),
   // fuse_flush_in is fuse_release_in by size, with the handle in the same place.
   FLUSH: operation<{ handle: HandleId }, void>(25, 'FLUSH', readReleaseIn, nothing),
   INIT: operation<InitIn, InitOut>(26, 'INIT', readInitIn, writeInitOut),
-  OPENDIR: operation<{ flags: number }, OpenAnswer>(27, 'OPENDIR', readOpenIn, writeOpenOut),
+  OPENDIR: operation<{ flags: number; clearSetId: boolean }, OpenAnswer>(
+    27,
+    'OPENDIR',
+    readOpenIn,
+    writeOpenOut,
+  ),
   READDIR: operation<{ handle: HandleId; offset: bigint; size: number }, void>(
     28,
     'READDIR',

@@ -39,6 +39,7 @@ export const FATTR = {
   FH: 1 << 6,
   ATIME_NOW: 1 << 7,
   MTIME_NOW: 1 << 8,
+  KILL_SUIDGID: 1 << 11,
 } as const;
 
 /** The kernel caps a validity at MAX_JIFFY_OFFSET; this many seconds (68 years) stand for "until told otherwise". */
@@ -232,6 +233,12 @@ export function writeOpenOut(to: Writer, opened: OpenAnswer): void {
     (opened.cacheDirectory === true ? FOPEN_CACHE_DIR : 0) |
     (opened.flushes === false ? FOPEN_NOFLUSH : 0);
   to.u32(flags);
+  to.u32(0);
+}
+
+/** struct fuse_getxattr_out: how long it is. */
+export function writeGetxattrOut(to: Writer, size: number): void {
+  to.u32(size);
   to.u32(0);
 }
 

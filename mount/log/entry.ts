@@ -57,9 +57,9 @@ export class Entry {
     this.since = since;
   }
 
-  /** How many bytes of file data it carries. */
+  /** How many bytes of file data, or of the value of an extended attribute, it carries. */
   get bytes(): number {
-    return 0;
+    return 'value' in this.operation ? this.operation.value.length : 0;
   }
 
   /** Gives up what it carries. */

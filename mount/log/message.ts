@@ -14,7 +14,7 @@ export const MESSAGE_BYTES = 256 * 1024;
 /** Data of one WRITE that travel among other operations, at most: packing copies them. */
 const INLINE_BYTES = 32 * 1024;
 
-/** What an operation takes in a message besides its names, paths and data, at most. */
+/** What an operation takes in a message besides its names, paths, values and data, at most. */
 const OPERATION_BYTES = 160;
 
 export class Message {
@@ -61,6 +61,8 @@ function headBytes(operation: Operation): number {
   if ('newDirectory' in operation) bytes += pathBytes(operation.newDirectory) + operation.newName.length;
   if ('file' in operation) bytes += pathBytes(operation.file);
   if ('target' in operation) bytes += operation.target.length;
+  if ('xattr' in operation) bytes += operation.xattr.length;
+  if ('value' in operation) bytes += operation.value.length;
   return bytes;
 }
 

@@ -4,7 +4,7 @@
  *
  * Invariants:
  * - A change that throws has changed nothing.
- * - Charged are the bytes of regular files and an inode for each file, hard links once. What loses its last name is given
+ * - Charged are the bytes of regular files and of extended attributes, and an inode for each file, hard links once. What loses its last name is given
  *   back then; a file that is open here, when it is closed.
  */
 import { S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK, S_ISGID } from '../../posix/flags.js';
@@ -15,6 +15,7 @@ import { RENAME_EXCHANGE, RENAME_NOREPLACE } from '../../protocol/operations.js'
 import type { FileId } from '../../protocol/references.js';
 import type { Charge } from '../log/entry.js';
 import {
+  changed,
   ofNewDirectory,
   ofNewFile,
   ofNewSymlink,
@@ -28,6 +29,7 @@ import {
 } from './attributes.js';
 import type { DirectoryInode, Inode, Name } from './inode.js';
 import type { Namespace } from './namespace.js';
+import { chargedXattrs, NO_XATTRS, type Xattrs } from './xattrs.js';
 
 /** Names of one file (ext4; other disks allow more). */
 const MAX_LINKS = 65_000;
@@ -117,6 +119,7 @@ export class Changes {
   ): Inode {
     requireFree(parent, key);
     const inode = this.#names.make(attributes());
+    inode.xattrs = NO_XATTRS;
     this.#bind(parent, key, inode);
     inode.confirmed = true;
     parent.attributes = withNames(parent.attributes, subdirectories, time);
@@ -257,6 +260,18 @@ export class Changes {
     return charge;
   }
 
+  /** What it charges that a file has these extended attributes from now on. */
+  chargeOfXattrs(inode: Inode, after: Xattrs): Charge {
+    return { bytes: chargedXattrs(after) - chargedXattrs(inode.xattrs), files: 0 };
+  }
+
+  /** A file has these extended attributes from now on. Returns what it charges. */
+  setXattrs(inode: Inode, after: Xattrs, time: Timestamp): Charge {
+    const charge = this.chargeOfXattrs(inode, after);
+    inode.attributes = changed(inode.attributes, { ctime: time });
+    return charge;
+  }
+
   /** Data was written that ends at `end`. Returns what it charges. */
   wrote(inode: Inode, end: number, time: Timestamp): Charge {
     return resize(inode, Math.max(inode.attributes.size, end), time);
@@ -312,7 +327,8 @@ function isRegular({ attributes }: Inode): boolean {
 
 /** What a file charges while it is there. */
 function charged(inode: Inode): Charge {
-  return { bytes: isRegular(inode) ? inode.attributes.size : 0, files: 1 };
+  const data = isRegular(inode) ? inode.attributes.size : 0;
+  return { bytes: data + chargedXattrs(inode.xattrs), files: 1 };
 }
 
 /** Whether a file is there: it has a name, or is open. Directories go with their name. */

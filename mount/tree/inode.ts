@@ -49,6 +49,8 @@ export class Inode {
   readonly directory: Directory<Name> | undefined;
   /** The target of a symbolic link, where it is known: it never changes. */
   target: Buffer | undefined;
+  /** Its extended attributes, where they are known, by name; null: the value is not (xattrs.ts). */
+  xattrs: ReadonlyMap<string, Buffer | null> | undefined;
   readonly names = new Links<Name>();
   /** The kernel's number of it; 0 while the kernel does not know it. */
   nodeId: NodeId | 0 = 0;

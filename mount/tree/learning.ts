@@ -70,6 +70,8 @@ export class Learning {
   told(inode: Inode, attributes: Attributes): void {
     if (inode.confirmed && inode.pending) return;
     if (!isSameFile(inode.attributes, attributes)) throw new Failure('ESTALE');
+    // Others may have changed them while they were not believed.
+    if (!inode.confirmed) inode.xattrs = undefined;
     inode.attributes = kept(attributes);
     inode.ctimeAtServer = inode.attributes.ctime;
     inode.confirmed = !inode.pending && this.#beliefs.believesAttributes(inode);

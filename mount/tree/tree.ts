@@ -8,6 +8,7 @@
  *   beliefs               what may be told and changed
  *   learning              what the server tells
  *   changes, attributes   what is done here
+ *   xattrs                extended attributes
  *
  * Keys of names are latin1 strings (inode.ts). A directory that a change or a fact is about has to be known to the kernel, or
  * have a name, or be open.
@@ -32,6 +33,8 @@ import type { DirectoryInode, Inode, Name } from './inode.js';
 import { Learning, type ListedEntry } from './learning.js';
 import { Namespace } from './namespace.js';
 import { Numbers } from './numbers.js';
+import { isUnsettled } from './unsettled.js';
+import { KnownXattrs, type Xattrs } from './xattrs.js';
 
 /** Names kept in all directories together: 17 MiB. */
 const MAX_NAMES = 28_000;
@@ -55,6 +58,7 @@ export class Tree {
   readonly #beliefs: Beliefs;
   readonly #learning: Learning;
   readonly #changes: Changes;
+  readonly #xattrs = new KnownXattrs();
 
   constructor({ root, path, leases, maxNames = MAX_NAMES, forget = () => undefined }: TreeOptions) {
     this.#names = new Namespace(root, path, maxNames, forget);
@@ -136,6 +140,11 @@ export class Tree {
     return this.#beliefs.knows(inode);
   }
 
+  /** The extended attributes; undefined where they have to be asked for. */
+  xattrsOf(inode: Inode): Xattrs | undefined {
+    return this.#beliefs.knows(inode) ? this.#xattrs.of(inode) : undefined;
+  }
+
   /** Whether all names of a directory are known. */
   isWhole(parent: DirectoryInode): boolean {
     return this.#beliefs.isWhole(parent);
@@ -189,6 +198,17 @@ export class Tree {
 
   vanished(inode: DirectoryInode): void {
     this.#learning.vanished(inode);
+  }
+
+  toldXattrs(inode: Inode, xattrs: Xattrs): void {
+    if (!this.#beliefs.knows(inode) || inode.xattrs !== undefined) return;
+    // They may be older than what was done here.
+    if (inode.entries.some((entry) => isUnsettled(entry) && 'xattr' in entry.operation)) return;
+    this.#xattrs.set(inode, xattrs);
+  }
+
+  forgetXattrs(inode: Inode): void {
+    this.#xattrs.set(inode, undefined);
   }
 
   pageOf(
@@ -291,6 +311,16 @@ export class Tree {
 
   wrote(inode: Inode, end: number, time: Timestamp): Charge {
     return this.#changes.wrote(inode, end, time);
+  }
+
+  chargeOfXattrs(inode: Inode, after: Xattrs): Charge {
+    return this.#changes.chargeOfXattrs(inode, after);
+  }
+
+  setXattrs(inode: Inode, after: Xattrs, time: Timestamp): Charge {
+    const charge = this.#changes.setXattrs(inode, after, time);
+    this.#xattrs.set(inode, after);
+    return charge;
   }
 
   /** To be called when `opens` has been counted down. */

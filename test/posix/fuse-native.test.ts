@@ -4,11 +4,13 @@ import t from 'tap';
 import { startDaemon } from '../lib/daemon.js';
 import { mountHome } from '../lib/mounted.js';
 import { runSuite } from './run-suite.js';
+import { xattrs } from './suite/xattrs.js';
 
 /**
  * libfuse 2 gives each path an inode number of its own, and names that are not UTF-8 do not come through; a directory goes with
  * its name; a listing is numbered anew; it knows no time of birth. fuse-native takes no time before
- * 1970, and no chown to -1.
+ * 1970, and no chown to -1. Extended attributes are not
+ * given on.
  */
 const CANNOT = new Set([
   'links: hard links are one file',
@@ -18,6 +20,7 @@ const CANNOT = new Set([
   'attributes: chown to who owns it already moves ctime, and takes the set-id bits of a program',
   'attributes: times before 1970, after 2038 and beyond what a disk can have',
   'attributes: the time of birth is told, and stays',
+  ...Object.keys(xattrs).map((name) => `xattrs: ${name}`),
 ]);
 
 function isInstalled(): boolean {

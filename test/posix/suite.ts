@@ -11,6 +11,7 @@ import { links } from './suite/links.js';
 import { names } from './suite/names.js';
 import { renames } from './suite/renames.js';
 import { special } from './suite/special.js';
+import { xattrs } from './suite/xattrs.js';
 
 /** By subject, then by name. */
 export const suite: Readonly<Record<string, Readonly<Record<string, Operation>>>> = {
@@ -21,4 +22,5 @@ export const suite: Readonly<Record<string, Readonly<Record<string, Operation>>>
   attributes,
   special,
   names,
+  xattrs,
 };

@@ -1,7 +1,7 @@
 import { Packr, Unpackr } from 'msgpackr';
 import t from 'tap';
 import { remotePath } from '../../protocol/ids.js';
-import { MAX_DATA, MAX_NAME, MAX_TARGET } from '../../protocol/limits.js';
+import { MAX_DATA, MAX_NAME, MAX_TARGET, MAX_XATTR_NAME, MAX_XATTR_VALUE } from '../../protocol/limits.js';
 import {
   CREATE,
   LINK,
@@ -9,15 +9,18 @@ import {
   operation,
   packOperation,
   RELEASE,
+  REMOVEXATTR,
   RENAME,
   RENAME_EXCHANGE,
   RMDIR,
   SETATTR,
+  SETXATTR,
   SYMLINK,
   UNLINK,
   WRITE,
   type Operation,
 } from '../../protocol/operations.js';
+import { XATTR_CREATE } from '../../protocol/xattrs.js';
 import { failing } from '../lib/failing.js';
 
 const packr = new Packr({ useRecords: false });
@@ -102,6 +105,23 @@ const FIXTURES: Record<string, { op: Operation; bytes: string }> = {
     op: { kind: RELEASE, id: ID },
     bytes: '92 09  92 20 21',
   },
+  SETXATTR: {
+    op: {
+      kind: SETXATTR,
+      ...{
+        file: FILE,
+        time: TIME,
+        xattr: Buffer.from('user.a'),
+        value: Buffer.from('v'),
+        flags: XATTR_CREATE,
+      },
+    },
+    bytes: '96 0a  92 20 21  92 07 08  c4 06 757365722e61  c4 01 76  01',
+  },
+  REMOVEXATTR: {
+    op: { kind: REMOVEXATTR, file: FILE, time: null, xattr: Buffer.from('user.a') },
+    bytes: '94 0b  92 20 21  c0  c4 06 757365722e61',
+  },
 };
 
 /** How many elements at the end may be missing, as they are nil then. */
@@ -156,7 +176,7 @@ function spoil(name: string, at: number, value: unknown): () => Operation {
 }
 
 t.test('kinds', async (t) => {
-  for (const kind of [-1, 10, 255, 2 ** 53, 0.5, '0', 'toString', '__proto__', null, true, [0]]) {
+  for (const kind of [-1, 12, 255, 2 ** 53, 0.5, '0', 'toString', '__proto__', null, true, [0]]) {
     t.throws(spoil('CREATE', 0, kind), failing('EINVAL'), String(kind));
   }
   t.match(spoil('RELEASE', 0, 9n)(), { kind: RELEASE }, 'in any form of an integer');
@@ -174,6 +194,27 @@ t.test('names that are none', async (t) => {
   }
   t.throws(spoil('CREATE', 2, Buffer.alloc(MAX_NAME + 1, 0x61)), failing('ENAMETOOLONG'));
   t.doesNotThrow(spoil('CREATE', 2, Buffer.alloc(MAX_NAME, 0xff)), 'any bytes are a name');
+});
+
+t.test('extended attributes that are none of a user', async (t) => {
+  const names = [
+    '',
+    'a',
+    'user',
+    'user.',
+    'User.a',
+    'security.capability',
+    'trusted.a',
+    'system.posix_acl_access',
+  ];
+  for (const name of [...names, 'user.a\0b', `user.${'x'.repeat(MAX_XATTR_NAME - 4)}`]) {
+    t.throws(spoil('SETXATTR', 3, Buffer.from(name)), failing('EINVAL'), JSON.stringify(name));
+    t.throws(spoil('REMOVEXATTR', 3, Buffer.from(name)), failing('EINVAL'), JSON.stringify(name));
+  }
+  t.doesNotThrow(spoil('SETXATTR', 3, Buffer.from(`user.${'x'.repeat(MAX_XATTR_NAME - 5)}`)));
+  t.throws(spoil('SETXATTR', 4, Buffer.alloc(MAX_XATTR_VALUE + 1)), failing('EINVAL'));
+  t.doesNotThrow(spoil('SETXATTR', 4, Buffer.alloc(MAX_XATTR_VALUE)));
+  t.throws(spoil('SETXATTR', 5, 3), failing('EINVAL'), 'both flags');
 });
 
 t.test('values out of range', async (t) => {

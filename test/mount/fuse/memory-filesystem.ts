@@ -44,6 +44,7 @@ interface Node {
   data: Buffer;
   /** Of a directory. Keys are names as latin1, so that any bytes are kept. */
   readonly children: Map<string, Node>;
+  readonly xattrs: Map<string, Buffer>;
 }
 
 function now(): Time {
@@ -90,6 +91,7 @@ export class MemoryFilesystem implements Filesystem {
       size: data.length,
       data,
       children: new Map(),
+      xattrs: new Map(),
     };
     this.#nodes.set(node.id, node);
     return node;
@@ -166,6 +168,28 @@ export class MemoryFilesystem implements Filesystem {
     if (changes.mtime !== undefined) node.mtime = changes.mtime === 'now' ? now() : changes.mtime;
     node.ctime = now();
     return this.#answer(node);
+  }
+
+  clearSetId(id: NodeId): void {
+    this.#node(id).mode &= ~0o6000;
+  }
+
+  getxattr(id: NodeId, name: Buffer): Buffer {
+    const value = this.#node(id).xattrs.get(name.toString('latin1'));
+    if (value === undefined) throw new Failure('ENODATA');
+    return value;
+  }
+
+  listxattr(id: NodeId): Buffer {
+    return Buffer.from([...this.#node(id).xattrs.keys()].map((key) => `${key}\0`).join(''), 'latin1');
+  }
+
+  setxattr(id: NodeId, name: Buffer, value: Buffer): void {
+    this.#node(id).xattrs.set(name.toString('latin1'), Buffer.from(value));
+  }
+
+  removexattr(id: NodeId, name: Buffer): void {
+    if (!this.#node(id).xattrs.delete(name.toString('latin1'))) throw new Failure('ENODATA');
   }
 
   #resize(node: Node, size: number): void {

@@ -25,6 +25,9 @@ t.test('takes what is wanted of what is offered, and no more', async (t) => {
   t.equal(answer.flags & (1 << 15), 0, 'FUSE_ASYNC_DIO');
   t.equal(answer.flags & (1 << 24), 0, 'FUSE_NO_OPENDIR_SUPPORT');
 
+  t.equal(negotiate(LINUX).xattrs, true);
+  t.equal(negotiate({ ...LINUX, flags: LINUX.flags & ~INIT_FLAGS.HANDLE_KILLPRIV_V2 }).xattrs, false);
+
   const fewer = LINUX.flags & ~INIT_FLAGS.PARALLEL_DIROPS;
   t.equal(negotiate({ ...LINUX, flags: fewer }).reply.flags & INIT_FLAGS.PARALLEL_DIROPS, 0);
 });

@@ -117,6 +117,58 @@ export const NAME_CASES: Case[] = [
     reply: attrOut,
   },
   {
+    title: 'SETXATTR',
+    opcode: 21,
+    body: [
+      u32(5), // size
+      u32(1), // flags: XATTR_CREATE
+      name('user.a'),
+      Buffer.from('value'),
+    ],
+    answers: { setxattr: () => undefined },
+    call: { operation: 'setxattr', parameters: [NODE, Buffer.from('user.a'), Buffer.from('value'), 1] },
+    reply: [],
+  },
+  {
+    title: 'GETXATTR',
+    opcode: 22,
+    body: [
+      u32(100), // size
+      u32(0), // padding
+      name('user.a'),
+    ],
+    answers: { getxattr: () => Buffer.from('value') },
+    call: { operation: 'getxattr', parameters: [NODE, Buffer.from('user.a')] },
+    reply: [Buffer.from('value')],
+  },
+  {
+    title: 'GETXATTR of the size',
+    opcode: 22,
+    body: [u32(0), u32(0), name('user.a')],
+    answers: { getxattr: () => Buffer.from('value') },
+    call: { operation: 'getxattr', parameters: [NODE, Buffer.from('user.a')] },
+    reply: [
+      u32(5), // size
+      u32(0), // padding
+    ],
+  },
+  {
+    title: 'LISTXATTR',
+    opcode: 23,
+    body: [u32(100), u32(0)],
+    answers: { listxattr: () => Buffer.from('user.a\0user.b\0') },
+    call: { operation: 'listxattr', parameters: [NODE] },
+    reply: [Buffer.from('user.a\0user.b\0')],
+  },
+  {
+    title: 'REMOVEXATTR',
+    opcode: 24,
+    body: [name('user.a')],
+    answers: { removexattr: () => undefined },
+    call: { operation: 'removexattr', parameters: [NODE, Buffer.from('user.a')] },
+    reply: [],
+  },
+  {
     title: 'READLINK',
     opcode: 5,
     body: [],

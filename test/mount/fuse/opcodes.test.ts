@@ -4,17 +4,23 @@
  */
 import t from 'tap';
 import { Dispatcher } from '../../../mount/fuse/dispatch.js';
+import { INIT_FLAGS } from '../../../mount/fuse/negotiate.js';
 import { asX86Flags } from '../../../mount/fuse/opcodes.js';
 import { name, reply, request, u32, u64, zeros } from './messages.js';
 import { NAME_CASES } from './opcode-cases-names.js';
 import { OPEN_CASES } from './opcode-cases-open.js';
 import { recordingFilesystem, recordingLog, recordingSink, type Answers } from './recording-filesystem.js';
 
-function dispatch(message: Buffer, answers: Answers) {
+/** The kernel that asks offers all that is wanted of it. */
+const INIT = request(26, u32(7), u32(45), u32(131_072), u32(0xffff_ffff), u32(0xffff_ffff), zeros(44));
+
+function dispatch(message: Buffer, answers: Answers, init = INIT) {
   const { filesystem, calls } = recordingFilesystem(answers);
   const sink = recordingSink();
   const log = recordingLog();
   const dispatcher = new Dispatcher({ filesystem, sink, log, onInit() {} });
+  dispatcher.handle(init, init.length);
+  sink.sent.length = 0;
   // In a larger buffer full of something else, as the device's is.
   const buffer = Buffer.alloc(message.length + 64, 0xee);
   message.copy(buffer);
@@ -64,9 +70,38 @@ t.test('a BATCH_FORGET that claims more than it holds does nothing', async (t) =
 });
 
 t.test('operations that are not in the table are answered ENOSYS', async (t) => {
-  for (const opcode of [21, 22, 23, 24, 31, 39, 43, 46, 47, 50, 51, 4096, 0xffff_ffff]) {
+  for (const opcode of [31, 39, 43, 46, 47, 50, 51, 4096, 0xffff_ffff]) {
     t.strictSame(dispatch(request(opcode, zeros(40)), {}).sent, [reply(38 /* ENOSYS */)]);
   }
+});
+
+t.test('a kernel that would ask for an attribute at each write is told that there are none', async (t) => {
+  const flags = 0xffff_ffff & ~INIT_FLAGS.HANDLE_KILLPRIV_V2;
+  const init = request(26, u32(7), u32(31), u32(131_072), u32(flags >>> 0), zeros(48));
+  for (const opcode of [21, 22, 23, 24]) {
+    t.strictSame(dispatch(request(opcode, zeros(40)), {}, init).sent, [reply(38 /* ENOSYS */)]);
+  }
+});
+
+t.test('a value that is longer than asked for', async (t) => {
+  const value = Buffer.from('value');
+  const get = (size: number) => request(22, u32(size), u32(0), name('user.a'));
+  t.strictSame(dispatch(get(4), { getxattr: () => value }).sent, [reply(34 /* ERANGE */)]);
+  t.strictSame(dispatch(get(5), { getxattr: () => value }).sent, [reply(0, value)]);
+  t.strictSame(dispatch(request(23, u32(4), u32(0)), { listxattr: () => value }).sent, [reply(34)]);
+});
+
+t.test('set-id bits go before what takes them', async (t) => {
+  const operations = (message: Buffer) => {
+    const { calls } = dispatch(message, { write: () => 2, open: () => ({}), setattr: () => ({}) });
+    return calls.map(({ operation }) => operation);
+  };
+  const write = (flags: number) =>
+    request(16, u64(77), u64(0), u32(2), u32(flags), zeros(16), Buffer.from('hi'));
+  t.strictSame(operations(write(0)), ['write']);
+  t.strictSame(operations(write(1 << 2)), ['clearSetId', 'write']);
+  t.strictSame(operations(request(14, u32(0o1001), u32(1))), ['clearSetId', 'open']);
+  t.strictSame(operations(request(4, u32((1 << 3) | (1 << 11)), zeros(84))), ['clearSetId', 'setattr']);
 });
 
 t.test('offsets beyond 2^53', async (t) => {

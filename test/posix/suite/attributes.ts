@@ -120,4 +120,19 @@ export const attributes: Record<string, Operation> = {
     command(d, 'sync', 'f');
     assert.ok(fs.statSync(at(d, 'f')).blocks * 512 >= 1_000_000);
   },
+  'set-id bits go with a chown, and when others than root write or truncate'(d) {
+    fs.writeFileSync(at(d, 'f'), '');
+    fs.chmodSync(at(d, 'f'), 0o6755);
+    const { uid, gid } = fs.statSync(at(d, 'f'));
+    fs.chownSync(at(d, 'f'), uid, gid);
+    assert.equal(fs.statSync(at(d, 'f')).mode & 0o7777, 0o755);
+    if (uid !== 0) {
+      fs.chmodSync(at(d, 'f'), 0o4755);
+      fs.appendFileSync(at(d, 'f'), 'x');
+      assert.equal(fs.statSync(at(d, 'f')).mode & 0o7777, 0o755);
+      fs.chmodSync(at(d, 'f'), 0o4755);
+      fs.truncateSync(at(d, 'f'), 0);
+      assert.equal(fs.statSync(at(d, 'f')).mode & 0o7777, 0o755);
+    }
+  },
 };

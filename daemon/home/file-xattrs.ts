@@ -1,0 +1,73 @@
+/*
+ * The extended attributes of one file of a home: those that its user may see, what they are charged, and how they are
+ * read and changed on the disk.
+ *
+ * Invariant: a regular file or directory is charged the bytes of the names and values of its user.* attributes, without the
+ * daemon's own. The disk is the only record of them: each file that is removed or counted is asked whether it has any, which
+ * costs a tenth of the removal (posix/xattrs.ts).
+ *
+ * A mode that locks the daemon out is opened for that moment: a client's program that is root may have changed them.
+ */
+import { isReservedXattr, isUserXattr } from '../../protocol/xattrs.js';
+import { PosixError } from '../../posix/error.js';
+import { chmodOpen, fchmodat } from '../../posix/names.js';
+import type { Status } from '../../posix/status.js';
+import { getXattr, listXattrs, xattrLength, type XattrPlace } from '../../posix/xattrs.js';
+import { isDirectory, isRegular } from './file-ids.js';
+
+const OWNER_READS_AND_WRITES = 0o600;
+const PERMISSIONS = 0o7777;
+
+/** Where a file is, and its status: as Located, of what need not be in a home's tree. */
+export type XattrFile = XattrPlace & { readonly status: Status };
+
+/** Only these have attributes of users (xattr(7)). */
+export function mayHaveXattrs({ status }: XattrFile): boolean {
+  return isRegular(status) || isDirectory(status);
+}
+
+/** The names of a file's attributes. */
+export function userXattrs(file: XattrFile): Buffer[] {
+  if (!mayHaveXattrs(file)) return [];
+  return listXattrs(file).filter((name) => isUserXattr(name) && !isReservedXattr(name));
+}
+
+/** Undefined where there is none of that name. */
+export function readXattr(file: XattrFile, name: Buffer): Buffer | undefined {
+  if (!mayHaveXattrs(file) || isReservedXattr(name)) return undefined;
+  return withAccess(file, () => getXattr(file, name));
+}
+
+/** Bytes that a file is charged for its attributes. */
+export function xattrBytes(file: XattrFile): number {
+  let bytes = 0;
+  for (const name of userXattrs(file)) bytes += chargedXattr(file, name);
+  return bytes;
+}
+
+/** Bytes that one attribute is charged; 0 where there is none of that name. */
+export function chargedXattr(file: XattrFile, name: Buffer): number {
+  const length = withAccess(file, () => xattrLength(file, name));
+  return length === undefined ? 0 : name.length + length;
+}
+
+/** Acts on a file whatever its mode is. */
+export function withAccess<T>(file: XattrFile, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    if (!(error instanceof PosixError) || error.code !== 'EACCES') throw error;
+  }
+  const permissions = file.status.mode & PERMISSIONS;
+  chmod(file, permissions | OWNER_READS_AND_WRITES);
+  try {
+    return act();
+  } finally {
+    chmod(file, permissions);
+  }
+}
+
+function chmod(file: XattrFile, mode: number): void {
+  if ('fd' in file) chmodOpen(file.fd, mode);
+  else fchmodat(file.directory, file.name, mode);
+}

@@ -1,0 +1,39 @@
+/**
+ * Extended attributes as they travel: whose names a home keeps, and how much.
+ *
+ * Only those of users do (user.*): the others mean something to the system that keeps them, which a home's does not.
+ */
+import { Failure } from './failure.js';
+import { MAX_XATTR_NAME, MAX_XATTR_VALUE } from './limits.js';
+import { bytes, int, type Shape } from './shape.js';
+
+const PREFIX = Buffer.from('user.');
+/** The server's own: not there for who looks, and not to be made. */
+const RESERVED_PREFIX = Buffer.from('user.ftpmount.');
+
+/** Flags of SETXATTR, as setxattr(2). */
+export const XATTR_CREATE = 1;
+export const XATTR_REPLACE = 2;
+
+/** Whether a home keeps attributes of such names. */
+export function isUserXattr(name: Buffer): boolean {
+  return name.length > PREFIX.length && name.subarray(0, PREFIX.length).equals(PREFIX);
+}
+
+export function isReservedXattr(name: Buffer): boolean {
+  return name.subarray(0, RESERVED_PREFIX.length).equals(RESERVED_PREFIX);
+}
+
+const anyName = bytes(MAX_XATTR_NAME, PREFIX.length + 1);
+
+/** A whole name, with its prefix. */
+export const xattrName: Shape<Buffer> = (value) => {
+  const name = anyName(value);
+  if (!isUserXattr(name) || name.includes(0)) throw new Failure('EINVAL', 'expected a name of user.*');
+  return name;
+};
+
+export const xattrValue = bytes(MAX_XATTR_VALUE);
+
+/** 0, XATTR_CREATE or XATTR_REPLACE. */
+export const xattrFlags = int(0, XATTR_REPLACE);
