@@ -181,6 +181,15 @@ export interface Filesystem {
     fromCache: boolean,
     caller: Caller,
   ): Eventually<number>;
+  /** `mode` as fallocate(2). `length`: at least 1. */
+  allocate(
+    node: NodeId,
+    handle: HandleId,
+    mode: number,
+    offset: number,
+    length: number,
+    caller: Caller,
+  ): Eventually<void>;
   /** On each close(2): reports what failed in writing until now. */
   flush(node: NodeId, handle: HandleId, caller: Caller): Eventually<void>;
   fsync(node: NodeId, handle: HandleId, dataOnly: boolean, caller: Caller): Eventually<void>;

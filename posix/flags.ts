@@ -77,6 +77,7 @@ export const SEEK_HOLE = 4;
 // fallocate(2)
 export const FALLOC_FL_KEEP_SIZE = 0x01;
 export const FALLOC_FL_PUNCH_HOLE = 0x02;
+export const FALLOC_FL_ZERO_RANGE = 0x10;
 
 // flock(2)
 export const LOCK_EX = 2;

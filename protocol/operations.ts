@@ -25,10 +25,16 @@ export const RENAME = 6;
 export const SETATTR = 7;
 export const WRITE = 8;
 export const RELEASE = 9;
+export const ALLOCATE = 10;
 
 /** Flags of RENAME, as renameat2(2). */
 export const RENAME_NOREPLACE = 1;
 export const RENAME_EXCHANGE = 2;
+
+/** Modes of ALLOCATE, as fallocate(2). */
+export const ALLOCATE_KEEP_SIZE = 1;
+export const ALLOCATE_PUNCH_HOLE = 2;
+export const ALLOCATE_ZERO_RANGE = 16;
 
 interface Make {
   readonly directory: FileRef;
@@ -123,8 +129,20 @@ export interface Release {
   readonly id: FileId;
 }
 
+/** Makes room for [offset, offset + length) of a file, or a hole there. Only in `change`. */
+export interface Allocate {
+  readonly kind: typeof ALLOCATE;
+  readonly file: FileRef;
+  readonly time: Timestamp | null;
+  /** One of ALLOCATE_MODES. */
+  readonly mode: number;
+  readonly offset: number;
+  /** At least 1. */
+  readonly length: number;
+}
+
 export type Operation =
-  Create | Mkdir | Symlink | Link | Unlink | Rmdir | Rename | SetAttributes | Write | Release;
+  Create | Mkdir | Symlink | Link | Unlink | Rmdir | Rename | SetAttributes | Write | Release | Allocate;
 
 const wireTime = tuple(seconds, nanoseconds);
 /** Reads a time from [seconds, nanoseconds]. */
@@ -149,7 +167,24 @@ const target: Shape<Buffer> = (value) => {
   return bytes;
 };
 const id = optional(fileId);
-const kind = int(CREATE, RELEASE);
+const kind = int(CREATE, ALLOCATE);
+const length = int(1, Number.MAX_SAFE_INTEGER);
+
+/** What a mode of ALLOCATE may be. A hole that is punched never makes the file longer. */
+export const ALLOCATE_MODES: readonly number[] = [
+  0,
+  ALLOCATE_KEEP_SIZE,
+  ALLOCATE_PUNCH_HOLE | ALLOCATE_KEEP_SIZE,
+  ALLOCATE_ZERO_RANGE,
+  ALLOCATE_ZERO_RANGE | ALLOCATE_KEEP_SIZE,
+];
+const u8 = int(0, 255);
+/** EOPNOTSUPP for what fallocate(2) may have, and this has not. */
+const allocateMode: Shape<number> = (value) => {
+  const mode = u8(value);
+  if (ALLOCATE_MODES.includes(mode)) return mode;
+  throw new Failure('EOPNOTSUPP', 'there is no such way to allocate');
+};
 
 /** The wire forms: [kind, ...]. */
 const WIRE = {
@@ -163,6 +198,7 @@ const WIRE = {
   [SETATTR]: tuple(kind, fileRef, time, optional(permissions), optional(size), timeToSet, timeToSet),
   [WRITE]: tuple(kind, fileRef, time, optional(size), optional(bytes(MAX_DATA))),
   [RELEASE]: tuple(kind, fileId),
+  [ALLOCATE]: tuple(kind, fileRef, time, allocateMode, size, length),
 } as const;
 
 /** Written out: spreading an object costs 10 to 30 times as much as its literal. */
@@ -203,6 +239,14 @@ const UNPACK: { readonly [K in keyof typeof WIRE]: (wire: Shaped<(typeof WIRE)[K
   }),
   [WRITE]: ([, file, time, offset, data]) => ({ kind: WRITE, file, time, offset, data }),
   [RELEASE]: ([, id]) => ({ kind: RELEASE, id }),
+  [ALLOCATE]: ([, file, time, mode, offset, length]) => ({
+    kind: ALLOCATE,
+    file,
+    time,
+    mode,
+    offset,
+    length,
+  }),
 };
 
 /** Reads an operation from its wire form. EINVAL. Bytes in it are views of the message. */
@@ -256,6 +300,8 @@ export function packOperation(op: Operation): unknown[] {
       return [op.kind, packRef(op.file), packTime(op.time), op.offset, op.data];
     case RELEASE:
       return [op.kind, packId(op.id)];
+    case ALLOCATE:
+      return [op.kind, packRef(op.file), packTime(op.time), op.mode, op.offset, op.length];
   }
 }
 

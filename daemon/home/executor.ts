@@ -11,6 +11,7 @@
  */
 import { Failure } from '../../protocol/failure.js';
 import {
+  ALLOCATE,
   CREATE,
   LINK,
   MKDIR,
@@ -112,7 +113,7 @@ export class Executor {
       case WRITE: {
         const bytes = op.data ?? data;
         if (bytes === null) throw new Failure('EINVAL', 'a write without data');
-        if (op.offset === null && this.#times.inBatch) throw new Failure('EINVAL', 'appending is awaited');
+        if (op.offset === null) this.#requireAwaited();
         try {
           return this.#files.write(op, bytes, lane);
         } finally {
@@ -122,6 +123,14 @@ export class Executor {
       case RELEASE:
         lane.client.held.release(op.id, lane.account);
         return {};
+      case ALLOCATE:
+        this.#requireAwaited();
+        return this.#files.allocate(op, lane);
     }
+  }
+
+  /** What becomes of it only the disk knows: nobody can have been answered before. */
+  #requireAwaited(): void {
+    if (this.#times.inBatch) throw new Failure('EINVAL', 'this is awaited, not a part of a log');
   }
 }

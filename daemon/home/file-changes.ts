@@ -1,5 +1,5 @@
 /*
- * Operations on a file itself: SETATTR and WRITE.
+ * Operations on a file itself: SETATTR, WRITE and ALLOCATE.
  *
  * The size comes first, for it may be refused (EDQUOT) and changes the times; nothing else is then changed. Of a write what
  * fits the quota is written, and of one that meets a full disk what the disk took; then it fails. The mode of the home itself
@@ -7,10 +7,18 @@
  * directory they unpack to. Set-id bits reach the disk of no file.
  */
 import { Failure } from '../../protocol/failure.js';
-import type { SetAttributes, Write } from '../../protocol/operations.js';
-import { ftruncate, pwrite } from '../../posix/files.js';
+import {
+  ALLOCATE_KEEP_SIZE,
+  ALLOCATE_PUNCH_HOLE,
+  type Allocate,
+  type SetAttributes,
+  type Write,
+} from '../../protocol/operations.js';
+import type { Fd } from '../../posix/fd.js';
+import { fallocate, ftruncate, pwrite } from '../../posix/files.js';
 import { S_ISGID, S_ISUID } from '../../posix/flags.js';
 import { chmodOpen, fchmodat } from '../../posix/names.js';
+import { fstatfs, type Status } from '../../posix/status.js';
 import { isDirectory, isRegular } from './file-ids.js';
 import { chargingSize } from './growth.js';
 import type { Located } from './located.js';
@@ -60,6 +68,27 @@ export class FileChanges {
     return { file };
   }
 
+  /**
+   * As fallocate(2): EISDIR and the like for what is no file; EDQUOT, ENOSPC, EFBIG; EOPNOTSUPP of the disk.
+   *
+   * Sizes are what is charged, and the account has to bound what a home takes. So nothing is set aside beyond the end of a
+   * file whose size stays: it is only looked whether there would be room.
+   */
+  allocate({ file, time, mode, offset, length }: Allocate, lane: Lane): Left {
+    const { identities, times } = this.#home;
+    const { fd, status: before } = identities.writable(file);
+    const end = offset + length;
+    if (end > Number.MAX_SAFE_INTEGER) throw new Failure('EFBIG', 'the file would be too large');
+    if ((mode & ALLOCATE_PUNCH_HOLE) === 0) requireRoom(fd, end - Math.max(offset, before.size), lane);
+    const last = (mode & ALLOCATE_KEEP_SIZE) === 0 ? end : Math.min(end, before.size);
+    const set = (): Status => times.ofOpen(fd, { mtime: time ?? 'now', ctime: time });
+    const allocated = (): Status => {
+      if (last > offset) fallocate(fd, mode, offset, last - offset);
+      return set();
+    };
+    return { file: chargingSize(lane.account, fd, before, last, allocated) };
+  }
+
   /** As truncate(2). */
   #resize(op: SetAttributes, size: number, { status }: Located, lane: Lane): void {
     if (isDirectory(status)) throw new Failure('EISDIR', 'is a directory');
@@ -67,6 +96,14 @@ export class FileChanges {
     const { fd, status: before } = this.#home.identities.writable(op.file);
     chargingSize(lane.account, fd, before, size, () => ftruncate(fd, size));
   }
+}
+
+/** EDQUOT, ENOSPC. */
+function requireRoom(fd: Fd, bytes: number, { account }: Lane): void {
+  if (bytes <= 0) return;
+  account.requireRoom(bytes, 0);
+  const { available, blockSize } = fstatfs(fd);
+  if (BigInt(bytes) > available * blockSize) throw new Failure('ENOSPC', 'the disk is full');
 }
 
 function chmod(located: Located, mode: number): void {

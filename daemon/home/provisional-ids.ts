@@ -10,6 +10,7 @@
 import { Failure } from '../../protocol/failure.js';
 import { MAX_OPERATIONS } from '../../protocol/limits.js';
 import {
+  ALLOCATE,
   LINK,
   RELEASE,
   RENAME,
@@ -89,6 +90,7 @@ export class ProvisionalIds {
       }
       case SETATTR:
       case WRITE:
+      case ALLOCATE:
         return { ...op, file: this.ref(op.file) };
       case RELEASE:
         return { ...op, id: this.#find(op.id) ?? op.id };

@@ -3,6 +3,7 @@
  * its names, and the files that have their only name there; a file with several names, or none, is a unit of its own.
  */
 import {
+  ALLOCATE,
   LINK,
   RELEASE,
   RENAME,
@@ -36,6 +37,7 @@ export function unitsOfOperation(
       return [];
     case SETATTR:
     case WRITE:
+    case ALLOCATE:
       return [unitOfFile(identities.file(op.file))];
     case LINK: {
       const file = unitOfFile(identities.file(op.file));

@@ -31,7 +31,7 @@ import type {
 import { interruptible } from '../remote/interruption.js';
 import type { DirectoryInode, Inode } from '../tree/inode.js';
 import type { FileData } from './file-data.js';
-import { HandleTable, type FileHandle } from './handles.js';
+import type { FileHandle, HandleTable } from './handles.js';
 import type { Home } from './home.js';
 import type { Lookups } from './lookups.js';
 import { lossSeen, lossToldAtClose, tellLoss, tellLossAtClose } from './losses.js';
@@ -47,6 +47,7 @@ export interface FilesParts {
   readonly lookups: Lookups;
   readonly data: FileData;
   readonly syncs: Syncs;
+  readonly handles: HandleTable<FileHandle>;
 }
 
 export class Files {
@@ -55,7 +56,7 @@ export class Files {
   readonly #lookups: Lookups;
   readonly #data: FileData;
   readonly #syncs: Syncs;
-  readonly #handles = new HandleTable<FileHandle>();
+  readonly #handles: HandleTable<FileHandle>;
   /** How many openings of a file wait for the server. */
   readonly #openings = new Map<Inode, number>();
 
@@ -65,6 +66,7 @@ export class Files {
     this.#lookups = parts.lookups;
     this.#data = parts.data;
     this.#syncs = parts.syncs;
+    this.#handles = parts.handles;
   }
 
   // Opening and closing

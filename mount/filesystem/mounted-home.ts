@@ -25,6 +25,7 @@ import type { Files } from './files.js';
 import type { Home } from './home.js';
 import type { Lookups } from './lookups.js';
 import type { Names } from './names.js';
+import type { Ranges } from './ranges.js';
 import type { Space } from './space.js';
 
 export interface MountedHomeParts {
@@ -32,6 +33,7 @@ export interface MountedHomeParts {
   readonly lookups: Lookups;
   readonly names: Names;
   readonly files: Files;
+  readonly ranges: Ranges;
   readonly directories: Directories;
   readonly space: Space;
   readonly ownership: Ownership;
@@ -44,6 +46,7 @@ export class MountedHome implements Filesystem {
   readonly #lookups: Lookups;
   readonly #names: Names;
   readonly #files: Files;
+  readonly #ranges: Ranges;
   readonly #directories: Directories;
   readonly #space: Space;
   readonly #ownership: Ownership;
@@ -54,6 +57,7 @@ export class MountedHome implements Filesystem {
     this.#lookups = parts.lookups;
     this.#names = parts.names;
     this.#files = parts.files;
+    this.#ranges = parts.ranges;
     this.#directories = parts.directories;
     this.#space = parts.space;
     this.#ownership = parts.ownership;
@@ -173,6 +177,17 @@ export class MountedHome implements Filesystem {
     caller: Caller,
   ): Eventually<number> {
     return this.#files.write(handle, offset, data, fromCache, caller);
+  }
+
+  allocate(
+    _node: NodeId,
+    handle: HandleId,
+    mode: number,
+    offset: number,
+    length: number,
+    caller: Caller,
+  ): Eventually<void> {
+    return this.#ranges.allocate(handle, mode, offset, length, caller);
   }
 
   flush(node: NodeId, handle: HandleId, caller: Caller): Eventually<void> {

@@ -12,6 +12,7 @@
 import { hostname } from 'node:os';
 import { Failure } from '../../protocol/failure.js';
 import {
+  ALLOCATE,
   CREATE,
   LINK,
   MKDIR,
@@ -135,6 +136,7 @@ class Run {
       case WRITE:
         return this.#changeFile(operation, entry);
       case RELEASE:
+      case ALLOCATE:
         return this.#parts.changes.change(operation);
     }
   }

@@ -2,6 +2,7 @@
  * Which operation of the file system serves which operation of the kernel. Here are also the few rules that lie
  * between the two: offsets beyond 2^53, listings that fill a reply, data that is answered from inside an operation.
  */
+import { FALLOC_FL_PUNCH_HOLE } from '../../posix/flags.js';
 import { Failure } from '../../protocol/failure.js';
 import type { HandleId } from '../../protocol/ids.js';
 import type { Eventually, EntrySink, Filesystem } from '../operations.js';
@@ -58,6 +59,13 @@ export const HANDLERS: { readonly [Name in HandledName]: Handler<Name> } = {
   WRITE: (filesystem, exchange, { handle, offset, data, fromCache }) => {
     checkEnd(offset + data.length);
     return filesystem.write(exchange.header.nodeId, handle, offset, data, fromCache, exchange);
+  },
+  FALLOCATE: (filesystem, exchange, { handle, offset, length, mode }) => {
+    // A hole never makes a file longer.
+    const end = (mode & FALLOC_FL_PUNCH_HOLE) === 0 ? offset + length : offset;
+    checkEnd(end);
+    const within = Math.min(length, Number.MAX_SAFE_INTEGER - offset);
+    return filesystem.allocate(exchange.header.nodeId, handle, mode, offset, within, exchange);
   },
   FLUSH: (filesystem, exchange, { handle }) => filesystem.flush(exchange.header.nodeId, handle, exchange),
   FSYNC: (filesystem, exchange, { handle, dataOnly }) =>

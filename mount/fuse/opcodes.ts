@@ -3,7 +3,7 @@
  * written. Bytes in, bytes out: no device, no file system.
  *
  * What is not in the table is answered ENOSYS, which for these is the kernel's own way of saying "do it without":
- * it then never asks again for LSEEK, COPY_FILE_RANGE, FALLOCATE, POLL, BMAP, SYNCFS, STATX and the xattr
+ * it then never asks again for LSEEK, COPY_FILE_RANGE, POLL, BMAP, SYNCFS, STATX and the xattr
  * family in this mount, and does its generic best (fs/fuse: fc->no_*). In particular GETXATTR, which it
  * would otherwise send for security.capability with each write, costs one request per mount.
  *
@@ -273,6 +273,19 @@ export const OPERATIONS = {
   /** The request is the `unique` of the request to interrupt. */
   INTERRUPT: operation<number, void>(36, 'INTERRUPT', (body) => body.u64(), nothing),
   BATCH_FORGET: operation<Forget[], void>(42, 'BATCH_FORGET', readForgets, nothing),
+  FALLOCATE: operation<AllocateRequest, void>(
+    43,
+    'FALLOCATE',
+    (body) => {
+      const handle = handleId(body.u64());
+      const offset = body.u64();
+      const length = body.u64();
+      const mode = body.u32();
+      body.skip(4); // padding
+      return { handle, offset, length, mode };
+    },
+    nothing,
+  ),
   READDIRPLUS: operation<{ handle: HandleId; offset: bigint; size: number }, void>(
     44,
     'READDIRPLUS',
@@ -291,6 +304,14 @@ export const OPERATIONS = {
     nothing,
   ),
 } as const;
+
+/** `mode` as fallocate(2). */
+export interface AllocateRequest {
+  readonly handle: HandleId;
+  readonly offset: number;
+  readonly length: number;
+  readonly mode: number;
+}
 
 /** `flags` as renameat2(2). */
 export interface RenameRequest {

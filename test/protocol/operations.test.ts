@@ -3,6 +3,7 @@ import t from 'tap';
 import { remotePath } from '../../protocol/ids.js';
 import { MAX_DATA, MAX_NAME, MAX_TARGET } from '../../protocol/limits.js';
 import {
+  ALLOCATE,
   CREATE,
   LINK,
   MKDIR,
@@ -102,6 +103,10 @@ const FIXTURES: Record<string, { op: Operation; bytes: string }> = {
     op: { kind: RELEASE, id: ID },
     bytes: '92 09  92 20 21',
   },
+  ALLOCATE: {
+    op: { kind: ALLOCATE, file: FILE, time: TIME, mode: 3, offset: 5, length: 6 },
+    bytes: '96 0a  92 20 21  92 07 08  03  05  06',
+  },
 };
 
 /** How many elements at the end may be missing, as they are nil then. */
@@ -156,7 +161,7 @@ function spoil(name: string, at: number, value: unknown): () => Operation {
 }
 
 t.test('kinds', async (t) => {
-  for (const kind of [-1, 10, 255, 2 ** 53, 0.5, '0', 'toString', '__proto__', null, true, [0]]) {
+  for (const kind of [-1, 11, 255, 2 ** 53, 0.5, '0', 'toString', '__proto__', null, true, [0]]) {
     t.throws(spoil('CREATE', 0, kind), failing('EINVAL'), String(kind));
   }
   t.match(spoil('RELEASE', 0, 9n)(), { kind: RELEASE }, 'in any form of an integer');
@@ -191,6 +196,7 @@ t.test('values out of range', async (t) => {
     'a size past 2^53': spoil('SETATTR', 4, 2n ** 53n),
     'a negative offset': spoil('WRITE', 3, -1),
     'more data than one operation carries': spoil('WRITE', 4, Buffer.alloc(MAX_DATA + 1)),
+    'room for nothing': spoil('ALLOCATE', 5, 0),
     'a time of half a second': spoil('SETATTR', 5, [0.5, 0]),
     'a second of nanoseconds': spoil('SETATTR', 5, [0, 1_000_000_000]),
     'a time without nanoseconds': spoil('SETATTR', 5, [1]),
@@ -199,6 +205,10 @@ t.test('values out of range', async (t) => {
     'an id past 64 bits': spoil('RELEASE', 1, [2n ** 64n, 0]),
   };
   for (const [name, read] of Object.entries(cases)) t.throws(read, failing('EINVAL'), name);
+});
+
+t.test('ways to allocate that there are not', async (t) => {
+  for (const mode of [2, 8, 17 + 2, 32, 64]) t.throws(spoil('ALLOCATE', 3, mode), failing('EOPNOTSUPP'));
 });
 
 t.test('data is a view of the message', async (t) => {

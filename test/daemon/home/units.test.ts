@@ -3,7 +3,7 @@
  */
 import { idOf } from '../../../daemon/home/file-ids.js';
 import { unitOfFile, unitsOfOperation } from '../../../daemon/home/units.js';
-import type { Operation } from '../../../protocol/operations.js';
+import { ALLOCATE, type Operation } from '../../../protocol/operations.js';
 import { kindOf } from './fixture.js';
 import {
   create,
@@ -61,6 +61,8 @@ partsTest('units of each operation', {}, async (t, parts) => {
   are(setattr(home, { mode: 0 }), [root], 'setattr of the home');
   are(write(refTo(f), 0, 'x'), [a.ino], 'write');
   are(write(refTo(two), 0, 'x'), [two.ino], 'write of a file with several names');
+  const room = { kind: ALLOCATE, file: refTo(two), time: null, mode: 0, offset: 0, length: 1 } as const;
+  are(room, [two.ino], 'allocate');
   are(release(idOf(f)), [], 'release');
   t.equal(await kindOf(() => units(write({ ...refTo(f), ino: 1n } as never, 0, 'x'))), 'ESTALE');
   client.held.hold(identities.file(refTo(f)));

@@ -3,7 +3,7 @@
  * Everything answers synchronously, but for two things: reading '/hang' waits until the read is interrupted, and
  * mkdir of 'slow' until proceed() is called. And nothing fails as on a broken disk, but for chmod to BROKEN_MODE.
  */
-import { O_ACCMODE, O_RDONLY, O_TRUNC } from '../../../posix/flags.js';
+import { FALLOC_FL_KEEP_SIZE, O_ACCMODE, O_RDONLY, O_TRUNC } from '../../../posix/flags.js';
 import { Failure } from '../../../protocol/failure.js';
 import { handleId, nodeId, ROOT_NODE, type HandleId, type NodeId } from '../../../protocol/ids.js';
 import type {
@@ -297,6 +297,14 @@ export class MemoryFilesystem implements Filesystem {
     data.copy(node.data, offset);
     node.mtime = now();
     return data.length;
+  }
+
+  allocate(id: NodeId, _handle: HandleId, mode: number, offset: number, length: number): void {
+    const node = this.#node(id);
+    const end = offset + length;
+    if ((mode & ~FALLOC_FL_KEEP_SIZE) !== 0) node.data.fill(0, offset, Math.min(end, node.size));
+    if ((mode & FALLOC_FL_KEEP_SIZE) === 0 && end > node.size) this.#resize(node, end);
+    node.mtime = now();
   }
 
   flush(): void {}

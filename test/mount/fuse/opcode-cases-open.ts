@@ -64,6 +64,20 @@ export const OPEN_CASES: Case[] = [
     ],
   },
   {
+    title: 'FALLOCATE',
+    opcode: 43,
+    body: [
+      u64(77), // fh
+      u64(0x1_0000_0000), // offset
+      u64(0x2_0000_0000), // length
+      u32(3), // mode
+      u32(0), // padding
+    ],
+    answers: { allocate: () => undefined },
+    call: { operation: 'allocate', parameters: [NODE, 77, 3, 0x1_0000_0000, 0x2_0000_0000] },
+    reply: [],
+  },
+  {
     title: 'OPEN past the page cache',
     opcode: 14,
     body: [

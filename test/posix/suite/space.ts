@@ -1,0 +1,104 @@
+/* The room that a file takes: room made ahead, holes, and copies that the file system makes by itself. */
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { join as at } from 'node:path';
+import { fd as brandFd } from '../../../posix/fd.js';
+import { fallocate } from '../../../posix/files.js';
+import { FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE, FALLOC_FL_ZERO_RANGE } from '../../../posix/flags.js';
+import { fails, read, withFile, type Operation } from '../operation.js';
+
+const MIB = 1024 * 1024;
+
+/** fallocate(2) of a descriptor of node's. */
+function allocate(fd: number, mode: number, offset: number, length: number): void {
+  fallocate(brandFd(fd), mode, offset, length);
+}
+
+/** Bytes that do not repeat soon. */
+function pattern(length: number): Buffer {
+  return Buffer.alloc(length, 'a piece of text that has an odd length');
+}
+
+export const space: Record<string, Operation> = {
+  'fallocate makes a file longer, by zeros'(d) {
+    withFile(at(d, 'f'), 'w+', (fd) => {
+      fs.writeSync(fd, 'data');
+      allocate(fd, 0, 2, 100_000);
+      assert.equal(fs.fstatSync(fd).size, 100_002);
+      assert.equal(fs.statSync(at(d, 'f')).size, 100_002);
+      assert.equal(read(at(d, 'f')), 'data'.padEnd(100_002, '\0'));
+      allocate(fd, 0, 0, 10);
+      assert.equal(fs.fstatSync(fd).size, 100_002, 'never shorter');
+      fs.writeSync(fd, 'behind', 100_002);
+      assert.equal(read(at(d, 'f')).slice(-6), 'behind');
+    });
+  },
+  'fallocate changes mtime and ctime'(d) {
+    withFile(at(d, 'f'), 'w+', (fd) => {
+      fs.futimesSync(fd, 1000, 1000);
+      const before = fs.fstatSync(fd);
+      allocate(fd, 0, 0, 100);
+      const after = fs.fstatSync(fd);
+      assert.ok(after.mtimeMs > 1000 * 1000 && after.ctimeMs >= before.ctimeMs);
+      assert.equal(after.atimeMs, before.atimeMs);
+    });
+  },
+  'fallocate that keeps the size'(d) {
+    withFile(at(d, 'f'), 'w+', (fd) => {
+      fs.writeSync(fd, 'data');
+      allocate(fd, FALLOC_FL_KEEP_SIZE, 0, 100_000);
+      assert.equal(fs.fstatSync(fd).size, 4);
+      assert.equal(read(at(d, 'f')), 'data');
+      allocate(fd, FALLOC_FL_KEEP_SIZE, 500_000, 1);
+      assert.equal(fs.fstatSync(fd).size, 4);
+      fs.writeSync(fd, 'more', 6);
+      assert.equal(read(at(d, 'f')), 'data\0\0more');
+    });
+  },
+  'a hole is punched, also into what was just written and read'(d) {
+    fs.writeFileSync(at(d, 'f'), pattern(MIB));
+    withFile(at(d, 'f'), 'r+', (fd) => {
+      const expected = pattern(MIB);
+      assert.ok(fs.readFileSync(at(d, 'f')).equals(expected));
+      fs.writeSync(fd, 'mine', 100_000);
+      allocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 50_001, 100_000);
+      expected.fill(0, 50_001, 150_001);
+      assert.ok(fs.readFileSync(at(d, 'f')).equals(expected));
+      fs.writeSync(fd, 'in the hole', 60_000);
+      expected.write('in the hole', 60_000);
+      assert.ok(fs.readFileSync(at(d, 'f')).equals(expected));
+      allocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, MIB - 10, 100);
+      allocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 2 * MIB, 100);
+      expected.fill(0, MIB - 10);
+      assert.ok(fs.readFileSync(at(d, 'f')).equals(expected), 'what is beyond the end stays there');
+    });
+  },
+  'a punched hole gives its blocks back'(d) {
+    withFile(at(d, 'f'), 'w+', (fd) => {
+      fs.writeSync(fd, pattern(4 * MIB));
+      fs.fsyncSync(fd);
+      allocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, MIB, 2 * MIB);
+      assert.ok(fs.fstatSync(fd).blocks * 512 < 3 * MIB);
+    });
+  },
+  'a range is zeroed, with and without its size'(d) {
+    withFile(at(d, 'f'), 'w+', (fd) => {
+      fs.writeSync(fd, '0123456789');
+      allocate(fd, FALLOC_FL_ZERO_RANGE, 2, 3);
+      assert.equal(read(at(d, 'f')), '01\0\0\x0056789');
+      allocate(fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, 8, 100);
+      assert.equal(read(at(d, 'f')), '01\0\0\x00567\0\0');
+      allocate(fd, FALLOC_FL_ZERO_RANGE, 7, 5);
+      assert.equal(read(at(d, 'f')), '01\0\0\x0056\0\0\0\0\0');
+    });
+  },
+  'fallocate of what cannot be'(d) {
+    withFile(at(d, 'f'), 'w+', (fd) => {
+      fails('EINVAL', () => allocate(fd, 0, 0, 0));
+      fails('EOPNOTSUPP', () => allocate(fd, FALLOC_FL_PUNCH_HOLE, 0, 10));
+      fails('EOPNOTSUPP', () => allocate(fd, 0x4000, 0, 10));
+      assert.equal(fs.fstatSync(fd).size, 0);
+    });
+    withFile(at(d, 'f'), 'r', (fd) => fails('EBADF', () => allocate(fd, 0, 0, 10)));
+  },
+};
