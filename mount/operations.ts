@@ -190,6 +190,14 @@ export interface Filesystem {
     length: number,
     caller: Caller,
   ): Eventually<void>;
+  /** Where from `offset` on the next data begin, or the next hole, as lseek(2) says. ENXIO. */
+  seek(
+    node: NodeId,
+    handle: HandleId,
+    offset: number,
+    what: 'data' | 'hole',
+    caller: Caller,
+  ): Eventually<number>;
   /** On each close(2): reports what failed in writing until now. */
   flush(node: NodeId, handle: HandleId, caller: Caller): Eventually<void>;
   fsync(node: NodeId, handle: HandleId, dataOnly: boolean, caller: Caller): Eventually<void>;

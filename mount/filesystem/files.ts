@@ -315,7 +315,7 @@ export class Files {
     const sizeBefore = inode.attributes.size;
     const entry = log.write(inode.id, offset, data.subarray(0, fits), time, charge);
     inode.touched(entry);
-    tree.wrote(inode, end, time);
+    tree.wrote(inode, offset, end, time);
     this.#data.wrote(inode, entry, offset, end, sizeBefore);
     this.#home.kernel.told(inode);
     this.#home.sender.kick();

@@ -190,6 +190,16 @@ export class MountedHome implements Filesystem {
     return this.#ranges.allocate(handle, mode, offset, length, caller);
   }
 
+  seek(
+    _node: NodeId,
+    handle: HandleId,
+    offset: number,
+    what: 'data' | 'hole',
+    caller: Caller,
+  ): Eventually<number> {
+    return this.#ranges.seek(handle, offset, what, caller);
+  }
+
   flush(node: NodeId, handle: HandleId, caller: Caller): Eventually<void> {
     return this.#files.flush(this.#home.tree.get(node), handle, caller);
   }

@@ -1,5 +1,5 @@
 /**
- * Ranges of a file that the server works on by itself: room that is made ahead, and holes (fallocate).
+ * Ranges of a file that the server works on by itself: room that is made ahead, holes (fallocate), and where they are (lseek).
  *
  * What becomes of them only the server's disk knows: so each is asked for and awaited, whatever is leased, behind the
  * log's operations on the file. One round trip.
@@ -10,6 +10,7 @@ import type { Attributes } from '../../protocol/attributes.js';
 import { Failure } from '../../protocol/failure.js';
 import type { HandleId } from '../../protocol/ids.js';
 import { ALLOCATE, ALLOCATE_MODES, type Operation } from '../../protocol/operations.js';
+import { packRef } from '../../protocol/references.js';
 import type { Caller } from '../operations.js';
 import type { Inode } from '../tree/inode.js';
 import type { FileData } from './file-data.js';
@@ -37,6 +38,20 @@ export class Ranges {
       ...{ kind: ALLOCATE, file: tree.refOf(inode), time: this.#timeOf(inode) },
       ...{ mode, offset, length },
     }));
+  }
+
+  /** ENXIO. */
+  seek(id: HandleId, offset: number, what: 'data' | 'hole', caller: Caller): Promise<number> {
+    const { inode } = this.#handles.get(id);
+    const { tree } = this.#home;
+    if (tree.knows(inode) && offset >= inode.attributes.size) throw new Failure('ENXIO');
+    return this.#home.ask(
+      'seek',
+      [inode],
+      caller,
+      () => [packRef(tree.refOf(inode)), offset, what === 'hole'],
+      (found) => found,
+    );
   }
 
   #toChange(id: HandleId): Inode {
@@ -70,6 +85,6 @@ export class Ranges {
     const { tree, clock } = this.#home;
     tree.told(inode, left);
     // A page that was written back meanwhile is newer, and knows nothing of how long the file has become.
-    if (inode.attributes.size < left.size) tree.wrote(inode, left.size, clock.now());
+    if (inode.attributes.size < left.size) tree.wrote(inode, left.size, left.size, clock.now());
   }
 }

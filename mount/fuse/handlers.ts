@@ -2,7 +2,7 @@
  * Which operation of the file system serves which operation of the kernel. Here are also the few rules that lie
  * between the two: offsets beyond 2^53, listings that fill a reply, data that is answered from inside an operation.
  */
-import { FALLOC_FL_PUNCH_HOLE } from '../../posix/flags.js';
+import { FALLOC_FL_PUNCH_HOLE, SEEK_DATA, SEEK_HOLE } from '../../posix/flags.js';
 import { Failure } from '../../protocol/failure.js';
 import type { HandleId } from '../../protocol/ids.js';
 import type { Eventually, EntrySink, Filesystem } from '../operations.js';
@@ -66,6 +66,12 @@ export const HANDLERS: { readonly [Name in HandledName]: Handler<Name> } = {
     checkEnd(end);
     const within = Math.min(length, Number.MAX_SAFE_INTEGER - offset);
     return filesystem.allocate(exchange.header.nodeId, handle, mode, offset, within, exchange);
+  },
+  LSEEK: (filesystem, exchange, { handle, offset, whence }) => {
+    if (whence !== SEEK_DATA && whence !== SEEK_HOLE) throw new Failure('EINVAL');
+    if (offset > Number.MAX_SAFE_INTEGER) throw new Failure('ENXIO');
+    const what = whence === SEEK_DATA ? 'data' : 'hole';
+    return filesystem.seek(exchange.header.nodeId, handle, offset, what, exchange);
   },
   FLUSH: (filesystem, exchange, { handle }) => filesystem.flush(exchange.header.nodeId, handle, exchange),
   FSYNC: (filesystem, exchange, { handle, dataOnly }) =>

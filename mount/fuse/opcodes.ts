@@ -3,7 +3,7 @@
  * written. Bytes in, bytes out: no device, no file system.
  *
  * What is not in the table is answered ENOSYS, which for these is the kernel's own way of saying "do it without":
- * it then never asks again for LSEEK, COPY_FILE_RANGE, POLL, BMAP, SYNCFS, STATX and the xattr
+ * it then never asks again for COPY_FILE_RANGE, POLL, BMAP, SYNCFS, STATX and the xattr
  * family in this mount, and does its generic best (fs/fuse: fc->no_*). In particular GETXATTR, which it
  * would otherwise send for security.capability with each write, costs one request per mount.
  *
@@ -303,7 +303,26 @@ export const OPERATIONS = {
     },
     nothing,
   ),
+  LSEEK: operation<SeekRequest, number>(
+    46,
+    'LSEEK',
+    (body) => {
+      const handle = handleId(body.u64());
+      const offset = body.u64();
+      const whence = body.u32();
+      body.skip(4); // padding
+      return { handle, offset, whence };
+    },
+    (to, offset) => to.u64(offset),
+  ),
 } as const;
+
+/** `whence` as lseek(2); the kernel asks only where data or a hole are. */
+export interface SeekRequest {
+  readonly handle: HandleId;
+  readonly offset: number;
+  readonly whence: number;
+}
 
 /** `mode` as fallocate(2). */
 export interface AllocateRequest {

@@ -285,8 +285,8 @@ export class Tree {
     return this.#changes.setattr(inode, changes, time);
   }
 
-  wrote(inode: Inode, end: number, time: Timestamp): Charge {
-    return this.#changes.wrote(inode, end, time);
+  wrote(inode: Inode, start: number, end: number, time: Timestamp): Charge {
+    return this.#changes.wrote(inode, start, end, time);
   }
 
   /** To be called when `opens` has been counted down. */

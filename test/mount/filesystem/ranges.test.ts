@@ -45,6 +45,29 @@ t.test(
   },
 );
 
+t.test('where data are is asked for behind what was written', async (t) => {
+  const home = await ScriptedHome.open(t);
+  const sent: unknown[] = [];
+  home.answers.apply = ([first, operations]) => {
+    sent.push('written');
+    return [Number(first) + (operations as unknown[]).length - 1, 0, 1e9, 1e6, []];
+  };
+  home.answers.seek = ([, ...range]) => {
+    sent.push(...range);
+    return 7;
+  };
+  await home.own({ file: FILE });
+  const { filesystem } = home;
+  const node = await home.node('file');
+  const { handle } = await filesystem.open(node, O_RDWR, CALLER);
+  await filesystem.write(node, handle, 10, Buffer.from('more'), false, CALLER);
+  t.equal(await filesystem.seek(node, handle, 5, 'hole', CALLER), 7);
+  t.same(sent, ['written', 5, true]);
+  const beyond = failureOf(async () => filesystem.seek(node, handle, 14, 'data', CALLER));
+  t.equal(await beyond, 'ENXIO', 'that is known here');
+  t.equal(sent.length, 3);
+});
+
 t.test('what is not asked for at all', async (t) => {
   const home = await ScriptedHome.open(t);
   await home.own({ file: FILE });

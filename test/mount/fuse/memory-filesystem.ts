@@ -307,6 +307,12 @@ export class MemoryFilesystem implements Filesystem {
     node.mtime = now();
   }
 
+  seek(id: NodeId, _handle: HandleId, offset: number, what: 'data' | 'hole'): number {
+    const { size } = this.#node(id);
+    if (offset >= size) throw new Failure('ENXIO');
+    return what === 'data' ? offset : size;
+  }
+
   flush(): void {}
 
   fsync(): void {}

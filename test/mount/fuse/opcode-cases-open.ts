@@ -77,6 +77,24 @@ export const OPEN_CASES: Case[] = [
     call: { operation: 'allocate', parameters: [NODE, 77, 3, 0x1_0000_0000, 0x2_0000_0000] },
     reply: [],
   },
+  ...(
+    [
+      [3, 'data'],
+      [4, 'hole'],
+    ] as const
+  ).map(([whence, what]) => ({
+    title: `LSEEK to ${what}`,
+    opcode: 46,
+    body: [
+      u64(77), // fh
+      u64(0x1_0000_0000), // offset
+      u32(whence),
+      u32(0), // padding
+    ],
+    answers: { seek: () => 0x1_0000_0005 },
+    call: { operation: 'seek', parameters: [NODE, 77, 0x1_0000_0000, what] },
+    reply: [u64(0x1_0000_0005)],
+  })),
   {
     title: 'OPEN past the page cache',
     opcode: 14,

@@ -64,7 +64,7 @@ t.test('a BATCH_FORGET that claims more than it holds does nothing', async (t) =
 });
 
 t.test('operations that are not in the table are answered ENOSYS', async (t) => {
-  for (const opcode of [21, 22, 23, 24, 31, 39, 46, 47, 50, 52, 4096, 0xffff_ffff]) {
+  for (const opcode of [21, 22, 23, 24, 31, 39, 47, 50, 52, 4096, 0xffff_ffff]) {
     t.strictSame(dispatch(request(opcode, zeros(40)), {}).sent, [reply(38 /* ENOSYS */)]);
   }
 });
@@ -77,6 +77,13 @@ t.test('offsets beyond 2^53', async (t) => {
   t.strictSame(dispatch(request(15, u64(77), beyond, u32(16), rest), {}).sent, [reply(0)], 'nothing to read');
   const truncate = request(4, u32(1 << 3), u32(0), u64(0), beyond, zeros(64));
   t.strictSame(dispatch(truncate, {}).sent, [reply(27 /* EFBIG */)]);
+  const seek = (offset: Buffer, whence: number) => request(46, u64(77), offset, u32(whence), u32(0));
+  t.strictSame(dispatch(seek(beyond, 3), {}).sent, [reply(6 /* ENXIO */)]);
+  t.strictSame(
+    dispatch(seek(u64(0), 2), {}).sent,
+    [reply(22 /* EINVAL */)],
+    'the kernel knows the end itself',
+  );
   const allocate = (mode: number) => request(43, u64(77), u64(5), u64(2n ** 62n), u32(mode), u32(0));
   t.strictSame(dispatch(allocate(0), {}).sent, [reply(27 /* EFBIG */)]);
   const { calls, sent } = dispatch(allocate(3), { allocate: () => undefined });

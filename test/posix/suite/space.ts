@@ -3,9 +3,15 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { join as at } from 'node:path';
 import { fd as brandFd } from '../../../posix/fd.js';
-import { fallocate } from '../../../posix/files.js';
-import { FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE, FALLOC_FL_ZERO_RANGE } from '../../../posix/flags.js';
-import { fails, read, withFile, type Operation } from '../operation.js';
+import { fallocate, lseek } from '../../../posix/files.js';
+import {
+  FALLOC_FL_KEEP_SIZE,
+  FALLOC_FL_PUNCH_HOLE,
+  FALLOC_FL_ZERO_RANGE,
+  SEEK_DATA,
+  SEEK_HOLE,
+} from '../../../posix/flags.js';
+import { command, fails, read, withFile, type Operation } from '../operation.js';
 
 const MIB = 1024 * 1024;
 
@@ -14,9 +20,21 @@ function allocate(fd: number, mode: number, offset: number, length: number): voi
   fallocate(brandFd(fd), mode, offset, length);
 }
 
+function seek(fd: number, offset: number, whence: number): number {
+  return lseek(brandFd(fd), offset, whence);
+}
+
 /** Bytes that do not repeat soon. */
 function pattern(length: number): Buffer {
   return Buffer.alloc(length, 'a piece of text that has an odd length');
+}
+
+/** A MiB of data, a MiB that was never written, and a MiB of data. */
+function withHole(file: string): void {
+  withFile(file, 'w', (fd) => {
+    fs.writeSync(fd, pattern(MIB), 0, MIB, 0);
+    fs.writeSync(fd, pattern(MIB), 0, MIB, 2 * MIB);
+  });
 }
 
 export const space: Record<string, Operation> = {
@@ -100,5 +118,44 @@ export const space: Record<string, Operation> = {
       assert.equal(fs.fstatSync(fd).size, 0);
     });
     withFile(at(d, 'f'), 'r', (fd) => fails('EBADF', () => allocate(fd, 0, 0, 10)));
+  },
+  'SEEK_DATA and SEEK_HOLE tell what was written'(d) {
+    withHole(at(d, 'f'));
+    withFile(at(d, 'f'), 'r', (fd) => {
+      assert.equal(seek(fd, 0, SEEK_DATA), 0);
+      assert.equal(seek(fd, 5, SEEK_DATA), 5);
+      assert.equal(seek(fd, 0, SEEK_HOLE), MIB);
+      assert.equal(seek(fd, MIB, SEEK_DATA), 2 * MIB);
+      assert.equal(seek(fd, MIB + 5, SEEK_HOLE), MIB + 5);
+      assert.equal(seek(fd, 2 * MIB, SEEK_HOLE), 3 * MIB, 'the end is a hole');
+      fails('ENXIO', () => seek(fd, 3 * MIB, SEEK_DATA));
+      fails('ENXIO', () => seek(fd, 3 * MIB, SEEK_HOLE));
+      fails('ENXIO', () => seek(fd, 2 ** 60, SEEK_DATA));
+    });
+  },
+  'SEEK_DATA follows what is written and punched'(d) {
+    withFile(at(d, 'f'), 'w+', (fd) => {
+      fails('ENXIO', () => seek(fd, 0, SEEK_DATA));
+      fs.ftruncateSync(fd, 4 * MIB);
+      fails('ENXIO', () => seek(fd, 0, SEEK_DATA));
+      assert.equal(seek(fd, MIB, SEEK_HOLE), MIB);
+      fs.writeSync(fd, pattern(MIB), 0, MIB, MIB);
+      assert.equal(seek(fd, 0, SEEK_DATA), MIB);
+      assert.equal(seek(fd, MIB, SEEK_HOLE), 2 * MIB);
+      allocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, MIB, MIB);
+      fails('ENXIO', () => seek(fd, 0, SEEK_DATA));
+    });
+  },
+  'a hole takes no blocks, and a copy of it is a hole'(d) {
+    withHole(at(d, 'f'));
+    fs.truncateSync(at(d, 'f'), 256 * MIB);
+    command(d, 'cp', 'f', 'copy');
+    command(d, 'cmp', '-n', String(4 * MIB), 'f', 'copy');
+    for (const name of ['f', 'copy']) {
+      const { size, blocks } = fs.statSync(at(d, name));
+      assert.equal(size, 256 * MIB);
+      assert.ok(blocks * 512 < 8 * MIB, `${name} takes ${blocks} blocks`);
+      withFile(at(d, name), 'r', (fd) => fails('ENXIO', () => seek(fd, 3 * MIB, SEEK_DATA)));
+    }
   },
 };
