@@ -190,6 +190,15 @@ export interface Filesystem {
     length: number,
     caller: Caller,
   ): Eventually<void>;
+  /** Copies a range between files, or within one. Answers the bytes copied: 0 only where the source ends. */
+  copy(
+    handle: HandleId,
+    offset: number,
+    targetHandle: HandleId,
+    targetOffset: number,
+    length: number,
+    caller: Caller,
+  ): Eventually<number>;
   /** Where from `offset` on the next data begin, or the next hole, as lseek(2) says. ENXIO. */
   seek(
     node: NodeId,

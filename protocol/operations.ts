@@ -10,7 +10,7 @@
  */
 import { nanoseconds, permissions, seconds, type Timestamp } from './attributes.js';
 import { Failure } from './failure.js';
-import { MAX_DATA, MAX_TARGET } from './limits.js';
+import { MAX_COPY, MAX_DATA, MAX_TARGET } from './limits.js';
 import { fileId, fileRef, packId, packRef, type FileId, type FileRef } from './references.js';
 import { bool, bytes, int, name, optional, size, tuple, type Shape, type Shaped } from './shape.js';
 
@@ -26,6 +26,7 @@ export const SETATTR = 7;
 export const WRITE = 8;
 export const RELEASE = 9;
 export const ALLOCATE = 10;
+export const COPY = 11;
 
 /** Flags of RENAME, as renameat2(2). */
 export const RENAME_NOREPLACE = 1;
@@ -141,8 +142,32 @@ export interface Allocate {
   readonly length: number;
 }
 
+/** Copies a range of one file, all of it, to a place in another or the same one. Only in `change`. */
+export interface Copy {
+  readonly kind: typeof COPY;
+  /** What is written. */
+  readonly file: FileRef;
+  readonly time: Timestamp | null;
+  readonly offset: number;
+  readonly source: FileRef;
+  readonly sourceOffset: number;
+  /** 1..MAX_COPY */
+  readonly length: number;
+}
+
 export type Operation =
-  Create | Mkdir | Symlink | Link | Unlink | Rmdir | Rename | SetAttributes | Write | Release | Allocate;
+  | Create
+  | Mkdir
+  | Symlink
+  | Link
+  | Unlink
+  | Rmdir
+  | Rename
+  | SetAttributes
+  | Write
+  | Release
+  | Allocate
+  | Copy;
 
 const wireTime = tuple(seconds, nanoseconds);
 /** Reads a time from [seconds, nanoseconds]. */
@@ -167,7 +192,7 @@ const target: Shape<Buffer> = (value) => {
   return bytes;
 };
 const id = optional(fileId);
-const kind = int(CREATE, ALLOCATE);
+const kind = int(CREATE, COPY);
 const length = int(1, Number.MAX_SAFE_INTEGER);
 
 /** What a mode of ALLOCATE may be. A hole that is punched never makes the file longer. */
@@ -199,6 +224,7 @@ const WIRE = {
   [WRITE]: tuple(kind, fileRef, time, optional(size), optional(bytes(MAX_DATA))),
   [RELEASE]: tuple(kind, fileId),
   [ALLOCATE]: tuple(kind, fileRef, time, allocateMode, size, length),
+  [COPY]: tuple(kind, fileRef, time, size, fileRef, size, int(1, MAX_COPY)),
 } as const;
 
 /** Written out: spreading an object costs 10 to 30 times as much as its literal. */
@@ -245,6 +271,15 @@ const UNPACK: { readonly [K in keyof typeof WIRE]: (wire: Shaped<(typeof WIRE)[K
     time,
     mode,
     offset,
+    length,
+  }),
+  [COPY]: ([, file, time, offset, source, sourceOffset, length]) => ({
+    kind: COPY,
+    file,
+    time,
+    offset,
+    source,
+    sourceOffset,
     length,
   }),
 };
@@ -302,6 +337,16 @@ export function packOperation(op: Operation): unknown[] {
       return [op.kind, packId(op.id)];
     case ALLOCATE:
       return [op.kind, packRef(op.file), packTime(op.time), op.mode, op.offset, op.length];
+    case COPY:
+      return [
+        op.kind,
+        packRef(op.file),
+        packTime(op.time),
+        op.offset,
+        packRef(op.source),
+        op.sourceOffset,
+        op.length,
+      ];
   }
 }
 

@@ -25,7 +25,7 @@ import type { Leases } from './leases.js';
 import type { Marks } from './marks.js';
 import { readOnWay } from './path-units.js';
 import type { ShownTimes } from './shown-times.js';
-import { unitsOfOperation } from './units.js';
+import { unitsOfOperation, unitsReadBy } from './units.js';
 
 const NOTHING = Buffer.alloc(0);
 
@@ -60,9 +60,12 @@ export class ChangeLane {
     if (marks?.done(number) === true) {
       return { touches: [], run: () => this.#wire(this.#asItIs(client, operation)) };
     }
-    const units = this.#units(client, operation);
+    const units = this.#ifAny(unitsOfOperation, client, operation);
     const touches: Touch[] = refsOf(operation).flatMap((ref) => readOnWay(this.#identities, ref));
     for (const unit of units) touches.push({ unit, write: true });
+    for (const unit of this.#ifAny(unitsReadBy, client, operation)) {
+      if (!units.includes(unit)) touches.push({ unit, write: false });
+    }
     return {
       touches,
       run: () => {
@@ -109,10 +112,10 @@ export class ChangeLane {
     return isThere ? before : status.size;
   }
 
-  /** The units that it changes; none where it cannot be told, because it will fail. */
-  #units(client: HomeClient, operation: Operation): bigint[] {
+  /** Units of an operation; none where they cannot be told, because it will fail. */
+  #ifAny(units: typeof unitsOfOperation, client: HomeClient, operation: Operation): bigint[] {
     try {
-      return unitsOfOperation(this.#identities, client.provisional, operation);
+      return units(this.#identities, client.provisional, operation);
     } catch (error) {
       if (error instanceof Failure || error instanceof PosixError) return [];
       throw error;
@@ -205,5 +208,6 @@ function refsOf(operation: Operation): FileRef[] {
   if ('directory' in operation) refs.push(operation.directory);
   if ('newDirectory' in operation) refs.push(operation.newDirectory);
   if ('file' in operation) refs.push(operation.file);
+  if ('source' in operation) refs.push(operation.source);
   return refs;
 }

@@ -12,6 +12,7 @@
 import { Failure } from '../../protocol/failure.js';
 import {
   ALLOCATE,
+  COPY,
   CREATE,
   LINK,
   MKDIR,
@@ -126,6 +127,9 @@ export class Executor {
       case ALLOCATE:
         this.#requireAwaited();
         return this.#files.allocate(op, lane);
+      case COPY:
+        this.#requireAwaited();
+        return this.#files.copy(op, lane);
     }
   }
 

@@ -1,5 +1,5 @@
 /*
- * Operations on a file itself: SETATTR, WRITE and ALLOCATE.
+ * Operations on a file itself: SETATTR, WRITE, ALLOCATE and COPY.
  *
  * The size comes first, for it may be refused (EDQUOT) and changes the times; nothing else is then changed. Of a write what
  * fits the quota is written, and of one that meets a full disk what the disk took; then it fails. The mode of the home itself
@@ -11,11 +11,12 @@ import {
   ALLOCATE_KEEP_SIZE,
   ALLOCATE_PUNCH_HOLE,
   type Allocate,
+  type Copy,
   type SetAttributes,
   type Write,
 } from '../../protocol/operations.js';
 import type { Fd } from '../../posix/fd.js';
-import { fallocate, ftruncate, pwrite } from '../../posix/files.js';
+import { copyFileRange, fallocate, ftruncate, pwrite } from '../../posix/files.js';
 import { S_ISGID, S_ISUID } from '../../posix/flags.js';
 import { chmodOpen, fchmodat } from '../../posix/names.js';
 import { fstatfs, type Status } from '../../posix/status.js';
@@ -87,6 +88,29 @@ export class FileChanges {
       return set();
     };
     return { file: chargingSize(lane.account, fd, before, last, allocated) };
+  }
+
+  /**
+   * ENODATA where the source ends before the range does. EISDIR and the like for what is no file; EINVAL of ranges of one file
+   * that overlap; EDQUOT, ENOSPC, EFBIG; EXDEV, EOPNOTSUPP of the disk.
+   */
+  copy({ file, time, offset, source, sourceOffset, length }: Copy, lane: Lane): Left {
+    const { identities, times } = this.#home;
+    // In this order: of one file it is the same descriptor.
+    const { fd, status: before } = identities.writable(file);
+    const from = identities.readable(source);
+    if (sourceOffset + length > from.status.size) throw new Failure('ENODATA', 'the source ends before');
+    const end = offset + length;
+    if (end > Number.MAX_SAFE_INTEGER) throw new Failure('EFBIG', 'the file would be too large');
+    const copied = (): Status => {
+      for (let done = 0; done < length;) {
+        const count = copyFileRange(from.fd, sourceOffset + done, fd, offset + done, length - done);
+        if (count === 0) throw new Failure('EIO', 'the source ended meanwhile');
+        done += count;
+      }
+      return times.ofOpen(fd, { mtime: time ?? undefined, ctime: time });
+    };
+    return { file: chargingSize(lane.account, fd, before, end, copied) };
   }
 
   /** As truncate(2). */

@@ -4,6 +4,7 @@
  */
 import {
   ALLOCATE,
+  COPY,
   LINK,
   RELEASE,
   RENAME,
@@ -38,6 +39,7 @@ export function unitsOfOperation(
     case SETATTR:
     case WRITE:
     case ALLOCATE:
+    case COPY:
       return [unitOfFile(identities.file(op.file))];
     case LINK: {
       const file = unitOfFile(identities.file(op.file));
@@ -56,6 +58,16 @@ export function unitsOfOperation(
     default:
       return [identities.directoryOf(op.directory).ino];
   }
+}
+
+/** The units that it only reads, as things are now. Throws as Identities does. */
+export function unitsReadBy(
+  identities: Identities,
+  provisional: ProvisionalIds,
+  operation: Operation,
+): bigint[] {
+  if (operation.kind !== COPY) return [];
+  return [unitOfFile(identities.file(provisional.ref(operation.source)))];
 }
 
 /** The unit of what a name leads to, where it is one of its own: a directory, or a file with several names. */

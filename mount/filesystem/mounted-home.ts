@@ -190,6 +190,17 @@ export class MountedHome implements Filesystem {
     return this.#ranges.allocate(handle, mode, offset, length, caller);
   }
 
+  copy(
+    handle: HandleId,
+    offset: number,
+    targetHandle: HandleId,
+    targetOffset: number,
+    length: number,
+    caller: Caller,
+  ): Eventually<number> {
+    return this.#ranges.copy(handle, offset, targetHandle, targetOffset, length, caller);
+  }
+
   seek(
     _node: NodeId,
     handle: HandleId,

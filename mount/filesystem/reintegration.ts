@@ -13,6 +13,7 @@ import { hostname } from 'node:os';
 import { Failure } from '../../protocol/failure.js';
 import {
   ALLOCATE,
+  COPY,
   CREATE,
   LINK,
   MKDIR,
@@ -137,6 +138,7 @@ class Run {
         return this.#changeFile(operation, entry);
       case RELEASE:
       case ALLOCATE:
+      case COPY:
         return this.#parts.changes.change(operation);
     }
   }

@@ -23,6 +23,8 @@ export type Handler<Name extends OperationName> = (
 type Unhandled = 'INIT' | 'INTERRUPT' | 'FORGET' | 'BATCH_FORGET';
 export type HandledName = Exclude<OperationName, Unhandled>;
 
+const MAX_U32 = 2 ** 32 - 1;
+
 /** A file of the mount is below 2^53 bytes: there is nothing to read beyond, and nothing can be written. */
 function checkEnd(end: number): void {
   if (end > Number.MAX_SAFE_INTEGER) throw new Failure('EFBIG');
@@ -73,6 +75,10 @@ export const HANDLERS: { readonly [Name in HandledName]: Handler<Name> } = {
     const what = whence === SEEK_DATA ? 'data' : 'hole';
     return filesystem.seek(exchange.header.nodeId, handle, offset, what, exchange);
   },
+  // The answer has 32 bits for how much was copied.
+  COPY_FILE_RANGE: (filesystem, exchange, request) => copy(filesystem, exchange, request, MAX_U32),
+  COPY_FILE_RANGE_64: (filesystem, exchange, request) =>
+    copy(filesystem, exchange, request, Number.MAX_SAFE_INTEGER),
   FLUSH: (filesystem, exchange, { handle }) => filesystem.flush(exchange.header.nodeId, handle, exchange),
   FSYNC: (filesystem, exchange, { handle, dataOnly }) =>
     filesystem.fsync(exchange.header.nodeId, handle, dataOnly, exchange),
@@ -90,6 +96,20 @@ export const HANDLERS: { readonly [Name in HandledName]: Handler<Name> } = {
 function rename(filesystem: Filesystem, exchange: Exchange, request: RequestOf<'RENAME2'>): Eventually<void> {
   const { name, newParent, newName, flags } = request;
   return filesystem.rename(exchange.header.nodeId, name, newParent, newName, flags, exchange);
+}
+
+function copy(
+  filesystem: Filesystem,
+  exchange: Exchange,
+  request: RequestOf<'COPY_FILE_RANGE'>,
+  most: number,
+): Eventually<number> {
+  const { handle, offset, targetHandle, targetOffset, length, flags } = request;
+  if (flags !== 0) throw new Failure('EINVAL');
+  if (offset > Number.MAX_SAFE_INTEGER) return 0;
+  checkEnd(targetOffset + 1);
+  const within = Math.min(length, most, Number.MAX_SAFE_INTEGER - Math.max(offset, targetOffset));
+  return filesystem.copy(handle, offset, targetHandle, targetOffset, within, exchange);
 }
 
 /** Lists into a reply of at most `size` bytes; an empty reply is the end of the directory. */

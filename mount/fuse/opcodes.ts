@@ -3,7 +3,7 @@
  * written. Bytes in, bytes out: no device, no file system.
  *
  * What is not in the table is answered ENOSYS, which for these is the kernel's own way of saying "do it without":
- * it then never asks again for COPY_FILE_RANGE, POLL, BMAP, SYNCFS, STATX and the xattr
+ * it then never asks again for POLL, BMAP, SYNCFS, STATX and the xattr
  * family in this mount, and does its generic best (fs/fuse: fc->no_*). In particular GETXATTR, which it
  * would otherwise send for security.capability with each write, costs one request per mount.
  *
@@ -166,6 +166,18 @@ function readGetattr(body: Reader): { handle: HandleId | undefined } {
   return { handle: flags & 1 ? handle : undefined };
 }
 
+/** fuse_copy_file_range_in. */
+function readCopyIn(body: Reader): CopyRequest {
+  const handle = handleId(body.u64());
+  const offset = body.u64();
+  body.skip(8); // nodeid_out: the handle says it
+  const targetHandle = handleId(body.u64());
+  const targetOffset = body.u64();
+  const length = body.u64();
+  const flags = body.u64();
+  return { handle, offset, targetHandle, targetOffset, length, flags };
+}
+
 /** The table. The keys are the names of enum fuse_opcode. */
 export const OPERATIONS = {
   LOOKUP: operation<Buffer, Entry | NegativeEntry>(1, 'LOOKUP', readName, writeEntryOut),
@@ -315,7 +327,22 @@ export const OPERATIONS = {
     },
     (to, offset) => to.u64(offset),
   ),
+  COPY_FILE_RANGE: operation<CopyRequest, number>(47, 'COPY_FILE_RANGE', readCopyIn, writeWriteOut),
+  /** Linux 6.18. */
+  COPY_FILE_RANGE_64: operation<CopyRequest, number>(53, 'COPY_FILE_RANGE_64', readCopyIn, (to, copied) =>
+    to.u64(copied),
+  ),
 } as const;
+
+/** From the file of one handle to that of another. */
+export interface CopyRequest {
+  readonly handle: HandleId;
+  readonly offset: number;
+  readonly targetHandle: HandleId;
+  readonly targetOffset: number;
+  readonly length: number;
+  readonly flags: number;
+}
 
 /** `whence` as lseek(2); the kernel asks only where data or a hole are. */
 export interface SeekRequest {

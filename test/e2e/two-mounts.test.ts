@@ -51,7 +51,12 @@ t.test('room that is made, and holes', async (t) => {
     await here.succeed('fallocate', ['-l', '15', 'file']);
     t.equal(await sees('tr "\\0" . < file'), '01...56789.....');
     t.equal(await here.succeed('sh', ['-c', 'stat -c %s file; tr "\\0" . < file']), '15\n01...56789.....');
-    await here.succeed('rm', ['file']);
+    await here.succeed('cp', ['--sparse=never', 'file', 'copy']);
+    t.equal(await sees('tr "\\0" . < copy'), '01...56789.....');
+    await sees('printf changed > file; tr "\\0" . < copy');
+    await here.succeed('cp', ['file', 'copy']);
+    t.equal(await sees('cat copy'), 'changed');
+    await here.succeed('rm', ['file', 'copy']);
   }
 });
 

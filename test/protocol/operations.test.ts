@@ -1,9 +1,10 @@
 import { Packr, Unpackr } from 'msgpackr';
 import t from 'tap';
 import { remotePath } from '../../protocol/ids.js';
-import { MAX_DATA, MAX_NAME, MAX_TARGET } from '../../protocol/limits.js';
+import { MAX_COPY, MAX_DATA, MAX_NAME, MAX_TARGET } from '../../protocol/limits.js';
 import {
   ALLOCATE,
+  COPY,
   CREATE,
   LINK,
   MKDIR,
@@ -107,6 +108,10 @@ const FIXTURES: Record<string, { op: Operation; bytes: string }> = {
     op: { kind: ALLOCATE, file: FILE, time: TIME, mode: 3, offset: 5, length: 6 },
     bytes: '96 0a  92 20 21  92 07 08  03  05  06',
   },
+  COPY: {
+    op: { kind: COPY, file: FILE, time: TIME, offset: 5, source: OTHER, sourceOffset: 6, length: 7 },
+    bytes: '97 0b  92 20 21  92 07 08  05  93 12 13 c4 01 62  06  07',
+  },
 };
 
 /** How many elements at the end may be missing, as they are nil then. */
@@ -161,7 +166,7 @@ function spoil(name: string, at: number, value: unknown): () => Operation {
 }
 
 t.test('kinds', async (t) => {
-  for (const kind of [-1, 11, 255, 2 ** 53, 0.5, '0', 'toString', '__proto__', null, true, [0]]) {
+  for (const kind of [-1, 12, 255, 2 ** 53, 0.5, '0', 'toString', '__proto__', null, true, [0]]) {
     t.throws(spoil('CREATE', 0, kind), failing('EINVAL'), String(kind));
   }
   t.match(spoil('RELEASE', 0, 9n)(), { kind: RELEASE }, 'in any form of an integer');
@@ -196,6 +201,8 @@ t.test('values out of range', async (t) => {
     'a size past 2^53': spoil('SETATTR', 4, 2n ** 53n),
     'a negative offset': spoil('WRITE', 3, -1),
     'more data than one operation carries': spoil('WRITE', 4, Buffer.alloc(MAX_DATA + 1)),
+    'a copy of nothing': spoil('COPY', 6, 0),
+    'a copy of more than one operation carries': spoil('COPY', 6, MAX_COPY + 1),
     'room for nothing': spoil('ALLOCATE', 5, 0),
     'a time of half a second': spoil('SETATTR', 5, [0.5, 0]),
     'a second of nanoseconds': spoil('SETATTR', 5, [0, 1_000_000_000]),

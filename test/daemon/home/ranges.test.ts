@@ -8,6 +8,7 @@ import {
   ALLOCATE_KEEP_SIZE,
   ALLOCATE_PUNCH_HOLE,
   ALLOCATE_ZERO_RANGE,
+  COPY,
   type Operation,
 } from '../../../protocol/operations.js';
 import type { FileRef } from '../../../protocol/references.js';
@@ -16,6 +17,16 @@ import { at, create, mkdir, partsTest, refTo, write } from './home-parts.js';
 
 function allocate(file: FileRef, mode: number, offset: number, length: number, time = at(1)): Operation {
   return { kind: ALLOCATE, file, time, mode, offset, length };
+}
+
+interface Range {
+  readonly file: FileRef;
+  readonly offset: number;
+}
+
+function copy(from: Range, to: Range, length: number): Operation {
+  const target = { file: to.file, offset: to.offset, time: at(1) };
+  return { kind: COPY, ...target, source: from.file, sourceOffset: from.offset, length };
 }
 
 partsTest('room that is made is charged by the size', { bytes: 10_000 }, async (t, parts) => {
@@ -78,4 +89,34 @@ partsTest('an allocation that was carried out before is the same again', {}, (t,
   ];
   for (const operation of [...operations, ...operations]) client.change(operation);
   t.equal(readFileSync(join(parts.directory, 'f'), 'utf8'), '0\0\x0034567'.padEnd(28, '\0'));
+});
+
+partsTest('what is copied is charged by the size', { bytes: 100 }, async (t, parts) => {
+  const client = parts.client();
+  const from = refTo(client.changed(create(parts.home, 'from')));
+  const to = refTo(client.changed(create(parts.home, 'to')));
+  client.change(write(from, 0, '0123456789'));
+  const left = client.changed(copy({ file: from, offset: 2 }, { file: to, offset: 30 }, 5));
+  t.match(left, { size: 35, mtime: at(1) });
+  t.equal(readFileSync(join(parts.directory, 'to'), 'utf8'), '23456'.padStart(35, '\0'));
+  t.equal(parts.quota.used.bytes, 45);
+  client.change(copy({ file: from, offset: 0 }, { file: to, offset: 0 }, 10));
+  client.change(copy({ file: from, offset: 0 }, { file: from, offset: 10 }, 10));
+  t.equal(parts.quota.used.bytes, 55, 'what was there is not charged again');
+  const kind = (operation: Operation): Promise<string> => kindOf(() => client.change(operation));
+  t.equal(await kind(copy({ file: from, offset: 0 }, { file: to, offset: 61 }, 20)), 'EDQUOT');
+  t.equal(await kind(copy({ file: from, offset: 15 }, { file: to, offset: 0 }, 6)), 'ENODATA');
+  t.equal(await kind(copy({ file: from, offset: 0 }, { file: from, offset: 1 }, 2)), 'EINVAL');
+  t.equal(parts.quota.used.bytes, 55, 'nothing was done');
+  t.equal(readFileSync(join(parts.directory, 'from'), 'utf8'), '01234567890123456789');
+});
+
+partsTest('a copy of what is no file, or in a log', {}, async (t, parts) => {
+  const client = parts.client();
+  const d = { file: refTo(client.changed(mkdir(parts.home, 'd'))), offset: 0 };
+  const f = { file: refTo(client.changed(create(parts.home, 'f'))), offset: 0 };
+  client.change(write(f.file, 0, 'data'));
+  t.equal(await kindOf(() => client.change(copy(d, f, 1))), 'EISDIR');
+  t.equal(await kindOf(() => client.change(copy(f, d, 1))), 'EISDIR');
+  t.equal(await kindOf(() => client.log(copy(f, f, 1))), 'EINVAL', 'it is awaited');
 });

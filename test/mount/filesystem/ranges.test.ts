@@ -1,6 +1,8 @@
-import t from 'tap';
+import t, { type Test } from 'tap';
+import { Failure } from '../../../protocol/failure.js';
 import { LEASE_READ, WHOLE_HOME } from '../../../protocol/methods.js';
-import { ALLOCATE, WRITE } from '../../../protocol/operations.js';
+import { MAX_COPY } from '../../../protocol/limits.js';
+import { ALLOCATE, COPY, WRITE } from '../../../protocol/operations.js';
 import { failureOf } from '../remote/failure-of.js';
 import { attributesOf } from '../tree/planted.js';
 import { CALLER, ScriptedHome } from './scripted-home.js';
@@ -66,6 +68,60 @@ t.test('where data are is asked for behind what was written', async (t) => {
   const beyond = failureOf(async () => filesystem.seek(node, handle, 14, 'data', CALLER));
   t.equal(await beyond, 'ENXIO', 'that is known here');
   t.equal(sent.length, 3);
+});
+
+/** A home with a file of some pieces, which is open, and another one; and what copies were asked for: [offset, length]. */
+async function copying(t: Test, length: number) {
+  const source = attributesOf(41, 0o100644, { size: length });
+  const home = await ScriptedHome.open(t);
+  await home.own({ source, file: FILE });
+  const { filesystem } = home;
+  const asked: number[][] = [];
+  home.answers.change = ([, operation]) => {
+    const [kind, , , offset, , , bytes] = operation as number[];
+    t.equal(kind, COPY);
+    asked.push([offset ?? -1, bytes ?? -1]);
+    return [FILE];
+  };
+  const from = await filesystem.open(await home.node('source'), O_RDONLY, CALLER);
+  const to = await filesystem.open(await home.node('file'), O_RDWR, CALLER);
+  const copy = async (offset: number, most: number): Promise<number> =>
+    filesystem.copy(from.handle, offset, to.handle, 100, most, CALLER);
+  return { home, asked, copy };
+}
+
+t.test('a copy goes piece by piece, as far as the source goes', async (t) => {
+  const { asked, copy } = await copying(t, 2 * MAX_COPY + 5);
+  t.equal(await copy(2, 2 ** 40), 2 * MAX_COPY + 3);
+  t.same(asked, [
+    [100, MAX_COPY],
+    [100 + MAX_COPY, MAX_COPY],
+    [100 + 2 * MAX_COPY, 3],
+  ]);
+  t.equal(await copy(2 * MAX_COPY + 5, 10), 0);
+  t.equal(await copy(3 * MAX_COPY, 10), 0);
+  t.equal(asked.length, 3);
+});
+
+t.test('a copy that fails tells what was copied before, if anything was', async (t) => {
+  const { home, asked, copy } = await copying(t, 4 * MAX_COPY + 5);
+  const { change = () => [] } = home.answers;
+  let failing = 3;
+  home.answers.change = (params) => {
+    if (--failing === 0) throw new Failure('EDQUOT');
+    return change(params);
+  };
+  t.equal(await copy(0, 4 * MAX_COPY + 5), 2 * MAX_COPY);
+  t.notOk(
+    asked.some(([, length]) => length === 5),
+    'what is smaller might have fitted',
+  );
+  failing = 1;
+  t.equal(await failureOf(async () => copy(0, 10)), 'EDQUOT');
+  home.answers.change = () => {
+    throw new Failure('ENODATA');
+  };
+  t.equal(await failureOf(async () => copy(0, 10)), 'EOPNOTSUPP', 'the source is shorter: the kernel reads');
 });
 
 t.test('what is not asked for at all', async (t) => {

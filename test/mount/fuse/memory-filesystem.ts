@@ -307,6 +307,10 @@ export class MemoryFilesystem implements Filesystem {
     node.mtime = now();
   }
 
+  copy(): number {
+    throw new Failure('EOPNOTSUPP');
+  }
+
   seek(id: NodeId, _handle: HandleId, offset: number, what: 'data' | 'hole'): number {
     const { size } = this.#node(id);
     if (offset >= size) throw new Failure('ENXIO');

@@ -95,6 +95,23 @@ export const OPEN_CASES: Case[] = [
     call: { operation: 'seek', parameters: [NODE, 77, 0x1_0000_0000, what] },
     reply: [u64(0x1_0000_0005)],
   })),
+  ...[
+    { title: 'COPY_FILE_RANGE', opcode: 47, reply: [u32(5), u32(0)] }, // size, padding
+    { title: 'COPY_FILE_RANGE_64', opcode: 53, reply: [u64(5)] },
+  ].map((each) => ({
+    ...each,
+    body: [
+      u64(77), // fh_in
+      u64(0x1_0000_0000), // off_in
+      u64(9), // nodeid_out
+      u64(78), // fh_out
+      u64(0x2_0000_0000), // off_out
+      u64(6), // len
+      u64(0), // flags
+    ],
+    answers: { copy: () => 5 },
+    call: { operation: 'copy', parameters: [77, 0x1_0000_0000, 78, 0x2_0000_0000, 6] },
+  })),
   {
     title: 'OPEN past the page cache',
     opcode: 14,

@@ -64,7 +64,7 @@ t.test('a BATCH_FORGET that claims more than it holds does nothing', async (t) =
 });
 
 t.test('operations that are not in the table are answered ENOSYS', async (t) => {
-  for (const opcode of [21, 22, 23, 24, 31, 39, 47, 50, 52, 4096, 0xffff_ffff]) {
+  for (const opcode of [21, 22, 23, 24, 31, 39, 50, 52, 4096, 0xffff_ffff]) {
     t.strictSame(dispatch(request(opcode, zeros(40)), {}).sent, [reply(38 /* ENOSYS */)]);
   }
 });
@@ -77,6 +77,13 @@ t.test('offsets beyond 2^53', async (t) => {
   t.strictSame(dispatch(request(15, u64(77), beyond, u32(16), rest), {}).sent, [reply(0)], 'nothing to read');
   const truncate = request(4, u32(1 << 3), u32(0), u64(0), beyond, zeros(64));
   t.strictSame(dispatch(truncate, {}).sent, [reply(27 /* EFBIG */)]);
+  const copy = (opcode: number, offset: Buffer, to: Buffer, flags = 0) =>
+    request(opcode, u64(77), offset, u64(9), u64(78), to, beyond, u64(flags));
+  t.strictSame(dispatch(copy(53, beyond, u64(0)), {}).sent, [reply(0, u64(0))], 'nothing to copy');
+  t.strictSame(dispatch(copy(53, u64(0), beyond), {}).sent, [reply(27 /* EFBIG */)]);
+  t.strictSame(dispatch(copy(53, u64(0), u64(0), 1), {}).sent, [reply(22 /* EINVAL */)]);
+  const most = dispatch(copy(47, u64(0), u64(0)), { copy: () => 2 ** 32 - 1 });
+  t.strictSame(most.calls, [{ operation: 'copy', parameters: [77, 0, 78, 0, 2 ** 32 - 1] }]);
   const seek = (offset: Buffer, whence: number) => request(46, u64(77), offset, u32(whence), u32(0));
   t.strictSame(dispatch(seek(beyond, 3), {}).sent, [reply(6 /* ENXIO */)]);
   t.strictSame(

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { join as at } from 'node:path';
 import { fd as brandFd } from '../../../posix/fd.js';
-import { fallocate, lseek } from '../../../posix/files.js';
+import { copyFileRange, fallocate, lseek } from '../../../posix/files.js';
 import {
   FALLOC_FL_KEEP_SIZE,
   FALLOC_FL_PUNCH_HOLE,
@@ -22,6 +22,16 @@ function allocate(fd: number, mode: number, offset: number, length: number): voi
 
 function seek(fd: number, offset: number, whence: number): number {
   return lseek(brandFd(fd), offset, whence);
+}
+
+/** Copies as often as needed; returns how many bytes there were to copy. */
+function copy(from: number, offset: number, to: number, toOffset: number, length: number): number {
+  for (let done = 0; ;) {
+    const [position, toPosition] = [offset + done, toOffset + done];
+    const copied = copyFileRange(brandFd(from), position, brandFd(to), toPosition, length - done);
+    done += copied;
+    if (copied === 0 || done === length) return done;
+  }
 }
 
 /** Bytes that do not repeat soon. */
@@ -157,5 +167,63 @@ export const space: Record<string, Operation> = {
       assert.ok(blocks * 512 < 8 * MIB, `${name} takes ${blocks} blocks`);
       withFile(at(d, name), 'r', (fd) => fails('ENXIO', () => seek(fd, 3 * MIB, SEEK_DATA)));
     }
+  },
+  'a range is copied from file to file'(d) {
+    const bytes = pattern(5 * MIB + 17);
+    fs.writeFileSync(at(d, 'from'), bytes);
+    fs.writeFileSync(at(d, 'to'), 'the beginning');
+    withFile(at(d, 'from'), 'r', (from) =>
+      withFile(at(d, 'to'), 'r+', (to) => {
+        assert.equal(copy(from, 3, to, 4, 5), 5);
+        assert.equal(read(at(d, 'to')), `the ${bytes.toString('latin1', 3, 8)}ning`);
+        assert.equal(copy(from, 1000, to, 20_000, 2 ** 40), bytes.length - 1000, 'as far as it goes');
+        assert.equal(fs.fstatSync(to).size, 20_000 + bytes.length - 1000);
+        assert.equal(copy(from, bytes.length, to, 0, 10), 0);
+        assert.equal(copy(from, bytes.length + 10, to, 0, 10), 0);
+      }),
+    );
+    const copied = fs.readFileSync(at(d, 'to'));
+    assert.ok(copied.subarray(20_000).equals(bytes.subarray(1000)));
+    assert.ok(copied.subarray(13, 20_000).every((byte) => byte === 0));
+  },
+  'what was just written is copied, over what was just read'(d) {
+    withFile(at(d, 'from'), 'w+', (from) =>
+      withFile(at(d, 'to'), 'w+', (to) => {
+        fs.writeSync(to, 'x'.repeat(100_000));
+        assert.equal(read(at(d, 'to')).length, 100_000);
+        fs.writeSync(from, 'fresh data');
+        assert.equal(copy(from, 0, to, 50_000, 10), 10);
+        fs.writeSync(from, 'newer', 0);
+        const expected = `${'x'.repeat(50_000)}fresh data${'x'.repeat(49_990)}`;
+        assert.equal(read(at(d, 'to')), expected);
+        assert.equal(copy(from, 0, to, 0, 5), 5);
+        assert.equal(read(at(d, 'to')), `newer${expected.slice(5)}`);
+      }),
+    );
+  },
+  'a range is copied within a file'(d) {
+    withFile(at(d, 'f'), 'w+', (fd) => {
+      fs.writeSync(fd, '0123456789');
+      assert.equal(copy(fd, 2, fd, 7, 5), 5);
+      assert.equal(read(at(d, 'f')), '012345623456');
+      fails('EINVAL', () => copy(fd, 0, fd, 2, 5));
+      assert.equal(read(at(d, 'f')), '012345623456');
+    });
+  },
+  'a copy to what is not open for writing, or only for appending'(d) {
+    fs.writeFileSync(at(d, 'f'), 'data');
+    withFile(at(d, 'f'), 'r', (from) => {
+      withFile(at(d, 'f'), 'r', (to) => fails('EBADF', () => copy(from, 0, to, 4, 4)));
+      withFile(at(d, 'f'), 'a', (to) => fails('EBADF', () => copy(from, 0, to, 4, 4)));
+    });
+    assert.equal(read(at(d, 'f')), 'data');
+  },
+  'cp copies all of a file, and tells its times apart'(d) {
+    fs.writeFileSync(at(d, 'f'), pattern(3 * MIB + 1));
+    fs.utimesSync(at(d, 'f'), 1000, 1000);
+    command(d, 'cp', '--sparse=never', 'f', 'g');
+    command(d, 'cmp', 'f', 'g');
+    assert.ok(fs.statSync(at(d, 'g')).mtimeMs > 1000 * 1000);
+    assert.equal(fs.statSync(at(d, 'f')).mtimeMs, 1000 * 1000);
   },
 };
