@@ -156,6 +156,13 @@ export interface Filesystem {
     mode: number,
     caller: Caller,
   ): Eventually<{ entry: Entry; opened: OpenAnswer }>;
+  /** Makes a regular file without a name; link() may give it one. EOPNOTSUPP. */
+  tmpfile(
+    parent: NodeId,
+    flags: number,
+    mode: number,
+    caller: Caller,
+  ): Eventually<{ entry: Entry; opened: OpenAnswer }>;
   /**
    * Reads up to `length` bytes; fewer only at the end of the file. `reply` is called exactly once on success,
    * and the pieces it gets are valid only during that call; the operation then settles.

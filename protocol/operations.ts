@@ -27,6 +27,7 @@ export const WRITE = 8;
 export const RELEASE = 9;
 export const ALLOCATE = 10;
 export const COPY = 11;
+export const TMPFILE = 12;
 
 /** Flags of RENAME, as renameat2(2). */
 export const RENAME_NOREPLACE = 1;
@@ -155,19 +156,22 @@ export interface Copy {
   readonly length: number;
 }
 
-export type Operation =
-  | Create
-  | Mkdir
-  | Symlink
-  | Link
-  | Unlink
-  | Rmdir
-  | Rename
-  | SetAttributes
-  | Write
-  | Release
-  | Allocate
-  | Copy;
+/** Makes a regular file without a name, which is held as if by `hold`; LINK may give it one. Only in `change`. */
+export interface Tmpfile {
+  readonly kind: typeof TMPFILE;
+  /** In which it could be made. */
+  readonly directory: FileRef;
+  readonly time: Timestamp | null;
+  /** Permissions. */
+  readonly mode: number;
+}
+
+/** What a client may do before it tells the server. */
+export type LogOperation =
+  Create | Mkdir | Symlink | Link | Unlink | Rmdir | Rename | SetAttributes | Write | Release;
+
+/** Allocate, Copy and Tmpfile are awaited: what becomes of them only the server's disk knows. */
+export type Operation = LogOperation | Allocate | Copy | Tmpfile;
 
 const wireTime = tuple(seconds, nanoseconds);
 /** Reads a time from [seconds, nanoseconds]. */
@@ -192,7 +196,7 @@ const target: Shape<Buffer> = (value) => {
   return bytes;
 };
 const id = optional(fileId);
-const kind = int(CREATE, COPY);
+const kind = int(CREATE, TMPFILE);
 const length = int(1, Number.MAX_SAFE_INTEGER);
 
 /** What a mode of ALLOCATE may be. A hole that is punched never makes the file longer. */
@@ -225,6 +229,7 @@ const WIRE = {
   [RELEASE]: tuple(kind, fileId),
   [ALLOCATE]: tuple(kind, fileRef, time, allocateMode, size, length),
   [COPY]: tuple(kind, fileRef, time, size, fileRef, size, int(1, MAX_COPY)),
+  [TMPFILE]: tuple(kind, fileRef, time, permissions),
 } as const;
 
 /** Written out: spreading an object costs 10 to 30 times as much as its literal. */
@@ -282,6 +287,7 @@ const UNPACK: { readonly [K in keyof typeof WIRE]: (wire: Shaped<(typeof WIRE)[K
     sourceOffset,
     length,
   }),
+  [TMPFILE]: ([, directory, time, mode]) => ({ kind: TMPFILE, directory, time, mode }),
 };
 
 /** Reads an operation from its wire form. EINVAL. Bytes in it are views of the message. */
@@ -337,6 +343,8 @@ export function packOperation(op: Operation): unknown[] {
       return [op.kind, packId(op.id)];
     case ALLOCATE:
       return [op.kind, packRef(op.file), packTime(op.time), op.mode, op.offset, op.length];
+    case TMPFILE:
+      return [op.kind, packRef(op.directory), packTime(op.time), op.mode];
     case COPY:
       return [
         op.kind,

@@ -6,7 +6,7 @@
  * marked as begun was under way when the daemon was killed: it is judged as a replay by what it expects, and an append by
  * where it began.
  */
-import { MKDIR, LINK, RMDIR, WRITE, type Operation, type Write } from '../../protocol/operations.js';
+import { MKDIR, LINK, RMDIR, TMPFILE, WRITE, type Operation, type Write } from '../../protocol/operations.js';
 import type { FileRef } from '../../protocol/references.js';
 import { PosixError } from '../../posix/error.js';
 import type { Fd } from '../../posix/fd.js';
@@ -16,7 +16,7 @@ import { Failure } from '../../protocol/failure.js';
 import { statusIfAny } from './confined.js';
 import type { DiskWatch } from './disk-watch.js';
 import type { Executor } from './executor.js';
-import { isDirectory } from './file-ids.js';
+import { idOf, isDirectory } from './file-ids.js';
 import type { HomeClient } from './home-client.js';
 import type { Identities } from './identities.js';
 import type { Prepared } from './lease-waits.js';
@@ -57,8 +57,8 @@ export class ChangeLane {
     data: Buffer | null,
   ): Prepared<unknown[]> {
     const marks = marksOf(client);
-    if (marks?.done(number) === true) {
-      return { touches: [], run: () => this.#wire(this.#asItIs(client, operation)) };
+    if (marks?.done(number) === true && !isLost(client, number, operation)) {
+      return { touches: [], run: () => this.#wire(this.#asItIs(client, number, operation)) };
     }
     const units = this.#ifAny(unitsOfOperation, client, operation);
     const touches: Touch[] = refsOf(operation).flatMap((ref) => readOnWay(this.#identities, ref));
@@ -70,7 +70,7 @@ export class ChangeLane {
       touches,
       run: () => {
         const left = this.#carryOut(client, marks, number, operation, data);
-        this.#noteUnits(client, operation, units, left);
+        this.#noteUnits(client, number, operation, units, left);
         return this.#wire(left);
       },
     };
@@ -122,7 +122,13 @@ export class ChangeLane {
     }
   }
 
-  #noteUnits(client: HomeClient, operation: Operation, units: bigint[], left: readonly Status[]): void {
+  #noteUnits(
+    client: HomeClient,
+    number: number,
+    operation: Operation,
+    units: bigint[],
+    left: readonly Status[],
+  ): void {
     const [file] = left;
     const [directory, removed] = units;
     switch (operation.kind) {
@@ -134,6 +140,12 @@ export class ChangeLane {
         this.#leases.made(client, directory, file.ino, true);
         return;
       }
+      case TMPFILE:
+        if (file === undefined) return;
+        client.madeUnnamed(number, idOf(file));
+        this.#watch.made(client, file.ino);
+        this.#leases.made(client, file.ino, file.ino, true);
+        return;
       case RMDIR:
         if (removed === undefined) return;
         this.#watch.removed(removed);
@@ -144,7 +156,11 @@ export class ChangeLane {
   }
 
   /** What an operation that was carried out before has left, as far as it is still there. */
-  #asItIs({ provisional }: HomeClient, operation: Operation): Status[] {
+  #asItIs({ provisional, unnamed }: HomeClient, number: number, operation: Operation): Status[] {
+    if (operation.kind === TMPFILE) {
+      const id = unnamed.get(number);
+      return id === undefined ? [] : ifAny(() => this.#identities.file({ ...id, path: null }).status);
+    }
     if ('file' in operation && !('directory' in operation)) {
       return ifAny(() => this.#identities.file(provisional.ref(operation.file)).status);
     }
@@ -163,6 +179,11 @@ export class ChangeLane {
   #wire(statuses: readonly Status[]): unknown[] {
     return statuses.map((status) => this.#shown.attributes(status));
   }
+}
+
+/** Whether a file without a name was made by the change, and has gone with a daemon that was killed since. */
+function isLost(client: HomeClient, number: number, { kind }: Operation): boolean {
+  return kind === TMPFILE && !client.unnamed.has(number);
 }
 
 function isAppend(operation: Operation): operation is Write {

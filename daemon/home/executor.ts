@@ -21,6 +21,7 @@ import {
   RMDIR,
   SETATTR,
   SYMLINK,
+  TMPFILE,
   UNLINK,
   WRITE,
   type Operation,
@@ -130,6 +131,9 @@ export class Executor {
       case COPY:
         this.#requireAwaited();
         return this.#files.copy(op, lane);
+      case TMPFILE:
+        this.#requireAwaited();
+        return this.#making.tmpfile(op, lane);
     }
   }
 

@@ -10,6 +10,7 @@ import {
   RENAME,
   RMDIR,
   SETATTR,
+  TMPFILE,
   UNLINK,
   WRITE,
   type Operation,
@@ -35,6 +36,7 @@ export function unitsOfOperation(
   const op = provisional.resolve(operation);
   switch (op.kind) {
     case RELEASE:
+    case TMPFILE:
       return [];
     case SETATTR:
     case WRITE:
@@ -66,8 +68,14 @@ export function unitsReadBy(
   provisional: ProvisionalIds,
   operation: Operation,
 ): bigint[] {
-  if (operation.kind !== COPY) return [];
-  return [unitOfFile(identities.file(provisional.ref(operation.source)))];
+  switch (operation.kind) {
+    case COPY:
+      return [unitOfFile(identities.file(provisional.ref(operation.source)))];
+    case TMPFILE:
+      return [identities.directoryOf(provisional.ref(operation.directory)).ino];
+    default:
+      return [];
+  }
 }
 
 /** The unit of what a name leads to, where it is one of its own: a directory, or a file with several names. */

@@ -6,7 +6,7 @@
  */
 import { Failure } from '../../protocol/failure.js';
 import type { HandleId } from '../../protocol/ids.js';
-import { SETATTR, WRITE } from '../../protocol/operations.js';
+import { SETATTR, TMPFILE, WRITE } from '../../protocol/operations.js';
 import { packRef } from '../../protocol/references.js';
 import {
   O_ACCMODE,
@@ -155,6 +155,36 @@ export class Files {
         // Somebody else was quicker: without O_EXCL it is opened.
         if (Failure.from(failure).kind !== 'EEXIST' || (flags & O_EXCL) !== 0) throw failure;
         return this.#openExisting(directory, key, flags, caller);
+      },
+    );
+  }
+
+  /** The server holds it from the start. */
+  tmpfile(
+    directory: DirectoryInode,
+    flags: number,
+    mode: number,
+    caller: Caller,
+  ): Promise<{ entry: Entry; opened: OpenAnswer }> {
+    const { tree, kernel } = this.#home;
+    let letGo = false;
+    const made = this.#home.change(
+      [directory],
+      caller,
+      () => ({ kind: TMPFILE, directory: tree.refOf(directory), time: null, mode: mode & 0o7777 }),
+      ([left]) => {
+        if (left === undefined) throw new Failure('EPROTO', 'the server does not tell what it made');
+        const inode = tree.unnamed(left);
+        inode.held = true;
+        if (letGo) this.#releaseUnused(inode);
+        return inode;
+      },
+    );
+    return made.then(
+      (inode) => ({ entry: kernel.unnamed(inode), opened: this.#opened(inode, flags, true) }),
+      (failure: unknown) => {
+        letGo = true;
+        throw failure;
       },
     );
   }

@@ -157,6 +157,15 @@ export class MountedHome implements Filesystem {
     return this.#files.create(this.#home.tree.getDirectory(parent), keyOf(name), flags, mode, caller);
   }
 
+  tmpfile(
+    parent: NodeId,
+    flags: number,
+    mode: number,
+    caller: Caller,
+  ): Eventually<{ entry: Entry; opened: OpenAnswer }> {
+    return this.#files.tmpfile(this.#home.tree.getDirectory(parent), flags, mode, caller);
+  }
+
   read(
     node: NodeId,
     handle: HandleId,

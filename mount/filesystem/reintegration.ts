@@ -12,8 +12,6 @@
 import { hostname } from 'node:os';
 import { Failure } from '../../protocol/failure.js';
 import {
-  ALLOCATE,
-  COPY,
   CREATE,
   LINK,
   MKDIR,
@@ -29,7 +27,7 @@ import {
   type Create,
   type Link,
   type Mkdir,
-  type Operation,
+  type LogOperation,
   type Rename,
   type Rmdir,
   type SetAttributes,
@@ -120,7 +118,7 @@ class Run {
   }
 
   #one(entry: Entry): Promise<unknown> {
-    const operation: Operation = this.#parts.hints.add(entry.operation, entry);
+    const operation: LogOperation = this.#parts.hints.add(entry.operation, entry);
     switch (operation.kind) {
       case CREATE:
       case MKDIR:
@@ -137,8 +135,6 @@ class Run {
       case WRITE:
         return this.#changeFile(operation, entry);
       case RELEASE:
-      case ALLOCATE:
-      case COPY:
         return this.#parts.changes.change(operation);
     }
   }

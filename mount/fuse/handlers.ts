@@ -53,6 +53,8 @@ export const HANDLERS: { readonly [Name in HandledName]: Handler<Name> } = {
   OPEN: (filesystem, exchange, { flags }) => filesystem.open(exchange.header.nodeId, flags, exchange),
   CREATE: (filesystem, exchange, { name, flags, mode }) =>
     filesystem.create(exchange.header.nodeId, name, flags, mode, exchange),
+  TMPFILE: (filesystem, exchange, { flags, mode }) =>
+    filesystem.tmpfile(exchange.header.nodeId, flags, mode, exchange),
   READ: (filesystem, exchange, { handle, offset, size }) => {
     if (offset > Number.MAX_SAFE_INTEGER) return exchange.answerData([]);
     const reply = (pieces: readonly Buffer[]) => exchange.answerData(pieces);

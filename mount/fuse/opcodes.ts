@@ -166,6 +166,14 @@ function readGetattr(body: Reader): { handle: HandleId | undefined } {
   return { handle: flags & 1 ? handle : undefined };
 }
 
+/** fuse_create_in, and the name. */
+function readCreateIn(body: Reader): { flags: number; mode: number; name: Buffer } {
+  const flags = asX86Flags(body.u32());
+  const mode = body.u32();
+  body.skip(8); // umask, open_flags
+  return { flags, mode, name: body.name() };
+}
+
 /** fuse_copy_file_range_in. */
 function readCopyIn(body: Reader): CopyRequest {
   const handle = handleId(body.u64());
@@ -274,12 +282,7 @@ export const OPERATIONS = {
   CREATE: operation<{ flags: number; mode: number; name: Buffer }, { entry: Entry; opened: OpenAnswer }>(
     35,
     'CREATE',
-    (body) => {
-      const flags = asX86Flags(body.u32());
-      const mode = body.u32();
-      body.skip(8); // umask, open_flags
-      return { flags, mode, name: body.name() };
-    },
+    readCreateIn,
     writeCreateOut,
   ),
   /** The request is the `unique` of the request to interrupt. */
@@ -328,6 +331,13 @@ export const OPERATIONS = {
     (to, offset) => to.u64(offset),
   ),
   COPY_FILE_RANGE: operation<CopyRequest, number>(47, 'COPY_FILE_RANGE', readCopyIn, writeWriteOut),
+  /** Linux 6.1. The name is that of no file. */
+  TMPFILE: operation<{ flags: number; mode: number }, { entry: Entry; opened: OpenAnswer }>(
+    51,
+    'TMPFILE',
+    readCreateIn,
+    writeCreateOut,
+  ),
   /** Linux 6.18. */
   COPY_FILE_RANGE_64: operation<CopyRequest, number>(53, 'COPY_FILE_RANGE_64', readCopyIn, (to, copied) =>
     to.u64(copied),

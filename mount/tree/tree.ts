@@ -179,6 +179,13 @@ export class Tree {
     return this.#learning.made(parent, key, attributes);
   }
 
+  /** The server made a file without a name for this mount. */
+  unnamed(attributes: Attributes): Inode {
+    const inode = this.#names.identify(attributes);
+    this.#learning.told(inode, attributes);
+    return inode;
+  }
+
   notFound(parent: DirectoryInode, key: string): void {
     this.#learning.notFound(parent, key);
   }

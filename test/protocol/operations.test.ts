@@ -16,6 +16,7 @@ import {
   RMDIR,
   SETATTR,
   SYMLINK,
+  TMPFILE,
   UNLINK,
   WRITE,
   type Operation,
@@ -112,6 +113,10 @@ const FIXTURES: Record<string, { op: Operation; bytes: string }> = {
     op: { kind: COPY, file: FILE, time: TIME, offset: 5, source: OTHER, sourceOffset: 6, length: 7 },
     bytes: '97 0b  92 20 21  92 07 08  05  93 12 13 c4 01 62  06  07',
   },
+  TMPFILE: {
+    op: { kind: TMPFILE, directory: DIRECTORY, time: TIME, mode: 0o640 },
+    bytes: '94 0c  92 10 11  92 07 08  cd 01a0',
+  },
 };
 
 /** How many elements at the end may be missing, as they are nil then. */
@@ -166,7 +171,7 @@ function spoil(name: string, at: number, value: unknown): () => Operation {
 }
 
 t.test('kinds', async (t) => {
-  for (const kind of [-1, 12, 255, 2 ** 53, 0.5, '0', 'toString', '__proto__', null, true, [0]]) {
+  for (const kind of [-1, 13, 255, 2 ** 53, 0.5, '0', 'toString', '__proto__', null, true, [0]]) {
     t.throws(spoil('CREATE', 0, kind), failing('EINVAL'), String(kind));
   }
   t.match(spoil('RELEASE', 0, 9n)(), { kind: RELEASE }, 'in any form of an integer');

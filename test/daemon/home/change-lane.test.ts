@@ -8,6 +8,7 @@ import {
   RENAME,
   SETATTR,
   SYMLINK,
+  TMPFILE,
   UNLINK,
   WRITE,
   type Operation,
@@ -179,3 +180,15 @@ void t.test(
     t.strictSame(await change(2, set), left);
   },
 );
+
+void t.test('a file without a name is made once, as long as the daemon lives', async (t) => {
+  const killed = await Killed.open(t);
+  const unnamed: Operation = { kind: TMPFILE, directory: ref(''), time: null, mode: 0o600 };
+  const made = await killed.again(unnamed);
+  t.strictSame(await killed.again(unnamed), made);
+  t.equal(killed.client.home.quota.used.files, 1);
+  await killed.restart();
+  const [again] = (await killed.again(unnamed)) as { nlink: number }[];
+  t.equal(again?.nlink, 0, 'the first one has gone with the daemon');
+  t.equal(killed.client.home.quota.used.files, 1);
+});

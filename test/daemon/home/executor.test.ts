@@ -15,6 +15,7 @@ import {
 import { join } from 'node:path';
 import t from 'tap';
 import { idOf } from '../../../daemon/home/file-ids.js';
+import { TMPFILE, type Operation } from '../../../protocol/operations.js';
 import { temporaryDirectory } from '../../lib/directory.js';
 import { ref } from '../../lib/path-client.js';
 import { kindOf } from './fixture.js';
@@ -246,6 +247,22 @@ partsTest('a file that is held is used by its id until it is released', {}, asyn
   t.strictSame(parts.quota.used, { bytes: 0, files: 0 });
   t.equal(await kindOf(() => one.change(write(refTo(f), 0, 'x'))), 'ESTALE');
   one.change(release(idOf(f)));
+});
+
+partsTest('a file without a name is held, and may get one', { files: 2 }, async (t, parts) => {
+  const client = parts.client();
+  const unnamed: Operation = { kind: TMPFILE, directory: parts.home, time: at(1), mode: 0o4640 };
+  const one = client.changed(unnamed);
+  t.match(one, { mode: 0o100640, nlink: 0, size: 0, mtime: at(1) });
+  const two = client.changed(unnamed);
+  t.equal(await kindOf(() => client.change(unnamed)), 'EDQUOT');
+  client.change(write(refTo(one), 0, 'data'));
+  client.change(link(refTo(one), parts.home, 'named'));
+  client.change(release(idOf(one)));
+  client.change(release(idOf(two)));
+  t.equal(readFileSync(join(parts.directory, 'named'), 'utf8'), 'data');
+  t.strictSame(parts.quota.used, { bytes: 4, files: 1 });
+  t.equal(await kindOf(() => client.log(unnamed)), 'EINVAL', 'it is awaited');
 });
 
 partsTest('what a rename replaces can be held', {}, async (t, parts) => {

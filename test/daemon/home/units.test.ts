@@ -3,7 +3,7 @@
  */
 import { idOf } from '../../../daemon/home/file-ids.js';
 import { unitOfFile, unitsOfOperation, unitsReadBy } from '../../../daemon/home/units.js';
-import { ALLOCATE, COPY, type Operation } from '../../../protocol/operations.js';
+import { ALLOCATE, COPY, TMPFILE, type Operation } from '../../../protocol/operations.js';
 import { kindOf } from './fixture.js';
 import {
   create,
@@ -70,6 +70,9 @@ partsTest('units of each operation', {}, async (t, parts) => {
   are(copy, [two.ino], 'copy');
   t.strictSame(unitsReadBy(identities, client.provisional, copy), [a.ino]);
   t.strictSame(unitsReadBy(identities, client.provisional, room), []);
+  const unnamed = { kind: TMPFILE, directory: refTo(a), time: null, mode: 0o644 } as const;
+  are(unnamed, [], 'a file without a name');
+  t.strictSame(unitsReadBy(identities, client.provisional, unnamed), [a.ino]);
   are(release(idOf(f)), [], 'release');
   t.equal(await kindOf(() => units(write({ ...refTo(f), ino: 1n } as never, 0, 'x'))), 'ESTALE');
   client.held.hold(identities.file(refTo(f)));

@@ -307,6 +307,17 @@ export class MemoryFilesystem implements Filesystem {
     node.mtime = now();
   }
 
+  tmpfile(
+    _parent: NodeId,
+    _flags: number,
+    mode: number,
+    caller: Caller,
+  ): { entry: Entry; opened: OpenAnswer } {
+    const node = this.#make(S_IFREG | mode, caller);
+    node.nlink = 0;
+    return { entry: this.#entry(node), opened: this.#opened() };
+  }
+
   copy(): number {
     throw new Failure('EOPNOTSUPP');
   }

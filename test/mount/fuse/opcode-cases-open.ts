@@ -113,6 +113,20 @@ export const OPEN_CASES: Case[] = [
     call: { operation: 'copy', parameters: [77, 0x1_0000_0000, 78, 0x2_0000_0000, 6] },
   })),
   {
+    title: 'TMPFILE',
+    opcode: 51,
+    body: [
+      u32(0o2), // flags: O_RDWR
+      u32(0o100600), // mode
+      u32(0o022), // umask
+      u32(0), // open_flags
+      name('/'),
+    ],
+    answers: { tmpfile: () => ({ entry, opened }) },
+    call: { operation: 'tmpfile', parameters: [NODE, 0o2, 0o100600] },
+    reply: [...entryOut, ...openOut],
+  },
+  {
     title: 'OPEN past the page cache',
     opcode: 14,
     body: [

@@ -3,11 +3,16 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { join as at } from 'node:path';
 import { fd as brandFd } from '../../../posix/fd.js';
-import { copyFileRange, fallocate, lseek } from '../../../posix/files.js';
+import { close, copyFileRange, fallocate, lseek, openat2 } from '../../../posix/files.js';
+import { linkOpen } from '../../../posix/names.js';
 import {
+  AT_FDCWD,
   FALLOC_FL_KEEP_SIZE,
   FALLOC_FL_PUNCH_HOLE,
   FALLOC_FL_ZERO_RANGE,
+  O_EXCL,
+  O_RDWR,
+  O_TMPFILE,
   SEEK_DATA,
   SEEK_HOLE,
 } from '../../../posix/flags.js';
@@ -32,6 +37,22 @@ function copy(from: number, offset: number, to: number, toOffset: number, length
     done += copied;
     if (copied === 0 || done === length) return done;
   }
+}
+
+/** Gives a file without a name away, and closes it. */
+function withUnnamed(directory: string, flags: number, work: (fd: number) => void): void {
+  const how = { flags: O_TMPFILE | O_RDWR | flags, mode: 0o640 };
+  const fd = openat2(AT_FDCWD, Buffer.from(directory), how);
+  try {
+    work(fd);
+  } finally {
+    close(fd);
+  }
+}
+
+/** Gives an open file a name. */
+function nameIt(fd: number, file: string): void {
+  linkOpen(brandFd(fd), AT_FDCWD, Buffer.from(file));
 }
 
 /** Bytes that do not repeat soon. */
@@ -225,5 +246,53 @@ export const space: Record<string, Operation> = {
     command(d, 'cmp', 'f', 'g');
     assert.ok(fs.statSync(at(d, 'g')).mtimeMs > 1000 * 1000);
     assert.equal(fs.statSync(at(d, 'f')).mtimeMs, 1000 * 1000);
+  },
+  'O_TMPFILE: a file without a name'(d) {
+    withUnnamed(d, 0, (fd) => {
+      assert.deepEqual(fs.readdirSync(d), []);
+      const made = fs.fstatSync(fd);
+      assert.equal(made.nlink, 0);
+      assert.equal(made.size, 0);
+      assert.equal(made.mode & ~process.umask(), 0o100640 & ~process.umask());
+      fs.writeSync(fd, 'some data');
+      assert.equal(fs.fstatSync(fd).size, 9);
+      const buffer = Buffer.alloc(20);
+      assert.equal(fs.readSync(fd, buffer, 0, 20, 0), 9);
+      assert.equal(buffer.toString('latin1', 0, 9), 'some data');
+      fs.ftruncateSync(fd, 4);
+      fs.fchmodSync(fd, 0o600);
+      assert.equal(fs.fstatSync(fd).mode, 0o100600);
+      fs.fsyncSync(fd);
+    });
+    assert.deepEqual(fs.readdirSync(d), []);
+  },
+  'O_TMPFILE: it gets a name when it is whole'(d) {
+    withUnnamed(d, 0, (fd) => {
+      fs.writeSync(fd, pattern(MIB + 1));
+      const { ino } = fs.fstatSync(fd);
+      nameIt(fd, at(d, 'whole'));
+      assert.equal(fs.statSync(at(d, 'whole')).ino, ino);
+      assert.equal(fs.fstatSync(fd).nlink, 1);
+      fails('EEXIST', () => nameIt(fd, at(d, 'whole')));
+      nameIt(fd, at(d, 'second'));
+      assert.equal(fs.fstatSync(fd).nlink, 2);
+      fs.writeSync(fd, 'more', MIB + 1);
+    });
+    assert.deepEqual(fs.readdirSync(d).toSorted(), ['second', 'whole']);
+    assert.equal(fs.statSync(at(d, 'whole')).size, MIB + 5);
+    assert.ok(
+      fs
+        .readFileSync(at(d, 'second'))
+        .subarray(0, MIB + 1)
+        .equals(pattern(MIB + 1)),
+    );
+  },
+  'O_TMPFILE: what is to have no name, or has lost it, gets none'(d) {
+    withUnnamed(d, O_EXCL, (fd) => fails('ENOENT', () => nameIt(fd, at(d, 'name'))));
+    withFile(at(d, 'f'), 'w+', (fd) => {
+      fs.unlinkSync(at(d, 'f'));
+      fails('ENOENT', () => nameIt(fd, at(d, 'again')));
+    });
+    assert.deepEqual(fs.readdirSync(d), []);
   },
 };
