@@ -135,7 +135,7 @@ export interface Filesystem {
   unlink(parent: NodeId, name: Buffer, caller: Caller): Eventually<void>;
   rmdir(parent: NodeId, name: Buffer, caller: Caller): Eventually<void>;
   symlink(parent: NodeId, name: Buffer, target: Buffer, caller: Caller): Eventually<Entry>;
-  /** `flags` as renameat2(2): RENAME_NOREPLACE 1, RENAME_EXCHANGE 2. */
+  /** `flags` as renameat2(2): RENAME_NOREPLACE 1, RENAME_EXCHANGE 2, RENAME_WHITEOUT 4. */
   rename(
     parent: NodeId,
     name: Buffer,

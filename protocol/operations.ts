@@ -32,6 +32,8 @@ export const TMPFILE = 12;
 /** Flags of RENAME, as renameat2(2). */
 export const RENAME_NOREPLACE = 1;
 export const RENAME_EXCHANGE = 2;
+/** Only in `change`. */
+export const RENAME_WHITEOUT = 4;
 
 /** Modes of ALLOCATE, as fallocate(2). */
 export const ALLOCATE_KEEP_SIZE = 1;
@@ -223,7 +225,7 @@ const WIRE = {
   [LINK]: tuple(kind, fileRef, name, time, fileRef),
   [UNLINK]: tuple(kind, fileRef, name, time, id, bool),
   [RMDIR]: tuple(kind, fileRef, name, time, id),
-  [RENAME]: tuple(kind, fileRef, name, time, id, fileRef, name, id, int(0, 3), bool),
+  [RENAME]: tuple(kind, fileRef, name, time, id, fileRef, name, id, int(0, 7), bool),
   [SETATTR]: tuple(kind, fileRef, time, optional(permissions), optional(size), timeToSet, timeToSet),
   [WRITE]: tuple(kind, fileRef, time, optional(size), optional(bytes(MAX_DATA))),
   [RELEASE]: tuple(kind, fileId),

@@ -18,6 +18,7 @@ import {
   MKDIR,
   RELEASE,
   RENAME,
+  RENAME_WHITEOUT,
   RMDIR,
   SETATTR,
   SYMLINK,
@@ -109,6 +110,7 @@ export class Executor {
       case RMDIR:
         return this.#removing.rmdir(op, lane);
       case RENAME:
+        if ((op.flags & RENAME_WHITEOUT) !== 0) this.#requireAwaited();
         return this.#removing.rename(op, lane);
       case SETATTR:
         return this.#files.setAttributes(op, lane);

@@ -199,7 +199,7 @@ t.test('values out of range', async (t) => {
     'an empty target': spoil('SYMLINK', 4, Buffer.alloc(0)),
     'a target with a NUL': spoil('SYMLINK', 4, Buffer.from('a\0b')),
     'a target too long': spoil('SYMLINK', 4, Buffer.alloc(MAX_TARGET + 1, 0x61)),
-    'flags that are none': spoil('RENAME', 8, 4),
+    'flags that are none': spoil('RENAME', 8, 8),
     'a path for an id': spoil('UNLINK', 4, Buffer.from('n')),
     'a hint that leads out': spoil('LINK', 4, [1, 2, Buffer.from('..')]),
     'a negative size': spoil('SETATTR', 4, -1),

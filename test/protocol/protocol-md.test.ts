@@ -288,6 +288,7 @@ t.test('every operation has a section that says all of it, and nothing else has 
   for (const [flag, name] of [
     [operations.RENAME_NOREPLACE, 'NOREPLACE'],
     [operations.RENAME_EXCHANGE, 'EXCHANGE'],
+    [operations.RENAME_WHITEOUT, 'WHITEOUT'],
   ] as const) {
     t.match(section('`RENAME`', '###'), `${flag} ${name}`);
   }

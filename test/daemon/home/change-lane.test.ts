@@ -6,6 +6,7 @@ import {
   MKDIR,
   packOperation,
   RENAME,
+  RENAME_WHITEOUT,
   SETATTR,
   SYMLINK,
   TMPFILE,
@@ -93,6 +94,16 @@ void t.test('names that were made or removed before the daemon was killed are no
   await killed.again(unlink('b'), 4);
   t.equal(await kindOf(() => killed.again(unlink('b'), 5)), 'ENOENT');
   t.strictSame(await killed.client.paths.list(''), ['d']);
+});
+
+void t.test('a rename that left a whiteout is not made again', async (t) => {
+  const killed = await Killed.open(t);
+  await killed.client.paths.put('a', 'x');
+  const whiteout: Operation = { ...rename('a', 'b'), flags: RENAME_WHITEOUT } as Operation;
+  await killed.killIn(whiteout);
+  await killed.again(whiteout);
+  t.equal(String(await killed.client.paths.read('b')), 'x');
+  t.equal(await kindOf(() => killed.client.paths.read('a')), 'ENXIO');
 });
 
 void t.test('what was begun and not done is done', async (t) => {
