@@ -15,7 +15,6 @@ import {
 import { join } from 'node:path';
 import t from 'tap';
 import { idOf } from '../../../daemon/home/file-ids.js';
-import { TMPFILE, type Operation } from '../../../protocol/operations.js';
 import { temporaryDirectory } from '../../lib/directory.js';
 import { ref } from '../../lib/path-client.js';
 import { kindOf } from './fixture.js';
@@ -171,8 +170,7 @@ partsTest('a rename leaves a whiteout, which is charged', { files: 3 }, async (t
   const whiteout = rename([home, 'f'], [home, 'g'], { flags: WHITEOUT });
   const g = client.changed(whiteout);
   const left = lstatSync(join(parts.directory, 'f'));
-  t.ok(left.isCharacterDevice());
-  t.equal(left.rdev, 0);
+  t.strictSame([left.isCharacterDevice(), left.rdev], [true, 0]);
   t.equal(parts.quota.used.files, 2);
   client.change(link(refTo(g), home, 'h'));
   client.change(rename([home, 'g'], [home, 'h'], { flags: WHITEOUT }));
@@ -272,22 +270,6 @@ partsTest('a file that is held is used by its id until it is released', {}, asyn
   t.strictSame(parts.quota.used, { bytes: 0, files: 0 });
   t.equal(await kindOf(() => one.change(write(refTo(f), 0, 'x'))), 'ESTALE');
   one.change(release(idOf(f)));
-});
-
-partsTest('a file without a name is held, and may get one', { files: 2 }, async (t, parts) => {
-  const client = parts.client();
-  const unnamed: Operation = { kind: TMPFILE, directory: parts.home, time: at(1), mode: 0o4640 };
-  const one = client.changed(unnamed);
-  t.match(one, { mode: 0o100640, nlink: 0, size: 0, mtime: at(1) });
-  const two = client.changed(unnamed);
-  t.equal(await kindOf(() => client.change(unnamed)), 'EDQUOT');
-  client.change(write(refTo(one), 0, 'data'));
-  client.change(link(refTo(one), parts.home, 'named'));
-  client.change(release(idOf(one)));
-  client.change(release(idOf(two)));
-  t.equal(readFileSync(join(parts.directory, 'named'), 'utf8'), 'data');
-  t.strictSame(parts.quota.used, { bytes: 4, files: 1 });
-  t.equal(await kindOf(() => client.log(unnamed)), 'EINVAL', 'it is awaited');
 });
 
 partsTest('what a rename replaces can be held', {}, async (t, parts) => {
