@@ -142,7 +142,7 @@ export interface Filesystem {
   unlink(parent: NodeId, name: Buffer, caller: Caller): Eventually<void>;
   rmdir(parent: NodeId, name: Buffer, caller: Caller): Eventually<void>;
   symlink(parent: NodeId, name: Buffer, target: Buffer, caller: Caller): Eventually<Entry>;
-  /** `flags` as renameat2(2): RENAME_NOREPLACE 1, RENAME_EXCHANGE 2. */
+  /** `flags` as renameat2(2): RENAME_NOREPLACE 1, RENAME_EXCHANGE 2, RENAME_WHITEOUT 4. */
   rename(
     parent: NodeId,
     name: Buffer,
@@ -170,6 +170,13 @@ export interface Filesystem {
     mode: number,
     caller: Caller,
   ): Eventually<{ entry: Entry; opened: OpenAnswer }>;
+  /** Makes a regular file without a name; link() may give it one. EOPNOTSUPP. */
+  tmpfile(
+    parent: NodeId,
+    flags: number,
+    mode: number,
+    caller: Caller,
+  ): Eventually<{ entry: Entry; opened: OpenAnswer }>;
   /**
    * Reads up to `length` bytes; fewer only at the end of the file. `reply` is called exactly once on success,
    * and the pieces it gets are valid only during that call; the operation then settles.
@@ -193,6 +200,32 @@ export interface Filesystem {
     offset: number,
     data: Buffer,
     fromCache: boolean,
+    caller: Caller,
+  ): Eventually<number>;
+  /** `mode` as fallocate(2). `length`: at least 1. */
+  allocate(
+    node: NodeId,
+    handle: HandleId,
+    mode: number,
+    offset: number,
+    length: number,
+    caller: Caller,
+  ): Eventually<void>;
+  /** Copies a range between files, or within one. Answers the bytes copied: 0 only where the source ends. */
+  copy(
+    handle: HandleId,
+    offset: number,
+    targetHandle: HandleId,
+    targetOffset: number,
+    length: number,
+    caller: Caller,
+  ): Eventually<number>;
+  /** Where from `offset` on the next data begin, or the next hole, as lseek(2) says. ENXIO. */
+  seek(
+    node: NodeId,
+    handle: HandleId,
+    offset: number,
+    what: 'data' | 'hole',
     caller: Caller,
   ): Eventually<number>;
   /** On each close(2): reports what failed in writing until now. */

@@ -30,6 +30,7 @@ import {
 
 const SYS_OPENAT2 = 437;
 const SYS_PREADV2 = process.arch === 'arm64' ? 286 : 327;
+const SYS_COPY_FILE_RANGE = process.arch === 'arm64' ? 285 : 326;
 const F_DUPFD_CLOEXEC = 1030;
 
 const sysOpenat2 = systemCall<[Fd, Uint8Array, Uint8Array, number]>(SYS_OPENAT2, [
@@ -45,6 +46,14 @@ const sysPreadv2 = systemCall<[Fd, Uint8Array, number, number, number, number]>(
   'unsigned long',
   'unsigned long',
   'int',
+]);
+const sysCopyFileRange = systemCall<[Fd, Uint8Array, Fd, Uint8Array, number, number]>(SYS_COPY_FILE_RANGE, [
+  'int',
+  'uint8_t *',
+  'int',
+  'uint8_t *',
+  'size_t',
+  'unsigned int',
 ]);
 const libcClose = libc<(fd: Fd) => number>('close', 'int', ['int']);
 const libcFcntl = libc<(fd: Fd, command: number, argument: number) => number>('fcntl', 'int', [
@@ -81,6 +90,10 @@ const libcFlock = libc<(fd: Fd, operation: number) => number>('flock', 'int', ['
 
 /** struct open_how (linux/openat2.h): flags, mode, resolve, 64 bits each. The high halves stay 0. */
 const openHow = Buffer.alloc(24);
+
+/** The offsets of copy_file_range(2), 64 bits each: the kernel moves them on. */
+const copyFrom = Buffer.alloc(8);
+const copyTo = Buffer.alloc(8);
 
 /** struct iovec: base and length, 64 bits each. */
 const iovec = Buffer.alloc(IOVEC_BYTES);
@@ -174,6 +187,19 @@ export function ftruncate(fd: Fd, size: number): void {
 /** fallocate(2), mode FALLOC_FL_*. */
 export function fallocate(fd: Fd, mode: number, offset: number, length: number): void {
   checked(libcFallocate(fd, mode, offset, length), 'fallocate');
+}
+
+/** copy_file_range(2). Returns the bytes copied: fewer than asked also before the end of the source, 0 only there. */
+export function copyFileRange(
+  source: Fd,
+  position: number,
+  target: Fd,
+  targetPosition: number,
+  length: number,
+): number {
+  copyFrom.writeBigInt64LE(BigInt(position), 0);
+  copyTo.writeBigInt64LE(BigInt(targetPosition), 0);
+  return checked(sysCopyFileRange(source, copyFrom, target, copyTo, length, 0), 'copy_file_range');
 }
 
 /** fsync(2). */

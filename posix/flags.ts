@@ -41,6 +41,7 @@ export const AT_EMPTY_PATH = 0x1000;
 // renameat2(2)
 export const RENAME_NOREPLACE = 1;
 export const RENAME_EXCHANGE = 2;
+export const RENAME_WHITEOUT = 4;
 
 // st_mode
 export const S_IFMT = 0o170000;
@@ -48,6 +49,7 @@ export const S_IFSOCK = 0o140000;
 export const S_IFLNK = 0o120000;
 export const S_IFREG = 0o100000;
 export const S_IFDIR = 0o040000;
+export const S_IFCHR = 0o020000;
 export const S_IFIFO = 0o010000;
 export const S_ISUID = 0o4000;
 export const S_ISGID = 0o2000;
@@ -77,6 +79,7 @@ export const SEEK_HOLE = 4;
 // fallocate(2)
 export const FALLOC_FL_KEEP_SIZE = 0x01;
 export const FALLOC_FL_PUNCH_HOLE = 0x02;
+export const FALLOC_FL_ZERO_RANGE = 0x10;
 
 // flock(2)
 export const LOCK_EX = 2;

@@ -70,6 +70,9 @@ export const MAX_OUTCOMES = 8 * MAX_OPERATIONS;
 /** Files of one `fetch` or `xattrs`. */
 export const MAX_FETCH = 256;
 
+/** Bytes of one COPY: the server copies it in one go, while others wait. */
+export const MAX_COPY = 1_048_576;
+
 /** Inode numbers of one kind that a client has been given ahead and has not used. */
 export const MAX_GRANTED_INODES = 256;
 

@@ -139,6 +139,8 @@ export const METHODS = {
   ),
   /** (file, offset, length) -> data; shorter only at the end of the file. Only regular files: EISDIR, ELOOP, ENXIO. */
   read: method(tuple(fileRef, size, int(0, MAX_DATA)), bytes(MAX_DATA)),
+  /** (file, offset, hole) -> where from there on the next data, or the next hole, begin. ENXIO: there are none. */
+  seek: method(tuple(fileRef, size, bool), size),
   /**
    * (files, bytes) -> [attributes, data] or nil for each, in the order asked for: whole regular files while `bytes` are not
    * used up, nil for what is no regular file, does not fit, or is gone.

@@ -10,7 +10,7 @@
  */
 import { nanoseconds, permissions, seconds, type Timestamp } from './attributes.js';
 import { Failure } from './failure.js';
-import { MAX_DATA, MAX_TARGET } from './limits.js';
+import { MAX_COPY, MAX_DATA, MAX_TARGET } from './limits.js';
 import { fileId, fileRef, packId, packRef, type FileId, type FileRef } from './references.js';
 import { bool, bytes, int, name, optional, size, tuple, type Shape, type Shaped } from './shape.js';
 import { xattrFlags, xattrName, xattrValue } from './xattrs.js';
@@ -28,10 +28,20 @@ export const WRITE = 8;
 export const RELEASE = 9;
 export const SETXATTR = 10;
 export const REMOVEXATTR = 11;
+export const ALLOCATE = 12;
+export const COPY = 13;
+export const TMPFILE = 14;
 
 /** Flags of RENAME, as renameat2(2). */
 export const RENAME_NOREPLACE = 1;
 export const RENAME_EXCHANGE = 2;
+/** Only in `change`. */
+export const RENAME_WHITEOUT = 4;
+
+/** Modes of ALLOCATE, as fallocate(2). */
+export const ALLOCATE_KEEP_SIZE = 1;
+export const ALLOCATE_PUNCH_HOLE = 2;
+export const ALLOCATE_ZERO_RANGE = 16;
 
 interface Make {
   readonly directory: FileRef;
@@ -144,7 +154,43 @@ export interface RemoveXattr {
   readonly xattr: Buffer;
 }
 
-export type Operation =
+/** Makes room for [offset, offset + length) of a file, or a hole there. Only in `change`. */
+export interface Allocate {
+  readonly kind: typeof ALLOCATE;
+  readonly file: FileRef;
+  readonly time: Timestamp | null;
+  /** One of ALLOCATE_MODES. */
+  readonly mode: number;
+  readonly offset: number;
+  /** At least 1. */
+  readonly length: number;
+}
+
+/** Copies a range of one file, all of it, to a place in another or the same one. Only in `change`. */
+export interface Copy {
+  readonly kind: typeof COPY;
+  /** What is written. */
+  readonly file: FileRef;
+  readonly time: Timestamp | null;
+  readonly offset: number;
+  readonly source: FileRef;
+  readonly sourceOffset: number;
+  /** 1..MAX_COPY */
+  readonly length: number;
+}
+
+/** Makes a regular file without a name, which is held as if by `hold`; LINK may give it one. Only in `change`. */
+export interface Tmpfile {
+  readonly kind: typeof TMPFILE;
+  /** In which it could be made. */
+  readonly directory: FileRef;
+  readonly time: Timestamp | null;
+  /** Permissions. */
+  readonly mode: number;
+}
+
+/** What a client may do before it tells the server. */
+export type LogOperation =
   | Create
   | Mkdir
   | Symlink
@@ -157,6 +203,9 @@ export type Operation =
   | Release
   | SetXattr
   | RemoveXattr;
+
+/** Allocate, Copy and Tmpfile are awaited: what becomes of them only the server's disk knows. */
+export type Operation = LogOperation | Allocate | Copy | Tmpfile;
 
 const wireTime = tuple(seconds, nanoseconds);
 /** Reads a time from [seconds, nanoseconds]. */
@@ -181,7 +230,24 @@ const target: Shape<Buffer> = (value) => {
   return bytes;
 };
 const id = optional(fileId);
-const kind = int(CREATE, REMOVEXATTR);
+const kind = int(CREATE, TMPFILE);
+const length = int(1, Number.MAX_SAFE_INTEGER);
+
+/** What a mode of ALLOCATE may be. A hole that is punched never makes the file longer. */
+export const ALLOCATE_MODES: readonly number[] = [
+  0,
+  ALLOCATE_KEEP_SIZE,
+  ALLOCATE_PUNCH_HOLE | ALLOCATE_KEEP_SIZE,
+  ALLOCATE_ZERO_RANGE,
+  ALLOCATE_ZERO_RANGE | ALLOCATE_KEEP_SIZE,
+];
+const u8 = int(0, 255);
+/** EOPNOTSUPP for what fallocate(2) may have, and this has not. */
+const allocateMode: Shape<number> = (value) => {
+  const mode = u8(value);
+  if (ALLOCATE_MODES.includes(mode)) return mode;
+  throw new Failure('EOPNOTSUPP', 'there is no such way to allocate');
+};
 
 /** The wire forms: [kind, ...]. */
 const WIRE = {
@@ -191,12 +257,15 @@ const WIRE = {
   [LINK]: tuple(kind, fileRef, name, time, fileRef),
   [UNLINK]: tuple(kind, fileRef, name, time, id, bool),
   [RMDIR]: tuple(kind, fileRef, name, time, id),
-  [RENAME]: tuple(kind, fileRef, name, time, id, fileRef, name, id, int(0, 3), bool),
+  [RENAME]: tuple(kind, fileRef, name, time, id, fileRef, name, id, int(0, 7), bool),
   [SETATTR]: tuple(kind, fileRef, time, optional(permissions), optional(size), timeToSet, timeToSet),
   [WRITE]: tuple(kind, fileRef, time, optional(size), optional(bytes(MAX_DATA))),
   [RELEASE]: tuple(kind, fileId),
   [SETXATTR]: tuple(kind, fileRef, time, xattrName, xattrValue, xattrFlags),
   [REMOVEXATTR]: tuple(kind, fileRef, time, xattrName),
+  [ALLOCATE]: tuple(kind, fileRef, time, allocateMode, size, length),
+  [COPY]: tuple(kind, fileRef, time, size, fileRef, size, int(1, MAX_COPY)),
+  [TMPFILE]: tuple(kind, fileRef, time, permissions),
 } as const;
 
 /** Written out: spreading an object costs 10 to 30 times as much as its literal. */
@@ -239,6 +308,24 @@ const UNPACK: { readonly [K in keyof typeof WIRE]: (wire: Shaped<(typeof WIRE)[K
   [RELEASE]: ([, id]) => ({ kind: RELEASE, id }),
   [SETXATTR]: ([, file, time, xattr, value, flags]) => ({ kind: SETXATTR, file, time, xattr, value, flags }),
   [REMOVEXATTR]: ([, file, time, xattr]) => ({ kind: REMOVEXATTR, file, time, xattr }),
+  [ALLOCATE]: ([, file, time, mode, offset, length]) => ({
+    kind: ALLOCATE,
+    file,
+    time,
+    mode,
+    offset,
+    length,
+  }),
+  [COPY]: ([, file, time, offset, source, sourceOffset, length]) => ({
+    kind: COPY,
+    file,
+    time,
+    offset,
+    source,
+    sourceOffset,
+    length,
+  }),
+  [TMPFILE]: ([, directory, time, mode]) => ({ kind: TMPFILE, directory, time, mode }),
 };
 
 /** Reads an operation from its wire form. EINVAL. Bytes in it are views of the message. */
@@ -296,6 +383,20 @@ export function packOperation(op: Operation): unknown[] {
       return [op.kind, packRef(op.file), packTime(op.time), op.xattr, op.value, op.flags];
     case REMOVEXATTR:
       return [op.kind, packRef(op.file), packTime(op.time), op.xattr];
+    case ALLOCATE:
+      return [op.kind, packRef(op.file), packTime(op.time), op.mode, op.offset, op.length];
+    case TMPFILE:
+      return [op.kind, packRef(op.directory), packTime(op.time), op.mode];
+    case COPY:
+      return [
+        op.kind,
+        packRef(op.file),
+        packTime(op.time),
+        op.offset,
+        packRef(op.source),
+        op.sourceOffset,
+        op.length,
+      ];
   }
 }
 

@@ -7,7 +7,7 @@
  * where it began. Of a write what fits is written, and the size that it left tells how much; of an append, together with the size
  * where it began.
  */
-import { MKDIR, LINK, RMDIR, WRITE, type Operation, type Write } from '../../protocol/operations.js';
+import { MKDIR, LINK, RMDIR, TMPFILE, WRITE, type Operation, type Write } from '../../protocol/operations.js';
 import type { FileRef } from '../../protocol/references.js';
 import { PosixError } from '../../posix/error.js';
 import type { Fd } from '../../posix/fd.js';
@@ -18,7 +18,7 @@ import { statusIfAny } from './confined.js';
 import type { DiskWatch } from './disk-watch.js';
 import type { Executor } from './executor.js';
 import { ShortWrite } from './file-changes.js';
-import { isDirectory } from './file-ids.js';
+import { idOf, isDirectory } from './file-ids.js';
 import type { HomeClient } from './home-client.js';
 import type { Identities } from './identities.js';
 import type { Prepared } from './lease-waits.js';
@@ -27,7 +27,7 @@ import type { Leases } from './leases.js';
 import type { Marks } from './marks.js';
 import { readOnWay } from './path-units.js';
 import type { ShownTimes } from './shown-times.js';
-import { unitsOfOperation } from './units.js';
+import { unitsOfOperation, unitsReadBy } from './units.js';
 
 const NOTHING = Buffer.alloc(0);
 
@@ -59,17 +59,20 @@ export class ChangeLane {
     data: Buffer | null,
   ): Prepared<unknown[]> {
     const marks = marksOf(client);
-    if (marks?.done(number) === true) {
-      return { touches: [], run: () => this.#wire(this.#asItIs(client, operation)) };
+    if (marks?.done(number) === true && !isLost(client, number, operation)) {
+      return { touches: [], run: () => this.#wire(this.#asItIs(client, number, operation)) };
     }
-    const units = this.#units(client, operation);
+    const units = this.#ifAny(unitsOfOperation, client, operation);
     const touches: Touch[] = refsOf(operation).flatMap((ref) => readOnWay(this.#identities, ref));
     for (const unit of units) touches.push({ unit, write: true });
+    for (const unit of this.#ifAny(unitsReadBy, client, operation)) {
+      if (!units.includes(unit)) touches.push({ unit, write: false });
+    }
     return {
       touches,
       run: () => {
         const left = this.#carryOut(client, marks, number, operation, data);
-        this.#noteUnits(client, operation, units, left);
+        this.#noteUnits(client, number, operation, units, left);
         return this.#wire(left);
       },
     };
@@ -113,17 +116,23 @@ export class ChangeLane {
     return isThere ? before : status.size;
   }
 
-  /** The units that it changes; none where it cannot be told, because it will fail. */
-  #units(client: HomeClient, operation: Operation): bigint[] {
+  /** Units of an operation; none where they cannot be told, because it will fail. */
+  #ifAny(units: typeof unitsOfOperation, client: HomeClient, operation: Operation): bigint[] {
     try {
-      return unitsOfOperation(this.#identities, client.provisional, operation);
+      return units(this.#identities, client.provisional, operation);
     } catch (error) {
       if (error instanceof Failure || error instanceof PosixError) return [];
       throw error;
     }
   }
 
-  #noteUnits(client: HomeClient, operation: Operation, units: bigint[], left: readonly Status[]): void {
+  #noteUnits(
+    client: HomeClient,
+    number: number,
+    operation: Operation,
+    units: bigint[],
+    left: readonly Status[],
+  ): void {
     const [file] = left;
     const [directory, removed] = units;
     switch (operation.kind) {
@@ -135,6 +144,12 @@ export class ChangeLane {
         this.#leases.made(client, directory, file.ino, true);
         return;
       }
+      case TMPFILE:
+        if (file === undefined) return;
+        client.madeUnnamed(number, idOf(file));
+        this.#watch.made(client, file.ino);
+        this.#leases.made(client, file.ino, file.ino, true);
+        return;
       case RMDIR:
         if (removed === undefined) return;
         this.#watch.removed(removed);
@@ -145,7 +160,11 @@ export class ChangeLane {
   }
 
   /** What an operation that was carried out before has left, as far as it is still there. */
-  #asItIs({ provisional }: HomeClient, operation: Operation): Status[] {
+  #asItIs({ provisional, unnamed }: HomeClient, number: number, operation: Operation): Status[] {
+    if (operation.kind === TMPFILE) {
+      const id = unnamed.get(number);
+      return id === undefined ? [] : ifAny(() => this.#identities.file({ ...id, path: null }).status);
+    }
     if ('file' in operation && !('directory' in operation)) {
       return ifAny(() => this.#identities.file(provisional.ref(operation.file)).status);
     }
@@ -164,6 +183,11 @@ export class ChangeLane {
   #wire(statuses: readonly Status[]): unknown[] {
     return statuses.map((status) => this.#shown.attributes(status));
   }
+}
+
+/** Whether a file without a name was made by the change, and has gone with a daemon that was killed since. */
+function isLost(client: HomeClient, number: number, { kind }: Operation): boolean {
+  return kind === TMPFILE && !client.unnamed.has(number);
 }
 
 function isAppend(operation: Operation): operation is Write {
@@ -209,5 +233,6 @@ function refsOf(operation: Operation): FileRef[] {
   if ('directory' in operation) refs.push(operation.directory);
   if ('newDirectory' in operation) refs.push(operation.newDirectory);
   if ('file' in operation) refs.push(operation.file);
+  if ('source' in operation) refs.push(operation.source);
   return refs;
 }

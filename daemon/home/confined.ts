@@ -25,6 +25,7 @@ import {
   O_PATH,
   O_RDONLY,
   O_RDWR,
+  O_TMPFILE,
   RESOLVE_BENEATH,
   RESOLVE_NO_MAGICLINKS,
   RESOLVE_NO_SYMLINKS,
@@ -69,6 +70,17 @@ export class ConfinedTree {
     // Opening a path waits for nobody, and openat2 refuses the two flags together.
     const nonBlocking = (flags & O_PATH) === 0 ? O_NONBLOCK : 0;
     return openat2(directory, name, { flags: flags | O_NOFOLLOW | nonBlocking, mode, resolve: RESOLVE });
+  }
+
+  /** Makes a regular file without a name, open for reading and writing. EOPNOTSUPP. */
+  openUnnamed(directory: Fd, mode: number): Fd {
+    try {
+      return this.openAt(directory, HERE, O_TMPFILE | O_RDWR, mode);
+    } catch (error) {
+      // Kernels that do not have it take it for opening a directory (open(2), O_TMPFILE).
+      if (!(error instanceof PosixError) || (error.code !== 'EISDIR' && error.code !== 'EINVAL')) throw error;
+      throw new Failure('EOPNOTSUPP', 'the disk has no files without a name');
+    }
   }
 
   /**

@@ -9,7 +9,8 @@ import { Failure } from '../../protocol/failure.js';
 import type { RemotePath } from '../../protocol/ids.js';
 import type { MethodName, Params } from '../../protocol/methods.js';
 import type { FileRef } from '../../protocol/references.js';
-import { S_IFLNK, S_IFMT } from '../../posix/flags.js';
+import { lseek } from '../../posix/files.js';
+import { S_IFLNK, S_IFMT, SEEK_DATA, SEEK_HOLE } from '../../posix/flags.js';
 import { readlinkat } from '../../posix/names.js';
 import type { Status } from '../../posix/status.js';
 import type { Call } from './call.js';
@@ -99,6 +100,17 @@ const TOUCHING = {
         const { fd } = home.identities.readable(client.provisional.ref(file));
         const data = readNow(fd, offset, length);
         return data instanceof Promise ? data.then((lent) => new LentData(lent)) : new LentData(data);
+      },
+    };
+  },
+  seek(home, client, [file, offset, hole]) {
+    const look = find(home, client, file);
+    return {
+      touches: look.touches,
+      run() {
+        look.located();
+        const { fd } = home.identities.readable(client.provisional.ref(file));
+        return lseek(fd, offset, hole ? SEEK_HOLE : SEEK_DATA);
       },
     };
   },

@@ -11,16 +11,20 @@
  */
 import { Failure } from '../../protocol/failure.js';
 import {
+  ALLOCATE,
+  COPY,
   CREATE,
   LINK,
   MKDIR,
   RELEASE,
   REMOVEXATTR,
   RENAME,
+  RENAME_WHITEOUT,
   RMDIR,
   SETATTR,
   SETXATTR,
   SYMLINK,
+  TMPFILE,
   UNLINK,
   WRITE,
   type Operation,
@@ -111,13 +115,14 @@ export class Executor {
       case RMDIR:
         return this.#removing.rmdir(op, lane);
       case RENAME:
+        if ((op.flags & RENAME_WHITEOUT) !== 0) this.#requireAwaited();
         return this.#removing.rename(op, lane);
       case SETATTR:
         return this.#files.setAttributes(op, lane);
       case WRITE: {
         const bytes = op.data ?? data;
         if (bytes === null) throw new Failure('EINVAL', 'a write without data');
-        if (op.offset === null && this.#times.inBatch) throw new Failure('EINVAL', 'appending is awaited');
+        if (op.offset === null) this.#requireAwaited();
         try {
           return this.#files.write(op, bytes, lane);
         } finally {
@@ -131,6 +136,20 @@ export class Executor {
         return this.#xattrs.set(op, lane);
       case REMOVEXATTR:
         return this.#xattrs.remove(op, lane);
+      case ALLOCATE:
+        this.#requireAwaited();
+        return this.#files.allocate(op, lane);
+      case COPY:
+        this.#requireAwaited();
+        return this.#files.copy(op, lane);
+      case TMPFILE:
+        this.#requireAwaited();
+        return this.#making.tmpfile(op, lane);
     }
+  }
+
+  /** What becomes of it only the disk knows: nobody can have been answered before. */
+  #requireAwaited(): void {
+    if (this.#times.inBatch) throw new Failure('EINVAL', 'this is awaited, not a part of a log');
   }
 }

@@ -1,5 +1,5 @@
 /*
- * Operations on a file itself: SETATTR and WRITE.
+ * Operations on a file itself: SETATTR, WRITE, ALLOCATE and COPY.
  *
  * The size comes first, for it may be refused (EDQUOT) and changes the times; nothing else is then changed. Of a write what
  * fits the quota is written, and of one that meets a full disk what the disk took; then it is told (ShortWrite). The mode of the home itself
@@ -7,11 +7,19 @@
  * directory they unpack to. Set-id bits reach the disk of no file.
  */
 import { Failure } from '../../protocol/failure.js';
-import type { SetAttributes, Write } from '../../protocol/operations.js';
-import { ftruncate, pwrite } from '../../posix/files.js';
+import {
+  ALLOCATE_KEEP_SIZE,
+  ALLOCATE_PUNCH_HOLE,
+  type Allocate,
+  type Copy,
+  type SetAttributes,
+  type Write,
+} from '../../protocol/operations.js';
+import type { Fd } from '../../posix/fd.js';
+import { copyFileRange, fallocate, ftruncate, pwrite } from '../../posix/files.js';
 import { S_ISGID, S_ISUID } from '../../posix/flags.js';
-import { chmodOpen, fchmodat, chownToOwner } from '../../posix/names.js';
-import { statxFd, type Status } from '../../posix/status.js';
+import { chmodOpen, chownToOwner, fchmodat } from '../../posix/names.js';
+import { fstatfs, statxFd, type Status } from '../../posix/status.js';
 import { isDirectory, isRegular } from './file-ids.js';
 import { chargingSize } from './growth.js';
 import type { Located } from './located.js';
@@ -80,6 +88,50 @@ export class FileChanges {
     return { file };
   }
 
+  /**
+   * As fallocate(2): EISDIR and the like for what is no file; EDQUOT, ENOSPC, EFBIG; EOPNOTSUPP of the disk.
+   *
+   * Sizes are what is charged, and the account has to bound what a home takes. So nothing is set aside beyond the end of a
+   * file whose size stays: it is only looked whether there would be room.
+   */
+  allocate({ file, time, mode, offset, length }: Allocate, lane: Lane): Left {
+    const { identities, times } = this.#home;
+    const { fd, status: before } = identities.writable(file);
+    const end = offset + length;
+    if (end > Number.MAX_SAFE_INTEGER) throw new Failure('EFBIG', 'the file would be too large');
+    if ((mode & ALLOCATE_PUNCH_HOLE) === 0) requireRoom(fd, end - Math.max(offset, before.size), lane);
+    const last = (mode & ALLOCATE_KEEP_SIZE) === 0 ? end : Math.min(end, before.size);
+    const set = (): Status => times.ofOpen(fd, { mtime: time ?? 'now', ctime: time });
+    const allocated = (): Status => {
+      if (last > offset) fallocate(fd, mode, offset, last - offset);
+      return set();
+    };
+    return { file: chargingSize(lane.account, fd, before, last, allocated) };
+  }
+
+  /**
+   * ENODATA where the source ends before the range does. EISDIR and the like for what is no file; EINVAL of ranges of one file
+   * that overlap; EDQUOT, ENOSPC, EFBIG; EXDEV, EOPNOTSUPP of the disk.
+   */
+  copy({ file, time, offset, source, sourceOffset, length }: Copy, lane: Lane): Left {
+    const { identities, times } = this.#home;
+    // In this order: of one file it is the same descriptor.
+    const { fd, status: before } = identities.writable(file);
+    const from = identities.readable(source);
+    if (sourceOffset + length > from.status.size) throw new Failure('ENODATA', 'the source ends before');
+    const end = offset + length;
+    if (end > Number.MAX_SAFE_INTEGER) throw new Failure('EFBIG', 'the file would be too large');
+    const copied = (): Status => {
+      for (let done = 0; done < length;) {
+        const count = copyFileRange(from.fd, sourceOffset + done, fd, offset + done, length - done);
+        if (count === 0) throw new Failure('EIO', 'the source ended meanwhile');
+        done += count;
+      }
+      return times.ofOpen(fd, { mtime: time ?? undefined, ctime: time });
+    };
+    return { file: chargingSize(lane.account, fd, before, end, copied) };
+  }
+
   /** As truncate(2). */
   #resize(op: SetAttributes, size: number, { status }: Located, lane: Lane): void {
     if (isDirectory(status)) throw new Failure('EISDIR', 'is a directory');
@@ -97,6 +149,14 @@ function changesNothing({ size, mode, atime, mtime }: SetAttributes): boolean {
 function touchCtime(located: Located): void {
   if ('fd' in located) chownToOwner(located.fd, NO_NAME);
   else chownToOwner(located.directory, located.name);
+}
+
+/** EDQUOT, ENOSPC. */
+function requireRoom(fd: Fd, bytes: number, { account }: Lane): void {
+  if (bytes <= 0) return;
+  account.requireRoom(bytes, 0);
+  const { available, blockSize } = fstatfs(fd);
+  if (BigInt(bytes) > available * blockSize) throw new Failure('ENOSPC', 'the disk is full');
 }
 
 function chmod(located: Located, mode: number): void {

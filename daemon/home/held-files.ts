@@ -100,6 +100,17 @@ export class ClientHeld {
     return located.status;
   }
 
+  /** EMFILE. */
+  requireRoom(): void {
+    if (this.#inos.size >= MAX_HELD) throw new Failure('EMFILE', 'too many files are held');
+    this.#files.requireRoom();
+  }
+
+  /** Holds a file without a name that was made for the client; its descriptor is taken over. */
+  adopt(fd: Fd): void {
+    this.#inos.add(this.#files.adopt(fd).ino);
+  }
+
   /** A file that is not held is fine. What it frees is given back to `account`; without one, to the quota. */
   release(id: FileId, account?: Account): void {
     if (this.#files.find(id) === undefined || !this.#inos.delete(id.ino)) return;
@@ -224,6 +235,11 @@ export class HeldFiles {
     return { bytes, files };
   }
 
+  /** ENFILE: nothing more is kept open. */
+  requireRoom(): void {
+    if (this.#kept.size >= this.#limit) throw new Failure('ENFILE', 'too many files of the home are open');
+  }
+
   /** Called by ClientHeld and keep(): one user more. ENFILE; EDQUOT of one that was removed. */
   acquire(located: Located, account: Account = this.#quota): Kept {
     const { status } = located;
@@ -232,7 +248,7 @@ export class HeldFiles {
       existing.users += 1;
       return existing;
     }
-    if (this.#kept.size >= this.#limit) throw new Failure('ENFILE', 'too many files of the home are open');
+    this.requireRoom();
     const id = idOf(status);
     const kept: Kept = { id, fd: openKept(this.#tree, located), writable: undefined, users: 1 };
     if (status.nlink === 0 && this.#removed.find(id) !== undefined) {

@@ -6,7 +6,7 @@
  */
 import { Failure } from '../../protocol/failure.js';
 import type { RemoteHandle } from '../../protocol/ids.js';
-import { MAX_CALLS, MAX_LEASE_ITEMS } from '../../protocol/limits.js';
+import { MAX_CALLS, MAX_CHANGES, MAX_LEASE_ITEMS } from '../../protocol/limits.js';
 import {
   LEASE_NONE,
   type LeaseItem,
@@ -14,6 +14,7 @@ import {
   type NotificationName,
   type NotificationParams,
 } from '../../protocol/methods.js';
+import type { FileId } from '../../protocol/references.js';
 import type { ClientGrant } from './grants.js';
 import type { HandleTable } from './handles.js';
 import type { ClientHeld } from './held-files.js';
@@ -57,6 +58,8 @@ export class HomeClient implements LeaseHolder, ExecutorClient {
   readonly outcomes = new Outcomes();
   /** Answers of the last finished uploads, by handle: the client may not have got them. */
   readonly finishedUploads = new Map<RemoteHandle, Promise<unknown[]>>();
+  /** The files without a name that its last changes made, by their numbers: nobody else can say which one it was. */
+  readonly unnamed = new Map<number, FileId>();
   readonly #parts: HomeClientParts;
   #grant: ClientGrant;
   #marks: Marks | undefined;
@@ -193,6 +196,12 @@ export class HomeClient implements LeaseHolder, ExecutorClient {
     const failure = this.#syncFailure;
     this.#syncFailure = undefined;
     return failure;
+  }
+
+  /** A change of this number made a file without a name. */
+  madeUnnamed(number: number, id: FileId): void {
+    this.unnamed.set(number, id);
+    this.unnamed.delete(number - MAX_CHANGES);
   }
 
   tellUngrant(): void {

@@ -1,11 +1,11 @@
 /*
- * Operations that make names: CREATE, MKDIR, SYMLINK, LINK.
+ * Operations that make files and names: CREATE, MKDIR, SYMLINK, LINK, TMPFILE.
  *
  * A name that is taken (EEXIST) is looked at then, and only then: if it leads to the file that was to be made, the operation was
  * carried out before, and only what may be missing is done again (mode, times).
  */
 import { Failure } from '../../protocol/failure.js';
-import type { Create, Link, Mkdir, Symlink } from '../../protocol/operations.js';
+import type { Create, Link, Mkdir, Symlink, Tmpfile } from '../../protocol/operations.js';
 import { PosixError } from '../../posix/error.js';
 import type { Fd } from '../../posix/fd.js';
 import { fchmod } from '../../posix/files.js';
@@ -102,6 +102,25 @@ export class Making {
     if (made === 'before' && !readlinkat(directory.fd, op.name).equals(op.target)) throw exists();
     const status = this.#home.times.ofName(directory.fd, op.name, timesOfNew(op.time));
     return this.#left(op, lane, directory, status);
+  }
+
+  /** EOPNOTSUPP where the disk has no files without a name. */
+  tmpfile({ directory, time, mode }: Tmpfile, lane: Lane): Left {
+    const { identities, tree, times } = this.#home;
+    const { fd: at } = identities.directoryOf(directory);
+    lane.client.held.requireRoom();
+    lane.account.reserve(0, 1);
+    try {
+      const fd = tree.openUnnamed(at, mode & ~SET_ID);
+      return closingOnFailure(fd, () => {
+        const file = times.ofOpen(fd, timesOfNew(time));
+        lane.client.held.adopt(fd);
+        return { file };
+      });
+    } catch (error) {
+      lane.account.release(0, 1);
+      throw error;
+    }
   }
 
   link(op: Link, lane: Lane): Left {

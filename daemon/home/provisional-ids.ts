@@ -10,6 +10,8 @@
 import { Failure } from '../../protocol/failure.js';
 import { MAX_OPERATIONS } from '../../protocol/limits.js';
 import {
+  ALLOCATE,
+  COPY,
   LINK,
   RELEASE,
   REMOVEXATTR,
@@ -93,7 +95,10 @@ export class ProvisionalIds {
       case WRITE:
       case SETXATTR:
       case REMOVEXATTR:
+      case ALLOCATE:
         return { ...op, file: this.ref(op.file) };
+      case COPY:
+        return { ...op, file: this.ref(op.file), source: this.ref(op.source) };
       case RELEASE:
         return { ...op, id: this.#find(op.id) ?? op.id };
       default:
@@ -129,6 +134,7 @@ function isProvisional(op: Operation): boolean {
     ('directory' in op && op.directory.ino === 0n) ||
     ('newDirectory' in op && op.newDirectory.ino === 0n) ||
     ('file' in op && op.file.ino === 0n) ||
+    ('source' in op && op.source.ino === 0n) ||
     ('id' in op && op.id?.ino === 0n) ||
     ('replaced' in op && op.replaced?.ino === 0n)
   );

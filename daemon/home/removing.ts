@@ -8,6 +8,7 @@ import { Failure } from '../../protocol/failure.js';
 import {
   RENAME_EXCHANGE,
   RENAME_NOREPLACE,
+  RENAME_WHITEOUT,
   type Rename,
   type Rmdir,
   type Unlink,
@@ -15,7 +16,7 @@ import {
 import type { Timestamp } from '../../protocol/attributes.js';
 import type { Fd } from '../../posix/fd.js';
 import { close } from '../../posix/files.js';
-import { AT_REMOVEDIR, O_PATH } from '../../posix/flags.js';
+import { AT_REMOVEDIR, O_PATH, S_IFCHR, S_IFMT } from '../../posix/flags.js';
 import { renameat2, unlinkat } from '../../posix/names.js';
 import { statxFd, type Status } from '../../posix/status.js';
 import type { Use } from '../../state/ledger.js';
@@ -62,11 +63,15 @@ export class Removing {
     const directories = from.ino === to.ino ? [from] : [from, to];
     const target = statusIfAny(to.fd, op.newName);
     const source = expectedAt(statusIfAny(from.fd, op.name), op.id, lane.replay);
-    if (source === undefined) return { file: this.#renamedBefore(op, target), directories };
+    const whiteout = (op.flags & RENAME_WHITEOUT) !== 0;
+    if (source === undefined || (whiteout && lane.replay && isWhiteout(source))) {
+      return { file: this.#renamedBefore(op, target), directories };
+    }
     this.#requireReplaced(op, source, target, lane);
     lane.account.prepare();
     if (isDirectory(source)) times.settle(source.ino);
-    const rename = (): void => renameat2(from.fd, op.name, to.fd, op.newName, op.flags);
+    const move = (): void => renameat2(from.fd, op.name, to.fd, op.newName, op.flags);
+    const rename = whiteout ? (): void => this.#leavingWhiteout(op.name, from, source, lane, move) : move;
     if (target === undefined) {
       rename();
     } else if ((op.flags & RENAME_EXCHANGE) !== 0) {
@@ -83,6 +88,19 @@ export class Removing {
     identities.learn(source, to.ino, op.newName);
     for (const directory of directories) times.ofDirectory(directory, op.time);
     return { file: times.shown(statusAt(to.fd, op.newName), op.time), directories };
+  }
+
+  /** Runs a rename that leaves a whiteout where the file was, unless nothing happens. EDQUOT. */
+  #leavingWhiteout(name: Buffer, from: Directory, source: Status, lane: Lane, move: () => void): void {
+    lane.account.reserve(0, 1);
+    let made: Status | undefined;
+    try {
+      move();
+      made = statusIfAny(from.fd, name);
+    } finally {
+      if (made === undefined || made.ino === source.ino) lane.account.release(0, 1);
+      else this.#home.identities.learn(made, from.ino, name);
+    }
   }
 
   #directoryOf({ directory, name }: Unlink | Rmdir | Rename): Directory {
@@ -164,4 +182,9 @@ export class Removing {
     lane.account.release(freed.bytes, freed.files);
     this.#home.identities.removed(before, directory.ino, name);
   }
+}
+
+/** What overlayfs takes for a name that was removed: a device of number 0, which opens nothing. */
+function isWhiteout({ mode, rdev }: Status): boolean {
+  return (mode & S_IFMT) === S_IFCHR && rdev === 0;
 }

@@ -3,6 +3,8 @@
  * its names, and the files that have their only name there; a file with several names, or none, is a unit of its own.
  */
 import {
+  ALLOCATE,
+  COPY,
   LINK,
   RELEASE,
   REMOVEXATTR,
@@ -10,6 +12,7 @@ import {
   RMDIR,
   SETATTR,
   SETXATTR,
+  TMPFILE,
   UNLINK,
   WRITE,
   type Operation,
@@ -35,11 +38,14 @@ export function unitsOfOperation(
   const op = provisional.resolve(operation);
   switch (op.kind) {
     case RELEASE:
+    case TMPFILE:
       return [];
     case SETATTR:
     case WRITE:
     case SETXATTR:
     case REMOVEXATTR:
+    case ALLOCATE:
+    case COPY:
       return [unitOfFile(identities.file(op.file))];
     case LINK: {
       const file = unitOfFile(identities.file(op.file));
@@ -57,6 +63,22 @@ export function unitsOfOperation(
     }
     default:
       return [identities.directoryOf(op.directory).ino];
+  }
+}
+
+/** The units that it only reads, as things are now. Throws as Identities does. */
+export function unitsReadBy(
+  identities: Identities,
+  provisional: ProvisionalIds,
+  operation: Operation,
+): bigint[] {
+  switch (operation.kind) {
+    case COPY:
+      return [unitOfFile(identities.file(provisional.ref(operation.source)))];
+    case TMPFILE:
+      return [identities.directoryOf(provisional.ref(operation.directory)).ino];
+    default:
+      return [];
   }
 }
 

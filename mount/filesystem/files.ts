@@ -6,7 +6,7 @@
  */
 import { Failure } from '../../protocol/failure.js';
 import type { HandleId } from '../../protocol/ids.js';
-import { SETATTR, WRITE } from '../../protocol/operations.js';
+import { SETATTR, TMPFILE, WRITE } from '../../protocol/operations.js';
 import { packRef } from '../../protocol/references.js';
 import {
   O_ACCMODE,
@@ -31,7 +31,7 @@ import type {
 import { interruptible } from '../remote/interruption.js';
 import type { DirectoryInode, Inode } from '../tree/inode.js';
 import type { FileData } from './file-data.js';
-import { HandleTable, type FileHandle } from './handles.js';
+import type { FileHandle, HandleTable } from './handles.js';
 import type { Home } from './home.js';
 import type { Lookups } from './lookups.js';
 import { lossSeen, lossToldAtClose, markLost, tellLoss, tellLossAtClose } from './losses.js';
@@ -47,6 +47,7 @@ export interface FilesParts {
   readonly lookups: Lookups;
   readonly data: FileData;
   readonly syncs: Syncs;
+  readonly handles: HandleTable<FileHandle>;
 }
 
 export class Files {
@@ -55,7 +56,7 @@ export class Files {
   readonly #lookups: Lookups;
   readonly #data: FileData;
   readonly #syncs: Syncs;
-  readonly #handles = new HandleTable<FileHandle>();
+  readonly #handles: HandleTable<FileHandle>;
   /** How many openings of a file wait for the server. */
   readonly #openings = new Map<Inode, number>();
 
@@ -65,6 +66,7 @@ export class Files {
     this.#lookups = parts.lookups;
     this.#data = parts.data;
     this.#syncs = parts.syncs;
+    this.#handles = parts.handles;
   }
 
   // Opening and closing
@@ -153,6 +155,36 @@ export class Files {
         // Somebody else was quicker: without O_EXCL it is opened.
         if (Failure.from(failure).kind !== 'EEXIST' || (flags & O_EXCL) !== 0) throw failure;
         return this.#openExisting(directory, key, flags, caller);
+      },
+    );
+  }
+
+  /** The server holds it from the start. */
+  tmpfile(
+    directory: DirectoryInode,
+    flags: number,
+    mode: number,
+    caller: Caller,
+  ): Promise<{ entry: Entry; opened: OpenAnswer }> {
+    const { tree, kernel } = this.#home;
+    let letGo = false;
+    const made = this.#home.change(
+      [directory],
+      caller,
+      () => ({ kind: TMPFILE, directory: tree.refOf(directory), time: null, mode: mode & 0o7777 }),
+      ([left]) => {
+        if (left === undefined) throw new Failure('EPROTO', 'the server does not tell what it made');
+        const inode = tree.unnamed(left);
+        inode.held = true;
+        if (letGo) this.#releaseUnused(inode);
+        return inode;
+      },
+    );
+    return made.then(
+      (inode) => ({ entry: kernel.unnamed(inode), opened: this.#opened(inode, flags, true) }),
+      (failure: unknown) => {
+        letGo = true;
+        throw failure;
       },
     );
   }
@@ -321,7 +353,7 @@ export class Files {
     const sizeBefore = inode.attributes.size;
     const entry = log.write(inode.id, offset, data.subarray(0, fits), time, charge);
     inode.touched(entry);
-    tree.wrote(inode, end, time);
+    tree.wrote(inode, offset, end, time);
     this.#data.wrote(inode, entry, offset, end, sizeBefore);
     this.#home.kernel.told(inode);
     this.#home.sender.kick();

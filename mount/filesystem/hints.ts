@@ -6,7 +6,7 @@
  * extended by what was appended since.
  */
 import { remotePath, type RemotePath } from '../../protocol/ids.js';
-import { RENAME, RENAME_EXCHANGE, RMDIR, UNLINK, type Operation } from '../../protocol/operations.js';
+import { RENAME, RENAME_EXCHANGE, RMDIR, UNLINK, type LogOperation } from '../../protocol/operations.js';
 import type { FileId, FileRef } from '../../protocol/references.js';
 import type { Entry } from '../log/entry.js';
 import type { Log } from '../log/log.js';
@@ -58,7 +58,7 @@ export class Hints {
   }
 
   /** The operation of an entry of the log, with hints. */
-  add(operation: Operation, entry: Entry): Operation {
+  add(operation: LogOperation, entry: Entry): LogOperation {
     this.#list();
     const rank = this.#ranks.get(entry) ?? 0;
     const hinted = (ref: FileRef): FileRef => this.#hinted(ref, rank);
@@ -66,7 +66,7 @@ export class Hints {
     const moved = 'newDirectory' in operation ? { newDirectory: hinted(operation.newDirectory) } : {};
     const file = 'file' in operation ? { file: hinted(operation.file) } : {};
     // What is spread over it has the types that were there.
-    return { ...operation, ...named, ...moved, ...file, ...this.#named(operation) } as Operation;
+    return { ...operation, ...named, ...moved, ...file, ...this.#named(operation) } as LogOperation;
   }
 
   #hinted(ref: FileRef, rank: number): FileRef {
@@ -76,7 +76,7 @@ export class Hints {
   }
 
   /** The ids that it names besides. */
-  #named(operation: Operation): { id?: FileId | null; replaced?: FileId | null } {
+  #named(operation: LogOperation): { id?: FileId | null; replaced?: FileId | null } {
     const id = 'id' in operation ? { id: operation.id && this.#ids.of(operation.id) } : {};
     return 'replaced' in operation
       ? { ...id, replaced: operation.replaced && this.#ids.of(operation.replaced) }
@@ -99,7 +99,7 @@ export class Hints {
     this.#last = this.#log.last;
   }
 
-  #note(operation: Operation, rank: number): void {
+  #note(operation: LogOperation, rank: number): void {
     if (operation.kind === UNLINK || operation.kind === RMDIR) {
       this.#put(operation.id, operation.directory, operation.name, rank);
     } else if (operation.kind === RENAME) {

@@ -13,7 +13,7 @@
 import type { Attributes } from '../../protocol/attributes.js';
 import { Failure } from '../../protocol/failure.js';
 import type { MethodName, Result } from '../../protocol/methods.js';
-import { packOperation, type Operation } from '../../protocol/operations.js';
+import { packOperation, type LogOperation, type Operation } from '../../protocol/operations.js';
 import type { Cancel } from '../data/fetch.js';
 import type { Grants } from '../lease/grants.js';
 import type { Leases } from '../lease/holdings.js';
@@ -153,7 +153,7 @@ export class Home {
   }
 
   /** Appends a change that the tree has made of these inodes. */
-  append(operation: Operation, charge: Charge, touched: readonly Inode[]): Entry {
+  append(operation: LogOperation, charge: Charge, touched: readonly Inode[]): Entry {
     const entry = this.log.append(operation, charge);
     for (const inode of touched) inode.touched(entry);
     this.sender.kick();

@@ -78,18 +78,28 @@ export class KernelView {
 
   /** Tells of a name, which counts as a lookup of its inode. */
   entry(name: Name): Entry {
-    return this.#entry(name, this.#isBelieved(name));
+    const believed = this.#isBelieved(name);
+    this.#told(name, believed);
+    return this.#entry(name.inode, believed);
   }
 
   /** entry() in a listing: where others are at work, the names of a whole directory would have to be taken back each time. */
   listed(name: Name): Entry {
-    return this.#entry(name, !this.#isContested(name) && this.#isBelieved(name));
+    const believed = !this.#isContested(name) && this.#isBelieved(name);
+    this.#told(name, believed);
+    return this.#entry(name.inode, believed);
   }
 
   /** entry() as the answer of a LOOKUP. */
   lookedUp(name: Name): Entry {
     const believed = !this.#isContested(name) && this.#isBelieved(name) && this.#noteRecent(name);
-    return this.#entry(name, believed);
+    this.#told(name, believed);
+    return this.#entry(name.inode, believed);
+  }
+
+  /** Tells of a file without a name, which counts as a lookup. */
+  unnamed(inode: Inode): Entry {
+    return this.#entry(inode, false);
   }
 
   #isContested({ parent }: Name): boolean {
@@ -100,16 +110,18 @@ export class KernelView {
     return this.#tree.lookup(name.parent, name.key) === name;
   }
 
-  #entry(name: Name, believed: boolean): Entry {
-    const { attributes, validMs } = this.attributes(name.inode);
-    if (believed) {
-      this.#takenBack.delete(name);
-      this.#again.delete(name);
-    }
+  #told(name: Name, believed: boolean): void {
+    if (!believed) return;
+    this.#takenBack.delete(name);
+    this.#again.delete(name);
+  }
+
+  #entry(inode: Inode, believed: boolean): Entry {
+    const { attributes, validMs } = this.attributes(inode);
     return {
       attributes,
       validMs,
-      nodeId: this.#tree.remember(name.inode),
+      nodeId: this.#tree.remember(inode),
       generation: 0n,
       entryValidMs: believed ? FOREVER_MS : 0,
     };

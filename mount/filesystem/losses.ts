@@ -9,7 +9,7 @@
  * closed: a program that starts closes what it inherits, and takes no notice of what it is told.
  */
 import { Failure } from '../../protocol/failure.js';
-import { RELEASE, WRITE, type Operation, type Write } from '../../protocol/operations.js';
+import { RELEASE, WRITE, type LogOperation, type Write } from '../../protocol/operations.js';
 import type { FileId, FileRef } from '../../protocol/references.js';
 import type { Entry } from '../log/entry.js';
 import type { Inode, Loss } from '../tree/inode.js';
@@ -73,7 +73,7 @@ export class Losses {
   }
 
   /** Counts and logs a loss, and keeps its data. Returns the inodes that it is of. */
-  #record(operation: Operation, failure: Failure): Inode[] {
+  #record(operation: LogOperation, failure: Failure): Inode[] {
     this.#count += 1;
     const inodes = refsOf(operation)
       .map((ref) => (ref.ino === null ? undefined : this.#tree.byId(this.#currentId(ref))))
@@ -141,7 +141,7 @@ export function lossToldAtClose({ toldAtClose }: FileHandle): void {
   if (toldAtClose !== undefined) toldAtClose.seen = true;
 }
 
-function refsOf(operation: Operation): readonly FileRef[] {
+function refsOf(operation: LogOperation): readonly FileRef[] {
   if ('file' in operation) {
     return 'directory' in operation ? [operation.file, operation.directory] : [operation.file];
   }

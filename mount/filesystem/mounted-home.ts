@@ -25,6 +25,7 @@ import type { Files } from './files.js';
 import type { Home } from './home.js';
 import type { Lookups } from './lookups.js';
 import type { Names } from './names.js';
+import type { Ranges } from './ranges.js';
 import type { Space } from './space.js';
 import type { Xattrs } from './xattrs.js';
 
@@ -33,6 +34,7 @@ export interface MountedHomeParts {
   readonly lookups: Lookups;
   readonly names: Names;
   readonly files: Files;
+  readonly ranges: Ranges;
   readonly directories: Directories;
   readonly space: Space;
   readonly xattrs: Xattrs;
@@ -46,6 +48,7 @@ export class MountedHome implements Filesystem {
   readonly #lookups: Lookups;
   readonly #names: Names;
   readonly #files: Files;
+  readonly #ranges: Ranges;
   readonly #directories: Directories;
   readonly #space: Space;
   readonly #xattrs: Xattrs;
@@ -57,6 +60,7 @@ export class MountedHome implements Filesystem {
     this.#lookups = parts.lookups;
     this.#names = parts.names;
     this.#files = parts.files;
+    this.#ranges = parts.ranges;
     this.#directories = parts.directories;
     this.#space = parts.space;
     this.#xattrs = parts.xattrs;
@@ -182,6 +186,15 @@ export class MountedHome implements Filesystem {
     return this.#files.create(this.#home.tree.getDirectory(parent), keyOf(name), flags, mode, caller);
   }
 
+  tmpfile(
+    parent: NodeId,
+    flags: number,
+    mode: number,
+    caller: Caller,
+  ): Eventually<{ entry: Entry; opened: OpenAnswer }> {
+    return this.#files.tmpfile(this.#home.tree.getDirectory(parent), flags, mode, caller);
+  }
+
   read(
     node: NodeId,
     handle: HandleId,
@@ -202,6 +215,38 @@ export class MountedHome implements Filesystem {
     caller: Caller,
   ): Eventually<number> {
     return this.#files.write(handle, offset, data, fromCache, caller);
+  }
+
+  allocate(
+    _node: NodeId,
+    handle: HandleId,
+    mode: number,
+    offset: number,
+    length: number,
+    caller: Caller,
+  ): Eventually<void> {
+    return this.#ranges.allocate(handle, mode, offset, length, caller);
+  }
+
+  copy(
+    handle: HandleId,
+    offset: number,
+    targetHandle: HandleId,
+    targetOffset: number,
+    length: number,
+    caller: Caller,
+  ): Eventually<number> {
+    return this.#ranges.copy(handle, offset, targetHandle, targetOffset, length, caller);
+  }
+
+  seek(
+    _node: NodeId,
+    handle: HandleId,
+    offset: number,
+    what: 'data' | 'hole',
+    caller: Caller,
+  ): Eventually<number> {
+    return this.#ranges.seek(handle, offset, what, caller);
   }
 
   flush(node: NodeId, handle: HandleId, caller: Caller): Eventually<void> {

@@ -144,7 +144,12 @@ export class Names {
     const { tree } = this.#home;
     const name = bytesOf(key);
     // With its second name a file is a unit of the leases, by an inode number that the server may have yet to tell.
-    const mayLink = tree.mayChangeName(directory, key) && tree.mayChange(inode) && !isProvisional(inode.id);
+    // Whether one without a name may have one only the server's disk knows: it was made so, or has lost its name.
+    const mayLink =
+      tree.mayChangeName(directory, key) &&
+      tree.mayChange(inode) &&
+      !isProvisional(inode.id) &&
+      !inode.removed;
     if (!mayLink) {
       const asked = this.#home.change(
         [inode, directory],

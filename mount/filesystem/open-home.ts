@@ -17,6 +17,7 @@ import { AwaitedChanges } from './awaited-changes.js';
 import { Directories } from './directories.js';
 import { FileData } from './file-data.js';
 import { Files } from './files.js';
+import { HandleTable, type FileHandle } from './handles.js';
 import { Hints } from './hints.js';
 import { Home, type Temper } from './home.js';
 import { KernelView } from './kernel-view.js';
@@ -25,6 +26,7 @@ import { Lookups } from './lookups.js';
 import { Losses, type LossLog } from './losses.js';
 import { LostData } from './lost-data.js';
 import { MountedHome } from './mounted-home.js';
+import { Ranges } from './ranges.js';
 import { Names } from './names.js';
 import { Recalls } from './recalls.js';
 import { Reintegration } from './reintegration.js';
@@ -123,7 +125,9 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
   const lookups = new Lookups(home, listings, ownership);
   const names = new Names(home);
   const syncs = new Syncs(home);
-  const files = new Files({ home, names, lookups, data, syncs });
+  const handles = new HandleTable<FileHandle>();
+  const files = new Files({ home, names, lookups, data, syncs, handles });
+  const ranges = new Ranges({ home, data, handles });
   const directories = new Directories(home, listings, syncs);
   const recalls = new Recalls({ home, data, term });
   const space = new Space(home);
@@ -196,7 +200,7 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
     await remote.logout();
   };
   const filesystem = new MountedHome({
-    ...{ home, lookups, names, files, directories, space, xattrs, ownership, destroy },
+    ...{ home, lookups, names, files, ranges, directories, space, xattrs, ownership, destroy },
   });
   return { filesystem, state: { log, leases, losses } };
 }

@@ -29,7 +29,7 @@ import {
   type Create,
   type Link,
   type Mkdir,
-  type Operation,
+  type LogOperation,
   type Rename,
   type Rmdir,
   type Symlink,
@@ -118,7 +118,7 @@ class Run {
   }
 
   #one(entry: Entry): Promise<unknown> {
-    const operation: Operation = this.#parts.hints.add(entry.operation, entry);
+    const operation: LogOperation = this.#parts.hints.add(entry.operation, entry);
     switch (operation.kind) {
       case CREATE:
       case MKDIR:

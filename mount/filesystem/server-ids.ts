@@ -9,14 +9,14 @@ import type { Attributes } from '../../protocol/attributes.js';
 import type { Failure } from '../../protocol/failure.js';
 import type { RemotePath } from '../../protocol/ids.js';
 import type { Result } from '../../protocol/methods.js';
-import { CREATE, MKDIR, SYMLINK, type Operation } from '../../protocol/operations.js';
+import { CREATE, MKDIR, SYMLINK, type LogOperation } from '../../protocol/operations.js';
 import { keyOf, sameId, type FileId } from '../../protocol/references.js';
 import type { Entry } from '../log/entry.js';
 import type { Log } from '../log/log.js';
 import type { Tree } from '../tree/tree.js';
 
 /** Operations that make a file. */
-type Maker = Extract<Operation, { kind: typeof CREATE | typeof MKDIR | typeof SYMLINK }>;
+type Maker = Extract<LogOperation, { kind: typeof CREATE | typeof MKDIR | typeof SYMLINK }>;
 
 /** An id that was another one until then. */
 interface Renumbered {
@@ -142,6 +142,6 @@ export class ServerIds {
   }
 }
 
-function isMaker(operation: Operation): operation is Maker {
+function isMaker(operation: LogOperation): operation is Maker {
   return operation.kind === CREATE || operation.kind === MKDIR || operation.kind === SYMLINK;
 }

@@ -12,7 +12,7 @@
 import { Failure } from '../../protocol/failure.js';
 import { MAX_FETCH } from '../../protocol/limits.js';
 import type { Result } from '../../protocol/methods.js';
-import { REMOVEXATTR, SETXATTR, type Operation } from '../../protocol/operations.js';
+import { REMOVEXATTR, SETXATTR, type LogOperation } from '../../protocol/operations.js';
 import { packId, packRef } from '../../protocol/references.js';
 import { isReservedXattr, isUserXattr, XATTR_CREATE, XATTR_REPLACE } from '../../protocol/xattrs.js';
 import { S_IFDIR, S_IFMT, S_IFREG } from '../../posix/flags.js';
@@ -103,7 +103,7 @@ export class Xattrs {
         inode,
         caller,
         after,
-        (operation) => ({ ...change(operation), flags: 0 }) as Operation,
+        (operation) => ({ ...change(operation), flags: 0 }) as LogOperation,
       );
     });
   }
@@ -211,7 +211,7 @@ export class Xattrs {
 }
 
 /** What is done to the attributes of a file. */
-type Change = (of: Pick<Extract<Operation, { kind: typeof SETXATTR }>, 'file' | 'time'>) => Operation;
+type Change = (of: Pick<Extract<Operation, { kind: typeof SETXATTR }>, 'file' | 'time'>) => LogOperation;
 
 function requireUser(name: Buffer): void {
   if (name.equals(PREFIX)) throw new Failure('EINVAL');

@@ -2,6 +2,7 @@
  * Which operation of the file system serves which operation of the kernel. Here are also the few rules that lie
  * between the two: offsets beyond 2^53, listings that fill a reply, data that is answered from inside an operation.
  */
+import { FALLOC_FL_PUNCH_HOLE, SEEK_DATA, SEEK_HOLE } from '../../posix/flags.js';
 import { Failure } from '../../protocol/failure.js';
 import type { HandleId } from '../../protocol/ids.js';
 import type { Eventually, EntrySink, Filesystem } from '../operations.js';
@@ -21,6 +22,8 @@ export type Handler<Name extends OperationName> = (
 /** Operations that concern the driver or are not answered: dispatch.ts does them. */
 type Unhandled = 'INIT' | 'INTERRUPT' | 'FORGET' | 'BATCH_FORGET';
 export type HandledName = Exclude<OperationName, Unhandled>;
+
+const MAX_U32 = 2 ** 32 - 1;
 
 /** A file of the mount is below 2^53 bytes: there is nothing to read beyond, and nothing can be written. */
 function checkEnd(end: number): void {
@@ -55,6 +58,8 @@ export const HANDLERS: { readonly [Name in HandledName]: Handler<Name> } = {
   },
   CREATE: (filesystem, exchange, { name, flags, mode }) =>
     filesystem.create(exchange.header.nodeId, name, flags, mode, exchange),
+  TMPFILE: (filesystem, exchange, { flags, mode }) =>
+    filesystem.tmpfile(exchange.header.nodeId, flags, mode, exchange),
   READ: (filesystem, exchange, { handle, offset, size }) => {
     if (offset > Number.MAX_SAFE_INTEGER) return exchange.answerData([]);
     const reply = (pieces: readonly Buffer[]) => exchange.answerData(pieces);
@@ -70,6 +75,23 @@ export const HANDLERS: { readonly [Name in HandledName]: Handler<Name> } = {
     const copy = Buffer.from(data);
     return cleared.then(() => write(copy));
   },
+  FALLOCATE: (filesystem, exchange, { handle, offset, length, mode }) => {
+    // A hole never makes a file longer.
+    const end = (mode & FALLOC_FL_PUNCH_HOLE) === 0 ? offset + length : offset;
+    checkEnd(end);
+    const within = Math.min(length, Number.MAX_SAFE_INTEGER - offset);
+    return filesystem.allocate(exchange.header.nodeId, handle, mode, offset, within, exchange);
+  },
+  LSEEK: (filesystem, exchange, { handle, offset, whence }) => {
+    if (whence !== SEEK_DATA && whence !== SEEK_HOLE) throw new Failure('EINVAL');
+    if (offset > Number.MAX_SAFE_INTEGER) throw new Failure('ENXIO');
+    const what = whence === SEEK_DATA ? 'data' : 'hole';
+    return filesystem.seek(exchange.header.nodeId, handle, offset, what, exchange);
+  },
+  // The answer has 32 bits for how much was copied.
+  COPY_FILE_RANGE: (filesystem, exchange, request) => copy(filesystem, exchange, request, MAX_U32),
+  COPY_FILE_RANGE_64: (filesystem, exchange, request) =>
+    copy(filesystem, exchange, request, Number.MAX_SAFE_INTEGER),
   FLUSH: (filesystem, exchange, { handle }) => filesystem.flush(exchange.header.nodeId, handle, exchange),
   FSYNC: (filesystem, exchange, { handle, dataOnly }) =>
     filesystem.fsync(exchange.header.nodeId, handle, dataOnly, exchange),
@@ -109,6 +131,20 @@ function answerUpTo(size: number, exchange: Exchange, bytes: Eventually<Buffer>)
   if (bytes.length > size) throw new Failure('ERANGE');
   exchange.answerData([bytes]);
   return bytes.length;
+}
+
+function copy(
+  filesystem: Filesystem,
+  exchange: Exchange,
+  request: RequestOf<'COPY_FILE_RANGE'>,
+  most: number,
+): Eventually<number> {
+  const { handle, offset, targetHandle, targetOffset, length, flags } = request;
+  if (flags !== 0) throw new Failure('EINVAL');
+  if (offset > Number.MAX_SAFE_INTEGER) return 0;
+  checkEnd(targetOffset + 1);
+  const within = Math.min(length, most, Number.MAX_SAFE_INTEGER - Math.max(offset, targetOffset));
+  return filesystem.copy(handle, offset, targetHandle, targetOffset, within, exchange);
 }
 
 /** Lists into a reply of at most `size` bytes; an empty reply is the end of the directory. */

@@ -3,8 +3,7 @@
  * written. Bytes in, bytes out: no device, no file system.
  *
  * What is not in the table is answered ENOSYS, which for these is the kernel's own way of saying "do it without":
- * it then never asks again for LSEEK, COPY_FILE_RANGE, FALLOCATE, POLL, BMAP and SYNCFS in this mount, and does
- * its generic best (fs/fuse: fc->no_*).
+ * it then never asks again for POLL, BMAP and SYNCFS in this mount, and does its generic best (fs/fuse: fc->no_*).
  *
  * Only IOCTL comes again whatever is answered (up to Linux 6.18; fuse_send_ioctl tells the program ENOTTY, and keeps
  * nothing in mind): one request, answered here, for each file that Python, Perl, bash or sed asks whether it is a terminal.
@@ -186,6 +185,26 @@ function readGetxattrIn(body: Reader): number {
   return size;
 }
 
+/** fuse_create_in, and the name. */
+function readCreateIn(body: Reader): { flags: number; mode: number; name: Buffer } {
+  const flags = asX86Flags(body.u32());
+  const mode = body.u32();
+  body.skip(8); // umask, open_flags
+  return { flags, mode, name: body.name() };
+}
+
+/** fuse_copy_file_range_in. */
+function readCopyIn(body: Reader): CopyRequest {
+  const handle = handleId(body.u64());
+  const offset = body.u64();
+  body.skip(8); // nodeid_out: the handle says it
+  const targetHandle = handleId(body.u64());
+  const targetOffset = body.u64();
+  const length = body.u64();
+  const flags = body.u64();
+  return { handle, offset, targetHandle, targetOffset, length, flags };
+}
+
 /** The table. The keys are the names of enum fuse_opcode. */
 export const OPERATIONS = {
   LOOKUP: operation<Buffer, Entry | NegativeEntry>(1, 'LOOKUP', readName, writeEntryOut),
@@ -311,17 +330,25 @@ export const OPERATIONS = {
   CREATE: operation<{ flags: number; mode: number; name: Buffer }, { entry: Entry; opened: OpenAnswer }>(
     35,
     'CREATE',
-    (body) => {
-      const flags = asX86Flags(body.u32());
-      const mode = body.u32();
-      body.skip(8); // umask, open_flags
-      return { flags, mode, name: body.name() };
-    },
+    readCreateIn,
     writeCreateOut,
   ),
   /** The request is the `unique` of the request to interrupt. */
   INTERRUPT: operation<number, void>(36, 'INTERRUPT', (body) => body.u64(), nothing),
   BATCH_FORGET: operation<Forget[], void>(42, 'BATCH_FORGET', readForgets, nothing),
+  FALLOCATE: operation<AllocateRequest, void>(
+    43,
+    'FALLOCATE',
+    (body) => {
+      const handle = handleId(body.u64());
+      const offset = body.u64();
+      const length = body.u64();
+      const mode = body.u32();
+      body.skip(4); // padding
+      return { handle, offset, length, mode };
+    },
+    nothing,
+  ),
   READDIRPLUS: operation<{ handle: HandleId; offset: bigint; size: number }, void>(
     44,
     'READDIRPLUS',
@@ -340,7 +367,56 @@ export const OPERATIONS = {
     nothing,
   ),
   STATX: operation<{ handle: HandleId | undefined }, AttributesAnswer>(52, 'STATX', readStatx, writeStatxOut),
+  LSEEK: operation<SeekRequest, number>(
+    46,
+    'LSEEK',
+    (body) => {
+      const handle = handleId(body.u64());
+      const offset = body.u64();
+      const whence = body.u32();
+      body.skip(4); // padding
+      return { handle, offset, whence };
+    },
+    (to, offset) => to.u64(offset),
+  ),
+  COPY_FILE_RANGE: operation<CopyRequest, number>(47, 'COPY_FILE_RANGE', readCopyIn, writeWriteOut),
+  /** Linux 6.1. The name is that of no file. */
+  TMPFILE: operation<{ flags: number; mode: number }, { entry: Entry; opened: OpenAnswer }>(
+    51,
+    'TMPFILE',
+    readCreateIn,
+    writeCreateOut,
+  ),
+  /** Linux 6.18. */
+  COPY_FILE_RANGE_64: operation<CopyRequest, number>(53, 'COPY_FILE_RANGE_64', readCopyIn, (to, copied) =>
+    to.u64(copied),
+  ),
 } as const;
+
+/** From the file of one handle to that of another. */
+export interface CopyRequest {
+  readonly handle: HandleId;
+  readonly offset: number;
+  readonly targetHandle: HandleId;
+  readonly targetOffset: number;
+  readonly length: number;
+  readonly flags: number;
+}
+
+/** `whence` as lseek(2); the kernel asks only where data or a hole are. */
+export interface SeekRequest {
+  readonly handle: HandleId;
+  readonly offset: number;
+  readonly whence: number;
+}
+
+/** `mode` as fallocate(2). */
+export interface AllocateRequest {
+  readonly handle: HandleId;
+  readonly offset: number;
+  readonly length: number;
+  readonly mode: number;
+}
 
 /** `flags` as renameat2(2). */
 export interface RenameRequest {

@@ -5,7 +5,7 @@
  * after a loss of power. Only the log changes what is here.
  */
 import type { Failure } from '../../protocol/failure.js';
-import type { Operation } from '../../protocol/operations.js';
+import type { LogOperation } from '../../protocol/operations.js';
 
 /** What an operation takes of the quota, or gives back where it is negative: bytes of data, and files. */
 export interface Charge {
@@ -35,7 +35,7 @@ interface Waiting {
 }
 
 export class Entry {
-  readonly operation: Operation;
+  readonly operation: LogOperation;
   charge: Charge;
   /** When it was appended, by the clock of the log (milliseconds). */
   readonly since: number;
@@ -51,7 +51,7 @@ export class Entry {
   next: Entry | undefined;
   #waiting: Waiting[] | undefined;
 
-  constructor(operation: Operation, charge: Charge, since: number) {
+  constructor(operation: LogOperation, charge: Charge, since: number) {
     this.operation = operation;
     this.charge = charge;
     this.since = since;

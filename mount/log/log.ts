@@ -14,7 +14,7 @@ import type { Attributes, Timestamp } from '../../protocol/attributes.js';
 import { Failure } from '../../protocol/failure.js';
 import { MAX_OPERATIONS } from '../../protocol/limits.js';
 import type { Result } from '../../protocol/methods.js';
-import type { Operation } from '../../protocol/operations.js';
+import type { LogOperation } from '../../protocol/operations.js';
 import type { FileId } from '../../protocol/references.js';
 import { isErrnoName } from '../../protocol/errno.js';
 import { Chain } from './chain.js';
@@ -54,7 +54,7 @@ export interface LogOptions {
 export interface Batch {
   /** The number of the first one. */
   readonly first: number;
-  readonly operations: readonly Operation[];
+  readonly operations: readonly LogOperation[];
   /** Data of the last one, where that is a WRITE without. */
   readonly data: Buffer | undefined;
   /** How long the message becomes, about. */
@@ -174,7 +174,7 @@ export class Log {
 
   // Changes made here
 
-  append(operation: Operation, charge: Charge): Entry {
+  append(operation: LogOperation, charge: Charge): Entry {
     const entry = new Entry(operation, charge, this.#now());
     this.#append(entry);
     return entry;
@@ -296,7 +296,7 @@ export class Log {
   take(
     maxOperations: number = MAX_OPERATIONS,
     maxBytes: number = MESSAGE_BYTES,
-    prepare: (entry: Entry) => Operation = ({ operation }) => operation,
+    prepare: (entry: Entry) => LogOperation = ({ operation }) => operation,
   ): Batch | undefined {
     const first = this.#nextNumber;
     const message = new Message(maxOperations, maxBytes);

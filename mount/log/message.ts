@@ -5,7 +5,7 @@
  * Invariant: the message fits into a record.
  */
 import { MAX_DATA, MAX_OPERATIONS } from '../../protocol/limits.js';
-import { WRITE, type Operation } from '../../protocol/operations.js';
+import { WRITE, type LogOperation } from '../../protocol/operations.js';
 import type { FileRef } from '../../protocol/references.js';
 
 /** Operations and their data that travel together, without the data apart (bytes). */
@@ -18,7 +18,7 @@ const INLINE_BYTES = 32 * 1024;
 const OPERATION_BYTES = 160;
 
 export class Message {
-  readonly operations: Operation[] = [];
+  readonly operations: LogOperation[] = [];
   /** Data of the last operation, where they are apart. */
   data: Buffer | undefined;
   readonly #maxOperations: number;
@@ -36,7 +36,7 @@ export class Message {
   }
 
   /** Adds one more; false where it has to be in the next message. */
-  add(operation: Operation): boolean {
+  add(operation: LogOperation): boolean {
     const { operations } = this;
     if (this.data !== undefined || operations.length >= this.#maxOperations) return false;
     const data = operation.kind === WRITE ? operation.data : null;
@@ -55,7 +55,7 @@ export class Message {
 }
 
 /** What an operation takes in a message without its data, at most. */
-function headBytes(operation: Operation): number {
+function headBytes(operation: LogOperation): number {
   let bytes = OPERATION_BYTES;
   if ('directory' in operation) bytes += pathBytes(operation.directory) + operation.name.length;
   if ('newDirectory' in operation) bytes += pathBytes(operation.newDirectory) + operation.newName.length;

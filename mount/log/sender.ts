@@ -17,7 +17,7 @@
 import { Failure } from '../../protocol/failure.js';
 import { MAX_BYTES_IN_FLIGHT, MAX_OPERATIONS, MAX_OUTCOMES } from '../../protocol/limits.js';
 import type { MethodName, Result } from '../../protocol/methods.js';
-import { packOperation, type Operation } from '../../protocol/operations.js';
+import { packOperation, type LogOperation } from '../../protocol/operations.js';
 import type { Charge, Entry } from './entry.js';
 import { failureFrom, type Batch, type Log } from './log.js';
 import { MESSAGE_BYTES } from './message.js';
@@ -41,7 +41,7 @@ export interface SenderOptions {
    * The operation with paths as hints for its ids: those that lead there at its place in the log, so before what later
    * entries rename. `entry` is where it is.
    */
-  hint(operation: Operation, entry: Entry): Operation;
+  hint(operation: LogOperation, entry: Entry): LogOperation;
   /** Calls `act` when enough was gathered. Default: in GATHER_MS. */
   gather?(act: () => void): unknown;
 }
@@ -203,7 +203,7 @@ export class Sender {
     return unsent.bytes >= MESSAGE_BYTES || unsent.operations >= MAX_OPERATIONS;
   }
 
-  readonly #prepare = (entry: Entry): Operation => {
+  readonly #prepare = (entry: Entry): LogOperation => {
     const { operation, number = 0 } = entry;
     return number <= this.#hintThrough ? this.#hint(operation, entry) : operation;
   };

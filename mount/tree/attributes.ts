@@ -14,6 +14,7 @@ const DIRECTORY_SIZE = 4096;
 /** Data are allotted in blocks of 4 KiB, told in units of 512 bytes. */
 const UNIT = 512;
 const UNITS_PER_BLOCK = 8;
+const BLOCK_BYTES = UNIT * UNITS_PER_BLOCK;
 
 /** Attributes of a new file without data. `mode`: type and permissions. */
 export function ofNewFile(id: FileId, mode: number, time: Timestamp): Attributes {
@@ -65,8 +66,17 @@ export function withNames(before: Attributes, subdirectories: number, time: Time
   return changed(before, { nlink, mtime: time, ctime: time });
 }
 
+/** Cut off, or longer by a hole. */
 export function resized(before: Attributes, size: number, time: Timestamp): Attributes {
-  const blocks = size === before.size ? before.blocks : blocksOf(size);
+  const blocks = size >= before.size ? before.blocks : Math.min(before.blocks, blocksOf(size));
+  return changed(before, { size, blocks, mtime: time, ctime: time });
+}
+
+/** Data in [start, end): rather too many blocks than none, for which tar(1) takes a file to be one hole. */
+export function written(before: Attributes, start: number, end: number, time: Timestamp): Attributes {
+  const size = Math.max(before.size, end);
+  const touched = blocksOf(end) - blocksOf(start - (start % BLOCK_BYTES));
+  const blocks = Math.max(before.blocks, Math.min(before.blocks + touched, blocksOf(size)));
   return changed(before, { size, blocks, mtime: time, ctime: time });
 }
 
@@ -121,5 +131,5 @@ function shared(time: Timestamp, other: Timestamp): Timestamp {
 
 /** An estimate: what a file without holes takes. */
 function blocksOf(size: number): number {
-  return Math.ceil(size / UNIT / UNITS_PER_BLOCK) * UNITS_PER_BLOCK;
+  return Math.ceil(size / BLOCK_BYTES) * UNITS_PER_BLOCK;
 }

@@ -7,7 +7,7 @@
  *
  * A unit is found by what is confirmed only: of a file whose one name is a guess, nothing is believed.
  */
-import { RENAME_EXCHANGE } from '../../protocol/operations.js';
+import { RENAME_EXCHANGE, RENAME_WHITEOUT } from '../../protocol/operations.js';
 import { MAX_NAME } from '../../protocol/limits.js';
 import type { DirectoryInode, Inode, Name } from './inode.js';
 import type { Namespace } from './namespace.js';
@@ -117,6 +117,8 @@ export class Beliefs {
     newKey: string,
     flags: number,
   ): boolean {
+    // The whiteout that it leaves has an id that only the server knows.
+    if ((flags & RENAME_WHITEOUT) !== 0) return false;
     if (!this.mayChangeName(parent, key) || !this.mayChangeName(newParent, newKey)) return false;
     if (parent.removed || newParent.removed) return true;
     const name = this.lookup(parent, key);

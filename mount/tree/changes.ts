@@ -26,6 +26,7 @@ import {
   resized,
   timed,
   withNames,
+  written,
 } from './attributes.js';
 import type { DirectoryInode, Inode, Name } from './inode.js';
 import type { Namespace } from './namespace.js';
@@ -272,9 +273,11 @@ export class Changes {
     return charge;
   }
 
-  /** Data was written that ends at `end`. Returns what it charges. */
-  wrote(inode: Inode, end: number, time: Timestamp): Charge {
-    return resize(inode, Math.max(inode.attributes.size, end), time);
+  /** [start, end) was written. Returns what it charges. */
+  wrote(inode: Inode, start: number, end: number, time: Timestamp): Charge {
+    const { size } = inode.attributes;
+    inode.attributes = written(inode.attributes, start, end, time);
+    return { bytes: inode.attributes.size - size, files: 0 };
   }
 
   /** A file was closed. The last time, without a name: it is gone, and what it charged is given back. */

@@ -87,7 +87,7 @@ export class Inode {
     return this.directory !== undefined;
   }
 
-  /** Without a name, for ever. */
+  /** Without a name: for ever, unless it was made so. */
   get removed(): boolean {
     return this.attributes.nlink === 0;
   }

@@ -8,7 +8,7 @@
  */
 import type { Attributes } from '../../protocol/attributes.js';
 import { Failure } from '../../protocol/failure.js';
-import { RENAME, RENAME_EXCHANGE, RMDIR, UNLINK } from '../../protocol/operations.js';
+import { RENAME, RENAME_EXCHANGE, RENAME_WHITEOUT, RMDIR, UNLINK } from '../../protocol/operations.js';
 import { changed, isSameFile, kept } from './attributes.js';
 import type { Beliefs } from './beliefs.js';
 import type { Listing } from './directory.js';
@@ -149,12 +149,16 @@ export class Learning {
     newParent.confirmed = false;
     for (const each of [name, target]) if (each !== undefined) each.inode.confirmed = false;
     const exchange = (flags & RENAME_EXCHANGE) !== 0;
+    const left = (): void => {
+      if ((flags & RENAME_WHITEOUT) !== 0) this.#unknown(parent, key);
+      else this.#absent(parent, key);
+    };
     if (name === undefined || (exchange && target === undefined)) {
       if (target !== undefined) this.#names.unbind(target);
       if (name !== undefined) this.#names.unbind(name);
       this.#unknown(newParent, newKey);
       if (exchange) this.#unknown(parent, key);
-      else this.#absent(parent, key);
+      else left();
       return;
     }
     const confirmed = (each: DirectoryInode): boolean => this.#beliefs.believesNames(each);
@@ -164,7 +168,7 @@ export class Learning {
     }
     if (target !== undefined) this.#lost(target.inode);
     this.#names.move(name, newParent, newKey, confirmed(newParent));
-    this.#absent(parent, key);
+    left();
   }
 
   /** There is a name, and it is not known what it leads to. */

@@ -188,6 +188,13 @@ export class Tree {
     return this.#learning.made(parent, key, attributes);
   }
 
+  /** The server made a file without a name for this mount. */
+  unnamed(attributes: Attributes): Inode {
+    const inode = this.#names.identify(attributes);
+    this.#learning.told(inode, attributes);
+    return inode;
+  }
+
   notFound(parent: DirectoryInode, key: string): void {
     this.#learning.notFound(parent, key);
   }
@@ -309,8 +316,8 @@ export class Tree {
     return this.#changes.setattr(inode, changes, time);
   }
 
-  wrote(inode: Inode, end: number, time: Timestamp): Charge {
-    return this.#changes.wrote(inode, end, time);
+  wrote(inode: Inode, start: number, end: number, time: Timestamp): Charge {
+    return this.#changes.wrote(inode, start, end, time);
   }
 
   chargeOfXattrs(inode: Inode, after: Xattrs): Charge {

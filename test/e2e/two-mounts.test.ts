@@ -38,6 +38,28 @@ t.test('names, content, sizes and modes, one way and the other', async (t) => {
   }
 });
 
+t.test('room that is made, and holes', async (t) => {
+  for (const [here, there] of [
+    [one, two],
+    [two, one],
+  ] as const) {
+    const sees = (command: string): Promise<string> => there.succeed('sh', ['-c', command]);
+    await here.succeed('sh', ['-c', 'printf 0123456789 > file']);
+    t.equal(await sees('cat file'), '0123456789');
+    await here.succeed('fallocate', ['-p', '-o', '2', '-l', '3', 'file']);
+    t.equal(await sees('tr "\\0" . < file'), '01...56789');
+    await here.succeed('fallocate', ['-l', '15', 'file']);
+    t.equal(await sees('tr "\\0" . < file'), '01...56789.....');
+    t.equal(await here.succeed('sh', ['-c', 'stat -c %s file; tr "\\0" . < file']), '15\n01...56789.....');
+    await here.succeed('cp', ['--sparse=never', 'file', 'copy']);
+    t.equal(await sees('tr "\\0" . < copy'), '01...56789.....');
+    await sees('printf changed > file; tr "\\0" . < copy');
+    await here.succeed('cp', ['file', 'copy']);
+    t.equal(await sees('cat copy'), 'changed');
+    await here.succeed('rm', ['file', 'copy']);
+  }
+});
+
 t.test('fifty rounds of a counter, turn by turn', async (t) => {
   await one.succeed('sh', ['-c', 'echo 0 > counter']);
   for (let round = 0; round < 50; round++) {

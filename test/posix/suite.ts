@@ -10,6 +10,7 @@ import { files } from './suite/files.js';
 import { links } from './suite/links.js';
 import { names } from './suite/names.js';
 import { renames } from './suite/renames.js';
+import { space } from './suite/space.js';
 import { special } from './suite/special.js';
 import { xattrs } from './suite/xattrs.js';
 
@@ -20,6 +21,7 @@ export const suite: Readonly<Record<string, Readonly<Record<string, Operation>>>
   renames,
   links,
   attributes,
+  space,
   special,
   names,
   xattrs,

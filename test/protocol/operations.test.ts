@@ -1,8 +1,17 @@
 import { Packr, Unpackr } from 'msgpackr';
 import t from 'tap';
 import { remotePath } from '../../protocol/ids.js';
-import { MAX_DATA, MAX_NAME, MAX_TARGET, MAX_XATTR_NAME, MAX_XATTR_VALUE } from '../../protocol/limits.js';
 import {
+  MAX_COPY,
+  MAX_DATA,
+  MAX_NAME,
+  MAX_TARGET,
+  MAX_XATTR_NAME,
+  MAX_XATTR_VALUE,
+} from '../../protocol/limits.js';
+import {
+  ALLOCATE,
+  COPY,
   CREATE,
   LINK,
   MKDIR,
@@ -16,6 +25,7 @@ import {
   SETATTR,
   SETXATTR,
   SYMLINK,
+  TMPFILE,
   UNLINK,
   WRITE,
   type Operation,
@@ -122,6 +132,18 @@ const FIXTURES: Record<string, { op: Operation; bytes: string }> = {
     op: { kind: REMOVEXATTR, file: FILE, time: null, xattr: Buffer.from('user.a') },
     bytes: '94 0b  92 20 21  c0  c4 06 757365722e61',
   },
+  ALLOCATE: {
+    op: { kind: ALLOCATE, file: FILE, time: TIME, mode: 3, offset: 5, length: 6 },
+    bytes: '96 0c  92 20 21  92 07 08  03  05  06',
+  },
+  COPY: {
+    op: { kind: COPY, file: FILE, time: TIME, offset: 5, source: OTHER, sourceOffset: 6, length: 7 },
+    bytes: '97 0d  92 20 21  92 07 08  05  93 12 13 c4 01 62  06  07',
+  },
+  TMPFILE: {
+    op: { kind: TMPFILE, directory: DIRECTORY, time: TIME, mode: 0o640 },
+    bytes: '94 0e  92 10 11  92 07 08  cd 01a0',
+  },
 };
 
 /** How many elements at the end may be missing, as they are nil then. */
@@ -176,7 +198,7 @@ function spoil(name: string, at: number, value: unknown): () => Operation {
 }
 
 t.test('kinds', async (t) => {
-  for (const kind of [-1, 12, 255, 2 ** 53, 0.5, '0', 'toString', '__proto__', null, true, [0]]) {
+  for (const kind of [-1, 15, 255, 2 ** 53, 0.5, '0', 'toString', '__proto__', null, true, [0]]) {
     t.throws(spoil('CREATE', 0, kind), failing('EINVAL'), String(kind));
   }
   t.match(spoil('RELEASE', 0, 9n)(), { kind: RELEASE }, 'in any form of an integer');
@@ -225,13 +247,16 @@ t.test('values out of range', async (t) => {
     'an empty target': spoil('SYMLINK', 4, Buffer.alloc(0)),
     'a target with a NUL': spoil('SYMLINK', 4, Buffer.from('a\0b')),
     'a target too long': spoil('SYMLINK', 4, Buffer.alloc(MAX_TARGET + 1, 0x61)),
-    'flags that are none': spoil('RENAME', 8, 4),
+    'flags that are none': spoil('RENAME', 8, 8),
     'a path for an id': spoil('UNLINK', 4, Buffer.from('n')),
     'a hint that leads out': spoil('LINK', 4, [1, 2, Buffer.from('..')]),
     'a negative size': spoil('SETATTR', 4, -1),
     'a size past 2^53': spoil('SETATTR', 4, 2n ** 53n),
     'a negative offset': spoil('WRITE', 3, -1),
     'more data than one operation carries': spoil('WRITE', 4, Buffer.alloc(MAX_DATA + 1)),
+    'a copy of nothing': spoil('COPY', 6, 0),
+    'a copy of more than one operation carries': spoil('COPY', 6, MAX_COPY + 1),
+    'room for nothing': spoil('ALLOCATE', 5, 0),
     'a time of half a second': spoil('SETATTR', 5, [0.5, 0]),
     'a second of nanoseconds': spoil('SETATTR', 5, [0, 1_000_000_000]),
     'a time without nanoseconds': spoil('SETATTR', 5, [1]),
@@ -240,6 +265,10 @@ t.test('values out of range', async (t) => {
     'an id past 64 bits': spoil('RELEASE', 1, [2n ** 64n, 0]),
   };
   for (const [name, read] of Object.entries(cases)) t.throws(read, failing('EINVAL'), name);
+});
+
+t.test('ways to allocate that there are not', async (t) => {
+  for (const mode of [2, 8, 17 + 2, 32, 64]) t.throws(spoil('ALLOCATE', 3, mode), failing('EOPNOTSUPP'));
 });
 
 t.test('data is a view of the message', async (t) => {

@@ -273,7 +273,7 @@ t.test('every method has a section that says all of it, and nothing else has one
 
 t.test('every operation has a section that says all of it, and nothing else has one', async (t) => {
   const kinds = Object.entries(operations).filter(
-    ([name, value]) => typeof value === 'number' && !name.startsWith('RENAME_'),
+    ([name, value]) => typeof value === 'number' && !/^(RENAME|ALLOCATE)_/.test(name),
   );
   const names = kinds.map(([name]) => name).toSorted();
   t.same(headings('Operations').toSorted(), names);
@@ -288,8 +288,12 @@ t.test('every operation has a section that says all of it, and nothing else has 
   for (const [flag, name] of [
     [operations.RENAME_NOREPLACE, 'NOREPLACE'],
     [operations.RENAME_EXCHANGE, 'EXCHANGE'],
+    [operations.RENAME_WHITEOUT, 'WHITEOUT'],
   ] as const) {
     t.match(section('`RENAME`', '###'), `${flag} ${name}`);
+  }
+  for (const mode of operations.ALLOCATE_MODES) {
+    t.match(section('`ALLOCATE`', '###'), `| ${mode} |`);
   }
 });
 

@@ -6,8 +6,10 @@ import {
   MKDIR,
   packOperation,
   RENAME,
+  RENAME_WHITEOUT,
   SETATTR,
   SYMLINK,
+  TMPFILE,
   UNLINK,
   WRITE,
   type Operation,
@@ -92,6 +94,16 @@ void t.test('names that were made or removed before the daemon was killed are no
   await killed.again(unlink('b'), 4);
   t.equal(await kindOf(() => killed.again(unlink('b'), 5)), 'ENOENT');
   t.strictSame(await killed.client.paths.list(''), ['d']);
+});
+
+void t.test('a rename that left a whiteout is not made again', async (t) => {
+  const killed = await Killed.open(t);
+  await killed.client.paths.put('a', 'x');
+  const whiteout: Operation = { ...rename('a', 'b'), flags: RENAME_WHITEOUT } as Operation;
+  await killed.killIn(whiteout);
+  await killed.again(whiteout);
+  t.equal(String(await killed.client.paths.read('b')), 'x');
+  t.equal(await kindOf(() => killed.client.paths.read('a')), 'ENXIO');
 });
 
 void t.test('what was begun and not done is done', async (t) => {
@@ -179,3 +191,15 @@ void t.test(
     t.strictSame(await change(2, set), left);
   },
 );
+
+void t.test('a file without a name is made once, as long as the daemon lives', async (t) => {
+  const killed = await Killed.open(t);
+  const unnamed: Operation = { kind: TMPFILE, directory: ref(''), time: null, mode: 0o600 };
+  const made = await killed.again(unnamed);
+  t.strictSame(await killed.again(unnamed), made);
+  t.equal(killed.client.home.quota.used.files, 1);
+  await killed.restart();
+  const [again] = (await killed.again(unnamed)) as { nlink: number }[];
+  t.equal(again?.nlink, 0, 'the first one has gone with the daemon');
+  t.equal(killed.client.home.quota.used.files, 1);
+});

@@ -137,6 +137,22 @@ homeTest('small files are fetched whole', {}, async (t, home) => {
   );
 });
 
+homeTest('where the data and the holes of a file are', {}, async (t, home) => {
+  const { paths, call } = bound(new TestClient(home));
+  const [gap, size] = [1024 * 1024, 2 * 1024 * 1024];
+  await paths.put('f', 'data');
+  await paths.setattr('f', { size });
+  await paths.write('f', gap, 'more');
+  t.equal(await call('seek', ['f', 1, false]), 1);
+  t.equal(await call('seek', ['f', gap / 2, false]), gap);
+  const hole = await call('seek', ['f', 0, true]);
+  t.ok(hole > 0 && hole < gap, String(hole));
+  t.equal(await kindOf(() => call('seek', ['f', size, true])), 'ENXIO');
+  t.equal(await kindOf(() => call('seek', ['f', gap + gap / 2, false])), 'ENXIO');
+  await paths.mkdir('d');
+  t.equal(await kindOf(() => call('seek', ['d', 0, true])), 'EISDIR');
+});
+
 homeTest('only regular files are read', {}, async (t, home) => {
   const { paths } = bound(new TestClient(home));
   await paths.mkdir('d');

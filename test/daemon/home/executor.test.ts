@@ -37,6 +37,7 @@ import {
 
 const NOREPLACE = 1;
 const EXCHANGE = 2;
+const WHITEOUT = 4;
 const NOBODY = 65534;
 
 partsTest('what is made: modes, kinds, and no set-id bits of files', {}, async (t, parts) => {
@@ -160,6 +161,29 @@ partsTest('rename: its flags, what it replaces, what it refuses', {}, async (t, 
   client.change(link(refTo(a), home, 'again'));
   client.change(rename([home, 'again'], [refTo(d), 'moved']));
   t.equal(client.changed(setattr(refTo(a), {})).nlink, 2, 'two names of one file: nothing happens');
+});
+
+partsTest('a rename leaves a whiteout, which is charged', { files: 3 }, async (t, parts) => {
+  const client = parts.client();
+  const { home } = parts;
+  client.change(create(home, 'f'));
+  const whiteout = rename([home, 'f'], [home, 'g'], { flags: WHITEOUT });
+  const g = client.changed(whiteout);
+  const left = lstatSync(join(parts.directory, 'f'));
+  t.strictSame([left.isCharacterDevice(), left.rdev], [true, 0]);
+  t.equal(parts.quota.used.files, 2);
+  client.change(link(refTo(g), home, 'h'));
+  client.change(rename([home, 'g'], [home, 'h'], { flags: WHITEOUT }));
+  t.equal(parts.quota.used.files, 2, 'two names of a file: nothing happens');
+  client.change(create(home, 'last'));
+  const full = rename([home, 'h'], [home, 'i'], { flags: WHITEOUT });
+  t.equal(await kindOf(() => client.change(full)), 'EDQUOT');
+  const both = { flags: WHITEOUT | EXCHANGE };
+  client.change(unlink(home, 'last'));
+  t.equal(await kindOf(() => client.change(rename([home, 'g'], [home, 'h'], both))), 'EINVAL');
+  t.equal(await kindOf(() => client.log(whiteout)), 'EINVAL', 'it is awaited');
+  client.change(unlink(home, 'f'));
+  t.equal(parts.quota.used.files, 1);
 });
 
 partsTest('link', {}, async (t, parts) => {

@@ -2,8 +2,8 @@
  * What an operation touches: the directories whose names it changes, and files that are units of their own.
  */
 import { idOf } from '../../../daemon/home/file-ids.js';
-import { unitOfFile, unitsOfOperation } from '../../../daemon/home/units.js';
-import type { Operation } from '../../../protocol/operations.js';
+import { unitOfFile, unitsOfOperation, unitsReadBy } from '../../../daemon/home/units.js';
+import { ALLOCATE, COPY, TMPFILE, type Operation } from '../../../protocol/operations.js';
 import { kindOf } from './fixture.js';
 import {
   create,
@@ -61,6 +61,18 @@ partsTest('units of each operation', {}, async (t, parts) => {
   are(setattr(home, { mode: 0 }), [root], 'setattr of the home');
   are(write(refTo(f), 0, 'x'), [a.ino], 'write');
   are(write(refTo(two), 0, 'x'), [two.ino], 'write of a file with several names');
+  const room = { kind: ALLOCATE, file: refTo(two), time: null, mode: 0, offset: 0, length: 1 } as const;
+  are(room, [two.ino], 'allocate');
+  const copy: Operation = {
+    ...{ kind: COPY, file: refTo(two), time: null, offset: 0 },
+    ...{ source: refTo(f), sourceOffset: 0, length: 1 },
+  };
+  are(copy, [two.ino], 'copy');
+  t.strictSame(unitsReadBy(identities, client.provisional, copy), [a.ino]);
+  t.strictSame(unitsReadBy(identities, client.provisional, room), []);
+  const unnamed = { kind: TMPFILE, directory: refTo(a), time: null, mode: 0o644 } as const;
+  are(unnamed, [], 'a file without a name');
+  t.strictSame(unitsReadBy(identities, client.provisional, unnamed), [a.ino]);
   are(release(idOf(f)), [], 'release');
   t.equal(await kindOf(() => units(write({ ...refTo(f), ino: 1n } as never, 0, 'x'))), 'ESTALE');
   client.held.hold(identities.file(refTo(f)));

@@ -149,6 +149,26 @@ t.test('a file that nobody has open in the end is not held', async (t) => {
   });
 });
 
+t.test('a file without a name is released in the end, also where who asked for it is let go', async (t) => {
+  const nameless = attributesOf(41, 0o100600, { nlink: 0 });
+  for (const isLetGo of [false, true]) {
+    const { home, held } = await holding(t);
+    home.answers.change = () => [nameless];
+    const { filesystem } = home;
+    if (isLetGo) {
+      const made = letGo(t, home, 'change', (caller) => filesystem.tmpfile(ROOT_NODE, O_RDWR, 0o600, caller));
+      t.equal(await made, 'EINTR');
+    } else {
+      const { entry, opened } = await filesystem.tmpfile(ROOT_NODE, O_RDWR, 0o600, CALLER);
+      t.match(entry, { attributes: { nlink: 0, ino: 41n }, entryValidMs: 0 });
+      t.same(held, []);
+      await filesystem.release(entry.nodeId, opened.handle);
+    }
+    await until(() => held.length > 0);
+    t.same(held, ['released']);
+  }
+});
+
 t.test(
   'a file that lost its last name is held by who opens it once more, however well it is known',
   async (t) => {

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { CREATE, MKDIR, RENAME, RMDIR, UNLINK, type Operation } from '../../../protocol/operations.js';
+import { CREATE, MKDIR, RENAME, RMDIR, UNLINK, type LogOperation } from '../../../protocol/operations.js';
 import type { FileId, FileRef } from '../../../protocol/references.js';
 import { Hints } from '../../../mount/filesystem/hints.js';
 import { ServerIds } from '../../../mount/filesystem/server-ids.js';
@@ -24,12 +24,12 @@ function setup() {
 
 const refTo = ({ id }: Inode): FileRef => ({ ...id, path: null });
 
-function create(directory: DirectoryInode, name: string, id: FileId | null = null): Operation {
+function create(directory: DirectoryInode, name: string, id: FileId | null = null): LogOperation {
   return { kind: CREATE, directory: refTo(directory), name: Buffer.from(name), time: NOW, mode: 0o644, id };
 }
 
 /** The paths that an operation has as hints. */
-function pathsIn(operation: Operation): (string | undefined)[] {
+function pathsIn(operation: LogOperation): (string | undefined)[] {
   const refs = [
     'directory' in operation ? operation.directory : undefined,
     'newDirectory' in operation ? operation.newDirectory : undefined,
@@ -41,7 +41,7 @@ t.test('a path is that of before what the log moves and removes later', async (t
   const { tree, root, log, hints } = setup();
   const a = makeDirectory(tree, root, 'a');
   const b = makeDirectory(tree, a, 'b');
-  const append = (operation: Operation): Entry => log.append(operation, NOTHING);
+  const append = (operation: LogOperation): Entry => log.append(operation, NOTHING);
   const inB = append(create(b, 'x'));
   tree.rename(root, 'a', root, 'c', 0, NOW);
   const renamed = append({
@@ -85,8 +85,8 @@ t.test('what is in a directory that the server lost has a path, too', async (t) 
   const { tree, root, log, ids, hints } = setup();
   const d = makeDirectory(tree, root, 'd');
   const below = makeDirectory(tree, d, 'below');
-  const append = (operation: Operation): Entry => log.append(operation, NOTHING);
-  const mkdir = (directory: DirectoryInode, name: string, id: FileId): Operation => ({
+  const append = (operation: LogOperation): Entry => log.append(operation, NOTHING);
+  const mkdir = (directory: DirectoryInode, name: string, id: FileId): LogOperation => ({
     ...{ kind: MKDIR, directory: refTo(directory), name: Buffer.from(name) },
     ...{ time: NOW, mode: 0o755, id },
   });

@@ -3,7 +3,7 @@
  * Everything answers synchronously, but for three things: reading '/hang' waits until the read is interrupted, mkdir of 'slow'
  * and writing to '/slow-file' until proceed() is called. And nothing fails as on a broken disk, but for chmod to BROKEN_MODE.
  */
-import { O_ACCMODE, O_RDONLY, O_TRUNC } from '../../../posix/flags.js';
+import { FALLOC_FL_KEEP_SIZE, O_ACCMODE, O_RDONLY, O_TRUNC } from '../../../posix/flags.js';
 import { Failure } from '../../../protocol/failure.js';
 import { handleId, nodeId, ROOT_NODE, type HandleId, type NodeId } from '../../../protocol/ids.js';
 import type {
@@ -330,6 +330,35 @@ export class MemoryFilesystem implements Filesystem {
     data.copy(node.data, offset);
     node.mtime = now();
     return data.length;
+  }
+
+  allocate(id: NodeId, _handle: HandleId, mode: number, offset: number, length: number): void {
+    const node = this.#node(id);
+    const end = offset + length;
+    if ((mode & ~FALLOC_FL_KEEP_SIZE) !== 0) node.data.fill(0, offset, Math.min(end, node.size));
+    if ((mode & FALLOC_FL_KEEP_SIZE) === 0 && end > node.size) this.#resize(node, end);
+    node.mtime = now();
+  }
+
+  tmpfile(
+    _parent: NodeId,
+    _flags: number,
+    mode: number,
+    caller: Caller,
+  ): { entry: Entry; opened: OpenAnswer } {
+    const node = this.#make(S_IFREG | mode, caller);
+    node.nlink = 0;
+    return { entry: this.#entry(node), opened: this.#opened() };
+  }
+
+  copy(): number {
+    throw new Failure('EOPNOTSUPP');
+  }
+
+  seek(id: NodeId, _handle: HandleId, offset: number, what: 'data' | 'hole'): number {
+    const { size } = this.#node(id);
+    if (offset >= size) throw new Failure('ENXIO');
+    return what === 'data' ? offset : size;
   }
 
   flush(): void {}

@@ -64,6 +64,69 @@ export const OPEN_CASES: Case[] = [
     ],
   },
   {
+    title: 'FALLOCATE',
+    opcode: 43,
+    body: [
+      u64(77), // fh
+      u64(0x1_0000_0000), // offset
+      u64(0x2_0000_0000), // length
+      u32(3), // mode
+      u32(0), // padding
+    ],
+    answers: { allocate: () => undefined },
+    call: { operation: 'allocate', parameters: [NODE, 77, 3, 0x1_0000_0000, 0x2_0000_0000] },
+    reply: [],
+  },
+  ...(
+    [
+      [3, 'data'],
+      [4, 'hole'],
+    ] as const
+  ).map(([whence, what]) => ({
+    title: `LSEEK to ${what}`,
+    opcode: 46,
+    body: [
+      u64(77), // fh
+      u64(0x1_0000_0000), // offset
+      u32(whence),
+      u32(0), // padding
+    ],
+    answers: { seek: () => 0x1_0000_0005 },
+    call: { operation: 'seek', parameters: [NODE, 77, 0x1_0000_0000, what] },
+    reply: [u64(0x1_0000_0005)],
+  })),
+  ...[
+    { title: 'COPY_FILE_RANGE', opcode: 47, reply: [u32(5), u32(0)] }, // size, padding
+    { title: 'COPY_FILE_RANGE_64', opcode: 53, reply: [u64(5)] },
+  ].map((each) => ({
+    ...each,
+    body: [
+      u64(77), // fh_in
+      u64(0x1_0000_0000), // off_in
+      u64(9), // nodeid_out
+      u64(78), // fh_out
+      u64(0x2_0000_0000), // off_out
+      u64(6), // len
+      u64(0), // flags
+    ],
+    answers: { copy: () => 5 },
+    call: { operation: 'copy', parameters: [77, 0x1_0000_0000, 78, 0x2_0000_0000, 6] },
+  })),
+  {
+    title: 'TMPFILE',
+    opcode: 51,
+    body: [
+      u32(0o2), // flags: O_RDWR
+      u32(0o100600), // mode
+      u32(0o022), // umask
+      u32(0), // open_flags
+      name('/'),
+    ],
+    answers: { tmpfile: () => ({ entry, opened }) },
+    call: { operation: 'tmpfile', parameters: [NODE, 0o2, 0o100600] },
+    reply: [...entryOut, ...openOut],
+  },
+  {
     title: 'OPEN past the page cache',
     opcode: 14,
     body: [

@@ -1,24 +1,24 @@
 import t from 'tap';
 import { dataLength, encodeRequest } from '../../../protocol/codec.js';
 import { MAX_DATA, MAX_NAME, MAX_OPERATIONS, MAX_RECORD, MAX_TARGET } from '../../../protocol/limits.js';
-import { packOperation, SYMLINK, WRITE, type Operation } from '../../../protocol/operations.js';
+import { packOperation, SYMLINK, WRITE, type LogOperation } from '../../../protocol/operations.js';
 import { Message, MESSAGE_BYTES } from '../../../mount/log/message.js';
 import { mkdir, TIME } from './operations.js';
 
 const DIRECTORY = { ino: 2n ** 63n, birth: 2n ** 63n, path: null };
 
-function write(bytes: number): Operation {
+function write(bytes: number): LogOperation {
   return { kind: WRITE, file: DIRECTORY, offset: 2 ** 50, data: Buffer.alloc(bytes), time: TIME };
 }
 
-function symlink(): Operation {
+function symlink(): LogOperation {
   const name = Buffer.alloc(MAX_NAME, 'n');
   const target = Buffer.alloc(MAX_TARGET, 't');
   return { kind: SYMLINK, directory: DIRECTORY, name, target, time: TIME, id: DIRECTORY };
 }
 
 /** Adds operations as long as it takes them. */
-function fill(make: (index: number) => Operation): Message {
+function fill(make: (index: number) => LogOperation): Message {
   const message = new Message(MAX_OPERATIONS, MESSAGE_BYTES);
   for (let index = 0; message.add(make(index)); index++);
   return message;
@@ -30,7 +30,7 @@ function recordBytes({ operations, data }: Message): number {
 }
 
 t.test('a message fits into a record, whatever it is made of', async (t) => {
-  const kinds: Record<string, (index: number) => Operation> = {
+  const kinds: Record<string, (index: number) => LogOperation> = {
     'small operations': mkdir,
     'long names and targets': symlink,
     'small writes': () => write(1_000),

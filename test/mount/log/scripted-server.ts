@@ -5,7 +5,7 @@
 import { Failure } from '../../../protocol/failure.js';
 import { MAX_OPERATIONS, MAX_OUTCOMES } from '../../../protocol/limits.js';
 import type { Result } from '../../../protocol/methods.js';
-import { operation as unpackOperation, WRITE, type Operation } from '../../../protocol/operations.js';
+import { operation as unpackOperation, WRITE, type LogOperation } from '../../../protocol/operations.js';
 import type { SenderOptions } from '../../../mount/log/sender.js';
 
 /** What `apply` makes of an operation: it is carried out, fails, or stops the server (ESTALE). */
@@ -28,12 +28,12 @@ type Outcome = Result<'apply'>[4][number];
 
 export class ScriptedServer {
   /** What was carried out, by number: undefined where it failed. The first is number 1. */
-  carriedOut: (Operation | undefined)[] = [];
+  carriedOut: (LogOperation | undefined)[] = [];
   durable = 0;
   left = { bytes: 1000, files: 100 };
   /** What the `apply`s were: [first number, how many operations, bytes apart]. */
   readonly applies: [number, number, number][] = [];
-  judge: (operation: Operation) => Verdict = () => 'done';
+  judge: (operation: LogOperation) => Verdict = () => 'done';
   /** Fails a request as a whole. */
   refuse: (method: string, params: unknown[]) => Failure | undefined = () => undefined;
   outcomes: Outcome[] = [];
@@ -118,7 +118,7 @@ export class ScriptedServer {
     for (const [index, wire] of operations.entries()) {
       const number = first + index;
       if (number <= this.applied) continue;
-      let op = unpackOperation(wire);
+      let op = unpackOperation(wire) as LogOperation;
       if (op.kind === WRITE && op.data === null) {
         if (index !== operations.length - 1 || data === undefined) throw new Error('a WRITE without data');
         op = { ...op, data };

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { Failure } from '../../../protocol/failure.js';
 import { MAX_OPERATIONS } from '../../../protocol/limits.js';
-import { MKDIR, type Operation } from '../../../protocol/operations.js';
+import { MKDIR, type LogOperation } from '../../../protocol/operations.js';
 import { remotePath } from '../../../protocol/ids.js';
 import type { Entry } from '../../../mount/log/entry.js';
 import { Log, type LogOptions } from '../../../mount/log/log.js';
@@ -54,12 +54,12 @@ class Mounted {
   }
 }
 
-function withHint(operation: Operation): Operation {
+function withHint(operation: LogOperation): LogOperation {
   if (operation.kind !== MKDIR || operation.directory.ino === null) return operation;
   return { ...operation, directory: { ...operation.directory, path: remotePath(Buffer.from('hint')) } };
 }
 
-function isHinted(operation: Operation): boolean {
+function isHinted(operation: LogOperation): boolean {
   return operation.kind === MKDIR && operation.directory.path !== null;
 }
 

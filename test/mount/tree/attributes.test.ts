@@ -10,6 +10,7 @@ import {
   resized,
   timed,
   withNames,
+  written,
 } from '../../../mount/tree/attributes.js';
 import { attributesOf, DIRECTORY, LONG_AGO, NOW, REGULAR } from './planted.js';
 
@@ -29,7 +30,7 @@ t.test('what is made has the time at which it was made', async (t) => {
   });
 });
 
-t.test('a size takes whole blocks of 4 KiB, in units of 512 bytes', async (t) => {
+t.test('data take whole blocks of 4 KiB, in units of 512 bytes', async (t) => {
   const empty = attributesOf(9);
   for (const [size, blocks] of [
     [0, 0],
@@ -38,13 +39,19 @@ t.test('a size takes whole blocks of 4 KiB, in units of 512 bytes', async (t) =>
     [4097, 16],
   ] as const) {
     t.match(
-      resized(empty, size, NOW),
+      written(empty, 0, size, NOW),
       { size, blocks, atime: LONG_AGO, mtime: NOW, ctime: NOW },
       `${size} bytes`,
     );
   }
   const sparse = attributesOf(9, REGULAR, { size: 100_000, blocks: 8 });
-  t.equal(resized(sparse, 100_000, NOW).blocks, 8, 'what the server said stays while the size does');
+  t.equal(resized(sparse, 1_000_000, NOW).blocks, 8, 'what it is longer by is a hole');
+  t.equal(resized(sparse, 90_000, NOW).blocks, 8, 'what the server said stays where it can be');
+  t.equal(resized(sparse, 0, NOW).blocks, 0);
+  t.equal(written(sparse, 50_000, 50_001, NOW).blocks, 16, 'into a hole');
+  t.equal(written(sparse, 2 ** 30, 2 ** 30 + 1, NOW).blocks, 16, 'behind one');
+  t.equal(written(sparse, 0, 100_000, NOW).blocks, 200, 'no more than there can be');
+  t.equal(written(attributesOf(9, REGULAR, { size: 1, blocks: 64 }), 0, 1, NOW).blocks, 64, 'made ahead');
 });
 
 t.test('a directory counts its subdirectories, on disks that do', async (t) => {

@@ -180,7 +180,7 @@ t.test('what was changed here and is not applied is newer than what is told', as
   const { tree, root } = plant({ whole: true });
   const file = makeFile(tree, root, 'file');
   const write = entryOf({ kind: WRITE, file: { ...file.id, path: null }, offset: 0, data: null, time: NOW });
-  tree.wrote(file, 100, NOW);
+  tree.wrote(file, 0, 100, NOW);
   file.touched(write);
   tree.told(file, { ...file.attributes, size: 0 });
   t.equal(file.attributes.size, 100);

@@ -4,7 +4,7 @@
 import type { Attributes, Timestamp } from '../../../protocol/attributes.js';
 import { Failure, type FailureKind } from '../../../protocol/failure.js';
 import { remotePath, ROOT_PATH } from '../../../protocol/ids.js';
-import type { Operation } from '../../../protocol/operations.js';
+import type { LogOperation } from '../../../protocol/operations.js';
 import { Entry } from '../../../mount/log/entry.js';
 import type { LeasedUnits } from '../../../mount/tree/beliefs.js';
 import type { DirectoryInode, Inode, Name } from '../../../mount/tree/inode.js';
@@ -116,7 +116,7 @@ export function pageOf(
 }
 
 /** An entry of the log that was not sent. */
-export function entryOf(operation: Operation): Entry {
+export function entryOf(operation: LogOperation): Entry {
   return new Entry(operation, { bytes: 0, files: 0 }, 0);
 }
 

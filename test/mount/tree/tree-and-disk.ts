@@ -361,7 +361,7 @@ export class TreeAndDisk {
       this.#same(
         `write ${text} ${offset} ${length}`,
         () => pwrite(file, Buffer.alloc(length, 'x'), 0, length, offset),
-        () => this.#charge(this.tree.wrote(inode, offset + length, this.#now)),
+        () => this.#charge(this.tree.wrote(inode, offset, offset + length, this.#now)),
         this.tree.mayChange(inode),
       ),
     );

@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { join as at } from 'node:path';
+import { AT_FDCWD, RENAME_EXCHANGE, RENAME_NOREPLACE, RENAME_WHITEOUT } from '../../../posix/flags.js';
+import { renameat2 } from '../../../posix/names.js';
 import { fails, read, withFile, type Operation } from '../operation.js';
 
 export const renames: Record<string, Operation> = {
@@ -78,5 +80,24 @@ export const renames: Record<string, Operation> = {
     spawnSync('mv', ['-n', 'a', 'b'], { cwd: d });
     assert.equal(read(at(d, 'b')), 'b');
     assert.equal(read(at(d, 'a')), 'a');
+  },
+  'a rename leaves a whiteout'(d) {
+    const name = (file: string): Buffer => Buffer.from(at(d, file));
+    const rename = (from: string, to: string, flags: number): void =>
+      renameat2(AT_FDCWD, name(from), AT_FDCWD, name(to), flags);
+    fs.writeFileSync(at(d, 'a'), 'content');
+    fs.writeFileSync(at(d, 'c'), 'old');
+    rename('a', 'b', RENAME_WHITEOUT);
+    assert.equal(read(at(d, 'b')), 'content');
+    const { mode, rdev } = fs.lstatSync(at(d, 'a'));
+    assert.equal(mode & 0o170000, 0o020000);
+    assert.equal(rdev, 0);
+    assert.deepEqual(fs.readdirSync(d).toSorted(), ['a', 'b', 'c']);
+    fails('EEXIST', () => rename('b', 'c', RENAME_WHITEOUT | RENAME_NOREPLACE));
+    fails('EINVAL', () => rename('b', 'c', RENAME_WHITEOUT | RENAME_EXCHANGE));
+    rename('b', 'c', RENAME_WHITEOUT);
+    assert.equal(read(at(d, 'c')), 'content');
+    for (const file of ['a', 'b', 'c']) fs.unlinkSync(at(d, file));
+    assert.deepEqual(fs.readdirSync(d), []);
   },
 };

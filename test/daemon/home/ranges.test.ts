@@ -1,0 +1,122 @@
+/*
+ * Operations on ranges of a file: what they do to the disk, that the charge stays the size, and what a second time does.
+ */
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  ALLOCATE,
+  ALLOCATE_KEEP_SIZE,
+  ALLOCATE_PUNCH_HOLE,
+  ALLOCATE_ZERO_RANGE,
+  COPY,
+  type Operation,
+} from '../../../protocol/operations.js';
+import type { FileRef } from '../../../protocol/references.js';
+import { kindOf } from './fixture.js';
+import { at, create, mkdir, partsTest, refTo, write } from './home-parts.js';
+
+function allocate(file: FileRef, mode: number, offset: number, length: number, time = at(1)): Operation {
+  return { kind: ALLOCATE, file, time, mode, offset, length };
+}
+
+interface Range {
+  readonly file: FileRef;
+  readonly offset: number;
+}
+
+function copy(from: Range, to: Range, length: number): Operation {
+  const target = { file: to.file, offset: to.offset, time: at(1) };
+  return { kind: COPY, ...target, source: from.file, sourceOffset: from.offset, length };
+}
+
+partsTest('room that is made is charged by the size', { bytes: 10_000 }, async (t, parts) => {
+  const client = parts.client();
+  const file = refTo(client.changed(create(parts.home, 'f')));
+  const left = client.changed(allocate(file, 0, 1000, 5000));
+  t.match(left, { size: 6000, mtime: at(1) });
+  t.equal(parts.quota.used.bytes, 6000);
+  client.change(allocate(file, 0, 0, 100));
+  t.equal(parts.quota.used.bytes, 6000, 'nothing grew');
+  t.equal(await kindOf(() => client.change(allocate(file, 0, 6000, 4001))), 'EDQUOT');
+  t.equal(statSync(join(parts.directory, 'f')).size, 6000, 'nothing was done');
+  client.change(allocate(file, ALLOCATE_ZERO_RANGE, 5000, 5000));
+  t.equal(parts.quota.used.bytes, 10_000);
+});
+
+partsTest('nothing is set aside beyond the end of a file', { bytes: 10_000 }, async (t, parts) => {
+  const client = parts.client();
+  const file = refTo(client.changed(create(parts.home, 'f')));
+  client.change(write(file, 0, 'data'));
+  const { blocks } = statSync(join(parts.directory, 'f'));
+  t.match(client.changed(allocate(file, ALLOCATE_KEEP_SIZE, 0, 9000)), { size: 4 });
+  t.equal(parts.quota.used.bytes, 4);
+  t.ok(statSync(join(parts.directory, 'f')).blocks <= Math.max(blocks, 8), 'but what the file has');
+  const tooMuch = allocate(file, ALLOCATE_KEEP_SIZE, 0, 10_001);
+  t.equal(await kindOf(() => client.change(tooMuch)), 'EDQUOT', 'what could not be written after');
+  client.change(allocate(file, ALLOCATE_ZERO_RANGE | ALLOCATE_KEEP_SIZE, 2, 9000));
+  t.equal(readFileSync(join(parts.directory, 'f'), 'utf8'), 'da\0\0');
+  const beyond = allocate(file, ALLOCATE_PUNCH_HOLE | ALLOCATE_KEEP_SIZE, 1, 2 ** 40);
+  t.match(client.changed(beyond), { size: 4 });
+  t.equal(readFileSync(join(parts.directory, 'f'), 'utf8'), 'd\0\0\0');
+});
+
+partsTest('more than the disk has is refused as a whole', {}, async (t, parts) => {
+  const client = parts.client();
+  const file = refTo(client.changed(create(parts.home, 'f')));
+  for (const mode of [0, ALLOCATE_KEEP_SIZE]) {
+    t.equal(await kindOf(() => client.change(allocate(file, mode, 0, 2 ** 52))), 'ENOSPC');
+  }
+  t.equal(await kindOf(() => client.change(allocate(file, 0, 2 ** 52, 2 ** 52 + 2 ** 51))), 'EFBIG');
+  t.equal(statSync(join(parts.directory, 'f')).blocks, 0);
+});
+
+partsTest('a range of what is no file, or in a log', {}, async (t, parts) => {
+  const client = parts.client();
+  const directory = client.changed(mkdir(parts.home, 'd'));
+  const file = client.changed(create(parts.home, 'f'));
+  t.equal(await kindOf(() => client.change(allocate(refTo(directory), 0, 0, 10))), 'EISDIR');
+  t.equal(await kindOf(() => client.log(allocate(refTo(file), 0, 0, 10))), 'EINVAL', 'it is awaited');
+});
+
+partsTest('an allocation that was carried out before is the same again', {}, (t, parts) => {
+  const client = parts.client();
+  const file = refTo(client.changed(create(parts.home, 'f')));
+  client.change(write(file, 0, '0123456789'));
+  const operations = [
+    allocate(file, 0, 5, 20),
+    allocate(file, ALLOCATE_PUNCH_HOLE | ALLOCATE_KEEP_SIZE, 1, 2),
+    allocate(file, ALLOCATE_ZERO_RANGE, 8, 20),
+  ];
+  for (const operation of [...operations, ...operations]) client.change(operation);
+  t.equal(readFileSync(join(parts.directory, 'f'), 'utf8'), '0\0\x0034567'.padEnd(28, '\0'));
+});
+
+partsTest('what is copied is charged by the size', { bytes: 100 }, async (t, parts) => {
+  const client = parts.client();
+  const from = refTo(client.changed(create(parts.home, 'from')));
+  const to = refTo(client.changed(create(parts.home, 'to')));
+  client.change(write(from, 0, '0123456789'));
+  const left = client.changed(copy({ file: from, offset: 2 }, { file: to, offset: 30 }, 5));
+  t.match(left, { size: 35, mtime: at(1) });
+  t.equal(readFileSync(join(parts.directory, 'to'), 'utf8'), '23456'.padStart(35, '\0'));
+  t.equal(parts.quota.used.bytes, 45);
+  client.change(copy({ file: from, offset: 0 }, { file: to, offset: 0 }, 10));
+  client.change(copy({ file: from, offset: 0 }, { file: from, offset: 10 }, 10));
+  t.equal(parts.quota.used.bytes, 55, 'what was there is not charged again');
+  const kind = (operation: Operation): Promise<string> => kindOf(() => client.change(operation));
+  t.equal(await kind(copy({ file: from, offset: 0 }, { file: to, offset: 61 }, 20)), 'EDQUOT');
+  t.equal(await kind(copy({ file: from, offset: 15 }, { file: to, offset: 0 }, 6)), 'ENODATA');
+  t.equal(await kind(copy({ file: from, offset: 0 }, { file: from, offset: 1 }, 2)), 'EINVAL');
+  t.equal(parts.quota.used.bytes, 55, 'nothing was done');
+  t.equal(readFileSync(join(parts.directory, 'from'), 'utf8'), '01234567890123456789');
+});
+
+partsTest('a copy of what is no file, or in a log', {}, async (t, parts) => {
+  const client = parts.client();
+  const d = { file: refTo(client.changed(mkdir(parts.home, 'd'))), offset: 0 };
+  const f = { file: refTo(client.changed(create(parts.home, 'f'))), offset: 0 };
+  client.change(write(f.file, 0, 'data'));
+  t.equal(await kindOf(() => client.change(copy(d, f, 1))), 'EISDIR');
+  t.equal(await kindOf(() => client.change(copy(f, d, 1))), 'EISDIR');
+  t.equal(await kindOf(() => client.log(copy(f, f, 1))), 'EINVAL', 'it is awaited');
+});
