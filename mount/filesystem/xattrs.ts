@@ -211,7 +211,7 @@ export class Xattrs {
 }
 
 /** What is done to the attributes of a file. */
-type Change = (of: Pick<Extract<Operation, { kind: typeof SETXATTR }>, 'file' | 'time'>) => LogOperation;
+type Change = (of: Pick<Extract<LogOperation, { kind: typeof SETXATTR }>, 'file' | 'time'>) => LogOperation;
 
 function requireUser(name: Buffer): void {
   if (name.equals(PREFIX)) throw new Failure('EINVAL');
