@@ -131,8 +131,11 @@ export class MountedHome implements Filesystem {
   ): Eventually<AttributesAnswer> {
     checkOwner(changes, this.#ownership);
     const inode = this.#home.tree.get(id);
-    const chowns = changes.uid !== undefined || changes.gid !== undefined;
-    const mode = changes.mode ?? (chowns ? modeWithoutSetId(inode.attributes.mode) : undefined);
+    const { uid, gid, mode: given, size, atime, mtime } = changes;
+    const isNothing = [uid, gid, given, size, atime, mtime].every((change) => change === undefined);
+    // What changes nothing is chown(2) to -1 and -1.
+    const chowns = uid !== undefined || gid !== undefined || isNothing;
+    const mode = given ?? (chowns ? modeWithoutSetId(inode.attributes.mode) : undefined);
     return this.#files.setattr(inode, mode === undefined ? changes : { ...changes, mode }, caller);
   }
 
