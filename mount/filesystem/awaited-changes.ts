@@ -40,12 +40,16 @@ export class AwaitedChanges {
     this.#waiting.reject(failure);
   }
 
-  /** Has the server make a change. The data of a WRITE are not to change until then. */
+  /** Has the server make a change. The data of a WRITE are not to change until then. EDQUOT where not all of it is written. */
   async change(operation: Operation): Promise<readonly Attributes[]> {
     const data = operation.kind === WRITE ? (operation.data ?? undefined) : undefined;
     const packed = packOperation(operation.kind === WRITE ? { ...operation, data: null } : operation);
     try {
-      return await this.#ask('change', [this.#numbers.next(), packed], data, (left) => left);
+      const left = await this.#ask('change', [this.#numbers.next(), packed], data, (told) => told);
+      const [file] = left;
+      const isShort = data !== undefined && file !== undefined && isWrittenInPart(operation, data, file);
+      if (isShort) throw new Failure('EDQUOT', 'the quota of disk space is used up');
+      return left;
     } finally {
       this.#numbers.answered();
     }
@@ -102,6 +106,11 @@ export class AwaitedChanges {
       }
     }
   }
+}
+
+/** The size that a write left tells how much of it was written. */
+function isWrittenInPart(operation: Operation, data: Buffer, { size }: Attributes): boolean {
+  return operation.kind === WRITE && operation.offset !== null && size < operation.offset + data.length;
 }
 
 /** Whether what was asked for is not there. */
