@@ -28,8 +28,9 @@ t.test('a copy has what was written while the file was called otherwise', async 
       const answer = done as (failure: undefined, result: unknown) => void;
       if (method !== 'change') return answer(undefined, root.attributes);
       const change = operation(params[1]);
+      const size = change.kind === WRITE ? (change.offset ?? 0) + (data?.length ?? 0) : 0;
       if (change.kind === WRITE) written.push(`${String(change.file.ino)} ${String(data)}`);
-      answer(undefined, [attributesOf(77)]);
+      answer(undefined, [attributesOf(77, undefined, { size })]);
     },
   });
 
