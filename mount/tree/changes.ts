@@ -255,9 +255,7 @@ export class Changes {
       const stays = inode === this.#names.root && this.#rootIsHome;
       inode.attributes = permitted(inode.attributes, stays ? inode.attributes.mode : mode, time);
     }
-    if (!isNumber(mode) && !isNumber(size)) {
-      inode.attributes = timed(inode.attributes, toSet(atime, time), toSet(mtime, time), time);
-    }
+    inode.attributes = timed(inode.attributes, toSet(atime, time), toSet(mtime, time), time);
     return charge;
   }
 
