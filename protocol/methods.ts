@@ -178,8 +178,9 @@ export const METHODS = {
   ),
   /**
    * (number of the change, operation, its data if it is a WRITE without) -> attributes that it left: of the file, and where
-   * a name was made or removed, of the directory; none for RELEASE; of an append, also with the size where it began. One operation, awaited: it waits until those who have a
-   * lease of what it touches have given it back. A number that was carried out before is not carried out again.
+   * a name was made or removed, of the directory; none for RELEASE; of an append, also with the size where it began. One
+   * operation, awaited: it waits until those who have a lease of what it touches have given it back. A number that was
+   * carried out before is not carried out again.
    */
   change: method(tuple(operationNumber, operation, optional(bytes(MAX_DATA))), list(attributes, 4)),
   /** (number) -> durable: all operations of the log up to this one, and all changes answered, are on the disk. */

@@ -1,20 +1,18 @@
 /*
  * Opening the file that a name was found to lead to, and no other, also where its mode allows nobody that: a program that has a
  * file open goes on reading it and writing to it (git makes its objects with mode 0444), and the daemon may open it first when
- * that comes. So its owner, the daemon, opens the mode for that moment. Who may open it is for the client's kernel to say.
+ * that comes (modes.ts).
  */
 import { Failure } from '../../protocol/failure.js';
 import { PosixError } from '../../posix/error.js';
 import type { Fd } from '../../posix/fd.js';
 import { O_PATH, O_RDONLY, O_RDWR, S_IFDIR, S_IFLNK, S_IFMT } from '../../posix/flags.js';
-import { chmodOpen, reopen } from '../../posix/names.js';
+import { reopen } from '../../posix/names.js';
 import { statxFd, type Status } from '../../posix/status.js';
 import { closing, closingOnFailure, type ConfinedTree } from './confined.js';
 import { idOf, isId, isRegular } from './file-ids.js';
 import type { Located, Named } from './located.js';
-
-const OWNER_READS_AND_WRITES = 0o600;
-const PERMISSIONS = 0o7777;
+import { withAccess } from './modes.js';
 
 /** EISDIR, ELOOP for a symlink, ENXIO for FIFOs and sockets. */
 export function requireRegular(status: Status): void {
@@ -51,15 +49,11 @@ function openAllowed(open: (flags: number) => Fd, flags: number): Fd {
 }
 
 function reopenAllowed(fd: Fd, flags: number): Fd {
-  const opened = unlessRefused(() => reopen(fd, flags));
-  if (opened !== undefined) return opened;
-  const permissions = statxFd(fd).mode & PERMISSIONS;
-  chmodOpen(fd, permissions | OWNER_READS_AND_WRITES);
-  try {
-    return reopen(fd, flags);
-  } finally {
-    chmodOpen(fd, permissions);
-  }
+  return withAccess(
+    { fd },
+    () => statxFd(fd).mode,
+    () => reopen(fd, flags),
+  );
 }
 
 function verified(fd: Fd, expected: Status): Fd {

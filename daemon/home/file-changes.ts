@@ -2,9 +2,9 @@
  * Operations on a file itself: SETATTR, WRITE, ALLOCATE and COPY.
  *
  * The size comes first, for it may be refused (EDQUOT) and changes the times; nothing else is then changed. Of a write what
- * fits the quota is written, and of one that meets a full disk what the disk took; then it is told (ShortWrite). The mode of the home itself
- * stays as the daemon made it (0700) whatever is asked, and that is no error, as tar and rsync set the mode of the
- * directory they unpack to. Set-id bits reach the disk of no file.
+ * fits the quota is written, and of one that meets a full disk what the disk took; then it is told (ShortWrite). The mode of
+ * the home itself stays as the daemon made it (0700) whatever is asked, and that is no error, as tar and rsync set the mode of
+ * the directory they unpack to. Set-id bits reach the disk of no file.
  */
 import { Failure } from '../../protocol/failure.js';
 import {
@@ -18,11 +18,12 @@ import {
 import type { Fd } from '../../posix/fd.js';
 import { copyFileRange, fallocate, ftruncate, pwrite } from '../../posix/files.js';
 import { S_ISGID, S_ISUID } from '../../posix/flags.js';
-import { chmodOpen, chownToOwner, fchmodat } from '../../posix/names.js';
+import { chownToOwner } from '../../posix/names.js';
 import { fstatfs, statxFd, type Status } from '../../posix/status.js';
 import { isDirectory, isRegular } from './file-ids.js';
 import { chargingSize } from './growth.js';
 import type { Located } from './located.js';
+import { chmod } from './modes.js';
 import type { HomeParts, Lane, Left } from './operation-parts.js';
 
 const NO_NAME = Buffer.alloc(0);
@@ -50,7 +51,9 @@ export class FileChanges {
     lane.account.prepare();
     if (isDirectory(located.status)) times.settle(located.status.ino);
     if (op.size !== null) this.#resize(op, op.size, located, lane);
-    if (op.mode !== null && located.status.ino !== identities.root.ino) chmod(located, op.mode);
+    if (op.mode !== null && located.status.ino !== identities.root.ino) {
+      chmod(located, kept(op.mode, located.status));
+    }
     if (changesNothing(op)) touchCtime(located);
     const mtime = op.mtime ?? (op.size === null ? undefined : (op.time ?? undefined));
     const set = { atime: op.atime ?? undefined, mtime, ctime: op.time };
@@ -159,8 +162,7 @@ function requireRoom(fd: Fd, bytes: number, { account }: Lane): void {
   if (BigInt(bytes) > available * blockSize) throw new Failure('ENOSPC', 'the disk is full');
 }
 
-function chmod(located: Located, mode: number): void {
-  const allowed = mode & ~(isDirectory(located.status) ? S_ISUID : S_ISUID | S_ISGID);
-  if ('fd' in located) chmodOpen(located.fd, allowed);
-  else fchmodat(located.directory, located.name, allowed);
+/** What of a mode reaches the disk. */
+function kept(mode: number, status: Status): number {
+  return mode & ~(isDirectory(status) ? S_ISUID : S_ISUID | S_ISGID);
 }

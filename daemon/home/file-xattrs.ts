@@ -9,14 +9,10 @@
  * A mode that locks the daemon out is opened for that moment: a client's program that is root may have changed them.
  */
 import { isReservedXattr, isUserXattr } from '../../protocol/xattrs.js';
-import { PosixError } from '../../posix/error.js';
-import { chmodOpen, fchmodat } from '../../posix/names.js';
 import type { Status } from '../../posix/status.js';
 import { getXattr, listXattrs, xattrLength, type XattrPlace } from '../../posix/xattrs.js';
 import { isDirectory, isRegular } from './file-ids.js';
-
-const OWNER_READS_AND_WRITES = 0o600;
-const PERMISSIONS = 0o7777;
+import { withAccess as withModeOpened } from './modes.js';
 
 /** Where a file is, and its status: as Located, of what need not be in a home's tree. */
 export type XattrFile = XattrPlace & { readonly status: Status };
@@ -53,21 +49,5 @@ export function chargedXattr(file: XattrFile, name: Buffer): number {
 
 /** Acts on a file whatever its mode is. */
 export function withAccess<T>(file: XattrFile, act: () => T): T {
-  try {
-    return act();
-  } catch (error) {
-    if (!(error instanceof PosixError) || error.code !== 'EACCES') throw error;
-  }
-  const permissions = file.status.mode & PERMISSIONS;
-  chmod(file, permissions | OWNER_READS_AND_WRITES);
-  try {
-    return act();
-  } finally {
-    chmod(file, permissions);
-  }
-}
-
-function chmod(file: XattrFile, mode: number): void {
-  if ('fd' in file) chmodOpen(file.fd, mode);
-  else fchmodat(file.directory, file.name, mode);
+  return withModeOpened(file, () => file.status.mode, act);
 }

@@ -1,9 +1,9 @@
 /*
  * Counting a home from its tree: what the ledger is compared with, and replaced by after an unclean stop.
  *
- * The rules are the quota's: apparent bytes of regular files, extended attributes, one inode for each entry, hard links once, the home itself
- * free, and of the daemon's own directory only the partial uploads are charged. The walk gives the thread back every PIECE
- * entries; nobody may change the home meanwhile. It counts some 400,000 entries a second when the inodes are cached.
+ * The rules are the quota's: apparent bytes of regular files, extended attributes, one inode for each entry, hard links once,
+ * the home itself free, and of the daemon's own directory only the partial uploads are charged. The walk gives the thread back
+ * every PIECE entries; nobody may change the home meanwhile. It counts some 400,000 entries a second when the inodes are cached.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { PosixError } from '../../posix/error.js';

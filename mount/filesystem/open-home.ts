@@ -127,7 +127,7 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
   const syncs = new Syncs(home);
   const handles = new HandleTable<FileHandle>();
   const files = new Files({ home, names, lookups, data, syncs, handles });
-  const ranges = new Ranges({ home, data, handles });
+  const ranges = new Ranges({ home, lookups, data, handles });
   const directories = new Directories(home, listings, syncs);
   const recalls = new Recalls({ home, data, term });
   const space = new Space(home);

@@ -18,6 +18,7 @@ import type { Inode } from '../tree/inode.js';
 import type { FileData } from './file-data.js';
 import type { FileHandle, HandleTable } from './handles.js';
 import type { Home } from './home.js';
+import type { Lookups } from './lookups.js';
 import { tellLoss } from './losses.js';
 
 /** Pieces of a copy that are on their way at once, at most. */
@@ -25,11 +26,13 @@ const MAX_PIECES = 16;
 
 export class Ranges {
   readonly #home: Home;
+  readonly #lookups: Lookups;
   readonly #data: FileData;
   readonly #handles: HandleTable<FileHandle>;
 
-  constructor(parts: { home: Home; data: FileData; handles: HandleTable<FileHandle> }) {
+  constructor(parts: { home: Home; lookups: Lookups; data: FileData; handles: HandleTable<FileHandle> }) {
     this.#home = parts.home;
+    this.#lookups = parts.lookups;
     this.#data = parts.data;
     this.#handles = parts.handles;
   }
@@ -60,8 +63,8 @@ export class Ranges {
     const target = this.#toChange(to);
     const { inode: source } = this.#handles.get(from);
     const { tree } = this.#home;
-    const size = await this.#sizeOf(source, caller);
-    const end = Math.min(length, size - offset);
+    if (!tree.knows(source)) await this.#lookups.refresh(source, caller);
+    const end = Math.min(length, source.attributes.size - offset);
     let done = 0;
     while (done < end) {
       const pieces = nextPieces(done, end).map(({ start, length: bytes }) =>
@@ -96,21 +99,6 @@ export class Ranges {
       caller,
       () => [packRef(tree.refOf(inode)), offset, what === 'hole'],
       (found) => found,
-    );
-  }
-
-  #sizeOf(inode: Inode, caller: Caller): Promise<number> {
-    const { tree } = this.#home;
-    if (tree.knows(inode)) return Promise.resolve(inode.attributes.size);
-    return this.#home.ask(
-      'getattr',
-      [inode],
-      caller,
-      () => [packRef(tree.refOf(inode))],
-      (attributes) => {
-        tree.told(inode, attributes);
-        return attributes.size;
-      },
     );
   }
 

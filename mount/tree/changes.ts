@@ -4,8 +4,8 @@
  *
  * Invariants:
  * - A change that throws has changed nothing.
- * - Charged are the bytes of regular files and of extended attributes, and an inode for each file, hard links once. What loses its last name is given
- *   back then; a file that is open here, when it is closed.
+ * - Charged are the bytes of regular files and of extended attributes, and an inode for each file, hard links once. What loses
+ *   its last name is given back then; a file that is open here, when it is closed.
  */
 import { S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK, S_ISGID } from '../../posix/flags.js';
 import type { Attributes, Timestamp } from '../../protocol/attributes.js';
