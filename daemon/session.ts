@@ -160,6 +160,9 @@ export class Session implements ClientSession {
     for (const { id } of this.#deferred) this.#calls.delete(id);
     this.#deferred = [];
     this.#channel.send(encodeNotification('shutdown', [reason, again]));
+    // The client asks for those again, elsewhere.
+    const unhurried = [...this.#calls].filter(([, { waitsForOthers }]) => waitsForOthers);
+    for (const [id] of unhurried) this.#calls.delete(id);
     if (this.#calls.size > 0) {
       await new Promise<void>((resolve) => {
         const deadline = setTimeout(resolve, SHUTDOWN_MS);
@@ -171,6 +174,7 @@ export class Session implements ClientSession {
     }
     await this.#channel.end();
     await this.closed;
+    for (const [, call] of unhurried) call.cancel();
   }
 
   notify<N extends NotificationName>(name: N, params: NotificationParams<N>): void {
@@ -383,9 +387,9 @@ export class Session implements ClientSession {
   }
 }
 
-/** Whether a client that comes back after a restart of the server sends this only when it has sent its log again. */
+/** Whether a client that comes back after a restart of the server sends this only behind its log, and its locks. */
 function isBehindLog(method: string): boolean {
-  return method !== 'apply' && method !== 'ping';
+  return method !== 'apply' && method !== 'relock' && method !== 'ping';
 }
 
 /** A notification has no answer: what is wrong with it can only close the connection. */

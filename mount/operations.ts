@@ -6,6 +6,7 @@
  * throwing (rejecting with) a Failure whose kind has an errno. Operations may answer synchronously; a driver
  * must not assume that they do not.
  */
+import type { Lock, LockKind } from '../protocol/file-locks.js';
 import type { HandleId, NodeId } from '../protocol/ids.js';
 
 /** The part of an AbortSignal that operations use; a driver may have something cheaper. */
@@ -98,6 +99,13 @@ export interface DirectoryEntry {
   /** File type bits of st_mode (S_IFMT). */
   readonly type: number;
   readonly offset: bigint;
+}
+
+/** A lock that is asked for through an open file. The owner is the kernel's number of a process or of an open file. */
+export interface WantedLock {
+  readonly owner: bigint;
+  readonly kind: LockKind;
+  readonly lock: Lock;
 }
 
 /** statfs(2) figures in units of `blockSize` bytes. */
@@ -228,10 +236,18 @@ export interface Filesystem {
     what: 'data' | 'hole',
     caller: Caller,
   ): Eventually<number>;
-  /** On each close(2): reports what failed in writing until now. */
-  flush(node: NodeId, handle: HandleId, caller: Caller): Eventually<void>;
+  /**
+   * On each close(2): reports what failed in writing until now, and gives back the POSIX locks that `lockOwner` has of the file;
+   * undefined where the driver keeps locks itself.
+   */
+  flush(node: NodeId, handle: HandleId, lockOwner: bigint | undefined, caller: Caller): Eventually<void>;
   fsync(node: NodeId, handle: HandleId, dataOnly: boolean, caller: Caller): Eventually<void>;
+  /** The last descriptor is closed: gives back what was locked through it. */
   release(node: NodeId, handle: HandleId): Eventually<void>;
+  /** F_GETLK: a POSIX lock of another owner that is in the way. */
+  getlk(node: NodeId, handle: HandleId, wanted: WantedLock, caller: Caller): Eventually<Lock | undefined>;
+  /** Takes a lock, or gives it back. With `wait` EINTR by any signal of the caller; without it EAGAIN. */
+  setlk(node: NodeId, handle: HandleId, wanted: WantedLock, wait: boolean, caller: Caller): Eventually<void>;
   opendir(node: NodeId, caller: Caller): Eventually<OpenAnswer>;
   /** Lists from after the entry whose `offset` is given (0: from the start) until the sink is full or the end. */
   readdir(

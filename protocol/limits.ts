@@ -76,6 +76,11 @@ export const MAX_COPY = 1_048_576;
 /** Inode numbers of one kind that a client has been given ahead and has not used. */
 export const MAX_GRANTED_INODES = 256;
 
+/** Locks that one client has, of all files together. A range counts one. */
+export const MAX_LOCKS = 4096;
+/** Requests of one client that wait for locks. */
+export const MAX_LOCK_WAITS = 1024;
+
 /** Items of one `lease`, `recall` or `returned`. */
 export const MAX_LEASE_ITEMS = 1024;
 /** Units of leases that a client has room for, at least. */

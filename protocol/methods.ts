@@ -6,12 +6,14 @@
  * in, the buffer where it already is.
  */
 import { attributes, nanoseconds, permissions, seconds } from './attributes.js';
+import { fileLock, lockKind } from './file-locks.js';
 import {
   MAX_DATA,
   MAX_FETCH,
   MAX_GRANTED_INODES,
   MAX_LEASE_ITEMS,
   MAX_LEASE_TERM_MS,
+  MAX_LOCKS,
   MAX_OPERATIONS,
   MAX_PAGE_ENTRIES,
   MAX_PASSWORD,
@@ -204,6 +206,18 @@ export const METHODS = {
   ),
   /** (leases): the client has sent all that it did under them, and holds no more than this from now on. */
   returned: method(tuple(list(leaseItem, MAX_LEASE_ITEMS)), nil),
+  /**
+   * (file, owner, kind, lock, whether to wait) -> nil: takes a lock of a regular file, or gives it back. An owner is a number of
+   * the client's own. EAGAIN: others are in the way. EDEADLK, ENOLCK.
+   */
+  lock: method(tuple(fileRef, u64, lockKind, fileLock, bool), nil),
+  /** (file, owner, lock) -> a POSIX lock of another owner that is in its way, or nil. */
+  getLock: method(tuple(fileRef, u64, fileLock), optional(fileLock)),
+  /**
+   * (file, owner, kind, locks): the owner has exactly these, as the client decided itself under its lease, or as they were
+   * before its connection was lost. ENOLCK: others may have had them meanwhile. EAGAIN: others have them.
+   */
+  relock: method(tuple(fileRef, u64, lockKind, list(fileLock, MAX_LOCKS)), nil),
   /** (handle): of any kind. */
   close: method(tuple(handle), nil),
 

@@ -42,6 +42,8 @@ export function weightOf(method: MethodName, params: readonly unknown[], data?: 
     case 'returned':
     case 'sync':
     case 'grant':
+    case 'lock':
+    case 'relock':
       return BEHIND_LOG;
     case 'apply':
       return { lane: 'log', calls: 1, bytes: fileDataBytes(method, params, data) };

@@ -13,11 +13,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   protocol: [],
   posix: [],
   state: ['protocol', 'posix'],
-  daemon: ['state', 'protocol', 'posix'],
+  locks: ['protocol'],
+  daemon: ['state', 'locks', 'protocol', 'posix'],
   ctl: ['state', 'protocol', 'posix'],
 
   // The program ftpmount, and what it is made of.
-  mount: ['mount', 'protocol', 'posix'],
+  mount: ['mount', 'locks', 'protocol', 'posix'],
   'mount/operations': ['protocol'],
   'mount/ownership': ['mount/operations', 'protocol', 'posix'],
   'mount/fuse': ['mount/operations', 'protocol', 'posix'],
@@ -29,13 +30,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'mount/data': ['mount/remote/interruption', 'mount/operations', 'protocol', 'posix'],
   'mount/filesystem': [
     ...['mount/tree', 'mount/log', 'mount/lease', 'mount/data', 'mount/remote'],
-    ...['mount/operations', 'mount/ownership', 'protocol', 'posix'],
+    ...['mount/operations', 'mount/ownership', 'locks', 'protocol', 'posix'],
   ],
 
   // Who runs the programs from outside, and who tests everything.
   bench: ['test'],
   demo: ['bench', 'test'],
-  test: ['bench', 'ctl', 'daemon', 'mount', 'posix', 'protocol', 'state'],
+  test: ['bench', 'ctl', 'daemon', 'locks', 'mount', 'posix', 'protocol', 'state'],
 };
 const LAYERS = Object.keys(MAY_IMPORT).toSorted((a, b) => b.length - a.length);
 

@@ -6,6 +6,8 @@ import { Failure } from '../../protocol/failure.js';
 export class Call {
   /** What is done at once when the call is cancelled. */
   onCancel: (() => void) | undefined;
+  /** It waits for something that others have, for as long as they like. */
+  waitsForOthers = false;
   #cancelled = false;
 
   cancel(): void {

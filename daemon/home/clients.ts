@@ -15,6 +15,7 @@ import type { Grants } from './grants.js';
 import { HandleTable, type Handle, type HandleCount } from './handles.js';
 import type { HeldFiles } from './held-files.js';
 import { HomeClient, type ClientSession } from './home-client.js';
+import type { HomeLocks } from './home-locks.js';
 import type { LeaseWaits } from './lease-waits.js';
 import type { Leases } from './leases.js';
 import { Marks } from './marks.js';
@@ -29,6 +30,7 @@ export interface ClientsOptions {
   readonly grants: Grants;
   readonly leases: Leases;
   readonly waits: LeaseWaits;
+  readonly locks: HomeLocks;
   readonly grace: Grace;
   readonly clock: Clock;
   /** Ids of the clients that have marks of an earlier daemon. */
@@ -94,7 +96,7 @@ export class Clients {
     this.#away.delete(key);
     const wants = this.#canHold(client, wanted) ? wanted : LEASE_NONE;
     if (wants !== client.wants) leases.leave(client);
-    client.enter(session, wants);
+    client.enter(session, wants, known !== undefined);
     const leased =
       known === undefined
         ? wants === LEASE_WRITE && client.marks?.leased === true && grace.isAlone(key)
@@ -223,6 +225,7 @@ export class Clients {
     for (const handle of client.handles.end()) this.#trying(() => closeHandle(handle));
     client.end(forGood);
     this.#options.waits.ended(client);
+    this.#options.locks.ended(client);
     if (!forGood) return;
     this.#marked.delete(id);
     leases.leave(client);

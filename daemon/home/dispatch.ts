@@ -6,6 +6,7 @@
  * Bytes in them are views of the request and are gone when it returns: who goes on later copies.
  */
 import { Failure } from '../../protocol/failure.js';
+import { packLock } from '../../protocol/file-locks.js';
 import type { RemotePath } from '../../protocol/ids.js';
 import type { MethodName, Params } from '../../protocol/methods.js';
 import type { FileRef } from '../../protocol/references.js';
@@ -17,6 +18,7 @@ import type { Call } from './call.js';
 import { copyOf } from './copies.js';
 import { Download } from './downloads.js';
 import type { HomeClient } from './home-client.js';
+import { isUnlock } from './home-locks.js';
 import type { Prepared } from './lease-waits.js';
 import type { Touch } from './lease-table.js';
 import type { Located } from './located.js';
@@ -138,6 +140,28 @@ const TOUCHING = {
       run: () => home.shown.attributes(client.held.hold(look.located(), client.grant.awaited)),
     };
   },
+  lock(home, client, [file, owner, kind, lock, wait], call) {
+    const asked = { owner, kind, lock };
+    // Who gives back waits for nobody.
+    if (isUnlock(lock)) {
+      return { touches: [], run: () => home.locks.unlock(client, client.provisional.ref(file), asked) };
+    }
+    const look = find(home, client, file);
+    return {
+      touches: look.touches,
+      run: () => home.locks.lock(client, look.located(), asked, wait, call),
+    };
+  },
+  getLock(home, client, [file, owner, lock]) {
+    const look = find(home, client, file);
+    return {
+      touches: look.touches,
+      run() {
+        const found = home.locks.find(client, look.located(), owner, lock);
+        return found === null ? null : packLock(found);
+      },
+    };
+  },
   change: (home, client, [number, operation, data]) => home.changes.prepare(client, number, operation, data),
   uploadBegin(home, client, [path, size, mode, sec, nsec, fingerprint], call) {
     const target = {
@@ -176,6 +200,8 @@ const IMMEDIATE = {
     home.waits.returned(client, items);
     return null;
   },
+  relock: (home, client, [file, owner, kind, locks]) =>
+    home.locks.relock(client, client.provisional.ref(file), owner, kind, locks),
   close(home, client, [number]) {
     home.closeHandle(client.handles.take(number));
     return null;

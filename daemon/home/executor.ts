@@ -50,8 +50,8 @@ export class Executor {
   readonly #changed: () => void;
 
   /**
-   * `changed` is called with each operation (Durability); `onTimesFailed` where operations were carried out, and their times
-   * could not be set.
+   * `changed` is called with each operation (Durability), `moved` with each file whose names change; `onTimesFailed` where
+   * operations were carried out, and their times could not be set.
    */
   constructor(parts: {
     tree: ConfinedTree;
@@ -59,11 +59,12 @@ export class Executor {
     held: HeldFiles;
     shown: ShownTimes;
     changed: () => void;
+    moved: (ino: bigint) => void;
     onTimesFailed: (error: unknown) => void;
   }) {
     const { tree, identities, held } = parts;
     this.#times = new OperationTimes({ identities, shown: parts.shown, onFailed: parts.onTimesFailed });
-    const home = { tree, identities, held, times: this.#times };
+    const home = { tree, identities, held, times: this.#times, moved: parts.moved };
     this.#making = new Making(home);
     this.#removing = new Removing(home);
     this.#files = new FileChanges(home);

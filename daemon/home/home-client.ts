@@ -71,6 +71,8 @@ export class HomeClient implements LeaseHolder, ExecutorClient {
   #lastHeard: number;
   #durableTold = 0;
   #ended = false;
+  #keepsLocks = false;
+  #locksTaken = false;
   /** Of a sync that this client was not told of. */
   #syncFailure: unknown;
 
@@ -131,12 +133,14 @@ export class HomeClient implements LeaseHolder, ExecutorClient {
   }
 
   /** Called by Clients. */
-  enter(session: ClientSession, wants: LeaseMode): void {
+  enter(session: ClientSession, wants: LeaseMode, resumed: boolean): void {
     const former = this.#session;
     this.#session = session;
     this.#connections += 1;
     this.#dropped = false;
     this.#wants = wants;
+    this.#keepsLocks = resumed && !this.#locksTaken;
+    this.#locksTaken = false;
     this.heard();
     former?.drop(new Failure('ECONNABORTED', 'another connection of this client took over'));
   }
@@ -165,6 +169,24 @@ export class HomeClient implements LeaseHolder, ExecutorClient {
     if (!this.present) return;
     this.#dropped = true;
     this.#session?.drop(new Failure('ETIMEDOUT', 'leases were not given back in time'));
+  }
+
+  /** Whether the locks that it had when it logged in were still its own, and are. */
+  get keepsLocks(): boolean {
+    return this.#keepsLocks;
+  }
+
+  /** Others have waited for the term for something that it had locked. It is told when it comes back. */
+  locksTaken(): void {
+    this.#locksTaken = true;
+    this.#keepsLocks = false;
+  }
+
+  /** It has locks: after a restart it is waited for. */
+  locks(): void {
+    this.#parts.trying(() => {
+      if (!this.mark().leased) this.mark().setLeased(true);
+    });
   }
 
   /** It has nothing of what it was granted any more. */

@@ -97,30 +97,30 @@ export class LeaseWaits {
         units: tried.units,
         tryAgain: () => {
           this.#unlist(waiting);
+          // The request may go on to wait for something else.
+          call.onCancel = undefined;
           try {
             const again = this.#try(request);
             if ('result' in again) {
-              end();
+              this.#waiting.delete(waiting);
               resolve(again.result as Awaited<T>);
             } else {
               waiting.units = again.units;
+              call.onCancel = cancel;
               this.#list(waiting);
             }
           } catch (error) {
-            end();
+            this.#waiting.delete(waiting);
             reject(error);
           }
         },
       };
-      const end = (): void => {
-        call.onCancel = undefined;
-        this.#waiting.delete(waiting);
-      };
-      call.onCancel = () => {
+      const cancel = (): void => {
         this.#unlist(waiting);
-        end();
+        this.#waiting.delete(waiting);
         reject(new Failure('ECANCELED', 'cancelled'));
       };
+      call.onCancel = cancel;
       this.#waiting.add(waiting);
       this.#list(waiting);
     });

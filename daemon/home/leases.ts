@@ -37,7 +37,19 @@ const TRIMMED = MAX_LEASES / 16;
 /** For so long after a recall a unit is given to nobody for writing: who shares it works by single changes (milliseconds). */
 export const CONTESTED_MS = 1000;
 
+/** Locks that clients have at the server, or wait for (home-locks.ts). */
+export interface LockedUnits {
+  /** Whether others than the client have some in a unit. */
+  ofOthers(client: LeaseHolder, unit: bigint): boolean;
+  /** The units in which others than the client have some. */
+  unitsOfOthers(client: LeaseHolder): Iterable<bigint>;
+  /** A client has lost its leases, and so its locks. */
+  lost(client: LeaseHolder): void;
+}
+
 export interface LeaseOptions {
+  /** Where others have locks, a client holds nothing for writing: it would decide about its own by itself. */
+  readonly locks: LockedUnits;
   /** How long a client that does not give back, or is silent, is waited for (milliseconds). */
   readonly termMs: number;
   /** Milliseconds that only grow. */
@@ -64,6 +76,7 @@ export class Leases {
   readonly #onFreed: () => void;
   readonly #onRecalled: () => void;
   readonly #isWaitedFor: (unit: bigint) => boolean;
+  readonly #locks: LockedUnits;
   /** Clients have a holding from entering until they leave, or their leases are lost. */
   readonly #table = new LeaseTable();
 
@@ -73,6 +86,7 @@ export class Leases {
     this.#onFreed = options.onFreed;
     this.#onRecalled = options.onRecalled;
     this.#isWaitedFor = options.isWaitedFor;
+    this.#locks = options.locks;
   }
 
   /** Whether the client entered before, and what it held then is still its own. */
@@ -153,11 +167,20 @@ export class Leases {
     this.#sendRecalls(recalled);
   }
 
+  /** Others lock files in this unit by now, which was left to who holds it for writing: it decides about no locks any more. */
+  lockedByOthers(unit: bigint): void {
+    const recalled = new Map<LeaseHolder, LeaseItem[]>();
+    for (const holder of this.#table.opponents(undefined, { unit, write: false })) {
+      if (this.#locks.ofOthers(holder, unit)) this.#recall(holder, unit, LEASE_READ, recalled, true);
+    }
+    this.#sendRecalls(recalled);
+  }
+
   /** Nobody waits for these units, which were given back: what the holder of the home gave is its own again. */
   vacated(units: Iterable<bigint>): void {
     const items: LeaseItem[] = [];
     for (const unit of units) {
-      if (!this.#table.vacant.has(unit)) continue;
+      if (!this.#table.vacant.has(unit) || this.#isLocked(unit)) continue;
       this.#table.forget(unit);
       items.push([unit, LEASE_WRITE]);
     }
@@ -197,8 +220,9 @@ export class Leases {
     this.removed(number);
     if (client.wants === LEASE_NONE || this.#table.defaultHolder === client || !this.keeps(client)) return;
     if (!told && this.#table.units.get(parent)?.writer !== client) return;
-    this.#table.setMode(client, number, this.#table.make(number), client.wants);
-    if (told) client.lease([[number, client.wants]]);
+    const mode = this.#locks.ofOthers(client, number) ? LEASE_READ : client.wants;
+    this.#table.setMode(client, number, this.#table.make(number), mode);
+    if (told) client.lease([[number, mode]]);
   }
 
   /** A unit is no more: its number may be another's soon. */
@@ -281,6 +305,7 @@ export class Leases {
   #lose(client: LeaseHolder): void {
     this.#table.leave(client);
     client.leasesLost();
+    this.#locks.lost(client);
     this.#freed();
   }
 
@@ -321,7 +346,7 @@ export class Leases {
     const mayBeGiven = !this.#isWaitedFor(number) && may(touch);
     const unit = existing ?? table.make(number);
     const held = modeIn(unit, client);
-    const mode = mayBeGiven ? this.#offered(client, unit, touch.write) : LEASE_NONE;
+    const mode = mayBeGiven ? this.#offered(client, number, unit, touch.write) : LEASE_NONE;
     if (isDefault && mode === LEASE_WRITE) {
       table.forget(number);
       return LEASE_WRITE;
@@ -339,16 +364,19 @@ export class Leases {
   }
 
   /** What a client may have of a unit that nothing stands in the way of. */
-  #offered(client: LeaseHolder, unit: Unit, write: boolean): LeaseMode {
+  #offered(client: LeaseHolder, number: bigint, unit: Unit, write: boolean): LeaseMode {
     const alone = holdersOf(unit).every((holder) => holder === client);
     const calm = this.#now() - unit.recalledAt > CONTESTED_MS;
-    if (!alone || !calm) return LEASE_READ;
+    if (!alone || !calm || this.#locks.ofOthers(client, number)) return LEASE_READ;
     return write || client === this.#table.defaultHolder ? client.wants : LEASE_READ;
   }
 
   /** Gives a client the home, and tells it what is not its own in it. */
   #makeDefault(client: LeaseHolder): void {
     this.#table.setDefault(client);
+    for (const number of this.#locks.unitsOfOthers(client)) {
+      if (!this.#table.units.has(number)) this.#table.make(number);
+    }
     const items: LeaseItem[] = [[WHOLE_HOME, LEASE_WRITE]];
     const recalls = this.#table.holdings.get(client)?.recalls;
     for (const [number, unit] of this.#table.units) {
@@ -397,11 +425,18 @@ export class Leases {
     if (longest !== undefined) this.#lose(longest[0]);
   }
 
+  /** Whether the default holder cannot have a unit back for the locks of others. */
+  #isLocked(unit: bigint): boolean {
+    const { defaultHolder } = this.#table;
+    return defaultHolder !== undefined && this.#locks.ofOthers(defaultHolder, unit);
+  }
+
   /** What the default holder gave back and nobody has goes back to it, the oldest first, before there is too much of that. */
   #giveVacantBack(): void {
     const items: LeaseItem[] = [];
     for (const oldest of this.#table.vacant) {
       if (this.#table.vacant.size <= MAX_LEASES) break;
+      if (this.#isLocked(oldest)) continue;
       this.#table.forget(oldest);
       items.push([oldest, LEASE_WRITE]);
     }

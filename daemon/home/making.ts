@@ -142,6 +142,7 @@ export class Making {
       throw new Failure('ESTALE', 'the file was exchanged meanwhile');
     }
     identities.learn(status, directory.ino, name);
+    this.#home.moved(status.ino);
     times.ofDirectory(directory, time);
     return { file: times.shown(status, time), directories: [directory] };
   }

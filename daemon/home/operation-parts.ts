@@ -26,6 +26,8 @@ export interface HomeParts {
   readonly identities: Identities;
   readonly held: HeldFiles;
   readonly times: OperationTimes;
+  /** A file got, lost or changed a name: its unit may be another one. */
+  readonly moved: (ino: bigint) => void;
 }
 
 /** How an operation is carried out. */

@@ -78,6 +78,7 @@ export class Removing {
       if (isDirectory(target)) times.settle(target.ino);
       rename();
       identities.learn(target, from.ino, op.name);
+      this.#home.moved(target.ino);
       times.shown(statusAt(from.fd, op.name), op.time);
     } else if (target.ino === source.ino) {
       return this.#renameToItself(op, from, source, directories, lane, rename);
@@ -86,6 +87,7 @@ export class Removing {
       this.#removing(to, replaced, target, lane, rename);
     }
     identities.learn(source, to.ino, op.newName);
+    this.#home.moved(source.ino);
     for (const directory of directories) times.ofDirectory(directory, op.time);
     return { file: times.shown(statusAt(to.fd, op.newName), op.time), directories };
   }
@@ -181,6 +183,7 @@ export class Removing {
   #removed(directory: Directory, name: Buffer, before: Status, freed: Use, lane: Lane): void {
     lane.account.release(freed.bytes, freed.files);
     this.#home.identities.removed(before, directory.ino, name);
+    this.#home.moved(before.ino);
   }
 }
 

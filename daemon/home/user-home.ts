@@ -27,6 +27,7 @@ import { Grace } from './grace.js';
 import { Grants } from './grants.js';
 import type { Handle } from './handles.js';
 import { HeldFiles } from './held-files.js';
+import { HomeLocks } from './home-locks.js';
 import type { ClientSession, HomeClient } from './home-client.js';
 import { Identities } from './identities.js';
 import { LeaseWaits } from './lease-waits.js';
@@ -86,6 +87,7 @@ export class UserHome {
   readonly shown: ShownTimes;
   readonly leases: Leases;
   readonly waits: LeaseWaits;
+  readonly locks: HomeLocks;
   readonly watch: DiskWatch;
   readonly log: LogLane;
   readonly changes: ChangeLane;
@@ -174,7 +176,14 @@ export class UserHome {
       },
       sync: options.sync,
     });
+    this.locks = new HomeLocks({
+      ...{ identities: this.identities, clock, termMs: leaseTermMs, log },
+      leases: () => this.leases,
+      grace: () => this.#grace,
+      isFrozen: () => this.counting,
+    });
     this.leases = new Leases({
+      locks: this.locks,
       termMs: leaseTermMs,
       now: () => clock.now(),
       onFreed: () => this.waits.freed(),
@@ -218,6 +227,7 @@ export class UserHome {
       grants: this.#grants,
       leases: this.leases,
       waits: this.waits,
+      locks: this.locks,
       grace: this.#grace,
       clock,
       marked: marked.map(({ id }) => id),
@@ -233,6 +243,7 @@ export class UserHome {
     };
     const executor = new Executor({
       ...parts,
+      moved: (ino) => this.locks.moved(ino),
       onTimesFailed: (error) => log.error({ error, user: account.name }, 'times were not set'),
     });
     this.log = new LogLane({
@@ -410,6 +421,7 @@ export class UserHome {
     this.room.close();
     this.#grace.close();
     this.waits.close();
+    this.locks.close();
     this.watch.close();
     // First, for it writes marks.
     await this.durability.close();
@@ -424,6 +436,7 @@ export class UserHome {
   }
 
   #onLeft(): void {
+    this.locks.watch();
     if (this.#closed || this.#clients.present > 0) return;
     void this.durability.close().then(() => {
       if (this.#closed || this.#clients.present > 0) return;

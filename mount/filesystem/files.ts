@@ -1,12 +1,13 @@
 /**
- * Operations on the data of regular files: open, create, read, write, truncate, flush, fsync, release.
+ * Operations on open regular files: open, create, read, write, locks, flush, fsync, release.
  *
- * Round trips: opening what is believed none, else one; reading what is known here none; writing, truncating and closing
- * under a lease none; fsync one.
+ * Round trips: opening what is believed none, else one; reading what is known here none; writing and closing under a
+ * lease none; fsync one.
  */
 import { Failure } from '../../protocol/failure.js';
+import type { Lock } from '../../protocol/file-locks.js';
 import type { HandleId } from '../../protocol/ids.js';
-import { SETATTR, TMPFILE, WRITE } from '../../protocol/operations.js';
+import { TMPFILE, WRITE } from '../../protocol/operations.js';
 import { packRef } from '../../protocol/references.js';
 import {
   O_ACCMODE,
@@ -20,17 +21,12 @@ import {
   S_IFREG,
 } from '../../posix/flags.js';
 import type { Charge } from '../log/entry.js';
-import type {
-  AttributeChanges,
-  AttributesAnswer,
-  Caller,
-  Entry,
-  Eventually,
-  OpenAnswer,
-} from '../operations.js';
+import type { Caller, Entry, Eventually, OpenAnswer, WantedLock } from '../operations.js';
 import { interruptible } from '../remote/interruption.js';
 import type { DirectoryInode, Inode } from '../tree/inode.js';
+import type { AttributeUpdates } from './attribute-updates.js';
 import type { FileData } from './file-data.js';
+import { requireLocks, underLocks, type FileLocks } from './file-locks.js';
 import type { FileHandle, HandleTable } from './handles.js';
 import type { Home } from './home.js';
 import type { Lookups } from './lookups.js';
@@ -45,18 +41,22 @@ export interface FilesParts {
   readonly home: Home;
   readonly names: Names;
   readonly lookups: Lookups;
+  readonly attributes: AttributeUpdates;
   readonly data: FileData;
   readonly syncs: Syncs;
   readonly handles: HandleTable<FileHandle>;
+  readonly locks: FileLocks;
 }
 
 export class Files {
   readonly #home: Home;
   readonly #names: Names;
   readonly #lookups: Lookups;
+  readonly #attributes: AttributeUpdates;
   readonly #data: FileData;
   readonly #syncs: Syncs;
   readonly #handles: HandleTable<FileHandle>;
+  readonly #locks: FileLocks;
   /** How many openings of a file wait for the server. */
   readonly #openings = new Map<Inode, number>();
 
@@ -64,9 +64,11 @@ export class Files {
     this.#home = parts.home;
     this.#names = parts.names;
     this.#lookups = parts.lookups;
+    this.#attributes = parts.attributes;
     this.#data = parts.data;
     this.#syncs = parts.syncs;
     this.#handles = parts.handles;
+    this.#locks = parts.locks;
   }
 
   // Opening and closing
@@ -103,7 +105,7 @@ export class Files {
   #open(inode: Inode, flags: number, caller: Caller): Eventually<OpenAnswer> {
     const answer = (): OpenAnswer => this.#opened(inode, flags, this.#home.kernel.mayKeepPages(inode));
     if ((flags & O_TRUNC) === 0) return answer();
-    const truncated = this.setattr(inode, { size: 0 }, caller);
+    const truncated = this.#attributes.set(inode, { size: 0 }, caller);
     return truncated instanceof Promise ? truncated.then(answer) : answer();
   }
 
@@ -229,17 +231,27 @@ export class Files {
     const appending = (flags & O_APPEND) !== 0;
     const handle = this.#handles.add({
       ...{ inode, writable, appending, reader: undefined },
-      ...{ told: lossSeen(inode), toldAtClose: undefined },
+      ...{ told: lossSeen(inode), toldAtClose: undefined, locks: undefined, locksLost: false },
+      writes: new Set(),
     });
     const direct = this.#home.kernel.mapsDirect && !this.#home.tree.mayChange(inode);
-    return { handle, keepCache, direct, flushes: writable };
+    // Else a reader's close(2) has nothing to say: what is locked through it goes with it (FileLocks.released).
+    const flushes = writable || this.#locks.mayHavePosix(inode);
+    return { handle, keepCache, direct, flushes };
   }
 
-  /** close(2): tells what failed behind the back of a program that writes; one that reads is not to have it told instead. */
-  flush(inode: Inode, id: HandleId, caller: Caller): Eventually<void> {
+  /** close(2). */
+  flush(inode: Inode, id: HandleId, lockOwner: bigint | undefined, caller: Caller): Eventually<void> {
     const handle = this.#handles.get(id);
-    // Linux before 5.16 asks all the same, and so does fuse-native.
-    if (!handle.writable) return undefined;
+    const unlocked = lockOwner === undefined ? undefined : this.#locks.closed(handle, lockOwner, caller);
+    // One that reads is not to have told what failed: it is for a program that writes.
+    if (!handle.writable) return unlocked;
+    const written = (): Eventually<void> => this.#written(inode, handle, caller);
+    return unlocked instanceof Promise ? unlocked.then(written) : written();
+  }
+
+  /** Tells what failed behind the back of a program that writes. */
+  #written(inode: Inode, handle: FileHandle, caller: Caller): Eventually<void> {
     const tell = (): void => tellLossAtClose(handle);
     const { last } = inode;
     if (!this.#home.temper.flush || last === undefined) return tell();
@@ -248,12 +260,23 @@ export class Files {
   }
 
   fsync(id: HandleId, caller: Caller): Promise<void> {
-    return this.#syncs.fsync(this.#handles.get(id), caller);
+    const handle = this.#handles.get(id);
+    requireLocks(handle);
+    return this.#syncs.fsync(handle, caller);
+  }
+
+  getlk(id: HandleId, { owner, lock }: WantedLock, caller: Caller): Eventually<Lock | undefined> {
+    return this.#locks.get(this.#handles.get(id), owner, lock, caller);
+  }
+
+  setlk(id: HandleId, wanted: WantedLock, wait: boolean, caller: Caller): Eventually<void> {
+    return this.#locks.set(this.#handles.get(id), wanted, wait, caller);
   }
 
   release(inode: Inode, id: HandleId): void {
     const handle = this.#handles.remove(id);
     if (handle === undefined) return;
+    this.#locks.released(handle);
     lossToldAtClose(handle);
     this.#data.closed(inode, handle.reader);
     inode.opens -= 1;
@@ -275,6 +298,7 @@ export class Files {
     triesLeft = MAX_SHORT_READS,
   ): Eventually<void> {
     const handle = this.#handles.get(id);
+    requireLocks(handle);
     const size = this.#home.tree.knows(inode) ? inode.attributes.size : undefined;
     const known = size === undefined ? undefined : this.#data.known(inode, offset, length, size);
     if (known !== undefined) return reply(known);
@@ -305,6 +329,7 @@ export class Files {
   write(id: HandleId, offset: number, data: Buffer, fromCache: boolean, caller: Caller): Eventually<number> {
     const handle = this.#handles.get(id);
     if (!handle.writable) throw new Failure('EBADF');
+    requireLocks(handle);
     // A page that is written back is no program's call: it would be lost, and another program told.
     if (!fromCache) tellLoss(handle);
     const appends = handle.appending && !fromCache;
@@ -330,7 +355,7 @@ export class Files {
   ): Eventually<number> {
     const { inode } = handle;
     const { tree, log, grants } = this.#home;
-    if (!tree.mayChange(inode)) return this.#askWrite(inode, appends ? null : offset, data, caller);
+    if (!tree.mayChange(inode)) return this.#askWrite(handle, appends ? null : offset, data, caller);
     const wait = log.room();
     if (wait !== undefined) return this.#writeLater(wait, handle, appends, offset, data, caller, mayAsk);
     const growth = Math.max(0, offset + data.length - inode.attributes.size);
@@ -377,12 +402,14 @@ export class Files {
   }
 
   /** `offset` null: to the end, wherever that is by then. */
-  #askWrite(inode: Inode, offset: number | null, data: Buffer, caller: Caller): Promise<number> {
+  #askWrite(handle: FileHandle, offset: number | null, data: Buffer, caller: Caller): Promise<number> {
+    const { inode } = handle;
     const { tree, kernel } = this.#home;
     const copy = Buffer.from(data);
     // Others may see it before it is answered.
     this.#data.awaited(inode);
-    return this.#home.change(
+    let ended = (): unknown => undefined;
+    const written = this.#home.change(
       [inode],
       caller,
       () => ({ kind: WRITE, file: tree.refOf(inode), time: null, offset, data: null }),
@@ -396,69 +423,15 @@ export class Files {
         return Math.min(copy.length, Math.max(0, left.size - start));
       },
       copy,
-    );
-  }
-
-  // Attributes
-
-  setattr(inode: Inode, changes: AttributeChanges, caller: Caller): Eventually<AttributesAnswer> {
-    const { tree, kernel } = this.#home;
-    const { mode, size } = changes;
-    if (!tree.mayChange(inode)) return this.#askSetattr(inode, changes, caller);
-    const growth = size === undefined ? 0 : Math.max(0, size - inode.attributes.size);
-    const wait = this.#home.room({ bytes: growth, files: 0 });
-    if (wait !== undefined) {
-      return interruptible(this.#home.remote.bounded(wait), caller).then(() =>
-        this.setattr(inode, changes, caller),
-      );
-    }
-    const time = this.#home.clock.now();
-    const atime = changes.atime === 'now' ? time : (changes.atime ?? null);
-    const mtime = changes.mtime === 'now' ? time : (changes.mtime ?? null);
-    const permissions = mode === undefined ? null : mode & 0o7777;
-    const own = { mode: permissions, size: size ?? null, atime, mtime };
-    const charge = tree.setattr(inode, own, time);
-    if (size !== undefined) this.#data.truncated(inode, size);
-    const { ino, birth } = inode.id;
-    const entry = this.#home.append(
-      {
-        kind: SETATTR,
-        file: { ino, birth, path: null },
-        time,
-        mode: permissions,
-        size: size ?? null,
-        atime,
-        mtime,
-      },
-      charge,
-      [inode],
-    );
-    return this.#home.answered(entry, kernel.attributes(inode), caller);
-  }
-
-  #askSetattr(inode: Inode, changes: AttributeChanges, caller: Caller): Promise<AttributesAnswer> {
-    const { tree, kernel } = this.#home;
-    const { mode, size, atime = null, mtime = null } = changes;
-    if (size !== undefined) this.#data.awaited(inode);
-    const changed = this.#home.change(
-      [inode],
-      caller,
-      () => ({
-        kind: SETATTR,
-        ...{ file: tree.refOf(inode), time: null, atime, mtime },
-        ...{ mode: mode === undefined ? null : mode & 0o7777, size: size ?? null },
-      }),
-      ([left]) => {
-        if (left !== undefined) tree.told(inode, left);
-        if (size !== undefined) this.#data.awaited(inode);
-        return kernel.attributes(inode);
+      (withdraw) => {
+        if (handle.locks === undefined) return;
+        ended = () => handle.writes.delete(withdraw);
+        handle.writes.add(withdraw);
       },
     );
-    return changed.catch((thrown: unknown) => {
-      // It is gone since the kernel was told of it, for the same truncate(2): a disk would change it, and nobody would see that.
-      if (Failure.from(thrown).kind !== 'ESTALE' || inode.opens > 0) throw thrown;
-      return kernel.attributes(inode);
-    });
+    if (handle.locks === undefined) return written;
+    const tidied = written.finally(() => ended());
+    return underLocks(handle, tidied);
   }
 
   /** The mount has ended. */

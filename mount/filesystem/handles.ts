@@ -21,6 +21,12 @@ export interface FileHandle extends Opened {
   readonly writable: boolean;
   /** Every write goes to the end. */
   readonly appending: boolean;
+  /** Owners of the locks that were taken through it, by kind; undefined: there were none. */
+  locks: readonly [posix: Set<bigint>, flock: Set<bigint>] | undefined;
+  /** Some of them were lost. */
+  locksLost: boolean;
+  /** Withdraws a write that waits for the server, of one with locks: they may be lost meanwhile. */
+  readonly writes: Set<() => void>;
   /** Made by the first read. */
   reader: Reader | undefined;
 }

@@ -125,7 +125,7 @@ export class Home {
 
   /**
    * Has the server make one change, and waits for it. `received` sees the attributes that it left, also where the caller
-   * was let go meanwhile (EINTR): the change goes on.
+   * was let go meanwhile (EINTR): the change goes on. `withdrawable` is given what withdraws it while it waits.
    */
   change<T>(
     involved: readonly Inode[],
@@ -133,19 +133,26 @@ export class Home {
     operation: () => Operation,
     received: (left: readonly Attributes[]) => T,
     data?: Buffer,
+    withdrawable?: (withdraw: Cancel) => void,
   ): Promise<T> {
     const ended = this.underWay.begin(involved.flatMap((inode) => this.tree.possibleUnitsOf(inode)));
     const changed = new Promise<T>((resolve, reject) => {
       this.#behindLog(involved, reject, () => {
         const packed = packOperation(operation());
         // What has a number is answered.
-        this.remote.request('change', [this.changes.next(), packed], data, (failure, left) => {
-          this.changes.answered();
-          settle(resolve, reject, () => {
-            if (left === undefined) throw failure ?? new Failure('EIO');
-            return received(left);
-          });
-        });
+        const withdraw = this.remote.request(
+          'change',
+          [this.changes.next(), packed],
+          data,
+          (failure, left) => {
+            this.changes.answered();
+            settle(resolve, reject, () => {
+              if (left === undefined) throw failure ?? new Failure('EIO');
+              return received(left);
+            });
+          },
+        );
+        withdrawable?.(withdraw);
       });
     });
     changed.then(ended, ended);

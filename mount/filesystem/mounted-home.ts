@@ -1,10 +1,12 @@
 /**
  * A home as a file system: the operations of mount/operations.ts over tree, log, leases and the remote. This file ties the
- * parts together; lookups.ts, names.ts, files.ts, directories.ts and xattrs.ts have the operations.
+ * parts together; lookups.ts, names.ts, attribute-updates.ts, files.ts, directories.ts and xattrs.ts have the
+ * operations.
  *
  * What is known is answered synchronously, in the call: a hop to the kernel costs 45 us, a promise on top is waste.
  */
 import { Failure } from '../../protocol/failure.js';
+import type { Lock } from '../../protocol/file-locks.js';
 import type { HandleId, NodeId } from '../../protocol/ids.js';
 import { MAX_NAME } from '../../protocol/limits.js';
 import type {
@@ -18,8 +20,10 @@ import type {
   FilesystemStatus,
   NegativeEntry,
   OpenAnswer,
+  WantedLock,
 } from '../operations.js';
 import { checkOwner, modeWithoutSetId, type Ownership } from '../ownership.js';
+import type { AttributeUpdates } from './attribute-updates.js';
 import type { Directories } from './directories.js';
 import type { Files } from './files.js';
 import type { Home } from './home.js';
@@ -33,6 +37,7 @@ export interface MountedHomeParts {
   readonly home: Home;
   readonly lookups: Lookups;
   readonly names: Names;
+  readonly attributes: AttributeUpdates;
   readonly files: Files;
   readonly ranges: Ranges;
   readonly directories: Directories;
@@ -47,6 +52,7 @@ export class MountedHome implements Filesystem {
   readonly #home: Home;
   readonly #lookups: Lookups;
   readonly #names: Names;
+  readonly #attributes: AttributeUpdates;
   readonly #files: Files;
   readonly #ranges: Ranges;
   readonly #directories: Directories;
@@ -59,6 +65,7 @@ export class MountedHome implements Filesystem {
     this.#home = parts.home;
     this.#lookups = parts.lookups;
     this.#names = parts.names;
+    this.#attributes = parts.attributes;
     this.#files = parts.files;
     this.#ranges = parts.ranges;
     this.#directories = parts.directories;
@@ -136,7 +143,7 @@ export class MountedHome implements Filesystem {
     // What changes nothing is chown(2) to -1 and -1.
     const chowns = uid !== undefined || gid !== undefined || isNothing;
     const mode = given ?? (chowns ? modeWithoutSetId(inode.attributes.mode) : undefined);
-    return this.#files.setattr(inode, mode === undefined ? changes : { ...changes, mode }, caller);
+    return this.#attributes.set(inode, mode === undefined ? changes : { ...changes, mode }, caller);
   }
 
   clearSetId(id: NodeId, caller: Caller): Eventually<void> {
@@ -145,7 +152,7 @@ export class MountedHome implements Filesystem {
     if (mode === undefined) return undefined;
     // What is done next tells the kernel no mode.
     const told = (): void => this.#home.kernel.dropAttributes(inode);
-    const cleared = this.#files.setattr(inode, { mode }, caller);
+    const cleared = this.#attributes.set(inode, { mode }, caller);
     return cleared instanceof Promise ? cleared.then(told) : told();
   }
 
@@ -252,8 +259,8 @@ export class MountedHome implements Filesystem {
     return this.#ranges.seek(handle, offset, what, caller);
   }
 
-  flush(node: NodeId, handle: HandleId, caller: Caller): Eventually<void> {
-    return this.#files.flush(this.#home.tree.get(node), handle, caller);
+  flush(node: NodeId, handle: HandleId, lockOwner: bigint | undefined, caller: Caller): Eventually<void> {
+    return this.#files.flush(this.#home.tree.get(node), handle, lockOwner, caller);
   }
 
   fsync(_node: NodeId, handle: HandleId, _dataOnly: boolean, caller: Caller): Eventually<void> {
@@ -262,6 +269,20 @@ export class MountedHome implements Filesystem {
 
   release(node: NodeId, handle: HandleId): Eventually<void> {
     this.#files.release(this.#home.tree.get(node), handle);
+  }
+
+  getlk(_node: NodeId, handle: HandleId, wanted: WantedLock, caller: Caller): Eventually<Lock | undefined> {
+    return this.#files.getlk(handle, wanted, caller);
+  }
+
+  setlk(
+    _node: NodeId,
+    handle: HandleId,
+    wanted: WantedLock,
+    wait: boolean,
+    caller: Caller,
+  ): Eventually<void> {
+    return this.#files.setlk(handle, wanted, wait, caller);
   }
 
   // Directories

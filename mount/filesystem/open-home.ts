@@ -13,9 +13,11 @@ import type { KernelCaches } from '../operations.js';
 import type { Ownership } from '../ownership.js';
 import type { Remote } from '../remote/remote.js';
 import { Tree } from '../tree/tree.js';
+import { AttributeUpdates } from './attribute-updates.js';
 import { AwaitedChanges } from './awaited-changes.js';
 import { Directories } from './directories.js';
 import { FileData } from './file-data.js';
+import { FileLocks } from './file-locks.js';
 import { Files } from './files.js';
 import { HandleTable, type FileHandle } from './handles.js';
 import { Hints } from './hints.js';
@@ -125,11 +127,13 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
   const lookups = new Lookups(home, listings, ownership);
   const names = new Names(home);
   const syncs = new Syncs(home);
+  const locks = new FileLocks(home, options.log);
   const handles = new HandleTable<FileHandle>();
-  const files = new Files({ home, names, lookups, data, syncs, handles });
+  const attributes = new AttributeUpdates(home, data);
+  const files = new Files({ home, names, lookups, attributes, data, syncs, handles, locks });
   const ranges = new Ranges({ home, lookups, data, handles });
   const directories = new Directories(home, listings, syncs);
-  const recalls = new Recalls({ home, data, term });
+  const recalls = new Recalls({ home, data, term, locks });
   const space = new Space(home);
   const xattrs = new Xattrs(home);
   const changes = new AwaitedChanges({ request, numbers: home.changes });
@@ -149,6 +153,8 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
       sender.lost();
       changes.lost();
       data.lost();
+      locks.lost();
+      grants.disconnected();
     },
     connected: (session, sameServer) => {
       term.begin(session.termMs);
@@ -160,10 +166,13 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
       if (!session.resumed) recalls.holdAgain();
       // The log goes before anything else: a server that was restarted takes it without a lease until then.
       ids.connected(session.applied, session.resumed);
-      const sent = sender.connected(session.applied) ?? Promise.resolve();
+      const sent = sender.connected(session.applied);
       tree.settled();
       changes.connected();
-      return Promise.all([sent, reintegration.connected()])
+      // Before anything else that is asked: then the server takes this mount for back.
+      const sayLocks = (): Promise<unknown> => locks.connected(session.leased);
+      const locked = sent === undefined ? sayLocks() : sent.then(sayLocks);
+      return Promise.all([locked, reintegration.connected()])
         .then(() => ids.ask())
         .then(() => {
           // A server that was restarted keeps others waiting until it hears of something behind the log.
@@ -200,7 +209,7 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
     await remote.logout();
   };
   const filesystem = new MountedHome({
-    ...{ home, lookups, names, files, ranges, directories, space, xattrs, ownership, destroy },
+    ...{ home, lookups, names, attributes, files, ranges, directories, space, xattrs, ownership, destroy },
   });
   return { filesystem, state: { log, leases, losses } };
 }

@@ -2,7 +2,7 @@
  * Leases that come and go: what the server gives, what it wants back for others, what a lost connection takes.
  *
  * A recall is answered by `returned` when nothing here would be found out to be old: all that was done under the lease was
- * sent (the server carries it out before it reads `returned`), files that are open here and may lose their names are held
+ * sent (the server carries it out before it reads `returned`), so were the locks that were decided about here, files that are open here and may lose their names are held
  * by the server, and the kernel has dropped what it believed.
  *
  * Invariant: from the moment of the recall the unit is not changed here without asking, and nothing of it is believed.
@@ -16,6 +16,7 @@ import type { Inode } from '../tree/inode.js';
 import type { Doubts } from '../tree/tree.js';
 import type { Term } from '../lease/term.js';
 import type { FileData } from './file-data.js';
+import type { FileLocks } from './file-locks.js';
 import type { Home } from './home.js';
 import { orAfter } from './patience.js';
 
@@ -38,16 +39,18 @@ export class Recalls {
   readonly #home: Home;
   readonly #data: FileData;
   readonly #term: Term;
+  readonly #locks: FileLocks;
   /** How often the kernel was told to drop something. */
   #tells = 0;
   /** Units that it was told of and has not dropped yet: by which of the tells, the first one first. */
   readonly #told = new Map<bigint, number[]>();
   #underWay = 0;
 
-  constructor(parts: { home: Home; data: FileData; term: Term }) {
+  constructor(parts: { home: Home; data: FileData; term: Term; locks: FileLocks }) {
     this.#home = parts.home;
     this.#data = parts.data;
     this.#term = parts.term;
+    this.#locks = parts.locks;
   }
 
   leased(items: readonly LeaseItem[]): void {
@@ -80,6 +83,8 @@ export class Recalls {
     const sent = last === undefined || last.orphaned ? undefined : log.whenSent(last);
     // Not where the session has ended: nothing is given back then, and over() was called.
     if (sent !== undefined && !(await sent.then(succeeded, failed))) return;
+    const unlocked = this.#locks.recalled();
+    if (unlocked !== undefined) await unlocked;
     let settled: Promise<void> | undefined;
     const units = items.filter(([, mode]) => mode === LEASE_NONE).map(([unit]) => unit);
     if (units.length > 0) {

@@ -165,7 +165,7 @@ export function nativeOperations(
       }),
 
     flush: (_path, file, done) =>
-      onFile(file, done, (node, handle) => filesystem.flush(node, handle, CALLER)),
+      onFile(file, done, (node, handle) => filesystem.flush(node, handle, undefined, CALLER)),
 
     fsync: (_path, dataOnly, file, done) =>
       onFile(file, done, (node, handle) => filesystem.fsync(node, handle, dataOnly !== 0, CALLER)),

@@ -92,10 +92,17 @@ export const HANDLERS: { readonly [Name in HandledName]: Handler<Name> } = {
   COPY_FILE_RANGE: (filesystem, exchange, request) => copy(filesystem, exchange, request, MAX_U32),
   COPY_FILE_RANGE_64: (filesystem, exchange, request) =>
     copy(filesystem, exchange, request, Number.MAX_SAFE_INTEGER),
-  FLUSH: (filesystem, exchange, { handle }) => filesystem.flush(exchange.header.nodeId, handle, exchange),
+  FLUSH: (filesystem, exchange, { handle, lockOwner }) =>
+    filesystem.flush(exchange.header.nodeId, handle, lockOwner, exchange),
   FSYNC: (filesystem, exchange, { handle, dataOnly }) =>
     filesystem.fsync(exchange.header.nodeId, handle, dataOnly, exchange),
   RELEASE: (filesystem, exchange, { handle }) => filesystem.release(exchange.header.nodeId, handle),
+  GETLK: (filesystem, exchange, { handle, wanted }) =>
+    filesystem.getlk(exchange.header.nodeId, handle, wanted, exchange),
+  SETLK: (filesystem, exchange, { handle, wanted }) =>
+    filesystem.setlk(exchange.header.nodeId, handle, wanted, false, exchange),
+  SETLKW: (filesystem, exchange, { handle, wanted }) =>
+    filesystem.setlk(exchange.header.nodeId, handle, wanted, true, exchange),
   OPENDIR: (filesystem, exchange) => filesystem.opendir(exchange.header.nodeId, exchange),
   READDIR: (filesystem, exchange, request) => list(filesystem, exchange, request, false),
   READDIRPLUS: (filesystem, exchange, request) => list(filesystem, exchange, request, true),

@@ -2,7 +2,6 @@
  * FUSE_INIT: what this driver asks of the kernel, and why. Pure: the kernel's offer in, the answer out.
  *
  * Not asked for, on purpose:
- * - FUSE_POSIX_LOCKS, FUSE_FLOCK_LOCKS: the kernel keeps locks itself, for the programs of this machine.
  * - FUSE_AUTO_INVAL_DATA: it drops cached pages whenever mtime moves, also by our own writes.
  * - FUSE_EXPLICIT_INVAL_DATA: with it an answer that tells a new size leaves the pages to a notification, which it may
  *   overtake: the kernel then reads zeros that nobody wrote (25 to 53 of 240 reads of a log that grew on the server).
@@ -35,8 +34,10 @@ const PAGE_SIZE = 4096;
 /** FUSE_*: flags of FUSE_INIT (fuse.h). */
 export const INIT_FLAGS = {
   ASYNC_READ: 1 << 0,
+  POSIX_LOCKS: 1 << 1,
   ATOMIC_O_TRUNC: 1 << 3,
   BIG_WRITES: 1 << 5,
+  FLOCK_LOCKS: 1 << 10,
   DO_READDIRPLUS: 1 << 13,
   READDIRPLUS_AUTO: 1 << 14,
   WRITEBACK_CACHE: 1 << 16,
@@ -54,6 +55,8 @@ const INIT_FLAGS2 = { DIRECT_IO_ALLOW_MMAP: 1 << (36 - 32) } as const;
 /** Taken where the kernel offers it. */
 const WANTED =
   INIT_FLAGS.ASYNC_READ | // several READs of one file at once: readahead overlaps with the network
+  INIT_FLAGS.POSIX_LOCKS | // locks hold between mounts: without it the kernel keeps them itself, for this machine
+  INIT_FLAGS.FLOCK_LOCKS | // the same of flock(2)
   INIT_FLAGS.ATOMIC_O_TRUNC | // one OPEN instead of OPEN and SETATTR: one round trip
   INIT_FLAGS.BIG_WRITES | // else 4 KiB each (kernels since 4.20 always do)
   INIT_FLAGS.DO_READDIRPLUS | // a listing answers the lookups of `ls -l` and `find`

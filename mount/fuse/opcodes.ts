@@ -8,6 +8,7 @@
  * Only IOCTL comes again whatever is answered (up to Linux 6.18; fuse_send_ioctl tells the program ENOTTY, and keeps
  * nothing in mind): one request, answered here, for each file that Python, Perl, bash or sed asks whether it is a terminal.
  */
+import { LOCK_FLOCK, LOCK_POSIX, type Lock } from '../../protocol/file-locks.js';
 import { handleId, nodeId, type HandleId, type NodeId } from '../../protocol/ids.js';
 import type {
   AttributeChanges,
@@ -16,14 +17,17 @@ import type {
   FilesystemStatus,
   NegativeEntry,
   OpenAnswer,
+  WantedLock,
 } from '../operations.js';
 import type { Reader, Writer } from './cursor.js';
 import {
   FATTR,
+  readFileLock,
   readInitIn,
   readSetattrIn,
   writeAttrOut,
   writeEntryOut,
+  writeFileLock,
   writeGetxattrOut,
   writeInitOut,
   writeOpenOut,
@@ -112,11 +116,36 @@ function readReadIn<Offset>(
 const readFileIn = (body: Reader) => readReadIn(body, (from) => from.u64());
 const readDirectoryIn = (body: Reader) => readReadIn(body, (from) => from.u64Big());
 
-/** fuse_release_in. The kernel answers flock(2) itself, so lock_owner means nothing here. */
+/** fuse_release_in. What was locked through the handle is known by it, so lock_owner says nothing new. */
 function readReleaseIn(body: Reader): { handle: HandleId } {
   const handle = handleId(body.u64());
   body.skip(4 + 4 + 8); // flags, release_flags, lock_owner
   return { handle };
+}
+
+/** fuse_flush_in. */
+function readFlushIn(body: Reader): { handle: HandleId; lockOwner: bigint } {
+  const handle = handleId(body.u64());
+  body.skip(4 + 4); // unused, padding
+  return { handle, lockOwner: body.u64Big() };
+}
+
+/** FUSE_LK_FLOCK */
+const LK_FLOCK = 1 << 0;
+
+interface LockRequest {
+  readonly handle: HandleId;
+  readonly wanted: WantedLock;
+}
+
+/** fuse_lk_in. */
+function readLkIn(body: Reader): LockRequest {
+  const handle = handleId(body.u64());
+  const owner = body.u64Big();
+  const lock = readFileLock(body);
+  const kind = (body.u32() & LK_FLOCK) === 0 ? LOCK_POSIX : LOCK_FLOCK;
+  body.skip(4); // padding
+  return { handle, wanted: { owner, kind, lock } };
 }
 
 /** fuse_fsync_in; FUSE_FSYNC_FDATASYNC is bit 0. */
@@ -300,8 +329,7 @@ export const OPERATIONS = {
   ),
   LISTXATTR: operation<number, number>(23, 'LISTXATTR', readGetxattrIn, writeGetxattrOut),
   REMOVEXATTR: operation<Buffer, void>(24, 'REMOVEXATTR', readName, nothing),
-  // fuse_flush_in is fuse_release_in by size, with the handle in the same place.
-  FLUSH: operation<{ handle: HandleId }, void>(25, 'FLUSH', readReleaseIn, nothing),
+  FLUSH: operation<{ handle: HandleId; lockOwner: bigint }, void>(25, 'FLUSH', readFlushIn, nothing),
   INIT: operation<InitIn, InitOut>(26, 'INIT', readInitIn, writeInitOut),
   OPENDIR: operation<{ flags: number; clearSetId: boolean }, OpenAnswer>(
     27,
@@ -317,6 +345,9 @@ export const OPERATIONS = {
   ),
   RELEASEDIR: operation<{ handle: HandleId }, void>(29, 'RELEASEDIR', readReleaseIn, nothing),
   FSYNCDIR: operation<{ handle: HandleId }, void>(30, 'FSYNCDIR', readFsyncIn, nothing),
+  GETLK: operation<LockRequest, Lock | undefined>(31, 'GETLK', readLkIn, writeFileLock),
+  SETLK: operation<LockRequest, void>(32, 'SETLK', readLkIn, nothing),
+  SETLKW: operation<LockRequest, void>(33, 'SETLKW', readLkIn, nothing),
   ACCESS: operation<number, void>(
     34,
     'ACCESS',

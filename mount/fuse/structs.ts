@@ -4,6 +4,8 @@
  *
  * Invariant: a writer writes exactly the size of its struct, so that a message's length follows from its struct.
  */
+import { Failure } from '../../protocol/failure.js';
+import { F_RDLCK, F_UNLCK, F_WRLCK, LAST_BYTE, type Lock } from '../../protocol/file-locks.js';
 import { handleId, nodeId, type HandleId, type NodeId } from '../../protocol/ids.js';
 import type {
   AttributesAnswer,
@@ -271,6 +273,25 @@ export function writeDirent(to: Writer, entry: DirectoryEntry, prefix?: Entry | 
   to.bytes(entry.name);
   to.zeros(padding);
   return true;
+}
+
+/** struct fuse_file_lock. PROTOCOL where it is none. */
+export function readFileLock(from: Reader): Lock {
+  const start = from.u64Big();
+  const end = from.u64Big();
+  const type = from.u32();
+  const pid = from.u32();
+  const known = type === F_RDLCK || type === F_WRLCK || type === F_UNLCK;
+  if (!known || start > end || end > LAST_BYTE) throw new Failure('PROTOCOL', 'no lock in a FUSE request');
+  return { type, start, end, pid };
+}
+
+/** struct fuse_lk_out; undefined: none is in the way. */
+export function writeFileLock(to: Writer, lock: Lock | undefined): void {
+  to.u64Big(lock?.start ?? 0n);
+  to.u64Big(lock?.end ?? 0n);
+  to.u32(lock?.type ?? F_UNLCK);
+  to.u32(lock?.pid ?? 0);
 }
 
 /** struct fuse_setattr_in. */

@@ -72,6 +72,8 @@ export class Grants {
   /** Somebody waits for the room that was asked for. */
   #roomAsked = false;
   #connected = true;
+  /** It was to be asked for more while there was no connection. */
+  #refillLater = false;
 
   constructor(options: GrantsOptions) {
     this.#options = options;
@@ -198,10 +200,15 @@ export class Grants {
 
   // The connection
 
-  /** There is a connection again. */
+  /** Nothing is asked for until connected(): a server that was restarted takes that for the end of what is said again. */
+  disconnected(): void {
+    this.#connected = false;
+  }
+
+  /** There is a connection again, and what goes before anything else was sent. */
   connected(): void {
     this.#connected = true;
-    if (this.#awaited) this.refill();
+    if (this.#awaited || this.#refillLater) this.refill();
   }
 
   /** The server does not know this client any more, and has nothing for it. */
@@ -214,6 +221,7 @@ export class Grants {
 
   /** Asks for what is low. Also worth a call when changes are about to come. */
   refill(): void {
+    this.#refillLater = !this.#connected;
     if (this.#asking || !this.#connected) return;
     const now = this.#now();
     const demand = this.#demand;

@@ -6,6 +6,8 @@
  * dies of it. So what a signal does is looked up in /proc, as NFS heeds fatal signals only (nfs(5), intr). The kernel tells
  * of the first signal only; a caller that got a harmless one is looked at again while it waits.
  *
+ * Only who waits for a lock is let go by any signal: on a disk, too, that is EINTR, or begins again (SA_RESTART).
+ *
  * A caller that cannot be seen (in another pid namespace) counts as alive.
  */
 import { readFileSync } from 'node:fs';
@@ -71,6 +73,17 @@ export function onInterrupt(caller: Interruptible, act: () => void): (() => void
     signal.removeEventListener('abort', look);
     clearTimeout(timer);
   };
+}
+
+/**
+ * Calls `act`, at most once, when the caller gets any signal: for what programs expect to be interrupted, and the kernel can
+ * begin again. The returned function ends the watch.
+ */
+export function onAnySignal({ signal }: Interruptible, act: () => void): () => void {
+  if (signal === undefined) return () => undefined;
+  if (signal.aborted) act();
+  else signal.addEventListener('abort', act, { once: true });
+  return () => signal.removeEventListener('abort', act);
 }
 
 export function interrupted(): Failure {

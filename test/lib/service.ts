@@ -13,6 +13,8 @@ export interface ServiceOptions {
   readonly gid?: number;
   /** Written to standard input, which is then closed. */
   readonly input?: string;
+  /** Standard input stays open, for say(). */
+  readonly listens?: boolean;
   /** A mount point that the guard detaches. */
   readonly mountpoint?: string;
 }
@@ -36,7 +38,7 @@ export class Service {
   readonly #listeners = new Set<() => void>();
 
   constructor(scope: Scope, command: string, args: readonly string[], options: ServiceOptions = {}) {
-    const { input, mountpoint, ...spawnOptions } = options;
+    const { input, listens = false, mountpoint, ...spawnOptions } = options;
     const child = spawnPlain(command, args, spawnOptions);
     if (child.pid === undefined) throw new Error(`cannot start ${command}`);
     this.pid = child.pid;
@@ -52,7 +54,7 @@ export class Service {
     child.stdout.on('data', collect);
     child.stderr.on('data', collect);
     child.stdin.on('error', () => undefined);
-    child.stdin.end(input);
+    if (!listens) child.stdin.end(input);
     this.exited = new Promise((resolve, reject) => {
       child.once('error', reject);
       child.once('close', (code, signal) => {
@@ -99,6 +101,11 @@ export class Service {
       this.#listeners.add(look);
       look();
     });
+  }
+
+  /** Writes a line to standard input. */
+  say(line: string): void {
+    this.#child.stdin?.write(`${line}\n`);
   }
 
   signal(signal: NodeJS.Signals): void {

@@ -10,6 +10,7 @@ export const FOLDERS = [
   'protocol',
   'posix',
   'state',
+  'locks',
   'daemon',
   'mount',
   'ctl',

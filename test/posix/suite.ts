@@ -8,6 +8,7 @@ import { attributes } from './suite/attributes.js';
 import { directories } from './suite/directories.js';
 import { files } from './suite/files.js';
 import { links } from './suite/links.js';
+import { locks } from './suite/locks.js';
 import { names } from './suite/names.js';
 import { renames } from './suite/renames.js';
 import { space } from './suite/space.js';
@@ -21,6 +22,7 @@ export const suite: Readonly<Record<string, Readonly<Record<string, Operation>>>
   renames,
   links,
   attributes,
+  locks,
   space,
   special,
   names,

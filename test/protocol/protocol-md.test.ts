@@ -16,6 +16,7 @@ import {
 } from '../../protocol/codec.js';
 import { ERRNO } from '../../protocol/errno.js';
 import { Failure } from '../../protocol/failure.js';
+import { F_WRLCK, LOCK_POSIX, packLock } from '../../protocol/file-locks.js';
 import * as limits from '../../protocol/limits.js';
 import { remotePath } from '../../protocol/ids.js';
 import {
@@ -186,6 +187,7 @@ t.test('messages', async (t) => {
   const hinted = packId(file, remotePath(Buffer.from('notes/todo')));
   const failure = new Failure('ENOENT', 'no such file or directory');
   const full = [2, ['ENOSPC', 'no room'], []];
+  const wanted = { type: F_WRLCK, start: 0x4000_0000n, end: 0x4000_01ffn, pid: 4711 } as const;
   const encoded: Record<string, OutgoingMessage> = {
     request: encodeRequest(3, 'getattr', [hinted]),
     response: encodeResponse(3, undefined, packAttributes(file)),
@@ -201,6 +203,7 @@ t.test('messages', async (t) => {
     ]),
     recall: encodeNotification('recall', [[[4660, LEASE_NONE]]]),
     returned: encodeRequest(6, 'returned', [[[4660, LEASE_NONE]]]),
+    lock: encodeRequest(7, 'lock', [[4660, 8], 9, LOCK_POSIX, packLock(wanted), true]),
     cancel: encodeNotification('cancel', [4]),
   };
   for (const [name, message] of Object.entries(encoded)) t.same(example(name), Buffer.concat(message), name);
@@ -221,6 +224,7 @@ t.test('messages', async (t) => {
   ]);
   t.same(paramsOf('change'), [1, setattr, null]);
   t.same(paramsOf('returned'), [[[4660n, LEASE_NONE]]]);
+  t.same(paramsOf('lock'), [{ ino, birth: 8n, path: null }, 9n, LOCK_POSIX, wanted, true]);
   const lease = decodeMessage(example('lease'));
   t.same(NOTIFICATIONS.lease.params(lease.kind === 'notification' ? lease.params : undefined), [
     [

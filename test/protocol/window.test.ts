@@ -30,6 +30,8 @@ t.test('the lanes of the methods', async (t) => {
     returned: 'log',
     sync: 'log',
     grant: 'log',
+    lock: 'log',
+    relock: 'log',
   };
   for (const method of Object.keys(METHODS) as MethodName[]) {
     const { lane, calls } = weightOf(method, [1, [], null]);

@@ -91,6 +91,7 @@ export class Parts {
     this.executor = new Executor({
       ...{ tree, held, identities, shown },
       changed: () => undefined,
+      moved: () => undefined,
       onTimesFailed: (error) => this.timesFailures.push(error),
     });
     this.home = refOf(identities.root);

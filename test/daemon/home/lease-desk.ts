@@ -19,6 +19,7 @@ export class Desk {
 
   constructor() {
     this.leases = new Leases({
+      locks: { ofOthers: () => false, unitsOfOthers: () => [], lost: () => undefined },
       termMs: LEASE_TERM_MS,
       now: () => this.clock.now(),
       onFreed: () => this.waits.freed(),

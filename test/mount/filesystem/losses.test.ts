@@ -95,7 +95,7 @@ class BrokenServer {
       write: (fromCache = false) =>
         failureOf(async () => filesystem.write(node, handle, 0, data, fromCache, CALLER)),
       fsync: () => failureOf(async () => filesystem.fsync(node, handle, false, CALLER)),
-      flush: () => failureOf(async () => filesystem.flush(node, handle, CALLER)),
+      flush: () => failureOf(async () => filesystem.flush(node, handle, undefined, CALLER)),
       release: () => void filesystem.release(node, handle),
     };
   }

@@ -363,6 +363,11 @@ export class MemoryFilesystem implements Filesystem {
 
   flush(): void {}
 
+  /** Locks are nobody's here. */
+  getlk(): undefined {}
+
+  setlk(): void {}
+
   fsync(): void {}
 
   release(_node: NodeId, handle: HandleId): void {

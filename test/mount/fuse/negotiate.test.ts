@@ -20,8 +20,8 @@ t.test('takes what is wanted of what is offered, and no more', async (t) => {
   for (const [flag, bit] of Object.entries(INIT_FLAGS)) {
     t.equal((answer.flags & bit) !== 0, flag !== 'WRITEBACK_CACHE', flag);
   }
-  t.equal(answer.flags & (1 << 1), 0, 'FUSE_POSIX_LOCKS');
-  t.equal(answer.flags & (1 << 10), 0, 'FUSE_FLOCK_LOCKS');
+  t.not(answer.flags & (1 << 1), 0, 'FUSE_POSIX_LOCKS');
+  t.not(answer.flags & (1 << 10), 0, 'FUSE_FLOCK_LOCKS');
   t.equal(answer.flags & (1 << 15), 0, 'FUSE_ASYNC_DIO');
   t.equal(answer.flags & (1 << 24), 0, 'FUSE_NO_OPENDIR_SUPPORT');
 

@@ -1,11 +1,40 @@
 /**
  * Messages about open files and directories, and those that came late to the protocol.
  */
+import type { WantedLock } from '../../../mount/operations.js';
+import {
+  F_RDLCK,
+  F_UNLCK,
+  F_WRLCK,
+  LOCK_FLOCK,
+  LOCK_POSIX,
+  type LockKind,
+  type LockType,
+} from '../../../protocol/file-locks.js';
 import t from 'tap';
 import type { EntrySink } from '../../../mount/operations.js';
 import { handleId } from '../../../protocol/ids.js';
 import { name, NODE, u32, u64, zeros } from './messages.js';
 import { entry, entryOut, openOut, opened, type Case } from './opcode-case.js';
+
+/** struct fuse_lk_in. */
+function lkIn(type: number, flags: number): Buffer[] {
+  return [
+    u64(77), // fh
+    u64(0xffff_ffff_ffff_fff1n), // owner
+    u64(5), // start
+    u64(2n ** 63n - 1n), // end
+    u32(type),
+    u32(4711), // pid
+    u32(flags), // lk_flags
+    u32(0), // padding
+  ];
+}
+
+function wanted(type: LockType, kind: LockKind): WantedLock {
+  const lock = { type, start: 5n, end: 2n ** 63n - 1n, pid: 4711 };
+  return { owner: 0xffff_ffff_ffff_fff1n, kind, lock };
+}
 
 export const OPEN_CASES: Case[] = [
   {
@@ -236,7 +265,46 @@ export const OPEN_CASES: Case[] = [
       u32(0), // padding
       u64(5), // lock_owner
     ],
-    call: { operation: 'flush', parameters: [NODE, 77] },
+    call: { operation: 'flush', parameters: [NODE, 77, 5n] },
+    reply: [],
+  },
+  {
+    title: 'GETLK, and one is in the way',
+    opcode: 31,
+    body: lkIn(F_WRLCK, 0),
+    answers: { getlk: () => ({ type: F_RDLCK, start: 3n, end: 2n ** 63n - 1n, pid: 9 }) },
+    call: { operation: 'getlk', parameters: [NODE, 77, wanted(F_WRLCK, LOCK_POSIX)] },
+    reply: [
+      u64(3), // start
+      u64(2n ** 63n - 1n), // end
+      u32(0), // type: F_RDLCK
+      u32(9), // pid
+    ],
+  },
+  {
+    title: 'GETLK, and none is',
+    opcode: 31,
+    body: lkIn(F_RDLCK, 0),
+    answers: { getlk: () => undefined },
+    reply: [
+      u64(0), // start
+      u64(0), // end
+      u32(2), // type: F_UNLCK
+      u32(0), // pid
+    ],
+  },
+  {
+    title: 'SETLK',
+    opcode: 32,
+    body: lkIn(F_UNLCK, 0),
+    call: { operation: 'setlk', parameters: [NODE, 77, wanted(F_UNLCK, LOCK_POSIX), false] },
+    reply: [],
+  },
+  {
+    title: 'SETLKW of a flock',
+    opcode: 33,
+    body: lkIn(F_WRLCK, 1),
+    call: { operation: 'setlk', parameters: [NODE, 77, wanted(F_WRLCK, LOCK_FLOCK), true] },
     reply: [],
   },
   {

@@ -70,7 +70,7 @@ t.test('a BATCH_FORGET that claims more than it holds does nothing', async (t) =
 });
 
 t.test('operations that are not in the table are answered ENOSYS', async (t) => {
-  for (const opcode of [31, 39, 50, 4096, 0xffff_ffff]) {
+  for (const opcode of [39, 50, 4096, 0xffff_ffff]) {
     t.strictSame(dispatch(request(opcode, zeros(40)), {}).sent, [reply(38 /* ENOSYS */)]);
   }
 });

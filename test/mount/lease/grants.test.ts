@@ -320,3 +320,12 @@ function nextTurn(): Promise<void> {
     setImmediate(resolve);
   });
 }
+
+t.test('nothing is asked for before what is said again over a new connection', async (t) => {
+  const s = new Setup();
+  s.grants.disconnected();
+  s.grants.refill();
+  t.equal(s.asked.length, 0, 'a lease came');
+  s.grants.connected();
+  t.equal(s.asked.length, 1);
+});

@@ -1,0 +1,80 @@
+/**
+ * Changes of attributes: mode, size and times of whatever has some. Round trips: none under a lease, else one.
+ */
+import { Failure } from '../../protocol/failure.js';
+import { SETATTR } from '../../protocol/operations.js';
+import type { AttributeChanges, AttributesAnswer, Caller, Eventually } from '../operations.js';
+import { interruptible } from '../remote/interruption.js';
+import type { Inode } from '../tree/inode.js';
+import type { FileData } from './file-data.js';
+import type { Home } from './home.js';
+
+export class AttributeUpdates {
+  readonly #home: Home;
+  readonly #data: FileData;
+
+  constructor(home: Home, data: FileData) {
+    this.#home = home;
+    this.#data = data;
+  }
+
+  set(inode: Inode, changes: AttributeChanges, caller: Caller): Eventually<AttributesAnswer> {
+    const { tree, kernel } = this.#home;
+    const { mode, size } = changes;
+    if (!tree.mayChange(inode)) return this.#ask(inode, changes, caller);
+    const growth = size === undefined ? 0 : Math.max(0, size - inode.attributes.size);
+    const wait = this.#home.room({ bytes: growth, files: 0 });
+    if (wait !== undefined) {
+      return interruptible(this.#home.remote.bounded(wait), caller).then(() =>
+        this.set(inode, changes, caller),
+      );
+    }
+    const time = this.#home.clock.now();
+    const atime = changes.atime === 'now' ? time : (changes.atime ?? null);
+    const mtime = changes.mtime === 'now' ? time : (changes.mtime ?? null);
+    const permissions = mode === undefined ? null : mode & 0o7777;
+    const own = { mode: permissions, size: size ?? null, atime, mtime };
+    const charge = tree.setattr(inode, own, time);
+    if (size !== undefined) this.#data.truncated(inode, size);
+    const { ino, birth } = inode.id;
+    const entry = this.#home.append(
+      {
+        kind: SETATTR,
+        file: { ino, birth, path: null },
+        time,
+        mode: permissions,
+        size: size ?? null,
+        atime,
+        mtime,
+      },
+      charge,
+      [inode],
+    );
+    return this.#home.answered(entry, kernel.attributes(inode), caller);
+  }
+
+  #ask(inode: Inode, changes: AttributeChanges, caller: Caller): Promise<AttributesAnswer> {
+    const { tree, kernel } = this.#home;
+    const { mode, size, atime = null, mtime = null } = changes;
+    if (size !== undefined) this.#data.awaited(inode);
+    const changed = this.#home.change(
+      [inode],
+      caller,
+      () => ({
+        kind: SETATTR,
+        ...{ file: tree.refOf(inode), time: null, atime, mtime },
+        ...{ mode: mode === undefined ? null : mode & 0o7777, size: size ?? null },
+      }),
+      ([left]) => {
+        if (left !== undefined) tree.told(inode, left);
+        if (size !== undefined) this.#data.awaited(inode);
+        return kernel.attributes(inode);
+      },
+    );
+    return changed.catch((thrown: unknown) => {
+      // It is gone since the kernel was told of it, for the same truncate(2): a disk would change it, and nobody would see that.
+      if (Failure.from(thrown).kind !== 'ESTALE' || inode.opens > 0) throw thrown;
+      return kernel.attributes(inode);
+    });
+  }
+}
