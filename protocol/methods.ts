@@ -44,6 +44,7 @@ import {
   type Shape,
   type Shaped,
 } from './shape.js';
+import { timeLimits } from './time-limits.js';
 import { xattrName, xattrValue } from './xattrs.js';
 
 /** What a client wants to be leased (`login`) and what a lease of a unit allows (`lease`, `recall`, `returned`). */
@@ -97,13 +98,13 @@ function method<P, R>(params: Shape<P>, result: Shape<R>): Method<P, R> {
 export const METHODS = {
   /**
    * (user, password or nil, client id, lease wanted, program and version)
-   * -> (server version, boot verifier, resumed, root attributes, applied, leased, covered, term).
+   * -> (server version, boot verifier, resumed, root attributes, applied, leased, covered, term, limits of times).
    * Without a password the client's static key must be one of the user's: ENOKEY asks for a password.
    * EKEYREJECTED: wrong user or password. EUSERS: the queue is full. EBUSY: too many sessions of this user.
    * `resumed`: the client is known: its handles and held files are there. `applied`: the last operation of its log that
    * was carried out, and need not be sent again. `leased`: the leases that it had are still its own. `covered`: what is
    * left of its log is taken, as it was made under leases that nobody else has had. `term`: for how long
-   * leases are good without a word (milliseconds).
+   * leases are good without a word (milliseconds). The limits are those of the disk.
    */
   login: {
     params: tuple(
@@ -113,7 +114,17 @@ export const METHODS = {
       leaseMode,
       text(MAX_TEXT),
     ),
-    result: tuple(text(MAX_TEXT), bytes(8, 8), bool, attributes, operationNumber, bool, bool, leaseTerm),
+    result: tuple(
+      text(MAX_TEXT),
+      bytes(8, 8),
+      bool,
+      attributes,
+      operationNumber,
+      bool,
+      bool,
+      leaseTerm,
+      timeLimits,
+    ),
     beforeLogin: true,
   } satisfies Method<unknown, unknown>,
   /** Keepalive. */

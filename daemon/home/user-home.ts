@@ -11,6 +11,7 @@ import { LEASE_TERM_MS, MAX_HELD } from '../../protocol/limits.js';
 import type { LeaseMode } from '../../protocol/methods.js';
 import type { UserName } from '../../protocol/ids.js';
 import type { FileRef } from '../../protocol/references.js';
+import type { TimeLimits } from '../../protocol/time-limits.js';
 import type { QuotaReport, Use } from '../../state/ledger.js';
 import type { Log } from '../log.js';
 import { ChangeLane } from './change-lane.js';
@@ -18,6 +19,7 @@ import { Clients, type Attached } from './clients.js';
 import { CLOCK, type Clock } from './clock.js';
 import { ConfinedTree } from './confined.js';
 import { Digests, type DigestRecords } from './digests.js';
+import { diskTimes } from './disk-times.js';
 import { DiskWatch, type DiskWatchOptions } from './disk-watch.js';
 import { Durability, type DurabilityOptions } from './durability.js';
 import { Executor } from './executor.js';
@@ -85,6 +87,7 @@ export class UserHome {
   readonly held: HeldFiles;
   readonly identities: Identities;
   readonly shown: ShownTimes;
+  readonly times: TimeLimits;
   readonly leases: Leases;
   readonly waits: LeaseWaits;
   readonly locks: HomeLocks;
@@ -166,6 +169,7 @@ export class UserHome {
     this.#grants = new Grants({ tree, quota, now: () => clock.now() });
     this.identities = new Identities({ tree, held: this.held });
     this.shown = ShownTimes.open(tree);
+    this.times = diskTimes(tree);
     this.durability = new Durability({
       tree,
       marks: () => this.#marks(),

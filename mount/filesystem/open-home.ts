@@ -6,6 +6,7 @@ import type { Failure } from '../../protocol/failure.js';
 import type { RemotePath } from '../../protocol/ids.js';
 import { Grants } from '../lease/grants.js';
 import { Leases } from '../lease/holdings.js';
+import type { TimeLimits } from '../../protocol/time-limits.js';
 import { Term } from '../lease/term.js';
 import { Log } from '../log/log.js';
 import { Sender } from '../log/sender.js';
@@ -45,6 +46,8 @@ export interface OpenHomeOptions {
   readonly root: { readonly path: RemotePath; readonly attributes: Attributes };
   /** For how long the server keeps leases without a word (milliseconds). */
   readonly termMs: number;
+  /** What times the server's disk can keep. */
+  readonly times: TimeLimits;
   readonly caches: KernelCaches;
   readonly ownership: Ownership;
   readonly log: LossLog;
@@ -120,7 +123,7 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
   });
   const home = new Home({
     ...{ remote, tree, log, sender, leases, grants, kernel, temper },
-    clock: new WallClock(),
+    clock: new WallClock(options.times),
   });
   const data = new FileData(home);
   const listings = new Listings(home);
@@ -158,6 +161,7 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
     },
     connected: (session, sameServer) => {
       term.begin(session.termMs);
+      home.clock.limits = session.times;
       if (!session.resumed || !sameServer || !session.leased) grants.lost();
       if (!session.leased) recalls.over();
       // Nobody has seen to it meanwhile that nothing was changed on the server.
