@@ -203,10 +203,18 @@ function administration(program: Command, end: (exitCode: number) => void): void
 
 function transferOptions(command: Command): Command {
   return withSessionOptions(command)
-    .option('-r, --recursive', 'copy directories with all that is in them')
-    .option('--no-resume', 'throw away what an interrupted transfer left, and begin anew')
+    .option(
+      '-r, --recursive',
+      'copy directories: DIR itself is made in the destination; of DIR/ what is in it goes there',
+    )
+    .option(
+      '--no-resume',
+      'begin anew: also what an interrupted transfer left, or is there with the same size and time',
+    )
     .option('-q, --quiet', 'tell only what goes wrong')
-    .addOption(new Option('--json', 'one JSON object a file: path, bytes, md5, seconds, resumed'));
+    .addOption(
+      new Option('--json', 'one JSON object a file: path, bytes, md5, seconds, resumed, or skipped'),
+    );
 }
 
 function passwordOptions(command: Command): Command {

@@ -19,6 +19,7 @@ import {
   MAX_PASSWORD,
   MAX_TARGET,
   MAX_TEXT,
+  MAX_UPLOAD_FILES,
   MAX_USER_NAME,
   MAX_XATTRS,
   MIN_LEASE_TERM_MS,
@@ -245,6 +246,17 @@ export const METHODS = {
   uploadWrite: method(tuple(handle, size, bytes(MAX_DATA, 1)), nil),
   /** (handle, MD5) -> attributes of the file, now under its name. EBADMSG: size or MD5 differ, all thrown away. */
   uploadFinish: method(tuple(handle, md5), attributes),
+  /**
+   * ([path, size, permissions, mtime sec, nsec, MD5] of each, the data of one after the other) -> nil or an error for each:
+   * whole small files, all of which are on the disk under their names when it is answered.
+   */
+  uploadFiles: method(
+    tuple(
+      list(tuple(path, int(0, MAX_DATA), permissions, seconds, nanoseconds, md5), MAX_UPLOAD_FILES),
+      bytes(MAX_DATA),
+    ),
+    list(optional(error), MAX_UPLOAD_FILES),
+  ),
   /** (handle): gives up and throws the partial file away (`close` keeps it). */
   uploadAbort: method(tuple(handle), nil),
   /** (path) -> (handle, attributes): a file as it is now, to be read in order and hashed on the way. */

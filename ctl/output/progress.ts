@@ -29,6 +29,7 @@ export class Progress {
   readonly #startedAt = performance.now();
   #files = 0;
   #bytes = 0;
+  #skipped = 0;
   #firstFailure: Failure | undefined;
 
   constructor(options: ProgressOptions) {
@@ -67,6 +68,12 @@ export class Progress {
     }
   }
 
+  /** `name` is there already, as it is here. */
+  skipped(name: Buffer, bytes: number): void {
+    this.#skipped += 1;
+    if (this.#options.json === true) this.#json({ ...jsonPath(name), bytes, skipped: true });
+  }
+
   /** Something went wrong with `name`. */
   problem(name: Buffer, thrown: unknown): void {
     const failure = Failure.from(thrown);
@@ -79,13 +86,17 @@ export class Progress {
     this.#display.line(`${PROGRAM}: ${text.startsWith(about) ? text : `${about}: ${text}`}`);
   }
 
-  /** Tells the sum where there was more than one file. */
+  /** Tells the sum where there was more than one file, and what was there already. */
   close(): void {
     this.#display.close();
-    if (this.#files > 1 && this.#options.quiet !== true && this.#options.json !== true) {
-      this.#display.line(
-        `${this.#files} files, ${moved(this.#bytes, (performance.now() - this.#startedAt) / 1000)}`,
-      );
+    if (this.#options.quiet === true || this.#options.json === true) return;
+    if (this.#files > 1) {
+      const seconds = (performance.now() - this.#startedAt) / 1000;
+      this.#display.line(`${this.#files} files, ${moved(this.#bytes, seconds)}`);
+    }
+    if (this.#skipped > 0) {
+      const files = this.#skipped === 1 ? '1 file is' : `${this.#skipped} files are`;
+      this.#display.line(`${files} there already, with the same size and time`);
     }
   }
 

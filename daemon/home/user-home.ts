@@ -39,11 +39,14 @@ import { Listings } from './listings.js';
 import { LogLane } from './log-lane.js';
 import { listMarks, type Marks } from './marks.js';
 import { PartialFiles } from './partial-files.js';
+import { Publishing } from './publishing.js';
 import { Quota } from './quota.js';
 import { recount } from './recount.js';
 import { RoomRecalls } from './room-recalls.js';
 import { ShownTimes } from './shown-times.js';
+import { SyncGroup } from './sync-group.js';
 import { Uploads, type UploadRecords } from './uploads.js';
+import { WholeUploads } from './whole-uploads.js';
 
 /** However long opening took, clients of before get this long to come back (milliseconds): they try again each second. */
 const RETURN_MS = 5000;
@@ -100,6 +103,7 @@ export class UserHome {
   readonly xattrs: XattrReading;
   readonly durability: Durability;
   readonly uploads: Uploads;
+  readonly wholeUploads: WholeUploads;
   readonly digests: Digests;
   readonly transferLog: Log;
   /** For how long leases are good without a word (milliseconds). */
@@ -245,9 +249,9 @@ export class UserHome {
       ...{ tree, quota, changed, held: this.held, identities: this.identities, shown: this.shown },
       ...{ leases: this.leases, waits: this.waits, watch: this.watch, grace: this.#grace },
     };
+    const moved = (ino: bigint): void => this.locks.moved(ino);
     const executor = new Executor({
-      ...parts,
-      moved: (ino) => this.locks.moved(ino),
+      ...{ ...parts, moved },
       onTimesFailed: (error) => log.error({ error, user: account.name }, 'times were not set'),
     });
     this.log = new LogLane({
@@ -263,11 +267,16 @@ export class UserHome {
     this.fetching = new Fetching(parts);
     this.xattrs = new XattrReading(parts);
     this.digests = new Digests({ user: account.name, store: options.digests, log });
+    const charged = this.#grants.client().awaited;
+    const publishing = new Publishing({ ...parts, account: charged, moved });
+    const syncs = new SyncGroup(tree);
+    this.wholeUploads = new WholeUploads({
+      ...{ user: account.name, account: charged, pool: this.#grants.pool, publishing, syncs },
+      ...{ waits: this.waits, transferLog, whenChangeable: () => this.whenChangeable() },
+    });
     this.uploads = new Uploads({
-      ...parts,
-      digests: this.digests,
-      user: account.name,
-      account: this.#grants.client().awaited,
+      ...{ ...parts, publishing, syncs, digests: this.digests },
+      ...{ user: account.name, account: charged },
       partials: new PartialFiles(parts),
       store: options.uploads,
       log,

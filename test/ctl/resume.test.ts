@@ -173,9 +173,10 @@ t.test('a get that is killed goes on, and starts anew if the file changed', asyn
   t.ok(fs.readFileSync(target).equals(content));
   t.strictSame(fs.readdirSync(directory), ['copy'], 'part and journal are gone');
 
+  fs.writeFileSync(target, 'the old file');
   const second = await startTransfer(t, args, () => bytesOf(part) > 16 * MiB && bytesOf(`${part}.state`) > 0);
   await second.kill();
-  const other = randomBytes(1000);
+  const other = randomBytes(100_000);
   fs.writeFileSync(join(daemon.home('alice'), 'target'), other);
   const anew = await daemon.ftpctl(args);
   t.equal(anew.code, 0, anew.stderr);
