@@ -7,6 +7,7 @@
 import { Failure } from '../../protocol/failure.js';
 import { describe } from '../../protocol/login/report.js';
 import { displayName } from '../names.js';
+import { PROGRAM } from '../program.js';
 import { formatDuration, formatSize } from '../sizes.js';
 import { isFatal } from '../transfer/lanes.js';
 import type { Transferred, TransferObserver } from '../transfer/transfer.js';
@@ -19,7 +20,6 @@ export interface ProgressOptions {
   readonly json?: boolean | undefined;
 }
 
-const PROGRAM = 'ftpctl';
 const NEWLINE = Buffer.from('\n');
 
 /** The running account of one command: what is moved, what came out, what went wrong. */

@@ -1,7 +1,6 @@
 /**
  * The session of one command: from [USER@]HOST:PATH and the options to a client that is logged in, and its end.
  */
-import type { Command } from 'commander';
 import { loadEvp } from '../../posix/libcrypto.js';
 import { chooseAead } from '../../protocol/aead.js';
 import type { Client } from '../../protocol/client.js';
@@ -14,7 +13,6 @@ import { parseRemotePath } from '../../protocol/login/remote-path.js';
 import { openSession } from '../../protocol/login/open-session.js';
 import {
   isRemote,
-  parsePort,
   parseTarget,
   resolveEndpoint,
   type Endpoint,
@@ -22,13 +20,7 @@ import {
 } from '../../protocol/login/target.js';
 import { VERSION } from '../../protocol/version.js';
 import { Changes } from './changes.js';
-
-/** The options that every command with a server has. */
-export interface SessionOptions {
-  readonly port?: number;
-  readonly passwordFile?: string;
-  readonly acceptNew?: boolean;
-}
+import type { SessionOptions } from './session-options.js';
 
 export interface RemoteSession {
   readonly client: Client;
@@ -37,14 +29,6 @@ export interface RemoteSession {
   readonly account: string;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
-}
-
-/** Adds the options of SessionOptions. `-p` is the port, but where a command means something else by it (mkdir). */
-export function withSessionOptions(command: Command, portFlag = '-p, --port <port>'): Command {
-  return command
-    .option(portFlag, 'port of the server (default 8083)', parsePort)
-    .option('--password-file <file>', 'read the password from the first line of a file; - is standard input')
-    .option('--accept-new', 'remember the key of a server that is not known yet, without asking');
 }
 
 /** Paths on one server. */
