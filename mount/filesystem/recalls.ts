@@ -1,9 +1,10 @@
 /**
  * Leases that come and go: what the server gives, what it wants back for others, what a lost connection takes.
  *
- * A recall is answered by `returned` when nothing here would be found out to be old: all that was done under the lease was
- * sent (the server carries it out before it reads `returned`), files that are open here and may lose their names are held
- * by the server, and the kernel has dropped what it believed.
+ * A recall is answered by `returned` when nothing here would be found out to be old: all that was done under the lease is
+ * carried out, files that are open here and may lose their names are held by the server, and the kernel has dropped what it
+ * believed. That the log was sent is not enough: the server may stop within it (an id that it has forgotten), and what is sent
+ * again behind `returned` is not leased any more.
  *
  * Invariant: from the moment of the recall the unit is not changed here without asking, and nothing of it is believed.
  */
@@ -14,6 +15,7 @@ import { compact, packRef } from '../../protocol/references.js';
 import { S_IFMT, S_IFREG } from '../../posix/flags.js';
 import type { Inode } from '../tree/inode.js';
 import type { Doubts } from '../tree/tree.js';
+import type { Recall } from '../lease/holdings.js';
 import type { Term } from '../lease/term.js';
 import type { FileData } from './file-data.js';
 import type { Home } from './home.js';
@@ -61,9 +63,9 @@ export class Recalls {
     if (this.#underWay + weight > MAX_UNDER_WAY) {
       throw new Failure('PROTOCOL', 'the server recalls more than it has leased');
     }
-    this.#home.leases.returning(items);
+    const recall = this.#home.leases.returning(items);
     this.#underWay += weight;
-    void this.#giveBack(items).finally(() => {
+    void this.#giveBack(recall).finally(() => {
       this.#underWay -= weight;
     });
   }
@@ -72,12 +74,15 @@ export class Recalls {
    * All of one message together: there may be tens of thousands, as what is watched of a disk is bounded. Resolves when the
    * kernel has acted on it, too.
    */
-  async #giveBack(items: readonly LeaseItem[]): Promise<void> {
+  async #giveBack(recall: Recall): Promise<void> {
+    const { items } = recall;
     const { leases, tree, kernel, log, sender, remote } = this.#home;
     const { last } = log;
     sender.kick();
     // What was done under leases that are lost is done under none that is recalled, and may wait for others.
-    const sent = last === undefined || last.orphaned ? undefined : log.whenSent(last);
+    const own = last === undefined || last.orphaned ? undefined : last;
+    const judged = own && log.whenApplied(own)?.then(succeeded, failed);
+    const sent = own && log.whenSent(own);
     // Not where the session has ended: nothing is given back then, and over() was called.
     if (sent !== undefined && !(await sent.then(succeeded, failed))) return;
     let settled: Promise<void> | undefined;
@@ -90,9 +95,10 @@ export class Recalls {
       settled = this.#kernelSettled(units);
       await this.#patiently(this.#kernelDropped(settled, this.#tells));
     }
-    const returned = items.map(([unit, mode]) => [compact(unit), mode]);
-    remote.request('returned', [returned], undefined, () => undefined, { once: true });
-    leases.returned(items);
+    if (judged !== undefined && !(await judged)) return;
+    const packed = recall.items.map(([unit, mode]) => [compact(unit), mode]);
+    remote.request('returned', [packed], undefined, () => undefined, { once: true });
+    leases.returned(recall);
     this.#renew();
     await settled;
   }
