@@ -11,13 +11,10 @@
 import { Failure } from '../../protocol/failure.js';
 import { MAX_LEASED_UNITS } from '../../protocol/limits.js';
 import { LEASE_NONE, WHOLE_HOME, type LeaseItem } from '../../protocol/methods.js';
-import { compact, packRef } from '../../protocol/references.js';
-import { S_IFMT, S_IFREG } from '../../posix/flags.js';
-import type { Inode } from '../tree/inode.js';
-import type { Doubts } from '../tree/tree.js';
+import { compact } from '../../protocol/references.js';
 import type { Recall } from '../lease/holdings.js';
 import type { Term } from '../lease/term.js';
-import type { FileData } from './file-data.js';
+import type { Doubting } from './doubting.js';
 import type { Home } from './home.js';
 import { orAfter } from './patience.js';
 
@@ -38,7 +35,7 @@ const MAX_UNDER_WAY = 2 * MAX_LEASED_UNITS;
 
 export class Recalls {
   readonly #home: Home;
-  readonly #data: FileData;
+  readonly #doubting: Doubting;
   readonly #term: Term;
   /** How often the kernel was told to drop something. */
   #tells = 0;
@@ -46,9 +43,9 @@ export class Recalls {
   readonly #told = new Map<bigint, number[]>();
   #underWay = 0;
 
-  constructor(parts: { home: Home; data: FileData; term: Term }) {
+  constructor(parts: { home: Home; doubting: Doubting; term: Term }) {
     this.#home = parts.home;
-    this.#data = parts.data;
+    this.#doubting = parts.doubting;
     this.#term = parts.term;
   }
 
@@ -76,7 +73,7 @@ export class Recalls {
    */
   async #giveBack(recall: Recall): Promise<void> {
     const { items } = recall;
-    const { leases, tree, kernel, log, sender, remote } = this.#home;
+    const { leases, log, sender, remote } = this.#home;
     const { last } = log;
     sender.kick();
     // What was done under leases that are lost is done under none that is recalled, and may wait for others.
@@ -88,10 +85,7 @@ export class Recalls {
     let settled: Promise<void> | undefined;
     const units = items.filter(([, mode]) => mode === LEASE_NONE).map(([unit]) => unit);
     if (units.length > 0) {
-      const doubts = units.map((unit) => tree.doubt(unit));
-      for (const each of doubts) this.#holdOpen(each);
-      this.#data.doubted();
-      for (const each of doubts) kernel.takeBack(each);
+      this.#doubting.units(units);
       settled = this.#kernelSettled(units);
       await this.#patiently(this.#kernelDropped(settled, this.#tells));
     }
@@ -148,11 +142,7 @@ export class Recalls {
 
   /** The term ran out: nothing is believed until the server has been asked whether the leases are still ours. */
   doubtAll(): void {
-    const { tree, kernel } = this.#home;
-    const doubts = tree.doubtAll();
-    this.#holdOpen(doubts);
-    this.#data.doubtedAll();
-    kernel.takeBack(doubts);
+    this.#doubting.all();
     void this.#kernelSettled([WHOLE_HOME]);
   }
 
@@ -163,22 +153,7 @@ export class Recalls {
 
   /** A server that does not know this mount any more holds nothing for it. */
   holdAgain(): void {
-    for (const inode of this.#home.tree.opened()) if (inode.held) this.#hold(inode);
-  }
-
-  #holdOpen({ inodes }: Doubts): void {
-    for (const inode of inodes) {
-      if (inode.opens > 0 && !inode.held && (inode.attributes.mode & S_IFMT) === S_IFREG) this.#hold(inode);
-    }
-  }
-
-  #hold(inode: Inode): void {
-    const { remote, tree } = this.#home;
-    inode.held = true;
-    remote.request('hold', [packRef(tree.refOf(inode))], undefined, (failure) => {
-      // It is gone: who reads it will be told so.
-      if (failure !== undefined) inode.held = false;
-    });
+    for (const inode of this.#home.tree.opened()) if (inode.held) this.#doubting.hold(inode);
   }
 }
 
