@@ -271,6 +271,11 @@ export class Names {
       return { ...renamed, hold: expected !== renamed.inode && isHeldOpen(renamed.replaced) };
     });
     if (expected === inode) return undefined;
+    this.#home.kernel.moved(
+      { parent: directory, key },
+      { parent: newDirectory, key: newKey },
+      flags === RENAME_EXCHANGE,
+    );
     const entry = this.#home.append(
       {
         kind: RENAME,
@@ -301,12 +306,13 @@ export class Names {
     const { tree } = this.#home;
     const [moved] = this.#known(directory, key);
     const [replaced] = this.#known(newDirectory, newKey);
+    const exchanges = (flags & RENAME_EXCHANGE) !== 0;
     let hold = false;
     return this.#home.change(
       [directory, newDirectory, ...this.#known(directory, key), ...this.#known(newDirectory, newKey)],
       caller,
       () => {
-        hold = (flags & RENAME_EXCHANGE) === 0 && isOpen(replaced);
+        hold = !exchanges && isOpen(replaced);
         return {
           kind: RENAME,
           ...{ directory: tree.refOf(directory), name: bytesOf(key), time: null, id: null },
@@ -322,6 +328,11 @@ export class Names {
       (left) =>
         this.#doubting.renaming([moved, replaced], () => {
           tree.moved(directory, key, newDirectory, newKey, flags);
+          this.#home.kernel.moved(
+            { parent: directory, key },
+            { parent: newDirectory, key: newKey },
+            exchanges,
+          );
           this.#learn(left, moved, directory, newDirectory);
           if (hold) this.#held(replaced);
         }),
@@ -331,7 +342,7 @@ export class Names {
   /** The server holds a file that was open here when this was asked for. */
   #held(inode: Inode | undefined): void {
     if (inode === undefined) return;
-    if (inode.opens > 0) inode.held = true;
+    if (inode.opens > 0 || inode.openings > 0) inode.held = true;
     else this.release(inode, this.#home.tree.closed(inode));
   }
 
