@@ -273,8 +273,11 @@ export interface Filesystem {
 export interface KernelCaches {
   /** Drops cached attributes and, from `offset` on, `length` cached bytes (0: to the end; offset < 0: none). */
   invalidateNode(node: NodeId, offset: number, length: number): void;
-  /** Drops one name (positive or negative) of a directory. */
-  invalidateEntry(parent: NodeId, name: Buffer): void;
+  /**
+   * Has the kernel ask for one name (positive or negative) of a directory again. `drop`: it is not to keep it for who works in
+   * it either.
+   */
+  invalidateEntry(parent: NodeId, name: Buffer, drop?: boolean): void;
   /** Forgets those that no program uses. Kernels before 6.18 do not. */
   prune(nodes: readonly NodeId[]): void;
   /** Resolves when the kernel has acted on all that was told it until now. */

@@ -17,6 +17,7 @@ import { Tree } from '../tree/tree.js';
 import { AttributeUpdates } from './attribute-updates.js';
 import { AwaitedChanges } from './awaited-changes.js';
 import { Directories } from './directories.js';
+import { Doubting } from './doubting.js';
 import { FileData } from './file-data.js';
 import { FileLocks } from './file-locks.js';
 import { Files } from './files.js';
@@ -128,7 +129,8 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
   const data = new FileData(home);
   const listings = new Listings(home);
   const lookups = new Lookups(home, listings, ownership);
-  const names = new Names(home);
+  const doubting = new Doubting({ home, data });
+  const names = new Names(home, doubting);
   const syncs = new Syncs(home);
   const locks = new FileLocks(home, options.log);
   const handles = new HandleTable<FileHandle>();
@@ -136,7 +138,7 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
   const files = new Files({ home, names, lookups, attributes, data, syncs, handles, locks });
   const ranges = new Ranges({ home, lookups, data, handles });
   const directories = new Directories(home, listings, syncs);
-  const recalls = new Recalls({ home, data, term, locks });
+  const recalls = new Recalls({ home, doubting, term, locks });
   const space = new Space(home);
   const xattrs = new Xattrs(home);
   const changes = new AwaitedChanges({ request, numbers: home.changes });
