@@ -6,7 +6,8 @@
  * decided here is given over with the recall, before the unit is (`relock`); who waits here waits there from then on.
  *
  * Invariants:
- * - the table has all locks of this mount: those that are decided about here, and of the others what the server has said;
+ * - the table has all locks of this mount: those that are decided about here, and of the others what the server has said,
+ *   less what it was asked to take back;
  * - requests about one file are sent in the order in which they were made, behind the operations of the log that touch it;
  * - while anything of this mount is at the server, nobody waits here: a circle of waits is seen there or here as a whole.
  */
@@ -21,6 +22,7 @@ import {
   type LockKind,
 } from '../../protocol/file-locks.js';
 import { compact, packRef } from '../../protocol/references.js';
+import { isWithin } from '../../locks/ranges.js';
 import { LockTable, tooMany, type LockRequest, type LockWait } from '../../locks/lock-table.js';
 import type { Caller, Eventually } from '../operations.js';
 import { interrupted, interruptible, onAnySignal } from '../remote/interruption.js';
@@ -246,6 +248,7 @@ export class FileLocks {
       let withdraw: (() => void) | undefined;
       let gaveUp = false;
       let losses: number | undefined;
+      let lessens = false;
       // Locking is restartable: the kernel has the program ask again where it wants that.
       const endWatch =
         wait && caller !== undefined
@@ -260,7 +263,8 @@ export class FileLocks {
         if (failure === undefined) this.#put(file, request, resolve, reject);
         else {
           const unsure = losses !== undefined && (failure.kind !== 'ECANCELED' || losses !== this.#losses);
-          if (gaveUp && unsure) this.#unsure(file, request);
+          const isUnknown = unsure && (gaveUp || failure.kind === 'ETIMEDOUT');
+          if (isUnknown || lessens) this.#unsure(file, request);
           reject(gaveUp ? interrupted() : failure);
         }
         this.#ended(file);
@@ -268,6 +272,11 @@ export class FileLocks {
       const send = (): void => {
         if (gaveUp) return done(interrupted());
         losses = this.#losses;
+        // Others may have it before the answer is here: after a lost connection it must not be said to be held.
+        const held = this.#table.locksOf(file.inode, owner, request.kind);
+        lessens =
+          isWithin(held, request.lock) && this.#table.hasRoom(owner, this.#table.growth(file.inode, request));
+        if (lessens) this.#table.put(file.inode, request);
         const { remote, tree } = this.#home;
         const { kind, lock } = request;
         const params = [packRef(tree.refOf(file.inode)), compact(owner), kind, packLock(lock), wait];

@@ -151,7 +151,41 @@ t.test('room is kept for what the server was asked for, so that a recall finds i
   const outcomes = [1, 2].map((more) => failureOf(scene.set(at(2 * MAX_LOCKS * more))));
   await until(() => scene.sent.length === MAX_LOCKS + 2);
   connection.answer();
-  t.strictSame(await Promise.all(outcomes), ['no failure', 'ENOLCK'], 'also while the first one is asked for');
+  t.strictSame(
+    await Promise.all(outcomes),
+    ['no failure', 'ENOLCK'],
+    'also while the first one is asked for',
+  );
+});
+
+t.test('what was given back when the connection was lost is not said to be held', async (t) => {
+  for (const [type, said] of [
+    [F_UNLCK, []],
+    [F_RDLCK, [F_RDLCK]],
+  ] as const) {
+    const scene = await Scene.open(t, false);
+    const { home } = scene;
+    await scene.set(wanted(A, F_WRLCK));
+    await scene.set({ ...wanted(B, F_WRLCK), lock: { type: F_WRLCK, start: 100n, end: 199n, pid: 4712 } });
+    const relocked = new Map<unknown, unknown>();
+    home.answers.relock = ([, owner, , locks]) => {
+      relocked.set(
+        Number(owner),
+        (locks as unknown[][]).map(([each]) => each),
+      );
+      return null;
+    };
+    const before = home.server.connections.length;
+    const { connection } = home.server;
+    connection.held = true;
+    const given = scene.set(wanted(A, type));
+    await until(() => scene.sent.length === 3);
+    connection.break();
+    await until(() => home.server.connections.length > before);
+    await given;
+    t.strictSame(relocked.get(Number(A)) ?? [], said);
+    t.strictSame(relocked.get(Number(B)), [F_WRLCK]);
+  }
 });
 
 t.test('a lock that the server does not take back is lost, and its open file is told', async (t) => {
