@@ -247,9 +247,8 @@ export class Files {
       writes: new Set(),
     });
     const direct = this.#home.kernel.mapsDirect && !this.#home.tree.mayChange(inode);
-    // Else a reader's close(2) has nothing to say: what is locked through it goes with it (FileLocks.released).
-    const flushes = writable || this.#locks.mayHavePosix(inode);
-    return { handle, keepCache, direct, flushes };
+    // Also a reader's close(2) is told (flushes): it gives up what its process has locked of the file by then.
+    return { handle, keepCache, direct };
   }
 
   /** close(2). */
