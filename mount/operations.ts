@@ -76,8 +76,6 @@ export interface OpenAnswer {
   readonly keepCache: boolean;
   /** Files: reads and writes go past the page cache (FOPEN_DIRECT_IO). */
   readonly direct?: boolean;
-  /** Files: false where close(2) has nothing to report, so that flush need not be called (FOPEN_NOFLUSH, Linux 5.16). */
-  readonly flushes?: boolean;
   /** Directories: the kernel may cache the listing (FOPEN_CACHE_DIR). */
   readonly cacheDirectory?: boolean;
 }

@@ -247,7 +247,6 @@ export class Files {
       writes: new Set(),
     });
     const direct = this.#home.kernel.mapsDirect && !this.#home.tree.mayChange(inode);
-    // Also a reader's close(2) is told (flushes): it gives up what its process has locked of the file by then.
     return { handle, keepCache, direct };
   }
 

@@ -73,15 +73,6 @@ t.test('the kernel keeps pages of what only this mount may change', async (t) =>
   t.equal(other.dropped.length, length + 1, 'also pages that are mapped');
 });
 
-t.test('the kernel tells of each close, as it gives POSIX locks back', async (t) => {
-  const home = await ScriptedHome.open(t);
-  await home.own({ file: FILE });
-  const node = await home.node('file');
-  for (const flags of [O_RDONLY, O_WRONLY, O_RDWR]) {
-    t.notMatch(await home.filesystem.open(node, flags, CALLER), { flushes: false });
-  }
-});
-
 t.test('-o sync: who is let go while a file is made has nothing open, and is told of no inode', async (t) => {
   const home = await ScriptedHome.open(t, {}, { sync: true });
   await home.own();
