@@ -18,6 +18,9 @@ const PATHS_HELP = `
 Paths on a server are [USER@]HOST:PATH, relative to the home, also with a leading slash;
 HOST may be an alias of the client's config.toml.`;
 
+/** A server is restarted in that time, or the network is another one. */
+const RETRY_SECONDS = 120;
+
 const SIZES_HELP = `
 Sizes take K, M, G and T, powers of 1024: 5G, 0.5T; 0 is no limit.`;
 
@@ -235,6 +238,12 @@ function transferOptions(command: Command): Command {
     .option(
       '--no-resume',
       'begin anew: also what an interrupted transfer left, or is there with the same size and time',
+    )
+    .option(
+      '--retry <seconds>',
+      'how long to try when the connection is lost; 0 is not',
+      parseCount,
+      RETRY_SECONDS,
     )
     .option('-q, --quiet', 'tell only what goes wrong')
     .addOption(
