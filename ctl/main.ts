@@ -245,6 +245,7 @@ function transferOptions(command: Command): Command {
       parseCount,
       RETRY_SECONDS,
     )
+    .option('-v, --verbose', 'tell each file that was moved, with its MD5')
     .option('-q, --quiet', 'tell only what goes wrong')
     .addOption(
       new Option('--json', 'one JSON object a file: path, bytes, md5, seconds, resumed, or skipped'),

@@ -1,8 +1,9 @@
 /**
  * How a transfer command tells what it does: bars on a terminal, lines elsewhere, JSON for programs, or nothing.
  *
- * Results (`MD5 (name) = ...` as `md5sum --tag` prints and `md5sum -c` reads it, or JSON) go to standard output;
- * progress, notes and problems go to standard error, so that either can be redirected alone.
+ * Results (`MD5 (name) = ...` as `md5sum --tag` prints and `md5sum -c` reads it, or JSON) go to standard output; progress, notes
+ * and problems go to standard error, so that either can be redirected alone. On a terminal a person wants no result for each
+ * of a thousand files: there the one of a single file is shown, and all with --verbose.
  */
 import { Failure } from '../../protocol/failure.js';
 import { describe } from '../../protocol/login/report.js';
@@ -18,6 +19,8 @@ import { Lines } from './lines.js';
 export interface ProgressOptions {
   readonly quiet?: boolean | undefined;
   readonly json?: boolean | undefined;
+  /** Tells each file that was moved, on a terminal, too. */
+  readonly verbose?: boolean | undefined;
 }
 
 const NEWLINE = Buffer.from('\n');
@@ -31,6 +34,8 @@ export class Progress {
   #bytes = 0;
   #skipped = 0;
   #again = false;
+  /** Tells of the file that was moved last what is not told yet. */
+  #tellOnly: () => void = ignore;
   #firstFailure: Failure | undefined;
 
   constructor(options: ProgressOptions) {
@@ -60,6 +65,7 @@ export class Progress {
       file.ended();
       this.#files += 1;
       this.#bytes += transferred.bytes - transferred.resumedAt;
+      this.#display.total(this.#files, this.#bytes);
       this.#tellResult(name, transferred, seconds);
       return transferred;
     } catch (error) {
@@ -101,6 +107,7 @@ export class Progress {
   close(): void {
     this.#display.close();
     if (this.#options.quiet === true || this.#options.json === true) return;
+    if (this.#files === 1) this.#tellOnly();
     if (this.#files > 1) {
       const seconds = (performance.now() - this.#startedAt) / 1000;
       this.#display.line(`${this.#files} files, ${moved(this.#bytes, seconds)}`);
@@ -124,8 +131,16 @@ export class Progress {
       return;
     }
     if (this.#options.quiet === true) return;
-    this.#display.result(md5Line(name, md5));
-    this.#display.line(`${displayName(name)}: ${bytes} bytes, ${moved(bytes - resumedAt, seconds)}`);
+    const tellSum = (): void => this.#display.result(md5Line(name, md5));
+    const line = `${displayName(name)}: ${bytes} bytes, ${moved(bytes - resumedAt, seconds)}`;
+    const isShown = this.#options.verbose === true;
+    if (isShown || !process.stdout.isTTY) tellSum();
+    if (isShown) this.#display.line(line);
+    this.#tellOnly = () => {
+      if (isShown) return;
+      if (process.stdout.isTTY) tellSum();
+      this.#display.line(line);
+    };
   }
 
   #json(value: Record<string, unknown>): void {
@@ -141,6 +156,7 @@ class Silence implements Display {
   line(text: string): void {
     process.stderr.write(`${text}\n`);
   }
+  total(): void {}
   result(): void {}
   close(): void {}
 }

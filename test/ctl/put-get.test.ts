@@ -30,6 +30,7 @@ t.test('a file and back', async (t) => {
 
   const put = await daemon.ftpctl([
     'put',
+    '--verbose',
     ...login,
     join(local, 'big'),
     join(local, 'empty'),
@@ -39,6 +40,7 @@ t.test('a file and back', async (t) => {
   t.match(put.stdout, `MD5 (${local}/big) = ${md5(content)}\n`);
   t.match(put.stdout, `MD5 (${local}/empty) = d41d8cd98f00b204e9800998ecf8427e\n`);
   t.match(put.stderr, `${local}/big: ${content.length} bytes`);
+  t.match(put.stderr, /^2 files, 3.0M in /m);
   t.ok(fs.readFileSync(join(home, 'big')).equals(content));
   t.equal(fs.statSync(join(home, 'big')).mode & 0o7777, 0o640);
 
@@ -277,7 +279,7 @@ t.test('a get does not write through symlinks of the server, nor give its files 
   t.equal(fs.statSync(join(local, 'trap/inner/file')).mode & 0o7777, 0o755);
 });
 
-t.test('bars on a terminal, one for each file', async (t) => {
+t.test('bars on a terminal, one for each large file', async (t) => {
   // A line so long that the transfer takes several frames.
   const proxy = await startProxy(t, daemon.port, 150);
   const far = login.toSpliced(1, 1, String(proxy.port));
@@ -295,6 +297,7 @@ t.test('bars on a terminal, one for each file', async (t) => {
       process.execPath,
       programs.ftpctl,
       'put',
+      '-v',
       ...far,
       'first',
       'second',
@@ -310,4 +313,24 @@ t.test('bars on a terminal, one for each file', async (t) => {
   }
   t.match(terminal.output, /\[=+-*\] +\d+% of 24M {2}[0-9.]+M\/s {2}ETA \d+:\d\d/);
   t.match(terminal.output, /2 files, 48M in /);
+});
+
+t.test('of many files a terminal shows the sum, of a single one its MD5', async (t) => {
+  const local = temporaryDirectory(t);
+  fs.mkdirSync(join(local, 'few'));
+  for (let n = 0; n < 20; n++) fs.writeFileSync(join(local, 'few', `f${n}`), `${n}`);
+  const put = async (...args: string[]): Promise<string> => {
+    const to = [...daemon.login('many'), ...args, daemon.at('many')];
+    const command = [process.execPath, programs.ftpctl, 'put', ...to];
+    const terminal = new Terminal(t, command, daemon.env);
+    t.equal((await terminal.exited).code, 0, terminal.output);
+    return terminal.output;
+  };
+  const many = await put('-r', join(local, 'few'));
+  t.match(many, /20 files, 30 in /);
+  t.notMatch(many, /MD5|f19|%/);
+  t.match(
+    await put(join(local, 'few/f0')),
+    /MD5 \(.*f0\) = cfcd208495d565ef66e7dff9f98764da\r\n.*f0: 1 bytes/,
+  );
 });
