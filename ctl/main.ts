@@ -152,6 +152,7 @@ function administration(program: Command, end: (exitCode: number) => void): void
     .description('make a user')
     .requiredOption('--quota <size>', 'limit of bytes; 0 is none', parseSize)
     .option('--max-files <n>', 'limit of files; 0 is none', parseCount)
+    .option('--adopt', 'hand over the home of that name that is there already')
     .addHelpText('after', SIZES_HELP)
     .action(async (user, options) => {
       const { useradd } = await import('./admin/useradd.js');

@@ -16,7 +16,7 @@ import { randomFrom, seedOfRun } from '../lib/random.js';
 import { run } from '../lib/run.js';
 import { Service } from '../lib/service.js';
 
-const ROUNDS = Number(process.env['ROUNDS'] ?? 8);
+const ROUNDS = Number(process.env['ROUNDS'] ?? 5);
 /** What a whole transfer takes here, about: interruptions come within that (milliseconds). */
 const WHOLE_MS = 900;
 const MiB = 1024 * 1024;
