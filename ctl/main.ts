@@ -221,6 +221,12 @@ function administration(program: Command, end: (exitCode: number) => void): void
       const { quotaCheck } = await import('./admin/quota.js');
       end(await quotaCheck(user, options));
     });
+  withStateOption(program.command('adopt').argument('<dir>', 'the directory of the homes'))
+    .description('say where the homes are, after they were moved or restored')
+    .action(async (directory, options) => {
+      const { adopt } = await import('./admin/adopt.js');
+      end(await adopt(directory, options));
+    });
   withStateOption(program.command('status'))
     .description('show what the running daemon does')
     .option('--json', 'as JSON')

@@ -5,8 +5,9 @@
  * Invariant: of each user there is at most one open home, and nothing uses it while it closes: a use that comes then waits
  * and opens it again. The main thread is told of every close.
  */
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { Failure } from '../protocol/failure.js';
 import type { UserName } from '../protocol/ids.js';
 import type { Account } from '../state/accounts.js';
 import type { Use } from '../state/ledger.js';
@@ -98,7 +99,7 @@ export class Homes {
     const { state, leaseTermMs, maxOpenFiles, log, transferLog } = this.#options;
     const directory = join(this.#options.directory, account.name);
     return Promise.resolve().then(() => {
-      mkdirSync(directory, { recursive: true, mode: 0o700 });
+      makeHome(directory, state.ledger.read(account.name));
       return UserHome.open({
         account,
         directory,
@@ -137,6 +138,21 @@ export class Homes {
         this.#options.onClosed(user, entry.lastUse);
       });
     return entry.closed;
+  }
+}
+
+/**
+ * Makes the home of who has none. EIO where files were charged to it: what is gone is not begun anew as if nothing were, but
+ * when the administrator has restored it, or made an empty directory in its place.
+ */
+function makeHome(directory: string, charged: Use | undefined): void {
+  const isNew = charged === undefined || (charged.bytes === 0 && charged.files === 0);
+  if (isNew) mkdirSync(directory, { recursive: true, mode: 0o700 });
+  else if (!existsSync(directory)) {
+    throw new Failure(
+      'EIO',
+      'the home is gone from the server: its administrator has to restore it, or to make an empty one',
+    );
   }
 }
 

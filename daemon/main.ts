@@ -17,6 +17,7 @@ import { VERSION } from '../protocol/version.js';
 import { loadEvp } from '../posix/libcrypto.js';
 import { defaultStateDirectory, preparePrivateDirectory } from '../state/directory.js';
 import { lockHomes, lockState } from '../state/lock.js';
+import { requireHomes } from '../state/homes-marker.js';
 import { openState } from '../state/store.js';
 import {
   absolute,
@@ -107,7 +108,7 @@ async function main(): Promise<number> {
   const log = openLog(config['log-file'], config['log-level']);
   const state = openState(stateDirectory);
   const userLog = openLog(state.paths.userLog, 'info');
-  state.homes = homes;
+  requireHomes(state, homes);
   await noiseReady();
   const server = new Server({
     config,

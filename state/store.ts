@@ -29,6 +29,8 @@ export interface State {
   removeUser(name: UserName): void;
   /** Where the daemon of this state keeps the homes (absolute), as it last started; undefined before. */
   homes: string | undefined;
+  /** The random id of that directory (homes-marker.ts). */
+  homesId: string | undefined;
   close(): Promise<void>;
 }
 
@@ -76,6 +78,11 @@ export function openState(directory: string, options: { readOnly?: boolean } = {
   const digestTable = openTable<DigestRecord>(root, 'digests');
   const ledger = new Ledger(ledgerTable, accountTable);
   const accounts = new Accounts(accountTable, ledgerTable);
+  const set = (key: string, value: string | undefined): void =>
+    transact(root, () => {
+      if (value === undefined) settings.removeSync(key);
+      else settings.putSync(key, value);
+    });
   const uploads = new UploadStore(uploadTable);
   const digests = new DigestStore(digestTable);
   return {
@@ -95,10 +102,13 @@ export function openState(directory: string, options: { readOnly?: boolean } = {
       return settings.get('homes');
     },
     set homes(directory) {
-      transact(root, () => {
-        if (directory === undefined) settings.removeSync('homes');
-        else settings.putSync('homes', directory);
-      });
+      set('homes', directory);
+    },
+    get homesId() {
+      return settings.get('homesId');
+    },
+    set homesId(id) {
+      set('homesId', id);
     },
     close: () => root.close(),
   };

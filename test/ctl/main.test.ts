@@ -24,6 +24,7 @@ const COMMANDS = [
   'key list',
   'key remove',
   'quota check',
+  'adopt',
   'status',
 ];
 

@@ -1,5 +1,5 @@
 /* ftpmountd's command line: what stops it from starting is one line that says what to do, and an exit code. */
-import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { Daemon, startDaemon } from '../lib/daemon.js';
@@ -59,6 +59,33 @@ t.test('a second daemon on the same state, or the same homes', async (t) => {
   t.match(
     await refused(t, ['--state', elsewhere, '--home', daemon.homes], 1),
     /another daemon serves the homes/,
+  );
+});
+
+t.test('a home that is gone is not begun anew as if nothing were', async (t) => {
+  const daemon = await startDaemon(t, { users: { alice: { quota: '1M' } } });
+  const [, port = '', ...login] = daemon.login('alice');
+  const made = await daemon.ftpctl(['mkdir', '--port', port, ...login, daemon.at('alice', 'd')]);
+  t.equal(made.code, 0, made.stderr);
+  await daemon.stop();
+  rmSync(daemon.home('alice'), { recursive: true });
+  await daemon.start();
+  const gone = await daemon.ftpctl(['ls', ...daemon.login('alice'), daemon.at('alice')]);
+  t.match(gone, { code: 1, stderr: /the home is gone from the server/ });
+  mkdirSync(daemon.home('alice'), { mode: 0o700 });
+  t.equal((await daemon.ftpctl(['ls', ...daemon.login('alice'), daemon.at('alice')])).code, 0);
+});
+
+t.test('homes that are not where they were', async (t) => {
+  const daemon = await startDaemon(t);
+  await daemon.stop();
+  const elsewhere = temporaryDirectory(t);
+  const args = ['--state', daemon.state, '--home', elsewhere];
+  t.match(await refused(t, args, 1), /does not hold the homes of this state.*ftpctl adopt/);
+  t.equal((await daemon.ftpctl(['adopt', elsewhere])).code, 0);
+  t.match(
+    await refused(t, ['--state', temporaryDirectory(t), '--home', elsewhere], 1),
+    /holds the homes of another state/,
   );
 });
 

@@ -119,6 +119,7 @@ async function homesOn(t: Test, daemon: Daemon, mountpoint: string): Promise<voi
   await daemon.stop();
   await succeed('mount', ['--bind', mountpoint, daemon.homes]);
   t.teardown(() => run('umount', ['-l', daemon.homes]));
+  t.match(await daemon.ftpctl(['adopt', daemon.homes]), { code: 0 });
   await daemon.start();
 }
 
@@ -290,6 +291,8 @@ function test(): void {
     t.same(await syncErrors(other.path('file')), SYNCED, 'other homes go on');
     await open.close().catch(() => undefined);
     t.match(await mounted.unmount(), { code: 0 });
+    // Nothing takes its place before the administrator says so.
+    await fs.mkdir(daemon.home('alice'), { mode: 0o700 });
     const again = await mountHome(t, daemon, 'alice');
     await fs.writeFile(again.path('file'), 'anew');
     t.same(await syncErrors(again.path('file')), SYNCED, 'and so does a new home');
