@@ -4,6 +4,7 @@
  * A listing is served from the tree, also into the kernel's own cache of listings, which then is not asked for again while
  * no name changes. A directory that is too large for the tree is served as it comes from the server (long-listing.ts).
  */
+import { Failure } from '../../protocol/failure.js';
 import type { HandleId } from '../../protocol/ids.js';
 import { S_IFDIR, S_IFMT } from '../../posix/flags.js';
 import type { Caller, DirectoryEntry, EntrySink, Eventually, OpenAnswer } from '../operations.js';
@@ -46,7 +47,24 @@ export class Directories {
     return { handle, keepCache, cacheDirectory: known };
   }
 
+  /** A directory that was removed lists nothing, not even '.' and '..'. */
   read(
+    inode: DirectoryInode,
+    id: HandleId,
+    offset: bigint,
+    plus: boolean,
+    sink: EntrySink,
+    caller: Caller,
+  ): Eventually<void> {
+    if (inode.removed) return undefined;
+    const read = this.#read(inode, id, offset, plus, sink, caller);
+    if (!(read instanceof Promise)) return read;
+    return read.catch((thrown: unknown) => {
+      if (Failure.from(thrown).kind !== 'ESTALE' || !inode.removed) throw thrown;
+    });
+  }
+
+  #read(
     inode: DirectoryInode,
     id: HandleId,
     offset: bigint,

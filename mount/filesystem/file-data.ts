@@ -4,6 +4,7 @@
  *
  * Invariant: data are answered from here only while the file's unit is leased; what is recalled is dropped (doubted).
  */
+import type { Attributes } from '../../protocol/attributes.js';
 import { packRef } from '../../protocol/references.js';
 import { S_IFMT, S_IFREG } from '../../posix/flags.js';
 import { Bandwidth } from '../data/bandwidth.js';
@@ -180,11 +181,13 @@ export class FileData {
     const { tree } = this.#home;
     const inodes = names.map(({ inode }) => inode);
     let recalls = this.#recalls;
+    let known: readonly Attributes[] = [];
     return this.#home.askForData(
       'fetch',
       inodes,
       () => {
         recalls = this.#recalls;
+        known = inodes.map((inode) => inode.attributes);
         return [inodes.map((inode) => packRef(tree.refOf(inode))), bytes];
       },
       (_failure, files) => {
@@ -198,6 +201,8 @@ export class FileData {
             attributes.ino === inode.id.ino &&
             attributes.birth === inode.id.birth &&
             !inode.pending &&
+            // The server reads the files one after the other, and does meanwhile what it is sent: what is known since is newer.
+            inode.attributes === known[index] &&
             data.length === attributes.size;
           if (same) tree.told(inode, attributes);
           arrived(index, same && tree.knows(inode) ? data : undefined);

@@ -23,7 +23,8 @@ import type { Sender } from '../log/sender.js';
 import type { Caller, Eventually } from '../operations.js';
 import { interruptible } from '../remote/interruption.js';
 import type { Remote } from '../remote/remote.js';
-import type { Inode } from '../tree/inode.js';
+import { packRef } from '../../protocol/references.js';
+import type { DirectoryInode, Inode } from '../tree/inode.js';
 import type { Tree } from '../tree/tree.js';
 import { ChangeNumbers } from './change-numbers.js';
 import { ChangesUnderWay } from './changes-under-way.js';
@@ -91,7 +92,7 @@ export class Home {
         );
       });
     });
-    return interruptible(asked, caller);
+    return interruptible(method === 'getattr' ? asked : this.#noticing(asked, involved), caller);
   }
 
   /** As ask(), for what nobody may be waiting for: without a promise, as there are many of them. */
@@ -157,7 +158,33 @@ export class Home {
       });
     });
     changed.then(ended, ended);
-    return interruptible(changed, caller);
+    return interruptible(this.#noticing(changed, involved), caller);
+  }
+
+  /**
+   * The same outcome; where the server does not know what it was asked for, it is noticed which of the directories were removed.
+   * Who got there by a name looks again, as the kernel does by itself for ESTALE. Who has such a directory open finds it
+   * empty from then on.
+   */
+  #noticing<T>(asked: Promise<T>, involved: readonly Inode[]): Promise<T> {
+    return asked.catch(async (thrown: unknown) => {
+      if (Failure.from(thrown).kind === 'ESTALE') {
+        await Promise.all(involved.map((inode) => inode.isDirectory() && this.#lookAgain(inode)));
+      }
+      throw thrown;
+    });
+  }
+
+  #lookAgain(directory: DirectoryInode): Promise<void> {
+    const params = (): unknown[] => [packRef(this.tree.refOf(directory))];
+    return new Promise((resolve, reject) => {
+      this.askForData('getattr', [directory], params, (failure, attributes) => {
+        settle(resolve, reject, () => {
+          if (attributes !== undefined) this.tree.told(directory, attributes);
+          else if (failure?.kind === 'ESTALE') this.tree.vanished(directory);
+        });
+      });
+    });
   }
 
   /** Appends a change that the tree has made of these inodes. */

@@ -76,6 +76,7 @@ export class Names {
     caller: Caller,
   ): Eventually<Made> {
     const { tree, grants, leases } = this.#home;
+    requireThere(directory);
     const name = bytesOf(key);
     const ask = (): Promise<Made> =>
       this.#ask(directory, key, caller, (ref) => ({
@@ -119,6 +120,7 @@ export class Names {
 
   #symlink(directory: DirectoryInode, key: string, target: Buffer, caller: Caller): Eventually<Made> {
     const { tree } = this.#home;
+    requireThere(directory);
     const name = bytesOf(key);
     if (!tree.mayChangeName(directory, key)) {
       return this.#ask(directory, key, caller, (ref) => ({
@@ -145,6 +147,7 @@ export class Names {
 
   link(inode: Inode, directory: DirectoryInode, key: string, caller: Caller): Eventually<Entry> {
     const { tree } = this.#home;
+    requireThere(directory);
     const name = bytesOf(key);
     // With its second name a file is a unit of the leases, by an inode number that the server may have yet to tell.
     // Whether one without a name may have one only the server's disk knows: it was made so, or has lost its name.
@@ -174,6 +177,7 @@ export class Names {
 
   unlink(directory: DirectoryInode, key: string, caller: Caller): Eventually<void> {
     const { tree } = this.#home;
+    requireThere(directory);
     const name = bytesOf(key);
     if (!tree.mayChangeName(directory, key)) {
       const [known] = this.#known(directory, key);
@@ -222,6 +226,7 @@ export class Names {
 
   rmdir(directory: DirectoryInode, key: string, caller: Caller): Eventually<void> {
     const { tree } = this.#home;
+    requireThere(directory);
     const name = bytesOf(key);
     if (!tree.mayRmdir(directory, key)) {
       return this.#home.change(
@@ -253,6 +258,8 @@ export class Names {
     caller: Caller,
   ): Eventually<void> {
     const { tree } = this.#home;
+    requireThere(directory);
+    requireThere(newDirectory);
     const [name, newName] = [bytesOf(key), bytesOf(newKey)];
     if (!tree.mayRename(directory, key, newDirectory, newKey, flags)) {
       return this.#askRename(directory, key, newDirectory, newKey, flags, caller);
@@ -433,6 +440,11 @@ export class Names {
 /** For the log: what is sent in order needs no hints, and gets them where the server asks for them. */
 function byId({ id }: Inode): FileRef {
   return { ino: id.ino, birth: id.birth, path: null };
+}
+
+/** Before the server is asked for anything: nothing is in a directory that was removed, and nothing can be made in it. ENOENT. */
+function requireThere(directory: DirectoryInode): void {
+  if (directory.removed) throw new Failure('ENOENT', 'the directory was removed');
 }
 
 function isProvisional({ ino }: FileId): boolean {

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { LEASE_NONE, LEASE_READ } from '../../../protocol/methods.js';
+import { LEASE_NONE, LEASE_READ, WHOLE_HOME } from '../../../protocol/methods.js';
 import { attributesOf, REGULAR, ROOT_INO } from '../tree/planted.js';
 import { until } from '../remote/processes.js';
 import { CALLER, ScriptedHome } from './scripted-home.js';
@@ -42,6 +42,53 @@ t.test('what was fetched ahead before a recall tells nothing after it', async (t
   const { attributes } = await home.filesystem.getattr(last, undefined, CALLER);
   t.equal(attributes.size, NEW);
 });
+
+for (const how of ['in the log', 'by a change that is awaited'] as const) {
+  t.test(`what is fetched ahead does not undo what was done to the file meanwhile, ${how}`, async (t) => {
+    const names = ['a', 'b', 'c', 'd'];
+    const files = names.map((name, at) => [name, attributesOf(10 + at, REGULAR, { size: OLD })] as const);
+    const home = await ScriptedHome.open(t);
+    await home.own(Object.fromEntries(files));
+    const { connection } = home.server;
+    if (how !== 'in the log') connection.notifications.lease?.([[WHOLE_HOME, LEASE_READ]]);
+    home.answers.read = () => Buffer.alloc(OLD);
+    const changed = {
+      ...attributesOf(13, REGULAR, { size: OLD }),
+      mode: 0o100600,
+      ctime: { sec: 9, nsec: 0 },
+    };
+    home.answers.change = () => [changed];
+    home.answers.fetch = ([refs]) =>
+      (refs as bigint[][]).map(([ino]) => [
+        attributesOf(ino ?? 0n, REGULAR, { size: OLD }),
+        Buffer.alloc(OLD),
+      ]);
+    const read = async (name: string): Promise<void> => {
+      const node = await home.node(name);
+      const { handle } = await home.filesystem.open(node, 0, CALLER);
+      await home.filesystem.read(node, handle, 0, OLD, () => undefined, CALLER);
+    };
+    const last = await home.node('d');
+    await read('a');
+    connection.held = true;
+    const reading = read('b');
+    await until(() => connection.requests.some((each) => each.startsWith('fetch')));
+    // Only what is asked from now on is answered: the server is still reading.
+    await new Promise((resolve) => setImmediate(resolve));
+    connection.held = false;
+    await home.filesystem.setattr(last, undefined, { mode: 0o600 }, CALLER);
+    await until(() => home.state.log.unapplied.operations === 0);
+    t.equal(
+      connection.requests.some((each) => each.startsWith('change')),
+      how !== 'in the log',
+    );
+    connection.answer();
+    await reading;
+    const { attributes, validMs } = await home.filesystem.getattr(last, undefined, CALLER);
+    t.equal(attributes.mode, 0o100600);
+    t.equal(validMs, Infinity, 'it is known without asking');
+  });
+}
 
 t.test(
   'what is read ahead of a program is cancelled when it closes the file, or the file changes',
