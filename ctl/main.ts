@@ -124,6 +124,7 @@ function administration(program: Command, end: (exitCode: number) => void): void
     .description('make a user')
     .requiredOption('--quota <size>', 'limit of bytes; 0 is none', parseSize)
     .option('--max-files <n>', 'limit of files; 0 is none', parseCount)
+    .option('--posix-owners', 'keep owner, group, full mode and devices of files')
     .addHelpText('after', SIZES_HELP)
     .action(async (user, options) => {
       const { useradd } = await import('./admin/useradd.js');
@@ -135,6 +136,8 @@ function administration(program: Command, end: (exitCode: number) => void): void
     .option('--max-files <n>', 'limit of files; 0 is none', parseCount)
     .option('--disable', 'refuse logins, close sessions')
     .option('--enable', 'allow logins again')
+    .option('--posix-owners', 'keep owner, group, full mode and devices of files')
+    .option('--no-posix-owners', "all files are the user's")
     .addHelpText('after', SIZES_HELP)
     .action(async (user, options) => {
       const { usermod } = await import('./admin/usermod.js');

@@ -3,7 +3,7 @@
  * handles need it, and closes (which leaves a clean ledger) when nothing does.
  *
  * Invariant: of each user there is at most one open home, and nothing uses it while it closes: a use that comes then waits
- * and opens it again. The main thread is told of every close.
+ * and opens it again. So does one that comes with another word on owners: clients then know nothing of before, as after a restart. The main thread is told of every close.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,6 +18,10 @@ interface OpenHome {
   readonly home: Promise<UserHome>;
   /** Sessions, checks and other uses that run. */
   uses: number;
+  /** Account.posixOwners, as it was opened. */
+  readonly owners: boolean;
+  /** Called when nothing uses it, so that it can be closed to be opened otherwise. */
+  onUnused: (() => void)[];
   lastUse: number;
   /** Set when it closes. */
   closed?: Promise<void>;
@@ -46,13 +50,16 @@ export class Homes {
   async use<T>(account: Account, use: number, run: (home: UserHome) => Promise<T>): Promise<T> {
     const { name } = account;
     for (;;) {
-      const closing = this.#open.get(name)?.closed;
-      if (closing === undefined) break;
-      await closing;
+      const open = this.#open.get(name);
+      if (open?.closed !== undefined) await open.closed;
+      else if (open === undefined || open.owners === hasOwners(account)) break;
+      else if (open.uses === 0) await this.#close(name, open);
+      else await new Promise<void>((resolve) => open.onUnused.push(resolve));
     }
     let entry = this.#open.get(name);
     if (entry === undefined) {
-      entry = { home: this.#openHome(account), uses: 0, lastUse: use };
+      const owners = hasOwners(account);
+      entry = { home: this.#openHome(account), uses: 0, owners, onUnused: [], lastUse: use };
       this.#open.set(name, entry);
     }
     entry.uses += 1;
@@ -63,6 +70,7 @@ export class Homes {
       return await run(home);
     } finally {
       entry.uses -= 1;
+      if (entry.uses === 0) for (const go of entry.onUnused.splice(0)) go();
       this.#closeIfIdle(name);
     }
   }
@@ -142,6 +150,10 @@ export class Homes {
 
 function limitsOf({ quotaBytes, maxFiles }: Account): { bytes: number; files: number } {
   return { bytes: quotaBytes, files: maxFiles };
+}
+
+function hasOwners({ posixOwners }: Account): boolean {
+  return posixOwners === true;
 }
 
 function withUser(log: Log, user: UserName): Log {

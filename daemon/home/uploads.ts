@@ -28,12 +28,14 @@ import type { Directory, Identities } from './identities.js';
 import type { LeaseHolder } from './lease-table.js';
 import type { LeaseWaits, Prepared } from './lease-waits.js';
 import { readOnWay } from './path-units.js';
-import type { ShownTimes } from './shown-times.js';
+import type { ToldStatus } from './owner-record.js';
 import { keyOfPartial, partialName, uploadKey, type PartialFiles } from './partial-files.js';
 import type { Account } from './quota.js';
 import { readBorrowed } from './reading.js';
 import { syncOnThread } from './sync-thread.js';
+import type { Telling } from './telling.js';
 import { Upload, type UploadHost, type UploadTarget } from './upload.js';
+import type { VirtualOwners } from './virtual-owners.js';
 
 /** What is needed of the store. */
 export type UploadRecords = Pick<UploadStore, 'get' | 'put' | 'remove' | 'list'>;
@@ -49,7 +51,8 @@ interface Parts {
   readonly account: Account;
   readonly held: HeldFiles;
   readonly identities: Identities;
-  readonly shown: ShownTimes;
+  readonly owners: VirtualOwners;
+  readonly telling: Telling;
   readonly waits: LeaseWaits;
   readonly partials: PartialFiles;
   readonly store: UploadRecords;
@@ -151,9 +154,9 @@ export class Uploads implements UploadHost {
     return this.#parts.store.put(this.#parts.user, uploadKey(path), record);
   }
 
-  publish(upload: Upload, call: Call): Promise<Status> {
+  publish(upload: Upload, call: Call): Promise<ToldStatus> {
     const client = upload.owner;
-    const prepare = (): Prepared<Promise<Status>> => {
+    const prepare = (): Prepared<Promise<ToldStatus>> => {
       const { path } = upload.target;
       const { directory, name } = this.#placeOf(path);
       const replaced = statusIfAny(directory.fd, name);
@@ -188,8 +191,8 @@ export class Uploads implements UploadHost {
   }
 
   async #finish(upload: Upload, md5: Buffer, call: Call): Promise<unknown[]> {
-    const status = await upload.finish(md5, call);
-    const { user, transferLog, shown } = this.#parts;
+    const told = await upload.finish(md5, call);
+    const { user, transferLog, telling } = this.#parts;
     const { path, size } = upload.target;
     const ms = Date.now() - upload.startedAt;
     const fields = {
@@ -201,7 +204,7 @@ export class Uploads implements UploadHost {
       ms,
     };
     transferLog.info(fields, 'upload');
-    return shown.attributes(status);
+    return telling.attributes(told);
   }
 
   /** Resolves when the new name is on the disk, to what the file was when it got it. */
@@ -210,7 +213,7 @@ export class Uploads implements UploadHost {
     directory: Directory,
     name: Buffer,
     replaced: Status | undefined,
-  ): Promise<Status> {
+  ): Promise<ToldStatus> {
     if (replaced !== undefined && isDirectory(replaced)) throw new Failure('EISDIR', 'is a directory');
     // First, for it may fail: what has its name is done.
     const own = this.#parts.identities.openDirectory({ ...directory, path: null });
@@ -221,9 +224,10 @@ export class Uploads implements UploadHost {
       .finally(() => close(own));
   }
 
-  #name(upload: Upload, directory: Directory, name: Buffer, replaced: Status | undefined): Status {
-    const { account, partials, held, identities, digests, changed } = this.#parts;
+  #name(upload: Upload, directory: Directory, name: Buffer, replaced: Status | undefined): ToldStatus {
+    const { account, partials, held, identities, digests, changed, owners } = this.#parts;
     account.prepare();
+    if (owners.enabled) this.#setOwner(upload, directory, name, replaced);
     let freed: Use | undefined;
     if (replaced !== undefined) {
       const located = { directory: directory.fd, parent: directory.ino, name, status: replaced };
@@ -241,7 +245,16 @@ export class Uploads implements UploadHost {
     this.#forget(uploadKey(upload.target.path));
     digests.remember(status, upload.digest());
     changed();
-    return status;
+    return owners.told({ fd: upload.fd, status });
+  }
+
+  /** A file belongs to whom the one that it replaces belongs, else to whom its directory does: nobody has said more. */
+  #setOwner(upload: Upload, { fd }: Directory, name: Buffer, replaced: Status | undefined): void {
+    const { owners } = this.#parts;
+    const from =
+      replaced === undefined ? { fd, status: statxFd(fd) } : { directory: fd, name, status: replaced };
+    const status = statxFd(upload.fd);
+    owners.set({ fd: upload.fd, status }, { ...owners.ownerOf(from), mode: status.mode, rdev: 0 });
   }
 
   /** The directory and name where the file will be. ENOENT, ENOTDIR, EACCES. */

@@ -7,10 +7,9 @@
 import type { HandleId } from '../../protocol/ids.js';
 import { S_IFDIR, S_IFMT } from '../../posix/flags.js';
 import type { Caller, DirectoryEntry, EntrySink, Eventually, OpenAnswer } from '../operations.js';
-import type { DirectoryInode, Name } from '../tree/inode.js';
+import { shownIno, type DirectoryInode, type Name } from '../tree/inode.js';
 import { HandleTable, type DirectoryHandle, type Snapshot } from './handles.js';
 import type { Home } from './home.js';
-import { shownIno } from './kernel-view.js';
 import type { Listings } from './listings.js';
 import { LongListing } from './long-listing.js';
 import { lossSeen } from './losses.js';

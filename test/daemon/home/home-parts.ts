@@ -36,6 +36,9 @@ import { ProvisionalIds } from '../../../daemon/home/provisional-ids.js';
 import { Quota } from '../../../daemon/home/quota.js';
 import { recount } from '../../../daemon/home/recount.js';
 import { ShownTimes } from '../../../daemon/home/shown-times.js';
+import { Telling } from '../../../daemon/home/telling.js';
+import { VirtualOwners } from '../../../daemon/home/virtual-owners.js';
+import type { ToldStatus } from '../../../daemon/home/owner-record.js';
 import type { Use } from '../../../state/ledger.js';
 import { temporaryDirectory } from '../../lib/directory.js';
 import { ManualClock } from '../../lib/manual-clock.js';
@@ -55,6 +58,8 @@ export interface PartsOptions {
   /** What the home holds. */
   readonly used?: Use;
   readonly maxOpenFiles?: number;
+  /** Files have virtual owners. */
+  readonly owners?: boolean;
 }
 
 export class Parts {
@@ -64,6 +69,8 @@ export class Parts {
   readonly held: HeldFiles;
   readonly identities: Identities;
   readonly shown: ShownTimes;
+  readonly owners: VirtualOwners;
+  readonly telling: Telling;
   readonly grants: Grants;
   readonly executor: Executor;
   /** Why times could not be set. */
@@ -87,9 +94,11 @@ export class Parts {
     this.identities = new Identities({ tree, held: this.held });
     this.shown = ShownTimes.open(tree);
     this.grants = new Grants({ tree, quota, now: () => performance.now(), unnamed: options.unnamed ?? true });
-    const { held, identities, shown } = this;
+    this.owners = new VirtualOwners(tree, options.owners === true, this.identities.root.ino);
+    this.telling = new Telling(this.shown, this.owners);
+    const { held, identities, shown, owners } = this;
     this.executor = new Executor({
-      ...{ tree, held, identities, shown },
+      ...{ tree, held, identities, shown, owners },
       changed: () => undefined,
       moved: () => undefined,
       onTimesFailed: (error) => this.timesFailures.push(error),
@@ -116,6 +125,7 @@ export class Parts {
     this.held.close();
     this.grants.close();
     this.shown.close();
+    this.owners.close();
     this.tree.close();
   }
 }
@@ -134,24 +144,24 @@ export class PartsClient implements ExecutorClient {
   }
 
   /** An awaited change; what it left, the file first. */
-  change(operation: Operation, replay = false): Status[] {
+  change(operation: Operation, replay = false): ToldStatus[] {
     return this.#parts.executor.carryOut(this, operation, null, replay);
   }
 
   /** A change of a file that is still there. */
-  changed(operation: Operation, replay = false): Status {
+  changed(operation: Operation, replay = false): ToldStatus {
     const [file] = this.change(operation, replay);
     if (file === undefined) throw new Error('nothing is left');
     return file;
   }
 
   /** Operations of the log, in one batch; what was told of each. A failure ends it. */
-  log(...operations: Operation[]): Status[][] {
+  log(...operations: Operation[]): ToldStatus[][] {
     return this.#batch(operations, false);
   }
 
   /** log() of operations that may have been carried out before. */
-  replay(...operations: Operation[]): Status[][] {
+  replay(...operations: Operation[]): ToldStatus[][] {
     return this.#batch(operations, true);
   }
 
@@ -160,7 +170,7 @@ export class PartsClient implements ExecutorClient {
     this.grant.close();
   }
 
-  #batch(operations: Operation[], replay: boolean): Status[][] {
+  #batch(operations: Operation[], replay: boolean): ToldStatus[][] {
     this.#parts.executor.begin();
     try {
       return operations.map((operation) => this.#parts.executor.carryOut(this, operation, null, replay));
