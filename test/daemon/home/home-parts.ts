@@ -23,6 +23,7 @@ import {
   type SetAttributes,
   type Unlink,
 } from '../../../protocol/operations.js';
+import type { Owner } from '../../../protocol/owners.js';
 import type { FileId, FileRef } from '../../../protocol/references.js';
 import type { Status } from '../../../posix/status.js';
 import { ConfinedTree } from '../../../daemon/home/confined.js';
@@ -226,22 +227,24 @@ interface Made {
   readonly mode?: number;
   readonly id?: FileId | null;
   readonly time?: Timestamp | null;
+  readonly owner?: Owner | null;
+  readonly rdev?: number;
 }
 
 export function create(directory: FileRef, name: string | Buffer, made: Made = {}): Operation {
-  const { mode = 0o644, id = null, time = null } = made;
+  const { mode = 0o644, id = null, time = null, owner = null, rdev = 0 } = made;
   const withType = mode > 0o7777 ? mode : S_IFREG | mode;
-  return { kind: CREATE, directory, name: Buffer.from(name), time, mode: withType, id };
+  return { kind: CREATE, directory, name: Buffer.from(name), time, mode: withType, id, owner, rdev };
 }
 
 export function mkdir(directory: FileRef, name: string, made: Made = {}): Operation {
-  const { mode = 0o755, id = null, time = null } = made;
-  return { kind: MKDIR, directory, name: Buffer.from(name), time, mode, id };
+  const { mode = 0o755, id = null, time = null, owner = null } = made;
+  return { kind: MKDIR, directory, name: Buffer.from(name), time, mode, id, owner };
 }
 
 export function symlink(directory: FileRef, name: string, target: string, made: Made = {}): Operation {
-  const { id = null, time = null } = made;
-  return { kind: SYMLINK, directory, name: Buffer.from(name), time, target: Buffer.from(target), id };
+  const { id = null, time = null, owner = null } = made;
+  return { kind: SYMLINK, directory, name: Buffer.from(name), time, target: Buffer.from(target), id, owner };
 }
 
 export function link(
