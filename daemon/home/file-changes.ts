@@ -56,7 +56,7 @@ export class FileChanges {
     else if (op.mode !== null && located.status.ino !== identities.root.ino) {
       chmod(located, kept(op.mode, located.status));
     }
-    if (changesNothing(op)) touchCtime(located);
+    if (changesNothing(op) || (owners.enabled && mayLeaveCtime(op))) touchCtime(located);
     const mtime = op.mtime ?? (op.size === null ? undefined : (op.time ?? undefined));
     const set = { atime: op.atime ?? undefined, mtime, ctime: op.time };
     return { file: leftOf(this.#home, { ...located, status: times.ofLocated(located, set) }) };
@@ -173,6 +173,11 @@ export class FileChanges {
 /** As chown(2) to who owns it anyway: its ctime moves. */
 function changesNothing({ size, mode, atime, mtime }: SetAttributes): boolean {
   return size === null && mode === null && atime === null && mtime === null;
+}
+
+/** What is kept of an owner or a mode beside the file may leave the disk's ctime as it is. */
+function mayLeaveCtime({ size, time, atime, mtime }: SetAttributes): boolean {
+  return time === null && size === null && atime === null && mtime === null;
 }
 
 function touchCtime(located: Located): void {

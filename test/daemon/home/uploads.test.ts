@@ -17,7 +17,10 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { Failure } from '../../../protocol/failure.js';
 import { CHECKPOINT_BYTES, MAX_DATA } from '../../../protocol/limits.js';
+import { remotePath } from '../../../protocol/ids.js';
 import { LEASE_NONE, LEASE_WRITE, type Result } from '../../../protocol/methods.js';
+import { SETATTR, type SetAttributes } from '../../../protocol/operations.js';
+import type { FileRef } from '../../../protocol/references.js';
 import { Call } from '../../../daemon/home/call.js';
 import { MAX_PARTIAL_FILES } from '../../../daemon/home/partial-files.js';
 import type { UserHome } from '../../../daemon/home/user-home.js';
@@ -51,9 +54,48 @@ async function send(client: TestClient, handle: Begun[0], from: number, to: numb
   await Promise.all(pieces);
 }
 
+function setattrOf(file: FileRef): SetAttributes {
+  return { kind: SETATTR, file, mode: null, size: null, atime: null, mtime: null, time: null };
+}
+
 function partials(place: Place): string[] {
   return readdirSync(join(place.directory, '.ftpmount')).filter((name) => PARTIAL.test(name));
 }
+
+homeTest('set-id bits of an upload do not reach the disk', {}, async (t, home, place) => {
+  const client = new TestClient(home);
+  const [handle] = await client.call('uploadBegin', ['f', 3, 0o7755, 1, 5, FINGERPRINT]);
+  await client.call('uploadWrite', [handle, 0, Buffer.from('abc')]);
+  const left = await client.call('uploadFinish', [handle, md5Of(Buffer.from('abc'))]);
+  t.match(left, { mode: 0o101755 });
+  t.equal(statSync(join(place.directory, 'f')).mode, 0o101755);
+});
+
+homeTest(
+  'an upload belongs to whom the file belonged that it replaces, else to whom its directory does',
+  { posixOwners: true },
+  async (t, home) => {
+    const client = new TestClient(home);
+    const upload = async (path: string): Promise<unknown> => {
+      const [handle] = await client.call('uploadBegin', [path, 3, 0o4755, 1, 5, FINGERPRINT]);
+      await client.call('uploadWrite', [handle, 0, Buffer.from('abc')]);
+      const { mode, owner } = await client.call('uploadFinish', [handle, md5Of(Buffer.from('abc'))]);
+      return { mode, owner };
+    };
+    const owner = (uid: number, gid: number) => ({ uid, gid });
+    t.strictSame(await upload('f'), { mode: 0o100755, owner: owner(0, 0) });
+    const d = { path: remotePath(Buffer.from('d')), ino: null };
+    await client.paths.mkdir('d');
+    await client.paths.change({ ...setattrOf(d), uid: 5, gid: 6 });
+    t.strictSame(await upload('d/f'), { mode: 0o100755, owner: owner(5, 6) });
+    await client.paths.change({
+      ...setattrOf({ ...d, path: remotePath(Buffer.from('d/f')) }),
+      uid: 7,
+      mode: 0o6700,
+    });
+    t.strictSame(await upload('d/f'), { mode: 0o100755, owner: owner(7, 6) }, 'and no set-id bit is left');
+  },
+);
 
 homeTest(
   'an upload whose handle is closed while it is finished is not left open when that fails',
