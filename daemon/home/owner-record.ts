@@ -60,7 +60,7 @@ export function toldBy(record: OwnerRecord | undefined, status: Status, isHome: 
   const type = isOfType ? mode & S_IFMT : status.mode & S_IFMT;
   // Spelled out: a listing makes a thousand, and object spread costs five times as much.
   const virtual: Status = {
-    mode: type | ((isOfType && isAsMade ? mode : status.mode) & PERMISSIONS),
+    mode: type | (isOfType && isAsMade && record !== undefined ? mode & PERMISSIONS : ofDisk(status.mode)),
     nlink: status.nlink,
     uid,
     gid,
@@ -82,6 +82,11 @@ export function withoutSetId(mode: number): number {
   if ((mode & S_IFMT) === S_IFDIR) return mode;
   // Without it the bit is another one: mandatory locking.
   return mode & ~((mode & S_IXGRP) === 0 ? S_ISUID : S_ISUID | S_ISGID);
+}
+
+/** Permissions that come from the disk: set-id bits there are nobody's here, who would run as root. */
+function ofDisk(mode: number): number {
+  return mode & ((mode & S_IFMT) === S_IFDIR ? KEPT | S_ISGID : KEPT);
 }
 
 /** As it is written: MODE:UID:GID, and of a device :RDEV, the mode octal. */

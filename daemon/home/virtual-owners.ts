@@ -42,6 +42,8 @@ export const OWNER_XATTR = Buffer.from('user.ftpmount.owner');
 const PERMISSIONS = 0o7777;
 /** A disk that takes no attribute, or no more of a file. */
 const NO_ATTRIBUTE: ReadonlySet<string> = new Set(['EOPNOTSUPP', 'ENOSPC', 'EDQUOT', 'E2BIG']);
+/** Of another user of the server, or gone behind the daemon's back: nothing can have been kept. */
+const NOT_READABLE: ReadonlySet<string> = new Set(['EOPNOTSUPP', 'EACCES', 'EPERM', 'ENOENT']);
 
 export class VirtualOwners {
   /** Whether the account has them. */
@@ -104,7 +106,13 @@ export class VirtualOwners {
     const { status } = file;
     const { mode } = status;
     if (takesAttributes(mode)) {
-      const value = ifTaken(file, mode, () => getXattr(file, OWNER_XATTR));
+      const value = unless(NOT_READABLE, () =>
+        withAccess(
+          file,
+          () => mode,
+          () => getXattr(file, OWNER_XATTR),
+        ),
+      );
       if (value !== undefined) return parseRecord(value);
     }
     const record = this.#table.find(idOf(status));
@@ -145,10 +153,15 @@ function removeAny(place: XattrPlace): void {
 
 /** Acts on the attribute of a file whatever its mode is. Undefined where the disk does not take it. */
 function ifTaken<T>(place: XattrPlace, mode: number, act: () => T): T | undefined {
+  return unless(NO_ATTRIBUTE, () => withAccess(place, () => mode, act));
+}
+
+/** Undefined where it fails with one of these. */
+function unless<T>(codes: ReadonlySet<string>, act: () => T): T | undefined {
   try {
-    return withAccess(place, () => mode, act);
+    return act();
   } catch (error) {
-    if (error instanceof PosixError && NO_ATTRIBUTE.has(error.code)) return undefined;
+    if (error instanceof PosixError && codes.has(error.code)) return undefined;
     throw error;
   }
 }

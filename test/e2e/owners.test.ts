@@ -2,7 +2,7 @@
  * Virtual owners from end to end: a root file system is unpacked in a mount and comes out as it was, whatever happens to the
  * daemon; other mounts see each change at once; the server's own files have nothing of it.
  */
-import { lstatSync, readdirSync, statSync } from 'node:fs';
+import { lstatSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import { Daemon, startDaemon } from '../lib/daemon.js';
@@ -166,7 +166,12 @@ function ordinaryDaemon(tree: string, original: string[]): void {
     t.equal(found, '', 'all is its own');
     t.equal(statSync(daemon.home('alice')).mode & 0o777, 0o700);
     t.equal((await mounted.unmount()).code, 0);
+    // What the daemon may not look into is listed nevertheless.
+    writeFileSync(path.join(daemon.home('alice'), 'foreign'), '', { mode: 0o600 });
     const again = await mountHome(t, daemon, 'alice', { args: ['-o', ALL] });
+    t.strictSame(readdirSync(again.mountpoint), ['copied', 'foreign']);
+    t.equal(told(again, 'foreign'), '100600:0:0');
+    rmSync(path.join(daemon.home('alice'), 'foreign'));
     t.strictSame(describeTree(again.path('copied')), original);
     await isRight(t, daemon);
   });

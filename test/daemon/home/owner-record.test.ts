@@ -65,6 +65,12 @@ t.test('a mode that was changed on the disk is heard, and no set-id bit comes ba
   );
 });
 
+t.test('set-id bits that somebody has put on the disk are told of no file', async (t) => {
+  t.equal(told(undefined, status(0o106755)), '100755:0:0:0', 'it would run as root');
+  t.equal(told('104755:5:6', status(0o106700)), '100700:5:6:0');
+  t.equal(told(undefined, status(0o043775)), '43775:0:0:0', 'a directory hands its group on');
+});
+
 t.test('a record of another type is of another file: its owner counts, its type does not', async (t) => {
   t.equal(told('104755:5:6', status(0o040755)), '40755:5:6:0');
   t.equal(told('40755:5:6', status(0o100755)), '100755:5:6:0');
