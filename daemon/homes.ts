@@ -20,6 +20,8 @@ interface OpenHome {
   uses: number;
   /** Account.posixOwners, as it was opened. */
   readonly owners: boolean;
+  /** Its sessions are being ended, so that it can be opened with another word on owners. */
+  ending: boolean;
   /** Called when nothing uses it, so that it can be closed to be opened otherwise. */
   onUnused: (() => void)[];
   lastUse: number;
@@ -54,12 +56,14 @@ export class Homes {
       if (open?.closed !== undefined) await open.closed;
       else if (open === undefined || open.owners === hasOwners(account)) break;
       else if (open.uses === 0) await this.#close(name, open);
-      else await new Promise<void>((resolve) => open.onUnused.push(resolve));
+      else if (open.ending) await new Promise<void>((resolve) => open.onUnused.push(resolve));
+      // Nobody has told its sessions to end, and they may go on for days.
+      else break;
     }
     let entry = this.#open.get(name);
     if (entry === undefined) {
       const owners = hasOwners(account);
-      entry = { home: this.#openHome(account), uses: 0, owners, onUnused: [], lastUse: use };
+      entry = { home: this.#openHome(account), uses: 0, owners, ending: false, onUnused: [], lastUse: use };
       this.#open.set(name, entry);
     }
     entry.uses += 1;
@@ -75,10 +79,12 @@ export class Homes {
     }
   }
 
-  /** An account's limits changed. */
-  async accountChanged(account: Account): Promise<void> {
+  /** An account changed. `reopens`: its sessions are being ended. */
+  async accountChanged(account: Account, reopens: boolean): Promise<void> {
     const entry = this.#open.get(account.name);
-    if (entry !== undefined) (await entry.home).setLimits(limitsOf(account));
+    if (entry === undefined) return;
+    entry.ending = reopens && entry.owners !== hasOwners(account);
+    (await entry.home).setLimits(limitsOf(account));
   }
 
   /** The use of each open home. */

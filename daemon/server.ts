@@ -269,7 +269,7 @@ export class Server {
     for (const record of ending) {
       this.#pool.endSession(record.sessionId, 'the account changed', reopens && !revoked(record));
     }
-    this.#pool.accountChanged(forWorker(account));
+    this.#pool.accountChanged(forWorker(account), reopens);
     await within(
       CLOSING_MS,
       Promise.all(ending.map(({ sessionId }) => this.#sessions.whenClosed(sessionId))),

@@ -125,6 +125,8 @@ function switched(): void {
   t.test('owners are switched on and off while the home is mounted', async (t) => {
     const daemon = await startDaemon(t, { users: { alice: { quota: '1G' } } });
     const mounted = await mountHome(t, daemon, 'alice', { args: ['-o', ALL] });
+    const other = await mountHome(t, daemon, 'alice', { args: ['-o', ALL] });
+    const connected = (): Promise<unknown> => Promise.all([mounted.synced(), other.synced()]);
     await mounted.succeed('sh', ['-ec', 'echo x > f; chmod 640 f']);
     t.match(await mounted.run('chown', ['5', 'f']), { code: 1, stderr: /Operation not permitted/ });
     t.match(await mounted.run('mknod', ['c', 'c', '1', '3']), { code: 1, stderr: /Operation not permitted/ });
@@ -135,16 +137,17 @@ function switched(): void {
     };
     await usermod('--posix-owners');
     // The mount hears of it when it has connected again: what it asks then waits for that.
-    await mounted.synced();
+    await connected();
     await mounted.succeed('sh', ['-ec', 'chown 5:6 f; chmod 4711 f; mknod c c 1 3']);
     t.strictSame([told(mounted, 'f'), told(mounted, 'c')], ['104711:5:6', '20644:0:0']);
+    t.equal(told(other, 'f'), '104711:5:6');
 
     await usermod('--no-posix-owners');
-    await mounted.synced();
-    t.equal(told(mounted, 'f'), '100711:0:0');
+    await connected();
+    for (const each of [mounted, other]) t.equal(told(each, 'f'), '100711:0:0');
     t.equal(told(mounted, 'c'), '100644:0:0', 'an empty file');
     await usermod('--posix-owners');
-    await mounted.synced();
+    await connected();
     t.strictSame([told(mounted, 'f'), told(mounted, 'c')], ['104711:5:6', '20644:0:0'], 'as it was');
   });
 }

@@ -215,7 +215,11 @@ partsTest('what was there before, and what comes behind the back, is of root', O
   );
   client.change(setattr(ref('f'), { uid: 1000, mode: 0o4640 }));
   chmodSync(at('f'), 0o4755);
-  t.equal(told(parts, 'f'), '100755:1000:0:0', 'the mode of the disk counts, without set-id bits; the owner stays');
+  t.equal(
+    told(parts, 'f'),
+    '100755:1000:0:0',
+    'the mode of the disk counts, without set-id bits; the owner stays',
+  );
   chmodSync(at('f'), 0o700);
   t.equal(told(parts, 'f'), '100700:1000:0:0');
   await counted(parts);
