@@ -26,6 +26,8 @@ export interface Counts {
   readonly transactions: number;
   /** How often two mounts pass something to each other. */
   readonly passes: number;
+  /** Files of SMALL_BLOCK that are put and got. */
+  readonly many: number;
   /** Entries of the tree that is untarred, listed, read, committed and removed. */
   readonly entries: number;
 }
@@ -40,6 +42,7 @@ export function countsFor(scale: number, entries?: number): Counts {
     files: share(1000),
     transactions: share(100),
     passes: share(200),
+    many: share(2000),
     entries: entries ?? share(1731),
   };
 }

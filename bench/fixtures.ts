@@ -3,10 +3,11 @@
  * numbers, so every run on every machine works on the same names, sizes and bytes.
  */
 import { createWriteStream, mkdirSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import path from 'node:path';
 import { succeed } from '../test/lib/run.js';
-import { LARGE, type Counts } from './counts.js';
+import { LARGE, SMALL_BLOCK, type Counts } from './counts.js';
 import { makeNoise } from './noise.js';
 
 const FILES_A_DIRECTORY = 16;
@@ -18,16 +19,28 @@ export interface Fixtures {
   readonly tarball: string;
   /** A file of LARGE bytes for put and get, where it is wanted. */
   readonly large: string;
+  /** A directory of MANY files of SMALL_BLOCK bytes for put and get, where it is wanted. */
+  readonly many: string;
 }
 
-/** Makes the fixtures in `directory`; the large file only where it is needed. */
-export async function makeFixtures(directory: string, counts: Counts, withLarge: boolean): Promise<Fixtures> {
+/** Makes the fixtures in `directory`; what is transferred only where it is needed. */
+export async function makeFixtures(
+  directory: string,
+  counts: Counts,
+  forTransfers: boolean,
+): Promise<Fixtures> {
   writeTree(path.join(directory, 'tree'), counts.entries);
   const tarball = path.join(directory, 'tree.tar');
   await succeed('tar', ['-cf', tarball, '-C', directory, 'tree']);
   const large = path.join(directory, 'large');
-  if (withLarge) await writeNoise(large, LARGE);
-  return { counts, tarball, large };
+  const many = path.join(directory, 'many');
+  if (forTransfers) {
+    await writeNoise(large, LARGE);
+    mkdirSync(many);
+    for (let n = 0; n < counts.many; n++)
+      writeFileSync(path.join(many, `file-${n}`), randomBytes(SMALL_BLOCK));
+  }
+  return { counts, tarball, large, many };
 }
 
 /**

@@ -9,15 +9,25 @@ import { OwnScope } from '../test/lib/scope.js';
 import { countsFor } from './counts.js';
 import { makeFixtures } from './fixtures.js';
 import type { Job } from './job.js';
-import { missingOpenSsh } from './openssh.js';
+import { isInstalled, missingOpenSsh } from './openssh.js';
 import { parseBenchOptions, type BenchOptions } from './options.js';
 import { formatTable, type Row } from './table.js';
-import { floor, ftpmount, ftpmountNolease, peakResident, plainDisk, sshfs, type Target } from './targets.js';
+import {
+  floor,
+  ftpmount,
+  ftpmountNolease,
+  peakResident,
+  plainDisk,
+  rsync,
+  sshfs,
+  type Target,
+} from './targets.js';
 import { TRANSFERS, transferJobs } from './transfer-jobs.js';
 import { workloadJobs } from './workload-jobs.js';
 
 const RATIOS = [
   { dividend: 'sshfs', divisor: 'ftpmount' },
+  { dividend: 'rsync', divisor: 'ftpmount' },
   { dividend: 'ftpmount', divisor: 'floor' },
   { dividend: 'ftpmount', divisor: 'nolease' },
 ] as const;
@@ -64,9 +74,11 @@ async function startTargets(options: BenchOptions, jobs: readonly Job[]): Promis
   const missing = await missingOpenSsh();
   if (missing !== undefined) process.stdout.write(`without sshfs: ${missing}\n`);
   const inMount = jobs.some(({ name }) => !TRANSFERS.includes(name));
+  const transfers = jobs.some(({ name }) => TRANSFERS.includes(name));
   const makers = [
     plainDisk,
     ...(missing === undefined ? [sshfs] : []),
+    ...(missing === undefined && transfers && (await isInstalled('rsync')) ? [rsync] : []),
     ...(inMount ? [floor] : []),
     ...(options.ftpmount ? [ftpmount] : []),
   ];

@@ -27,9 +27,14 @@ export interface OpenSsh {
 /** What is missing for a comparison with sshfs, or undefined where nothing is. */
 export async function missingOpenSsh(): Promise<string | undefined> {
   if (!existsSync(SSHD) || !existsSync(SFTP_SERVER)) return 'sshd is not installed';
-  for (const program of ['sshfs', 'scp'])
-    if ((await run('sh', ['-c', `command -v ${program}`])).code !== 0) return `${program} is not installed`;
+  for (const program of ['sshfs', 'scp']) {
+    if (!(await isInstalled(program))) return `${program} is not installed`;
+  }
   return undefined;
+}
+
+export async function isInstalled(program: string): Promise<boolean> {
+  return (await run('sh', ['-c', `command -v ${program}`])).code === 0;
 }
 
 /** Starts sshd and waits until it accepts; it ends with the scope. */

@@ -64,7 +64,11 @@ export function parseBenchOptions(argv: readonly string[]): BenchOptions {
       });
   };
   part('mount', 'work in a mounted directory, also of the driver alone (the floor)', MOUNT);
-  part('transfer', 'a large file there and back, by cp, scp and ftpctl', TRANSFERS);
+  part(
+    'transfer',
+    'a large file and many small ones there and back, by cp, scp, rsync and ftpctl',
+    TRANSFERS,
+  );
   part('sharing', 'work in two mounts of one home, with leases and without', SHARING);
   part('all', 'the first two', [...MOUNT, ...TRANSFERS]);
   program.parse(argv, { from: 'user' });

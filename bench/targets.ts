@@ -1,6 +1,6 @@
 /*
- * What is compared: a directory of the plain disk, sshfs, the driver alone and ftpmount, with leases and without. Each is a directory to work in
- * that can be made cold, and most have a command that moves one large file each way.
+ * What is compared: a directory of the plain disk, sshfs, the driver alone and ftpmount, with leases and without. Each is a
+ * directory to work in that can be made cold, and most have commands that move files each way; rsync has only those.
  */
 import { mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -37,6 +37,10 @@ export interface Target {
     put(file: string, name: string): Command;
     /** Copies the far side's `name` to a local file. */
     get(name: string, file: string): Command;
+    /** Copies a local directory to the far side, into its directory `name`. */
+    putTree(directory: string, name: string): Command;
+    /** Copies the far side's directory `name` into a local one. */
+    getTree(name: string, directory: string): Command;
   };
   /** Processes whose memory counts, by name. */
   processes(): Readonly<Record<string, number>>;
@@ -55,6 +59,8 @@ export const plainDisk: MakeTarget = async (scope) => {
     transfer: {
       put: (file, name) => ['cp', file, path.join(directory, name)],
       get: (name, file) => ['cp', path.join(directory, name), file],
+      putTree: (from, name) => ['cp', '-r', from, path.join(directory, name)],
+      getTree: (name, to) => ['cp', '-r', path.join(directory, name), to],
     },
     processes: () => ({}),
   };
@@ -95,8 +101,31 @@ export const sshfs: MakeTarget = async (scope, rttMs) => {
     transfer: {
       put: (file, name) => [...scp, file, `${at}${path.join(far, name)}`],
       get: (name, file) => [...scp, `${at}${path.join(far, name)}`, file],
+      putTree: (from, name) => [...scp, '-r', from, `${at}${path.join(far, name)}`],
+      getTree: (name, to) => [...scp, '-r', `${at}${path.join(far, name)}`, to],
     },
     processes: () => ({ sshfs: service?.pid ?? NaN }),
+  };
+};
+
+/** rsync over ssh; what is on the far side's disk is looked at in `directory`. */
+export const rsync: MakeTarget = async (scope, rttMs) => {
+  const ssh = await startOpenSsh(scope);
+  const port = rttMs === 0 ? ssh.port : (await startProxy(scope, ssh.port, rttMs)).port;
+  const directory = temporaryDirectory(scope);
+  const at = (name: string): string => `${ssh.user}@127.0.0.1:${path.join(directory, name)}`;
+  const command: Command = ['rsync', '-e', ['ssh', '-p', String(port), ...ssh.options].join(' ')];
+  return {
+    name: 'rsync',
+    directory,
+    remount: async () => undefined,
+    transfer: {
+      put: (file, name) => [...command, file, at(name)],
+      get: (name, file) => [...command, at(name), file],
+      putTree: (from, name) => [...command, '-r', from, at(name)],
+      getTree: (name, to) => [...command, '-r', at(name), to],
+    },
+    processes: () => ({}),
   };
 };
 
@@ -169,6 +198,8 @@ async function mountedHome(
     transfer: {
       put: (file, name) => ftpctl('put', file, daemon.at(USER, name)),
       get: (name, file) => ftpctl('get', daemon.at(USER, name), file),
+      putTree: (from, name) => ftpctl('put', '-r', '-q', from, daemon.at(USER, name)),
+      getTree: (name, to) => ftpctl('get', '-r', '-q', daemon.at(USER, name), to),
     },
     processes: () => ({ ftpmountd: daemon.service.pid, ftpmount: mounted.service.pid }),
   };

@@ -9,7 +9,8 @@ import { MAX_DATA } from '../protocol/limits.js';
 import { packId, type FileId } from '../protocol/references.js';
 import { Outcome } from './outcome.js';
 import { writeOut } from './output/stdout.js';
-import { remoteArguments, withSession, type RemoteSession, type SessionOptions } from './remote/session.js';
+import type { SessionOptions } from './remote/session-options.js';
+import { remoteArguments, withSession, type RemoteSession } from './remote/session.js';
 
 const READS_AHEAD = 8;
 

@@ -1,7 +1,8 @@
 /** `ftpctl df [-h] [USER@]HOST`: the home's space and files: limit, used, and what is left by quota and disk. */
 import { writeOut } from './output/stdout.js';
 import { formatTable } from './output/table.js';
-import { remoteArgument, withSession, type SessionOptions } from './remote/session.js';
+import type { SessionOptions } from './remote/session-options.js';
+import { remoteArgument, withSession } from './remote/session.js';
 import { formatSize } from './sizes.js';
 
 export interface DfOptions extends SessionOptions {

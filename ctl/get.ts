@@ -1,27 +1,32 @@
 /**
- * `ftpctl get [USER@]HOST:SRC... DST`: copies files and trees of a home to this machine, as cp copies: into DST if that
- * is a directory, else a single source becomes DST.
+ * `ftpctl get [USER@]HOST:SRC... DST`: copies files and trees of a home to this machine, as put copies to a home (put.ts): a
+ * file goes into DST if that is a directory, else it becomes DST; `tree` is made in DST, of `tree/` the contents go there.
+ * What is there already with the same size and mtime is not got again; what is there otherwise keeps its mode.
+ *
+ * Files are looked at synchronously: one after the other that would be a hop to another thread each, and the messages of small
+ * files would not fill.
  *
  * The server is not trusted with local paths: names are single components, a directory that is entered is one and no
  * symlink, and symlinks of a tree are made last, so that nothing is ever written through one of them.
  */
+import { lstatSync, statSync } from 'node:fs';
 import { chmod, lstat, mkdir, rename, rm, stat, symlink } from 'node:fs/promises';
 import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../posix/flags.js';
 import { utimensat } from '../posix/names.js';
 import type { Attributes } from '../protocol/attributes.js';
 import { Failure } from '../protocol/failure.js';
 import type { RemotePath } from '../protocol/ids.js';
-import { displayName, lastComponent, localJoin } from './names.js';
+import { displayName, isContents, lastComponent, localJoin } from './names.js';
 import type { Progress } from './output/progress.js';
-import { openDirectory } from './remote/directory.js';
+import { isDirectory, openDirectory } from './remote/directory.js';
 import { remoteArguments, type RemoteSession } from './remote/session.js';
 import { runTransfer, type TransferOptions } from './transfer/command.js';
 import { download } from './transfer/download.js';
-import { FILES_AT_ONCE, Lanes, isFatal } from './transfer/lanes.js';
-import type { TransferContext } from './transfer/transfer.js';
-
-/** Permissions that a server may give to what is made here: no set-user-ID and the like. */
-const PERMISSIONS = 0o777;
+import { FILES_AT_ONCE, Lanes, SMALL_FILES_AT_ONCE, isFatal } from './transfer/lanes.js';
+import { PERMISSIONS } from './transfer/part.js';
+import { SmallDownloads } from './transfer/small-download.js';
+import { permissions, timestamp } from './transfer/source.js';
+import { isSame, SMALL_FILE_BYTES, type TransferContext } from './transfer/transfer.js';
 
 /** Returns the exit code. */
 export async function get(
@@ -29,15 +34,21 @@ export async function get(
   destination: string,
   options: TransferOptions,
 ): Promise<number> {
-  const { target, paths } = remoteArguments(sources);
-  const local = Buffer.from(destination);
-  const into = await isLocalDirectory(local);
-  if (!into && (paths.length > 1 || destination.endsWith('/'))) {
-    throw new Failure('ENOTDIR', `'${destination}' is not a directory: make it first`);
+  const { target, paths, texts } = remoteArguments(sources);
+  const wanted = paths.map((path, index) => ({ path, text: texts[index] ?? '' }));
+  const into = await isLocalDirectory(Buffer.from(destination));
+  if (!into && options.recursive !== true && (paths.length > 1 || destination.endsWith('/'))) {
+    throw noDirectory(destination);
   }
   return runTransfer(target, options, (session, context, progress) =>
-    new Get(session, context, options, progress).run(paths, local, into),
+    new Get(session, context, options, progress).run(wanted, destination, into),
   );
+}
+
+interface Source {
+  readonly path: RemotePath;
+  /** As typed. */
+  readonly text: string;
 }
 
 /** Where something is copied to. */
@@ -64,6 +75,8 @@ class Get {
   readonly #recursive: boolean;
   readonly #progress: Progress;
   readonly #lanes = new Lanes(FILES_AT_ONCE);
+  readonly #smallLanes = new Lanes(SMALL_FILES_AT_ONCE);
+  readonly #small: SmallDownloads;
   readonly #made: MadeDirectory[] = [];
   readonly #symlinks: FoundSymlink[] = [];
 
@@ -77,20 +90,19 @@ class Get {
     this.#context = context;
     this.#recursive = options.recursive === true;
     this.#progress = progress;
+    this.#small = new SmallDownloads(session.client);
   }
 
-  async run(sources: readonly RemotePath[], destination: Buffer, into: boolean): Promise<void> {
+  async run(sources: readonly Source[], destination: string, into: boolean): Promise<void> {
     try {
       for (const source of sources) {
-        const name = into ? lastComponent(source) : lastComponent(destination);
-        const directory = into ? destination : parentOf(destination);
-        await this.#guard(source, async () => {
-          const attributes = await this.#session.client.call('getattr', [source]);
-          await this.#copy(source, attributes, { directory, name });
+        await this.#guard(source.path, async () => {
+          const attributes = await this.#session.client.call('getattr', [source.path]);
+          await this.#copySource(source, attributes, destination, into, sources.length === 1);
         });
       }
     } finally {
-      await this.#lanes.finished();
+      await Promise.all([this.#lanes.finished(), this.#smallLanes.finished()]);
     }
     for (const found of this.#symlinks) await this.#guard(found.source, () => this.#copySymlink(found));
     for (const { path, attributes } of this.#made.toReversed()) {
@@ -101,11 +113,30 @@ class Get {
     }
   }
 
+  async #copySource(
+    { path, text }: Source,
+    attributes: Attributes,
+    destination: string,
+    into: boolean,
+    isOnly: boolean,
+  ): Promise<void> {
+    const local = Buffer.from(destination);
+    const name = lastComponent(path);
+    if (this.#recursive && isDirectory(attributes)) {
+      if (!into) await makeIfMissing(local);
+      const contents = isContents(Buffer.from(text));
+      return this.#copy(path, attributes, { directory: local, name: contents ? Buffer.alloc(0) : name });
+    }
+    if (into) return this.#copy(path, attributes, { directory: local, name });
+    if (!isOnly || destination.endsWith('/')) throw noDirectory(destination);
+    return this.#copy(path, attributes, { directory: parentOf(local), name: lastComponent(local) });
+  }
+
   async #copy(source: RemotePath, attributes: Attributes, target: LocalTarget): Promise<void> {
     if (this.#session.signal.aborted) throw new Failure('ECANCELED', 'interrupted');
     switch (attributes.mode & S_IFMT) {
       case S_IFREG:
-        return this.#lanes.run(() => this.#guard(source, () => this.#copyFile(source, target), true));
+        return this.#copyFile(source, attributes, target);
       case S_IFDIR:
         return this.#copyDirectory(source, target);
       case S_IFLNK:
@@ -117,10 +148,35 @@ class Get {
     }
   }
 
-  async #copyFile(source: RemotePath, target: LocalTarget): Promise<void> {
+  async #copyFile(source: RemotePath, attributes: Attributes, target: LocalTarget): Promise<void> {
+    const { size } = attributes;
     const path = localJoin(target.directory, target.name);
-    if (await isLocalDirectory(path)) throw new Failure('EISDIR', `${displayName(path)} is a directory here`);
-    await this.#progress.follow(path, (observer) => download(this.#context, { source, ...target }, observer));
+    const there = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+    const led = there?.isSymbolicLink() === true ? statSync(path, { throwIfNoEntry: false }) : there;
+    if (led?.isDirectory() === true) {
+      throw new Failure('EISDIR', `${displayName(path)} is a directory here`);
+    }
+    const former = there?.isFile() === true ? there : undefined;
+    const isThere =
+      former !== undefined && isSame(attributes, Number(former.size), timestamp(former.mtimeNs));
+    if (this.#context.resume && isThere) {
+      this.#progress.skipped(path, size);
+      return;
+    }
+    const job = { source, ...target, mode: former === undefined ? undefined : permissions(former) };
+    const isSmall = size <= SMALL_FILE_BYTES;
+    await (isSmall ? this.#smallLanes : this.#lanes).run(() =>
+      this.#guard(
+        source,
+        async () => {
+          await this.#progress.follow(path, async (observer) => {
+            const got = isSmall ? await this.#small.download(job, size, observer) : undefined;
+            return got ?? download(this.#context, job, observer);
+          });
+        },
+        true,
+      ),
+    );
   }
 
   async #copyDirectory(source: RemotePath, target: LocalTarget): Promise<void> {
@@ -183,6 +239,18 @@ async function isLocalDirectory(path: Buffer): Promise<boolean> {
   } catch (error) {
     if (Failure.from(error).kind === 'ENOENT') return false;
     throw error;
+  }
+}
+
+function noDirectory(destination: string): Failure {
+  return new Failure('ENOTDIR', `'${destination}' is not a directory: make it first`);
+}
+
+async function makeIfMissing(directory: Buffer): Promise<void> {
+  try {
+    await mkdir(directory);
+  } catch (error) {
+    if (Failure.from(error).kind !== 'EEXIST' || !(await isLocalDirectory(directory))) throw error;
   }
 }
 

@@ -6,7 +6,8 @@ import { minuteText, modeText } from './output/attributes.js';
 import { writeOut } from './output/stdout.js';
 import { formatTable } from './output/table.js';
 import { isDirectory, isSymlink, openDirectory, sortedEntries } from './remote/directory.js';
-import { remoteArguments, withSession, type SessionOptions } from './remote/session.js';
+import type { SessionOptions } from './remote/session-options.js';
+import { remoteArguments, withSession } from './remote/session.js';
 import { formatSize } from './sizes.js';
 
 export interface LsOptions extends SessionOptions {

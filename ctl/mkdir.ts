@@ -3,7 +3,8 @@ import { Failure } from '../protocol/failure.js';
 import { splitPath, type RemotePath } from '../protocol/ids.js';
 import { Outcome } from './outcome.js';
 import { isDirectory, lookUp } from './remote/directory.js';
-import { remoteArguments, withSession, type RemoteSession, type SessionOptions } from './remote/session.js';
+import type { SessionOptions } from './remote/session-options.js';
+import { remoteArguments, withSession, type RemoteSession } from './remote/session.js';
 
 export interface MkdirOptions extends SessionOptions {
   readonly parents?: boolean;

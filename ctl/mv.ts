@@ -5,7 +5,8 @@ import { RENAME_NOREPLACE } from '../protocol/operations.js';
 import { lastComponent } from './names.js';
 import { Outcome } from './outcome.js';
 import { isDirectory, lookUp } from './remote/directory.js';
-import { remoteArguments, withSession, type SessionOptions } from './remote/session.js';
+import type { SessionOptions } from './remote/session-options.js';
+import { remoteArguments, withSession } from './remote/session.js';
 
 export interface MvOptions extends SessionOptions {
   /** False with --no-clobber. */

@@ -16,6 +16,11 @@ export function lastComponent(path: Buffer): Buffer {
   return text === '.' || text === '..' ? Buffer.alloc(0) : name;
 }
 
+/** Whether a directory's path means what is in it, as rsync takes it: `tree/`, `.`, `..`, `/`, and the empty path. */
+export function isContents(path: Buffer): boolean {
+  return path.at(-1) === 0x2f || lastComponent(path).length === 0;
+}
+
 /** A name below a local directory. */
 export function localJoin(directory: Buffer, name: Buffer): Buffer {
   if (directory.length === 0 || name.length === 0) return directory.length === 0 ? name : directory;

@@ -6,9 +6,8 @@ import { Failure } from '../protocol/failure.js';
 import { EXIT_OK, exitCodeOf } from '../protocol/login/exit-codes.js';
 import { report } from '../protocol/login/report.js';
 import { displayName } from './names.js';
+import { PROGRAM } from './program.js';
 import { isFatal } from './transfer/lanes.js';
-
-export const PROGRAM = 'ftpctl';
 
 export class Outcome {
   #exitCode = EXIT_OK;

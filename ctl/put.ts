@@ -1,24 +1,28 @@
 /**
- * `ftpctl put SRC... [USER@]HOST:DIR`: copies local files and trees into a home, as cp copies: into DIR if that is a
- * directory, else a single source becomes DIR.
+ * `ftpctl put SRC... [USER@]HOST:DST`: copies files and trees to a home. A file goes into DST if that is a directory, else it
+ * becomes DST; a tree goes where rsync puts it: `tree` is made in DST, of `tree/` the contents go there, whether DST is there
+ * already or not. So the same command means the same after an interruption.
  *
- * Directories are made before what is in them and get their mode and mtime when all of it is there. Symlinks of a tree
- * stay symlinks; other special files cannot be in a home and are told.
+ * What is there already with the same size and mtime is not sent again; what is there otherwise keeps its mode. Small files
+ * travel many to a message, others one at a time in FILES_AT_ONCE lanes; a directory gets its mode and mtime when all of it is
+ * there. Symlinks of a tree stay symlinks; other special files cannot be in a home and are told.
  */
-import type { BigIntStats } from 'node:fs';
+import { lstatSync, type BigIntStats } from 'node:fs';
 import { lstat, opendir, readlink, stat } from 'node:fs/promises';
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../posix/flags.js';
-import type { Timestamp } from '../protocol/attributes.js';
+import type { Attributes } from '../protocol/attributes.js';
 import { Failure } from '../protocol/failure.js';
 import { joinPath, type RemotePath } from '../protocol/ids.js';
 import { clientFiles } from '../protocol/login/client-files.js';
-import { displayName, lastComponent, localJoin } from './names.js';
+import { displayName, isContents, lastComponent, localJoin } from './names.js';
 import type { Progress } from './output/progress.js';
-import { isDirectory, isSymlink, lookUp } from './remote/directory.js';
+import { isDirectory, isSymlink, lookUp, openDirectory } from './remote/directory.js';
 import { remoteArgument, type RemoteSession } from './remote/session.js';
 import { runTransfer, type TransferOptions } from './transfer/command.js';
-import { FILES_AT_ONCE, Lanes, isFatal } from './transfer/lanes.js';
-import type { TransferContext } from './transfer/transfer.js';
+import { FILES_AT_ONCE, Lanes, SMALL_FILES_AT_ONCE, isFatal } from './transfer/lanes.js';
+import { SmallUploads } from './transfer/small-upload.js';
+import { permissions, timestamp } from './transfer/source.js';
+import { isSame, SMALL_FILE_BYTES, type TransferContext } from './transfer/transfer.js';
 import { upload } from './transfer/upload.js';
 
 /** Returns the exit code. */
@@ -31,11 +35,23 @@ export async function put(
   return runTransfer(target, options, async (session, context, progress) => {
     const attributes = await lookUp(session.client, path);
     const into = attributes !== undefined && isDirectory(attributes);
-    if (!into && (sources.length > 1 || text.endsWith('/'))) {
-      throw new Failure('ENOTDIR', `'${text}' is not a directory on the server: make it with ftpctl mkdir`);
+    if (!into && options.recursive !== true && (sources.length > 1 || text.endsWith('/'))) {
+      throw noDirectory(text);
     }
-    await new Put(session, context, options, progress).run(sources, path, into);
+    await new Put(session, context, options, progress).run(sources, { path, text, attributes });
   });
+}
+
+function noDirectory(text: string): Failure {
+  return new Failure('ENOTDIR', `'${text}' is not a directory on the server: make it with ftpctl mkdir`);
+}
+
+interface Destination {
+  readonly path: RemotePath;
+  /** As typed. */
+  readonly text: string;
+  /** Undefined where there is nothing. */
+  readonly attributes: Attributes | undefined;
 }
 
 /** A directory whose mode and mtime are set when everything is in it. */
@@ -44,12 +60,21 @@ interface MadeDirectory {
   readonly status: BigIntStats;
 }
 
+/** What a directory on the server has: the attributes by name, in Latin-1. */
+type Existing = ReadonlyMap<string, Attributes>;
+
+const NOTHING: Existing = new Map();
+/** Of a directory here; they are looked at synchronously, as in get.ts. */
+const ENTRIES_AT_ONCE = 512;
+
 class Put {
   readonly #session: RemoteSession;
   readonly #context: TransferContext;
   readonly #recursive: boolean;
   readonly #progress: Progress;
   readonly #lanes = new Lanes(FILES_AT_ONCE);
+  readonly #smallLanes = new Lanes(SMALL_FILES_AT_ONCE);
+  readonly #small: SmallUploads;
   readonly #made: MadeDirectory[] = [];
   readonly #journals = clientFiles().uploads;
 
@@ -63,22 +88,20 @@ class Put {
     this.#context = context;
     this.#recursive = options.recursive === true;
     this.#progress = progress;
+    this.#small = new SmallUploads(session.client);
   }
 
-  async run(sources: readonly string[], destination: RemotePath, into: boolean): Promise<void> {
+  async run(sources: readonly string[], destination: Destination): Promise<void> {
     try {
       for (const text of sources) {
         const source = Buffer.from(text);
-        const name = lastComponent(source);
-        // As cp does: `put -r . HOST:DIR` copies what is in the directory.
-        const target = into && name.length > 0 ? joinPath(destination, name) : destination;
         await this.#guard(source, async () => {
           const status = await (this.#recursive ? lstat : stat)(source, { bigint: true });
-          await this.#copy(source, status, target);
+          await this.#copySource(source, status, destination, sources.length === 1);
         });
       }
     } finally {
-      await this.#lanes.finished();
+      await Promise.all([this.#lanes.finished(), this.#smallLanes.finished()]);
     }
     // The deepest last made come first: setting a directory's mtime does not change that of its parent.
     for (const { path, status } of this.#made.toReversed()) {
@@ -89,47 +112,122 @@ class Put {
     }
   }
 
-  async #copy(source: Buffer, status: BigIntStats, target: RemotePath): Promise<void> {
+  async #copySource(
+    source: Buffer,
+    status: BigIntStats,
+    { path, text, attributes }: Destination,
+    isOnly: boolean,
+  ): Promise<void> {
+    const name = lastComponent(source);
+    if (this.#recursive && status.isDirectory()) {
+      if (isContents(source)) return this.#copyDirectory(source, status, path);
+      const existing = await this.#makeDirectory(path);
+      return this.#copy(source, status, joinPath(path, name), existing.get(name.toString('latin1')));
+    }
+    if (attributes !== undefined && isDirectory(attributes)) {
+      const target = joinPath(path, name);
+      return this.#copy(source, status, target, await lookUp(this.#session.client, target));
+    }
+    if (!isOnly || text.endsWith('/')) throw noDirectory(text);
+    return this.#copy(source, status, path, attributes);
+  }
+
+  async #copy(
+    source: Buffer,
+    status: BigIntStats,
+    target: RemotePath,
+    existing: Attributes | undefined,
+  ): Promise<void> {
     if (this.#session.signal.aborted) throw new Failure('ECANCELED', 'interrupted');
     switch (Number(status.mode) & S_IFMT) {
       case S_IFREG:
-        return this.#lanes.run(() => this.#guard(source, () => this.#copyFile(source, target), true));
+        return this.#copyFile(source, status, target, existing);
       case S_IFDIR:
         return this.#copyDirectory(source, status, target);
       case S_IFLNK:
-        return this.#lanes.run(() => this.#guard(source, () => this.#copySymlink(source, target)));
+        return this.#lanes.run(() => this.#guard(source, () => this.#copySymlink(source, target, existing)));
       default:
         throw new Failure('EINVAL', 'neither a file, a directory nor a symlink: skipped');
     }
   }
 
-  async #copyFile(source: Buffer, target: RemotePath): Promise<void> {
-    const job = { source, target, account: this.#session.account, journals: this.#journals };
-    await this.#progress.follow(source, (observer) => upload(this.#context, job, observer));
+  async #copyFile(
+    source: Buffer,
+    status: BigIntStats,
+    target: RemotePath,
+    existing: Attributes | undefined,
+  ): Promise<void> {
+    const there = existing !== undefined && (existing.mode & S_IFMT) === S_IFREG ? existing : undefined;
+    const size = Number(status.size);
+    if (this.#context.resume && there !== undefined && isSame(there, size, timestamp(status.mtimeNs))) {
+      this.#progress.skipped(source, size);
+      return;
+    }
+    const mode = there === undefined ? permissions(status) : there.mode & 0o7777;
+    const job = { source, target, mode, account: this.#session.account, journals: this.#journals };
+    if (size > SMALL_FILE_BYTES) {
+      await this.#lanes.run(() =>
+        this.#guard(
+          source,
+          async () => {
+            await this.#progress.follow(source, (observer) => upload(this.#context, job, observer));
+          },
+          true,
+        ),
+      );
+      return;
+    }
+    await this.#smallLanes.run(() =>
+      this.#guard(
+        source,
+        async () => {
+          await this.#progress.follow(
+            source,
+            async (observer) =>
+              (await this.#small.upload(job, observer)) ?? upload(this.#context, job, observer),
+          );
+        },
+        true,
+      ),
+    );
   }
 
   async #copyDirectory(source: Buffer, status: BigIntStats, target: RemotePath): Promise<void> {
     if (!this.#recursive) throw new Failure('EISDIR', 'a directory: use -r to put it with all that is in it');
-    await this.#makeDirectory(target, status);
-    const directory = await opendir(source, { encoding: 'buffer' as BufferEncoding });
+    await this.#fillDirectory(source, target, await this.#makeDirectory(target, status));
+  }
+
+  async #fillDirectory(source: Buffer, target: RemotePath, existing: Existing): Promise<void> {
+    const options = { encoding: 'buffer' as BufferEncoding, bufferSize: ENTRIES_AT_ONCE };
+    const directory = await opendir(source, options);
     for await (const entry of directory) {
       // node's types do not know the encoding 'buffer' here.
       const name = entry.name as unknown as Buffer;
       const path = localJoin(source, name);
       await this.#guard(path, async () =>
-        this.#copy(path, await lstat(path, { bigint: true }), joinPath(target, name)),
+        this.#copy(
+          path,
+          lstatSync(path, { bigint: true }),
+          joinPath(target, name),
+          existing.get(name.toString('latin1')),
+        ),
       );
     }
   }
 
-  /** One that is there already is filled and otherwise left as it is. */
-  async #makeDirectory(path: RemotePath, status: BigIntStats): Promise<void> {
+  /** Makes a directory as that of `status` is. One that is there already is otherwise left as it is: what it has. */
+  async #makeDirectory(path: RemotePath, status?: BigIntStats): Promise<Existing> {
     const { client, changes } = this.#session;
-    if (path.length === 0) return;
     try {
-      // Its owner must be able to fill it, whatever the mode of the source.
-      await changes.mkdir(path, permissions(status) | 0o700);
-      this.#made.push({ path, status });
+      if (path.length > 0) {
+        // Its owner must be able to fill it, whatever the mode of the source.
+        await changes.mkdir(
+          path,
+          status === undefined ? 0o777 & ~process.umask() : permissions(status) | 0o700,
+        );
+        if (status !== undefined) this.#made.push({ path, status });
+        return NOTHING;
+      }
     } catch (error) {
       const failure = Failure.from(error);
       if (failure.kind !== 'EEXIST') throw failure;
@@ -139,12 +237,15 @@ class Put {
         });
       }
     }
+    const existing = new Map<string, Attributes>();
+    const { entries } = await openDirectory(client, path);
+    for await (const { name, attributes } of entries) existing.set(name.toString('latin1'), attributes);
+    return existing;
   }
 
-  async #copySymlink(source: Buffer, target: RemotePath): Promise<void> {
+  async #copySymlink(source: Buffer, target: RemotePath, existing: Attributes | undefined): Promise<void> {
     const { client, changes } = this.#session;
     const points = await readlink(source, { encoding: 'buffer' });
-    const existing = await lookUp(client, target);
     if (existing !== undefined) {
       if (isSymlink(existing) && (await client.call('readlink', [target])).equals(points)) return;
       await changes.unlink(target);
@@ -163,13 +264,4 @@ class Put {
       if (!told) this.#progress.problem(name, error);
     }
   }
-}
-
-function permissions(status: BigIntStats): number {
-  return Number(status.mode & 0o7777n);
-}
-
-function timestamp(nanoseconds: bigint): Timestamp {
-  const nsec = ((nanoseconds % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
-  return { sec: Number((nanoseconds - nsec) / 1_000_000_000n), nsec: Number(nsec) };
 }

@@ -8,7 +8,8 @@ import { Failure } from '../protocol/failure.js';
 import type { RemotePath } from '../protocol/ids.js';
 import { Outcome } from './outcome.js';
 import { isDirectory, openDirectory, sortedEntries } from './remote/directory.js';
-import { remoteArguments, withSession, type RemoteSession, type SessionOptions } from './remote/session.js';
+import type { SessionOptions } from './remote/session-options.js';
+import { remoteArguments, withSession, type RemoteSession } from './remote/session.js';
 
 export interface RmOptions extends SessionOptions {
   readonly recursive?: boolean;

@@ -5,7 +5,8 @@ import { Outcome } from './outcome.js';
 import { exactText, modeText, typeText } from './output/attributes.js';
 import { writeOut } from './output/stdout.js';
 import { isSymlink } from './remote/directory.js';
-import { remoteArguments, withSession, type SessionOptions } from './remote/session.js';
+import type { SessionOptions } from './remote/session-options.js';
+import { remoteArguments, withSession } from './remote/session.js';
 
 export interface StatOptions extends SessionOptions {
   readonly json?: boolean;

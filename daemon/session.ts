@@ -34,6 +34,7 @@ import {
   type NotificationParams,
 } from '../protocol/methods.js';
 import { compact } from '../protocol/references.js';
+import { packTimeLimits } from '../protocol/time-limits.js';
 import { Call } from './home/call.js';
 import { copyOf } from './home/copies.js';
 import { answer, LentData, type Answer, type HomeMethod } from './home/dispatch.js';
@@ -139,7 +140,7 @@ export class Session implements ClientSession {
     const applied = client.marks?.applied ?? 0;
     const result = [
       ...[serverVersion, bootVerifier, resumed, root, applied],
-      ...[leased, covered, home.leaseTermMs],
+      ...[leased, covered, home.leaseTermMs, packTimeLimits(home.times)],
     ];
     this.#channel.send(encodeResponse(login.requestId, undefined, result));
     home.entered(client);

@@ -5,7 +5,7 @@
  * As Linux has it: a POSIX lock takes the place of what its owner had in the range, at once; of flock the former lock goes
  * before the new one is looked at (flock(2)). What is held stands in the way, who waits does not. Who waits is looked at in
  * the order of coming whenever something is given back. POSIX locks that would wait for each other, over all files of the
- * table, are refused (EDEADLK); of flock nothing is found out.
+ * table, are refused (EDEADLK), as far as SEARCH_STEPS show it; of flock nothing is found out.
  *
  * Pure: no clock, nothing is sent. Bounded for each party (a client), which all of its owners share. `done` of a wait is called
  * when the table is as it says, within the call that brought it about.
@@ -42,6 +42,17 @@ export interface LockWait<File, Owner> extends LockRequest<Owner> {
   readonly done: (failure: Failure | undefined) => void;
 }
 
+/**
+ * How many locks one request may look at for a circle of waits; those that it does not get to are taken for none, as Linux
+ * does after ten owners. Without it one client's few thousand locks and waits keep a worker busy for minutes.
+ */
+const SEARCH_STEPS = 20_000;
+
+/** What is left of SEARCH_STEPS. */
+interface Search {
+  steps: number;
+}
+
 type ByOwner<Owner> = Map<Owner, readonly Lock[]>;
 
 interface FileLocks<File, Owner> {
@@ -72,6 +83,17 @@ export class LockTable<File, Owner> {
   /** Whether there is anything of a file. */
   has(file: File): boolean {
     return this.#files.has(file);
+  }
+
+  /** How many more locks a party has, of MAX_LOCKS, when a request has taken the place of what was in its range. */
+  growth(file: File, { owner, kind, lock }: LockRequest<Owner>): number {
+    const before = this.locksOf(file, owner, kind);
+    return Math.max(0, replaced(before, lock).length - before.length);
+  }
+
+  /** Whether a party can have so many more locks. */
+  hasRoom(owner: Owner, more: number): boolean {
+    return more <= 0 || this.#countOf(owner).locks + more <= MAX_LOCKS;
   }
 
   /** Everything that is held of a file. */
@@ -154,7 +176,7 @@ export class LockTable<File, Owner> {
   ): LockWait<File, Owner> {
     const { owner, kind, lock } = request;
     const wait: LockWait<File, Owner> = { file, owner, kind, lock, done };
-    if (this.#isCircle(wait)) throw deadlock();
+    if (this.#isCircle(wait, { steps: SEARCH_STEPS })) throw deadlock();
     if (this.#countOf(owner).waits >= MAX_LOCK_WAITS) throw new Failure('ENOLCK', 'too many wait for locks');
     this.#count(owner, 0, 1);
     this.#fileOf(file).waits.add(wait);
@@ -180,10 +202,11 @@ export class LockTable<File, Owner> {
   /** Gives those who wait what they can have now. */
   #retry(file: File): void {
     const ended: (() => void)[] = [];
+    const search: Search = { steps: SEARCH_STEPS };
     for (let again = true; again;) {
       again = false;
       for (const wait of [...this.waits(file)]) {
-        const failure = this.#tryWaiting(wait);
+        const failure = this.#tryWaiting(wait, search);
         if (failure === null) continue;
         this.#unlist(wait);
         ended.push(() => wait.done(failure));
@@ -196,9 +219,9 @@ export class LockTable<File, Owner> {
   }
 
   /** How a wait ends; null: not yet. */
-  #tryWaiting(wait: LockWait<File, Owner>): Failure | undefined | null {
+  #tryWaiting(wait: LockWait<File, Owner>, search: Search): Failure | undefined | null {
     try {
-      if (!this.#isFree(wait.file, wait)) return this.#isCircle(wait) ? deadlock() : null;
+      if (!this.#isFree(wait.file, wait)) return this.#isCircle(wait, search) ? deadlock() : null;
       this.put(wait.file, wait);
       return undefined;
     } catch (error) {
@@ -207,16 +230,22 @@ export class LockTable<File, Owner> {
   }
 
   /** Whether one of those whom a request would wait for waits, by way of others, for its own owner. */
-  #isCircle(request: LockRequest<Owner> & { readonly file: File }): boolean {
+  #isCircle(request: LockRequest<Owner> & { readonly file: File }, search: Search): boolean {
     if (request.kind !== LOCK_POSIX) return false;
     const seen = new Set<Owner>();
-    const open = [...this.opponents(request.file, request)];
+    const open = [request];
     for (let next = open.pop(); next !== undefined; next = open.pop()) {
-      const { owner } = next;
-      if (owner === request.owner) return true;
-      if (seen.has(owner)) continue;
-      seen.add(owner);
-      for (const wait of this.#waitsOf.get(owner) ?? []) open.push(...this.opponents(wait.file, wait));
+      for (const [other, locks] of this.#files.get(next.file)?.held[LOCK_POSIX] ?? []) {
+        search.steps -= 1;
+        if (search.steps < 0) return false;
+        if (other === next.owner || seen.has(other)) continue;
+        search.steps -= locks.length;
+        const wanted = next.lock;
+        if (!locks.some((lock) => conflict(lock, wanted))) continue;
+        if (other === request.owner) return true;
+        seen.add(other);
+        open.push(...(this.#waitsOf.get(other) ?? []));
+      }
     }
     return false;
   }
@@ -224,9 +253,7 @@ export class LockTable<File, Owner> {
   #set(file: File, owner: Owner, kind: LockKind, locks: readonly Lock[]): void {
     const before = this.locksOf(file, owner, kind).length;
     const more = locks.length - before;
-    if (more > 0 && this.#countOf(owner).locks + more > MAX_LOCKS) {
-      throw new Failure('ENOLCK', `more than ${MAX_LOCKS} locks`);
-    }
+    if (!this.hasRoom(owner, more)) throw tooMany();
     if (locks.length === 0) this.#files.get(file)?.held[kind].delete(owner);
     else this.#fileOf(file).held[kind].set(owner, locks);
     this.#count(owner, more, 0);
@@ -267,6 +294,11 @@ export class LockTable<File, Owner> {
     if (count.locks === 0 && count.waits === 0) this.#counts.delete(party);
     else this.#counts.set(party, count);
   }
+}
+
+/** A party has MAX_LOCKS. */
+export function tooMany(): Failure {
+  return new Failure('ENOLCK', `more than ${MAX_LOCKS} locks`);
 }
 
 function deadlock(): Failure {

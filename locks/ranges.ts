@@ -14,6 +14,19 @@ export function conflict(a: Lock, b: Lock): boolean {
   return (a.type === F_WRLCK || b.type === F_WRLCK) && overlap(a, b);
 }
 
+/** Whether a request asks for no more than there is: then nothing stands in its way. */
+export function isWithin(locks: readonly Lock[], { type, start, end }: Lock): boolean {
+  if (type === F_UNLCK) return true;
+  let next = start;
+  for (const lock of locks) {
+    if (lock.end < next) continue;
+    if (lock.start > next || (type === F_WRLCK && lock.type !== F_WRLCK)) return false;
+    next = lock.end + 1n;
+    if (next > end) return true;
+  }
+  return false;
+}
+
 /** The list when a request has taken the place of whatever was in its range. */
 export function replaced(locks: readonly Lock[], request: Lock): Lock[] {
   const list: Lock[] = [];

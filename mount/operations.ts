@@ -76,8 +76,6 @@ export interface OpenAnswer {
   readonly keepCache: boolean;
   /** Files: reads and writes go past the page cache (FOPEN_DIRECT_IO). */
   readonly direct?: boolean;
-  /** Files: false where close(2) has nothing to report, so that flush need not be called (FOPEN_NOFLUSH, Linux 5.16). */
-  readonly flushes?: boolean;
   /** Directories: the kernel may cache the listing (FOPEN_CACHE_DIR). */
   readonly cacheDirectory?: boolean;
 }
@@ -273,8 +271,11 @@ export interface Filesystem {
 export interface KernelCaches {
   /** Drops cached attributes and, from `offset` on, `length` cached bytes (0: to the end; offset < 0: none). */
   invalidateNode(node: NodeId, offset: number, length: number): void;
-  /** Drops one name (positive or negative) of a directory. */
-  invalidateEntry(parent: NodeId, name: Buffer): void;
+  /**
+   * Has the kernel ask for one name (positive or negative) of a directory again. `drop`: it is not to keep it for who works in
+   * it either.
+   */
+  invalidateEntry(parent: NodeId, name: Buffer, drop?: boolean): void;
   /** Forgets those that no program uses. Kernels before 6.18 do not. */
   prune(nodes: readonly NodeId[]): void;
   /** Resolves when the kernel has acted on all that was told it until now. */

@@ -79,8 +79,13 @@ const libcFallocate = libc<(fd: Fd, mode: number, offset: number, length: number
   ['int', 'int', 'int64_t', 'int64_t'],
 );
 const libcFsync = libc<(fd: Fd) => number>('fsync', 'int', ['int']);
+interface Syncfs {
+  (fd: Fd): number;
+  async(fd: Fd, done: (error: unknown, result: number) => void): void;
+}
+
 const libcFdatasync = libc<(fd: Fd) => number>('fdatasync', 'int', ['int']);
-const libcSyncfs = libc<(fd: Fd) => number>('syncfs', 'int', ['int']);
+const libcSyncfs = libc<Syncfs>('syncfs', 'int', ['int']);
 const libcLseek = libc<(fd: Fd, offset: number | bigint, whence: number) => number>('lseek', 'int64_t', [
   'int',
   'int64_t',
@@ -205,6 +210,20 @@ export function copyFileRange(
 /** fsync(2). */
 export function fsync(fd: Fd): void {
   checked(libcFsync(fd), 'fsync');
+}
+
+/** syncfs(2) on another thread; the descriptor must stay open until it settles. */
+export function syncfsAsync(fd: Fd): Promise<void> {
+  return new Promise((resolve, reject) => {
+    libcSyncfs.async(fd, (_error, result) => {
+      try {
+        checked(result, 'syncfs');
+        resolve();
+      } catch (failed) {
+        reject(failed as Error);
+      }
+    });
+  });
 }
 
 /** fdatasync(2). */

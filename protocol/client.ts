@@ -23,6 +23,7 @@ import { isNotificationName, METHODS, NOTIFICATIONS } from './methods.js';
 import type { LeaseItem, LeaseMode, MethodName, Result } from './methods.js';
 import { LOGIN_ID, RequestIds } from './request-ids.js';
 import type { Shape } from './shape.js';
+import type { TimeLimits } from './time-limits.js';
 import { CallWindow, weightOf, type Weight } from './window.js';
 
 /** The parameters of `login`. */
@@ -54,6 +55,8 @@ export interface LoginResult {
   readonly covered: boolean;
   /** For how long leases are good without a word of the other side. */
   readonly termMs: number;
+  /** What times the home's disk can keep. */
+  readonly times: TimeLimits;
 }
 
 /** What the server pushes; some of it before `connect` has resolved. */
@@ -281,10 +284,13 @@ export class Client {
       asked: 0,
       done: (failure, result) => {
         if (failure === undefined) {
-          const [serverVersion, verifier, resumed, root, applied, leased, covered, termMs] =
+          const [serverVersion, verifier, resumed, root, applied, leased, covered, termMs, times] =
             result as Result<'login'>;
           const bootVerifier = Buffer.from(verifier);
-          this.#session = { serverVersion, bootVerifier, resumed, root, applied, leased, covered, termMs };
+          this.#session = {
+            ...{ serverVersion, bootVerifier, resumed, root, applied },
+            ...{ leased, covered, termMs, times },
+          };
           // At once: the next record may already use it.
           this.#channel.maxRecord = MAX_RECORD;
           resolve();

@@ -51,3 +51,13 @@ export class Failure extends Error {
     return new Failure('EIO', 'internal error', { cause: thrown });
   }
 }
+
+/** A failure as the other side tells it, [name, text]: a name that this side does not know is EIO, a control character `?`. */
+export function failureFrom([name, text]: readonly [string, string]): Failure {
+  return new Failure(isErrnoName(name) ? name : 'EIO', withoutControls(text));
+}
+
+/** Texts of a peer go to logs and terminals: control characters do not. */
+export function withoutControls(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, '?');
+}

@@ -31,6 +31,8 @@ export function bytesSent(method: MethodName, params: readonly unknown[], data?:
   switch (method) {
     case 'uploadWrite':
       return bytesOf(data ?? params[2]);
+    case 'uploadFiles':
+      return bytesOf(data ?? params[1]);
     case 'change':
       return operationBytes(params[1]) + bytesOf(data ?? params[2]);
     case 'apply': {

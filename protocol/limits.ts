@@ -73,6 +73,9 @@ export const MAX_FETCH = 256;
 /** Bytes of one COPY: the server copies it in one go, while others wait. */
 export const MAX_COPY = 1_048_576;
 
+/** Files of one `uploadFiles`. */
+export const MAX_UPLOAD_FILES = 256;
+
 /** Inode numbers of one kind that a client has been given ahead and has not used. */
 export const MAX_GRANTED_INODES = 256;
 

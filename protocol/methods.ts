@@ -19,6 +19,7 @@ import {
   MAX_PASSWORD,
   MAX_TARGET,
   MAX_TEXT,
+  MAX_UPLOAD_FILES,
   MAX_USER_NAME,
   MAX_XATTRS,
   MIN_LEASE_TERM_MS,
@@ -44,6 +45,7 @@ import {
   type Shape,
   type Shaped,
 } from './shape.js';
+import { timeLimits } from './time-limits.js';
 import { xattrName, xattrValue } from './xattrs.js';
 
 /** What a client wants to be leased (`login`) and what a lease of a unit allows (`lease`, `recall`, `returned`). */
@@ -97,13 +99,13 @@ function method<P, R>(params: Shape<P>, result: Shape<R>): Method<P, R> {
 export const METHODS = {
   /**
    * (user, password or nil, client id, lease wanted, program and version)
-   * -> (server version, boot verifier, resumed, root attributes, applied, leased, covered, term).
+   * -> (server version, boot verifier, resumed, root attributes, applied, leased, covered, term, limits of times).
    * Without a password the client's static key must be one of the user's: ENOKEY asks for a password.
    * EKEYREJECTED: wrong user or password. EUSERS: the queue is full. EBUSY: too many sessions of this user.
    * `resumed`: the client is known: its handles and held files are there. `applied`: the last operation of its log that
    * was carried out, and need not be sent again. `leased`: the leases that it had are still its own. `covered`: what is
    * left of its log is taken, as it was made under leases that nobody else has had. `term`: for how long
-   * leases are good without a word (milliseconds).
+   * leases are good without a word (milliseconds). The limits are those of the disk.
    */
   login: {
     params: tuple(
@@ -113,7 +115,17 @@ export const METHODS = {
       leaseMode,
       text(MAX_TEXT),
     ),
-    result: tuple(text(MAX_TEXT), bytes(8, 8), bool, attributes, operationNumber, bool, bool, leaseTerm),
+    result: tuple(
+      text(MAX_TEXT),
+      bytes(8, 8),
+      bool,
+      attributes,
+      operationNumber,
+      bool,
+      bool,
+      leaseTerm,
+      timeLimits,
+    ),
     beforeLogin: true,
   } satisfies Method<unknown, unknown>,
   /** Keepalive. */
@@ -234,6 +246,17 @@ export const METHODS = {
   uploadWrite: method(tuple(handle, size, bytes(MAX_DATA, 1)), nil),
   /** (handle, MD5) -> attributes of the file, now under its name. EBADMSG: size or MD5 differ, all thrown away. */
   uploadFinish: method(tuple(handle, md5), attributes),
+  /**
+   * ([path, size, permissions, mtime sec, nsec, MD5] of each, the data of one after the other) -> nil or an error for each:
+   * whole small files, all of which are on the disk under their names when it is answered.
+   */
+  uploadFiles: method(
+    tuple(
+      list(tuple(path, int(0, MAX_DATA), permissions, seconds, nanoseconds, md5), MAX_UPLOAD_FILES),
+      bytes(MAX_DATA),
+    ),
+    list(optional(error), MAX_UPLOAD_FILES),
+  ),
   /** (handle): gives up and throws the partial file away (`close` keeps it). */
   uploadAbort: method(tuple(handle), nil),
   /** (path) -> (handle, attributes): a file as it is now, to be read in order and hashed on the way. */

@@ -1,4 +1,11 @@
-/** `ftpctl useradd NAME --quota 5G`: makes an account. The home is made when the user first logs in. */
+/**
+ * `ftpctl useradd NAME --quota 5G`: makes an account. The home is made when the user first logs in.
+ *
+ * A home of that name that is there already is somebody's files, mostly of an earlier user of the name: it is handed over only
+ * where that is asked for (--adopt).
+ */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Failure } from '../../protocol/failure.js';
 import { writeOut } from '../output/stdout.js';
 import { formatLimit } from '../sizes.js';
@@ -11,15 +18,18 @@ export interface UseraddOptions extends StateOptions, PasswordOptions {
   readonly quota: number;
   readonly maxFiles?: number;
   readonly posixOwners?: boolean;
+  /** The home may be there already. */
+  readonly adopt?: boolean;
 }
 
 /** Returns the exit code. */
 export async function useradd(text: string, options: UseraddOptions): Promise<number> {
   const name = userArgument(text);
   const { quota: quotaBytes, maxFiles = 0, posixOwners = false } = options;
-  await withState(options, 'make', async ({ accounts }) => {
+  await withState(options, 'make', async ({ accounts, homes }) => {
     // Before a password is asked for nothing; create() decides.
     if (accounts.get(name) === undefined) {
+      if (options.adopt !== true && homes !== undefined) await refuseLeftHome(join(homes, name), name);
       const passwordHash = await newPasswordHash(name, options);
       accounts.create({
         name,
@@ -42,4 +52,18 @@ export async function useradd(text: string, options: UseraddOptions): Promise<nu
   });
   await writeOut(`user ${name} added, quota ${formatLimit(quotaBytes)}\n`);
   return 0;
+}
+
+/** EEXIST where there is something. */
+async function refuseLeftHome(home: string, name: string): Promise<void> {
+  try {
+    if ((await readdir(home)).length === 0) return;
+  } catch (error) {
+    const failure = Failure.from(error);
+    if (failure.kind === 'ENOENT') return;
+    // Neither a directory, nor nothing: the daemon would refuse it.
+    if (failure.kind !== 'ENOTDIR') throw failure;
+  }
+  const text = `${home} holds files of an earlier ${name}: remove it, or hand it over with --adopt`;
+  throw new Failure('EEXIST', text);
 }

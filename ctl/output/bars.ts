@@ -1,9 +1,10 @@
 /**
- * Progress bars on a terminal, by cli-progress: one for each file that is being moved, with rate and time left. Lines go
- * above the bars. Control bytes never get here: names come as displayName makes them.
+ * Progress bars on a terminal, by cli-progress: one for each large file that is being moved, with rate and time left, and a
+ * line of the total as soon as there is more than one file. Lines go above the bars. Control bytes never get here: names come as displayName makes them.
  */
 import { MultiBar, type SingleBar } from 'cli-progress';
 import { formatDuration, formatSize } from '../sizes.js';
+import { SMALL_FILE_BYTES } from '../transfer/transfer.js';
 import type { Display, FileProgress } from './display.js';
 import { Rate } from './rate.js';
 
@@ -12,6 +13,7 @@ const NAME_WIDTH = 28;
 const FRAMES_PER_SECOND = 10;
 /** EL of ECMA-48. A line is written over a bar, of which cli-progress clears the first only. */
 const CLEAR_REST = '\x1b[K';
+const TOTAL_FORMAT = '{files} files, {size}  {rate}';
 
 export class Bars implements Display {
   readonly #bars = new MultiBar({
@@ -26,11 +28,22 @@ export class Bars implements Display {
     hideCursor: false,
     linewrap: null,
   });
+  readonly #rate = new Rate(performance.now() / 1000);
+  #total: SingleBar | undefined;
+  #totalBytes = 0;
   #closed = false;
 
   file(name: string): FileProgress {
-    const bar = this.#bars.create(1, 0, { name: fit(name), size: '', rate: '', left: '' });
-    return new FileBar(bar, name, this, () => this.#bars.remove(bar));
+    return new FileBar(this.#bars, name, this);
+  }
+
+  total(files: number, bytes: number): void {
+    this.#rate.add(bytes - this.#totalBytes, performance.now() / 1000);
+    this.#totalBytes = bytes;
+    if (files < 2) return;
+    this.#total ??= this.#bars.create(1, 0, {}, { format: TOTAL_FORMAT });
+    const rate = `${formatSize(Math.round(this.#rate.perSecond))}/s`;
+    this.#total.update(0, { files, size: formatSize(bytes), rate });
   }
 
   line(text: string): void {
@@ -57,27 +70,28 @@ export class Bars implements Display {
 }
 
 class FileBar implements FileProgress {
-  readonly #bar: SingleBar;
+  readonly #all: MultiBar;
   readonly #name: string;
   readonly #bars: Bars;
-  readonly #remove: () => void;
   readonly #rate = new Rate(performance.now() / 1000);
+  /** Of a large file. */
+  #bar: SingleBar | undefined;
   #size = 0;
   #done = 0;
   #drawnAt = 0;
 
-  constructor(bar: SingleBar, name: string, bars: Bars, remove: () => void) {
-    this.#bar = bar;
+  constructor(all: MultiBar, name: string, bars: Bars) {
+    this.#all = all;
     this.#name = name;
     this.#bars = bars;
-    this.#remove = remove;
   }
 
   started(size: number, offset: number): void {
     this.#size = size;
     this.#done = offset;
-    this.#bar.setTotal(size);
-    this.#bar.update(offset, { size: formatSize(size) });
+    if (size <= SMALL_FILE_BYTES) return;
+    const shown = { name: fit(this.#name), size: formatSize(size), rate: '', left: '' };
+    this.#bar ??= this.#all.create(size, offset, shown);
   }
 
   advanced(bytes: number): void {
@@ -88,7 +102,7 @@ class FileBar implements FileProgress {
     if (now - this.#drawnAt < 1 / FRAMES_PER_SECOND) return;
     this.#drawnAt = now;
     const left = this.#rate.secondsFor(this.#size - this.#done);
-    this.#bar.update(this.#done, {
+    this.#bar?.update(this.#done, {
       rate: `${formatSize(Math.round(this.#rate.perSecond))}/s`,
       left: left === undefined ? '' : `ETA ${formatDuration(left)}`,
     });
@@ -99,7 +113,7 @@ class FileBar implements FileProgress {
   }
 
   ended(): void {
-    this.#remove();
+    if (this.#bar !== undefined) this.#all.remove(this.#bar);
   }
 }
 

@@ -9,9 +9,11 @@ export interface FileProgress extends TransferObserver {
   ended(): void;
 }
 
-/** Where progress is shown. */
+/** Where progress is shown. A small file is there at once, and shows only in the total. */
 export interface Display {
   file(name: string): FileProgress;
+  /** A file was moved whole: so many by now, and so many bytes of them. */
+  total(files: number, bytes: number): void;
   /** A line of its own on standard error. */
   line(text: string): void;
   /** Bytes for standard output. */

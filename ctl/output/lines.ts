@@ -1,16 +1,27 @@
 /**
- * Progress as lines, for logs and pipes: notes and results when they happen, and every few seconds how far the files are
- * that take that long.
+ * Progress as lines, for logs and pipes: notes when they happen, and every few seconds how far the large files are that take
+ * that long, and how many are done.
  */
 import { formatDuration, formatSize } from '../sizes.js';
+import { SMALL_FILE_BYTES } from '../transfer/transfer.js';
 import type { Display, FileProgress } from './display.js';
 import { Rate } from './rate.js';
 
 const REPORT_MS = 5000;
 
 export class Lines implements Display {
+  readonly #files = new Set<FileLines>();
+  readonly #timer = setInterval(() => this.#report(), REPORT_MS).unref();
+  #done = { files: 0, bytes: 0 };
+
   file(name: string): FileProgress {
-    return new FileLines(name, this);
+    const file = new FileLines(name, this, () => this.#files.delete(file));
+    this.#files.add(file);
+    return file;
+  }
+
+  total(files: number, bytes: number): void {
+    this.#done = { files, bytes };
   }
 
   line(text: string): void {
@@ -21,21 +32,29 @@ export class Lines implements Display {
     process.stdout.write(bytes);
   }
 
-  close(): void {}
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  #report(): void {
+    for (const file of this.#files) file.report();
+    const { files, bytes } = this.#done;
+    if (files > 1) this.line(`${files} files, ${formatSize(bytes)} so far`);
+  }
 }
 
 class FileLines implements FileProgress {
+  readonly ended: () => void;
   readonly #name: string;
   readonly #lines: Lines;
   readonly #rate = new Rate(performance.now() / 1000);
-  readonly #timer: NodeJS.Timeout;
   #size = 0;
   #done = 0;
 
-  constructor(name: string, lines: Lines) {
+  constructor(name: string, lines: Lines, ended: () => void) {
     this.#name = name;
     this.#lines = lines;
-    this.#timer = setInterval(() => this.#report(), REPORT_MS).unref();
+    this.ended = ended;
   }
 
   started(size: number, offset: number): void {
@@ -52,12 +71,8 @@ class FileLines implements FileProgress {
     this.#lines.line(`${this.#name}: ${text}`);
   }
 
-  ended(): void {
-    clearInterval(this.#timer);
-  }
-
-  #report(): void {
-    if (this.#size === 0) return;
+  report(): void {
+    if (this.#size <= SMALL_FILE_BYTES) return;
     const percent = Math.floor((this.#done / this.#size) * 100);
     const left = this.#rate.secondsFor(this.#size - this.#done);
     this.#lines.line(

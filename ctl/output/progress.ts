@@ -1,12 +1,14 @@
 /**
  * How a transfer command tells what it does: bars on a terminal, lines elsewhere, JSON for programs, or nothing.
  *
- * Results (`MD5 (name) = ...` as `md5sum --tag` prints and `md5sum -c` reads it, or JSON) go to standard output;
- * progress, notes and problems go to standard error, so that either can be redirected alone.
+ * Results (`MD5 (name) = ...` as `md5sum --tag` prints and `md5sum -c` reads it, or JSON) go to standard output; progress, notes
+ * and problems go to standard error, so that either can be redirected alone. On a terminal a person wants no result for each
+ * of a thousand files: there the one of a single file is shown, and all with --verbose.
  */
 import { Failure } from '../../protocol/failure.js';
 import { describe } from '../../protocol/login/report.js';
 import { displayName } from '../names.js';
+import { PROGRAM } from '../program.js';
 import { formatDuration, formatSize } from '../sizes.js';
 import { isFatal } from '../transfer/lanes.js';
 import type { Transferred, TransferObserver } from '../transfer/transfer.js';
@@ -17,9 +19,10 @@ import { Lines } from './lines.js';
 export interface ProgressOptions {
   readonly quiet?: boolean | undefined;
   readonly json?: boolean | undefined;
+  /** Tells each file that was moved, on a terminal, too. */
+  readonly verbose?: boolean | undefined;
 }
 
-const PROGRAM = 'ftpctl';
 const NEWLINE = Buffer.from('\n');
 
 /** The running account of one command: what is moved, what came out, what went wrong. */
@@ -29,6 +32,10 @@ export class Progress {
   readonly #startedAt = performance.now();
   #files = 0;
   #bytes = 0;
+  #skipped = 0;
+  #again = false;
+  /** Tells of the file that was moved last what is not told yet. */
+  #tellOnly: () => void = ignore;
   #firstFailure: Failure | undefined;
 
   constructor(options: ProgressOptions) {
@@ -58,12 +65,29 @@ export class Progress {
       file.ended();
       this.#files += 1;
       this.#bytes += transferred.bytes - transferred.resumedAt;
+      this.#display.total(this.#files, this.#bytes);
       this.#tellResult(name, transferred, seconds);
       return transferred;
     } catch (error) {
       file.ended();
       if (!isFatal(error)) this.problem(name, error);
       throw error;
+    }
+  }
+
+  /** `name` is there already, as it is here. */
+  skipped(name: Buffer, bytes: number): void {
+    // What was moved before the connection was lost is there already, too.
+    if (this.#again) return;
+    this.#skipped += 1;
+    if (this.#options.json === true) this.#json({ ...jsonPath(name), bytes, skipped: true });
+  }
+
+  /** The connection was lost, and there will be another one. */
+  lost(failure: Failure): void {
+    this.#again = true;
+    if (this.#options.quiet !== true && this.#options.json !== true) {
+      this.#display.line(`${PROGRAM}: ${describe(failure)}: connecting again`);
     }
   }
 
@@ -79,13 +103,18 @@ export class Progress {
     this.#display.line(`${PROGRAM}: ${text.startsWith(about) ? text : `${about}: ${text}`}`);
   }
 
-  /** Tells the sum where there was more than one file. */
+  /** Tells the sum where there was more than one file, and what was there already. */
   close(): void {
     this.#display.close();
-    if (this.#files > 1 && this.#options.quiet !== true && this.#options.json !== true) {
-      this.#display.line(
-        `${this.#files} files, ${moved(this.#bytes, (performance.now() - this.#startedAt) / 1000)}`,
-      );
+    if (this.#options.quiet === true || this.#options.json === true) return;
+    if (this.#files === 1) this.#tellOnly();
+    if (this.#files > 1) {
+      const seconds = (performance.now() - this.#startedAt) / 1000;
+      this.#display.line(`${this.#files} files, ${moved(this.#bytes, seconds)}`);
+    }
+    if (this.#skipped > 0) {
+      const files = this.#skipped === 1 ? '1 file is' : `${this.#skipped} files are`;
+      this.#display.line(`${files} there already, with the same size and time`);
     }
   }
 
@@ -102,8 +131,16 @@ export class Progress {
       return;
     }
     if (this.#options.quiet === true) return;
-    this.#display.result(md5Line(name, md5));
-    this.#display.line(`${displayName(name)}: ${bytes} bytes, ${moved(bytes - resumedAt, seconds)}`);
+    const tellSum = (): void => this.#display.result(md5Line(name, md5));
+    const line = `${displayName(name)}: ${bytes} bytes, ${moved(bytes - resumedAt, seconds)}`;
+    const isShown = this.#options.verbose === true;
+    if (isShown || !process.stdout.isTTY) tellSum();
+    if (isShown) this.#display.line(line);
+    this.#tellOnly = () => {
+      if (isShown) return;
+      if (process.stdout.isTTY) tellSum();
+      this.#display.line(line);
+    };
   }
 
   #json(value: Record<string, unknown>): void {
@@ -119,6 +156,7 @@ class Silence implements Display {
   line(text: string): void {
     process.stderr.write(`${text}\n`);
   }
+  total(): void {}
   result(): void {}
   close(): void {}
 }

@@ -21,10 +21,15 @@ import {
 import type { FileId, FileRef } from '../../protocol/references.js';
 
 export class Changes {
-  readonly #client: Client;
+  #client: Client;
   #last = 0;
 
   constructor(client: Client) {
+    this.#client = client;
+  }
+
+  /** From now on they are made over another connection of the same client. */
+  moveTo(client: Client): void {
     this.#client = client;
   }
 

@@ -1,20 +1,19 @@
 /**
  * The session of one command: from [USER@]HOST:PATH and the options to a client that is logged in, and its end.
  */
-import type { Command } from 'commander';
+import { setTimeout as delay } from 'node:timers/promises';
 import { loadEvp } from '../../posix/libcrypto.js';
 import { chooseAead } from '../../protocol/aead.js';
-import type { Client } from '../../protocol/client.js';
-import { Failure } from '../../protocol/failure.js';
+import { Client, type ConnectOptions } from '../../protocol/client.js';
+import { Failure, type FailureKind } from '../../protocol/failure.js';
 import { ROOT_PATH, type RemotePath } from '../../protocol/ids.js';
 import { hostAddress } from '../../protocol/known-hosts.js';
 import { readClientConfig } from '../../protocol/login/client-config.js';
 import { clientFiles } from '../../protocol/login/client-files.js';
 import { parseRemotePath } from '../../protocol/login/remote-path.js';
-import { openSession } from '../../protocol/login/open-session.js';
+import { openSession, type OpenedSession } from '../../protocol/login/open-session.js';
 import {
   isRemote,
-  parsePort,
   parseTarget,
   resolveEndpoint,
   type Endpoint,
@@ -22,29 +21,21 @@ import {
 } from '../../protocol/login/target.js';
 import { VERSION } from '../../protocol/version.js';
 import { Changes } from './changes.js';
-
-/** The options that every command with a server has. */
-export interface SessionOptions {
-  readonly port?: number;
-  readonly passwordFile?: string;
-  readonly acceptNew?: boolean;
-}
+import type { SessionOptions } from './session-options.js';
 
 export interface RemoteSession {
+  /** The connection; another one after reconnect(). */
   readonly client: Client;
   readonly changes: Changes;
   /** USER@HOST:PORT */
   readonly account: string;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
-}
-
-/** Adds the options of SessionOptions. `-p` is the port, but where a command means something else by it (mkdir). */
-export function withSessionOptions(command: Command, portFlag = '-p, --port <port>'): Command {
-  return command
-    .option(portFlag, 'port of the server (default 8083)', parsePort)
-    .option('--password-file <file>', 'read the password from the first line of a file; - is standard input')
-    .option('--accept-new', 'remember the key of a server that is not known yet, without asking');
+  /**
+   * Connects again after the connection was lost, without asking anybody, and tries for so long (milliseconds). Throws what the
+   * last try did, or at once what another try would not mend; ECANCELED.
+   */
+  reconnect(ms: number): Promise<void>;
 }
 
 /** Paths on one server. */
@@ -85,6 +76,21 @@ export function remoteArgument(
   return { target, text, path };
 }
 
+/** The first wait between tries, doubled each time up to the last (milliseconds). */
+const FIRST_WAIT_MS = 200;
+const LAST_WAIT_MS = 5_000;
+
+/** What may pass: the line broke, or the server is away. */
+const PASSING: ReadonlySet<FailureKind> = new Set<FailureKind>([
+  ...(['ECONNRESET', 'ECONNABORTED', 'ECONNREFUSED', 'ENOTCONN'] as const),
+  ...(['EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT'] as const),
+]);
+
+/** Whether a connection may be had again after this. */
+export function isPassing(thrown: unknown): boolean {
+  return PASSING.has(Failure.from(thrown).kind);
+}
+
 /** How long a command may take to end in order after Ctrl-C (milliseconds). */
 const GRACE_MS = 2_000;
 
@@ -104,7 +110,7 @@ export async function withSession<T>(
   const interrupt = (): void => interrupted.abort();
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
   try {
-    const { client } = await openSession({
+    const opened = await openSession({
       program: `ftpctl ${VERSION}`,
       endpoint,
       files,
@@ -113,28 +119,63 @@ export async function withSession<T>(
       acceptNew: options.acceptNew === true,
       signal: interrupted.signal,
     });
+    const session = new Session(opened, accountOf(endpoint), interrupted.signal);
     let grace: NodeJS.Timeout | undefined;
     const endSoon = (): void => {
-      grace = setTimeout(() => client.destroy(new Failure('ECANCELED', 'interrupted')), GRACE_MS);
+      grace = setTimeout(() => session.client.destroy(new Failure('ECANCELED', 'interrupted')), GRACE_MS);
     };
     interrupted.signal.addEventListener('abort', endSoon);
     if (interrupted.signal.aborted) endSoon();
     try {
-      return await use({
-        client,
-        changes: new Changes(client),
-        account: accountOf(endpoint),
-        signal: interrupted.signal,
-      });
+      return await use(session);
     } finally {
       clearTimeout(grace);
       interrupted.signal.removeEventListener('abort', endSoon);
       // Nobody has to wait for its answer: it is with the kernel when the client is closed.
-      client.request('logout', [], undefined, () => undefined);
-      await client.close();
+      session.client.request('logout', [], undefined, () => undefined);
+      await session.client.close();
     }
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+  }
+}
+
+class Session implements RemoteSession {
+  client: Client;
+  readonly changes: Changes;
+  readonly account: string;
+  readonly signal: AbortSignal;
+  readonly #again: ConnectOptions;
+
+  constructor({ client, reconnect }: OpenedSession, account: string, signal: AbortSignal) {
+    this.client = client;
+    this.changes = new Changes(client);
+    this.account = account;
+    this.signal = signal;
+    this.#again = reconnect;
+  }
+
+  async reconnect(ms: number): Promise<void> {
+    await this.client.close().catch(() => undefined);
+    const giveUp = performance.now() + ms;
+    for (let wait = FIRST_WAIT_MS; ; wait = Math.min(2 * wait, LAST_WAIT_MS)) {
+      await delay(wait, undefined, { signal: this.signal }).catch(() => undefined);
+      if (this.signal.aborted) throw new Failure('ECANCELED', 'interrupted');
+      try {
+        this.client = await this.#connected();
+        this.changes.moveTo(this.client);
+        return;
+      } catch (error) {
+        if (!isPassing(error) || performance.now() > giveUp) throw error;
+      }
+    }
+  }
+
+  async #connected(): Promise<Client> {
+    const client = await Client.connect({ ...this.#again, signal: this.signal });
+    if (client.loginFailure === undefined) return client;
+    await client.close();
+    throw client.loginFailure;
   }
 }
 

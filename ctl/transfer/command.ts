@@ -1,18 +1,21 @@
 /**
- * The frame of the two transfer commands: a session with progress, an exit code, and what a person is told when all
- * of it ends early.
+ * The frame of the two transfer commands: a session with progress, an exit code, another connection where the line breaks,
+ * and what a person is told when all of it ends early.
  */
 import { Failure } from '../../protocol/failure.js';
 import { exitCodeOf } from '../../protocol/login/exit-codes.js';
 import type { Target } from '../../protocol/login/target.js';
 import { Progress, type ProgressOptions } from '../output/progress.js';
-import { withSession, type RemoteSession, type SessionOptions } from '../remote/session.js';
+import type { SessionOptions } from '../remote/session-options.js';
+import { isPassing, withSession, type RemoteSession } from '../remote/session.js';
 import { BlockPool } from './blocks.js';
 import { isFatal } from './lanes.js';
 import type { TransferContext } from './transfer.js';
 
 export interface TransferOptions extends SessionOptions, ProgressOptions {
   readonly recursive?: boolean;
+  /** Seconds for which a server that is away is waited for. */
+  readonly retry: number;
   /** False with --no-resume. */
   readonly resume: boolean;
 }
@@ -26,21 +29,37 @@ export async function runTransfer(
   const progress = new Progress(options);
   try {
     await withSession(target, options, async (session) => {
-      const { client, signal } = session;
-      try {
-        await transfer(
-          session,
-          { client, signal, resume: options.resume, blocks: new BlockPool() },
-          progress,
-        );
-      } catch (error) {
-        throw isFatal(error) ? resumable(Failure.from(error)) : error;
+      const { signal } = session;
+      for (let { resume } = options; ; resume = true) {
+        try {
+          const context = { client: session.client, signal, resume, blocks: new BlockPool() };
+          return await transfer(session, context, progress);
+        } catch (error) {
+          if (options.retry === 0 || !isPassing(error))
+            throw isFatal(error) ? resumable(Failure.from(error)) : error;
+          await reconnected(session, options.retry * 1000, progress, Failure.from(error));
+        }
       }
     });
   } finally {
     progress.close();
   }
   return progress.failure === undefined ? 0 : exitCodeOf(progress.failure);
+}
+
+/** What was done is skipped then, and what was begun goes on. */
+async function reconnected(
+  session: RemoteSession,
+  ms: number,
+  progress: Progress,
+  lost: Failure,
+): Promise<void> {
+  progress.lost(lost);
+  try {
+    await session.reconnect(ms);
+  } catch (error) {
+    throw resumable(Failure.from(error));
+  }
 }
 
 function resumable(failure: Failure): Failure {

@@ -6,21 +6,17 @@
  * birth, size, mtime). What was written since the machine booted is there as it was hashed; after a reboot the
  * page cache may have been lost, so the part is read and hashed again before it is trusted.
  */
-import { createHash } from 'node:crypto';
-import { constants } from 'node:fs';
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
-import { flock } from '../../posix/files.js';
 import { fd } from '../../posix/fd.js';
-import { LOCK_EX, LOCK_NB } from '../../posix/flags.js';
 import { Md5 } from '../../posix/libcrypto.js';
 import { utimensat } from '../../posix/names.js';
 import type { Attributes } from '../../protocol/attributes.js';
 import { Failure } from '../../protocol/failure.js';
 import type { RemoteHandle, RemotePath } from '../../protocol/ids.js';
-import { MAX_NAME } from '../../protocol/limits.js';
-import { displayName, localJoin } from '../names.js';
+import { localJoin } from '../names.js';
 import { Flusher } from './flusher.js';
 import { Journal, type Checkpoint } from './journal.js';
+import { journalOf, lockPart, PART_FLAGS, PART_MODE, partName, PERMISSIONS } from './part.js';
 import { moveRange, type Range } from './pipeline.js';
 import { resumingAt, type TransferContext, type Transferred, type TransferObserver } from './transfer.js';
 
@@ -29,12 +25,9 @@ export interface Download {
   /** Local directory and the name in it. */
   readonly directory: Buffer;
   readonly name: Buffer;
+  /** Permissions; undefined: those of the source. */
+  readonly mode: number | undefined;
 }
-
-const PART_SUFFIX = '.ftpmount-part';
-const JOURNAL_SUFFIX = '.state';
-/** Permissions that a server may give to a local file: no set-user-ID and the like. */
-const PERMISSIONS = 0o777;
 
 export async function download(
   context: TransferContext,
@@ -45,8 +38,7 @@ export async function download(
   const [handle, attributes] = await client.call('download', [job.source]);
   try {
     const part = localJoin(job.directory, partName(job.name));
-    const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-    const file = await open(part, flags, 0o600);
+    const file = await open(part, PART_FLAGS, PART_MODE);
     try {
       return await downloadInto(context, job, observer, { handle, attributes, part, file });
     } finally {
@@ -72,8 +64,8 @@ async function downloadInto(
 ): Promise<Transferred> {
   const { handle, attributes, part, file } = opened;
   const { size } = attributes;
-  lockPart(file, job);
-  const journal = Journal.open(Buffer.concat([part, Buffer.from(JOURNAL_SUFFIX)]), identityOf(attributes));
+  lockPart(fd(file.fd), job.name);
+  const journal = Journal.open(journalOf(part), identityOf(attributes));
   if (journal.replaced && context.resume) {
     observer.note('the file on the server has changed since the interruption: starting anew');
   }
@@ -101,24 +93,13 @@ async function downloadInto(
   });
   const digest = md5.digest();
   await compareDigest(context, opened, journal, digest);
-  await file.chmod(attributes.mode & PERMISSIONS);
+  await file.chmod(job.mode ?? attributes.mode & PERMISSIONS);
   utimensat(fd(file.fd), undefined, undefined, attributes.mtime, 0);
   await flusher.idle();
   await file.sync();
   await rename(part, localJoin(job.directory, job.name));
   journal.remove();
   return { bytes: size, md5: digest, resumedAt: offset };
-}
-
-/** Two gets into one part would mix; the lock ends with the file's descriptor. */
-function lockPart(file: FileHandle, job: Download): void {
-  try {
-    flock(fd(file.fd), LOCK_EX | LOCK_NB);
-  } catch (error) {
-    const failure = Failure.from(error);
-    if (failure.kind !== 'EAGAIN') throw failure;
-    throw new Failure('EBUSY', `another get is writing ${displayName(job.name)}: wait for its end`);
-  }
 }
 
 /** The checkpoint to go on from, if what is in the part is what was hashed. */
@@ -204,11 +185,4 @@ async function readFully(file: FileHandle, block: Buffer, position: number): Pro
 
 function identityOf({ ino, birth, size, mtime }: Attributes): string {
   return `${ino} ${birth} ${size} ${mtime.sec}.${mtime.nsec}`;
-}
-
-/** `.NAME.ftpmount-part`; a hash stands for a name that would become too long. */
-function partName(name: Buffer): Buffer {
-  const room = MAX_NAME - 1 - PART_SUFFIX.length - JOURNAL_SUFFIX.length;
-  const stem = name.length <= room ? name : Buffer.from(createHash('sha256').update(name).digest('hex'));
-  return Buffer.concat([Buffer.from('.'), stem, Buffer.from(PART_SUFFIX)]);
 }

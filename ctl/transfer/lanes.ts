@@ -7,8 +7,10 @@
 import { Failure } from '../../protocol/failure.js';
 import { EXIT_CONNECTION, EXIT_INTERRUPTED, exitCodeOf } from '../../protocol/login/exit-codes.js';
 
-/** Enough to hide the round trips of small files; more large ones at once would not be faster. */
+/** Enough to hide the round trips between files; more large ones at once would not be faster. */
 export const FILES_AT_ONCE = 8;
+/** Small files: enough to fill the messages that are under way (batches.ts), and 32 MiB of data at most. */
+export const SMALL_FILES_AT_ONCE = 512;
 
 /** Whether nothing more can be done after this: the connection is lost, or the person interrupts. */
 export function isFatal(thrown: unknown): boolean {
@@ -18,7 +20,9 @@ export function isFatal(thrown: unknown): boolean {
 
 export class Lanes {
   readonly #width: number;
-  readonly #running = new Set<Promise<void>>();
+  #running = 0;
+  /** Who waits until fewer are running. */
+  readonly #waiting: (() => void)[] = [];
   #fatal: { readonly error: unknown } | undefined;
 
   constructor(width: number) {
@@ -27,18 +31,29 @@ export class Lanes {
 
   /** Starts the job as soon as a lane is free, and returns then. Throws what was fatal for an earlier one. */
   async run(job: () => Promise<void>): Promise<void> {
-    while (this.#running.size >= this.#width) await Promise.race(this.#running);
+    await this.#fewerThan(this.#width);
     if (this.#fatal !== undefined) throw this.#fatal.error;
-    const running = job()
+    this.#running += 1;
+    void job()
       .catch((error: unknown) => {
         this.#fatal ??= { error };
       })
-      .finally(() => this.#running.delete(running));
-    this.#running.add(running);
+      .finally(() => {
+        this.#running -= 1;
+        for (const resolve of this.#waiting.splice(0)) resolve();
+      });
   }
 
   async finished(): Promise<void> {
-    await Promise.all(this.#running);
+    await this.#fewerThan(1);
     if (this.#fatal !== undefined) throw this.#fatal.error;
+  }
+
+  async #fewerThan(count: number): Promise<void> {
+    while (this.#running >= count) {
+      await new Promise<void>((resolve) => {
+        this.#waiting.push(resolve);
+      });
+    }
   }
 }

@@ -16,19 +16,19 @@ import { CHECKPOINT_BYTES } from '../../protocol/limits.js';
 import { displayName } from '../names.js';
 import { Journal } from './journal.js';
 import { moveRange, type Range } from './pipeline.js';
+import { changedMeanwhile, sameFile, timestamp } from './source.js';
 import { resumingAt, type TransferContext, type Transferred, type TransferObserver } from './transfer.js';
 
 export interface Upload {
   /** Local path of a regular file. */
   readonly source: Buffer;
   readonly target: RemotePath;
+  readonly mode: number;
   /** The server and user, as one text: the same target elsewhere is another upload. */
   readonly account: string;
   /** Directory of journals. */
   readonly journals: string;
 }
-
-const NANOSECONDS = 1_000_000_000n;
 
 export async function upload(
   context: TransferContext,
@@ -102,15 +102,8 @@ async function begin(
   fingerprint: Buffer,
 ): Promise<{ handle: RemoteHandle; offset: number; replaced: boolean }> {
   const { client, resume } = context;
-  const sec = status.mtimeNs / NANOSECONDS - (status.mtimeNs % NANOSECONDS < 0n ? 1n : 0n);
-  const params = [
-    job.target,
-    Number(status.size),
-    Number(status.mode & 0o7777n),
-    Number(sec),
-    Number(status.mtimeNs - sec * NANOSECONDS),
-    fingerprint,
-  ];
+  const { sec, nsec } = timestamp(status.mtimeNs);
+  const params = [job.target, Number(status.size), job.mode, sec, nsec, fingerprint];
   let [handle, offset, replaced] = await client.call('uploadBegin', params);
   if (offset > 0 && !resume) {
     await client.call('uploadAbort', [handle]);
@@ -181,14 +174,6 @@ async function readFully(file: FileHandle, block: Buffer, position: number, sour
     if (bytesRead === 0) throw changedMeanwhile(source);
     filled += bytesRead;
   }
-}
-
-function changedMeanwhile(source: Buffer): Failure {
-  return new Failure('ESTALE', `${displayName(source)} changed while it was sent: put it again`);
-}
-
-function sameFile(a: BigIntStats, b: BigIntStats): boolean {
-  return a.ino === b.ino && a.size === b.size && a.mtimeNs === b.mtimeNs;
 }
 
 /** Names this state of this file. The device is left out, as its number may differ after a reboot. */

@@ -27,6 +27,7 @@ import { readOnWay } from './path-units.js';
 import { keepLent, readNow, type Lent } from './reading.js';
 import { unitOfFile } from './units.js';
 import type { UserHome } from './user-home.js';
+import type { WholeFile } from './whole-uploads.js';
 
 /** Methods of a session that is logged in. */
 export type HomeMethod = Exclude<MethodName, 'login' | 'ping' | 'logout'>;
@@ -215,6 +216,8 @@ const IMMEDIATE = {
   uploadWrite: (_, client, [number, offset, data], call) =>
     client.handles.ofKind(number, 'upload').upload.write(offset, data, call),
   uploadFinish: (home, client, [number, md5], call) => home.uploads.finish(client, number, md5, call),
+  uploadFiles: (home, client, [files, data], call) =>
+    home.wholeUploads.upload(client, files.map(wholeFile), Buffer.from(data), call),
   async uploadAbort(_, client, [number]) {
     const { upload } = client.handles.ofKind(number, 'upload');
     await upload.abort();
@@ -277,6 +280,14 @@ function outlivingTurn(answer: Work): Work {
 
 function isImmediate(method: HomeMethod): method is ImmediateMethod {
   return Object.hasOwn(IMMEDIATE, method);
+}
+
+type WireFile = Params<'uploadFiles'>[0][number];
+
+/** A file of an upload, with bytes of its own. */
+function wholeFile([path, size, mode, sec, nsec, md5]: WireFile): WholeFile {
+  const own = Buffer.from(path) as unknown as RemotePath;
+  return { path: own, size, mode, mtime: { sec, nsec }, md5: Buffer.from(md5) };
 }
 
 /** A file that was looked for: what was read for that, and where it is. */

@@ -39,6 +39,12 @@ interface GrantedDirectory {
   readonly hidden: Buffer;
 }
 
+/** A file of the daemon's own: open for reading and writing, and its path in the hidden directory. */
+export interface HiddenFile {
+  readonly fd: Fd;
+  readonly hidden: Buffer;
+}
+
 /** `place`: which one it was of those that its client was given. */
 type Given<T> = T & { readonly place: number };
 
@@ -76,8 +82,28 @@ export class InodePool {
     const { part, name } = this.#directory.next();
     const fd = this.#makeUnnamed(part);
     if (fd !== undefined) return { id: idOf(statxFd(fd)), fd, hidden: undefined };
-    const made = this.#tree.openAt(this.hidden, name, O_CREAT | O_EXCL | O_RDWR, GRANTED_FILE_MODE);
-    return { id: idOf(statxFd(made)), fd: made, hidden: name };
+    const made = this.#makeNamed(name);
+    return { id: idOf(statxFd(made.fd)), ...made };
+  }
+
+  /** A file that is nobody's yet, to be written and then named or removed; the caller closes. */
+  makeHidden(): HiddenFile {
+    return this.#makeNamed(this.#directory.next().name);
+  }
+
+  /** Gives it a name, in place of a file that has it. As renameat2(2). */
+  nameHidden({ hidden }: HiddenFile, directory: Fd, name: Buffer): void {
+    renameat2(this.hidden, hidden, directory, name, 0);
+  }
+
+  /** Where it cannot be removed now it is when the home opens the next time. */
+  removeHidden({ hidden }: HiddenFile): void {
+    untilFull(() => unlinkat(this.hidden, hidden, 0));
+  }
+
+  #makeNamed(hidden: Buffer): HiddenFile {
+    const flags = O_CREAT | O_EXCL | O_RDWR;
+    return { fd: this.#tree.openAt(this.hidden, hidden, flags, GRANTED_FILE_MODE), hidden };
   }
 
   makeDirectory(): GrantedDirectory {

@@ -115,19 +115,19 @@ export class ClientGrant {
 export class Grants {
   /** Milliseconds that only grow. */
   readonly now: () => number;
+  readonly pool: InodePool;
   readonly #quota: Quota;
-  readonly #pool: InodePool;
   readonly #clients = new Set<ClientGrant>();
 
   /** `unnamed`: see InodePool. */
   constructor(parts: { tree: ConfinedTree; quota: Quota; now: () => number; unnamed?: boolean }) {
     this.now = parts.now;
     this.#quota = parts.quota;
-    this.#pool = new InodePool(parts.tree, parts.unnamed);
+    this.pool = new InodePool(parts.tree, parts.unnamed);
   }
 
   client(): ClientGrant {
-    const grant = new ClientGrant(this, this.#quota, this.#pool);
+    const grant = new ClientGrant(this, this.#quota, this.pool);
     this.#clients.add(grant);
     return grant;
   }
@@ -151,7 +151,7 @@ export class Grants {
 
   /** The clients' grants have been closed. */
   close(): void {
-    this.#pool.close();
+    this.pool.close();
   }
 }
 

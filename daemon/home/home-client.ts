@@ -166,9 +166,13 @@ export class HomeClient implements LeaseHolder, ExecutorClient {
   leasesLost(): void {
     this.#markLeased(false);
     this.loseGrant();
+    this.#drop('leases were not given back in time');
+  }
+
+  #drop(why: string): void {
     if (!this.present) return;
     this.#dropped = true;
-    this.#session?.drop(new Failure('ETIMEDOUT', 'leases were not given back in time'));
+    this.#session?.drop(new Failure('ETIMEDOUT', why));
   }
 
   /** Whether the locks that it had when it logged in were still its own, and are. */
@@ -180,6 +184,7 @@ export class HomeClient implements LeaseHolder, ExecutorClient {
   locksTaken(): void {
     this.#locksTaken = true;
     this.#keepsLocks = false;
+    this.#drop('locks were given to others');
   }
 
   /** It has locks: after a restart it is waited for. */

@@ -5,14 +5,14 @@
  * Invariants:
  * - where a client has locks here, or waits for some, no other client holds the file's unit for writing: whose request touches
  *   the unit lowers it first, and leases.ts gives it to nobody else; a file that comes into another unit takes that along;
- * - a client that is away keeps others waiting for the term after its last word at most: then all that it has here is
- *   taken from it, and what it says again is refused;
+ * - a client that is silent keeps others waiting for the term after its last word at most: then all that it has here is
+ *   taken from it, its connection is closed, and what it says again is refused. One that is connected is asked for a word before;
  * - a wait ends with its call, whose session ends it.
  */
 import { Failure } from '../../protocol/failure.js';
 import { F_UNLCK, LOCK_POSIX, type Lock, type LockKind } from '../../protocol/file-locks.js';
 import type { FileRef } from '../../protocol/references.js';
-import { LEASE_WRITE } from '../../protocol/methods.js';
+import { LEASE_READ, LEASE_WRITE } from '../../protocol/methods.js';
 import { LockTable, type LockRequest, type LockWait } from '../../locks/lock-table.js';
 import type { Log } from '../log.js';
 import type { Call } from './call.js';
@@ -57,6 +57,9 @@ export class HomeLocks implements LockedUnits {
   readonly #filesOf = new Map<bigint, Set<bigint>>();
   /** Those who have or want something. */
   readonly #clients = new Map<string, HomeClient>();
+  /** Those who are connected, and were asked for a word: when. */
+  readonly #asked = new Map<HomeClient, number>();
+  #due = Infinity;
   #callOff: (() => void) | undefined;
 
   constructor(options: HomeLocksOptions) {
@@ -151,18 +154,20 @@ export class HomeLocks implements LockedUnits {
       this.#noted(ino);
     }
     this.#clients.delete(client.id);
+    this.#asked.delete(client);
   }
 
   /** A client went away, or somebody began to wait: sees to it that nobody waits for longer than the term. */
-  watch(): void {
+  watch(waits: Iterable<LockWait<bigint, Owner>> = this.#waits()): void {
     const { clock, isFrozen } = this.#options;
-    if (this.#callOff !== undefined) return;
-    const deadline = this.#nextDeadline();
-    if (deadline === undefined) return;
+    const deadline = this.#nextDeadline(waits);
+    if (deadline >= this.#due) return;
+    this.close();
+    this.#due = deadline;
     const ms = Math.max(deadline - clock.now(), isFrozen() ? AFTER_FREEZE_MS : 0);
     this.#callOff = clock.after(ms, () => {
-      this.#callOff = undefined;
-      for (const wait of isFrozen() ? [] : this.#waits()) this.#takeFromSilent(wait.file, wait);
+      this.close();
+      if (!isFrozen()) this.#look();
       this.watch();
     });
   }
@@ -170,6 +175,7 @@ export class HomeLocks implements LockedUnits {
   close(): void {
     this.#callOff?.();
     this.#callOff = undefined;
+    this.#due = Infinity;
   }
 
   #take(client: HomeClient, located: Located, request: LockRequest<Owner>): boolean {
@@ -196,7 +202,7 @@ export class HomeLocks implements LockedUnits {
         reject(new Failure('ECANCELED', 'cancelled'));
       };
       this.#entered(client, located);
-      this.watch();
+      this.watch([wait]);
     });
   }
 
@@ -242,30 +248,57 @@ export class HomeLocks implements LockedUnits {
     if (files?.delete(ino) === true && files.size === 0) this.#filesOf.delete(unit);
   }
 
-  // Clients that are away
+  // Clients that are silent
 
   /** Who is in the way of a request, and was not heard for the term, has nothing any more. */
   #takeFromSilent(ino: bigint, request: LockRequest<Owner>): void {
-    const { clock, termMs, log } = this.#options;
+    const { clock, log } = this.#options;
     for (const { owner } of [...this.#table.opponents(ino, request)]) {
       const client = this.#clients.get(clientIdOf(owner));
-      if (client === undefined || client.present || client.lastHeard + termMs > clock.now()) continue;
-      log.warn({ client: client.id }, 'the locks of a client that is away were given to others');
+      if (client === undefined || (client.present && !this.#isAsked(client))) continue;
+      if (this.#deadlineOf(client) > clock.now()) continue;
+      log.warn({ client: client.id }, 'the locks of a client that is silent were given to others');
       this.lost(client);
     }
+  }
+
+  /** Takes from those who were silent for too long, and asks those for a word who are connected, and were silent for long. */
+  #look(): void {
+    const now = this.#options.clock.now();
+    for (const wait of this.#waits()) {
+      this.#takeFromSilent(wait.file, wait);
+      for (const { owner } of this.#table.opponents(wait.file, wait)) {
+        const client = this.#clients.get(clientIdOf(owner));
+        if (client?.present !== true || this.#isAsked(client) || this.#deadlineOf(client) > now) continue;
+        this.#asked.set(client, now);
+        // It cannot hold more, as others wait; and answers that it does not.
+        client.recall([[this.#files.get(wait.file)?.unit ?? wait.file, LEASE_READ]]);
+      }
+    }
+  }
+
+  /** Whether a client was asked for a word, and has said nothing since. */
+  #isAsked(client: HomeClient): boolean {
+    return client.lastHeard < (this.#asked.get(client) ?? -Infinity);
+  }
+
+  /** When something is to be done about a client that is in the way. */
+  #deadlineOf(client: HomeClient): number {
+    const { termMs } = this.#options;
+    if (!client.present) return client.lastHeard + termMs;
+    return Math.max(client.lastHeard, this.#asked.get(client) ?? -Infinity) + termMs / 2;
   }
 
   *#waits(): Generator<LockWait<bigint, Owner>> {
     for (const ino of [...this.#files.keys()]) yield* [...this.#table.waits(ino)];
   }
 
-  #nextDeadline(): number | undefined {
-    let first: number | undefined;
-    for (const wait of this.#waits()) {
+  #nextDeadline(waits: Iterable<LockWait<bigint, Owner>>): number {
+    let first = Infinity;
+    for (const wait of waits) {
       for (const { owner } of this.#table.opponents(wait.file, wait)) {
         const client = this.#clients.get(clientIdOf(owner));
-        if (client === undefined || client.present) continue;
-        first = Math.min(first ?? Infinity, client.lastHeard + this.#options.termMs);
+        if (client !== undefined) first = Math.min(first, this.#deadlineOf(client));
       }
     }
     return first;

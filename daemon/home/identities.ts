@@ -56,12 +56,12 @@ export class Identities {
 
   /** Notes where a file is that a client is told of. */
   learn(status: Status, parent: bigint, name: Buffer): void {
-    this.#known.learn(idOf(status), parent, name);
+    this.#known.learn(idOf(status), parent, name, !isDirectory(status) && status.nlink > 1);
   }
 
-  /** learn() of a file whose id is known. */
+  /** learn() of a file whose id is known, and which has this name only. */
   learnId(id: FileId, parent: bigint, name: Buffer): void {
-    this.#known.learn(id, parent, name);
+    this.#known.learn(id, parent, name, false);
   }
 
   /** A directory and its status. ESTALE, ENOTDIR; of a path or a hint ENOENT, EACCES, ELOOP, too. */
@@ -101,7 +101,7 @@ export class Identities {
    */
   file(ref: FileRef): Located {
     if (ref.ino === null) return this.#fileAt(ref.path);
-    const located = this.#fileById(ref) ?? this.#nameless(ref) ?? this.#hinted(ref.path);
+    const located = this.#fileById(ref, ref.path) ?? this.#nameless(ref) ?? this.#hinted(ref.path);
     if (located === undefined || !isId(located.status, ref)) throw stale();
     return located;
   }
@@ -171,14 +171,18 @@ export class Identities {
     return { fd: this.#files.add(idOf(located.status), opened, writable), status: located.status };
   }
 
-  #fileById(id: FileId): Located | undefined {
+  /** `hint`: where it may be, if it has a name that is not known. */
+  #fileById(id: FileId, hint: RemotePath | null = null): Located | undefined {
     if (sameId(id, this.root)) return { fd: this.root.fd, status: statxFd(this.root.fd) };
     const fd = this.#held.find(id);
     if (fd === undefined) return this.#named(id);
     const held = { fd, status: statxFd(fd) };
     if (held.status.nlink === 0) return held;
     // One that has a name is found by it: so it is known to whose unit it belongs.
-    return this.#named(id) ?? this.#namedAs(id, fd) ?? held;
+    const named = this.#named(id) ?? this.#namedAs(id, fd);
+    if (named !== undefined) return named;
+    const hinted = this.#hinted(hint);
+    return hinted !== undefined && isId(hinted.status, id) ? hinted : held;
   }
 
   /**
@@ -198,17 +202,18 @@ export class Identities {
 
   /** A file where it is known to be. */
   #named(id: FileId): Located | undefined {
-    const known = this.#known.find(id.ino);
-    if (known === undefined || known.birth !== id.birth) return undefined;
-    const directory = this.directoryOfIno(known.parent);
-    if (directory === undefined) return undefined;
-    const name = Buffer.from(known.name, 'latin1');
-    const status = statusIfAny(directory.fd, name);
-    if (status !== undefined && isId(status, id)) {
-      return { directory: directory.fd, parent: directory.ino, name, status };
+    for (;;) {
+      const known = this.#known.find(id.ino);
+      if (known === undefined || known.birth !== id.birth) return undefined;
+      const directory = this.directoryOfIno(known.parent);
+      const name = Buffer.from(known.name, 'latin1');
+      const status = directory && statusIfAny(directory.fd, name);
+      if (directory !== undefined && status !== undefined && isId(status, id)) {
+        return { directory: directory.fd, parent: directory.ino, name, status };
+      }
+      // It may have another name.
+      this.#known.forgetName(id.ino, known.parent, name);
     }
-    this.#known.forget(id.ino);
-    return undefined;
   }
 
   /** A file where the kernel says that it is: undefined where it has no name in the home. */
@@ -299,7 +304,7 @@ export class Identities {
       } finally {
         if (above !== this.root) close(above.fd);
       }
-      this.#known.learn(at, above.ino, name);
+      this.#known.learn(at, above.ino, name, false);
       start = end + 1;
     }
     return at === this.root ? at : { ...at, fd: this.#directories.add(at, at.fd, false) };

@@ -217,25 +217,41 @@ export class Leases {
    * holds what it makes in what it holds.
    */
   made(client: LeaseHolder, parent: bigint, number: bigint, told: boolean): void {
-    this.removed(number);
-    if (client.wants === LEASE_NONE || this.#table.defaultHolder === client || !this.keeps(client)) return;
-    if (!told && this.#table.units.get(parent)?.writer !== client) return;
+    const table = this.#table;
+    const holdsParent = told || table.units.get(parent)?.writer === client;
+    const isOwn = holdsParent && client.wants !== LEASE_NONE && table.defaultHolder !== client;
+    if (!isOwn || !this.keeps(client)) return this.removed(number);
+    const excepted = this.#end(number, client);
+    const unit = table.make(number);
+    unit.excepted = excepted;
     const mode = this.#locks.ofOthers(client, number) ? LEASE_READ : client.wants;
-    this.#table.setMode(client, number, this.#table.make(number), mode);
+    table.setMode(client, number, unit, mode);
     if (told) client.lease([[number, mode]]);
   }
 
   /** A unit is no more: its number may be another's soon. */
   removed(number: bigint): void {
+    const excepted = this.#end(number, undefined);
+    if (excepted) this.#table.defaultHolder?.lease([[number, LEASE_WRITE]]);
+  }
+
+  /**
+   * Ends the entry of a unit that is no more, or is another one of the same number, which `next` holds. Returns whether the
+   * default holder knows that the number is not its own by default.
+   */
+  #end(number: bigint, next: LeaseHolder | undefined): boolean {
     const unit = this.#table.units.get(number);
-    if (unit === undefined) return;
+    if (unit === undefined) return false;
     const { defaultHolder } = this.#table;
-    const holders = holdersOf(unit).filter((holder) => holder !== defaultHolder);
+    // It is told below, or by who calls, where it holds the number by default from now on.
+    const holders = holdersOf(unit).filter(
+      (holder) => holder !== next && (holder !== defaultHolder || next !== undefined),
+    );
     this.#table.forget(number);
     for (const holder of holders) holder.lease([[number, LEASE_NONE]]);
-    if (unit.excepted) defaultHolder?.lease([[number, LEASE_WRITE]]);
     // What was recalled of it is forgotten: who waits for that would wait for ever.
     if (this.#isWaitedFor(number)) this.#onFreed();
+    return unit.excepted;
   }
 
   /** When the first client will have lost its leases if it gives nothing back; undefined where nothing is recalled. */

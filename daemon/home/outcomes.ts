@@ -14,7 +14,7 @@ const MAX_IDS = MAX_OPERATIONS;
 const MAX_SHARED = 16;
 const NONE: never[] = [];
 
-type WireError = [string, string];
+export type WireError = [string, string];
 
 /** [number, error as it travels or null, attributes as they travel] */
 export type Outcome = [number: number, error: WireError | null, attributes: unknown[][]];

@@ -25,6 +25,7 @@ import type { SequentialHash } from './hashing.js';
 import type { LeaseHolder } from './lease-table.js';
 import type { ToldStatus } from './owner-record.js';
 import type { Account } from './quota.js';
+import type { SyncGroup } from './sync-group.js';
 import { syncOnThread } from './sync-thread.js';
 
 /** They reach the disk of no file. */
@@ -43,6 +44,7 @@ export interface UploadTarget {
 /** What an upload needs of the registry that made it. */
 export interface UploadHost {
   readonly account: Account;
+  readonly syncs: SyncGroup;
   /**
    * Does what may be refused for want of room: later, and `keep` is called at once, where others are to give some back.
    */
@@ -84,6 +86,8 @@ export class Upload {
   #state: 'open' | 'ending' | 'closed' = 'open';
   /** Why nothing can become of it: it is thrown away when it ends. */
   #worthless: unknown;
+  readonly #whenClosed: Promise<void>;
+  #resolveClosed: () => void = () => undefined;
   /** close() was called meanwhile: no handle leads here any more, so a failed finish must not leave it open. */
   #forsaken = false;
 
@@ -100,11 +104,9 @@ export class Upload {
     this.#hash = options.hash;
     this.resumedAt = options.hash.hashed;
     this.#written = this.resumedAt;
-  }
-
-  /** Whether it is being finished or given up. */
-  get ending(): boolean {
-    return this.#state === 'ending';
+    this.#whenClosed = new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    });
   }
 
   get closed(): boolean {
@@ -177,7 +179,7 @@ export class Upload {
       if (this.#worthless !== undefined) throw this.#worthless;
       fchmod(this.fd, this.target.mode & ~SET_ID);
       utimensat(this.fd, undefined, undefined, this.target.mtime, 0);
-      await this.#sync('fsync');
+      await this.#syncing(this.#host.syncs.sync(this.fd));
       return await this.#host.publish(this, call);
     } finally {
       if (this.#worthless !== undefined) await this.#discard();
@@ -201,10 +203,10 @@ export class Upload {
     await this.#discard();
   }
 
-  /** Keeps the partial file for another try. */
+  /** Keeps the partial file for another try. Resolves when it is not open any more. */
   async close(): Promise<void> {
     this.#forsaken = true;
-    if (this.#state !== 'open') return;
+    if (this.#state !== 'open') return this.#whenClosed;
     this.#state = 'ending';
     await this.#settled().catch(() => undefined);
     if (this.#worthless === undefined) this.#close();
@@ -268,7 +270,7 @@ export class Upload {
     try {
       for (let newest = this.#checkpoint; newest !== undefined; newest = this.#checkpoint) {
         this.#checkpoint = undefined;
-        await this.#sync('fdatasync');
+        await this.#syncing(syncOnThread(this.#host, 'fdatasync', this.fd));
         await this.#host.record(this, newest.offset, newest.state);
       }
     } catch {
@@ -278,10 +280,10 @@ export class Upload {
     }
   }
 
-  /** Has the disk keep what was written. That it cannot it tells only once. */
-  async #sync(call: 'fsync' | 'fdatasync'): Promise<void> {
+  /** The disk is to keep what was written. That it cannot it tells only once. */
+  async #syncing(synced: Promise<void>): Promise<void> {
     try {
-      await syncOnThread(this.#host, call, this.fd);
+      await synced;
     } catch (error) {
       this.#worthless = error;
       throw error;
@@ -303,7 +305,8 @@ export class Upload {
   }
 
   #requireOpen(): void {
-    if (this.#state === 'closed') throw new Failure('EBADF', 'the upload has ended');
+    if (this.#state === 'closed')
+      throw new Failure('EBADF', 'the upload has ended, or a newer one to this path goes on with it');
     if (this.#state === 'ending') throw new Failure('EBUSY', 'the upload is being finished');
   }
 
@@ -311,5 +314,6 @@ export class Upload {
     this.#state = 'closed';
     close(this.fd);
     this.#host.closed(this);
+    this.#resolveClosed();
   }
 }

@@ -1,41 +1,36 @@
 /*
  * The uploads of one home: beginning, resuming, publishing, and clearing away what nobody came back for.
  *
- * Invariant: a path has at most one open upload. One whose client is away is taken over by whoever begins it again: a
- * client that was killed must not have to wait for itself.
+ * Invariant: a path has at most one open upload, that of the newest request: a client that was killed must not have to wait
+ * for itself. One that is being finished ends first.
  */
 import { Failure } from '../../protocol/failure.js';
-import { splitPath, type RemoteHandle, type RemotePath, type UserName } from '../../protocol/ids.js';
+import type { RemoteHandle, UserName } from '../../protocol/ids.js';
 import { CHECKPOINT_BYTES, MAX_DATA } from '../../protocol/limits.js';
 import type { Fd } from '../../posix/fd.js';
 import { close, ftruncate } from '../../posix/files.js';
 import { O_CREAT, O_EXCL, O_RDWR } from '../../posix/flags.js';
 import { Md5 } from '../../posix/libcrypto.js';
 import { renameat2 } from '../../posix/names.js';
-import { statxFd, type Status } from '../../posix/status.js';
-import type { Use } from '../../state/ledger.js';
+import { statxFd } from '../../posix/status.js';
 import type { UploadStore } from '../../state/uploads.js';
 import type { Call } from './call.js';
-import { closingOnFailure, statusIfAny, type ConfinedTree } from './confined.js';
+import { statusIfAny, type ConfinedTree } from './confined.js';
 import type { Digests } from './digests.js';
 import { chargingInode, chargingSize } from './growth.js';
 import { SequentialHash } from './hashing.js';
 import type { Log } from '../log.js';
-import type { HeldFiles } from './held-files.js';
 import type { HomeClient } from './home-client.js';
-import { isDirectory } from './file-ids.js';
-import type { Directory, Identities } from './identities.js';
 import type { LeaseHolder } from './lease-table.js';
 import type { LeaseWaits, Prepared } from './lease-waits.js';
-import { readOnWay } from './path-units.js';
 import type { ToldStatus } from './owner-record.js';
 import { keyOfPartial, partialName, uploadKey, type PartialFiles } from './partial-files.js';
+import type { Published, Publishing } from './publishing.js';
 import type { Account } from './quota.js';
 import { readBorrowed } from './reading.js';
-import { syncOnThread } from './sync-thread.js';
+import type { SyncGroup } from './sync-group.js';
 import type { Telling } from './telling.js';
 import { Upload, type UploadHost, type UploadTarget } from './upload.js';
-import type { VirtualOwners } from './virtual-owners.js';
 
 /** What is needed of the store. */
 export type UploadRecords = Pick<UploadStore, 'get' | 'put' | 'remove' | 'list'>;
@@ -49,9 +44,8 @@ interface Parts {
   readonly tree: ConfinedTree;
   /** What is uploaded is charged to this. */
   readonly account: Account;
-  readonly held: HeldFiles;
-  readonly identities: Identities;
-  readonly owners: VirtualOwners;
+  readonly publishing: Publishing;
+  readonly syncs: SyncGroup;
   readonly telling: Telling;
   readonly waits: LeaseWaits;
   readonly partials: PartialFiles;
@@ -60,25 +54,27 @@ interface Parts {
   readonly log: Log;
   readonly transferLog: Log;
   readonly whenChangeable: () => Promise<void>;
-  /** To be called with each change of the home. */
-  readonly changed: () => void;
 }
 
 export class Uploads implements UploadHost {
   readonly account: Account;
+  readonly syncs: SyncGroup;
   readonly #parts: Parts;
-  /** By key; undefined while one is being begun. */
-  readonly #open = new Map<string, Upload | undefined>();
+  /** By key. */
+  readonly #open = new Map<string, Upload>();
+  /** The last beginning of those that are under way, by key; it never rejects. */
+  readonly #beginning = new Map<string, Promise<void>>();
   #onAllClosed: (() => void)[] = [];
 
   constructor(parts: Parts) {
     this.#parts = parts;
     this.account = parts.account;
+    this.syncs = parts.syncs;
   }
 
-  /** How many are open. */
+  /** How many are open, or being begun. */
   get size(): number {
-    return this.#open.size;
+    return this.#open.size + this.#beginning.size;
   }
 
   /** Opens or resumes the upload of a target: (handle, offset to go on from, whether another source's was thrown away). */
@@ -88,19 +84,35 @@ export class Uploads implements UploadHost {
     call: Call,
   ): Promise<[RemoteHandle, number, boolean]> {
     const key = uploadKey(target.path);
-    this.#requireTarget(target);
-    const former = this.#open.get(key);
-    const isAnothers = former !== undefined && former.owner !== client && former.owner.present;
-    if (this.#open.has(key) && (former === undefined || former.ending || isAnothers)) {
-      throw new Failure('EBUSY', 'another session is uploading to this path');
+    this.#parts.publishing.requirePlace(target.path);
+    const before = this.#beginning.get(key);
+    const begun = this.#beginAfter(before, client, key, target, call);
+    const ended = begun.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#beginning.set(key, ended);
+    try {
+      return await begun;
+    } finally {
+      if (this.#beginning.get(key) === ended) this.#beginning.delete(key);
+      this.#left();
     }
-    this.#open.set(key, undefined);
+  }
+
+  async #beginAfter(
+    before: Promise<void> | undefined,
+    client: HomeClient,
+    key: string,
+    target: UploadTarget,
+    call: Call,
+  ): Promise<[RemoteHandle, number, boolean]> {
+    await before;
+    // Whoever has it, also a session that is still being served and nobody waits for: the newest request wins.
+    await this.#open.get(key)?.close();
     let upload: Upload | undefined;
     try {
-      if (former !== undefined) {
-        await former.close();
-        this.#open.set(key, undefined);
-      }
+      call.throwIfCancelled();
       await this.whenChangeable();
       client.handles.requireRoom();
       const restarted = this.#removeOtherSources(key, partialName(key, target.fingerprint));
@@ -109,8 +121,7 @@ export class Uploads implements UploadHost {
       const handle = client.handles.add({ kind: 'upload', upload });
       return [handle, upload.resumedAt, restarted];
     } catch (error) {
-      if (upload === undefined) this.#left(key);
-      else await upload.close();
+      await upload?.close();
       throw error;
     }
   }
@@ -134,7 +145,8 @@ export class Uploads implements UploadHost {
     const oldest = Date.now() / 1000 - ABANDONED_SECONDS;
     const kept = new Set<string>();
     for (const { name, status } of partials.list()) {
-      if (status.mtime.sec >= oldest) {
+      // Its mtime is that of its source as soon as it is complete.
+      if (status.ctime.sec >= oldest) {
         kept.add(keyOfPartial(name));
         continue;
       }
@@ -155,17 +167,21 @@ export class Uploads implements UploadHost {
   }
 
   publish(upload: Upload, call: Call): Promise<ToldStatus> {
-    const client = upload.owner;
-    const prepare = (): Prepared<Promise<ToldStatus>> => {
-      const { path } = upload.target;
-      const { directory, name } = this.#placeOf(path);
-      const replaced = statusIfAny(directory.fd, name);
-      const touches = readOnWay(this.#parts.identities, { path, ino: null });
-      touches.push({ unit: directory.ino, write: true });
-      if (replaced !== undefined && replaced.nlink > 1) touches.push({ unit: replaced.ino, write: true });
-      return { touches, run: () => this.#publish(upload, directory, name, replaced) };
+    const { partials, publishing, digests } = this.#parts;
+    const { owner, target, partial, fd } = upload;
+    const rename = (directory: Fd, name: Buffer): void =>
+      partials.within((own) => renameat2(own, Buffer.from(partial), directory, name, 0));
+    const named = ({ status, told, directory }: Published): Promise<ToldStatus> => {
+      partials.gone(partial);
+      this.#forget(uploadKey(target.path));
+      digests.remember(status, upload.digest());
+      upload.published();
+      return this.syncs
+        .sync(directory)
+        .then(() => told)
+        .finally(() => close(directory));
     };
-    return Promise.resolve(this.#parts.waits.run({ client, call, prepare, keep: () => undefined }));
+    return Promise.resolve(publishing.publish(owner, call, target.path, { fd, rename }, named));
   }
 
   whenRoom<T>(owner: LeaseHolder, call: Call, attempt: () => T, keep: () => void): T | Promise<Awaited<T>> {
@@ -179,12 +195,13 @@ export class Uploads implements UploadHost {
   }
 
   closed(upload: Upload): void {
-    this.#left(uploadKey(upload.target.path));
+    this.#open.delete(uploadKey(upload.target.path));
+    this.#left();
   }
 
   /** Resolves when no upload is open any more: who ends the clients ends theirs. */
   async allClosed(): Promise<void> {
-    if (this.#open.size === 0) return;
+    if (this.size === 0) return;
     await new Promise<void>((resolve) => {
       this.#onAllClosed.push(resolve);
     });
@@ -207,75 +224,8 @@ export class Uploads implements UploadHost {
     return telling.attributes(told);
   }
 
-  /** Resolves when the new name is on the disk, to what the file was when it got it. */
-  #publish(
-    upload: Upload,
-    directory: Directory,
-    name: Buffer,
-    replaced: Status | undefined,
-  ): Promise<ToldStatus> {
-    if (replaced !== undefined && isDirectory(replaced)) throw new Failure('EISDIR', 'is a directory');
-    // First, for it may fail: what has its name is done.
-    const own = this.#parts.identities.openDirectory({ ...directory, path: null });
-    const status = closingOnFailure(own, () => this.#name(upload, directory, name, replaced));
-    upload.published();
-    return syncOnThread(this, 'fsync', own)
-      .then(() => status)
-      .finally(() => close(own));
-  }
-
-  #name(upload: Upload, directory: Directory, name: Buffer, replaced: Status | undefined): ToldStatus {
-    const { account, partials, held, identities, digests, changed, owners } = this.#parts;
-    account.prepare();
-    if (owners.enabled) this.#setOwner(upload, directory, name, replaced);
-    let freed: Use | undefined;
-    if (replaced !== undefined) {
-      const located = { directory: directory.fd, parent: directory.ino, name, status: replaced };
-      held.removing(located);
-      freed = held.freedBy(located);
-    }
-    partials.within((own) => renameat2(own, Buffer.from(upload.partial), directory.fd, name, 0));
-    if (replaced !== undefined) {
-      identities.removed(replaced, directory.ino, name);
-    }
-    if (freed !== undefined) account.release(freed.bytes, freed.files);
-    const status = statxFd(upload.fd);
-    identities.learn(status, directory.ino, name);
-    partials.gone(upload.partial);
-    this.#forget(uploadKey(upload.target.path));
-    digests.remember(status, upload.digest());
-    changed();
-    return owners.told({ fd: upload.fd, status });
-  }
-
-  /** A file belongs to whom the one that it replaces belongs, else to whom its directory does: nobody has said more. */
-  #setOwner(upload: Upload, { fd }: Directory, name: Buffer, replaced: Status | undefined): void {
-    const { owners } = this.#parts;
-    const from =
-      replaced === undefined ? { fd, status: statxFd(fd) } : { directory: fd, name, status: replaced };
-    const status = statxFd(upload.fd);
-    owners.set({ fd: upload.fd, status }, { ...owners.ownerOf(from), mode: status.mode, rdev: 0 });
-  }
-
-  /** The directory and name where the file will be. ENOENT, ENOTDIR, EACCES. */
-  #placeOf(path: RemotePath): { directory: Directory; name: Buffer } {
-    const { identities } = this.#parts;
-    const { parent, name } = splitPath(path);
-    const directory = identities.directoryOf({ path: parent, ino: null });
-    identities.refuseReserved(directory, name, 'new');
-    return { directory, name };
-  }
-
-  #left(key: string): void {
-    this.#open.delete(key);
-    if (this.#open.size === 0) for (const resolve of this.#onAllClosed.splice(0)) resolve();
-  }
-
-  /** Fails early where the file could not get its name: no such directory, or a directory of that name. */
-  #requireTarget(target: UploadTarget): void {
-    const { directory, name } = this.#placeOf(target.path);
-    const existing = statusIfAny(directory.fd, name);
-    if (existing !== undefined && isDirectory(existing)) throw new Failure('EISDIR', 'is a directory');
+  #left(): void {
+    if (this.size === 0) for (const resolve of this.#onAllClosed.splice(0)) resolve();
   }
 
   #removeOtherSources(key: string, wanted: string): boolean {

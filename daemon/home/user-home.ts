@@ -12,6 +12,7 @@ import type { LeaseMode } from '../../protocol/methods.js';
 import type { UserName } from '../../protocol/ids.js';
 import type { FileRef } from '../../protocol/references.js';
 import type { Account } from '../../state/accounts.js';
+import type { TimeLimits } from '../../protocol/time-limits.js';
 import type { QuotaReport, Use } from '../../state/ledger.js';
 import type { Log } from '../log.js';
 import { ChangeLane } from './change-lane.js';
@@ -19,6 +20,7 @@ import { Clients, type Attached } from './clients.js';
 import { CLOCK, type Clock } from './clock.js';
 import { ConfinedTree } from './confined.js';
 import { Digests, type DigestRecords } from './digests.js';
+import { diskTimes } from './disk-times.js';
 import { DiskWatch, type DiskWatchOptions } from './disk-watch.js';
 import { Durability, type DurabilityOptions } from './durability.js';
 import { Executor } from './executor.js';
@@ -38,13 +40,16 @@ import { Listings } from './listings.js';
 import { LogLane } from './log-lane.js';
 import { listMarks, type Marks } from './marks.js';
 import { PartialFiles } from './partial-files.js';
+import { Publishing } from './publishing.js';
 import { Quota } from './quota.js';
 import { recount } from './recount.js';
 import { RoomRecalls } from './room-recalls.js';
 import { ShownTimes } from './shown-times.js';
+import { SyncGroup } from './sync-group.js';
 import { Telling } from './telling.js';
 import { Uploads, type UploadRecords } from './uploads.js';
 import { VirtualOwners } from './virtual-owners.js';
+import { WholeUploads } from './whole-uploads.js';
 
 /** However long opening took, clients of before get this long to come back (milliseconds): they try again each second. */
 const RETURN_MS = 5000;
@@ -90,6 +95,7 @@ export class UserHome {
   readonly shown: ShownTimes;
   readonly owners: VirtualOwners;
   readonly telling: Telling;
+  readonly times: TimeLimits;
   readonly leases: Leases;
   readonly waits: LeaseWaits;
   readonly locks: HomeLocks;
@@ -102,6 +108,7 @@ export class UserHome {
   readonly xattrs: XattrReading;
   readonly durability: Durability;
   readonly uploads: Uploads;
+  readonly wholeUploads: WholeUploads;
   readonly digests: Digests;
   readonly transferLog: Log;
   /** For how long leases are good without a word (milliseconds). */
@@ -173,6 +180,7 @@ export class UserHome {
     this.shown = ShownTimes.open(tree);
     this.owners = new VirtualOwners(tree, account.posixOwners === true, this.identities.root.ino);
     this.telling = new Telling(this.shown, this.owners);
+    this.times = diskTimes(tree);
     this.durability = new Durability({
       tree,
       marks: () => this.#marks(),
@@ -249,9 +257,9 @@ export class UserHome {
       ...{ leases: this.leases, waits: this.waits, watch: this.watch, grace: this.#grace },
       ...{ owners: this.owners, telling: this.telling },
     };
+    const moved = (ino: bigint): void => this.locks.moved(ino);
     const executor = new Executor({
-      ...parts,
-      moved: (ino) => this.locks.moved(ino),
+      ...{ ...parts, moved },
       onTimesFailed: (error) => log.error({ error, user: account.name }, 'times were not set'),
     });
     this.log = new LogLane({
@@ -267,11 +275,16 @@ export class UserHome {
     this.fetching = new Fetching(parts);
     this.xattrs = new XattrReading(parts);
     this.digests = new Digests({ user: account.name, store: options.digests, log });
+    const charged = this.#grants.client().awaited;
+    const publishing = new Publishing({ ...parts, account: charged, moved });
+    const syncs = new SyncGroup(tree);
+    this.wholeUploads = new WholeUploads({
+      ...{ user: account.name, account: charged, pool: this.#grants.pool, publishing, syncs },
+      ...{ waits: this.waits, transferLog, whenChangeable: () => this.whenChangeable() },
+    });
     this.uploads = new Uploads({
-      ...parts,
-      digests: this.digests,
-      user: account.name,
-      account: this.#grants.client().awaited,
+      ...{ ...parts, publishing, syncs, digests: this.digests },
+      ...{ user: account.name, account: charged },
       partials: new PartialFiles(parts),
       store: options.uploads,
       log,

@@ -1,8 +1,10 @@
 /**
  * Changes of attributes: owner, mode, size and times of whatever has some. Round trips: none under a lease, else one.
  */
+import type { Timestamp } from '../../protocol/attributes.js';
 import { Failure } from '../../protocol/failure.js';
 import { SETATTR } from '../../protocol/operations.js';
+import { limitedTime } from '../../protocol/time-limits.js';
 import type { AttributeChanges, AttributesAnswer, Caller, Eventually } from '../operations.js';
 import { interruptible } from '../remote/interruption.js';
 import type { Inode } from '../tree/inode.js';
@@ -36,8 +38,10 @@ export class AttributeUpdates {
       );
     }
     const time = this.#home.clock.now();
-    const atime = changes.atime === 'now' ? time : (changes.atime ?? null);
-    const mtime = changes.mtime === 'now' ? time : (changes.mtime ?? null);
+    const { limits } = this.#home.clock;
+    const onDisk = (wanted: Timestamp | 'now' | undefined): Timestamp | null =>
+      wanted === 'now' ? time : wanted === undefined ? null : limitedTime(wanted, limits);
+    const [atime, mtime] = [onDisk(changes.atime), onDisk(changes.mtime)];
     const permissions = mode === undefined ? null : mode & 0o7777;
     const own = { mode: permissions, size: size ?? null, uid, gid, atime, mtime };
     const charge = tree.setattr(inode, own, time);

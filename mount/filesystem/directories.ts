@@ -151,7 +151,8 @@ export class Directories {
   #emitName(name: Name, offset: bigint, plus: boolean, sink: EntrySink): boolean {
     const { tree, kernel } = this.#home;
     const entry = shownEntry(name, offset);
-    if (!plus || tree.lookup(name.parent, name.key) !== name) return sink(entry);
+    const isTold = plus && tree.lookup(name.parent, name.key) === name && !kernel.isElsewhere(name);
+    if (!isTold) return sink(entry);
     const resolved = kernel.listed(name);
     if (sink(entry, resolved)) return true;
     // Not taken: the kernel was not told of it.

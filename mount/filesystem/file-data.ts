@@ -135,10 +135,19 @@ export class FileData {
     this.#cache.dropAll();
     for (const [inode, { retained }] of this.#states) {
       if (this.#home.tree.knows(inode)) continue;
-      retained?.drop();
-      this.changed(inode);
-      this.#forgetIfEmpty(inode);
+      this.#drop(inode, retained);
     }
+  }
+
+  /** Nothing of this file is believed any more. */
+  doubtedFile(inode: Inode): void {
+    this.#drop(inode, this.#states.get(inode)?.retained);
+  }
+
+  #drop(inode: Inode, retained: Retained | undefined): void {
+    retained?.drop();
+    this.changed(inode);
+    this.#forgetIfEmpty(inode);
   }
 
   /** The connection is lost: what was to be fetched ahead will not come. */

@@ -6,7 +6,8 @@
  * decided here is given over with the recall, before the unit is (`relock`); who waits here waits there from then on.
  *
  * Invariants:
- * - the table has all locks of this mount: those that are decided about here, and of the others what the server has said;
+ * - the table has all locks of this mount: those that are decided about here, and of the others what the server has said,
+ *   less what it was asked to take back;
  * - requests about one file are sent in the order in which they were made, behind the operations of the log that touch it;
  * - while anything of this mount is at the server, nobody waits here: a circle of waits is seen there or here as a whole.
  */
@@ -21,7 +22,8 @@ import {
   type LockKind,
 } from '../../protocol/file-locks.js';
 import { compact, packRef } from '../../protocol/references.js';
-import { LockTable, type LockRequest, type LockWait } from '../../locks/lock-table.js';
+import { isWithin } from '../../locks/ranges.js';
+import { LockTable, tooMany, type LockRequest, type LockWait } from '../../locks/lock-table.js';
 import type { Caller, Eventually } from '../operations.js';
 import { interrupted, interruptible, onAnySignal } from '../remote/interruption.js';
 import type { Inode } from '../tree/inode.js';
@@ -60,10 +62,10 @@ export class FileLocks {
   readonly #waits = new Map<LockWait<Inode, bigint>, () => void>();
   /** Open files through which something was locked. */
   readonly #through = new Map<Inode, Set<FileHandle>>();
-  /** Files that had POSIX locks since the mount knows them. */
-  readonly #posix = new WeakSet<Inode>();
   /** How many files are at the server. */
   #atServer = 0;
+  /** How many more locks there are, when what the server was asked for is answered. */
+  #growth = 0;
   /** Those that have no answer. */
   readonly #relocks = new Set<Promise<void>>();
   /** Counts lost connections. */
@@ -72,11 +74,6 @@ export class FileLocks {
   constructor(home: Home, log: LostLockLog) {
     this.#home = home;
     this.#log = log;
-  }
-
-  /** Whether close(2) of a descriptor may have to give locks back: there were some before it was opened. */
-  mayHavePosix(inode: Inode): boolean {
-    return this.#posix.has(inode);
   }
 
   /** fcntl(2), flock(2). EAGAIN, EDEADLK, EINTR, ENOLCK; EIO where locks of this open file were lost. */
@@ -240,12 +237,18 @@ export class FileLocks {
 
   /** Asks the server for a lock, or gives one back there. */
   #ask(file: LockedFile, request: Request, wait: boolean, caller?: Caller): Promise<void> {
+    const { owner } = request;
+    const growth = this.#table.growth(file.inode, request);
+    // The server bounds what it was told of. It must have room for the rest as well, when that is recalled.
+    if (growth > 0 && !this.#table.hasRoom(owner, growth + this.#growth)) return Promise.reject(tooMany());
+    this.#growth += growth;
     this.#giveOver(file);
     file.underWay += 1;
     const asked = new Promise<void>((resolve, reject) => {
       let withdraw: (() => void) | undefined;
       let gaveUp = false;
       let losses: number | undefined;
+      let lessens = false;
       // Locking is restartable: the kernel has the program ask again where it wants that.
       const endWatch =
         wait && caller !== undefined
@@ -256,12 +259,12 @@ export class FileLocks {
           : () => undefined;
       const done = (failure: Failure | undefined): void => {
         endWatch();
-        if (failure === undefined) {
-          this.#table.put(file.inode, request);
-          resolve();
-        } else {
+        this.#growth -= growth;
+        if (failure === undefined) this.#put(file, request, resolve, reject);
+        else {
           const unsure = losses !== undefined && (failure.kind !== 'ECANCELED' || losses !== this.#losses);
-          if (gaveUp && unsure) this.#unsure(file, request);
+          const isUnknown = unsure && (gaveUp || failure.kind === 'ETIMEDOUT');
+          if (isUnknown || lessens) this.#unsure(file, request);
           reject(gaveUp ? interrupted() : failure);
         }
         this.#ended(file);
@@ -269,14 +272,31 @@ export class FileLocks {
       const send = (): void => {
         if (gaveUp) return done(interrupted());
         losses = this.#losses;
+        // Others may have it before the answer is here: after a lost connection it must not be said to be held.
+        const held = this.#table.locksOf(file.inode, owner, request.kind);
+        lessens =
+          isWithin(held, request.lock) && this.#table.hasRoom(owner, this.#table.growth(file.inode, request));
+        if (lessens) this.#table.put(file.inode, request);
         const { remote, tree } = this.#home;
-        const { owner, kind, lock } = request;
+        const { kind, lock } = request;
         const params = [packRef(tree.refOf(file.inode)), compact(owner), kind, packLock(lock), wait];
         withdraw = remote.request('lock', params, undefined, done);
       };
       this.#inTurn(file, done, send);
     });
     return wait || caller === undefined ? asked : interruptible(asked, caller);
+  }
+
+  /** The server has given a lock, or taken it back. */
+  #put(file: LockedFile, request: Request, taken: () => void, refused: (failure: Failure) => void): void {
+    try {
+      this.#table.put(file.inode, request);
+      taken();
+    } catch (thrown) {
+      // Others that were answered meanwhile left no room: it has what it had before.
+      this.#relock(file, request.owner, request.kind);
+      refused(Failure.from(thrown));
+    }
   }
 
   #relockAll(file: LockedFile): void {
@@ -361,7 +381,6 @@ export class FileLocks {
 
   #note(handle: FileHandle, { owner, kind }: Request): void {
     const { inode } = handle;
-    if (kind === LOCK_POSIX) this.#posix.add(inode);
     handle.locks ??= [new Set(), new Set()];
     handle.locks[kind].add(owner);
     const others = this.#through.get(inode);

@@ -38,6 +38,9 @@ import type { Syncs } from './syncs.js';
 /** How often a read is done again that was short while the kernel was told of the file. */
 const MAX_SHORT_READS = 8;
 
+/** How often creat(2) looks again at a name that others change. */
+const MAX_TRIES = 8;
+
 export interface FilesParts {
   readonly home: Home;
   readonly names: Names;
@@ -58,8 +61,6 @@ export class Files {
   readonly #syncs: Syncs;
   readonly #handles: HandleTable<FileHandle>;
   readonly #locks: FileLocks;
-  /** How many openings of a file wait for the server. */
-  readonly #openings = new Map<Inode, number>();
 
   constructor(parts: FilesParts) {
     this.#home = parts.home;
@@ -84,22 +85,24 @@ export class Files {
 
   /** Opens a file that the server holds where that is needed. Nothing stays held that nobody has open in the end. */
   #holding<T>(inode: Inode, caller: Caller, open: () => Eventually<T>): Eventually<T> {
-    const held = this.#hold(inode, caller);
-    const opened = held === undefined ? open() : held.then(open);
+    const opened = this.#whenHeld(inode, caller, open);
     if (!(opened instanceof Promise)) return opened;
-    this.#openings.set(inode, (this.#openings.get(inode) ?? 0) + 1);
+    inode.openings += 1;
     const ended = (): void => {
-      const left = (this.#openings.get(inode) ?? 1) - 1;
-      if (left > 0) this.#openings.set(inode, left);
-      else this.#openings.delete(inode);
+      inode.openings -= 1;
       this.#releaseUnused(inode);
     };
     opened.then(ended, ended);
     return opened;
   }
 
+  #whenHeld<T>(inode: Inode, caller: Caller, then: () => Eventually<T>): Eventually<T> {
+    const held = this.#hold(inode, caller);
+    return held === undefined ? then() : held.then(then);
+  }
+
   #releaseUnused(inode: Inode): void {
-    if (!inode.held || inode.opens > 0 || this.#openings.has(inode)) return;
+    if (!inode.held || inode.opens > 0 || inode.openings > 0) return;
     this.#names.release(inode, this.#home.tree.closed(inode));
   }
 
@@ -107,7 +110,9 @@ export class Files {
     const answer = (): OpenAnswer => this.#opened(inode, flags, this.#home.kernel.mayKeepPages(inode));
     if ((flags & O_TRUNC) === 0) return answer();
     const truncated = this.#attributes.set(inode, { size: 0 }, caller);
-    return truncated instanceof Promise ? truncated.then(answer) : answer();
+    // What was believed may not be any more.
+    const held = (): Eventually<OpenAnswer> => this.#whenHeld(inode, caller, answer);
+    return truncated instanceof Promise ? truncated.then(held) : answer();
   }
 
   /** What is not believed may be gone, or go at any time, as may what has no name: the server keeps it while it is open here. */
@@ -132,12 +137,14 @@ export class Files {
     return held;
   }
 
+  /** `triesLeft`: how often it is done again where others make the name and remove it. */
   create(
     directory: DirectoryInode,
     key: string,
     flags: number,
     mode: number,
     caller: Caller,
+    triesLeft = MAX_TRIES,
   ): Eventually<{ entry: Entry; opened: OpenAnswer }> {
     const { tree, kernel } = this.#home;
     const known = tree.lookup(directory, key);
@@ -157,7 +164,10 @@ export class Files {
       (failure: unknown) => {
         // Somebody else was quicker: without O_EXCL it is opened.
         if (Failure.from(failure).kind !== 'EEXIST' || (flags & O_EXCL) !== 0) throw failure;
-        return this.#openExisting(directory, key, flags, caller);
+        return this.#openExisting(directory, key, flags, caller).catch((gone: unknown) => {
+          if (Failure.from(gone).kind !== 'ESTALE' || triesLeft === 0) throw gone;
+          return this.create(directory, key, flags, mode, caller, triesLeft - 1);
+        });
       },
     );
   }
@@ -209,9 +219,11 @@ export class Files {
       opened: this.#opened(name.inode, flags, true),
     });
     const answered = this.#home.answered(entry, undefined, caller);
-    return answered instanceof Promise ? answered.then(both) : both();
+    if (!(answered instanceof Promise)) return both();
+    return answered.then(() => this.#holding(name.inode, caller, both));
   }
 
+  /** ESTALE: it is gone again. */
   async #openExisting(
     directory: DirectoryInode,
     key: string,
@@ -242,9 +254,7 @@ export class Files {
       writes: new Set(),
     });
     const direct = this.#home.kernel.mapsDirect && !this.#home.tree.mayChange(inode);
-    // Else a reader's close(2) has nothing to say: what is locked through it goes with it (FileLocks.released).
-    const flushes = writable || this.#locks.mayHavePosix(inode);
-    return { handle, keepCache, direct, flushes };
+    return { handle, keepCache, direct };
   }
 
   /** close(2). */
@@ -289,7 +299,7 @@ export class Files {
     inode.opens -= 1;
     if (inode.opens > 0) return;
     const freed = this.#home.tree.closed(inode);
-    if (inode.held && !this.#openings.has(inode)) this.#names.release(inode, freed);
+    if (inode.held && inode.openings === 0) this.#names.release(inode, freed);
   }
 
   // Data

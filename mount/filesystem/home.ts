@@ -104,7 +104,7 @@ export class Home {
     let cancelled = false;
     let withdraw: Cancel | undefined;
     const failed = (failure: Failure): void => arrived(failure, undefined);
-    const ask = (): void => this.#behindLog(involved, failed, send);
+    const ask = (): void => this.#behindLog('sent', involved, failed, send);
     const send = (): void => {
       if (cancelled) return failed(new Failure('ECANCELED'));
       const { rewinds } = this.log;
@@ -137,7 +137,8 @@ export class Home {
   ): Promise<T> {
     const ended = this.underWay.begin(involved.flatMap((inode) => this.tree.possibleUnitsOf(inode)));
     const changed = new Promise<T>((resolve, reject) => {
-      this.#behindLog(involved, reject, () => {
+      // A server that stops within the log would make this before what is sent again of it.
+      this.#behindLog('applied', involved, reject, () => {
         const packed = packOperation(operation());
         // What has a number is answered.
         const withdraw = this.remote.request(
@@ -202,8 +203,13 @@ export class Home {
     return (bytes <= 0 || bytes <= available.bytes) && (files <= 0 || files <= available.files);
   }
 
-  /** Runs `send` when the log's operations that touch the inodes were sent; at once where they were. */
-  #behindLog(involved: readonly Inode[], reject: (failure: Failure) => void, send: () => void): void {
+  /** Runs `send` when the log's operations that touch the inodes were sent, or are applied; at once where they are. */
+  #behindLog(
+    stage: 'sent' | 'applied',
+    involved: readonly Inode[],
+    reject: (failure: Failure) => void,
+    send: () => void,
+  ): void {
     const guarded = (): void => {
       try {
         send();
@@ -213,8 +219,9 @@ export class Home {
     };
     const waits: Promise<void>[] = [];
     for (const { last } of involved) {
-      const sent = last === undefined ? undefined : this.log.whenSent(last);
-      if (sent !== undefined) waits.push(Promise.resolve(sent));
+      if (last === undefined) continue;
+      const reached = stage === 'sent' ? this.log.whenSent(last) : this.log.whenApplied(last);
+      if (reached !== undefined) waits.push(reached);
     }
     if (waits.length === 0) guarded();
     else this.remote.bounded(Promise.all(waits)).then(guarded, reject);

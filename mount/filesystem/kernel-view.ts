@@ -15,6 +15,7 @@ import type { AttributesAnswer, Entry, KernelCaches, NegativeEntry } from '../op
 import { showAttributes, type Ownership } from '../ownership.js';
 import { shownIno, type DirectoryInode, type Inode, type Name } from '../tree/inode.js';
 import type { Doubts, Tree } from '../tree/tree.js';
+import { orAfter } from './patience.js';
 
 const FOREVER_MS = Number.POSITIVE_INFINITY;
 /** Names that the kernel was told do not exist, in all directories. */
@@ -29,8 +30,19 @@ const TAKEN_IN_MS = 1_000;
 const AGAIN_MS = [10, TAKEN_IN_MS];
 /** Names that were looked up within TAKEN_IN_MS and may be believed: a MiB. */
 const MAX_RECENT = 16_384;
+/**
+ * How long an answer waits for the kernel to drop a name (milliseconds): it may not be able to before it has that answer, as who
+ * asks has the directory locked.
+ */
+const DROPPED_MS = 100;
 /** invalidateNode: attributes only, the pages stay. */
 const NO_DATA = -1;
+
+/** A name of a directory, whatever it leads to. */
+interface Place {
+  readonly parent: DirectoryInode;
+  readonly key: string;
+}
 
 export class KernelView {
   readonly #tree: Tree;
@@ -47,6 +59,8 @@ export class KernelView {
   readonly #again = new Set<Name>();
   /** When names of a directory were last taken back. */
   readonly #contested = new WeakMap<DirectoryInode, number>();
+  /** Where the kernel has the directories that it was told of. */
+  readonly #places = new WeakMap<Inode, Place>();
   /** What the kernel does not believe: it was taken back, and not told for longer since. */
   readonly #takenBack = new WeakSet<Name | Inode>();
 
@@ -111,9 +125,40 @@ export class KernelView {
   }
 
   #told(name: Name, believed: boolean): void {
+    const { inode, parent, key } = name;
+    if (inode.isDirectory() && !this.isElsewhere(name)) this.#places.set(inode, { parent, key });
     if (!believed) return;
     this.#takenBack.delete(name);
     this.#again.delete(name);
+  }
+
+  /** Whether the kernel has a directory in another one than where it is now: somebody else moved it. */
+  isElsewhere({ inode, parent }: Name): boolean {
+    const place = inode.isDirectory() && inode.nodeId !== 0 ? this.#places.get(inode) : undefined;
+    return place !== undefined && place.parent !== parent && place.parent.nodeId !== 0;
+  }
+
+  /**
+   * Has the kernel drop a directory where it was, before it is told where it is. It has each directory once, and moves what it
+   * has when it is told of another place; but not while a rename(2) is under way (d_splice_alias): then it is ESTALE to who
+   * asked, however often that is tried where it is the rename(2) that asks. Undefined: nothing is to be waited for.
+   */
+  dropElsewhere(name: Name): Promise<void> | undefined {
+    if (!this.isElsewhere(name)) return undefined;
+    const { parent, key } = this.#places.get(name.inode) ?? name;
+    this.#caches.invalidateEntry(parent.nodeId as NodeId, Buffer.from(key, 'latin1'), true);
+    const dropped = this.#caches.settled().then(() => {
+      this.#places.delete(name.inode);
+    });
+    return orAfter(DROPPED_MS, dropped, () => undefined);
+  }
+
+  /** The kernel has moved what it had under a name to another one, with what it had there if `exchanged`. */
+  moved(from: Place, to: Place, exchanged: boolean): void {
+    for (const { parent, key } of exchanged ? [from, to] : [to]) {
+      const inode = parent.directory.names.get(key)?.inode;
+      if (inode?.isDirectory() === true) this.#places.set(inode, { parent, key });
+    }
   }
 
   #entry(inode: Inode, believed: boolean): Entry {

@@ -6,6 +6,7 @@ import { Failure } from '../../protocol/failure.js';
 import { packRef } from '../../protocol/references.js';
 import { S_IFLNK, S_IFMT } from '../../posix/flags.js';
 import type { AttributesAnswer, Caller, Entry, Eventually, NegativeEntry } from '../operations.js';
+import { interruptible } from '../remote/interruption.js';
 import { checkAccess, type Ownership } from '../ownership.js';
 import type { DirectoryInode, Inode, Name } from '../tree/inode.js';
 import type { Home } from './home.js';
@@ -24,23 +25,35 @@ export class Lookups {
   }
 
   lookup(directory: DirectoryInode, key: string, caller: Caller): Eventually<Entry | NegativeEntry> {
-    const known = this.#known(directory, key);
+    const known = this.#known(directory, key, caller);
     if (known === undefined) return this.#lookup(directory, key, caller);
     this.#listings.used(directory);
     return known;
   }
 
-  #known(directory: DirectoryInode, key: string): Entry | NegativeEntry | undefined {
+  #known(
+    directory: DirectoryInode,
+    key: string,
+    caller: Caller,
+  ): Eventually<Entry | NegativeEntry> | undefined {
     const { tree, kernel } = this.#home;
     const known = tree.lookup(directory, key);
     if (known === 'absent') return kernel.absent(directory, key);
-    return known !== undefined && tree.knows(known.inode) ? kernel.lookedUp(known) : undefined;
+    return known !== undefined && tree.knows(known.inode) ? this.#lookedUp(known, caller) : undefined;
+  }
+
+  #lookedUp(name: Name, caller: Caller): Eventually<Entry> {
+    const { kernel } = this.#home;
+    // It counts as a lookup, so it is made when it is answered.
+    const entry = (): Entry => kernel.lookedUp(name);
+    const dropped = kernel.dropElsewhere(name);
+    return dropped === undefined ? entry() : interruptible(dropped, caller).then(entry);
   }
 
   async #lookup(directory: DirectoryInode, key: string, caller: Caller): Promise<Entry | NegativeEntry> {
     if (this.#listings.isWorthIt(directory)) {
       await this.#listings.firstPage(directory, caller).catch(unlessUnlistable);
-      const known = this.#known(directory, key);
+      const known = this.#known(directory, key, caller);
       if (known !== undefined) return known;
     }
     const { tree, kernel } = this.#home;
@@ -57,7 +70,7 @@ export class Lookups {
       },
     );
     // Here, where the caller still waits for it: it counts as a lookup.
-    return name === undefined ? kernel.absent(directory, key) : kernel.lookedUp(name);
+    return name === undefined ? kernel.absent(directory, key) : this.#lookedUp(name, caller);
   }
 
   /** The attributes, from the server where they are not believed. */

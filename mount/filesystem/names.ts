@@ -28,6 +28,7 @@ import { ownedBy, ownerOfNew } from '../ownership.js';
 import { interruptible } from '../remote/interruption.js';
 import type { DirectoryInode, Inode, Name } from '../tree/inode.js';
 import type { Charge } from '../log/entry.js';
+import type { Doubting } from './doubting.js';
 import { NO_CHARGE, ONE_FILE, type Home } from './home.js';
 
 const PERMISSIONS = 0o7777;
@@ -44,11 +45,13 @@ export interface Made {
 
 export class Names {
   readonly #home: Home;
+  readonly #doubting: Doubting;
   /** Symbolic links and the like made here, counted: they have ids of their own until the server has made them. */
   #provisional = 0n;
 
-  constructor(home: Home) {
+  constructor(home: Home, doubting: Doubting) {
     this.#home = home;
+    this.#doubting = doubting;
   }
 
   /** EPERM: a device, and files have no owners of their own. */
@@ -173,7 +176,7 @@ export class Names {
         [inode, directory],
         caller,
         () => ({ kind: LINK, directory: tree.refOf(directory), name, time: null, file: tree.refOf(inode) }),
-        (left) => this.#made(directory, key, left),
+        (left) => this.#doubting.renaming([inode], () => this.#made(directory, key, left)),
       );
       return this.#entry(asked, caller);
     }
@@ -200,20 +203,22 @@ export class Names {
           hold = isOpen(known);
           return { kind: UNLINK, directory: tree.refOf(directory), name, time: null, id: null, hold };
         },
-        (left) => {
-          tree.gone(directory, key);
-          this.#learn(left, known, directory);
-          if (hold) this.#held(known);
-        },
+        (left) =>
+          this.#doubting.renaming([known], () => {
+            tree.gone(directory, key);
+            this.#learn(left, known, directory);
+            if (hold) this.#held(known);
+          }),
       );
     }
     const wait = this.#home.room(NO_CHARGE);
     if (wait !== undefined) return this.#after(wait, caller, () => this.unlink(directory, key, caller));
     const time = this.#home.clock.now();
-    const { inode, freed } = tree.unlink(directory, key, time);
+    const { inode, freed, hold } = this.#doubting.renaming(this.#known(directory, key), () => {
+      const removed = tree.unlink(directory, key, time);
+      return { ...removed, hold: isHeldOpen(removed.inode) };
+    });
     if (this.#takeBack(inode)) return undefined;
-    const hold = inode.opens > 0;
-    inode.held ||= hold;
     const entry = this.#home.append(
       { kind: UNLINK, directory: byId(directory), name, time, id: inode.id, hold },
       freed,
@@ -278,11 +283,17 @@ export class Names {
     }
     const time = this.#home.clock.now();
     const expected = newDirectory.directory.names.get(newKey)?.inode;
-    const { inode, replaced, freed } = tree.rename(directory, key, newDirectory, newKey, flags, time);
-    // Two names of one file: nothing happens (rename(2)).
+    const { inode, freed, hold } = this.#doubting.renaming([...this.#known(directory, key), expected], () => {
+      const renamed = tree.rename(directory, key, newDirectory, newKey, flags, time);
+      // Two names of one file: nothing happens (rename(2)).
+      return { ...renamed, hold: expected !== renamed.inode && isHeldOpen(renamed.replaced) };
+    });
     if (expected === inode) return undefined;
-    const hold = replaced !== undefined && replaced.opens > 0;
-    if (hold) replaced.held = true;
+    this.#home.kernel.moved(
+      { parent: directory, key },
+      { parent: newDirectory, key: newKey },
+      flags === RENAME_EXCHANGE,
+    );
     const entry = this.#home.append(
       {
         kind: RENAME,
@@ -313,12 +324,13 @@ export class Names {
     const { tree } = this.#home;
     const [moved] = this.#known(directory, key);
     const [replaced] = this.#known(newDirectory, newKey);
+    const exchanges = (flags & RENAME_EXCHANGE) !== 0;
     let hold = false;
     return this.#home.change(
       [directory, newDirectory, ...this.#known(directory, key), ...this.#known(newDirectory, newKey)],
       caller,
       () => {
-        hold = (flags & RENAME_EXCHANGE) === 0 && isOpen(replaced);
+        hold = !exchanges && isOpen(replaced);
         return {
           kind: RENAME,
           ...{ directory: tree.refOf(directory), name: bytesOf(key), time: null, id: null },
@@ -331,18 +343,24 @@ export class Names {
           },
         };
       },
-      (left) => {
-        tree.moved(directory, key, newDirectory, newKey, flags);
-        this.#learn(left, moved, directory, newDirectory);
-        if (hold) this.#held(replaced);
-      },
+      (left) =>
+        this.#doubting.renaming([moved, replaced], () => {
+          tree.moved(directory, key, newDirectory, newKey, flags);
+          this.#home.kernel.moved(
+            { parent: directory, key },
+            { parent: newDirectory, key: newKey },
+            exchanges,
+          );
+          this.#learn(left, moved, directory, newDirectory);
+          if (hold) this.#held(replaced);
+        }),
     );
   }
 
   /** The server holds a file that was open here when this was asked for. */
   #held(inode: Inode | undefined): void {
     if (inode === undefined) return;
-    if (inode.opens > 0) inode.held = true;
+    if (inode.opens > 0 || inode.openings > 0) inode.held = true;
     else this.release(inode, this.#home.tree.closed(inode));
   }
 
@@ -445,6 +463,13 @@ function isDevice(type: number): boolean {
 
 function isOpen(inode: Inode | undefined): boolean {
   return inode !== undefined && inode.opens > 0;
+}
+
+/** Whether a file that loses a name is open here: then the server holds it, as the operation says. */
+function isHeldOpen(inode: Inode | undefined): boolean {
+  if (inode === undefined || !isOpen(inode)) return false;
+  inode.held = true;
+  return true;
 }
 
 function bytesOf(key: string): Buffer {

@@ -6,6 +6,7 @@ import type { Failure } from '../../protocol/failure.js';
 import type { RemotePath } from '../../protocol/ids.js';
 import { Grants } from '../lease/grants.js';
 import { Leases } from '../lease/holdings.js';
+import type { TimeLimits } from '../../protocol/time-limits.js';
 import { Term } from '../lease/term.js';
 import { Log } from '../log/log.js';
 import { Sender } from '../log/sender.js';
@@ -16,6 +17,7 @@ import { Tree } from '../tree/tree.js';
 import { AttributeUpdates } from './attribute-updates.js';
 import { AwaitedChanges } from './awaited-changes.js';
 import { Directories } from './directories.js';
+import { Doubting } from './doubting.js';
 import { FileData } from './file-data.js';
 import { FileLocks } from './file-locks.js';
 import { Files } from './files.js';
@@ -45,6 +47,8 @@ export interface OpenHomeOptions {
   readonly root: { readonly path: RemotePath; readonly attributes: Attributes };
   /** For how long the server keeps leases without a word (milliseconds). */
   readonly termMs: number;
+  /** What times the server's disk can keep. */
+  readonly times: TimeLimits;
   readonly caches: KernelCaches;
   readonly ownership: Ownership;
   readonly log: LossLog;
@@ -120,12 +124,13 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
   });
   const home = new Home({
     ...{ remote, tree, log, sender, leases, grants, kernel, temper },
-    clock: new WallClock(),
+    clock: new WallClock(options.times),
   });
   const data = new FileData(home);
   const listings = new Listings(home);
   const lookups = new Lookups(home, listings, ownership);
-  const names = new Names(home);
+  const doubting = new Doubting({ home, data });
+  const names = new Names(home, doubting);
   const syncs = new Syncs(home);
   const locks = new FileLocks(home, options.log);
   const handles = new HandleTable<FileHandle>();
@@ -133,7 +138,7 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
   const files = new Files({ home, names, lookups, attributes, data, syncs, handles, locks });
   const ranges = new Ranges({ home, lookups, data, handles });
   const directories = new Directories(home, listings, syncs);
-  const recalls = new Recalls({ home, data, term, locks });
+  const recalls = new Recalls({ home, doubting, term, locks });
   const space = new Space(home);
   const xattrs = new Xattrs(home);
   const changes = new AwaitedChanges({ request, numbers: home.changes });
@@ -158,6 +163,7 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
     },
     connected: (session, sameServer) => {
       term.begin(session.termMs);
+      home.clock.limits = session.times;
       if (!session.resumed || !sameServer || !session.leased) grants.lost();
       if (!session.leased) recalls.over();
       // Nobody has seen to it meanwhile that nothing was changed on the server.

@@ -1,21 +1,20 @@
 /**
  * Leases that come and go: what the server gives, what it wants back for others, what a lost connection takes.
  *
- * A recall is answered by `returned` when nothing here would be found out to be old: all that was done under the lease was
- * sent (the server carries it out before it reads `returned`), so were the locks that were decided about here, files that are open here and may lose their names are held
- * by the server, and the kernel has dropped what it believed.
+ * A recall is answered by `returned` when nothing here would be found out to be old: all that was done under the lease is
+ * carried out, the locks that were decided about here were said to the server, files that are open here and may lose their names are held by the server, and the kernel has dropped what it
+ * believed. That the log was sent is not enough: the server may stop within it (an id that it has forgotten), and what is sent
+ * again behind `returned` is not leased any more.
  *
  * Invariant: from the moment of the recall the unit is not changed here without asking, and nothing of it is believed.
  */
 import { Failure } from '../../protocol/failure.js';
 import { MAX_LEASED_UNITS } from '../../protocol/limits.js';
 import { LEASE_NONE, WHOLE_HOME, type LeaseItem } from '../../protocol/methods.js';
-import { compact, packRef } from '../../protocol/references.js';
-import { S_IFMT, S_IFREG } from '../../posix/flags.js';
-import type { Inode } from '../tree/inode.js';
-import type { Doubts } from '../tree/tree.js';
+import { compact } from '../../protocol/references.js';
+import type { Recall } from '../lease/holdings.js';
 import type { Term } from '../lease/term.js';
-import type { FileData } from './file-data.js';
+import type { Doubting } from './doubting.js';
 import type { FileLocks } from './file-locks.js';
 import type { Home } from './home.js';
 import { orAfter } from './patience.js';
@@ -37,7 +36,7 @@ const MAX_UNDER_WAY = 2 * MAX_LEASED_UNITS;
 
 export class Recalls {
   readonly #home: Home;
-  readonly #data: FileData;
+  readonly #doubting: Doubting;
   readonly #term: Term;
   readonly #locks: FileLocks;
   /** How often the kernel was told to drop something. */
@@ -46,9 +45,9 @@ export class Recalls {
   readonly #told = new Map<bigint, number[]>();
   #underWay = 0;
 
-  constructor(parts: { home: Home; data: FileData; term: Term; locks: FileLocks }) {
+  constructor(parts: { home: Home; doubting: Doubting; term: Term; locks: FileLocks }) {
     this.#home = parts.home;
-    this.#data = parts.data;
+    this.#doubting = parts.doubting;
     this.#term = parts.term;
     this.#locks = parts.locks;
   }
@@ -64,9 +63,9 @@ export class Recalls {
     if (this.#underWay + weight > MAX_UNDER_WAY) {
       throw new Failure('PROTOCOL', 'the server recalls more than it has leased');
     }
-    this.#home.leases.returning(items);
+    const recall = this.#home.leases.returning(items);
     this.#underWay += weight;
-    void this.#giveBack(items).finally(() => {
+    void this.#giveBack(recall).finally(() => {
       this.#underWay -= weight;
     });
   }
@@ -75,29 +74,29 @@ export class Recalls {
    * All of one message together: there may be tens of thousands, as what is watched of a disk is bounded. Resolves when the
    * kernel has acted on it, too.
    */
-  async #giveBack(items: readonly LeaseItem[]): Promise<void> {
-    const { leases, tree, kernel, log, sender, remote } = this.#home;
+  async #giveBack(recall: Recall): Promise<void> {
+    const { items } = recall;
+    const { leases, log, sender, remote } = this.#home;
     const { last } = log;
     sender.kick();
     // What was done under leases that are lost is done under none that is recalled, and may wait for others.
-    const sent = last === undefined || last.orphaned ? undefined : log.whenSent(last);
+    const own = last === undefined || last.orphaned ? undefined : last;
+    const judged = own && log.whenApplied(own)?.then(succeeded, failed);
+    const sent = own && log.whenSent(own);
     // Not where the session has ended: nothing is given back then, and over() was called.
     if (sent !== undefined && !(await sent.then(succeeded, failed))) return;
-    const unlocked = this.#locks.recalled();
-    if (unlocked !== undefined) await unlocked;
     let settled: Promise<void> | undefined;
     const units = items.filter(([, mode]) => mode === LEASE_NONE).map(([unit]) => unit);
     if (units.length > 0) {
-      const doubts = units.map((unit) => tree.doubt(unit));
-      for (const each of doubts) this.#holdOpen(each);
-      this.#data.doubted();
-      for (const each of doubts) kernel.takeBack(each);
+      this.#doubting.units(units);
       settled = this.#kernelSettled(units);
       await this.#patiently(this.#kernelDropped(settled, this.#tells));
     }
-    const returned = items.map(([unit, mode]) => [compact(unit), mode]);
-    remote.request('returned', [returned], undefined, () => undefined, { once: true });
-    leases.returned(items);
+    if (judged !== undefined && !(await judged)) return;
+    await this.#locks.recalled();
+    const packed = recall.items.map(([unit, mode]) => [compact(unit), mode]);
+    remote.request('returned', [packed], undefined, () => undefined, { once: true });
+    leases.returned(recall);
     this.#renew();
     await settled;
   }
@@ -147,11 +146,7 @@ export class Recalls {
 
   /** The term ran out: nothing is believed until the server has been asked whether the leases are still ours. */
   doubtAll(): void {
-    const { tree, kernel } = this.#home;
-    const doubts = tree.doubtAll();
-    this.#holdOpen(doubts);
-    this.#data.doubtedAll();
-    kernel.takeBack(doubts);
+    this.#doubting.all();
     void this.#kernelSettled([WHOLE_HOME]);
   }
 
@@ -162,22 +157,7 @@ export class Recalls {
 
   /** A server that does not know this mount any more holds nothing for it. */
   holdAgain(): void {
-    for (const inode of this.#home.tree.opened()) if (inode.held) this.#hold(inode);
-  }
-
-  #holdOpen({ inodes }: Doubts): void {
-    for (const inode of inodes) {
-      if (inode.opens > 0 && !inode.held && (inode.attributes.mode & S_IFMT) === S_IFREG) this.#hold(inode);
-    }
-  }
-
-  #hold(inode: Inode): void {
-    const { remote, tree } = this.#home;
-    inode.held = true;
-    remote.request('hold', [packRef(tree.refOf(inode))], undefined, (failure) => {
-      // It is gone: who reads it will be told so.
-      if (failure !== undefined) inode.held = false;
-    });
+    for (const inode of this.#home.tree.opened()) if (inode.held) this.#doubting.hold(inode);
   }
 }
 

@@ -44,12 +44,12 @@ export function encodeInvalInode(node: NodeId, offset: number, length: number): 
  */
 const FUSE_EXPIRE_ONLY = 1;
 
-/** struct fuse_notify_inval_entry_out, then the name with a NUL. */
-export function encodeInvalEntry(parent: NodeId, name: Buffer): Buffer {
+/** struct fuse_notify_inval_entry_out, then the name with a NUL. `drop`: without FUSE_EXPIRE_ONLY. */
+export function encodeInvalEntry(parent: NodeId, name: Buffer, drop = false): Buffer {
   const message = begin(FUSE_NOTIFY_INVAL_ENTRY, 16 + name.length + 1);
   message.u64(parent);
   message.u32(name.length);
-  message.u32(FUSE_EXPIRE_ONLY);
+  message.u32(drop ? 0 : FUSE_EXPIRE_ONLY);
   message.bytes(name);
   message.zeros(1);
   return message.buffer;
@@ -106,8 +106,8 @@ export class Notifier implements KernelCaches {
     this.#send(encodeInvalInode(node, offset, length));
   }
 
-  invalidateEntry(parent: NodeId, name: Buffer): void {
-    this.#send(encodeInvalEntry(parent, name));
+  invalidateEntry(parent: NodeId, name: Buffer, drop = false): void {
+    this.#send(encodeInvalEntry(parent, name, drop));
   }
 
   prune(nodes: readonly NodeId[]): void {

@@ -28,7 +28,6 @@ const DIRENT_NAME_OFFSET = 24;
 const FOPEN_DIRECT_IO = 1 << 0;
 const FOPEN_KEEP_CACHE = 1 << 1;
 const FOPEN_CACHE_DIR = 1 << 3;
-const FOPEN_NOFLUSH = 1 << 5;
 
 /** FATTR_*: which fields of fuse_setattr_in count. */
 export const FATTR = {
@@ -232,8 +231,7 @@ export function writeOpenOut(to: Writer, opened: OpenAnswer): void {
   const flags =
     (opened.direct === true ? FOPEN_DIRECT_IO : 0) |
     (opened.keepCache ? FOPEN_KEEP_CACHE : 0) |
-    (opened.cacheDirectory === true ? FOPEN_CACHE_DIR : 0) |
-    (opened.flushes === false ? FOPEN_NOFLUSH : 0);
+    (opened.cacheDirectory === true ? FOPEN_CACHE_DIR : 0);
   to.u32(flags);
   to.u32(0);
 }

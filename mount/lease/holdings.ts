@@ -18,6 +18,12 @@ import {
   type LeaseMode,
 } from '../../protocol/methods.js';
 
+/** A recall that is being answered. */
+export interface Recall {
+  /** What is to be given back. */
+  readonly items: readonly LeaseItem[];
+}
+
 export class Leases {
   readonly #term: { readonly over: boolean };
   #home: LeaseMode = LEASE_NONE;
@@ -25,6 +31,8 @@ export class Leases {
   readonly #units = new Map<bigint, LeaseMode>();
   /** What was recalled and is not returned: down to which mode. */
   readonly #recalled = new Map<bigint, LeaseMode>();
+  /** Those that are being answered. */
+  readonly #recalls = new Set<{ items: readonly LeaseItem[] }>();
   #generation = 0;
 
   /** While the term is over nothing counts, but nothing is forgotten: the server may say that it is ours still. */
@@ -69,18 +77,22 @@ export class Leases {
     checkBound(this.#units.size);
   }
 
-  /** A recall: from now on the units count for no more than the modes given. PROTOCOL. */
-  returning(items: Iterable<LeaseItem>): void {
+  /** A recall: from now on the units count for no more than the modes given. To be answered by returned(). PROTOCOL. */
+  returning(items: readonly LeaseItem[]): Recall {
     this.#generation += 1;
     for (const [unit, mode] of items) {
       this.#recalled.set(unit, lower(mode, this.#recalled.get(unit) ?? LEASE_WRITE));
     }
     checkBound(this.#recalled.size);
+    const recall = { items };
+    this.#recalls.add(recall);
+    return recall;
   }
 
   /** `returned` was sent. A recall that asked for more meanwhile is still to be answered. */
-  returned(items: Iterable<LeaseItem>): void {
-    for (const [unit, mode] of items) {
+  returned(recall: Recall): void {
+    this.#recalls.delete(recall);
+    for (const [unit, mode] of recall.items) {
       this.#set(unit, lower(mode, this.mode(unit)));
       const recalled = this.#recalled.get(unit);
       if (recalled !== undefined && recalled >= mode) this.#recalled.delete(unit);
@@ -92,8 +104,11 @@ export class Leases {
    * server makes the same of it: it is held as the parent is.
    */
   entered(unit: bigint, parent: bigint): void {
-    // What was known of the number was another unit's: numbers are used again.
-    this.#recalled.delete(unit);
+    // What was known of the number was another unit's: numbers are used again. So was what is being given back of it: who
+    // waited for that has the server touch the unit that there is now.
+    if (this.#recalled.delete(unit)) {
+      for (const recall of this.#recalls) recall.items = recall.items.filter(([other]) => other !== unit);
+    }
     this.#set(unit, this.mode(parent));
   }
 

@@ -11,12 +11,11 @@
  * No I/O, no timer: sender.ts carries the entries to the server.
  */
 import type { Attributes, Timestamp } from '../../protocol/attributes.js';
-import { Failure } from '../../protocol/failure.js';
+import { Failure, failureFrom } from '../../protocol/failure.js';
 import { MAX_OPERATIONS } from '../../protocol/limits.js';
 import type { Result } from '../../protocol/methods.js';
 import type { LogOperation } from '../../protocol/operations.js';
 import type { FileId } from '../../protocol/references.js';
-import { isErrnoName } from '../../protocol/errno.js';
 import { Chain } from './chain.js';
 import { Entry, type Charge, type Stage } from './entry.js';
 import { Message, MESSAGE_BYTES } from './message.js';
@@ -428,9 +427,4 @@ export class Log {
 /** Whether the server cannot know of it. */
 function neverSent({ state, number, orphaned }: Entry): boolean {
   return state === 'unsent' && number === undefined && !orphaned;
-}
-
-/** An error as an outcome tells it. */
-export function failureFrom([code, text]: NonNullable<Outcome[1]>): Failure {
-  return new Failure(isErrnoName(code) ? code : 'EIO', text);
 }

@@ -14,12 +14,12 @@
  * - It stops with ESTALE where it has forgotten an id (or the lease): what was sent until then is sent again with paths as
  *   hints. An operation that it refuses nevertheless has failed, and the next ones go on.
  */
-import { Failure } from '../../protocol/failure.js';
+import { Failure, failureFrom } from '../../protocol/failure.js';
 import { MAX_BYTES_IN_FLIGHT, MAX_OPERATIONS, MAX_OUTCOMES } from '../../protocol/limits.js';
 import type { MethodName, Result } from '../../protocol/methods.js';
 import { packOperation, type LogOperation } from '../../protocol/operations.js';
 import type { Charge, Entry } from './entry.js';
-import { failureFrom, type Batch, type Log } from './log.js';
+import type { Batch, Log } from './log.js';
 import { MESSAGE_BYTES } from './message.js';
 import { Waiters } from './waiters.js';
 

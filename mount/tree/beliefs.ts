@@ -159,6 +159,13 @@ export class Beliefs {
     return doubts;
   }
 
+  /** The unit of a file is not leased any more, as it is another one since its names changed. */
+  doubtFile(inode: Inode): Doubts {
+    const doubts: Doubts = { names: [], inodes: [] };
+    doubtAttributes(inode, doubts);
+    return doubts;
+  }
+
   /** Nothing is leased any more. */
   doubtAll(inodes: Iterable<Inode>): Doubts {
     const doubts: Doubts = { names: [], inodes: [] };

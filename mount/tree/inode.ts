@@ -65,6 +65,8 @@ export class Inode {
   formerIno: bigint | undefined;
   /** How often it is open here. */
   opens = 0;
+  /** How many openings of it wait for the server. */
+  openings = 0;
   /** The server keeps it for this mount, whatever happens to its names. */
   held = false;
   /** The entries of the log that made or changed it, in order, until they are settled. */

@@ -246,6 +246,11 @@ export class Tree {
     return unit === WHOLE_HOME ? this.doubtAll() : this.#beliefs.doubt(unit);
   }
 
+  /** The unit of a file is not leased, as it is another one since its names changed. Returns what the kernel knows of it. */
+  doubtFile(inode: Inode): Doubts {
+    return this.#beliefs.doubtFile(inode);
+  }
+
   /** All leases are lost. */
   doubtAll(): Doubts {
     return this.#beliefs.doubtAll(new Set([...this.#names.all(), ...this.#numbers.all()]));

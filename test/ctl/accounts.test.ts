@@ -173,6 +173,21 @@ t.test('a user is removed, with the home', async (t) => {
   t.strictSame(await usersOf(daemon), []);
 });
 
+t.test(
+  'what an earlier user left is not handed to the next of that name, unless that is asked for',
+  async (t) => {
+    const add = (...more: string[]) =>
+      daemon.ftpctl(['useradd', 'early', '--quota', '1G', '--no-password', ...more]);
+    fs.writeFileSync(join(daemon.home('early'), 'secret'), 'of the first');
+    t.match(await add(), { code: 1, stderr: /holds files of an earlier early: remove it, or hand it over/ });
+    t.strictSame(await usersOf(daemon), []);
+    t.equal((await add('--adopt')).code, 0);
+    t.equal((await daemon.ftpctl(['userdel', 'early', '--remove'])).code, 0);
+    t.equal((await add()).code, 0, 'nothing is left');
+    t.equal((await daemon.ftpctl(['userdel', 'early'])).code, 0);
+  },
+);
+
 t.test('the audit trail tells who, what and when, and no secret', async (t) => {
   const text = fs.readFileSync(join(daemon.state, 'manager.log'), 'utf8');
   const actions = text

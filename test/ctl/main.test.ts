@@ -49,6 +49,18 @@ t.test('arguments that are missing or too many', async (t) => {
   }
 });
 
+t.test('help, as it may be asked for', async (t) => {
+  const whole = await runProgram('ftpctl', ['--help']);
+  t.match(whole, { code: 0, stdout: /^Usage: ftpctl / });
+  for (const args of [['-h'], ['help']]) {
+    t.same((await runProgram('ftpctl', args)).stdout, whole.stdout, args.join(' '));
+  }
+  t.match(await runProgram('ftpctl', ['help', 'put']), { code: 0, stdout: /^Usage: ftpctl put / });
+  const unknown = await runProgram('ftpctl', ['help', 'fetch']);
+  t.equal(unknown.code, 2);
+  t.equal(problemOf(unknown, 'ftpctl'), "there is no command 'fetch': see ftpctl --help");
+});
+
 t.test('a group without its command', async (t) => {
   for (const group of ['key', 'quota']) {
     const result = await runProgram('ftpctl', [group]);

@@ -13,7 +13,7 @@ import { Terminal } from '../lib/terminal.js';
 t.setTimeout(90_000);
 
 const daemon = await startDaemon(t, {
-  users: { alice: { quota: '100M', maxFiles: 60 }, lily: { quota: '1M' } },
+  users: { alice: { quota: '100M', maxFiles: 60 }, lily: { quota: '1M' }, many: { quota: '100M' } },
 });
 const login = daemon.login('alice');
 const home = daemon.home('alice');
@@ -30,6 +30,7 @@ t.test('a file and back', async (t) => {
 
   const put = await daemon.ftpctl([
     'put',
+    '--verbose',
     ...login,
     join(local, 'big'),
     join(local, 'empty'),
@@ -39,9 +40,11 @@ t.test('a file and back', async (t) => {
   t.match(put.stdout, `MD5 (${local}/big) = ${md5(content)}\n`);
   t.match(put.stdout, `MD5 (${local}/empty) = d41d8cd98f00b204e9800998ecf8427e\n`);
   t.match(put.stderr, `${local}/big: ${content.length} bytes`);
+  t.match(put.stderr, /^2 files, 3.0M in /m);
   t.ok(fs.readFileSync(join(home, 'big')).equals(content));
   t.equal(fs.statSync(join(home, 'big')).mode & 0o7777, 0o640);
 
+  for (const name of ['big', 'empty']) fs.rmSync(join(local, name));
   const get = await daemon.ftpctl([
     'get',
     ...login,
@@ -76,6 +79,7 @@ t.test('where things go, as with cp', async (t) => {
   });
   t.match(await put(a, daemon.at('alice', 'nowhere/')), { code: 1, stderr: /not a directory/ });
   t.match(await put(local, daemon.at('alice', 'x')), { code: 1, stderr: /a directory: use -r/ });
+  fs.rmSync(join(home, 'dir/b'));
   t.match(await put(join(local, 'missing'), b, daemon.at('alice', 'dir')), {
     code: 1,
     stderr: /^ftpctl: .*missing: no such file or directory$/m,
@@ -119,9 +123,9 @@ t.test('a tree and back', async (t) => {
 
   const get = await daemon.ftpctl(['get', '-r', ...login, daemon.at('alice', 'tree'), join(local, 'copy')]);
   t.equal(get.code, 0, get.stderr);
-  t.equal((await run('diff', ['-r', '--no-dereference', tree, join(local, 'copy')])).stdout, '');
-  t.equal(fs.statSync(join(local, 'copy/sub')).mtimeMs, 1e12);
-  t.equal(fs.statSync(join(local, 'copy/sub/empty')).mode & 0o777, 0o500);
+  t.equal((await run('diff', ['-r', '--no-dereference', tree, join(local, 'copy/tree')])).stdout, '');
+  t.equal(fs.statSync(join(local, 'copy/tree/sub')).mtimeMs, 1e12);
+  t.equal(fs.statSync(join(local, 'copy/tree/sub/empty')).mode & 0o777, 0o500);
 
   const again = await daemon.ftpctl([
     'put',
@@ -133,6 +137,94 @@ t.test('a tree and back', async (t) => {
   ]);
   t.match(again, { code: 0, stdout: '', stderr: '' }, 'over what is there, saying nothing');
   t.notOk(fs.existsSync(join(home, 'tree/tree')));
+});
+
+t.test('where trees go, as with rsync, and the same the second time', async (t) => {
+  const local = temporaryDirectory(t);
+  fs.mkdirSync(join(local, 'photos'));
+  for (const name of ['a', 'b']) fs.writeFileSync(join(local, 'photos', name), name);
+  const put = (source: string, to: string) =>
+    daemon.ftpctl(['put', '-r', ...login, source, daemon.at('alice', to)]);
+  const get = (from: string, target: string) =>
+    daemon.ftpctl(['get', '-r', ...login, daemon.at('alice', from), target]);
+  const found = async (directory: string): Promise<string[]> =>
+    (await run('find', ['.', '-type', 'f'], { cwd: directory })).stdout
+      .split('\n')
+      .filter(Boolean)
+      .toSorted();
+  for (const told of [/^2 files, /m, /^2 files are there already/m]) {
+    t.match(await put(join(local, 'photos'), 'archive'), { code: 0, stderr: told });
+    t.same(await found(join(home, 'archive')), ['./photos/a', './photos/b']);
+    t.match(await put(`${local}/photos/`, 'contents'), { code: 0, stderr: told });
+    t.same(await found(join(home, 'contents')), ['./a', './b']);
+    t.match(await get('archive', join(local, 'got')), { code: 0, stderr: told });
+    t.same(await found(join(local, 'got')), ['./archive/photos/a', './archive/photos/b']);
+    t.match(await get('archive/photos/', join(local, 'flat')), { code: 0, stderr: told });
+    t.same(await found(join(local, 'flat')), ['./a', './b']);
+  }
+  const anew = await daemon.ftpctl([
+    ...['put', '-r', '--no-resume', ...login],
+    ...[join(local, 'photos'), daemon.at('alice', 'archive')],
+  ]);
+  t.match(anew, { code: 0, stderr: /^2 files, /m }, 'sent anew where that is asked for');
+  for (const directory of ['archive', 'contents']) fs.rmSync(join(home, directory), { recursive: true });
+});
+
+t.test('what is replaced keeps its mode, what is as it was is left alone', async (t) => {
+  const local = temporaryDirectory(t);
+  const [file, target] = [join(local, 'secret'), join(home, 'secret')];
+  const put = () => daemon.ftpctl(['put', ...login, file, daemon.at('alice')]);
+  fs.writeFileSync(target, 'former text', { mode: 0o600 });
+  fs.writeFileSync(file, 'latter', { mode: 0o644 });
+  t.equal((await put()).code, 0);
+  t.equal(fs.readFileSync(target, 'utf8'), 'latter');
+  t.equal(fs.statSync(target).mode & 0o7777, 0o600);
+  const { ino } = fs.statSync(target);
+  t.match(await put(), { code: 0, stdout: '', stderr: /^1 file is there already/ });
+  t.equal(fs.statSync(target).ino, ino);
+  fs.writeFileSync(file, 'longer than before');
+  fs.chmodSync(file, 0o640);
+  const get = await daemon.ftpctl(['get', ...login, daemon.at('alice', 'secret'), local]);
+  t.equal(get.code, 0, get.stderr);
+  t.equal(fs.readFileSync(file, 'utf8'), 'latter');
+  t.equal(fs.statSync(file).mode & 0o7777, 0o640);
+});
+
+t.test('a file that does not tell its size is sent as far as it can be read', async (t) => {
+  const put = await daemon.ftpctl(['put', ...login, '/proc/version', daemon.at('alice')]);
+  t.equal(put.code, 0, put.stderr);
+  t.ok(fs.readFileSync(join(home, 'version')).equals(fs.readFileSync('/proc/version')));
+});
+
+t.test('many small files and some large ones, there and back, and no partial file is left', async (t) => {
+  const local = temporaryDirectory(t);
+  const tree = join(local, 'tree');
+  fs.mkdirSync(join(tree, 'sub'), { recursive: true });
+  for (let n = 0; n < 700; n++) {
+    const bytes = n % 100 === 0 ? 70_000 + n : n % 7 === 0 ? 60_000 : n;
+    fs.writeFileSync(join(tree, n % 2 === 0 ? 'sub' : '.', `f${n}`), randomBytes(bytes));
+  }
+  const copy = daemon.at('many', 'to');
+  const put = await daemon.ftpctl(['put', '-r', '--json', ...daemon.login('many'), tree, copy]);
+  t.equal(put.code, 0, put.stderr);
+  const told = put.stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, string>);
+  t.equal(told.length, 700);
+  for (const { path, md5: sum } of told) t.equal(sum, md5(fs.readFileSync(path ?? '')));
+  t.equal((await run('diff', ['-r', tree, join(daemon.home('many'), 'to/tree')])).stdout, '');
+  const get = await daemon.ftpctl([
+    'get',
+    '-r',
+    '-q',
+    ...daemon.login('many'),
+    `${copy}/tree`,
+    join(local, 'got'),
+  ]);
+  t.match(get, { code: 0, stdout: '', stderr: '' });
+  t.equal((await run('diff', ['-r', tree, join(local, 'got/tree')])).stdout, '', 'and nothing else is there');
+  t.match(await daemon.ftpctl(['quota', 'check', 'many']), { code: 0, stdout: /: right$/m });
 });
 
 t.test('special files are told and skipped', async (t) => {
@@ -187,7 +279,7 @@ t.test('a get does not write through symlinks of the server, nor give its files 
   t.equal(fs.statSync(join(local, 'trap/inner/file')).mode & 0o7777, 0o755);
 });
 
-t.test('bars on a terminal, one for each file', async (t) => {
+t.test('bars on a terminal, one for each large file', async (t) => {
   // A line so long that the transfer takes several frames.
   const proxy = await startProxy(t, daemon.port, 150);
   const far = login.toSpliced(1, 1, String(proxy.port));
@@ -205,6 +297,7 @@ t.test('bars on a terminal, one for each file', async (t) => {
       process.execPath,
       programs.ftpctl,
       'put',
+      '-v',
       ...far,
       'first',
       'second',
@@ -220,4 +313,24 @@ t.test('bars on a terminal, one for each file', async (t) => {
   }
   t.match(terminal.output, /\[=+-*\] +\d+% of 24M {2}[0-9.]+M\/s {2}ETA \d+:\d\d/);
   t.match(terminal.output, /2 files, 48M in /);
+});
+
+t.test('of many files a terminal shows the sum, of a single one its MD5', async (t) => {
+  const local = temporaryDirectory(t);
+  fs.mkdirSync(join(local, 'few'));
+  for (let n = 0; n < 20; n++) fs.writeFileSync(join(local, 'few', `f${n}`), `${n}`);
+  const put = async (...args: string[]): Promise<string> => {
+    const to = [...daemon.login('many'), ...args, daemon.at('many')];
+    const command = [process.execPath, programs.ftpctl, 'put', ...to];
+    const terminal = new Terminal(t, command, daemon.env);
+    t.equal((await terminal.exited).code, 0, terminal.output);
+    return terminal.output;
+  };
+  const many = await put('-r', join(local, 'few'));
+  t.match(many, /20 files, 30 in /);
+  t.notMatch(many, /MD5|f19|%/);
+  t.match(
+    await put(join(local, 'few/f0')),
+    /MD5 \(.*f0\) = cfcd208495d565ef66e7dff9f98764da\r\n.*f0: 1 bytes/,
+  );
 });

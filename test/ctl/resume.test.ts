@@ -72,7 +72,7 @@ t.test('a put that is killed goes on', async (t) => {
 });
 
 t.test('a put whose server is killed goes on', async (t) => {
-  const args = ['put', ...login, source, daemon.at('alice', 'target2')];
+  const args = ['put', '--retry', '0', ...login, source, daemon.at('alice', 'target2')];
   const transfer = await startTransfer(t, args, () => partialBytes(daemon) > 16 * MiB);
   await daemon.kill();
   t.equal((await transfer.exited).code, 3);
@@ -84,6 +84,40 @@ t.test('a put whose server is killed goes on', async (t) => {
   t.ok(fs.readFileSync(join(daemon.home('alice'), 'target2')).equals(content));
   t.match(await daemon.ftpctl(['quota', 'check', 'alice']), { code: 0 });
 });
+
+t.test('a put goes on by itself when the line breaks, and when the server comes back', async (t) => {
+  const args = ['put', ...login, source, daemon.at('alice', 'target6')];
+  const transfer = await startTransfer(t, args, () => partialBytes(daemon) > 16 * MiB);
+  await proxy.cut();
+  await transfer.says(/connecting again[^]*resuming at/);
+  await daemon.stop();
+  await transfer.says(/connecting again[^]*connecting again/);
+  await daemon.start();
+  t.equal((await transfer.exited).code, 0, transfer.output);
+  t.match(transfer.output, digest);
+  t.ok(fs.readFileSync(join(daemon.home('alice'), 'target6')).equals(content));
+});
+
+t.test(
+  'a get goes on by itself, and Ctrl-C ends the wait for a server that does not come back',
+  async (t) => {
+    const directory = temporaryDirectory(t);
+    const part = join(directory, '.copy.ftpmount-part');
+    const args = ['get', ...login, daemon.at('alice', 'target'), join(directory, 'copy')];
+    const get = () => startTransfer(t, args, () => bytesOf(part) > 16 * MiB && bytesOf(`${part}.state`) > 0);
+    const broken = await get();
+    await daemon.kill();
+    await broken.says(/connecting again/);
+    broken.signal('SIGINT');
+    t.equal((await broken.exited).code, 130, broken.output);
+    await daemon.start();
+    const transfer = await get();
+    await proxy.cut();
+    t.equal((await transfer.exited).code, 0, transfer.output);
+    t.match(transfer.output, digest);
+    t.strictSame(fs.readdirSync(directory), ['copy']);
+  },
+);
 
 t.test('Ctrl-C ends a put in order', async (t) => {
   const args = ['put', ...login, source, daemon.at('alice', 'target3')];
@@ -140,7 +174,7 @@ t.test('a resume does without the journal, too', async (t) => {
 t.test('a get whose server is killed goes on', async (t) => {
   const directory = temporaryDirectory(t);
   const part = join(directory, '.copy.ftpmount-part');
-  const args = ['get', ...login, daemon.at('alice', 'target'), join(directory, 'copy')];
+  const args = ['get', '--retry', '0', ...login, daemon.at('alice', 'target'), join(directory, 'copy')];
   const transfer = await startTransfer(
     t,
     args,
@@ -173,9 +207,10 @@ t.test('a get that is killed goes on, and starts anew if the file changed', asyn
   t.ok(fs.readFileSync(target).equals(content));
   t.strictSame(fs.readdirSync(directory), ['copy'], 'part and journal are gone');
 
+  fs.writeFileSync(target, 'the old file');
   const second = await startTransfer(t, args, () => bytesOf(part) > 16 * MiB && bytesOf(`${part}.state`) > 0);
   await second.kill();
-  const other = randomBytes(1000);
+  const other = randomBytes(100_000);
   fs.writeFileSync(join(daemon.home('alice'), 'target'), other);
   const anew = await daemon.ftpctl(args);
   t.equal(anew.code, 0, anew.stderr);

@@ -303,11 +303,18 @@ await t.test('uploads that are not what was announced', async (t) => {
   );
   for (const [method, ...params] of [['downloadRead', 0, 1], ['digest'], ['listNext']] as const)
     t.equal((await mallory.call(method, [handle, ...params])).kind, 'EBADF', `${method} of an upload`);
-  const other = await target.mallory();
-  t.equal((await begin('short', 10, other)).kind, 'EBUSY', 'a second one to the same path');
   t.equal((await mallory.call('uploadFinish', [handle, md5])).kind, 'EBADMSG', 'less than announced');
   t.equal((await mallory.call('uploadFinish', [handle, md5])).kind, 'EBADMSG', 'and told again');
   t.equal((await mallory.call('uploadWrite', [handle, 0, Buffer.alloc(1)])).kind, 'EBADF', 'it is gone');
+  const other = await target.mallory();
+  const [older] = (await begin('short', 10)).result as [number];
+  const [newer] = (await begin('short', 10, other)).result as [number];
+  t.equal(
+    (await mallory.call('uploadWrite', [older, 0, Buffer.alloc(1)])).kind,
+    'EBADF',
+    'the newest has it',
+  );
+  t.equal((await other.call('uploadAbort', [newer])).kind, 'ok');
   const [empty] = (await begin('empty', 0)).result as [number];
   t.equal((await mallory.call('uploadWrite', [empty, 0, Buffer.alloc(1)])).kind, 'EINVAL');
   t.equal((await mallory.call('uploadFinish', [empty, md5])).kind, 'EBADMSG', 'a wrong MD5');

@@ -22,6 +22,7 @@ import {
   type Lie,
 } from '../lib/evil-server.js';
 import type { RunResult } from '../lib/run.js';
+import { SMALL_FILE_BYTES } from '../../ctl/transfer/transfer.js';
 import { problemOf } from '../lib/said.js';
 
 t.setTimeout(90_000);
@@ -170,10 +171,43 @@ await t.test('uploads that the server confuses', async (t) => {
   await Promise.all(
     Object.entries(cases).map(async ([name, { lies, codes }]) => {
       const server = await EvilServer.start(t, lies);
-      writeFileSync(path.join(server.directory, 'source'), 'some bytes');
+      writeFileSync(path.join(server.directory, 'source'), Buffer.alloc(2 * SMALL_FILE_BYTES));
       refuses(t, name, await server.ftpctl(['put', '--quiet'], ['source', server.at('copy')]), codes);
     }),
   );
+});
+
+await t.test('small files that the server confuses', async (t) => {
+  const small = attributesOf(FILE, 10, 5);
+  const getattr = (): unknown => small;
+  const put: Record<string, { lie: Lie; codes: readonly number[] }> = {
+    'no result': { lie: () => [], codes: LOST },
+    'one too many': { lie: () => [null, null], codes: LOST },
+    'a failure': { lie: () => [['EDQUOT', 'no\u001b[2J room']], codes: [7] },
+    'a failure that is none': { lie: () => [['EDQUOT']], codes: LOST },
+  };
+  const get: Record<string, { lie: Lie; codes: readonly number[] }> = {
+    'no file': { lie: () => [], codes: LOST },
+    'one too many': { lie: () => [null, null], codes: LOST },
+    'more than asked': { lie: () => [[small, Buffer.alloc(MAX_DATA)]], codes: LOST },
+    'less than its size, then nothing': { lie: () => [[small, Buffer.alloc(3)]], codes: [1] },
+    'a text': { lie: () => [[small, 'text!']], codes: LOST },
+  };
+  await Promise.all([
+    ...Object.entries(put).map(async ([name, { lie, codes }]) => {
+      const server = await EvilServer.start(t, { uploadFiles: lie });
+      writeFileSync(path.join(server.directory, 'source'), 'bytes');
+      refuses(t, name, await server.ftpctl(['put', '--quiet'], ['source', server.at('copy')]), codes);
+    }),
+    ...Object.entries(get).map(async ([name, { lie, codes }]) => {
+      const lies = { getattr, fetch: lie, download: () => [1, small], downloadRead: () => Buffer.alloc(3) };
+      const server = await EvilServer.start(t, lies);
+      const target = path.join(server.directory, 'copy');
+      writeFileSync(target, 'the old file');
+      refuses(t, name, await server.ftpctl(['get', '--quiet'], [server.at('plain'), 'copy']), codes);
+      t.equal(readFileSync(target, 'utf8'), 'the old file', `${name}: the old file is whole`);
+    }),
+  ]);
 });
 
 await t.test('texts that command a terminal', async (t) => {

@@ -38,6 +38,17 @@ t.test('a tree that is unpacked equals the one that was packed, on both sides', 
   t.notOk(readdirSync(daemon.home('alice')).includes('tree'));
 });
 
+t.test('a time that the disk cannot keep is shown at once as it will be there', async (t) => {
+  const times = ['9223372036854775807', '15032385536', '4102444800.5', '-1.25', '-9223372036854775807'];
+  const stat = (cwd: string): Promise<string> =>
+    succeed('stat', ['-c', '%n %x %y', ...times.map((_, n) => `time-${n}`)], { cwd });
+  for (const [n, time] of times.entries()) await mounted.succeed('touch', ['-d', `@${time}`, `time-${n}`]);
+  const shown = await stat(mounted.path('.'));
+  await mounted.synced();
+  t.equal(shown, await stat(daemon.home('alice')));
+  await mounted.succeed('sh', ['-c', 'rm time-*']);
+});
+
 t.test('a tree of 1,000 small files, as package managers make them', async (t) => {
   const make =
     'for d in $(seq 50); do mkdir -p modules/m$d/lib && for f in $(seq 20); do echo "$d $f" > modules/m$d/lib/$f.js; done; done';

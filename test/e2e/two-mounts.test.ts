@@ -93,6 +93,23 @@ t.test('a directory that is open here and removed there has no link', async (t) 
   await one.succeed('rmdir', ['replaced']);
 });
 
+t.test('a file that is open there, and lost the name that it was opened by, is changed here', async (t) => {
+  await one.succeed('sh', ['-c', 'mkdir p q; echo content > p/file; ln p/file q/other; ls -lR']);
+  const until = (name: string): string => `until [ -e p/${name} ]; do sleep 0.02; done`;
+  const opened = two.succeed('sh', [
+    '-c',
+    `exec 3< p/file; rm p/file; touch p/opened; ${until('changed')}; stat -L -c %a /dev/fd/3; stat -c %a q/other`,
+  ]);
+  // The first of them makes it known here, and the second one needs nobody.
+  await one.succeed('sh', [
+    '-c',
+    `${until('opened')}; chmod 600 q/other; chmod 640 q/other; touch p/changed`,
+  ]);
+  t.equal(await opened, '640\n640\n');
+  t.notMatch(one.service.output, /could not make a change/);
+  await one.succeed('rm', ['-r', 'p', 'q']);
+});
+
 t.test('a tree made here is removed there', async (t) => {
   await one.succeed('sh', ['-c', 'mkdir -p tree/a/b && touch tree/1 tree/a/2 tree/a/b/3 && ls -R tree']);
   await two.succeed('rm', ['-r', 'tree']);

@@ -11,6 +11,7 @@ import { encodeResponse, type IncomingMessage } from '../../protocol/codec.js';
 import type { Failure } from '../../protocol/failure.js';
 import { LEASE_TERM_MS, MAX_RECORD } from '../../protocol/limits.js';
 import { generateKeyPair, noiseReady, type KeyPair } from '../../protocol/noise.js';
+import { packTimeLimits, UNLIMITED_TIMES } from '../../protocol/time-limits.js';
 
 /** A listening server on a free port of 127.0.0.1; everything is closed when the test ends. */
 export async function listen(
@@ -116,7 +117,10 @@ function startSession(socket: Socket, accepted: Accepted, script: Script): void 
     channel,
     closed,
     logIn(id) {
-      const result = ['test/1', Buffer.alloc(8, 9), false, WIRE_ATTRIBUTES, 0, false, false, LEASE_TERM_MS];
+      const result = [
+        ...['test/1', Buffer.alloc(8, 9), false, WIRE_ATTRIBUTES, 0, false, false],
+        ...[LEASE_TERM_MS, packTimeLimits(UNLIMITED_TIMES)],
+      ];
       channel.send(encodeResponse(id, undefined, result));
       channel.maxRecord = MAX_RECORD;
     },

@@ -156,3 +156,15 @@ t.test('locks and waits of a party are bounded, and room that is given back can 
     'ENOLCK',
   );
 });
+
+t.test('the search for circles is bounded, whatever is waited for', async (t) => {
+  const table = newTable();
+  for (let reader = 0; reader < 3000; reader++) table.take('f', posix(`r${reader}`, F_RDLCK));
+  table.take('g', posix('o', F_RDLCK));
+  for (let count = 0; count < 500; count++) table.wait('f', posix('o', F_WRLCK), () => undefined);
+  for (let count = 0; count < 500; count++) table.wait('g', posix(`v${count}`, F_WRLCK), () => undefined);
+  const before = process.cpuUsage();
+  table.release('g', 'nobody', LOCK_POSIX);
+  // Unbounded it is 500 waits times 500 waits times 3000 readers.
+  t.ok(process.cpuUsage(before).user < 1e6);
+});

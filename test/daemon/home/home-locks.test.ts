@@ -190,6 +190,26 @@ t.test(
   },
 );
 
+t.test('who is connected and silent is asked for a word, and then has no locks any more', async (t) => {
+  const { two, clock, home } = await scene(t);
+  const one = new TestClient(home, { wants: LEASE_WRITE, keeps: true });
+  await lock(one, 'd/f', F_WRLCK);
+  const waiting = lock(two, 'd/f', F_WRLCK, { wait: true });
+  t.ok(await isPending(waiting));
+  const asked = (): number[] => one.recalls().map(([, mode]) => mode);
+  asked();
+  clock.pass(LEASE_TERM_MS / 2);
+  t.strictSame(asked(), [LEASE_READ]);
+  one.client.heard();
+  clock.pass(LEASE_TERM_MS - 1);
+  t.strictSame(asked(), [LEASE_READ], 'again');
+  t.ok(await isPending(waiting), 'the term is counted from its last word');
+  t.equal(one.dropped, undefined);
+  clock.pass(1);
+  await waiting;
+  t.equal(one.dropped?.kind, 'ETIMEDOUT');
+});
+
 t.test('leases that are lost take the locks with them', async (t) => {
   const { one, two, clock, home } = await scene(t);
   await lock(one, 'd/f', F_WRLCK);

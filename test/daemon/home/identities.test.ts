@@ -8,6 +8,7 @@ import { MAX_KNOWN } from '../../../daemon/home/known-files.js';
 import { remotePath } from '../../../protocol/ids.js';
 import type { FileRef } from '../../../protocol/references.js';
 import { pread } from '../../../posix/files.js';
+import { renameat2 } from '../../../posix/names.js';
 import { ref } from '../../lib/path-client.js';
 import { kindOf } from './fixture.js';
 import {
@@ -16,6 +17,7 @@ import {
   mkdir,
   partsTest,
   refTo,
+  release,
   rename,
   setattr,
   unlink,
@@ -67,8 +69,13 @@ partsTest('a held file whose name is not known, deeper than a path can tell', {}
   const f = client.changed(create(deepest, 'f'));
   client.change(write(refTo(f), 0, 'deep'));
   const { identities } = parts;
-  client.change(link(refTo(f), deepest, 'g')); // this is the name that is known then
+  client.change(link(refTo(f), deepest, 'g'));
   client.change(unlink(deepest, 'g', { hold: true }));
+  // Behind the daemon.
+  const { fd } = identities.directoryOf(deepest);
+  renameat2(fd, Buffer.from('f'), fd, Buffer.from('renamed'), 0);
+  t.ok('fd' in identities.file(refTo(f)));
+  renameat2(fd, Buffer.from('renamed'), fd, Buffer.from('f'), 0);
   t.equal(identities.file(refTo(f)).status.nlink, 1);
   client.change(write(refTo(f), 4, 'er'));
   t.equal(identities.readable(refTo(f)).status.size, 6);
@@ -77,6 +84,34 @@ partsTest('a held file whose name is not known, deeper than a path can tell', {}
   client.change(unlink(deepest, 'f'));
   client.change(unlink(parts.home, 'saved'));
   t.strictSame([identities.file(refTo(f)).status.nlink, identities.readable(refTo(f)).status.size], [0, 3]);
+});
+
+partsTest('of several names of a file others stay known when one is removed', {}, (t, parts) => {
+  const client = parts.client();
+  const { home, identities } = parts;
+  const [d] = chain(client, home, ['d']);
+  if (d === undefined) throw new Error('not made');
+  const f = client.changed(create(home, 'f'));
+  const directoryOf = (ref: FileRef) => {
+    const located = identities.file(ref);
+    return 'fd' in located ? undefined : located.parent;
+  };
+  client.change(link(refTo(f), d, 'g'));
+  client.change(link(refTo(f), home, 'h'));
+  client.change(unlink(home, 'h'));
+  t.equal(directoryOf(refTo(f)), d.ino, 'the one that was told before');
+  // By a name of which it knows no more, where it is kept open.
+  client.change(unlink(d, 'g', { hold: true }));
+  t.equal(directoryOf(refTo(f)), identities.root.ino);
+  renameSync(join(parts.directory, 'f'), join(parts.directory, 'd', 'moved'));
+  t.equal(directoryOf(refTo(f)), undefined, 'one that nobody told of');
+  const hinted = { ...idOf(f), path: ref('d/moved').path } as FileRef;
+  t.equal(directoryOf(hinted), d.ino, 'where the hint says');
+  t.equal(directoryOf(refTo(f)), d.ino);
+  const elsewhere = { ...idOf(f), path: ref('d').path } as FileRef;
+  renameSync(join(parts.directory, 'd', 'moved'), join(parts.directory, 'f'));
+  t.equal(directoryOf(elsewhere), undefined, 'not another file');
+  client.change(release(idOf(f)));
 });
 
 /** Uses more directories and files than have descriptors. */

@@ -18,7 +18,7 @@ t.test('what is forgotten is let go', async (t) => {
   const kept: WeakRef<object>[] = [];
   for (let round = 0n; round < 20n; round++) {
     const inos = Array.from({ length: 1000 }, (_, i) => FIRST + round * 1000n + BigInt(i));
-    for (const ino of inos) known.learn({ ino, birth: 7n }, DIRECTORY, Buffer.from(`f${ino}`));
+    for (const ino of inos) known.learn({ ino, birth: 7n }, DIRECTORY, Buffer.from(`f${ino}`), false);
     kept.push(new WeakRef(known.find(FIRST + round * 1000n) ?? t));
     for (const ino of inos) known.forgetName(ino, DIRECTORY, Buffer.from(`f${ino}`));
   }
@@ -31,10 +31,10 @@ t.test('what is forgotten is let go', async (t) => {
 
 t.test('what is used stays, what is not goes', (t) => {
   const known = new KnownFiles();
-  known.learn({ ino: 2n, birth: 7n }, DIRECTORY, Buffer.from('used'));
-  known.learn({ ino: 3n, birth: 7n }, DIRECTORY, Buffer.from('unused'));
+  known.learn({ ino: 2n, birth: 7n }, DIRECTORY, Buffer.from('used'), false);
+  known.learn({ ino: 3n, birth: 7n }, DIRECTORY, Buffer.from('unused'), false);
   for (let i = 0n; i < 3 * MAX_KNOWN; i++) {
-    known.learn({ ino: FIRST + i, birth: 7n }, DIRECTORY, Buffer.from('made up'));
+    known.learn({ ino: FIRST + i, birth: 7n }, DIRECTORY, Buffer.from('made up'), false);
     if (i % 1000n === 0n) known.find(2n);
   }
   t.equal(known.find(2n)?.name, 'used');

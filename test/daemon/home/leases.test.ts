@@ -277,6 +277,30 @@ void t.test('while nothing can be given back the term does not run', async (t) =
   t.equal(one.lost, 1);
 });
 
+void t.test('a number that becomes another unit of a client is not said to be of the home', async (t) => {
+  for (const told of [true, false]) {
+    const desk = new Desk();
+    const home = desk.client();
+    const one = desk.client();
+    for (const unit of [U, V]) {
+      one.write(unit);
+      home.returned([unit, LEASE_NONE]);
+      await settled();
+      desk.clock.pass(CONTESTED_MS + 1);
+      one.write(unit);
+    }
+    one.leased();
+    home.leased();
+    // A file lost its second name, and gets one again.
+    desk.leases.made(one, U, V, told);
+    t.equal(one.mode(V), LEASE_WRITE);
+    t.strictSame(one.leased(), told ? [[V, LEASE_WRITE]] : [], 'it holds it all the time');
+    t.strictSame(home.leased(), []);
+    desk.leases.removed(V);
+    t.strictSame(home.leased(), [[V, LEASE_WRITE]]);
+  }
+});
+
 void t.test('what a client makes in what it holds is its own', async (t) => {
   const desk = new Desk();
   const home = desk.client();

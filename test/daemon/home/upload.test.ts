@@ -10,6 +10,7 @@ import { remotePath } from '../../../protocol/ids.js';
 import { LEASE_NONE } from '../../../protocol/methods.js';
 import { close } from '../../../posix/files.js';
 import { socketpair } from '../../../posix/sockets.js';
+import { SyncGroup } from '../../../daemon/home/sync-group.js';
 import { kindOf } from './fixture.js';
 
 const NOTHING = Buffer.alloc(0);
@@ -22,6 +23,7 @@ function unsyncable(): { upload: Upload; asked: string[] } {
   const [fd, other] = socketpair();
   close(other);
   const host: Omit<UploadHost, 'account'> = {
+    syncs: new SyncGroup({ root: fd }),
     whenRoom: (_owner, _call, attempt) => attempt(),
     whenChangeable: () => Promise.resolve(),
     record: () => Promise.resolve(),

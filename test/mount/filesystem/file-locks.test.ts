@@ -13,6 +13,7 @@ import {
   type LockKind,
   type LockType,
 } from '../../../protocol/file-locks.js';
+import { MAX_LOCKS } from '../../../protocol/limits.js';
 import { LEASE_READ } from '../../../protocol/methods.js';
 import type { Caller, WantedLock } from '../../../mount/operations.js';
 import { attributesOf, ROOT_INO } from '../tree/planted.js';
@@ -20,7 +21,6 @@ import { failureOf } from '../remote/failure-of.js';
 import { until } from '../remote/processes.js';
 import { CALLER, ScriptedHome } from './scripted-home.js';
 
-const O_RDONLY = 0;
 const O_RDWR = 2;
 const A = 1n;
 const B = 2n;
@@ -135,12 +135,57 @@ t.test('what was locked through an open file goes with it', async (t) => {
   await scene.set(wanted(B, F_WRLCK, LOCK_FLOCK));
 });
 
-t.test('a reader of a file that was locked says when it closes', async (t) => {
-  const scene = await Scene.open(t);
-  const opened = () => scene.home.filesystem.open(scene.node, O_RDONLY, CALLER);
-  t.match(await opened(), { flushes: false });
-  await scene.set(wanted(A, F_RDLCK));
-  t.match(await opened(), { flushes: true });
+t.test('room is kept for what the server was asked for, so that a recall finds it', async (t) => {
+  const scene = await Scene.open(t, false);
+  const at = (byte: number, type: LockType = F_WRLCK): WantedLock => {
+    const [start, end] = [BigInt(byte), BigInt(byte)];
+    return { owner: A, kind: LOCK_POSIX, lock: { type, start, end, pid: 4711 } };
+  };
+  for (let count = 0; count < MAX_LOCKS; count++) await scene.set(at(2 * count));
+  // This server has no bound.
+  t.equal(await failureOf(scene.set(at(2 * MAX_LOCKS))), 'ENOLCK');
+  t.equal(scene.sent.length, MAX_LOCKS);
+  await scene.set(at(0, F_UNLCK));
+  const { connection } = scene.home.server;
+  connection.held = true;
+  const outcomes = [1, 2].map((more) => failureOf(scene.set(at(2 * MAX_LOCKS * more))));
+  await until(() => scene.sent.length === MAX_LOCKS + 2);
+  connection.answer();
+  t.strictSame(
+    await Promise.all(outcomes),
+    ['no failure', 'ENOLCK'],
+    'also while the first one is asked for',
+  );
+});
+
+t.test('what was given back when the connection was lost is not said to be held', async (t) => {
+  for (const [type, said] of [
+    [F_UNLCK, []],
+    [F_RDLCK, [F_RDLCK]],
+  ] as const) {
+    const scene = await Scene.open(t, false);
+    const { home } = scene;
+    await scene.set(wanted(A, F_WRLCK));
+    await scene.set({ ...wanted(B, F_WRLCK), lock: { type: F_WRLCK, start: 100n, end: 199n, pid: 4712 } });
+    const relocked = new Map<unknown, unknown>();
+    home.answers.relock = ([, owner, , locks]) => {
+      relocked.set(
+        Number(owner),
+        (locks as unknown[][]).map(([each]) => each),
+      );
+      return null;
+    };
+    const before = home.server.connections.length;
+    const { connection } = home.server;
+    connection.held = true;
+    const given = scene.set(wanted(A, type));
+    await until(() => scene.sent.length === 3);
+    connection.break();
+    await until(() => home.server.connections.length > before);
+    await given;
+    t.strictSame(relocked.get(Number(A)) ?? [], said);
+    t.strictSame(relocked.get(Number(B)), [F_WRLCK]);
+  }
 });
 
 t.test('a lock that the server does not take back is lost, and its open file is told', async (t) => {

@@ -1,6 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { LEASE_READ, WHOLE_HOME } from '../../../protocol/methods.js';
+import { LEASE_NONE, LEASE_READ, WHOLE_HOME } from '../../../protocol/methods.js';
 import t, { type Test } from 'tap';
 import { Failure } from '../../../protocol/failure.js';
 import { ROOT_NODE, type NodeId } from '../../../protocol/ids.js';
@@ -71,19 +71,6 @@ t.test('the kernel keeps pages of what only this mount may change', async (t) =>
   const { length } = other.dropped;
   t.equal(await read(other, node), WHOLE.toString());
   t.equal(other.dropped.length, length + 1, 'also pages that are mapped');
-});
-
-t.test('the kernel is spared the FLUSH of who only reads', async (t) => {
-  const home = await ScriptedHome.open(t);
-  await home.own({ file: FILE });
-  const node = await home.node('file');
-  for (const [flags, flushes] of [
-    [O_RDONLY, false],
-    [O_WRONLY, true],
-    [O_RDWR, true],
-  ] as const) {
-    t.match(await home.filesystem.open(node, flags, CALLER), { flushes });
-  }
 });
 
 t.test('-o sync: who is let go while a file is made has nothing open, and is told of no inode', async (t) => {
@@ -275,4 +262,66 @@ t.test('what was written here is not known any more when the server has changed 
     await filesystem.read(node, handle, 0, WHOLE.length, reply, CALLER);
     t.same(got, [WHOLE.toString()], change);
   }
+});
+
+t.test('what is not believed any more when it was cut off is held before it is open', async (t) => {
+  const home = await ScriptedHome.open(t);
+  await home.own({ file: FILE });
+  home.answers.returned = () => null;
+  home.answers.hold = () => FILE;
+  home.answers.change = () => [FILE];
+  const node = await home.node('file');
+  const { connection } = home.server;
+  connection.notifications.lease?.([[WHOLE_HOME, LEASE_READ]]);
+  connection.held = true;
+  const opening = home.filesystem.open(node, O_WRONLY | O_TRUNC, CALLER);
+  const asked = (): string[] => connection.requests.map((each) => each.split(' ')[0] ?? '');
+  t.notOk(asked().includes('hold'));
+  connection.notifications.recall?.([[WHOLE_HOME, LEASE_NONE]]);
+  await until(() => asked().includes('returned'));
+  connection.answer();
+  await opening;
+  t.ok(asked().includes('hold'));
+});
+
+t.test('a file that is opened again while its removal is awaited is held', async (t) => {
+  const home = await ScriptedHome.open(t);
+  await home.own({ file: FILE });
+  const node = await home.node('file');
+  const { handle } = await home.filesystem.open(node, O_RDWR, CALLER);
+  home.state.leases.clear();
+  home.answers.change = () => [{ ...FILE, nlink: 0 }, home.root];
+  home.answers.hold = () => ({ ...FILE, nlink: 0 });
+  const { connection } = home.server;
+  connection.held = true;
+  const removed = home.filesystem.unlink(ROOT_NODE, Buffer.from('file'), CALLER);
+  await home.filesystem.release(node, handle);
+  const opening = home.filesystem.open(node, O_RDWR, CALLER);
+  connection.answer();
+  await Promise.all([removed, opening]);
+  const { log } = home.state;
+  t.equal(log.undurable.operations, 0, 'it is not let go');
+});
+
+t.test('creat(2) of a name that others make and remove makes it, or opens it', async (t) => {
+  const home = await ScriptedHome.open(t);
+  home.answers.hold = () => FILE;
+  let tries = 0;
+  home.answers.change = () => {
+    tries += 1;
+    if (tries < 3) throw new Failure('EEXIST');
+    return [FILE, home.root];
+  };
+  home.answers.lookup = () => {
+    throw new Failure('ENOENT');
+  };
+  const name = Buffer.from('file');
+  const { entry } = await home.filesystem.create(ROOT_NODE, name, O_RDWR, 0o600, CALLER);
+  t.equal(entry.attributes.ino, FILE.ino);
+  tries = -100;
+  t.equal(
+    await failureOf(async () => home.filesystem.create(ROOT_NODE, name, O_RDWR, 0o600, CALLER)),
+    'ESTALE',
+    'it ends',
+  );
 });

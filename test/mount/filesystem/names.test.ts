@@ -1,9 +1,9 @@
 import t from 'tap';
 import { S_IFIFO } from '../../../posix/flags.js';
 import { ROOT_NODE } from '../../../protocol/ids.js';
-import { LEASE_NONE, LEASE_WRITE, WHOLE_HOME } from '../../../protocol/methods.js';
+import { LEASE_NONE, LEASE_READ, LEASE_WRITE, WHOLE_HOME } from '../../../protocol/methods.js';
 import { operation, CREATE, LINK, RELEASE, type Operation } from '../../../protocol/operations.js';
-import { attributesOf, ROOT_INO, SYMLINK } from '../tree/planted.js';
+import { attributesOf, DIRECTORY, ROOT_INO, SYMLINK } from '../tree/planted.js';
 import { failureOf } from '../remote/failure-of.js';
 import { until } from '../remote/processes.js';
 import { CALLER, letGo, ScriptedHome } from './scripted-home.js';
@@ -85,6 +85,47 @@ t.test('a file that is closed while its removal is awaited is not held for ever'
     t.match(sent.log, [{ kind: RELEASE, id: { ino: 10n } }]);
   }
 });
+
+t.test(
+  'a file that belongs to a directory which is not leased, since its name changed, is not believed',
+  async (t) => {
+    const OTHER = 20n;
+    for (const [act, isLogged] of [
+      ['unlink', true],
+      ['unlink', false],
+      ['rename', false],
+    ] as const) {
+      const home = await ScriptedHome.open(t);
+      const nlink = act === 'unlink' ? 2 : 1;
+      const file = attributesOf(10, undefined, { nlink });
+      await home.own({ file, other: attributesOf(OTHER, DIRECTORY) }, false);
+      const { notifications } = home.server.connection;
+      const mode = isLogged ? LEASE_WRITE : LEASE_READ;
+      notifications.lease?.([[file.ino, mode]]);
+      home.answers.getattr = () => file;
+      home.answers.lookup = ([, name]) => [
+        String(name) === 'file' ? file : attributesOf(OTHER, DIRECTORY),
+        null,
+      ];
+      if (!isLogged) notifications.lease?.([[ROOT_INO, LEASE_READ]]);
+      const [node, directory] = [await home.node('file'), await home.node('other')];
+      await home.filesystem.getattr(node, undefined, CALLER);
+      await home.filesystem.open(node, O_RDWR, CALLER);
+      home.answers.change = () => [{ ...file, nlink: 1 }, home.root, attributesOf(OTHER, DIRECTORY)];
+      home.answers.hold = () => file;
+      const sent = sentBy(home);
+      if (act === 'unlink') await home.filesystem.unlink(ROOT_NODE, Buffer.from('file'), CALLER);
+      else {
+        const [from, to] = [Buffer.from('file'), Buffer.from('moved')];
+        await home.filesystem.rename(ROOT_NODE, from, directory, to, 0, CALLER);
+      }
+      t.equal(sent.awaited.length, isLogged ? 0 : 1);
+      t.ok(home.dropped.includes(`${node} 0`), `${act}: with its pages, as it is open`);
+      const isHeld = home.server.connection.requests.some((each) => each.startsWith('hold'));
+      t.equal(isHeld, act === 'rename', 'the server keeps it, as that says or it is told');
+    }
+  },
+);
 
 t.test('-o sync: a change that the server could not make fails', async (t) => {
   const home = await ScriptedHome.open(t, {}, { sync: true });

@@ -2,7 +2,7 @@ import t from 'tap';
 import { failing } from '../../lib/failing.js';
 import { ROOT_NODE, type HandleId, type NodeId } from '../../../protocol/ids.js';
 import { MAX_LEASE_ITEMS, MAX_LEASED_UNITS } from '../../../protocol/limits.js';
-import { LEASE_NONE, LEASE_READ, type LeaseItem } from '../../../protocol/methods.js';
+import { LEASE_NONE, LEASE_READ, LEASE_WRITE, type LeaseItem } from '../../../protocol/methods.js';
 import { attributesOf, DIRECTORY, ROOT_INO } from '../tree/planted.js';
 import { failureOf } from '../remote/failure-of.js';
 import { until } from '../remote/processes.js';
@@ -53,6 +53,89 @@ t.test('a recall is answered behind the log, by one who believes nothing any mor
   t.ok(sent.indexOf('apply') !== -1 && sent.indexOf('apply') < sent.indexOf('returned'));
   t.same(home.dropped.toSorted(), ['1 0', '1/file', '1/new', '2 -1']);
   t.equal(home.state.leases.mode(ROOT_INO), LEASE_NONE);
+});
+
+t.test('a recall is answered when the server has not stopped within the log', async (t) => {
+  const home = await ScriptedHome.open(t);
+  await home.own({ file: attributesOf(10) });
+  const { connection } = home.server;
+  const node = await home.node('file');
+  home.answers.returned = () => null;
+  const all = home.answers.apply;
+  // It has forgotten where the file is.
+  home.answers.apply = ([first]) => {
+    if (all !== undefined) home.answers.apply = all;
+    return [Number(first) - 1, 0, 1e9, 1e6, [[first, ['ESTALE', 'not known'], []]]];
+  };
+  connection.held = true;
+  await home.filesystem.setattr(node, undefined, { mode: 0o600 }, CALLER);
+  connection.notifications.recall?.([[ROOT_INO, LEASE_NONE]]);
+  await turn();
+  await turn();
+  t.equal(returns(connection), 0);
+  connection.answer();
+  await until(() => returns(connection) === 1);
+  const applied = connection.requests.filter((each) => /^(apply|returned)/.test(each));
+  t.same(
+    applied.map((each) => each.split(' ')[0]),
+    ['apply', 'apply', 'returned'],
+  );
+  t.equal(home.state.losses.count, 0);
+});
+
+t.test('a change that is asked for is made when the server has not stopped within the log', async (t) => {
+  const home = await ScriptedHome.open(t);
+  await home.own({ file: attributesOf(10) });
+  const { connection } = home.server;
+  const node = await home.node('file');
+  home.answers.returned = () => null;
+  home.answers.change = () => [attributesOf(10, undefined, { size: 0 })];
+  const all = home.answers.apply;
+  home.answers.apply = ([first]) => {
+    if (all !== undefined) home.answers.apply = all;
+    return [Number(first) - 1, 0, 1e9, 1e6, [[first, ['ESTALE', 'not known'], []]]];
+  };
+  connection.held = true;
+  await home.filesystem.setattr(node, undefined, { size: 5 }, CALLER);
+  connection.notifications.recall?.([[ROOT_INO, LEASE_NONE]]);
+  const truncated = home.filesystem.setattr(node, undefined, { size: 0 }, CALLER);
+  await turn();
+  connection.answer();
+  await truncated;
+  const made = connection.requests.filter((each) => /^(apply|change)/.test(each));
+  t.same(
+    made.map((each) => each.split(' ')[0]),
+    ['apply', 'apply', 'change'],
+  );
+});
+
+t.test('a file that has a second name again is not given back for the first time that it had', async (t) => {
+  const FILE = 10n;
+  const home = await ScriptedHome.open(t);
+  const twice = attributesOf(FILE, undefined, { nlink: 2 });
+  await home.own({ file: twice, second: twice });
+  const { connection } = home.server;
+  const node = await home.node('file');
+  const given: unknown[] = [];
+  home.answers.returned = ([items]) => {
+    given.push(items);
+    return null;
+  };
+  home.answers.getattr = () => attributesOf(FILE);
+  let kernelActs: () => void = () => undefined;
+  home.settled = new Promise((resolve) => (kernelActs = resolve));
+  await home.filesystem.unlink(ROOT_NODE, Buffer.from('second'), CALLER);
+  connection.notifications.recall?.([[FILE, LEASE_NONE]]);
+  await turn();
+  // It belongs to its directory now, which is held.
+  await home.filesystem.getattr(node, undefined, CALLER);
+  await home.filesystem.link(node, ROOT_NODE, Buffer.from('again'), CALLER);
+  await home.filesystem.setattr(node, undefined, { mode: 0o600 }, CALLER);
+  t.notOk(connection.requests.some((each) => each.startsWith('change')));
+  kernelActs();
+  await until(() => given.length === 1);
+  t.same(given, [[]]);
+  t.equal(home.state.leases.mode(FILE), LEASE_WRITE);
 });
 
 t.test(

@@ -72,9 +72,9 @@ export class ScriptedHome {
       backoff: { next: () => 1, lasted: () => undefined, refusedLong: false },
     });
     scope.teardown(() => remote.close());
-    const { termMs } = await remote.connect();
+    const { termMs, times } = await remote.connect();
     const { filesystem, state } = openHome({
-      ...{ remote, termMs },
+      ...{ remote, termMs, times },
       root: { path: ROOT_PATH, attributes: home.root },
       caches: {
         invalidateNode: (node, offset) => home.dropped.push(`${node} ${offset}`),

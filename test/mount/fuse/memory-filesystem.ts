@@ -3,7 +3,7 @@
  * Everything answers synchronously, but for three things: reading '/hang' waits until the read is interrupted, mkdir of 'slow'
  * and writing to '/slow-file' until proceed() is called. And nothing fails as on a broken disk, but for chmod to BROKEN_MODE.
  */
-import { FALLOC_FL_KEEP_SIZE, O_ACCMODE, O_RDONLY, O_TRUNC } from '../../../posix/flags.js';
+import { FALLOC_FL_KEEP_SIZE, O_TRUNC } from '../../../posix/flags.js';
 import { Failure } from '../../../protocol/failure.js';
 import { handleId, nodeId, ROOT_NODE, type HandleId, type NodeId } from '../../../protocol/ids.js';
 import type {
@@ -275,7 +275,7 @@ export class MemoryFilesystem implements Filesystem {
   open(id: NodeId, flags: number): OpenAnswer {
     const node = this.#node(id);
     if (flags & O_TRUNC) this.#resize(node, 0);
-    return { ...this.#opened(), flushes: (flags & O_ACCMODE) !== O_RDONLY };
+    return this.#opened();
   }
 
   create(

@@ -171,21 +171,6 @@ export const OPEN_CASES: Case[] = [
     ],
   },
   {
-    title: 'OPEN without a FLUSH at each close',
-    opcode: 14,
-    body: [
-      u32(0), // flags: O_RDONLY
-      u32(0), // open_flags
-    ],
-    answers: { open: () => ({ handle: handleId(77), keepCache: true, flushes: false }) },
-    call: { operation: 'open', parameters: [NODE, 0] },
-    reply: [
-      u64(77), // fh
-      u32(2 | 32), // open_flags: FOPEN_KEEP_CACHE, FOPEN_NOFLUSH
-      u32(0), // padding
-    ],
-  },
-  {
     title: 'WRITE of a page of the cache',
     opcode: 16,
     body: [

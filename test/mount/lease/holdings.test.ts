@@ -54,12 +54,12 @@ t.test(
   async (t) => {
     const leases = new Leases({ over: false });
     leases.leased([[WHOLE_HOME, LEASE_WRITE]]);
-    leases.returning([[A, LEASE_READ]]);
+    const first = leases.returning([[A, LEASE_READ]]);
     t.notOk(leases.owns(A));
     t.ok(leases.believes(A));
     t.ok(leases.owns(B));
     t.equal(leases.mode(A), LEASE_WRITE);
-    leases.returned([[A, LEASE_READ]]);
+    leases.returned(first);
     t.equal(leases.mode(A), LEASE_READ);
     leases.leased([[A, LEASE_WRITE]]);
     t.ok(leases.owns(A), 'given anew');
@@ -69,15 +69,36 @@ t.test(
 t.test('a recall that asks for more while the first one is answered', async (t) => {
   const leases = new Leases({ over: false });
   leases.leased([[A, LEASE_WRITE]]);
-  leases.returning([[A, LEASE_READ]]);
-  leases.returning([[A, LEASE_NONE]]);
-  leases.returned([[A, LEASE_READ]]);
+  const first = leases.returning([[A, LEASE_READ]]);
+  const second = leases.returning([[A, LEASE_NONE]]);
+  leases.returned(first);
   t.notOk(leases.believes(A), 'the second one is not answered');
-  leases.returned([[A, LEASE_NONE]]);
+  leases.returned(second);
   t.equal(leases.mode(A), LEASE_NONE);
   t.equal(leases.size, 0);
   leases.leased([[A, LEASE_READ]]);
   t.ok(leases.believes(A));
+});
+
+t.test('what becomes a unit again while the former one is given back is not given back', async (t) => {
+  const leases = new Leases({ over: false });
+  leases.leased([[WHOLE_HOME, LEASE_WRITE]]);
+  const recall = leases.returning([
+    [A, LEASE_NONE],
+    [B, LEASE_NONE],
+  ]);
+  leases.entered(A, 99n);
+  t.ok(leases.owns(A));
+  const again = leases.returning([[A, LEASE_READ]]);
+  t.strictSame(
+    recall.items,
+    [[B, LEASE_NONE]],
+    'what is done to it now may not be sent when this is answered',
+  );
+  leases.returned(recall);
+  t.strictSame([leases.mode(A), leases.mode(B)], [LEASE_WRITE, LEASE_NONE]);
+  leases.returned(again);
+  t.equal(leases.mode(A), LEASE_READ);
 });
 
 t.test('a recall of the whole home leaves what is held besides', async (t) => {
@@ -86,10 +107,10 @@ t.test('a recall of the whole home leaves what is held besides', async (t) => {
     [WHOLE_HOME, LEASE_WRITE],
     [A, LEASE_READ],
   ]);
-  leases.returning([[WHOLE_HOME, LEASE_NONE]]);
+  const recall = leases.returning([[WHOLE_HOME, LEASE_NONE]]);
   t.notOk(leases.believes(B));
   t.ok(leases.believes(A));
-  leases.returned([[WHOLE_HOME, LEASE_NONE]]);
+  leases.returned(recall);
   t.equal(leases.mode(B), LEASE_NONE);
   t.ok(leases.believes(A));
 });

@@ -3,6 +3,7 @@ import type { LoginResult, NotificationHandlers } from '../../../protocol/client
 import { Failure } from '../../../protocol/failure.js';
 import { LEASE_TERM_MS } from '../../../protocol/limits.js';
 import type { MethodName } from '../../../protocol/methods.js';
+import { UNLIMITED_TIMES } from '../../../protocol/time-limits.js';
 import type { Connection, Hello } from '../../../mount/remote/connection.js';
 
 interface Asked {
@@ -27,6 +28,8 @@ export class FakeServer {
     method === 'readlink' ? Buffer.from(String(asked)) : null;
   /** Connections from now on answer nothing but pings. */
   holding = false;
+  /** What times its disk can keep. */
+  times = UNLIMITED_TIMES;
   /** Called with each new connection, before its login is answered. */
   onConnection: (connection: FakeConnection) => void = () => undefined;
   readonly connections: FakeConnection[] = [];
@@ -88,6 +91,7 @@ export class FakeConnection implements Connection {
       leased: server.resumes,
       covered: server.resumes,
       termMs: LEASE_TERM_MS,
+      times: server.times,
     };
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;

@@ -60,6 +60,23 @@ export const locks: Record<string, Operation> = {
     close $fh;
     is elsewhere { posix(opened('f'), 'w', 0, 0, 1) }, 'ok', 'given up';
   `),
+  'fcntl: so does closing one that only reads, opened before, copied, or left to a child': perl(String.raw`
+    my $fh = opened('f'); my $reader = opened('f', O_RDONLY);
+    is posix($fh, 'w', 0, 0), 'ok', 'taken';
+    close $reader;
+    is elsewhere { posix(opened('f'), 'w', 0, 0) }, 'ok', 'given up';
+    close $fh;
+    $reader = opened('f', O_RDONLY); open my $copy, '<&', $reader or die;
+    is posix($reader, 'r', 0, 0), 'ok', 'taken for reading';
+    close $reader;
+    is elsewhere { posix(opened('f'), 'w', 0, 0) }, 'ok', 'a copy is left';
+    is posix($copy, 'r', 0, 0), 'ok', 'taken by the copy';
+    my $child = later { my ($say) = @_; $say->('begins'); sleep 100 };
+    is said($child), 'begins', 'a child that has it open';
+    close $copy;
+    is elsewhere { posix(opened('f'), 'w', 0, 0) }, 'ok', 'the child keeps nothing';
+    ended($child);
+  `),
   'fcntl: who waits is woken': perl(String.raw`
     my $fh = opened('f');
     is posix($fh, 'w', 0, 0), 'ok', 'taken';

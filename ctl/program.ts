@@ -1,0 +1,2 @@
+/** What the program is called, before what it tells. */
+export const PROGRAM = 'ftpctl';

@@ -1,0 +1,107 @@
+/**
+ * Puts a small file: it is read whole, and travels with others in one message, which is answered when all of them are on the
+ * server's disk under their names.
+ */
+import { closeSync, constants, fstatSync, openSync, readSync, type BigIntStats } from 'node:fs';
+import { Md5 } from '../../posix/libcrypto.js';
+import type { Timestamp } from '../../protocol/attributes.js';
+import type { Client } from '../../protocol/client.js';
+import { Failure, failureFrom } from '../../protocol/failure.js';
+import type { RemotePath } from '../../protocol/ids.js';
+import { MAX_UPLOAD_FILES } from '../../protocol/limits.js';
+import { displayName } from '../names.js';
+import { Batches } from './batches.js';
+import { changedMeanwhile, sameFile, timestamp } from './source.js';
+import { SMALL_FILE_BYTES, type Transferred, type TransferObserver } from './transfer.js';
+
+/** Of a file in a message, beside its path and data: some numbers, and the MD5. */
+const OVERHEAD_BYTES = 64;
+
+interface WholeFile {
+  readonly target: RemotePath;
+  readonly data: Buffer;
+  readonly mode: number;
+  readonly mtime: Timestamp;
+  readonly md5: Buffer;
+}
+
+/** How a file ended: the failure, or nothing. */
+interface Outcome {
+  readonly failure: Failure | undefined;
+}
+
+export interface SmallUpload {
+  /** Local path of a regular file of up to SMALL_FILE_BYTES. */
+  readonly source: Buffer;
+  readonly target: RemotePath;
+  readonly mode: number;
+}
+
+export class SmallUploads {
+  readonly #batches: Batches<WholeFile, Outcome>;
+
+  constructor(client: Client) {
+    this.#batches = new Batches({
+      items: MAX_UPLOAD_FILES,
+      weigh: ({ target, data }) => target.length + data.length + OVERHEAD_BYTES,
+      send: (files) => send(client, files),
+    });
+  }
+
+  /** Undefined where the file has grown too large meanwhile. */
+  async upload(job: SmallUpload, observer: TransferObserver): Promise<Transferred | undefined> {
+    const read = readWhole(job.source);
+    if (read === undefined) return undefined;
+    const { data, status } = read;
+    const md5 = new Md5();
+    md5.update(data);
+    const digest = md5.digest();
+    observer.started(data.length, 0);
+    const file = { target: job.target, data, mode: job.mode, mtime: timestamp(status.mtimeNs), md5: digest };
+    const { failure } = await this.#batches.add(file);
+    if (failure !== undefined) throw failure;
+    observer.advanced(data.length);
+    return { bytes: data.length, md5: digest, resumedAt: 0 };
+  }
+}
+
+/** The bytes of a file up to its end, also of one that does not know its size (/proc). */
+function readWhole(source: Buffer): { data: Buffer; status: BigIntStats } | undefined {
+  const file = openSync(source, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const status = fstatSync(file, { bigint: true });
+    if (!status.isFile()) throw new Failure('EINVAL', `${displayName(source)} is not a regular file`);
+    if (status.size > SMALL_FILE_BYTES) return undefined;
+    const size = Number(status.size);
+    const block = Buffer.allocUnsafe(size === 0 ? SMALL_FILE_BYTES + 1 : size + 1);
+    let length = 0;
+    for (let got = -1; got !== 0 && length < block.length; length += got) {
+      got = readSync(file, block, length, block.length - length, length);
+    }
+    if (size === 0 && length > SMALL_FILE_BYTES) {
+      const text = `${displayName(source)} does not tell its size: write it to a file first`;
+      throw new Failure('EINVAL', text);
+    }
+    if ((size > 0 && length !== size) || !sameFile(status, fstatSync(file, { bigint: true }))) {
+      throw changedMeanwhile(source);
+    }
+    return { data: block.subarray(0, length), status };
+  } finally {
+    closeSync(file);
+  }
+}
+
+async function send(client: Client, files: readonly WholeFile[]): Promise<Outcome[]> {
+  const wire = files.map(({ target, data, mode, mtime, md5 }) => [
+    ...[target, data.length, mode, mtime.sec, mtime.nsec, md5],
+  ]);
+  const data = Buffer.concat(files.map((file) => file.data));
+  const failures = await new Promise<readonly (readonly [string, string] | null)[]>((resolve, reject) => {
+    client.request('uploadFiles', [wire], data, (failure, result) => {
+      if (failure !== undefined) reject(failure);
+      else if (result?.length === files.length) resolve(result);
+      else reject(new Failure('PROTOCOL', 'the server does not tell what became of each file'));
+    });
+  });
+  return failures.map((failure) => ({ failure: failure === null ? undefined : failureFrom(failure) }));
+}

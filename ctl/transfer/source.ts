@@ -1,0 +1,28 @@
+/**
+ * Local files as stat(2) tells of them.
+ */
+import type { BigIntStats } from 'node:fs';
+import type { Timestamp } from '../../protocol/attributes.js';
+import { Failure } from '../../protocol/failure.js';
+import { displayName } from '../names.js';
+
+const NANOSECONDS = 1_000_000_000n;
+
+/** Whether nothing was written to it in between. */
+export function sameFile(a: BigIntStats, b: BigIntStats): boolean {
+  return a.ino === b.ino && a.size === b.size && a.mtimeNs === b.mtimeNs;
+}
+
+export function changedMeanwhile(source: Buffer): Failure {
+  return new Failure('ESTALE', `${displayName(source)} changed while it was sent: put it again`);
+}
+
+export function permissions(status: BigIntStats): number {
+  return Number(status.mode & 0o7777n);
+}
+
+/** A time in nanoseconds as it travels. */
+export function timestamp(nanoseconds: bigint): Timestamp {
+  const nsec = ((nanoseconds % NANOSECONDS) + NANOSECONDS) % NANOSECONDS;
+  return { sec: Number((nanoseconds - nsec) / NANOSECONDS), nsec: Number(nsec) };
+}

@@ -1,0 +1,66 @@
+/*
+ * Syncs of single files and directories of a home. Those who ask while one runs are served together by the next: by fsync(2)
+ * where it is one, else by one syncfs(2).
+ *
+ * Invariant: who is told that it went well has its file on the disk. What a sync of the whole file system meets may be another
+ * file's failure, so then each is synced by itself: its own failures its descriptor tells.
+ */
+import type { Fd } from '../../posix/fd.js';
+import type { ConfinedTree } from './confined.js';
+import { syncOnThread } from './sync-thread.js';
+
+interface Waiting {
+  readonly fd: Fd;
+  readonly done: () => void;
+  readonly failed: (error: unknown) => void;
+}
+
+export class SyncGroup {
+  readonly #root: Fd;
+  #waiting: Waiting[] = [];
+  #running = false;
+
+  constructor(tree: Pick<ConfinedTree, 'root'>) {
+    this.#root = tree.root;
+  }
+
+  /** Resolves when the file is on the disk. Its descriptor must stay open until then. EIO, ENOSPC, EDQUOT: it may be lost. */
+  sync(fd: Fd): Promise<void> {
+    return new Promise((done, failed) => {
+      this.#waiting.push({ fd, done, failed });
+      if (!this.#running) void this.#run();
+    });
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true;
+    // Who asks in the same turn belongs to the same sync.
+    await Promise.resolve();
+    while (this.#waiting.length > 0) {
+      const together = this.#waiting;
+      this.#waiting = [];
+      await this.#syncAll(together);
+    }
+    this.#running = false;
+  }
+
+  async #syncAll(together: readonly Waiting[]): Promise<void> {
+    if (together.length > 1) {
+      try {
+        await syncOnThread(this, 'syncfs', this.#root);
+        for (const { done } of together) done();
+        return;
+      } catch {
+        // Whose failure it is follows.
+      }
+    }
+    for (const { fd, done, failed } of together) {
+      try {
+        await syncOnThread(this, 'fsync', fd);
+        done();
+      } catch (error) {
+        failed(error);
+      }
+    }
+  }
+}

@@ -1,0 +1,51 @@
+/*
+ * What times a disk can keep is found out as touch(1) would find it out on that disk.
+ */
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { ConfinedTree } from '../../../daemon/home/confined.js';
+import { diskTimes } from '../../../daemon/home/disk-times.js';
+import { limitedTime } from '../../../protocol/time-limits.js';
+import { temporaryDirectory } from '../../lib/directory.js';
+
+t.test('what the limits make of a time is what the disk makes of it', (t) => {
+  const directory = temporaryDirectory(t);
+  const home = join(directory, 'home');
+  mkdirSync(home);
+  const tree = ConfinedTree.open(home);
+  t.teardown(() => tree.close());
+  const limits = diskTimes(tree);
+  const file = join(directory, 'file');
+  writeFileSync(file, '');
+  for (const [sec, nsec] of [
+    [2 ** 53 - 2, 999_999_999],
+    [2 ** 40, 5],
+    [15_032_385_535, 1],
+    [15_032_385_536, 0],
+    [2 ** 31, 123_456_789],
+    [0, 999_999_999],
+    [-1, 0],
+    [-(2 ** 31), 0],
+    [-(2 ** 31) - 1, 0],
+    [-(2 ** 53) + 2, 0],
+  ] as const) {
+    execFileSync('touch', ['-d', `@${sec}.${String(nsec).padStart(9, '0')}`, file]);
+    const { mtimeNs } = statSync(file, { bigint: true });
+    const limited = limitedTime({ sec, nsec }, limits);
+    t.equal(BigInt(limited.sec) * 1_000_000_000n + BigInt(limited.nsec), mtimeNs, `${sec}.${nsec}`);
+  }
+  t.end();
+});
+
+t.test('where it cannot be tried nothing is limited, and the home goes on', (t) => {
+  const home = join(temporaryDirectory(t), 'home');
+  mkdirSync(join(home, '.ftpmount', 'times'), { recursive: true });
+  chmodSync(join(home, '.ftpmount'), 0o700);
+  const tree = ConfinedTree.open(home);
+  t.teardown(() => tree.close());
+  const time = { sec: 2 ** 50, nsec: 7 };
+  t.same(limitedTime(time, diskTimes(tree)), time);
+  t.end();
+});
