@@ -152,6 +152,7 @@ function administration(program: Command, end: (exitCode: number) => void): void
     .description('make a user')
     .requiredOption('--quota <size>', 'limit of bytes; 0 is none', parseSize)
     .option('--max-files <n>', 'limit of files; 0 is none', parseCount)
+    .option('--posix-owners', 'keep owner, group, full mode and devices of files')
     .option('--adopt', 'hand over the home of that name that is there already')
     .addHelpText('after', SIZES_HELP)
     .action(async (user, options) => {
@@ -164,6 +165,8 @@ function administration(program: Command, end: (exitCode: number) => void): void
     .option('--max-files <n>', 'limit of files; 0 is none', parseCount)
     .option('--disable', 'refuse logins, close sessions')
     .option('--enable', 'allow logins again')
+    .option('--posix-owners', 'keep owner, group, full mode and devices of files')
+    .option('--no-posix-owners', "all files are the user's")
     .addHelpText('after', SIZES_HELP)
     .action(async (user, options) => {
       const { usermod } = await import('./admin/usermod.js');

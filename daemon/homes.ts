@@ -3,7 +3,7 @@
  * handles need it, and closes (which leaves a clean ledger) when nothing does.
  *
  * Invariant: of each user there is at most one open home, and nothing uses it while it closes: a use that comes then waits
- * and opens it again. The main thread is told of every close.
+ * and opens it again. So does one that comes with another word on owners: clients then know nothing of before, as after a restart. The main thread is told of every close.
  */
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -19,6 +19,12 @@ interface OpenHome {
   readonly home: Promise<UserHome>;
   /** Sessions, checks and other uses that run. */
   uses: number;
+  /** Account.posixOwners, as it was opened. */
+  readonly owners: boolean;
+  /** Its sessions are being ended, so that it can be opened with another word on owners. */
+  ending: boolean;
+  /** Called when nothing uses it, so that it can be closed to be opened otherwise. */
+  onUnused: (() => void)[];
   lastUse: number;
   /** Set when it closes. */
   closed?: Promise<void>;
@@ -47,13 +53,18 @@ export class Homes {
   async use<T>(account: Account, use: number, run: (home: UserHome) => Promise<T>): Promise<T> {
     const { name } = account;
     for (;;) {
-      const closing = this.#open.get(name)?.closed;
-      if (closing === undefined) break;
-      await closing;
+      const open = this.#open.get(name);
+      if (open?.closed !== undefined) await open.closed;
+      else if (open === undefined || open.owners === hasOwners(account)) break;
+      else if (open.uses === 0) await this.#close(name, open);
+      else if (open.ending) await new Promise<void>((resolve) => open.onUnused.push(resolve));
+      // Nobody has told its sessions to end, and they may go on for days.
+      else break;
     }
     let entry = this.#open.get(name);
     if (entry === undefined) {
-      entry = { home: this.#openHome(account), uses: 0, lastUse: use };
+      const owners = hasOwners(account);
+      entry = { home: this.#openHome(account), uses: 0, owners, ending: false, onUnused: [], lastUse: use };
       this.#open.set(name, entry);
     }
     entry.uses += 1;
@@ -64,14 +75,17 @@ export class Homes {
       return await run(home);
     } finally {
       entry.uses -= 1;
+      if (entry.uses === 0) for (const go of entry.onUnused.splice(0)) go();
       this.#closeIfIdle(name);
     }
   }
 
-  /** An account's limits changed. */
-  async accountChanged(account: Account): Promise<void> {
+  /** An account changed. `reopens`: its sessions are being ended. */
+  async accountChanged(account: Account, reopens: boolean): Promise<void> {
     const entry = this.#open.get(account.name);
-    if (entry !== undefined) (await entry.home).setLimits(limitsOf(account));
+    if (entry === undefined) return;
+    entry.ending = reopens && entry.owners !== hasOwners(account);
+    (await entry.home).setLimits(limitsOf(account));
   }
 
   /** The use of each open home. */
@@ -158,6 +172,10 @@ function makeHome(directory: string, charged: Use | undefined): void {
 
 function limitsOf({ quotaBytes, maxFiles }: Account): { bytes: number; files: number } {
   return { bytes: quotaBytes, files: maxFiles };
+}
+
+function hasOwners({ posixOwners }: Account): boolean {
+  return posixOwners === true;
 }
 
 function withUser(log: Log, user: UserName): Log {

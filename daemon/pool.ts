@@ -117,10 +117,10 @@ export class WorkerPool {
     }
   }
 
-  /** Tells the user's worker, if the user has one, that the account changed. */
-  accountChanged(account: Account): void {
+  /** Tells the user's worker, if the user has one, that the account changed. `reopens`: its sessions were told to end. */
+  accountChanged(account: Account, reopens = false): void {
     const slot = this.#placement.get(account.name);
-    if (slot !== undefined) this.#post(slot, { type: 'account', account });
+    if (slot !== undefined) this.#post(slot, { type: 'account', account, reopens });
   }
 
   /** Has a home opened (and so counted) in the background. */

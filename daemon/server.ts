@@ -244,7 +244,8 @@ export class Server {
     const handlers: {
       [T in ControlRequest['type']]: (r: Extract<ControlRequest, { type: T }>) => Promise<ControlAnswers[T]>;
     } = {
-      accountChanged: ({ name, closeSessions }) => this.#accountChanged(name, closeSessions === true),
+      accountChanged: ({ name, closeSessions, reopen }) =>
+        this.#accountChanged(name, closeSessions === true, reopen === true),
       accountRemoved: ({ name }) => this.#accountRemoved(name),
       quotaCheck: ({ name, repair }) => this.#quotaCheck(name, repair),
       status: () => this.#status(),
@@ -254,14 +255,21 @@ export class Server {
     return handle(request);
   }
 
-  async #accountChanged(name: UserName, closeAll: boolean): Promise<{ closedSessions: number }> {
+  /** `reopens`: the home is opened anew, and clients are to connect again. */
+  async #accountChanged(
+    name: UserName,
+    closeAll: boolean,
+    reopens: boolean,
+  ): Promise<{ closedSessions: number }> {
     const account = this.#options.state.accounts.get(name);
     if (account === undefined) return this.#accountRemoved(name);
     const revoked = ({ key }: { key: string | null }): boolean =>
       closeAll || this.#refresh({ account, key }) === undefined;
-    const ending = this.#sessions.ofUser(name).filter((record) => revoked(record));
-    for (const { sessionId } of ending) this.#pool.endSession(sessionId, 'the account changed', false);
-    this.#pool.accountChanged(forWorker(account));
+    const ending = this.#sessions.ofUser(name).filter((record) => revoked(record) || reopens);
+    for (const record of ending) {
+      this.#pool.endSession(record.sessionId, 'the account changed', reopens && !revoked(record));
+    }
+    this.#pool.accountChanged(forWorker(account), reopens);
     await within(
       CLOSING_MS,
       Promise.all(ending.map(({ sessionId }) => this.#sessions.whenClosed(sessionId))),

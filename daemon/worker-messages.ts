@@ -88,7 +88,8 @@ export type ToWorker =
       readonly again: boolean;
     }
   /** Limits changed; nothing happens where the home is closed. */
-  | { readonly type: 'account'; readonly account: Account }
+  /** `reopens`: its sessions have been told to end, as files have owners from now on, or none. */
+  | { readonly type: 'account'; readonly account: Account; readonly reopens: boolean }
   /** Open the home, so that it is counted before somebody logs in. */
   | { readonly type: 'openHome'; readonly account: Account; readonly use: number }
   | {

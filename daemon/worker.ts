@@ -75,7 +75,7 @@ port.on('message', (message: ToWorker) => {
       void served.get(message.sessionId)?.end(message.reason, message.again);
       return;
     case 'account':
-      homes.accountChanged(message.account).catch(ignoreFailedHome);
+      homes.accountChanged(message.account, message.reopens).catch(ignoreFailedHome);
       return;
     case 'openHome': {
       const { account, use } = message;

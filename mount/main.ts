@@ -24,7 +24,8 @@ Mount options (-o a,b=1; those of mount(8) and sshfs that make sense are accepte
   ro                   nothing can be changed
   allow_other          other users may enter (as a user: user_allow_other in /etc/fuse.conf)
   uid=N gid=N          owner and group that all files seem to have (default: yours)
-  umask=OCTAL          all files show all permission bits but these
+  umask=OCTAL          all files show all permission bits but these (neither where the account keeps owners)
+  suid dev             set-id bits and devices have their effect (root only; where the account keeps owners)
   port=N               as -p
   soft=SECONDS         operations fail after so long without the server (default: they wait)
   keepalive=SECONDS    a silent server is given up after twice as long (1 to 15, default 15)

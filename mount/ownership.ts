@@ -1,9 +1,11 @@
 /**
- * Whose the files are, and what their modes show: a home belongs to its user, so on the wire files have no owner, and
- * in the mount all belong to the one who mounted (or to uid=, gid=), as with sshfs without allow_other.
+ * Whose the files are, and what their modes show. Mostly a home belongs to its user: on the wire files have no owner, and in
+ * the mount all belong to the one who mounted (or to uid=, gid=), as with sshfs without allow_other. Where the account has
+ * virtual owners each file has one of its own, and owner and mode are shown as they are, whatever the options say.
  */
 import type { Attributes } from '../protocol/attributes.js';
 import { Failure } from '../protocol/failure.js';
+import type { Owner } from '../protocol/owners.js';
 import { S_IFDIR, S_IFMT, S_IFREG, S_ISGID, S_ISUID } from '../posix/flags.js';
 import type { Caller, NodeAttributes } from './operations.js';
 
@@ -21,21 +23,35 @@ const X_OK = 1;
 const ANY_EXECUTE = 0o111;
 const S_IXGRP = 0o010;
 
-function shownMode(mode: number, { umask }: Ownership): number {
-  return umask === undefined ? mode : (mode & S_IFMT) | (0o777 & ~umask);
+function shownMode({ mode, owner }: Attributes, { umask }: Ownership): number {
+  return umask === undefined || owner !== null ? mode : (mode & S_IFMT) | (0o777 & ~umask);
+}
+
+/** Whose a file will be that is made in a directory; null where files have no owner of their own. */
+export function ownerOfNew({ owner, mode }: Attributes, { uid, gid }: Caller): Owner | null {
+  if (owner === null) return null;
+  return { uid, gid: (mode & S_ISGID) === 0 ? gid : owner.gid };
+}
+
+/** The same of what the server is asked to make, which sees to the group itself. */
+export function ownedBy(
+  directory: { readonly attributes: Attributes },
+  { uid, gid }: Caller,
+): { owner?: Owner } {
+  return directory.attributes.owner === null ? {} : { owner: { uid, gid } };
 }
 
 /** Attributes as the mount shows them, under this inode number. */
 export function showAttributes(attributes: Attributes, ownership: Ownership, ino: bigint): NodeAttributes {
   const { nlink, rdev, size, blocks, atime, mtime, ctime } = attributes;
-  const { uid, gid } = ownership;
-  const mode = shownMode(attributes.mode, ownership);
+  const { uid, gid } = attributes.owner ?? ownership;
+  const mode = shownMode(attributes, ownership);
   // Until the server has made it, a file without a number of its own has no time of birth either.
   const birth = attributes.ino === 0n || attributes.birth === 0n ? undefined : attributes.birth;
   return { ino, mode, nlink, uid, gid, rdev, size, blocks, atime, mtime, ctime, birth };
 }
 
-/** chown(2): only to who owns the files anyway. Throws EPERM. */
+/** chown(2) where files have no owner of their own: only to who owns them anyway. Throws EPERM. */
 export function checkOwner(changes: { uid?: number; gid?: number }, ownership: Ownership): void {
   if ((changes.uid ?? ownership.uid) !== ownership.uid || (changes.gid ?? ownership.gid) !== ownership.gid) {
     throw new Failure('EPERM', 'files of a home cannot be given to others');
@@ -58,12 +74,13 @@ export function checkAccess(
   mask: number,
   caller: Caller,
 ): void {
-  const mode = shownMode(attributes.mode, ownership);
+  const mode = shownMode(attributes, ownership);
+  const { uid, gid } = attributes.owner ?? ownership;
   if (caller.uid === 0) {
     const executable = (mode & S_IFMT) === S_IFDIR || (mode & ANY_EXECUTE) !== 0;
     if ((mask & X_OK) === 0 || executable) return;
   } else {
-    const shift = caller.uid === ownership.uid ? 6 : caller.gid === ownership.gid ? 3 : 0;
+    const shift = caller.uid === uid ? 6 : caller.gid === gid ? 3 : 0;
     if (((mode >> shift) & mask & (R_OK | W_OK | X_OK)) === (mask & (R_OK | W_OK | X_OK))) return;
   }
   throw new Failure('EACCES');

@@ -2,6 +2,7 @@
  * The attributes of a file as they travel: one flat list of whole numbers, because a listing carries a thousand
  * of them in one message.
  */
+import { ownerId, ownerOf, type Owner } from './owners.js';
 import { compact, inodeNumber } from './references.js';
 import { int, size, tuple, u32, u64, type Shape } from './shape.js';
 
@@ -10,7 +11,7 @@ export const nanoseconds = int(0, 999_999_999);
 /** The lower 12 bits of st_mode. */
 export const permissions = int(0, 0o7777);
 
-/** What stat(2) tells about a file of a home, without owner: a home belongs to its user. Times: sec, nsec. */
+/** What stat(2) tells about a file of a home. Times: sec, nsec. */
 export interface Attributes {
   readonly ino: bigint;
   /** Time of birth in nanoseconds; with `ino` it names the file, even where inode numbers are reused. */
@@ -25,6 +26,8 @@ export interface Attributes {
   readonly atime: Timestamp;
   readonly mtime: Timestamp;
   readonly ctime: Timestamp;
+  /** Null where the account has no virtual owners: all of a home is its user's. */
+  readonly owner: Owner | null;
 }
 
 /** Seconds since 1970 (may be negative) and nanoseconds 0..999,999,999. */
@@ -47,11 +50,14 @@ const wireAttributes = tuple(
   nanoseconds,
   seconds,
   nanoseconds,
+  ownerId,
+  ownerId,
 );
 
-/** Reads attributes from [ino, birth, mode, nlink, size, blocks, rdev, atime, mtime, ctime as sec, nsec each]. */
+/** Reads attributes from [ino, birth, mode, nlink, size, blocks, rdev, atime, mtime, ctime as sec, nsec each], and uid, gid. */
 export const attributes: Shape<Attributes> = (value) => {
-  const [ino, birth, mode, nlink, bytes, blocks, rdev, as, an, ms, mn, cs, cn] = wireAttributes(value);
+  const [ino, birth, mode, nlink, bytes, blocks, rdev, as, an, ms, mn, cs, cn, uid, gid] =
+    wireAttributes(value);
   return {
     ino,
     birth,
@@ -63,12 +69,13 @@ export const attributes: Shape<Attributes> = (value) => {
     atime: { sec: as, nsec: an },
     mtime: { sec: ms, nsec: mn },
     ctime: { sec: cs, nsec: cn },
+    owner: ownerOf(uid, gid),
   };
 };
 
 /** The inverse of `attributes`. */
 export function packAttributes(a: Attributes): unknown[] {
-  return [
+  const packed = [
     compact(a.ino),
     compact(a.birth),
     a.mode,
@@ -83,4 +90,6 @@ export function packAttributes(a: Attributes): unknown[] {
     a.ctime.sec,
     a.ctime.nsec,
   ];
+  if (a.owner !== null) packed.push(a.owner.uid, a.owner.gid);
+  return packed;
 }

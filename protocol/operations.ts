@@ -11,8 +11,9 @@
 import { nanoseconds, permissions, seconds, type Timestamp } from './attributes.js';
 import { Failure } from './failure.js';
 import { MAX_COPY, MAX_DATA, MAX_TARGET } from './limits.js';
+import { ownerId, ownerOf, type Owner } from './owners.js';
 import { fileId, fileRef, packId, packRef, type FileId, type FileRef } from './references.js';
-import { bool, bytes, int, name, optional, size, tuple, type Shape, type Shaped } from './shape.js';
+import { bool, bytes, int, name, optional, size, tuple, u32, type Shape, type Shaped } from './shape.js';
 import { xattrFlags, xattrName, xattrValue } from './xattrs.js';
 
 /** Kinds of operations: the first element. */
@@ -49,19 +50,29 @@ interface Make {
   readonly time: Timestamp | null;
 }
 
+interface MakeFile extends Make {
+  /**
+   * Whose it will be, where the account has virtual owners. In a log as it is; in a `change` the group is that of a directory
+   * with S_ISGID. Null or missing: the directory's.
+   */
+  readonly owner?: Owner | null;
+}
+
 /**
- * Makes a regular file, FIFO or socket. `id`: one of those granted to the client, of a regular file; of others a provisional one,
+ * Makes a regular file, FIFO or socket; where the account has virtual owners a device, too. `id`: one of those granted to the client, of a regular file; of others a provisional one,
  * as in Symlink; null: a new one.
  */
-export interface Create extends Make {
+export interface Create extends MakeFile {
   readonly kind: typeof CREATE;
   /** st_mode: type and permissions. */
   readonly mode: number;
   readonly id: FileId | null;
+  /** Number of a device; 0 or missing of anything else. */
+  readonly rdev?: number;
 }
 
 /** Makes a directory. `id` as in Create. */
-export interface Mkdir extends Make {
+export interface Mkdir extends MakeFile {
   readonly kind: typeof MKDIR;
   /** Permissions. */
   readonly mode: number;
@@ -69,7 +80,7 @@ export interface Mkdir extends Make {
 }
 
 /** Makes a symbolic link. Later operations of the same client may name it by `id` [0, number], until they know its own. */
-export interface Symlink extends Make {
+export interface Symlink extends MakeFile {
   readonly kind: typeof SYMLINK;
   readonly target: Buffer;
   readonly id: FileId | null;
@@ -117,6 +128,9 @@ export interface SetAttributes {
   readonly atime: Timestamp | 'now' | null;
   readonly mtime: Timestamp | 'now' | null;
   readonly time: Timestamp | null;
+  /** Whose it is from now on, where the account has virtual owners; null or missing: as it is. */
+  readonly uid?: number | null;
+  readonly gid?: number | null;
 }
 
 /** Writes data; all of it, or what fits and a failure. */
@@ -187,6 +201,8 @@ export interface Tmpfile {
   readonly time: Timestamp | null;
   /** Permissions. */
   readonly mode: number;
+  /** As in Create. */
+  readonly owner?: Owner | null;
 }
 
 /** What a client may do before it tells the server. */
@@ -251,34 +267,55 @@ const allocateMode: Shape<number> = (value) => {
 
 /** The wire forms: [kind, ...]. */
 const WIRE = {
-  [CREATE]: tuple(kind, fileRef, name, time, mode, id),
-  [MKDIR]: tuple(kind, fileRef, name, time, permissions, id),
-  [SYMLINK]: tuple(kind, fileRef, name, time, target, id),
+  [CREATE]: tuple(kind, fileRef, name, time, mode, id, ownerId, ownerId, optional(u32)),
+  [MKDIR]: tuple(kind, fileRef, name, time, permissions, id, ownerId, ownerId),
+  [SYMLINK]: tuple(kind, fileRef, name, time, target, id, ownerId, ownerId),
   [LINK]: tuple(kind, fileRef, name, time, fileRef),
   [UNLINK]: tuple(kind, fileRef, name, time, id, bool),
   [RMDIR]: tuple(kind, fileRef, name, time, id),
   [RENAME]: tuple(kind, fileRef, name, time, id, fileRef, name, id, int(0, 7), bool),
-  [SETATTR]: tuple(kind, fileRef, time, optional(permissions), optional(size), timeToSet, timeToSet),
+  [SETATTR]: tuple(
+    ...([kind, fileRef, time, optional(permissions), optional(size), timeToSet, timeToSet] as const),
+    ...([ownerId, ownerId] as const),
+  ),
   [WRITE]: tuple(kind, fileRef, time, optional(size), optional(bytes(MAX_DATA))),
   [RELEASE]: tuple(kind, fileId),
   [SETXATTR]: tuple(kind, fileRef, time, xattrName, xattrValue, xattrFlags),
   [REMOVEXATTR]: tuple(kind, fileRef, time, xattrName),
   [ALLOCATE]: tuple(kind, fileRef, time, allocateMode, size, length),
   [COPY]: tuple(kind, fileRef, time, size, fileRef, size, int(1, MAX_COPY)),
-  [TMPFILE]: tuple(kind, fileRef, time, permissions),
+  [TMPFILE]: tuple(kind, fileRef, time, permissions, ownerId, ownerId),
 } as const;
 
 /** Written out: spreading an object costs 10 to 30 times as much as its literal. */
 const UNPACK: { readonly [K in keyof typeof WIRE]: (wire: Shaped<(typeof WIRE)[K]>) => Operation } = {
-  [CREATE]: ([, directory, name, time, mode, id]) => ({ kind: CREATE, directory, name, time, mode, id }),
-  [MKDIR]: ([, directory, name, time, mode, id]) => ({ kind: MKDIR, directory, name, time, mode, id }),
-  [SYMLINK]: ([, directory, name, time, target, id]) => ({
+  [CREATE]: ([, directory, name, time, mode, id, uid, gid, rdev]) => ({
+    kind: CREATE,
+    directory,
+    name,
+    time,
+    mode,
+    id,
+    owner: ownerOf(uid, gid),
+    rdev: rdev ?? 0,
+  }),
+  [MKDIR]: ([, directory, name, time, mode, id, uid, gid]) => ({
+    kind: MKDIR,
+    directory,
+    name,
+    time,
+    mode,
+    id,
+    owner: ownerOf(uid, gid),
+  }),
+  [SYMLINK]: ([, directory, name, time, target, id, uid, gid]) => ({
     kind: SYMLINK,
     directory,
     name,
     time,
     target,
     id,
+    owner: ownerOf(uid, gid),
   }),
   [LINK]: ([, directory, name, time, file]) => ({ kind: LINK, directory, name, time, file }),
   [UNLINK]: ([, directory, name, time, id, hold]) => ({ kind: UNLINK, directory, name, time, id, hold }),
@@ -295,7 +332,7 @@ const UNPACK: { readonly [K in keyof typeof WIRE]: (wire: Shaped<(typeof WIRE)[K
     flags,
     hold,
   }),
-  [SETATTR]: ([, file, time, mode, size, atime, mtime]) => ({
+  [SETATTR]: ([, file, time, mode, size, atime, mtime, uid, gid]) => ({
     kind: SETATTR,
     file,
     time,
@@ -303,6 +340,8 @@ const UNPACK: { readonly [K in keyof typeof WIRE]: (wire: Shaped<(typeof WIRE)[K
     size,
     atime,
     mtime,
+    uid,
+    gid,
   }),
   [WRITE]: ([, file, time, offset, data]) => ({ kind: WRITE, file, time, offset, data }),
   [RELEASE]: ([, id]) => ({ kind: RELEASE, id }),
@@ -325,7 +364,13 @@ const UNPACK: { readonly [K in keyof typeof WIRE]: (wire: Shaped<(typeof WIRE)[K
     sourceOffset,
     length,
   }),
-  [TMPFILE]: ([, directory, time, mode]) => ({ kind: TMPFILE, directory, time, mode }),
+  [TMPFILE]: ([, directory, time, mode, uid, gid]) => ({
+    kind: TMPFILE,
+    directory,
+    time,
+    mode,
+    owner: ownerOf(uid, gid),
+  }),
 };
 
 /** Reads an operation from its wire form. EINVAL. Bytes in it are views of the message. */
@@ -342,10 +387,21 @@ export const operation: Shape<Operation> = (value) => {
 export function packOperation(op: Operation): unknown[] {
   switch (op.kind) {
     case CREATE:
+      return withOwner(
+        [op.kind, packRef(op.directory), op.name, packTime(op.time), op.mode, op.id && packId(op.id)],
+        op.owner,
+        op.rdev,
+      );
     case MKDIR:
-      return [op.kind, packRef(op.directory), op.name, packTime(op.time), op.mode, op.id && packId(op.id)];
+      return withOwner(
+        [op.kind, packRef(op.directory), op.name, packTime(op.time), op.mode, op.id && packId(op.id)],
+        op.owner,
+      );
     case SYMLINK:
-      return [op.kind, packRef(op.directory), op.name, packTime(op.time), op.target, op.id && packId(op.id)];
+      return withOwner(
+        [op.kind, packRef(op.directory), op.name, packTime(op.time), op.target, op.id && packId(op.id)],
+        op.owner,
+      );
     case LINK:
       return [op.kind, packRef(op.directory), op.name, packTime(op.time), packRef(op.file)];
     case UNLINK:
@@ -365,8 +421,9 @@ export function packOperation(op: Operation): unknown[] {
         op.flags,
         op.hold,
       ];
-    case SETATTR:
-      return [
+    case SETATTR: {
+      const { uid = null, gid = null } = op;
+      const packed = [
         op.kind,
         packRef(op.file),
         packTime(op.time),
@@ -375,6 +432,9 @@ export function packOperation(op: Operation): unknown[] {
         packTimeToSet(op.atime),
         packTimeToSet(op.mtime),
       ];
+      if (uid !== null || gid !== null) packed.push(uid, gid);
+      return packed;
+    }
     case WRITE:
       return [op.kind, packRef(op.file), packTime(op.time), op.offset, op.data];
     case RELEASE:
@@ -386,7 +446,7 @@ export function packOperation(op: Operation): unknown[] {
     case ALLOCATE:
       return [op.kind, packRef(op.file), packTime(op.time), op.mode, op.offset, op.length];
     case TMPFILE:
-      return [op.kind, packRef(op.directory), packTime(op.time), op.mode];
+      return withOwner([op.kind, packRef(op.directory), packTime(op.time), op.mode], op.owner);
     case COPY:
       return [
         op.kind,
@@ -398,6 +458,14 @@ export function packOperation(op: Operation): unknown[] {
         op.length,
       ];
   }
+}
+
+/** What is not said takes no byte. */
+function withOwner(packed: unknown[], owner: Owner | null | undefined, rdev = 0): unknown[] {
+  const isSaid = owner !== null && owner !== undefined;
+  if (isSaid) packed.push(owner.uid, owner.gid);
+  if (rdev !== 0) packed.push(...(isSaid ? [rdev] : [null, null, rdev]));
+  return packed;
 }
 
 function packTime(time: Timestamp | null): unknown {

@@ -28,6 +28,8 @@ export interface Account {
   readonly createdAt: number;
   /** No login, by whatever means. */
   readonly disabled: boolean;
+  /** Files have virtual owners (daemon/home/virtual-owners.ts); missing in accounts of before: no. */
+  readonly posixOwners?: boolean;
 }
 
 /** ENOENT, for whoever names an account that is none. */

@@ -19,8 +19,16 @@ export const MAX_CONTROL_REQUEST = 4096;
 export const MAX_SOCKET_PATH = 107;
 
 export type ControlRequest =
-  /** The account was changed: read it anew. `closeSessions`: also close its sessions (a password that leaked). */
-  | { readonly type: 'accountChanged'; readonly name: UserName; readonly closeSessions?: boolean }
+  /**
+   * The account was changed: read it anew. `closeSessions`: also close its sessions (a password that leaked). `reopen`: close
+   * them, and clients may connect again.
+   */
+  | {
+      readonly type: 'accountChanged';
+      readonly name: UserName;
+      readonly closeSessions?: boolean;
+      readonly reopen?: boolean;
+    }
   /** The account is gone: close its sessions, and the home. Answered when they are closed. */
   | { readonly type: 'accountRemoved'; readonly name: UserName }
   /** Compare the ledger with the tree, of one user or of all. */
@@ -66,7 +74,12 @@ export function parseControlRequest(line: string): ControlRequest {
   const name = request['name'];
   switch (request['type']) {
     case 'accountChanged':
-      return { type: 'accountChanged', name: user(name), closeSessions: request['closeSessions'] === true };
+      return {
+        type: 'accountChanged',
+        name: user(name),
+        closeSessions: request['closeSessions'] === true,
+        reopen: request['reopen'] === true,
+      };
     case 'accountRemoved':
       return { type: 'accountRemoved', name: user(name) };
     case 'quotaCheck':

@@ -17,6 +17,7 @@ export interface UseraddOptions extends StateOptions, PasswordOptions {
   /** Bytes; 0: no limit. */
   readonly quota: number;
   readonly maxFiles?: number;
+  readonly posixOwners?: boolean;
   /** The home may be there already. */
   readonly adopt?: boolean;
 }
@@ -24,7 +25,7 @@ export interface UseraddOptions extends StateOptions, PasswordOptions {
 /** Returns the exit code. */
 export async function useradd(text: string, options: UseraddOptions): Promise<number> {
   const name = userArgument(text);
-  const { quota: quotaBytes, maxFiles = 0 } = options;
+  const { quota: quotaBytes, maxFiles = 0, posixOwners = false } = options;
   await withState(options, 'make', async ({ accounts, homes }) => {
     // Before a password is asked for nothing; create() decides.
     if (accounts.get(name) === undefined) {
@@ -38,13 +39,14 @@ export async function useradd(text: string, options: UseraddOptions): Promise<nu
         keys: [],
         createdAt: Date.now(),
         disabled: false,
+        posixOwners,
       });
     } else {
       throw new Failure('EEXIST', `there is a user ${name} already: change it with usermod`);
     }
     await announce(
       options,
-      { action: 'useradd', user: name, details: { quotaBytes, maxFiles } },
+      { action: 'useradd', user: name, details: { quotaBytes, maxFiles, posixOwners } },
       { type: 'accountChanged', name },
     );
   });

@@ -1,4 +1,7 @@
-/** `ftpctl usermod NAME`: changes limits, or whether the user may log in. Open sessions follow at once. */
+/**
+ * `ftpctl usermod NAME`: changes limits, whether the user may log in, or whether files have owners of their own. Open sessions
+ * follow at once; of owners they are told by connecting again.
+ */
 import { Failure } from '../../protocol/failure.js';
 import { writeOut } from '../output/stdout.js';
 import { formatLimit } from '../sizes.js';
@@ -11,32 +14,40 @@ export interface UsermodOptions extends StateOptions {
   readonly maxFiles?: number;
   readonly disable?: boolean;
   readonly enable?: boolean;
+  readonly posixOwners?: boolean;
 }
 
 /** Returns the exit code. */
 export async function usermod(text: string, options: UsermodOptions): Promise<number> {
   const name = userArgument(text);
-  const { quota, maxFiles, disable, enable } = options;
+  const { quota, maxFiles, disable, enable, posixOwners } = options;
   const disabled = disable === true ? true : enable === true ? false : undefined;
   const details = {
     ...(quota === undefined ? {} : { quotaBytes: quota }),
     ...(maxFiles === undefined ? {} : { maxFiles }),
     ...(disabled === undefined ? {} : { disabled }),
+    ...(posixOwners === undefined ? {} : { posixOwners }),
   };
   if (Object.keys(details).length === 0 || (disable === true && enable === true)) {
-    throw new Failure('USAGE', 'say what to change: --quota, --max-files, --disable or --enable');
+    throw new Failure(
+      'USAGE',
+      'say what to change: --quota, --max-files, --disable, --enable, --posix-owners or --no-posix-owners',
+    );
   }
   await withState(options, 'change', async ({ accounts }) => {
+    const owned = accounts.get(name)?.posixOwners === true;
     const account = accounts.update(name, (before) => ({ ...before, ...details }));
+    const reopen = (account.posixOwners === true) !== owned;
     await announce(
       options,
       { action: 'usermod', user: name, details },
-      { type: 'accountChanged', name, closeSessions: disabled === true },
+      { type: 'accountChanged', name, closeSessions: disabled === true, reopen },
     );
     const files = account.maxFiles === 0 ? 'none' : String(account.maxFiles);
     const login = account.disabled ? ', may not log in' : '';
+    const owners = account.posixOwners === true ? ', files have owners' : '';
     await writeOut(
-      `user ${name}: quota ${formatLimit(account.quotaBytes)}, limit of files ${files}${login}\n`,
+      `user ${name}: quota ${formatLimit(account.quotaBytes)}, limit of files ${files}${owners}${login}\n`,
     );
   });
   return 0;

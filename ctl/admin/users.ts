@@ -64,6 +64,7 @@ function jsonOf(account: Account, use: Use | undefined, sessions: number): Recor
     password: account.passwordHash !== null,
     keys: account.keys.length,
     disabled: account.disabled,
+    posixOwners: account.posixOwners === true,
     createdAt: new Date(account.createdAt).toISOString(),
   };
 }

@@ -12,21 +12,24 @@ import type { FileRef } from '../../protocol/references.js';
 import { PosixError } from '../../posix/error.js';
 import type { Fd } from '../../posix/fd.js';
 import { pread } from '../../posix/files.js';
-import { statxFd, type Status } from '../../posix/status.js';
+import { statxFd } from '../../posix/status.js';
 import { Failure } from '../../protocol/failure.js';
 import { statusIfAny } from './confined.js';
 import type { DiskWatch } from './disk-watch.js';
 import type { Executor } from './executor.js';
 import { ShortWrite } from './file-changes.js';
 import { idOf, isDirectory } from './file-ids.js';
+import type { XattrFile } from './file-xattrs.js';
 import type { HomeClient } from './home-client.js';
 import type { Identities } from './identities.js';
 import type { Prepared } from './lease-waits.js';
 import type { Touch } from './lease-table.js';
 import type { Leases } from './leases.js';
 import type { Marks } from './marks.js';
+import type { ToldStatus } from './owner-record.js';
 import { readOnWay } from './path-units.js';
-import type { ShownTimes } from './shown-times.js';
+import type { Telling } from './telling.js';
+import type { VirtualOwners } from './virtual-owners.js';
 import { unitsOfOperation, unitsReadBy } from './units.js';
 
 const NOTHING = Buffer.alloc(0);
@@ -35,20 +38,23 @@ export class ChangeLane {
   readonly #identities: Identities;
   readonly #executor: Executor;
   readonly #leases: Leases;
-  readonly #shown: ShownTimes;
+  readonly #telling: Telling;
+  readonly #owners: VirtualOwners;
   readonly #watch: DiskWatch;
 
   constructor(parts: {
     identities: Identities;
     executor: Executor;
     leases: Leases;
-    shown: ShownTimes;
+    telling: Telling;
+    owners: VirtualOwners;
     watch: DiskWatch;
   }) {
     this.#identities = parts.identities;
     this.#executor = parts.executor;
     this.#leases = parts.leases;
-    this.#shown = parts.shown;
+    this.#telling = parts.telling;
+    this.#owners = parts.owners;
     this.#watch = parts.watch;
   }
 
@@ -84,12 +90,12 @@ export class ChangeLane {
     number: number,
     operation: Operation,
     data: Buffer | null,
-  ): Status[] {
+  ): ToldStatus[] {
     const before = marks?.begun(number);
     const end = isAppend(operation) ? this.#endFor(client, operation, data, before ?? null) : null;
     const placed = isAppend(operation) ? { ...operation, offset: end } : operation;
     noted(() => marks?.setBegun(number, end));
-    let left: Status[];
+    let left: ToldStatus[];
     try {
       left = this.#executor.carryOut(client, placed, data, before !== undefined);
     } catch (error) {
@@ -131,7 +137,7 @@ export class ChangeLane {
     number: number,
     operation: Operation,
     units: bigint[],
-    left: readonly Status[],
+    left: readonly ToldStatus[],
   ): void {
     const [file] = left;
     const [directory, removed] = units;
@@ -160,13 +166,13 @@ export class ChangeLane {
   }
 
   /** What an operation that was carried out before has left, as far as it is still there. */
-  #asItIs({ provisional, unnamed }: HomeClient, number: number, operation: Operation): Status[] {
+  #asItIs({ provisional, unnamed }: HomeClient, number: number, operation: Operation): ToldStatus[] {
     if (operation.kind === TMPFILE) {
       const id = unnamed.get(number);
-      return id === undefined ? [] : ifAny(() => this.#identities.file({ ...id, path: null }).status);
+      return id === undefined ? [] : this.#toldIfAny(() => this.#identities.file({ ...id, path: null }));
     }
     if ('file' in operation && !('directory' in operation)) {
-      return ifAny(() => this.#identities.file(provisional.ref(operation.file)).status);
+      return this.#toldIfAny(() => this.#identities.file(provisional.ref(operation.file)));
     }
     if (!('directory' in operation)) return [];
     const directoryOf = (ref: FileRef): Fd => this.#identities.directoryOf(provisional.ref(ref)).fd;
@@ -174,14 +180,32 @@ export class ChangeLane {
     const place = isRename
       ? { directory: operation.newDirectory, name: operation.newName }
       : { directory: operation.directory, name: operation.name };
-    const file = ifAny(() => statusIfAny(directoryOf(place.directory), place.name));
+    const file = this.#toldIfAny(() => {
+      const directory = directoryOf(place.directory);
+      const status = statusIfAny(directory, place.name);
+      return status && { directory, name: place.name, status };
+    });
     const directories = isRename ? [operation.directory, operation.newDirectory] : [operation.directory];
-    const statuses = directories.flatMap((ref) => ifAny(() => statxFd(directoryOf(ref))));
+    const statuses = directories.flatMap((ref) =>
+      this.#toldIfAny(() => {
+        const fd = directoryOf(ref);
+        return { fd, status: statxFd(fd) };
+      }),
+    );
     return [...file, ...statuses];
   }
 
-  #wire(statuses: readonly Status[]): unknown[] {
-    return statuses.map((status) => this.#shown.attributes(status));
+  #toldIfAny(look: () => XattrFile | undefined): ToldStatus[] {
+    try {
+      const file = look();
+      return file === undefined ? [] : [this.#owners.told(file)];
+    } catch {
+      return [];
+    }
+  }
+
+  #wire(left: readonly ToldStatus[]): unknown[] {
+    return left.map((told) => this.#telling.attributes(told));
   }
 }
 
@@ -216,15 +240,6 @@ function marksOf(client: HomeClient): Marks | undefined {
     return client.mark();
   } catch {
     return undefined;
-  }
-}
-
-function ifAny(look: () => Status | undefined): Status[] {
-  try {
-    const status = look();
-    return status === undefined ? [] : [status];
-  } catch {
-    return [];
   }
 }
 

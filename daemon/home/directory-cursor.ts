@@ -17,6 +17,7 @@ import { statxFd, type Status } from '../../posix/status.js';
 import { RESERVED_NAME } from '../../state/home-layout.js';
 import { statusIfAny } from './confined.js';
 import { idOf, isId } from './file-ids.js';
+import type { XattrFile } from './file-xattrs.js';
 
 /** struct linux_dirent64: the shortest record, and the longest (a name of 255 bytes). */
 const MIN_RECORD = 24;
@@ -62,8 +63,14 @@ export class DirectoryCursor {
     this.#hides = this.ino === home;
   }
 
-  status(): Status {
-    return statxFd(this.#fd);
+  /** The directory itself. */
+  file(): XattrFile {
+    return { fd: this.#fd, status: statxFd(this.#fd) };
+  }
+
+  /** What a name in it leads to, by its status. */
+  fileOf(name: Buffer, status: Status): XattrFile {
+    return { directory: this.#fd, name, status };
   }
 
   /** An entry as it is now. */

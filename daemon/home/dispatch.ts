@@ -17,6 +17,7 @@ import type { Status } from '../../posix/status.js';
 import type { Call } from './call.js';
 import { copyOf } from './copies.js';
 import { Download } from './downloads.js';
+import { requireRegular } from './file-access.js';
 import type { HomeClient } from './home-client.js';
 import { isUnlock } from './home-locks.js';
 import type { Prepared } from './lease-waits.js';
@@ -60,13 +61,13 @@ const TOUCHING = {
       touches: look.touches,
       run() {
         const located = look.located();
-        return [home.shown.attributes(located.status), targetOf(located)];
+        return [home.telling.attributesOf(located), targetOf(located)];
       },
     };
   },
   getattr(home, client, [file]) {
     const look = find(home, client, file);
-    return { touches: look.touches, run: () => home.shown.attributes(look.located().status) };
+    return { touches: look.touches, run: () => home.telling.attributesOf(look.located()) };
   },
   readlink(home, client, [file]) {
     const look = find(home, client, file);
@@ -138,7 +139,11 @@ const TOUCHING = {
     const look = find(home, client, file);
     return {
       touches: look.touches,
-      run: () => home.shown.attributes(client.held.hold(look.located(), client.grant.awaited)),
+      run() {
+        const located = look.located();
+        client.held.hold(located, client.grant.awaited);
+        return home.telling.attributesOf(located);
+      },
     };
   },
   lock(home, client, [file, owner, kind, lock, wait], call) {
@@ -184,9 +189,10 @@ const TOUCHING = {
       run() {
         client.handles.requireRoom();
         const located = look.located();
+        requireRegular(home.owners.told(located));
         const file = home.held.keep(located);
         const download = new Download(file, path.toString(), located.status, home.digests);
-        return [client.handles.add({ kind: 'download', download }), home.shown.attributes(located.status)];
+        return [client.handles.add({ kind: 'download', download }), home.telling.attributesOf(located)];
       },
     };
   },

@@ -29,7 +29,7 @@ import {
   WRITE,
   type Operation,
 } from '../../protocol/operations.js';
-import { statxFd, type Status } from '../../posix/status.js';
+import { statxFd } from '../../posix/status.js';
 import type { ConfinedTree } from './confined.js';
 import { FileChanges } from './file-changes.js';
 import type { HeldFiles } from './held-files.js';
@@ -38,7 +38,9 @@ import { Making } from './making.js';
 import type { ExecutorClient, Lane, Left } from './operation-parts.js';
 import { OperationTimes } from './operation-times.js';
 import { Removing } from './removing.js';
+import type { ToldStatus } from './owner-record.js';
 import type { ShownTimes } from './shown-times.js';
+import type { VirtualOwners } from './virtual-owners.js';
 import { XattrChanges } from './xattr-changes.js';
 
 export class Executor {
@@ -47,6 +49,7 @@ export class Executor {
   readonly #removing: Removing;
   readonly #files: FileChanges;
   readonly #xattrs: XattrChanges;
+  readonly #owners: VirtualOwners;
   readonly #changed: () => void;
 
   /**
@@ -61,10 +64,12 @@ export class Executor {
     changed: () => void;
     moved: (ino: bigint) => void;
     onTimesFailed: (error: unknown) => void;
+    owners: VirtualOwners;
   }) {
-    const { tree, identities, held } = parts;
+    const { tree, identities, held, owners } = parts;
     this.#times = new OperationTimes({ identities, shown: parts.shown, onFailed: parts.onTimesFailed });
-    const home = { tree, identities, held, times: this.#times, moved: parts.moved };
+    const home = { tree, identities, held, times: this.#times, owners, moved: parts.moved };
+    this.#owners = owners;
     this.#making = new Making(home);
     this.#removing = new Removing(home);
     this.#files = new FileChanges(home);
@@ -90,14 +95,16 @@ export class Executor {
    * Returns, for an awaited change, the status of the file and then of the directories where names changed, as far as they
    * are there; in a batch only the status of a file whose id the client could not know.
    */
-  carryOut(client: ExecutorClient, op: Operation, data: Buffer | null, replay: boolean): Status[] {
+  carryOut(client: ExecutorClient, op: Operation, data: Buffer | null, replay: boolean): ToldStatus[] {
     const { inBatch } = this.#times;
     this.#changed();
     if (op.kind !== WRITE) this.#times.settleNew();
     const account = inBatch ? client.grant.log : client.grant.awaited;
     const left = this.#carryOut(client.provisional.resolve(op), data, { client, account, replay });
     if (inBatch) return left.unknownId === true && left.file !== undefined ? [left.file] : [];
-    const directories = (left.directories ?? []).map(({ fd }) => statxFd(fd));
+    const directories = (left.directories ?? []).map(({ fd }) =>
+      this.#owners.told({ fd, status: statxFd(fd) }),
+    );
     return left.file === undefined ? directories : [left.file, ...directories];
   }
 

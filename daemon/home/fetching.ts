@@ -12,7 +12,7 @@ import type { HomeClient } from './home-client.js';
 import type { Identities } from './identities.js';
 import type { Leases } from './leases.js';
 import { readBorrowed, readIfCached } from './reading.js';
-import type { ShownTimes } from './shown-times.js';
+import type { Telling } from './telling.js';
 import { unitOfFile } from './units.js';
 
 /** [attributes, data], as it travels. */
@@ -20,13 +20,13 @@ type Fetched = [attributes: unknown[], data: Buffer];
 
 export class Fetching {
   readonly #identities: Identities;
-  readonly #shown: ShownTimes;
+  readonly #telling: Telling;
   readonly #leases: Leases;
   readonly #watch: DiskWatch;
 
-  constructor(parts: { identities: Identities; shown: ShownTimes; leases: Leases; watch: DiskWatch }) {
+  constructor(parts: { identities: Identities; telling: Telling; leases: Leases; watch: DiskWatch }) {
     this.#identities = parts.identities;
-    this.#shown = parts.shown;
+    this.#telling = parts.telling;
     this.#leases = parts.leases;
     this.#watch = parts.watch;
   }
@@ -78,7 +78,7 @@ export class Fetching {
       this.#leases.mention(client, [unit]);
       const cached = readIfCached(fd, 0, status.size);
       if (cached === undefined) return this.#fetchCold(dup(fd), status.size);
-      return [this.#shown.attributes(status), Buffer.from(cached.bytes)];
+      return [this.#telling.attributesOf({ fd, status }), Buffer.from(cached.bytes)];
     } catch {
       return null; // gone, no regular file, or its id is not known
     }
@@ -90,7 +90,7 @@ export class Fetching {
       const data = Buffer.from(bytes);
       release();
       const status = statxFd(own);
-      return status.size === data.length ? [this.#shown.attributes(status), data] : null;
+      return status.size === data.length ? [this.#telling.attributesOf({ fd: own, status }), data] : null;
     } catch {
       return null;
     } finally {

@@ -17,22 +17,23 @@ import {
 } from '../../protocol/operations.js';
 import type { Fd } from '../../posix/fd.js';
 import { copyFileRange, fallocate, ftruncate, pwrite } from '../../posix/files.js';
-import { S_ISGID, S_ISUID } from '../../posix/flags.js';
+import { S_IFLNK, S_IFMT, S_ISGID, S_ISUID } from '../../posix/flags.js';
 import { chownToOwner } from '../../posix/names.js';
 import { fstatfs, statxFd, type Status } from '../../posix/status.js';
 import { isDirectory, isRegular } from './file-ids.js';
 import { chargingSize } from './growth.js';
 import type { Located } from './located.js';
 import { chmod } from './modes.js';
-import type { HomeParts, Lane, Left } from './operation-parts.js';
+import { leftOf, type HomeParts, type Lane, type Left } from './operation-parts.js';
+import { withoutSetId, type ToldStatus } from './owner-record.js';
 
 const NO_NAME = Buffer.alloc(0);
 
 /** Some of a write was written, as the size of the file tells, and for the rest there was no room. */
 export class ShortWrite extends Failure {
-  readonly file: Status;
+  readonly file: ToldStatus;
 
-  constructor({ kind, message }: Failure, file: Status) {
+  constructor({ kind, message }: Failure, file: ToldStatus) {
     super(kind, message);
     this.file = file;
   }
@@ -46,28 +47,45 @@ export class FileChanges {
   }
 
   setAttributes(op: SetAttributes, lane: Lane): Left {
-    const { identities, times } = this.#home;
+    const { identities, times, owners } = this.#home;
     const located = identities.file(op.file);
     lane.account.prepare();
     if (isDirectory(located.status)) times.settle(located.status.ino);
     if (op.size !== null) this.#resize(op, op.size, located, lane);
-    if (op.mode !== null && located.status.ino !== identities.root.ino) {
+    if (owners.enabled) this.#setOwner(op, located);
+    else if (op.mode !== null && located.status.ino !== identities.root.ino) {
       chmod(located, kept(op.mode, located.status));
     }
-    if (changesNothing(op)) touchCtime(located);
+    if (changesNothing(op) || (owners.enabled && mayLeaveCtime(op))) touchCtime(located);
     const mtime = op.mtime ?? (op.size === null ? undefined : (op.time ?? undefined));
     const set = { atime: op.atime ?? undefined, mtime, ctime: op.time };
-    return {
-      file:
-        'fd' in located ? times.ofOpen(located.fd, set) : times.ofName(located.directory, located.name, set),
-    };
+    return { file: leftOf(this.#home, { ...located, status: times.ofLocated(located, set) }) };
+  }
+
+  /** Of a file with a virtual owner: the mode is kept beside it, and a change of the owner takes set-id bits (chown(2)). */
+  #setOwner({ mode, uid = null, gid = null }: SetAttributes, located: Located): void {
+    const { owners } = this.#home;
+    const chowns = uid !== null || gid !== null;
+    if (mode === null && !chowns) return;
+    const before = owners.told(located);
+    const type = before.mode & S_IFMT;
+    if (mode !== null && type === S_IFLNK) {
+      throw new Failure('EOPNOTSUPP', 'a symbolic link has no permissions');
+    }
+    const kept = chowns ? withoutSetId(before.mode) : before.mode;
+    owners.set(located, {
+      mode: mode === null ? kept : type | mode,
+      uid: uid ?? before.uid,
+      gid: gid ?? before.gid,
+      rdev: before.rdev,
+    });
   }
 
   /** EISDIR, EINVAL for what is no file; EDQUOT, ENOSPC, EFBIG. ShortWrite where some of it is written. */
   write(op: Write, data: Buffer, lane: Lane): Left {
     const { identities, times } = this.#home;
     const { fd, status: before } = identities.writable(op.file);
-    if (data.length === 0) return { file: before };
+    if (data.length === 0) return this.#left(fd, before);
     const start = op.offset ?? before.size;
     const end = start + data.length;
     if (end > Number.MAX_SAFE_INTEGER) throw new Failure('EFBIG', 'the file would be too large');
@@ -85,10 +103,10 @@ export class FileChanges {
     } catch (error) {
       // Where it made the file longer it is seen how far it went.
       if (statxFd(fd).size <= Math.max(before.size, start)) throw error;
-      throw new ShortWrite(Failure.from(error), times.ofWritten(fd, before.ino, op.time));
+      throw this.#short(Failure.from(error), fd, times.ofWritten(fd, before.ino, op.time));
     }
-    if (length < data.length) throw new ShortWrite(isFull, file);
-    return { file };
+    if (length < data.length) throw this.#short(isFull, fd, file);
+    return this.#left(fd, file);
   }
 
   /**
@@ -109,7 +127,7 @@ export class FileChanges {
       if (last > offset) fallocate(fd, mode, offset, last - offset);
       return set();
     };
-    return { file: chargingSize(lane.account, fd, before, last, allocated) };
+    return this.#left(fd, chargingSize(lane.account, fd, before, last, allocated));
   }
 
   /**
@@ -132,7 +150,15 @@ export class FileChanges {
       }
       return times.ofOpen(fd, { mtime: time ?? undefined, ctime: time });
     };
-    return { file: chargingSize(lane.account, fd, before, end, copied) };
+    return this.#left(fd, chargingSize(lane.account, fd, before, end, copied));
+  }
+
+  #left(fd: Fd, status: Status): Left {
+    return { file: leftOf(this.#home, { fd, status }) };
+  }
+
+  #short(failure: Failure, fd: Fd, status: Status): ShortWrite {
+    return new ShortWrite(failure, this.#home.owners.told({ fd, status }));
   }
 
   /** As truncate(2). */
@@ -147,6 +173,11 @@ export class FileChanges {
 /** As chown(2) to who owns it anyway: its ctime moves. */
 function changesNothing({ size, mode, atime, mtime }: SetAttributes): boolean {
   return size === null && mode === null && atime === null && mtime === null;
+}
+
+/** What is kept of an owner or a mode beside the file may leave the disk's ctime as it is. */
+function mayLeaveCtime({ size, time, atime, mtime }: SetAttributes): boolean {
+  return time === null && size === null && atime === null && mtime === null;
 }
 
 function touchCtime(located: Located): void {

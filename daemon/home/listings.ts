@@ -12,7 +12,7 @@ import { idOf, isDirectory } from './file-ids.js';
 import type { HomeClient } from './home-client.js';
 import type { Identities } from './identities.js';
 import type { Leases } from './leases.js';
-import type { ShownTimes } from './shown-times.js';
+import type { Telling } from './telling.js';
 
 /** Bytes of targets of symbolic links in one answer: a thousand entries of the longest names beside them fit a record. */
 const MAX_TARGETS = 512 * 1024;
@@ -22,13 +22,13 @@ type Listing = [attributes: unknown[], entries: unknown[][], cursor: number | nu
 
 export class Listings {
   readonly #identities: Identities;
-  readonly #shown: ShownTimes;
+  readonly #telling: Telling;
   readonly #leases: Leases;
   readonly #watch: DiskWatch;
 
-  constructor(parts: { identities: Identities; shown: ShownTimes; leases: Leases; watch: DiskWatch }) {
+  constructor(parts: { identities: Identities; telling: Telling; leases: Leases; watch: DiskWatch }) {
     this.#identities = parts.identities;
-    this.#shown = parts.shown;
+    this.#telling = parts.telling;
     this.#leases = parts.leases;
     this.#watch = parts.watch;
   }
@@ -126,7 +126,7 @@ export class Listings {
   }
 
   #listing(client: HomeClient, cursor: DirectoryCursor, page: Page): Listing {
-    return [this.#shown.attributes(cursor.status()), this.#entries(client, cursor, page), null];
+    return [this.#telling.attributesOf(cursor.file()), this.#entries(client, cursor, page), null];
   }
 
   #entries(client: HomeClient, cursor: DirectoryCursor, { entries }: Page): unknown[][] {
@@ -134,7 +134,8 @@ export class Listings {
       const { name, status, target } = entry;
       this.#identities.learn(status, cursor.ino, name);
       const isNew = isUnit(entry) && this.#watch.cover(client, [{ unit: status.ino, write: false }]);
-      return [name, this.#shown.attributes(isNew ? cursor.again(entry).status : status), target];
+      const now = isNew ? cursor.again(entry).status : status;
+      return [name, this.#telling.attributesOf(cursor.fileOf(name, now)), target];
     });
   }
 

@@ -21,7 +21,6 @@ import {
   type Mkdir,
   type Operation,
 } from '../../protocol/operations.js';
-import type { Status } from '../../posix/status.js';
 import { copyOf } from './copies.js';
 import type { DiskWatch } from './disk-watch.js';
 import type { Executor } from './executor.js';
@@ -31,7 +30,8 @@ import type { Identities } from './identities.js';
 import type { Leases } from './leases.js';
 import type { Marks } from './marks.js';
 import { wireError, type Outcome } from './outcomes.js';
-import type { ShownTimes } from './shown-times.js';
+import type { ToldStatus } from './owner-record.js';
+import type { Telling } from './telling.js';
 import { unitsOfOperation } from './units.js';
 
 /** For how long one user's log may hold the thread (milliseconds). */
@@ -62,7 +62,7 @@ export class LogLane {
   readonly #executor: Executor;
   readonly #leases: Leases;
   readonly #grace: Grace;
-  readonly #shown: ShownTimes;
+  readonly #telling: Telling;
   readonly #isFrozen: () => boolean;
   readonly #whenChangeable: () => Promise<void>;
   readonly #sliceMs: number;
@@ -75,7 +75,7 @@ export class LogLane {
     executor: Executor;
     leases: Leases;
     grace: Grace;
-    shown: ShownTimes;
+    telling: Telling;
     /** The home cannot be changed now. */
     isFrozen: () => boolean;
     whenChangeable: () => Promise<void>;
@@ -88,7 +88,7 @@ export class LogLane {
     this.#executor = parts.executor;
     this.#leases = parts.leases;
     this.#grace = parts.grace;
-    this.#shown = parts.shown;
+    this.#telling = parts.telling;
     this.#isFrozen = parts.isFrozen;
     this.#whenChangeable = parts.whenChangeable;
     this.#sliceMs = parts.sliceMs ?? SLICE_MS;
@@ -203,7 +203,7 @@ export class LogLane {
     if (told.length > 0) {
       client.outcomes.told(
         number,
-        told.map((status) => this.#shown.attributes(status)),
+        told.map((file) => this.#telling.attributes(file)),
       );
     }
     this.#noteUnits(client, operation, told[0]);
@@ -219,7 +219,7 @@ export class LogLane {
   }
 
   /** Units that were made or are no more; the client sees by itself what it holds of them. `made`: where its id is told. */
-  #noteUnits(client: HomeClient, operation: Operation, made: Status | undefined): void {
+  #noteUnits(client: HomeClient, operation: Operation, made: ToldStatus | undefined): void {
     switch (operation.kind) {
       case MKDIR: {
         const op = client.provisional.resolve(operation) as Mkdir;

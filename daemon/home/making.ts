@@ -32,14 +32,15 @@ import {
   symlinkat,
   unlinkat,
 } from '../../posix/names.js';
-import type { Status } from '../../posix/status.js';
+import { statxFd, type Status } from '../../posix/status.js';
 import { closingOnFailure, statusAt, statusIfAny } from './confined.js';
 import { idOf, isDirectory, isId } from './file-ids.js';
 import { GRANTED_FILE_MODE } from './granted-inodes.js';
 import { chargingInode } from './growth.js';
 import type { Directory } from './identities.js';
-import type { HomeParts, Lane, Left } from './operation-parts.js';
+import { leftOf, type HomeParts, type Lane, type Left } from './operation-parts.js';
 import { timesOfNew } from './operation-times.js';
+import { diskMode, diskType, isDevice, type OwnerRecord } from './owner-record.js';
 
 const PERMISSIONS = 0o7777;
 /** They reach the disk of no file; of a directory S_ISGID does, which means something else. */
@@ -52,21 +53,27 @@ export class Making {
     this.#home = home;
   }
 
-  /** EPERM: devices would reach beyond the home. */
+  /** EPERM: devices would reach beyond the home; where owners are virtual, so are they. */
   create(op: Create, lane: Lane): Left {
     const type = op.mode & S_IFMT || S_IFREG;
-    if (type !== S_IFREG && type !== S_IFIFO && type !== S_IFSOCK) {
-      throw new Failure('EPERM', 'only regular files, FIFOs and sockets are made');
-    }
+    const { times, identities, owners } = this.#home;
+    const mayBe = [S_IFREG, S_IFIFO, S_IFSOCK].includes(type) || (isDevice(type) && owners.enabled);
+    if (!mayBe) throw new Failure('EPERM', 'only regular files, FIFOs and sockets are made');
     const directory = this.#directoryFor(op);
-    const mode = op.mode & PERMISSIONS & ~SET_ID;
-    const { times, identities } = this.#home;
+    const record = this.#recordOf(op, directory, type | (op.mode & PERMISSIONS), op.rdev);
+    const mode = record === undefined ? op.mode & PERMISSIONS & ~SET_ID : diskMode(record.mode);
     const { id, name } = op;
-    const granted = type === S_IFREG && id !== null && lane.client.grant.inodes.hasFile(id);
-    const made = this.#makeFile(op, lane, directory, type | mode, granted);
+    const granted = diskType(type) === S_IFREG && id !== null && lane.client.grant.inodes.hasFile(id);
+    const made = this.#makeFile(op, lane, directory, diskType(type) | mode, granted);
     if (typeof made === 'string') {
-      if (made === 'before') fchmodat(directory.fd, name, mode);
+      if (record !== undefined) this.#record(directory, name, made, record);
+      else if (made === 'before') fchmodat(directory.fd, name, mode);
       return this.#left(op, lane, directory, times.ofName(directory.fd, name, timesOfNew(op.time)));
+    }
+    if (record !== undefined) {
+      closingOnFailure(made, () => {
+        owners.made({ fd: made }, granted ? id : idOf(statxFd(made)), record);
+      });
     }
     if (!granted || !times.inBatch) {
       const status = closingOnFailure(made, () => times.ofOpen(made, timesOfNew(op.time)));
@@ -85,14 +92,19 @@ export class Making {
     const { id, name } = op;
     const directory = this.#directoryFor(op);
     const granted = id !== null && inodes.hasDirectory(id);
+    const record = this.#recordOf(op, directory, S_IFDIR | (op.mode & PERMISSIONS));
     const made = this.#make(op, lane, directory, S_IFDIR, () =>
       granted ? inodes.nameDirectory(id, directory.fd, name) : mkdirat(directory.fd, name, op.mode),
     );
-    const before = statusAt(directory.fd, name);
-    // A new directory has the set-group-id bit of the one that it is in.
-    const inherited = made === 'new' && !granted ? before.mode & S_ISGID : 0;
-    const mode = (op.mode & PERMISSIONS & ~S_ISUID) | inherited;
-    if ((before.mode & PERMISSIONS) !== mode) fchmodat(directory.fd, name, mode);
+    if (record !== undefined) {
+      this.#record(directory, name, made, record);
+    } else {
+      const before = statusAt(directory.fd, name);
+      // A new directory has the set-group-id bit of the one that it is in.
+      const inherited = made === 'new' && !granted ? before.mode & S_ISGID : 0;
+      const mode = (op.mode & PERMISSIONS & ~S_ISUID) | inherited;
+      if ((before.mode & PERMISSIONS) !== mode) fchmodat(directory.fd, name, mode);
+    }
     return this.#left(op, lane, directory, this.#home.times.ofName(directory.fd, name, timesOfNew(op.time)));
   }
 
@@ -100,22 +112,27 @@ export class Making {
     const directory = this.#directoryFor(op);
     const made = this.#make(op, lane, directory, S_IFLNK, () => symlinkat(op.target, directory.fd, op.name));
     if (made === 'before' && !readlinkat(directory.fd, op.name).equals(op.target)) throw exists();
+    const record = this.#recordOf(op, directory, S_IFLNK | 0o777);
+    if (record !== undefined) this.#record(directory, op.name, made, record);
     const status = this.#home.times.ofName(directory.fd, op.name, timesOfNew(op.time));
     return this.#left(op, lane, directory, status);
   }
 
   /** EOPNOTSUPP where the disk has no files without a name. */
-  tmpfile({ directory, time, mode }: Tmpfile, lane: Lane): Left {
-    const { identities, tree, times } = this.#home;
-    const { fd: at } = identities.directoryOf(directory);
+  tmpfile(op: Tmpfile, lane: Lane): Left {
+    const { identities, tree, times, owners } = this.#home;
+    const directory = identities.directoryOf(op.directory);
     lane.client.held.requireRoom();
+    const record = this.#recordOf(op, directory, S_IFREG | op.mode);
+    const mode = record === undefined ? op.mode & ~SET_ID : diskMode(record.mode);
     lane.account.reserve(0, 1);
     try {
-      const fd = tree.openUnnamed(at, mode & ~SET_ID);
+      const fd = tree.openUnnamed(directory.fd, mode);
       return closingOnFailure(fd, () => {
-        const file = times.ofOpen(fd, timesOfNew(time));
+        if (record !== undefined) owners.made({ fd }, idOf(statxFd(fd)), record);
+        const status = times.ofOpen(fd, timesOfNew(op.time));
         lane.client.held.adopt(fd);
-        return { file };
+        return { file: leftOf(this.#home, { fd, status }) };
       });
     } catch (error) {
       lane.account.release(0, 1);
@@ -144,7 +161,11 @@ export class Making {
     identities.learn(status, directory.ino, name);
     this.#home.moved(status.ino);
     times.ofDirectory(directory, time);
-    return { file: times.shown(status, time), directories: [directory] };
+    const shown = times.shown(status, time);
+    return {
+      file: leftOf(this.#home, { directory: directory.fd, name, status: shown }),
+      directories: [directory],
+    };
   }
 
   #directoryFor({ directory, name }: Create | Mkdir | Symlink | Link): Directory {
@@ -205,7 +226,43 @@ export class Making {
     times.ofDirectory(directory, op.time);
     const unknownId = op.id === null || !isId(status, op.id);
     if (op.id !== null && unknownId) lane.client.provisional.set(op.id, idOf(status));
-    return { file: status, unknownId, directories: [directory] };
+    // Its client is told what it cannot know, also in a batch.
+    const file = { directory: directory.fd, name: op.name, status };
+    const told = unknownId ? this.#home.owners.told(file) : leftOf(this.#home, file);
+    return { file: told, unknownId, directories: [directory] };
+  }
+
+  /** What a new file is to be told by; undefined: the account has no virtual owners. */
+  #recordOf(
+    { owner }: Pick<Create | Mkdir | Symlink | Tmpfile, 'owner'>,
+    { fd }: Directory,
+    mode: number,
+    rdev = 0,
+  ): OwnerRecord | undefined {
+    const { owners, times } = this.#home;
+    if (!owners.enabled) return undefined;
+    const isSaid = owner !== null && owner !== undefined;
+    // A log says what its client made of it, in the directory as it was then.
+    if (isSaid && times.inBatch) return { mode, uid: owner.uid, gid: owner.gid, rdev };
+    const parent = owners.told({ fd, status: statxFd(fd) });
+    const inherits = (parent.mode & S_ISGID) !== 0;
+    const inherited = inherits && (mode & S_IFMT) === S_IFDIR ? S_ISGID : 0;
+    return {
+      mode: mode | inherited,
+      uid: isSaid ? owner.uid : parent.uid,
+      gid: isSaid && !inherits ? owner.gid : parent.gid,
+      rdev,
+    };
+  }
+
+  /** A name was made, now or before: it is told by the record from now on. */
+  #record(directory: Directory, name: Buffer, made: 'new' | 'before', record: OwnerRecord): void {
+    const { owners } = this.#home;
+    const status = statusAt(directory.fd, name);
+    const file = { directory: directory.fd, name, status };
+    const isAsMade = made === 'new' && status.mode === (diskType(record.mode) | diskMode(record.mode));
+    if (isAsMade) owners.made(file, idOf(status), record);
+    else owners.set(file, record);
   }
 
   #leadsTo(error: unknown, directory: Directory, name: Buffer, file: Status): boolean {

@@ -6,12 +6,15 @@ import type { FileId } from '../../protocol/references.js';
 import type { Status } from '../../posix/status.js';
 import type { ConfinedTree } from './confined.js';
 import { isId } from './file-ids.js';
+import type { XattrFile } from './file-xattrs.js';
 import type { ClientGrant } from './grants.js';
 import type { ClientHeld, HeldFiles } from './held-files.js';
 import type { Directory, Identities } from './identities.js';
 import type { OperationTimes } from './operation-times.js';
+import type { ToldStatus } from './owner-record.js';
 import type { ProvisionalIds } from './provisional-ids.js';
 import type { Account } from './quota.js';
+import type { VirtualOwners } from './virtual-owners.js';
 
 /** The client whose operations are carried out. */
 export interface ExecutorClient {
@@ -26,6 +29,7 @@ export interface HomeParts {
   readonly identities: Identities;
   readonly held: HeldFiles;
   readonly times: OperationTimes;
+  readonly owners: VirtualOwners;
   /** A file got, lost or changed a name: its unit may be another one. */
   readonly moved: (ino: bigint) => void;
 }
@@ -41,12 +45,17 @@ export interface Lane {
 
 /** What an operation left. */
 export interface Left {
-  /** The file as it is now, if it is still there. */
-  readonly file?: Status | undefined;
+  /** The file as it is now, if it is still there; of a log's operation only where its client cannot know it. */
+  readonly file?: ToldStatus | undefined;
   /** The file was made, and its id is another than the client gave. */
   readonly unknownId?: boolean;
   /** Where names were made or removed. */
   readonly directories?: readonly Directory[];
+}
+
+/** A file as an operation left it. */
+export function leftOf({ owners, times }: HomeParts, file: XattrFile): ToldStatus | undefined {
+  return times.inBatch ? undefined : owners.told(file);
 }
 
 /**

@@ -17,6 +17,7 @@ import { utimensat, utimensOpen, type TimeToSet } from '../../posix/names.js';
 import { statxFd, type Status } from '../../posix/status.js';
 import { statusAt } from './confined.js';
 import type { Directory, Identities } from './identities.js';
+import type { Located } from './located.js';
 import type { ShownTimes } from './shown-times.js';
 
 /** Times to set, and the ctime to show; undefined: as it is. `ctime` null: the disk's own. */
@@ -99,6 +100,12 @@ export class OperationTimes {
       utimensat(directory, name, atime, mtime, AT_SYMLINK_NOFOLLOW);
     }
     return this.shown(statusAt(directory, name), ctime);
+  }
+
+  /** Sets the times of a file, wherever it is; its status after. */
+  ofLocated(located: Located, set: TimesToSet): Status {
+    if ('fd' in located) return this.ofOpen(located.fd, set);
+    return this.ofName(located.directory, located.name, set);
   }
 
   /** Shows a ctime of a file that an operation changed otherwise. */

@@ -17,7 +17,9 @@ import type { Directory, Identities } from './identities.js';
 import type { LeaseHolder } from './lease-table.js';
 import type { LeaseWaits, Prepared } from './lease-waits.js';
 import { readOnWay } from './path-units.js';
+import type { ToldStatus } from './owner-record.js';
 import type { Account } from './quota.js';
+import type { VirtualOwners } from './virtual-owners.js';
 
 /** A file of the daemon's own that is to get a name. */
 export interface Finished {
@@ -32,6 +34,7 @@ export interface PublishingParts {
   readonly held: HeldFiles;
   readonly identities: Identities;
   readonly waits: LeaseWaits;
+  readonly owners: VirtualOwners;
   /** To be called with each change of the home. */
   readonly changed: () => void;
   /** To be called with each file whose names change. */
@@ -42,6 +45,8 @@ export interface PublishingParts {
 export interface Published {
   /** What the file was then. */
   readonly status: Status;
+  /** The same as clients are told it. */
+  readonly told: ToldStatus;
   /** The directory that has the name by now, open: to be synced, and closed by who gets it. */
   readonly directory: Fd;
   /** The directory's inode number. */
@@ -86,7 +91,8 @@ export class Publishing {
           // First, for it may fail: what has its name is done.
           const own = identities.openDirectory({ ...directory, path: null });
           const status = closingOnFailure(own, () => this.#name(finished, directory, name, replaced));
-          return named({ status, directory: own, parent: directory.ino });
+          const told = this.#parts.owners.told({ fd: finished.fd, status });
+          return named({ status, told, directory: own, parent: directory.ino });
         },
       };
     };
@@ -94,8 +100,9 @@ export class Publishing {
   }
 
   #name(finished: Finished, directory: Directory, name: Buffer, replaced: Status | undefined): Status {
-    const { account, held, identities, changed, moved } = this.#parts;
+    const { account, held, identities, changed, moved, owners } = this.#parts;
     account.prepare();
+    if (owners.enabled) this.#setOwner(finished.fd, directory, name, replaced);
     let freed: Use | undefined;
     if (replaced !== undefined) {
       const located = { directory: directory.fd, parent: directory.ino, name, status: replaced };
@@ -112,6 +119,17 @@ export class Publishing {
     identities.learn(status, directory.ino, name);
     changed();
     return status;
+  }
+
+  /** A file belongs to whom the one that it replaces belongs, else to whom its directory does: nobody has said more. */
+  #setOwner(fd: Fd, directory: Directory, name: Buffer, replaced: Status | undefined): void {
+    const { owners } = this.#parts;
+    const from =
+      replaced === undefined
+        ? { fd: directory.fd, status: statxFd(directory.fd) }
+        : { directory: directory.fd, name, status: replaced };
+    const status = statxFd(fd);
+    owners.set({ fd, status }, { ...owners.ownerOf(from), mode: status.mode, rdev: 0 });
   }
 
   /** The directory and name where a file will be. ENOENT, ENOTDIR, EACCES. */

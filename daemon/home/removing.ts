@@ -23,7 +23,8 @@ import type { Use } from '../../state/ledger.js';
 import { statusAt, statusIfAny } from './confined.js';
 import { idOf, isDirectory, isId } from './file-ids.js';
 import type { Directory } from './identities.js';
-import { expectedAt, type HomeParts, type Lane, type Left } from './operation-parts.js';
+import { expectedAt, leftOf, type HomeParts, type Lane, type Left } from './operation-parts.js';
+import type { ToldStatus } from './owner-record.js';
 
 export class Removing {
   readonly #home: HomeParts;
@@ -65,7 +66,7 @@ export class Removing {
     const source = expectedAt(statusIfAny(from.fd, op.name), op.id, lane.replay);
     const whiteout = (op.flags & RENAME_WHITEOUT) !== 0;
     if (source === undefined || (whiteout && lane.replay && isWhiteout(source))) {
-      return { file: this.#renamedBefore(op, target), directories };
+      return { file: this.#renamedBefore(op, to, target), directories };
     }
     this.#requireReplaced(op, source, target, lane);
     lane.account.prepare();
@@ -89,7 +90,8 @@ export class Removing {
     identities.learn(source, to.ino, op.newName);
     this.#home.moved(source.ino);
     for (const directory of directories) times.ofDirectory(directory, op.time);
-    return { file: times.shown(statusAt(to.fd, op.newName), op.time), directories };
+    const status = times.shown(statusAt(to.fd, op.newName), op.time);
+    return { file: leftOf(this.#home, { directory: to.fd, name: op.newName, status }), directories };
   }
 
   /** Runs a rename that leaves a whiteout where the file was, unless nothing happens. EDQUOT. */
@@ -122,7 +124,7 @@ export class Removing {
   ): Left {
     if (!this.#isLogAgain(lane) || isDirectory(source)) {
       rename();
-      return { file: source, directories };
+      return { file: leftOf(this.#home, { directory: from.fd, name: op.name, status: source }), directories };
     }
     const taken = { name: op.name, hold: false, time: op.time };
     const file = this.#removing(from, taken, source, lane, () => unlinkat(from.fd, op.name, 0));
@@ -134,8 +136,9 @@ export class Removing {
     return replay && this.#home.times.inBatch;
   }
 
-  #renamedBefore({ id }: Rename, target: Status | undefined): Status | undefined {
-    return target !== undefined && id !== null && isId(target, id) ? target : undefined;
+  #renamedBefore({ id, newName }: Rename, to: Directory, target: Status | undefined): ToldStatus | undefined {
+    const isThere = target !== undefined && id !== null && isId(target, id);
+    return isThere ? leftOf(this.#home, { directory: to.fd, name: newName, status: target }) : undefined;
   }
 
   /** Refuses a rename over what it does not expect. EEXIST, ESTALE. */
@@ -156,7 +159,7 @@ export class Removing {
     before: Status,
     lane: Lane,
     remove: () => void,
-  ): Status | undefined {
+  ): ToldStatus | undefined {
     const { held, times } = this.#home;
     const located = { directory: directory.fd, parent: directory.ino, name, status: before };
     if (hold) lane.client.held.hold(located);
@@ -169,7 +172,8 @@ export class Removing {
       remove();
       this.#removed(directory, name, before, freed, lane);
       const left = kept ?? other;
-      return left === undefined ? undefined : times.shown(statxFd(left), time);
+      if (left === undefined) return undefined;
+      return leftOf(this.#home, { fd: left, status: times.shown(statxFd(left), time) });
     } finally {
       if (other !== undefined) close(other);
     }
@@ -182,6 +186,8 @@ export class Removing {
 
   #removed(directory: Directory, name: Buffer, before: Status, freed: Use, lane: Lane): void {
     lane.account.release(freed.bytes, freed.files);
+    const isGone = isDirectory(before) || before.nlink <= 1;
+    if (isGone && !this.#home.held.isHeld(before.ino)) this.#home.owners.removed(before);
     this.#home.identities.removed(before, directory.ino, name);
     this.#home.moved(before.ino);
   }

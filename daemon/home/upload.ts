@@ -16,15 +16,20 @@ import type { RemotePath } from '../../protocol/ids.js';
 import { CHECKPOINT_BYTES } from '../../protocol/limits.js';
 import type { Fd } from '../../posix/fd.js';
 import { close, fchmod, ftruncate, pwrite } from '../../posix/files.js';
+import { S_ISGID, S_ISUID } from '../../posix/flags.js';
 import { utimensat } from '../../posix/names.js';
-import { statxFd, type Status } from '../../posix/status.js';
+import { statxFd } from '../../posix/status.js';
 import type { Call } from './call.js';
 import { chargingSize } from './growth.js';
 import type { SequentialHash } from './hashing.js';
 import type { LeaseHolder } from './lease-table.js';
+import type { ToldStatus } from './owner-record.js';
 import type { Account } from './quota.js';
 import type { SyncGroup } from './sync-group.js';
 import { syncOnThread } from './sync-thread.js';
+
+/** They reach the disk of no file. */
+const SET_ID = S_ISUID | S_ISGID;
 
 /** What is uploaded, and how it will look. */
 export interface UploadTarget {
@@ -52,7 +57,7 @@ export interface UploadHost {
    * Gives the partial file its name, once nobody else has a lease of where it goes: what it is then. ECANCELED, and nothing is
    * done.
    */
-  publish(upload: Upload, call: Call): Promise<Status>;
+  publish(upload: Upload, call: Call): Promise<ToldStatus>;
   /** Removes the partial file and what was recorded. Synchronous. */
   discard(upload: Upload): void;
   /** The upload is not open any more. */
@@ -155,7 +160,7 @@ export class Upload {
    * EBADMSG where size or MD5 differ, EIO and the like where the disk could not keep what it had taken: all is thrown away.
    * After any other failure the upload goes on.
    */
-  async finish(md5: Buffer, call: Call): Promise<Status> {
+  async finish(md5: Buffer, call: Call): Promise<ToldStatus> {
     this.#requireOpen();
     const expected = Buffer.from(md5);
     if (this.#stalled !== undefined) {
@@ -172,7 +177,7 @@ export class Upload {
         );
       }
       if (this.#worthless !== undefined) throw this.#worthless;
-      fchmod(this.fd, this.target.mode);
+      fchmod(this.fd, this.target.mode & ~SET_ID);
       utimensat(this.fd, undefined, undefined, this.target.mtime, 0);
       await this.#syncing(this.#host.syncs.sync(this.fd));
       return await this.#host.publish(this, call);

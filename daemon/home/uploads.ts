@@ -12,7 +12,7 @@ import { close, ftruncate } from '../../posix/files.js';
 import { O_CREAT, O_EXCL, O_RDWR } from '../../posix/flags.js';
 import { Md5 } from '../../posix/libcrypto.js';
 import { renameat2 } from '../../posix/names.js';
-import { statxFd, type Status } from '../../posix/status.js';
+import { statxFd } from '../../posix/status.js';
 import type { UploadStore } from '../../state/uploads.js';
 import type { Call } from './call.js';
 import { statusIfAny, type ConfinedTree } from './confined.js';
@@ -23,12 +23,13 @@ import type { Log } from '../log.js';
 import type { HomeClient } from './home-client.js';
 import type { LeaseHolder } from './lease-table.js';
 import type { LeaseWaits, Prepared } from './lease-waits.js';
-import type { ShownTimes } from './shown-times.js';
+import type { ToldStatus } from './owner-record.js';
 import { keyOfPartial, partialName, uploadKey, type PartialFiles } from './partial-files.js';
 import type { Published, Publishing } from './publishing.js';
 import type { Account } from './quota.js';
 import { readBorrowed } from './reading.js';
 import type { SyncGroup } from './sync-group.js';
+import type { Telling } from './telling.js';
 import { Upload, type UploadHost, type UploadTarget } from './upload.js';
 
 /** What is needed of the store. */
@@ -45,7 +46,7 @@ interface Parts {
   readonly account: Account;
   readonly publishing: Publishing;
   readonly syncs: SyncGroup;
-  readonly shown: ShownTimes;
+  readonly telling: Telling;
   readonly waits: LeaseWaits;
   readonly partials: PartialFiles;
   readonly store: UploadRecords;
@@ -165,19 +166,19 @@ export class Uploads implements UploadHost {
     return this.#parts.store.put(this.#parts.user, uploadKey(path), record);
   }
 
-  publish(upload: Upload, call: Call): Promise<Status> {
+  publish(upload: Upload, call: Call): Promise<ToldStatus> {
     const { partials, publishing, digests } = this.#parts;
     const { owner, target, partial, fd } = upload;
     const rename = (directory: Fd, name: Buffer): void =>
       partials.within((own) => renameat2(own, Buffer.from(partial), directory, name, 0));
-    const named = ({ status, directory }: Published): Promise<Status> => {
+    const named = ({ status, told, directory }: Published): Promise<ToldStatus> => {
       partials.gone(partial);
       this.#forget(uploadKey(target.path));
       digests.remember(status, upload.digest());
       upload.published();
       return this.syncs
         .sync(directory)
-        .then(() => status)
+        .then(() => told)
         .finally(() => close(directory));
     };
     return Promise.resolve(publishing.publish(owner, call, target.path, { fd, rename }, named));
@@ -207,8 +208,8 @@ export class Uploads implements UploadHost {
   }
 
   async #finish(upload: Upload, md5: Buffer, call: Call): Promise<unknown[]> {
-    const status = await upload.finish(md5, call);
-    const { user, transferLog, shown } = this.#parts;
+    const told = await upload.finish(md5, call);
+    const { user, transferLog, telling } = this.#parts;
     const { path, size } = upload.target;
     const ms = Date.now() - upload.startedAt;
     const fields = {
@@ -220,7 +221,7 @@ export class Uploads implements UploadHost {
       ms,
     };
     transferLog.info(fields, 'upload');
-    return shown.attributes(status);
+    return telling.attributes(told);
   }
 
   #left(): void {

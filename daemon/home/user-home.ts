@@ -11,6 +11,7 @@ import { LEASE_TERM_MS, MAX_HELD } from '../../protocol/limits.js';
 import type { LeaseMode } from '../../protocol/methods.js';
 import type { UserName } from '../../protocol/ids.js';
 import type { FileRef } from '../../protocol/references.js';
+import type { Account } from '../../state/accounts.js';
 import type { TimeLimits } from '../../protocol/time-limits.js';
 import type { QuotaReport, Use } from '../../state/ledger.js';
 import type { Log } from '../log.js';
@@ -45,14 +46,16 @@ import { recount } from './recount.js';
 import { RoomRecalls } from './room-recalls.js';
 import { ShownTimes } from './shown-times.js';
 import { SyncGroup } from './sync-group.js';
+import { Telling } from './telling.js';
 import { Uploads, type UploadRecords } from './uploads.js';
+import { VirtualOwners } from './virtual-owners.js';
 import { WholeUploads } from './whole-uploads.js';
 
 /** However long opening took, clients of before get this long to come back (milliseconds): they try again each second. */
 const RETURN_MS = 5000;
 
 export interface UserHomeOptions {
-  readonly account: { readonly name: UserName; readonly quotaBytes: number; readonly maxFiles: number };
+  readonly account: Pick<Account, 'name' | 'quotaBytes' | 'maxFiles' | 'posixOwners'>;
   /** Absolute path of the home on the server; it exists. */
   readonly directory: string;
   readonly ledger: LedgerStore;
@@ -90,6 +93,8 @@ export class UserHome {
   readonly held: HeldFiles;
   readonly identities: Identities;
   readonly shown: ShownTimes;
+  readonly owners: VirtualOwners;
+  readonly telling: Telling;
   readonly times: TimeLimits;
   readonly leases: Leases;
   readonly waits: LeaseWaits;
@@ -173,6 +178,8 @@ export class UserHome {
     this.#grants = new Grants({ tree, quota, now: () => clock.now() });
     this.identities = new Identities({ tree, held: this.held });
     this.shown = ShownTimes.open(tree);
+    this.owners = new VirtualOwners(tree, account.posixOwners === true, this.identities.root.ino);
+    this.telling = new Telling(this.shown, this.owners);
     this.times = diskTimes(tree);
     this.durability = new Durability({
       tree,
@@ -248,6 +255,7 @@ export class UserHome {
     const parts = {
       ...{ tree, quota, changed, held: this.held, identities: this.identities, shown: this.shown },
       ...{ leases: this.leases, waits: this.waits, watch: this.watch, grace: this.#grace },
+      ...{ owners: this.owners, telling: this.telling },
     };
     const moved = (ino: bigint): void => this.locks.moved(ino);
     const executor = new Executor({
@@ -388,7 +396,7 @@ export class UserHome {
   }
 
   rootAttributes(): unknown[] {
-    return this.shown.attributes(this.identities.file(this.#root()).status);
+    return this.telling.attributesOf(this.identities.file(this.#root()));
   }
 
   /**
@@ -445,6 +453,7 @@ export class UserHome {
     this.identities.close();
     this.held.close();
     this.shown.close();
+    this.owners.close();
     this.tree.close();
   }
 

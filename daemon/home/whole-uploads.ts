@@ -12,6 +12,7 @@ import { Failure } from '../../protocol/failure.js';
 import type { RemotePath, UserName } from '../../protocol/ids.js';
 import type { Fd } from '../../posix/fd.js';
 import { close, fchmod, pwrite } from '../../posix/files.js';
+import { S_ISGID, S_ISUID } from '../../posix/flags.js';
 import { Md5 } from '../../posix/libcrypto.js';
 import { utimensat } from '../../posix/names.js';
 import type { Timestamp } from '../../protocol/attributes.js';
@@ -25,6 +26,8 @@ import type { Published, Publishing } from './publishing.js';
 import type { Account } from './quota.js';
 import type { SyncGroup } from './sync-group.js';
 
+/** They reach the disk of no file. */
+const SET_ID = S_ISUID | S_ISGID;
 const BATCHES_AT_ONCE = 2;
 /** Others have their turn after so many files, of some 50 us each. */
 const FILES_A_TURN = 16;
@@ -162,7 +165,7 @@ class Batch {
     const hidden = pool.makeHidden();
     try {
       pwrite(hidden.fd, bytes, 0, bytes.length, 0);
-      fchmod(hidden.fd, file.mode);
+      fchmod(hidden.fd, file.mode & ~SET_ID);
       utimensat(hidden.fd, undefined, undefined, file.mtime, 0);
       return hidden;
     } catch (error) {

@@ -11,7 +11,7 @@ import { removeXattr, setXattr } from '../../posix/xattrs.js';
 import { isDirectory } from './file-ids.js';
 import { chargedXattr, mayHaveXattrs, withAccess } from './file-xattrs.js';
 import type { Located } from './located.js';
-import type { HomeParts, Lane, Left } from './operation-parts.js';
+import { leftOf, type HomeParts, type Lane, type Left } from './operation-parts.js';
 
 export class XattrChanges {
   readonly #home: HomeParts;
@@ -69,10 +69,7 @@ export class XattrChanges {
   #left({ time }: SetXattr | RemoveXattr, located: Located): Left {
     const { times } = this.#home;
     const set = { atime: undefined, mtime: undefined, ctime: time };
-    return {
-      file:
-        'fd' in located ? times.ofOpen(located.fd, set) : times.ofName(located.directory, located.name, set),
-    };
+    return { file: leftOf(this.#home, { ...located, status: times.ofLocated(located, set) }) };
   }
 }
 

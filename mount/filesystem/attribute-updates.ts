@@ -1,5 +1,5 @@
 /**
- * Changes of attributes: mode, size and times of whatever has some. Round trips: none under a lease, else one.
+ * Changes of attributes: owner, mode, size and times of whatever has some. Round trips: none under a lease, else one.
  */
 import type { Timestamp } from '../../protocol/attributes.js';
 import { Failure } from '../../protocol/failure.js';
@@ -23,12 +23,18 @@ export class AttributeUpdates {
   set(inode: Inode, changes: AttributeChanges, caller: Caller): Eventually<AttributesAnswer> {
     const { tree, kernel } = this.#home;
     const { mode, size } = changes;
+    const { uid = null, gid = null } = inode.attributes.owner === null ? {} : changes;
     if (!tree.mayChange(inode)) return this.#ask(inode, changes, caller);
     const growth = size === undefined ? 0 : Math.max(0, size - inode.attributes.size);
     const wait = this.#home.room({ bytes: growth, files: 0 });
     if (wait !== undefined) {
-      return interruptible(this.#home.remote.bounded(wait), caller).then(() =>
-        this.set(inode, changes, caller),
+      return interruptible(this.#home.remote.bounded(wait), caller).then(
+        () => this.set(inode, changes, caller),
+        (failure: unknown) => {
+          // A hole may be larger than what can be set aside: whether a disk takes it only that disk knows (EFBIG).
+          if (growth === 0 || Failure.from(failure).kind !== 'EDQUOT') throw failure;
+          return this.#ask(inode, changes, caller);
+        },
       );
     }
     const time = this.#home.clock.now();
@@ -37,7 +43,7 @@ export class AttributeUpdates {
       wanted === 'now' ? time : wanted === undefined ? null : limitedTime(wanted, limits);
     const [atime, mtime] = [onDisk(changes.atime), onDisk(changes.mtime)];
     const permissions = mode === undefined ? null : mode & 0o7777;
-    const own = { mode: permissions, size: size ?? null, atime, mtime };
+    const own = { mode: permissions, size: size ?? null, uid, gid, atime, mtime };
     const charge = tree.setattr(inode, own, time);
     if (size !== undefined) this.#data.truncated(inode, size);
     const { ino, birth } = inode.id;
@@ -50,6 +56,8 @@ export class AttributeUpdates {
         size: size ?? null,
         atime,
         mtime,
+        uid,
+        gid,
       },
       charge,
       [inode],
@@ -60,6 +68,7 @@ export class AttributeUpdates {
   #ask(inode: Inode, changes: AttributeChanges, caller: Caller): Promise<AttributesAnswer> {
     const { tree, kernel } = this.#home;
     const { mode, size, atime = null, mtime = null } = changes;
+    const { uid = null, gid = null } = inode.attributes.owner === null ? {} : changes;
     if (size !== undefined) this.#data.awaited(inode);
     const changed = this.#home.change(
       [inode],
@@ -67,7 +76,7 @@ export class AttributeUpdates {
       () => ({
         kind: SETATTR,
         ...{ file: tree.refOf(inode), time: null, atime, mtime },
-        ...{ mode: mode === undefined ? null : mode & 0o7777, size: size ?? null },
+        ...{ mode: mode === undefined ? null : mode & 0o7777, size: size ?? null, uid, gid },
       }),
       ([left]) => {
         if (left !== undefined) tree.told(inode, left);

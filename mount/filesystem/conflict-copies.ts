@@ -135,9 +135,9 @@ export class ConflictCopies {
     if (name === undefined) throw new Failure('ESTALE', 'the file was removed here, and changed elsewhere');
     const meant = { directory: this.#refOf(name.parent), name: Buffer.from(name.key, 'latin1') };
     const directory = await this.#nearest(meant.directory);
-    const { mode } = inode.attributes;
+    const { mode, owner } = inode.attributes;
     const { left, place } = await this.#beside({ directory, name: meant.name }, (at) =>
-      this.#changes.change({ kind: CREATE, ...at, time: null, mode, id: null }),
+      this.#changes.change({ kind: CREATE, ...at, time: null, mode, id: null, owner }),
     );
     const [made] = left;
     if (made === undefined) throw new Failure('EPROTO', 'the server does not tell what it made');

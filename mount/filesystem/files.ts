@@ -22,6 +22,7 @@ import {
 } from '../../posix/flags.js';
 import type { Charge } from '../log/entry.js';
 import type { Caller, Entry, Eventually, OpenAnswer, WantedLock } from '../operations.js';
+import { ownedBy } from '../ownership.js';
 import { interruptible } from '../remote/interruption.js';
 import type { DirectoryInode, Inode } from '../tree/inode.js';
 import type { AttributeUpdates } from './attribute-updates.js';
@@ -183,7 +184,13 @@ export class Files {
     const made = this.#home.change(
       [directory],
       caller,
-      () => ({ kind: TMPFILE, directory: tree.refOf(directory), time: null, mode: mode & 0o7777 }),
+      () => ({
+        kind: TMPFILE,
+        directory: tree.refOf(directory),
+        time: null,
+        mode: mode & 0o7777,
+        ...ownedBy(directory, caller),
+      }),
       ([left]) => {
         if (left === undefined) throw new Failure('EPROTO', 'the server does not tell what it made');
         const inode = tree.unnamed(left);

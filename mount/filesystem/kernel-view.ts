@@ -13,7 +13,7 @@ import type { Attributes } from '../../protocol/attributes.js';
 import type { NodeId } from '../../protocol/ids.js';
 import type { AttributesAnswer, Entry, KernelCaches, NegativeEntry } from '../operations.js';
 import { showAttributes, type Ownership } from '../ownership.js';
-import type { DirectoryInode, Inode, Name } from '../tree/inode.js';
+import { shownIno, type DirectoryInode, type Inode, type Name } from '../tree/inode.js';
 import type { Doubts, Tree } from '../tree/tree.js';
 import { orAfter } from './patience.js';
 
@@ -304,18 +304,6 @@ export class KernelView {
   #expire(directory: DirectoryInode, key: string): void {
     if (directory.nodeId !== 0) this.#caches.invalidateEntry(directory.nodeId, Buffer.from(key, 'latin1'));
   }
-}
-
-/** Inode numbers of files that have one of their own until the server has made them: no disk's are so high. */
-const FIRST_PROVISIONAL = 1n << 62n;
-
-/**
- * The inode number that the kernel is told. It stays as long as the inode is kept here: a program that has a file open and finds
- * another number at its name takes it for replaced (SQLite).
- */
-export function shownIno({ formerIno, attributes: { ino, birth } }: Inode): bigint {
-  if (formerIno !== undefined) return formerIno;
-  return ino === 0n ? FIRST_PROVISIONAL + birth : ino;
 }
 
 function sameContent(a: Attributes, b: Attributes): boolean {

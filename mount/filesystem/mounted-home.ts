@@ -86,8 +86,8 @@ export class MountedHome implements Filesystem {
     if (forgotten !== undefined) this.#home.kernel.forgotten(forgotten);
   }
 
-  mknod(parent: NodeId, name: Buffer, mode: number, _rdev: number, caller: Caller): Eventually<Entry> {
-    return this.#names.mknod(this.#home.tree.getDirectory(parent), keyOf(name), mode, caller);
+  mknod(parent: NodeId, name: Buffer, mode: number, rdev: number, caller: Caller): Eventually<Entry> {
+    return this.#names.mknod(this.#home.tree.getDirectory(parent), keyOf(name), mode, rdev, caller);
   }
 
   mkdir(parent: NodeId, name: Buffer, mode: number, caller: Caller): Eventually<Entry> {
@@ -136,12 +136,14 @@ export class MountedHome implements Filesystem {
     changes: AttributeChanges,
     caller: Caller,
   ): Eventually<AttributesAnswer> {
-    checkOwner(changes, this.#ownership);
     const inode = this.#home.tree.get(id);
+    const isOwned = inode.attributes.owner !== null;
+    if (!isOwned) checkOwner(changes, this.#ownership);
     const { uid, gid, mode: given, size, atime, mtime } = changes;
     const isNothing = [uid, gid, given, size, atime, mtime].every((change) => change === undefined);
     // What changes nothing is chown(2) to -1 and -1.
-    const chowns = uid !== undefined || gid !== undefined || isNothing;
+    const chowns = isNothing || (!isOwned && (uid !== undefined || gid !== undefined));
+    // A change of the owner that is kept takes the set-id bits by itself.
     const mode = given ?? (chowns ? modeWithoutSetId(inode.attributes.mode) : undefined);
     return this.#attributes.set(inode, mode === undefined ? changes : { ...changes, mode }, caller);
   }

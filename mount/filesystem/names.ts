@@ -22,8 +22,9 @@ import {
   SETXATTR,
 } from '../../protocol/operations.js';
 import type { FileId, FileRef } from '../../protocol/references.js';
-import { S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK } from '../../posix/flags.js';
+import { S_IFBLK, S_IFCHR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK } from '../../posix/flags.js';
 import type { Caller, Entry, Eventually } from '../operations.js';
+import { ownedBy, ownerOfNew } from '../ownership.js';
 import { interruptible } from '../remote/interruption.js';
 import type { DirectoryInode, Inode, Name } from '../tree/inode.js';
 import type { Charge } from '../log/entry.js';
@@ -31,6 +32,8 @@ import type { Doubting } from './doubting.js';
 import { NO_CHARGE, ONE_FILE, type Home } from './home.js';
 
 const PERMISSIONS = 0o7777;
+/** What can be made in any home, besides directories and symbolic links. */
+const KEPT_TYPES: ReadonlySet<number> = new Set([S_IFREG, S_IFIFO, S_IFSOCK]);
 /** Operations that concern a file alone. */
 const OF_FILE: ReadonlySet<number> = new Set([WRITE, SETATTR, SETXATTR, REMOVEXATTR]);
 
@@ -51,15 +54,22 @@ export class Names {
     this.#doubting = doubting;
   }
 
-  mknod(directory: DirectoryInode, key: string, mode: number, caller: Caller): Eventually<Entry> {
-    const type = (mode & S_IFMT) === 0 ? S_IFREG : mode & S_IFMT;
-    if (type !== S_IFREG && type !== S_IFIFO && type !== S_IFSOCK) {
-      throw new Failure('EPERM', 'a home has no device nodes');
-    }
-    return this.#entry(this.create(directory, key, type | (mode & PERMISSIONS), caller), caller);
+  /** EPERM: a device, and files have no owners of their own. */
+  mknod(
+    directory: DirectoryInode,
+    key: string,
+    mode: number,
+    rdev: number,
+    caller: Caller,
+  ): Eventually<Entry> {
+    const type = mode & S_IFMT || S_IFREG;
+    const mayBe = isDevice(type) ? directory.attributes.owner !== null : KEPT_TYPES.has(type);
+    if (!mayBe) throw new Failure('EPERM', 'this home has no device nodes');
+    const whole = type | (mode & PERMISSIONS);
+    return this.#entry(this.#make(CREATE, directory, key, whole, caller, isDevice(type) ? rdev : 0), caller);
   }
 
-  /** Makes a regular file, FIFO or socket. EEXIST. */
+  /** Makes a regular file. EEXIST. */
   create(directory: DirectoryInode, key: string, mode: number, caller: Caller): Eventually<Made> {
     return this.#make(CREATE, directory, key, mode, caller);
   }
@@ -74,6 +84,7 @@ export class Names {
     key: string,
     mode: number,
     caller: Caller,
+    rdev = 0,
   ): Eventually<Made> {
     const { tree, grants, leases } = this.#home;
     requireThere(directory);
@@ -86,10 +97,12 @@ export class Names {
         time: null,
         mode,
         id: null,
+        ...ownedBy(directory, caller),
+        ...(rdev === 0 ? {} : { rdev }),
       }));
     if (!tree.mayChangeName(directory, key)) return ask();
     this.#requireFree(directory, key);
-    const again = (): Eventually<Made> => this.#make(kind, directory, key, mode, caller);
+    const again = (): Eventually<Made> => this.#make(kind, directory, key, mode, caller, rdev);
     const wait = this.#home.roomForInode();
     if (wait !== undefined) return this.#after(wait, caller, again);
     const id = this.#takeId(kind, mode);
@@ -97,12 +110,13 @@ export class Names {
       return this.#afterId(kind === MKDIR ? grants.whenDirectory() : grants.whenFile(), caller, again, ask);
     }
     const time = this.#home.clock.now();
-    const making = { id, mode, time };
+    const owner = ownerOfNew(directory.attributes, caller);
+    const making = { id, mode, time, owner, rdev };
     const inode = kind === MKDIR ? tree.mkdir(directory, key, making) : tree.create(directory, key, making);
     if (kind === MKDIR) leases.entered(id.ino, directory.id.ino);
     // A directory has the set-group-id bit of the one that it is in.
     const made = kind === MKDIR ? inode.attributes.mode & PERMISSIONS : mode;
-    const operation = { kind, directory: byId(directory), name, time, mode: made, id };
+    const operation = { kind, directory: byId(directory), name, time, mode: made, id, owner, rdev };
     const entry = this.#home.append(operation, ONE_FILE, [directory, inode]);
     return { name: nameIn(directory, key), entry };
   }
@@ -111,7 +125,9 @@ export class Names {
   #takeId(kind: typeof CREATE | typeof MKDIR, mode: number): FileId | undefined {
     const { grants } = this.#home;
     if (kind === MKDIR) return grants.takeDirectory();
-    return (mode & S_IFMT) === S_IFREG ? grants.takeFile() : this.provisionalId();
+    const type = mode & S_IFMT;
+    // A device is an empty file at the server.
+    return type === S_IFREG || isDevice(type) ? grants.takeFile() : this.provisionalId();
   }
 
   symlink(directory: DirectoryInode, key: string, target: Buffer, caller: Caller): Eventually<Entry> {
@@ -130,6 +146,7 @@ export class Names {
         time: null,
         target,
         id: null,
+        ...ownedBy(directory, caller),
       }));
     }
     this.#requireFree(directory, key);
@@ -139,8 +156,9 @@ export class Names {
     }
     const id = this.provisionalId();
     const time = this.#home.clock.now();
-    const inode = tree.symlink(directory, key, { id, target, time });
-    const operation = { kind: SYMLINK, directory: byId(directory), name, time, target, id } as const;
+    const owner = ownerOfNew(directory.attributes, caller);
+    const inode = tree.symlink(directory, key, { id, target, time, owner });
+    const operation = { kind: SYMLINK, directory: byId(directory), name, time, target, id, owner } as const;
     const entry = this.#home.append(operation, ONE_FILE, [directory, inode]);
     return { name: nameIn(directory, key), entry };
   }
@@ -449,6 +467,10 @@ function requireThere(directory: DirectoryInode): void {
 
 function isProvisional({ ino }: FileId): boolean {
   return ino === 0n;
+}
+
+function isDevice(type: number): boolean {
+  return type === S_IFCHR || type === S_IFBLK;
 }
 
 function isOpen(inode: Inode | undefined): boolean {

@@ -4,8 +4,7 @@
  * Packed, as tens of thousands may be told: about 40 bytes each, where a name in the tree with its inode takes 613.
  */
 import { S_IFMT } from '../../posix/flags.js';
-import type { Name } from '../tree/inode.js';
-import { shownIno } from './kernel-view.js';
+import { shownIno, type Name } from '../tree/inode.js';
 
 export interface ToldName {
   readonly key: string;

@@ -7,15 +7,15 @@
  * - Charged are the bytes of regular files and of extended attributes, and an inode for each file, hard links once. What loses
  *   its last name is given back then; a file that is open here, when it is closed.
  */
-import { S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK, S_ISGID } from '../../posix/flags.js';
+import { S_IFBLK, S_IFCHR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK, S_ISGID } from '../../posix/flags.js';
 import type { Attributes, Timestamp } from '../../protocol/attributes.js';
 import { Failure } from '../../protocol/failure.js';
 import { MAX_NAME, MAX_TARGET } from '../../protocol/limits.js';
 import { RENAME_EXCHANGE, RENAME_NOREPLACE } from '../../protocol/operations.js';
-import type { FileId } from '../../protocol/references.js';
 import type { Charge } from '../log/entry.js';
 import {
   changed,
+  owned,
   ofNewDirectory,
   ofNewFile,
   ofNewSymlink,
@@ -27,6 +27,7 @@ import {
   timed,
   withNames,
   written,
+  type New,
 } from './attributes.js';
 import type { DirectoryInode, Inode, Name } from './inode.js';
 import type { Namespace } from './namespace.js';
@@ -38,25 +39,22 @@ const MAX_LINKS = 65_000;
 const NOTHING: Charge = { bytes: 0, files: 0 };
 
 /** A file to make. `mode`: type (of a directory: none needed) and permissions. */
-export interface Making {
-  readonly id: FileId;
+export interface Making extends New {
   readonly mode: number;
-  /** Devices are not kept in homes. */
-  readonly rdev?: 0;
-  readonly time: Timestamp;
 }
 
 /** A symbolic link to make. `id`: until the server has told its own, a provisional one, [0, ...]. */
-export interface Linking {
-  readonly id: FileId;
+export interface Linking extends New {
   readonly target: Buffer;
-  readonly time: Timestamp;
 }
 
 /** Attributes to change, as in the operation; 'now' is the time of the change. */
 export interface AttributeChanges {
   readonly mode?: number | null | undefined;
   readonly size?: number | null | undefined;
+  /** Only of a file that has an owner. */
+  readonly uid?: number | null | undefined;
+  readonly gid?: number | null | undefined;
   readonly atime?: Timestamp | 'now' | null | undefined;
   readonly mtime?: Timestamp | 'now' | null | undefined;
 }
@@ -75,7 +73,7 @@ export interface Renamed extends Removed {
 
 export class Changes {
   readonly #names: Namespace;
-  /** The mode of the root stays, whatever is asked: it is the home itself. */
+  /** The mode of the root stays, whatever is asked, unless files have owners: it is the home itself. */
   readonly #rootIsHome: boolean;
 
   constructor(names: Namespace, rootIsHome: boolean) {
@@ -83,30 +81,34 @@ export class Changes {
     this.#rootIsHome = rootIsHome;
   }
 
-  /** Makes a regular file, FIFO or socket. EEXIST, ENOENT (the directory is removed), ENAMETOOLONG, EPERM. */
-  create(parent: DirectoryInode, key: string, { id, mode, time }: Making): Inode {
+  /**
+   * Makes a regular file, FIFO or socket; a device where files have owners. EEXIST, ENOENT (the directory is removed),
+   * ENAMETOOLONG, EPERM.
+   */
+  create(parent: DirectoryInode, key: string, making: Making): Inode {
+    const { mode, time } = making;
     const type = mode & S_IFMT;
-    if (type !== 0 && type !== S_IFREG && type !== S_IFIFO && type !== S_IFSOCK) {
-      throw new Failure('EPERM', 'device files are not kept in homes');
-    }
-    return this.#make(parent, key, () => ofNewFile(id, (type || S_IFREG) | (mode & ~S_IFMT), time), 0, time);
+    if (!mayBeMade(type, parent)) throw new Failure('EPERM', 'device files are not kept in this home');
+    const whole = (type || S_IFREG) | (mode & ~S_IFMT);
+    return this.#make(parent, key, () => ofNewFile(making, whole), 0, time);
   }
 
   /** As `create`. Makes a directory that is known whole. */
-  mkdir(parent: DirectoryInode, key: string, { id, mode, time }: Making): Inode {
+  mkdir(parent: DirectoryInode, key: string, making: Making): Inode {
     // Some disks do not count subdirectories: as the root's tells.
     const nlink = this.#names.root.attributes.nlink < 2 ? 1 : 2;
-    const inherited = mode | (parent.attributes.mode & S_ISGID);
-    const inode = this.#make(parent, key, () => ofNewDirectory(id, inherited, nlink, time), 1, time);
+    const inherited = making.mode | (parent.attributes.mode & S_ISGID);
+    const inode = this.#make(parent, key, () => ofNewDirectory(making, inherited, nlink), 1, making.time);
     if (inode.isDirectory()) inode.directory.complete = true;
     return inode;
   }
 
   /** As `create`. ENOENT for an empty target. */
-  symlink(parent: DirectoryInode, key: string, { id, target, time }: Linking): Inode {
+  symlink(parent: DirectoryInode, key: string, linking: Linking): Inode {
+    const { target } = linking;
     if (target.length === 0) throw new Failure('ENOENT');
     if (target.length > MAX_TARGET) throw new Failure('ENAMETOOLONG');
-    const inode = this.#make(parent, key, () => ofNewSymlink(id, target, time), 0, time);
+    const inode = this.#make(parent, key, () => ofNewSymlink(linking, target), 0, linking.time);
     inode.target = Buffer.from(target);
     return inode;
   }
@@ -244,15 +246,18 @@ export class Changes {
   }
 
   /** EISDIR and EINVAL for the size of what is no regular file. Returns what it charges. */
-  setattr(inode: Inode, { mode, size, atime, mtime }: AttributeChanges, time: Timestamp): Charge {
+  setattr(inode: Inode, changes: AttributeChanges, time: Timestamp): Charge {
+    const { mode, size, uid = null, gid = null, atime, mtime } = changes;
     let charge = NOTHING;
     if (isNumber(size)) {
       if (inode.isDirectory()) throw new Failure('EISDIR');
       if (!isRegular(inode)) throw new Failure('EINVAL', 'not a regular file');
       charge = resize(inode, size, time);
     }
+    if (uid !== null || gid !== null) inode.attributes = owned(inode.attributes, uid, gid, time);
     if (isNumber(mode)) {
-      const stays = inode === this.#names.root && this.#rootIsHome;
+      const isHome = inode === this.#names.root && this.#rootIsHome;
+      const stays = isHome && inode.attributes.owner === null;
       inode.attributes = permitted(inode.attributes, stays ? inode.attributes.mode : mode, time);
     }
     inode.attributes = timed(inode.attributes, toSet(atime, time), toSet(mtime, time), time);
@@ -301,6 +306,11 @@ function requireName(parent: DirectoryInode, key: string): Name {
 
 function requireFree(parent: DirectoryInode, key: string): void {
   if (nameOrNothing(parent, key) !== undefined) throw new Failure('EEXIST');
+}
+
+function mayBeMade(type: number, { attributes: { owner } }: DirectoryInode): boolean {
+  if (type === S_IFCHR || type === S_IFBLK) return owner !== null;
+  return type === 0 || type === S_IFREG || type === S_IFIFO || type === S_IFSOCK;
 }
 
 function requireEmptyDirectory(inode: Inode): void {

@@ -41,6 +41,9 @@ export interface Loss {
 
 export type DirectoryInode = Inode & { readonly directory: Directory<Name> };
 
+/** Inode numbers of files that have one of their own until the server has made them: no disk's are so high. */
+const FIRST_PROVISIONAL = 1n << 62n;
+
 export class Inode {
   /** As last told or made, whether it is believed or not. */
   attributes: Attributes;
@@ -58,7 +61,7 @@ export class Inode {
   lookups = 0;
   /** How often the kernel was told of its attributes, or to forget them. */
   told = 0;
-  /** The inode number that programs were told, where the server has lost that inode and made the file of another one. */
+  /** The inode number that programs were told, where it is another by now: the server has made the file since. */
   formerIno: bigint | undefined;
   /** How often it is open here. */
   opens = 0;
@@ -115,4 +118,13 @@ export class Inode {
     if (state !== 'applied' && state !== 'durable') return;
     if ('time' in operation && operation.time !== null) this.ctimeAtServer = operation.time;
   }
+}
+
+/**
+ * The inode number that programs are told. It stays as long as the inode is kept here: a program that has a file open and finds
+ * another number at its name takes it for replaced (SQLite).
+ */
+export function shownIno({ formerIno, attributes: { ino, birth } }: Inode): bigint {
+  if (formerIno !== undefined) return formerIno;
+  return ino === 0n ? FIRST_PROVISIONAL + birth : ino;
 }

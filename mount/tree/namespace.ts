@@ -14,7 +14,7 @@ import { MAX_PATH, MAX_PATH_NAMES } from '../../protocol/limits.js';
 import type { FileId } from '../../protocol/references.js';
 import { changed, isSameFile, kept } from './attributes.js';
 import { Budget } from './budget.js';
-import { Inode, type DirectoryInode, type Name } from './inode.js';
+import { Inode, shownIno, type DirectoryInode, type Name } from './inode.js';
 import { Unsettled } from './unsettled.js';
 
 /** What an inode is found by: its number; of a provisional id, [0, n], -n. */
@@ -83,8 +83,7 @@ export class Namespace {
   /** The inode has another id from now on. */
   identified(inode: Inode, { ino, birth }: FileId): void {
     this.#unregister(inode);
-    const { ino: before } = inode.attributes;
-    if (before !== 0n) inode.formerIno ??= before;
+    inode.formerIno ??= shownIno(inode);
     inode.attributes = changed(inode.attributes, { ino, birth });
     if (this.#isKept(inode)) this.#register(inode);
   }

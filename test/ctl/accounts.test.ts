@@ -17,6 +17,7 @@ interface UserRow {
   readonly usedBytes: number | null;
   readonly usedFiles: number | null;
   readonly disabled: boolean;
+  readonly posixOwners: boolean;
 }
 
 async function usersOf(daemon: Daemon): Promise<UserRow[]> {
@@ -96,6 +97,28 @@ t.test('limits take effect at once', async (t) => {
     2,
     'nothing is lost',
   );
+});
+
+t.test('owners are kept for who is to have them', async (t) => {
+  const owned = async (name: string) => (await usersOf(daemon)).find((row) => row.name === name)?.posixOwners;
+  t.equal(await owned('late'), false);
+  t.match(await daemon.ftpctl(['usermod', 'late', '--posix-owners']), {
+    code: 0,
+    stdout: /files have owners/,
+  });
+  t.equal(await owned('late'), true);
+  t.match(await daemon.ftpctl(['usermod', 'late', '--quota', '2K']), {
+    code: 0,
+    stdout: /files have owners/,
+  });
+  const stat = () => daemon.ftpctl(['stat', ...daemon.login('late'), daemon.at('late', 'one')]);
+  t.match(await stat(), { code: 0, stdout: /Owner: 0:0/ });
+  t.equal((await daemon.ftpctl(['usermod', 'late', '--no-posix-owners'])).code, 0);
+  t.equal(await owned('late'), false);
+  t.notMatch((await stat()).stdout, /Owner/);
+  await daemon.addUser('owner', { quota: '1G', posixOwners: true });
+  t.equal(await owned('owner'), true);
+  t.equal((await daemon.ftpctl(['userdel', 'owner'])).code, 0);
 });
 
 t.test('disabled and enabled', async (t) => {

@@ -9,6 +9,9 @@ import * as fs from 'node:fs/promises';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import { startProxy } from '../../bench/proxy.js';
+import { fd } from '../../posix/fd.js';
+import { S_IFCHR } from '../../posix/flags.js';
+import { mknodat } from '../../posix/names.js';
 import { startDaemon, type Daemon } from '../lib/daemon.js';
 import { temporaryDirectory } from '../lib/directory.js';
 import { mountHome } from '../lib/mounted.js';
@@ -19,6 +22,9 @@ const rounds = Number(process.env['ROUNDS'] ?? 60);
 
 const NAMES = ['a', 'b', 'c', 'dir', 'sub'] as const;
 const MAX_SIZE = 20_000;
+const IDS = [0, 1, 1000, 2 ** 32 - 2];
+const OWNED_MODES = [0o644, 0o4755, 0o2755, 0o2775, 0o2645, 0o1777, 0o6777, 0];
+const DEV_NULL = 0x103;
 
 /** One operation, as it is made below a root. */
 interface Step {
@@ -36,13 +42,15 @@ function randomPath(random: (below: number) => number): string {
   return parts.join('/');
 }
 
-function randomStep(random: (below: number) => number): Step {
+/** `owners`: also what changes owners, set-id bits, and makes devices. */
+function randomStep(random: (below: number) => number, owners: boolean): Step {
   const at = randomPath(random);
   const to = randomPath(random);
   const size = random(MAX_SIZE);
   const offset = random(MAX_SIZE);
   const byte = random(256);
-  const mode = pick(random, [0o644, 0o600, 0o755, 0o400]);
+  const mode = pick(random, owners ? OWNED_MODES : [0o644, 0o600, 0o755, 0o400]);
+  const [uid, gid] = [pick(random, IDS), pick(random, IDS)];
   const step = (text: string, run: (root: string) => Promise<unknown>): Step => ({ text, run });
   const makers: (() => Step)[] = [
     () => step(`mkdir ${at}`, (root) => fs.mkdir(path.join(root, at))),
@@ -69,7 +77,21 @@ function randomStep(random: (below: number) => number): Step {
     () => step(`utimes ${at}`, (root) => fs.lutimes(path.join(root, at), offset, size)),
     () => step(`list ${at}`, async (root) => (await fs.readdir(path.join(root, at))).toSorted()),
   ];
-  return pick(random, makers)();
+  const ofOwners: (() => Step)[] = [
+    () => step(`lchown ${at} ${uid}:${gid}`, (root) => fs.lchown(path.join(root, at), uid, gid)),
+    () => step(`chown ${at} ${uid}:${gid}`, (root) => fs.chown(path.join(root, at), uid, gid)),
+    () =>
+      step(`mknod ${at}`, async (root) => {
+        const directory = await fs.open(path.join(root, path.dirname(at)), 'r');
+        try {
+          mknodat(fd(directory.fd), Buffer.from(path.basename(at)), S_IFCHR | 0o640, DEV_NULL);
+        } finally {
+          await directory.close();
+        }
+      }),
+    () => step(`chmod ${at} ${mode.toString(8)}`, (root) => fs.chmod(path.join(root, at), mode)),
+  ];
+  return pick(random, owners ? [...makers, ...ofOwners] : makers)();
 }
 
 async function resultOf(run: Promise<unknown>): Promise<unknown> {
@@ -82,19 +104,23 @@ async function resultOf(run: Promise<unknown>): Promise<unknown> {
 }
 
 /** Everything that is to be the same everywhere: the tree with types, modes, sizes, links, targets and content. */
-async function picture(root: string): Promise<string[]> {
+async function picture(root: string, owners: boolean): Promise<string[]> {
   const lines: string[] = [];
   const walk = async (relative: string): Promise<void> => {
     const names = (await fs.readdir(path.join(root, relative))).toSorted();
     for (const name of names) {
       const each = path.join(relative, name);
       const status = await fs.lstat(path.join(root, each));
-      const kind = `${each} ${status.mode.toString(8)} ${status.nlink}`;
+      const { mode, nlink, uid, gid, rdev } = status;
+      const own = owners ? ` ${uid}:${gid} ${rdev}` : '';
+      const kind = `${each} ${mode.toString(8)} ${nlink}${own}`;
       if (status.isDirectory()) {
         lines.push(kind);
         await walk(each);
       } else if (status.isSymbolicLink()) {
         lines.push(`${kind} -> ${await fs.readlink(path.join(root, each))}`);
+      } else if (!status.isFile()) {
+        lines.push(kind);
       } else {
         const data = await fs.readFile(path.join(root, each));
         lines.push(`${kind} ${status.size} ${data.length} ${digest(data)}`);
@@ -117,13 +143,14 @@ async function compare(
   daemon: Daemon,
   mountpoints: readonly string[],
   disturb?: (round: number) => Promise<unknown>,
+  owners = false,
 ): Promise<void> {
   const random = randomFrom(seed);
   const model = temporaryDirectory(t);
   const done: string[] = [];
   t.comment(`SEED=${seed}`);
   for (let round = 0; round < rounds; round++) {
-    const step = randomStep(random);
+    const step = randomStep(random, owners);
     const mountpoint = pick(random, mountpoints);
     done.push(`${mountpoints.indexOf(mountpoint)}: ${step.text}`);
     const disturbed = disturb?.(round);
@@ -134,9 +161,9 @@ async function compare(
       t.same(found, expected, `${done.at(-1) ?? ''}: its result`, history);
       return;
     }
-    const wanted = await picture(model);
+    const wanted = await picture(model, owners);
     for (const [index, each] of mountpoints.entries()) {
-      const seen = await picture(each);
+      const seen = await picture(each, owners);
       if (JSON.stringify(seen) !== JSON.stringify(wanted)) {
         t.same(seen, wanted, `after ${done.at(-1) ?? ''}: mount ${index}`, history);
         return;
@@ -163,6 +190,29 @@ for (const [what, count, args] of SETTINGS) {
     for (let i = 0; i < count; i++)
       mountpoints.push((await mountHome(t, daemon, 'alice', { args })).mountpoint);
     await compare(t, daemon, mountpoints);
+  });
+}
+
+/** By root: whom files belong to, all bits of modes, and devices are the same, too. */
+const OWNED: readonly (readonly [string, number, string])[] = [
+  ['one mount with owners', 1, ''],
+  ['two mounts with owners', 2, ''],
+  ['two mounts with owners and without leases', 2, ',nolease'],
+];
+
+for (const [what, count, option] of process.geteuid?.() === 0 ? OWNED : []) {
+  t.test(what, async (t) => {
+    const daemon = await startDaemon(t, { users: { alice: { quota: '1G', posixOwners: true } } });
+    const args = ['-o', `allow_other,suid,dev${option}`];
+    const mountpoints: string[] = [];
+    for (let i = 0; i < count; i++)
+      mountpoints.push((await mountHome(t, daemon, 'alice', { args })).mountpoint);
+    const disturb = async (round: number): Promise<void> => {
+      if (round % 50 !== 49) return;
+      await daemon.kill();
+      await daemon.start();
+    };
+    await compare(t, daemon, mountpoints, disturb, true);
   });
 }
 

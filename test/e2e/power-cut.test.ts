@@ -6,8 +6,10 @@
  */
 import { mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import t from 'tap';
-import { startDaemon } from '../lib/daemon.js';
+import t, { type Test } from 'tap';
+import { ConfinedTree, statusAt } from '../../daemon/home/confined.js';
+import { VirtualOwners } from '../../daemon/home/virtual-owners.js';
+import { startDaemon, type Daemon, type UserLimits } from '../lib/daemon.js';
 import { temporaryDirectory } from '../lib/directory.js';
 import { mountHome } from '../lib/mounted.js';
 import { run, succeed } from '../lib/run.js';
@@ -19,14 +21,7 @@ else test();
 
 function test(): void {
   t.test('everything fsynced is there, and the mount sends the rest again', async (t) => {
-    const place = temporaryDirectory(t);
-    const disk = path.join(place, 'disk');
-    mkdirSync(disk);
-    const image = (round: number): string => path.join(place, `image-${round}`);
-    await succeed('sh', ['-ec', 'truncate -s 96M "$1" && mkfs.ext4 -q "$1"', 'sh', image(0)]);
-    await succeed('mount', ['-o', 'loop', image(0), disk]);
-    t.teardown(() => run('umount', ['-l', disk]));
-    const daemon = await startDaemon(t, { users: { alice: { quota: '1G' } }, directory: disk });
+    const { daemon, cutPower } = await onImage(t, { alice: { quota: '1G' } });
     const mounted = await mountHome(t, daemon, 'alice');
 
     for (let round = 0; round < rounds; round++) {
@@ -35,11 +30,7 @@ function test(): void {
         `mkdir r${round}; cd r${round}; for i in 1 2 3 4 5; do echo safe $i > safe$i; done; mv safe5 moved; sync .
          for i in 1 2 3; do echo later $i > later$i; done; mv moved again; echo more >> safe1; rm safe2`,
       ]);
-      process.kill(daemon.service.pid, 'SIGSTOP');
-      await succeed('cp', ['--sparse=always', image(round), image(round + 1)]);
-      await daemon.kill();
-      await succeed('umount', ['-l', disk]);
-      await succeed('mount', ['-o', 'loop', image(round + 1), disk]);
+      await cutPower();
       const cut = (file: string): string => readFileSync(path.join(daemon.home('alice'), file), 'utf8');
       t.equal(cut(`r${round}/safe3`), 'safe 3\n', 'what was fsynced survived');
       await daemon.start();
@@ -64,4 +55,76 @@ function test(): void {
     const check = await daemon.ftpctl(['quota', 'check', 'alice']);
     t.match(check.stdout, /right/, 'what is charged is what is there');
   });
+
+  t.test('an owner and a mode that were fsynced are there, also of what can have no attribute', async (t) => {
+    const { daemon, cutPower } = await onImage(t, { alice: { quota: '1G', posixOwners: true } });
+    const mounted = await mountHome(t, daemon, 'alice', { args: ['-o', 'allow_other,suid,dev'] });
+    await mounted.succeed('sh', [
+      '-ec',
+      `echo x > f; ln -s f l; mkfifo p; mknod c c 1 3; chown -h 5:6 f l p c; chmod 4711 f c p; sync .
+       chown -h 7:8 f l p c; ln -s f later; chown -h 9:9 later`,
+    ]);
+    await cutPower();
+    const kept = ownersOnDisk(daemon.home('alice'), ['f', 'l', 'p', 'c']);
+    for (const [name, mode] of Object.entries({ f: '104711', l: '120777', p: '14711', c: '24711' })) {
+      const own = kept.get(name) ?? '';
+      // What was done after may be there, or not, or in part: never what nobody said.
+      const after = mode.replace(/^(10|1|2)47/, '$107');
+      t.ok([`${mode}:5:6`, `${after}:7:8`].includes(own), `${name} is ${own}`);
+    }
+    await daemon.start();
+    await mounted.synced();
+    t.strictSame(
+      [...ownersOnDisk(daemon.home('alice'), ['f', 'l', 'p', 'c', 'later']).values()],
+      ['100711:7:8', '120777:7:8', '10711:7:8', '20711:7:8', '120777:9:9'],
+      'and the mount sends the rest again',
+    );
+  });
+}
+
+/** A daemon whose homes are on a disk image. `cutPower` leaves the disk as it was at that moment, and the daemon dead. */
+async function onImage(
+  t: Test,
+  users: Readonly<Record<string, UserLimits>>,
+): Promise<{ daemon: Daemon; cutPower: () => Promise<void> }> {
+  const place = temporaryDirectory(t);
+  const disk = path.join(place, 'disk');
+  mkdirSync(disk);
+  let round = 0;
+  const image = (): string => path.join(place, `image-${round}`);
+  await succeed('sh', ['-ec', 'truncate -s 96M "$1" && mkfs.ext4 -q "$1"', 'sh', image()]);
+  await succeed('mount', ['-o', 'loop', image(), disk]);
+  t.teardown(() => run('umount', ['-l', disk]));
+  const daemon = await startDaemon(t, { users, directory: disk });
+  return {
+    daemon,
+    async cutPower() {
+      process.kill(daemon.service.pid, 'SIGSTOP');
+      const before = image();
+      round += 1;
+      await succeed('cp', ['--sparse=always', before, image()]);
+      await daemon.kill();
+      await succeed('umount', ['-l', disk]);
+      await succeed('mount', ['-o', 'loop', image(), disk]);
+    },
+  };
+}
+
+/** MODE:UID:GID of files of a home whose daemon does not run, by what is on the disk. */
+function ownersOnDisk(home: string, names: readonly string[]): Map<string, string> {
+  const tree = ConfinedTree.open(home);
+  const owners = new VirtualOwners(tree, true, 0n);
+  try {
+    return new Map(
+      names.map((text) => {
+        const name = Buffer.from(text);
+        const status = statusAt(tree.root, name);
+        const { mode, uid, gid } = owners.told({ directory: tree.root, name, status });
+        return [text, `${mode.toString(8)}:${uid}:${gid}`];
+      }),
+    );
+  } finally {
+    owners.close();
+    tree.close();
+  }
 }

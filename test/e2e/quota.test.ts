@@ -1,6 +1,7 @@
 /* The quota as a user of a mounted home meets it. */
 import t from 'tap';
 import { startDaemon } from '../lib/daemon.js';
+import { temporaryDirectory } from '../lib/directory.js';
 import { mountHome } from '../lib/mounted.js';
 
 const MiB = 1024 ** 2;
@@ -62,6 +63,21 @@ t.test(
     await mounted.succeed('sh', ['-c', 'head -c 1M /dev/zero > more']);
   },
 );
+
+t.test('without a limit a hole may be as large as the disk takes', async (t) => {
+  await daemon.addUser('unlimited', { quota: '0' });
+  const mounted = await mountHome(t, daemon, 'unlimited');
+  const plain = temporaryDirectory(t);
+  // More than is free on any disk of a test, and more than ext4 takes of one file.
+  for (const size of ['100T', '1T', '999999999999999']) {
+    const truncate = async (cwd: string): Promise<unknown> => {
+      const { code, stderr } = await mounted.run('sh', ['-c', `LC_ALL=C truncate -s ${size} f`], { cwd });
+      return [code, stderr, (await mounted.succeed('stat', ['-c', '%s', 'f'], { cwd })).trim()];
+    };
+    t.strictSame(await truncate(mounted.mountpoint), await truncate(plain), size);
+  }
+  await mounted.succeed('sh', ['-c', 'echo more >> f; sync f']);
+});
 
 t.test('two mounts share a small quota to the byte', async (t) => {
   await daemon.addUser('small', { quota: '3M', maxFiles: 30 });

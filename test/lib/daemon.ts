@@ -25,6 +25,7 @@ export interface UserLimits {
   /** As `ftpctl useradd --quota` takes it. */
   readonly quota: string;
   readonly maxFiles?: number;
+  readonly posixOwners?: boolean;
 }
 
 const HOST = '127.0.0.1';
@@ -110,6 +111,7 @@ export class Daemon {
   async addUser(name: string, limits: UserLimits): Promise<void> {
     const args = ['useradd', name, '--quota', limits.quota, '--password-file', '-'];
     if (limits.maxFiles !== undefined) args.push('--max-files', String(limits.maxFiles));
+    if (limits.posixOwners === true) args.push('--posix-owners');
     const result = await this.ftpctl(args, { input: `${passwordOf(name)}\n` });
     if (result.code !== 0) throw new Error(`useradd ${name}: ${result.stdout}${result.stderr}`);
   }

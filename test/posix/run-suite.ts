@@ -6,9 +6,17 @@ import { suite } from './suite.js';
 
 type Test = typeof t;
 
-/** `cannot`: operations, as 'subject: name', that the file system is known not to have. */
-export function runSuite(t: Test, root: string, cannot: ReadonlySet<string> = new Set()): void {
-  for (const [subject, operations] of Object.entries(suite))
+/**
+ * `cannot`: operations, as 'subject: name', that the file system is known not to have. `more`: subjects that not each file
+ * system has.
+ */
+export function runSuite(
+  t: Test,
+  root: string,
+  cannot: ReadonlySet<string> = new Set(),
+  more: typeof suite = {},
+): void {
+  for (const [subject, operations] of Object.entries({ ...suite, ...more }))
     for (const [name, operation] of Object.entries(operations)) {
       const title = `${subject}: ${name}`;
       if (cannot.has(title)) continue;

@@ -47,24 +47,49 @@ const ID = { ino: 32n, birth: 33n };
 const OTHER_ID = { ino: 34n, birth: 35n };
 const NAME = Buffer.from('n');
 const TIME = { sec: 7, nsec: 8 };
+const OWNER = { uid: 1000, gid: 100 };
+const UNOWNED = { uid: null, gid: null };
 const MADE = { directory: DIRECTORY, name: NAME, time: TIME };
 
 /** One of each kind and what its bytes are: [directory, name, time] begin most of them. */
 const FIXTURES: Record<string, { op: Operation; bytes: string }> = {
   CREATE: {
-    op: { kind: CREATE, ...MADE, mode: 0o100644, id: ID },
+    op: { kind: CREATE, ...MADE, mode: 0o100644, id: ID, owner: null, rdev: 0 },
     bytes: '96 00  92 10 11  c4 01 6e  92 07 08  cd 81a4  92 20 21',
   },
   'CREATE of any file': {
-    op: { kind: CREATE, ...MADE, time: null, mode: 0o010600, id: null },
+    op: { kind: CREATE, ...MADE, time: null, mode: 0o010600, id: null, owner: null, rdev: 0 },
     bytes: '96 00  92 10 11  c4 01 6e  c0  cd 1180  c0',
   },
+  'CREATE of a device, with an owner': {
+    op: { kind: CREATE, ...MADE, mode: 0o020600, id: ID, owner: OWNER, rdev: 0x103 },
+    bytes: '99 00  92 10 11  c4 01 6e  92 07 08  cd 2180  92 20 21  cd 03e8  64  cd 0103',
+  },
+  'MKDIR with an owner': {
+    op: { kind: MKDIR, ...MADE, mode: 0o2755, id: ID, owner: OWNER },
+    bytes: '98 01  92 10 11  c4 01 6e  92 07 08  cd 05ed  92 20 21  cd 03e8  64',
+  },
+  'SYMLINK with an owner': {
+    op: { kind: SYMLINK, ...MADE, target: Buffer.from('t'), id: null, owner: OWNER },
+    bytes: '98 02  92 10 11  c4 01 6e  92 07 08  c4 01 74  c0  cd 03e8  64',
+  },
+  'SETATTR of a group': {
+    op: {
+      ...{ kind: SETATTR, file: FILE, time: null, mode: null, size: null, atime: null, mtime: null },
+      ...{ uid: null, gid: 100 },
+    },
+    bytes: '99 07  92 20 21  c0  c0  c0  c0  c0  c0  64',
+  },
+  'TMPFILE with an owner': {
+    op: { kind: TMPFILE, directory: DIRECTORY, time: TIME, mode: 0o640, owner: OWNER },
+    bytes: '96 0e  92 10 11  92 07 08  cd 01a0  cd 03e8  64',
+  },
   MKDIR: {
-    op: { kind: MKDIR, ...MADE, mode: 0o755, id: ID },
+    op: { kind: MKDIR, ...MADE, mode: 0o755, id: ID, owner: null },
     bytes: '96 01  92 10 11  c4 01 6e  92 07 08  cd 01ed  92 20 21',
   },
   SYMLINK: {
-    op: { kind: SYMLINK, ...MADE, target: Buffer.from('../t'), id: { ino: 0n, birth: 3n } },
+    op: { kind: SYMLINK, ...MADE, target: Buffer.from('../t'), id: { ino: 0n, birth: 3n }, owner: null },
     bytes: '96 02  92 10 11  c4 01 6e  92 07 08  c4 04 2e2e2f74  92 00 03',
   },
   LINK: {
@@ -96,11 +121,21 @@ const FIXTURES: Record<string, { op: Operation; bytes: string }> = {
       size: 5,
       atime: 'now',
       mtime: { sec: -1, nsec: 0 },
+      ...{ uid: null, gid: null },
     },
     bytes: '97 07  92 20 21  92 07 08  cd 0180  05  90  92 ff 00',
   },
   'SETATTR of nothing': {
-    op: { kind: SETATTR, file: FILE, time: null, mode: null, size: null, atime: null, mtime: null },
+    op: {
+      kind: SETATTR,
+      file: FILE,
+      time: null,
+      mode: null,
+      size: null,
+      atime: null,
+      mtime: null,
+      ...UNOWNED,
+    },
     bytes: '97 07  92 20 21  c0  c0  c0  c0  c0',
   },
   WRITE: {
@@ -141,10 +176,13 @@ const FIXTURES: Record<string, { op: Operation; bytes: string }> = {
     bytes: '97 0d  92 20 21  92 07 08  05  93 12 13 c4 01 62  06  07',
   },
   TMPFILE: {
-    op: { kind: TMPFILE, directory: DIRECTORY, time: TIME, mode: 0o640 },
+    op: { kind: TMPFILE, directory: DIRECTORY, time: TIME, mode: 0o640, owner: null },
     bytes: '94 0e  92 10 11  92 07 08  cd 01a0',
   },
 };
+
+/** How many elements there may be at most, where those of owners are not said. */
+const MOST: Record<number, number> = { [CREATE]: 9, [MKDIR]: 8, [SYMLINK]: 8, [SETATTR]: 9, [TMPFILE]: 6 };
 
 /** How many elements at the end may be missing, as they are nil then. */
 const OPTIONAL_AT_THE_END: Record<string, number> = {
@@ -154,9 +192,18 @@ const OPTIONAL_AT_THE_END: Record<string, number> = {
   SYMLINK: 1,
   RMDIR: 2,
   SETATTR: 5,
+  'SETATTR of a group': 7,
   'SETATTR of nothing': 5,
   WRITE: 3,
   'WRITE at the end, its data elsewhere': 3,
+};
+
+/** To how many elements others may be cut: of an owner both ids are said, or neither. */
+const WHOLE_WHERE_CUT: Record<string, readonly number[]> = {
+  'CREATE of a device, with an owner': [5, 6, 8],
+  'MKDIR with an owner': [5, 6],
+  'SYMLINK with an owner': [5, 6],
+  'TMPFILE with an owner': [4],
 };
 
 for (const [name, { op, bytes }] of Object.entries(FIXTURES)) {
@@ -166,10 +213,14 @@ for (const [name, { op, bytes }] of Object.entries(FIXTURES)) {
     t.same(operation(unpackr.unpack(hex(bytes))), op, 'and back');
 
     const whole = packOperation(op);
-    t.same(operation([...structured(whole), 'of a later version']), op, 'a later version may append');
+    const padding = new Array<null>(Math.max(0, (MOST[op.kind] ?? 0) - whole.length)).fill(null);
+    const appended = [...structured(whole), ...padding, 'of a later version'];
+    t.same(operation(appended), op, 'a later version may append');
     for (let length = 0; length < whole.length; length++) {
       const cut = structured(whole).slice(0, length);
-      if (length >= whole.length - (OPTIONAL_AT_THE_END[name] ?? 0)) {
+      const isWhole =
+        WHOLE_WHERE_CUT[name]?.includes(length) ?? length >= whole.length - (OPTIONAL_AT_THE_END[name] ?? 0);
+      if (isWhole) {
         t.doesNotThrow(() => operation(cut), `${length} elements`);
       } else {
         t.throws(() => operation(cut), failing('EINVAL'), `${length} elements`);
@@ -196,6 +247,18 @@ function spoil(name: string, at: number, value: unknown): () => Operation {
   packed[at] = value;
   return () => operation(packed);
 }
+
+t.test('owners', async (t) => {
+  const [device, group] = ['CREATE of a device, with an owner', 'SETATTR of a group'];
+  for (const id of [-1, 2 ** 32 - 1, 2 ** 32, 0.5, '0', true, [0]]) {
+    for (const at of [6, 7]) t.throws(spoil(device, at, id), failing('EINVAL'), `${String(id)} at ${at}`);
+    for (const at of [7, 8]) t.throws(spoil(group, at, id), failing('EINVAL'), `${String(id)} at ${at}`);
+  }
+  t.throws(spoil(device, 8, 2 ** 32), failing('EINVAL'), 'no number of a device');
+  t.match(spoil(device, 6, 2 ** 32 - 2)(), { owner: { uid: 2 ** 32 - 2, gid: 100 } }, 'the highest');
+  t.throws(spoil(device, 6, null), failing('EINVAL'), 'a group without a user');
+  t.match(spoil(group, 7, 0)(), { uid: 0, gid: 100 });
+});
 
 t.test('kinds', async (t) => {
   for (const kind of [-1, 15, 255, 2 ** 53, 0.5, '0', 'toString', '__proto__', null, true, [0]]) {

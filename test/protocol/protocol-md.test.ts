@@ -165,6 +165,7 @@ t.test('messages', async (t) => {
     atime: { sec: 1_700_000_000, nsec: 1 },
     mtime: { sec: 1_700_000_001, nsec: 2 },
     ctime: { sec: 1_700_000_002, nsec: 3 },
+    owner: null,
   };
   const todo = remotePath(Buffer.from('todo'));
   const id = { ino: 4660n, birth: 8n };
@@ -172,7 +173,7 @@ t.test('messages', async (t) => {
   const log: Operation[] = [
     {
       ...{ kind: operations.CREATE, directory, name: todo, time: { sec: 1_700_000_000, nsec: 5 } },
-      ...{ mode: 0o100644, id },
+      ...{ mode: 0o100644, id, owner: null, rdev: 0 },
     },
     {
       ...{ kind: operations.WRITE, file: { ...id, path: null }, time: { sec: 1_700_000_000, nsec: 6 } },
@@ -181,7 +182,7 @@ t.test('messages', async (t) => {
   ];
   const setattr: Operation = {
     ...{ kind: operations.SETATTR, file: { path: todo, ino: null }, time: null, mode: 0o600, size: null },
-    ...{ atime: { sec: 1_700_000_000, nsec: 0 }, mtime: 'now' },
+    ...{ atime: { sec: 1_700_000_000, nsec: 0 }, mtime: 'now', uid: null, gid: null },
   };
   const data = Buffer.from('hello');
   const hinted = packId(file, remotePath(Buffer.from('notes/todo')));

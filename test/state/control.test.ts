@@ -32,7 +32,8 @@ t.test('requests arrive as they were sent, answers come back', async (t) => {
     return { closedSessions: seen.length };
   });
   const requests: ControlRequest[] = [
-    { type: 'accountChanged', name: ALICE, closeSessions: true },
+    { type: 'accountChanged', name: ALICE, closeSessions: true, reopen: false },
+    { type: 'accountChanged', name: ALICE, closeSessions: false, reopen: true },
     { type: 'accountRemoved', name: ALICE },
     { type: 'quotaCheck', name: null, repair: true },
     { type: 'quotaCheck', name: ALICE, repair: false },

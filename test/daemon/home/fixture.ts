@@ -32,6 +32,7 @@ process.umask(0);
 export interface Limits {
   readonly bytes?: number;
   readonly files?: number;
+  readonly posixOwners?: boolean;
 }
 
 export interface LogLine {
@@ -70,7 +71,8 @@ export class Place {
   readonly user;
 
   get account() {
-    return { name: this.user, quotaBytes: this.#limits.bytes ?? 0, maxFiles: this.#limits.files ?? 0 };
+    const { bytes = 0, files = 0, posixOwners = false } = this.#limits;
+    return { name: this.user, quotaBytes: bytes, maxFiles: files, posixOwners };
   }
 
   /** A home that is not really synced, which would wait for all that others write to the disk of the tests. */

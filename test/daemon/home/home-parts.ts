@@ -23,6 +23,7 @@ import {
   type SetAttributes,
   type Unlink,
 } from '../../../protocol/operations.js';
+import type { Owner } from '../../../protocol/owners.js';
 import type { FileId, FileRef } from '../../../protocol/references.js';
 import type { Status } from '../../../posix/status.js';
 import { ConfinedTree } from '../../../daemon/home/confined.js';
@@ -36,6 +37,9 @@ import { ProvisionalIds } from '../../../daemon/home/provisional-ids.js';
 import { Quota } from '../../../daemon/home/quota.js';
 import { recount } from '../../../daemon/home/recount.js';
 import { ShownTimes } from '../../../daemon/home/shown-times.js';
+import { Telling } from '../../../daemon/home/telling.js';
+import { VirtualOwners } from '../../../daemon/home/virtual-owners.js';
+import type { ToldStatus } from '../../../daemon/home/owner-record.js';
 import type { Use } from '../../../state/ledger.js';
 import { temporaryDirectory } from '../../lib/directory.js';
 import { ManualClock } from '../../lib/manual-clock.js';
@@ -55,6 +59,8 @@ export interface PartsOptions {
   /** What the home holds. */
   readonly used?: Use;
   readonly maxOpenFiles?: number;
+  /** Files have virtual owners. */
+  readonly owners?: boolean;
 }
 
 export class Parts {
@@ -64,6 +70,8 @@ export class Parts {
   readonly held: HeldFiles;
   readonly identities: Identities;
   readonly shown: ShownTimes;
+  readonly owners: VirtualOwners;
+  readonly telling: Telling;
   readonly grants: Grants;
   readonly executor: Executor;
   /** Why times could not be set. */
@@ -87,9 +95,11 @@ export class Parts {
     this.identities = new Identities({ tree, held: this.held });
     this.shown = ShownTimes.open(tree);
     this.grants = new Grants({ tree, quota, now: () => performance.now(), unnamed: options.unnamed ?? true });
-    const { held, identities, shown } = this;
+    this.owners = new VirtualOwners(tree, options.owners === true, this.identities.root.ino);
+    this.telling = new Telling(this.shown, this.owners);
+    const { held, identities, shown, owners } = this;
     this.executor = new Executor({
-      ...{ tree, held, identities, shown },
+      ...{ tree, held, identities, shown, owners },
       changed: () => undefined,
       moved: () => undefined,
       onTimesFailed: (error) => this.timesFailures.push(error),
@@ -116,6 +126,7 @@ export class Parts {
     this.held.close();
     this.grants.close();
     this.shown.close();
+    this.owners.close();
     this.tree.close();
   }
 }
@@ -134,24 +145,24 @@ export class PartsClient implements ExecutorClient {
   }
 
   /** An awaited change; what it left, the file first. */
-  change(operation: Operation, replay = false): Status[] {
+  change(operation: Operation, replay = false): ToldStatus[] {
     return this.#parts.executor.carryOut(this, operation, null, replay);
   }
 
   /** A change of a file that is still there. */
-  changed(operation: Operation, replay = false): Status {
+  changed(operation: Operation, replay = false): ToldStatus {
     const [file] = this.change(operation, replay);
     if (file === undefined) throw new Error('nothing is left');
     return file;
   }
 
   /** Operations of the log, in one batch; what was told of each. A failure ends it. */
-  log(...operations: Operation[]): Status[][] {
+  log(...operations: Operation[]): ToldStatus[][] {
     return this.#batch(operations, false);
   }
 
   /** log() of operations that may have been carried out before. */
-  replay(...operations: Operation[]): Status[][] {
+  replay(...operations: Operation[]): ToldStatus[][] {
     return this.#batch(operations, true);
   }
 
@@ -160,7 +171,7 @@ export class PartsClient implements ExecutorClient {
     this.grant.close();
   }
 
-  #batch(operations: Operation[], replay: boolean): Status[][] {
+  #batch(operations: Operation[], replay: boolean): ToldStatus[][] {
     this.#parts.executor.begin();
     try {
       return operations.map((operation) => this.#parts.executor.carryOut(this, operation, null, replay));
@@ -216,22 +227,24 @@ interface Made {
   readonly mode?: number;
   readonly id?: FileId | null;
   readonly time?: Timestamp | null;
+  readonly owner?: Owner | null;
+  readonly rdev?: number;
 }
 
 export function create(directory: FileRef, name: string | Buffer, made: Made = {}): Operation {
-  const { mode = 0o644, id = null, time = null } = made;
+  const { mode = 0o644, id = null, time = null, owner = null, rdev = 0 } = made;
   const withType = mode > 0o7777 ? mode : S_IFREG | mode;
-  return { kind: CREATE, directory, name: Buffer.from(name), time, mode: withType, id };
+  return { kind: CREATE, directory, name: Buffer.from(name), time, mode: withType, id, owner, rdev };
 }
 
 export function mkdir(directory: FileRef, name: string, made: Made = {}): Operation {
-  const { mode = 0o755, id = null, time = null } = made;
-  return { kind: MKDIR, directory, name: Buffer.from(name), time, mode, id };
+  const { mode = 0o755, id = null, time = null, owner = null } = made;
+  return { kind: MKDIR, directory, name: Buffer.from(name), time, mode, id, owner };
 }
 
 export function symlink(directory: FileRef, name: string, target: string, made: Made = {}): Operation {
-  const { id = null, time = null } = made;
-  return { kind: SYMLINK, directory, name: Buffer.from(name), time, target: Buffer.from(target), id };
+  const { id = null, time = null, owner = null } = made;
+  return { kind: SYMLINK, directory, name: Buffer.from(name), time, target: Buffer.from(target), id, owner };
 }
 
 export function link(

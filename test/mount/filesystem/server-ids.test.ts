@@ -3,7 +3,7 @@ import type { Attributes } from '../../../protocol/attributes.js';
 import { Failure } from '../../../protocol/failure.js';
 import { CREATE, SYMLINK } from '../../../protocol/operations.js';
 import type { FileId } from '../../../protocol/references.js';
-import { shownIno } from '../../../mount/filesystem/kernel-view.js';
+import { shownIno } from '../../../mount/tree/inode.js';
 import { ServerIds } from '../../../mount/filesystem/server-ids.js';
 import type { Entry } from '../../../mount/log/entry.js';
 import { Log } from '../../../mount/log/log.js';

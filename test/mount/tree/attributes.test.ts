@@ -18,9 +18,16 @@ const ID = { ino: 9n, birth: 3n };
 
 t.test('what is made has the time at which it was made', async (t) => {
   const times = { atime: NOW, mtime: NOW, ctime: NOW };
-  t.match(ofNewFile(ID, REGULAR, NOW), { ...ID, mode: REGULAR, nlink: 1, size: 0, blocks: 0, ...times });
-  t.match(ofNewDirectory(ID, 0o700, 2, NOW), { ...ID, mode: 0o40700, nlink: 2, ...times });
-  t.match(ofNewSymlink(ID, Buffer.from('to'), NOW), {
+  t.match(ofNewFile({ id: ID, time: NOW }, REGULAR), {
+    ...ID,
+    mode: REGULAR,
+    nlink: 1,
+    size: 0,
+    blocks: 0,
+    ...times,
+  });
+  t.match(ofNewDirectory({ id: ID, time: NOW }, 0o700, 2), { ...ID, mode: 0o40700, nlink: 2, ...times });
+  t.match(ofNewSymlink({ id: ID, time: NOW }, Buffer.from('to')), {
     ...ID,
     mode: 0o120777,
     nlink: 1,

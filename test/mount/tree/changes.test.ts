@@ -255,6 +255,52 @@ t.test('attributes are set as asked', async (t) => {
   );
 });
 
+t.test('where files have owners: what is made has one, and devices can be made', async (t) => {
+  const { tree, root } = plant({ whole: true });
+  const owner = { uid: 1000, gid: 100 };
+  const making = { mode: 0o020640, time: NOW, owner, rdev: 0x103 };
+  t.equal(
+    outcomeOf(() => tree.create(root, 'c', { id: newId(), ...making })),
+    'EPERM',
+    'not where they have none',
+  );
+  root.attributes = { ...root.attributes, owner: { uid: 0, gid: 0 } };
+  t.match(tree.create(root, 'c', { id: newId(), ...making }).attributes, {
+    mode: 0o020640,
+    owner,
+    rdev: 0x103,
+  });
+  const link = { id: newId(), target: Buffer.from('t'), time: NOW, owner };
+  t.match(tree.symlink(root, 'l', link).attributes, { mode: 0o120777, owner });
+  const directory = tree.mkdir(root, 'd', { id: newId(), mode: 0o755, time: NOW, owner });
+  t.match(directory.attributes, { mode: 0o040755, owner });
+});
+
+t.test('a change of the owner takes set-id bits, but of a directory, or where a mode is said', async (t) => {
+  const { tree, root } = plant({ whole: true });
+  const owned = (mode: number) => {
+    const inode = makeFile(tree, root, `f${mode}`);
+    inode.attributes = { ...inode.attributes, mode, owner: { uid: 1, gid: 2 } };
+    return inode;
+  };
+  for (const [before, change, after] of [
+    [0o106755, { uid: 5 }, { mode: 0o100755, owner: { uid: 5, gid: 2 } }],
+    [0o106745, { gid: 6 }, { mode: 0o102745, owner: { uid: 1, gid: 6 } }],
+    [0o046755, { uid: 5, gid: 6 }, { mode: 0o046755, owner: { uid: 5, gid: 6 } }],
+    [0o106755, { uid: 0, gid: 0, mode: 0o4711 }, { mode: 0o104711, owner: { uid: 0, gid: 0 } }],
+    [0o106755, { mode: 0o6700 }, { mode: 0o106700, owner: { uid: 1, gid: 2 } }],
+    [0o106755, { uid: null, gid: null }, { mode: 0o106755, owner: { uid: 1, gid: 2 } }],
+  ] as const) {
+    const inode = owned(before);
+    tree.setattr(inode, change, LATER);
+    t.match(inode.attributes, { ...after, ctime: LATER });
+    tree.unlink(root, `f${before}`, LATER);
+  }
+  root.attributes = { ...root.attributes, owner: { uid: 0, gid: 0 } };
+  tree.setattr(root, { mode: 0o1777, uid: 5 }, LATER);
+  t.match(root.attributes, { mode: 0o041777, owner: { uid: 5, gid: 0 } }, 'the home itself, too');
+});
+
 t.test('the mode of the home stays, that of another mounted directory does not', async (t) => {
   const home = plant();
   home.tree.setattr(home.root, { mode: 0o777 }, NOW);

@@ -13,7 +13,7 @@ export function attributesOf(status: Status): Attributes {
   const { sec, nsec } = status.btime;
   const { ino, mode, nlink, size, blocks, rdev, atime, mtime, ctime } = status;
   const birth = BigInt(sec) * 1_000_000_000n + BigInt(nsec);
-  return { ...{ ino, birth, mode, nlink, size, blocks, rdev }, ...{ atime, mtime, ctime } };
+  return { ...{ ino, birth, mode, nlink, size, blocks, rdev }, ...{ atime, mtime, ctime, owner: null } };
 }
 
 /** Of what is not there: none. */

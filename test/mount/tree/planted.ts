@@ -26,7 +26,7 @@ export function attributesOf(
 ): Attributes {
   return {
     ...{ ino: BigInt(ino), birth: 5n, mode, nlink: mode === DIRECTORY ? 2 : 1, size: 0, blocks: 0, rdev: 0 },
-    ...{ atime: LONG_AGO, mtime: LONG_AGO, ctime: LONG_AGO },
+    ...{ atime: LONG_AGO, mtime: LONG_AGO, ctime: LONG_AGO, owner: null },
     ...changes,
   };
 }

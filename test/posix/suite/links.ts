@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { join as at } from 'node:path';
-import { fails, read, type Operation } from '../operation.js';
+import { command, fails, read, withFile, type Operation } from '../operation.js';
 
 export const links: Record<string, Operation> = {
   'hard links are one file'(d) {
@@ -30,6 +30,19 @@ export const links: Record<string, Operation> = {
       assert.equal(fs.lstatSync(at(d, 'l')).size, Buffer.byteLength(target));
       fs.unlinkSync(at(d, 'l'));
     }
+  },
+  'a symlink and a FIFO keep their inode number'(d) {
+    fs.symlinkSync('x', at(d, 'l'));
+    command(d, 'mkfifo', 'p');
+    const numbers = (...names: string[]) =>
+      names.map((name) => fs.lstatSync(at(d, name), { bigint: true }).ino);
+    const before = numbers('l', 'p');
+    withFile(d, 'r', (fd) => fs.fsyncSync(fd));
+    fs.renameSync(at(d, 'l'), at(d, 'moved'));
+    fs.renameSync(at(d, 'p'), at(d, 'moved too'));
+    assert.deepEqual(numbers('moved', 'moved too'), before);
+    fs.linkSync(at(d, 'moved'), at(d, 'again'));
+    assert.deepEqual(numbers('again'), before.slice(0, 1));
   },
   'symlinks are followed'(d) {
     fs.mkdirSync(at(d, 'x'));
