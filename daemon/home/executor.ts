@@ -61,13 +61,15 @@ export class Executor {
     changed: () => void;
     moved: (ino: bigint) => void;
     onTimesFailed: (error: unknown) => void;
+    /** For tests. */
+    sliceMs?: number | undefined;
   }) {
     const { tree, identities, held } = parts;
     this.#times = new OperationTimes({ identities, shown: parts.shown, onFailed: parts.onTimesFailed });
     const home = { tree, identities, held, times: this.#times, moved: parts.moved };
     this.#making = new Making(home);
     this.#removing = new Removing(home);
-    this.#files = new FileChanges(home);
+    this.#files = new FileChanges(home, parts.sliceMs);
     this.#xattrs = new XattrChanges(home);
     this.#changed = parts.changed;
   }
@@ -88,7 +90,8 @@ export class Executor {
    * another file than the operation means.
    *
    * Returns, for an awaited change, the status of the file and then of the directories where names changed, as far as they
-   * are there; in a batch only the status of a file whose id the client could not know.
+   * are there, or again of the file with the size up to which it was changed; in a batch only the status of a file whose id
+   * the client could not know.
    */
   carryOut(client: ExecutorClient, op: Operation, data: Buffer | null, replay: boolean): Status[] {
     const { inBatch } = this.#times;
@@ -98,7 +101,10 @@ export class Executor {
     const left = this.#carryOut(client.provisional.resolve(op), data, { client, account, replay });
     if (inBatch) return left.unknownId === true && left.file !== undefined ? [left.file] : [];
     const directories = (left.directories ?? []).map(({ fd }) => statxFd(fd));
-    return left.file === undefined ? directories : [left.file, ...directories];
+    if (left.file === undefined) return directories;
+    return left.upTo === undefined
+      ? [left.file, ...directories]
+      : [left.file, { ...left.file, size: left.upTo }];
   }
 
   #carryOut(op: Operation, data: Buffer | null, lane: Lane): Left {

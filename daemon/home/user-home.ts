@@ -250,8 +250,9 @@ export class UserHome {
       ...{ leases: this.leases, waits: this.waits, watch: this.watch, grace: this.#grace },
     };
     const moved = (ino: bigint): void => this.locks.moved(ino);
+    const { sliceMs } = options;
     const executor = new Executor({
-      ...{ ...parts, moved },
+      ...{ ...parts, moved, sliceMs },
       onTimesFailed: (error) => log.error({ error, user: account.name }, 'times were not set'),
     });
     this.log = new LogLane({
@@ -259,7 +260,7 @@ export class UserHome {
       executor,
       isFrozen: () => this.counting,
       whenChangeable: () => this.whenChangeable(),
-      sliceMs: options.sliceMs,
+      sliceMs,
       onBroken: (error) => log.error({ error, user: account.name }, 'an operation failed'),
     });
     this.changes = new ChangeLane({ ...parts, executor });

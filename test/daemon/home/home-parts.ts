@@ -55,6 +55,7 @@ export interface PartsOptions {
   /** What the home holds. */
   readonly used?: Use;
   readonly maxOpenFiles?: number;
+  readonly sliceMs?: number;
 }
 
 export class Parts {
@@ -89,7 +90,7 @@ export class Parts {
     this.grants = new Grants({ tree, quota, now: () => performance.now(), unnamed: options.unnamed ?? true });
     const { held, identities, shown } = this;
     this.executor = new Executor({
-      ...{ tree, held, identities, shown },
+      ...{ tree, held, identities, shown, sliceMs: options.sliceMs },
       changed: () => undefined,
       moved: () => undefined,
       onTimesFailed: (error) => this.timesFailures.push(error),
