@@ -29,6 +29,7 @@ export interface HomesOptions {
   readonly directory: string;
   readonly leaseTermMs: number;
   readonly maxOpenFiles: number;
+  readonly firstReserved: number;
   readonly log: Log;
   readonly transferLog: Log;
   onClosed(user: UserName, lastUse: number): void;
@@ -95,7 +96,7 @@ export class Homes {
   }
 
   #openHome(account: Account): Promise<UserHome> {
-    const { state, leaseTermMs, maxOpenFiles, log, transferLog } = this.#options;
+    const { state, leaseTermMs, maxOpenFiles, firstReserved, log, transferLog } = this.#options;
     const directory = join(this.#options.directory, account.name);
     return Promise.resolve().then(() => {
       mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -107,6 +108,7 @@ export class Homes {
         digests: state.digests,
         leaseTermMs,
         maxOpenFiles,
+        firstReserved,
         log,
         transferLog: withUser(transferLog, account.name),
         onIdle: () => this.#closeIfIdle(account.name),

@@ -56,6 +56,8 @@ export interface PartsOptions {
   readonly used?: Use;
   readonly maxOpenFiles?: number;
   readonly sliceMs?: number;
+  /** Descriptors that may stay open besides those that are open now. */
+  readonly descriptors?: number;
 }
 
 export class Parts {
@@ -76,7 +78,8 @@ export class Parts {
 
   constructor(directory: string, options: PartsOptions = {}) {
     this.directory = directory;
-    const tree = ConfinedTree.open(directory);
+    const { descriptors = Number.POSITIVE_INFINITY } = options;
+    const tree = ConfinedTree.open(directory, openDescriptors() + descriptors);
     const { bytes = 0, files = 0, used = { bytes: 0, files: 0 } } = options;
     this.tree = tree;
     this.quota = new Quota(used, { bytes, files }, () => undefined);
@@ -195,8 +198,9 @@ export function partsTest(
   });
 }
 
-function openDescriptors(): number {
-  return readdirSync('/proc/self/fd').length;
+/** But for the one that this needs itself. */
+export function openDescriptors(): number {
+  return readdirSync('/proc/self/fd').length - 1;
 }
 
 export function refOf(id: FileId): FileRef {

@@ -334,3 +334,27 @@ t.test('creat(2) of a name that others make and remove makes it, or opens it', a
     'it ends',
   );
 });
+
+t.test('no more files are open than the server can hold when they are removed', async (t) => {
+  const home = await ScriptedHome.open(t, {}, {}, { maxOpenFiles: 2 });
+  const names = ['a', 'b', 'c'];
+  await home.own(Object.fromEntries(names.map((name, at) => [name, attributesOf(60 + at, 0o100644)])));
+  const { filesystem } = home;
+  const nodes = await Promise.all(names.map((name) => home.node(name)));
+  const open = async (at: number): Promise<OpenAnswer> =>
+    filesystem.open(nodes[at] as NodeId, O_RDWR, CALLER);
+  const first = await open(0);
+  await open(1);
+  await open(1);
+  t.equal(await failureOf(() => open(2)), 'ENFILE');
+  const make = async (): Promise<unknown> =>
+    filesystem.create(ROOT_NODE, Buffer.from('new'), O_RDWR, 0o600, CALLER);
+  t.equal(await failureOf(make), 'ENFILE');
+  t.equal(
+    await failureOf(async () => filesystem.lookup(ROOT_NODE, Buffer.from('new'), CALLER)),
+    'no failure',
+    'and nothing was made',
+  );
+  await filesystem.release(nodes[0] as NodeId, first.handle);
+  t.ok(await open(2));
+});
