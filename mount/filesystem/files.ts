@@ -389,7 +389,7 @@ export class Files {
       const { bytes } = grants.available(log.charged);
       if (growth > bytes) {
         if (mayAsk) {
-          const granted = grants.ensure(growth, 0);
+          const granted = this.#home.ensure({ bytes: growth, files: 0 });
           return this.#writeLater(granted, handle, appends, offset, data, caller, false);
         }
         // What fits is written, as on a local disk; what overwrites fits always.

@@ -91,7 +91,9 @@ export class Xattrs {
       if ((flags & XATTR_CREATE) !== 0 && before !== undefined) throw new Failure('EEXIST');
       if ((flags & XATTR_REPLACE) !== 0 && before === undefined) throw missing();
       const after = new Map(known).set(key, value);
-      if (!this.#taken || roomOf(after) > MAX_UNASKED_BYTES) return this.#change(inode, caller, change);
+      if (!this.#taken || roomOf(after) > MAX_UNASKED_BYTES) {
+        return this.#change(inode, caller, change, { before: known, after });
+      }
       const wait = this.#home.room(tree.chargeOfXattrs(inode, after));
       if (wait !== undefined) {
         return interruptible(this.#home.remote.bounded(wait), caller).then(() =>
@@ -150,7 +152,13 @@ export class Xattrs {
     return this.#home.answered(entry, undefined, caller);
   }
 
-  #change(inode: Inode, caller: Caller, change: Change): Promise<void> {
+  /** `decided`: what was known when it was decided on here, and will be. */
+  #change(
+    inode: Inode,
+    caller: Caller,
+    change: Change,
+    decided?: { before: Known; after: Known },
+  ): Promise<void> {
     const { tree, kernel } = this.#home;
     return this.#home.change(
       [inode],
@@ -159,8 +167,11 @@ export class Xattrs {
       ([left]) => {
         this.#taken = true;
         // What was done here meanwhile may have come before it, or behind.
+        const isSame = decided !== undefined && tree.xattrsOf(inode) === decided.before;
         tree.forgetXattrs(inode);
         if (left !== undefined) tree.told(inode, left);
+        // What its removal will give back is known so.
+        if (isSame) tree.toldXattrs(inode, decided.after);
         kernel.told(inode);
       },
     );
