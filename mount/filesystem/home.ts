@@ -168,6 +168,13 @@ export class Home {
     return interruptible(changed, caller);
   }
 
+  /** Whether a failure says that a directory was removed, which only who has it open still sees. */
+  vanished(inode: Inode, thrown: unknown): boolean {
+    if (!inode.isDirectory() || Failure.from(thrown).kind !== 'ESTALE') return false;
+    this.tree.vanished(inode);
+    return inode.removed;
+  }
+
   /** Appends a change that the tree has made of these inodes. */
   append(operation: LogOperation, charge: Charge, touched: readonly Inode[]): Entry {
     const entry = this.log.append(operation, charge);
