@@ -36,6 +36,7 @@ export interface HomesOptions {
   readonly directory: string;
   readonly leaseTermMs: number;
   readonly maxOpenFiles: number;
+  readonly firstReserved: number;
   readonly log: Log;
   readonly transferLog: Log;
   onClosed(user: UserName, lastUse: number): void;
@@ -110,7 +111,7 @@ export class Homes {
   }
 
   #openHome(account: Account): Promise<UserHome> {
-    const { state, leaseTermMs, maxOpenFiles, log, transferLog } = this.#options;
+    const { state, leaseTermMs, maxOpenFiles, firstReserved, log, transferLog } = this.#options;
     const directory = join(this.#options.directory, account.name);
     return Promise.resolve().then(() => {
       makeHome(directory, state.ledger.read(account.name));
@@ -122,6 +123,7 @@ export class Homes {
         digests: state.digests,
         leaseTermMs,
         maxOpenFiles,
+        firstReserved,
         log,
         transferLog: withUser(transferLog, account.name),
         onIdle: () => this.#closeIfIdle(account.name),

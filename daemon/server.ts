@@ -25,7 +25,7 @@ import { Argon2Thread } from './argon2-thread.js';
 import { Authentication, type Identity } from './authentication.js';
 import { needingRestart, type Config } from './config.js';
 import { ControlServer } from './control-server.js';
-import { descriptorShortage } from './descriptor-limit.js';
+import { descriptorShortage, firstReserved } from './descriptor-limit.js';
 import { FrontDoor, type FrontDoorLimits } from './front-door.js';
 import type { LogFile } from './log-file.js';
 import type { LoggedIn, LoginHost } from './login.js';
@@ -83,6 +83,7 @@ export class Server {
       workerData: {
         leaseTermMs: config['lease-term'] * 1000,
         maxOpenFiles: config['max-open-files'],
+        firstReserved: firstReserved(config),
         stateDirectory: state.paths.directory,
         homes,
         serverVersion: `ftpmountd ${version}`,

@@ -140,7 +140,7 @@ export class Session implements ClientSession {
     const applied = client.marks?.applied ?? 0;
     const result = [
       ...[serverVersion, bootVerifier, resumed, root, applied],
-      ...[leased, covered, home.leaseTermMs, packTimeLimits(home.times)],
+      ...[leased, covered, home.leaseTermMs, packTimeLimits(home.times), home.maxOpenFiles],
     ];
     this.#channel.send(encodeResponse(login.requestId, undefined, result));
     home.entered(client);

@@ -29,6 +29,8 @@ export interface WorkerData {
   readonly leaseTermMs: number;
   /** Files of one home that are kept open for its clients. */
   readonly maxOpenFiles: number;
+  /** The number from which on a descriptor is not for what clients keep open. */
+  readonly firstReserved: number;
 }
 
 /** A connection that is authenticated and admitted. */

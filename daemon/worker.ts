@@ -41,6 +41,7 @@ const {
   bootVerifier,
   leaseTermMs,
   maxOpenFiles,
+  firstReserved,
 } = workerData as WorkerData;
 
 const aead = chooseAead(loadEvp());
@@ -50,6 +51,7 @@ const homes = new Homes({
   directory,
   leaseTermMs,
   maxOpenFiles,
+  firstReserved,
   log,
   transferLog: remoteLog('user'),
   onClosed: (user, lastUse) => post({ type: 'homeClosed', user, lastUse }),

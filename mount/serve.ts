@@ -80,7 +80,7 @@ export async function serve(request: MountRequest, onMounted: () => void): Promi
   const host = hostAddress(endpoint.host, endpoint.port);
   const server = `${endpoint.user}@${host}:${directory.toString()}`;
   try {
-    const { root, termMs, times } = await remote.connect();
+    const { root, termMs, times, maxOpenFiles } = await remote.connect();
     const mounted = { path: directory, attributes: await mountedDirectory(remote, root, directory) };
     const mount = request.driver === 'kernel' ? mountFilesystem : await fuseNative();
     // Where only root may enter, who passes every check, the kernel need not ask for attributes to make them: a third
@@ -95,7 +95,7 @@ export async function serve(request: MountRequest, onMounted: () => void): Promi
       log,
       create: (caches) => {
         const home = openHome({
-          ...{ remote, root: mounted, termMs, times, caches, log },
+          ...{ remote, root: mounted, termMs, times, maxOpenFiles, caches, log },
           ownership: {
             uid: options.uid ?? process.getuid?.() ?? 0,
             gid: options.gid ?? process.getgid?.() ?? 0,

@@ -61,6 +61,7 @@ const libcFcntl = libc<(fd: Fd, command: number, argument: number) => number>('f
   'int',
   'long',
 ]);
+const libcDup3 = libc<(fd: Fd, target: Fd, flags: number) => number>('dup3', 'int', ['int', 'int', 'int']);
 const libcPread = libc<(fd: Fd, into: Uint8Array, length: number, position: number) => number>(
   'pread',
   'int64_t',
@@ -124,6 +125,11 @@ export function close(fd: Fd): void {
 /** A second descriptor of the same open file. */
 export function dup(fd: Fd): Fd {
   return brandFd(checked(libcFcntl(fd, F_DUPFD_CLOEXEC, 0), 'fcntl'));
+}
+
+/** dup3(2): from now on `target` is a descriptor of the open file of `fd`, and the one that it was of is closed. */
+export function dupOnto(fd: Fd, target: Fd): void {
+  checked(libcDup3(fd, target, O_CLOEXEC), 'dup3');
 }
 
 /** pread(2) into buffer[offset, offset + length). Returns the bytes read: fewer than asked, or 0, at the end. */

@@ -57,6 +57,8 @@ export interface LoginResult {
   readonly termMs: number;
   /** What times the home's disk can keep. */
   readonly times: TimeLimits;
+  /** Files that the clients of the home may have open. */
+  readonly maxOpenFiles: number;
 }
 
 /** What the server pushes; some of it before `connect` has resolved. */
@@ -284,12 +286,13 @@ export class Client {
       asked: 0,
       done: (failure, result) => {
         if (failure === undefined) {
-          const [serverVersion, verifier, resumed, root, applied, leased, covered, termMs, times] =
+          const [serverVersion, verifier, resumed, root, applied, leased, covered, ...limits] =
             result as Result<'login'>;
+          const [termMs, times, maxOpenFiles] = limits;
           const bootVerifier = Buffer.from(verifier);
           this.#session = {
             ...{ serverVersion, bootVerifier, resumed, root, applied },
-            ...{ leased, covered, termMs, times },
+            ...{ leased, covered, termMs, times, maxOpenFiles },
           };
           // At once: the next record may already use it.
           this.#channel.maxRecord = MAX_RECORD;

@@ -10,6 +10,7 @@ import { fileLock, lockKind } from './file-locks.js';
 import {
   MAX_DATA,
   MAX_FETCH,
+  MAX_HELD,
   MAX_GRANTED_INODES,
   MAX_LEASE_ITEMS,
   MAX_LEASE_TERM_MS,
@@ -125,6 +126,7 @@ export const METHODS = {
       bool,
       leaseTerm,
       timeLimits,
+      int(1, MAX_HELD),
     ),
     beforeLogin: true,
   } satisfies Method<unknown, unknown>,

@@ -35,5 +35,5 @@ export const xattrName: Shape<Buffer> = (value) => {
 
 export const xattrValue = bytes(MAX_XATTR_VALUE);
 
-/** 0, XATTR_CREATE or XATTR_REPLACE. */
-export const xattrFlags = int(0, XATTR_REPLACE);
+/** 0, XATTR_CREATE, XATTR_REPLACE, or both, which no file can please. */
+export const xattrFlags = int(0, XATTR_CREATE | XATTR_REPLACE);

@@ -59,7 +59,10 @@ export class Clients {
   /** Calls the end of clients without a session off, in the order of leaving. */
   readonly #away = new Map<string, () => void>();
   readonly #marked: Set<string>;
-  readonly #count: HandleCount = { total: 0 };
+  readonly #count: HandleCount = {
+    total: 0,
+    requireDescriptor: () => this.#options.tree.requireDescriptor(),
+  };
   readonly #provisional = new ProvisionalCount(() => {
     for (const id of this.#away.keys()) this.#clients.get(id)?.provisional.forget();
   });

@@ -14,7 +14,7 @@ import { Failure } from '../../protocol/failure.js';
 import { splitPath, type RemotePath } from '../../protocol/ids.js';
 import { PosixError } from '../../posix/error.js';
 import type { Fd } from '../../posix/fd.js';
-import { close, openat2 } from '../../posix/files.js';
+import { close, dup, openat2 } from '../../posix/files.js';
 import {
   AT_FDCWD,
   AT_SYMLINK_NOFOLLOW,
@@ -47,15 +47,28 @@ export type Purpose = 'existing' | 'new';
 export class ConfinedTree {
   /** The home itself, open for reading. */
   readonly root: Fd;
+  /** See open(). */
+  readonly firstReserved: number;
 
-  private constructor(root: Fd) {
+  private constructor(root: Fd, firstReserved: number) {
     this.root = root;
+    this.firstReserved = firstReserved;
   }
 
-  /** Opens the home at an absolute path of the server, which the daemon chose. ENOENT, ENOTDIR. */
-  static open(directory: string): ConfinedTree {
+  /**
+   * Opens the home at an absolute path of the server, which the daemon chose. `firstReserved`: the number from which on
+   * descriptors are not for what stays open (descriptor-limit.ts). ENOENT, ENOTDIR.
+   */
+  static open(directory: string, firstReserved = Number.POSITIVE_INFINITY): ConfinedTree {
     const flags = O_RDONLY | O_DIRECTORY;
-    return new ConfinedTree(openat2(AT_FDCWD, Buffer.from(directory), { flags }));
+    return new ConfinedTree(openat2(AT_FDCWD, Buffer.from(directory), { flags }), firstReserved);
+  }
+
+  /** To be called before something is opened that a client may keep open. ENFILE. 1 us. */
+  requireDescriptor(): void {
+    const next = dup(this.root);
+    close(next);
+    if (next >= this.firstReserved) throw new Failure('ENFILE', 'the server has too many files open');
   }
 
   close(): void {

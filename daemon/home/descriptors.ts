@@ -9,6 +9,8 @@ import { close } from '../../posix/files.js';
 import type { Fd } from '../../posix/fd.js';
 import type { FileId } from '../../protocol/references.js';
 
+/** What one operation may use at once, and more. */
+const FEW = 8;
 /** What is done behind the daemon's back shows within this time (milliseconds). */
 const BELIEVED_MS = 5000;
 
@@ -22,11 +24,14 @@ interface Entry {
 export class Descriptors {
   readonly #entries = new Map<bigint, Entry>();
   readonly #max: number;
+  readonly #firstReserved: number;
   /** The one used last. */
   #newest: bigint | undefined;
 
-  constructor(max: number) {
+  /** `firstReserved`: from this number on there are too few left for as many (ConfinedTree.open). */
+  constructor(max: number, firstReserved: number) {
     this.#max = max;
+    this.#firstReserved = firstReserved;
   }
 
   /** The descriptor of a file, good until it is dropped, or so many others were added. */
@@ -65,11 +70,10 @@ export class Descriptors {
     this.#entries.delete(id.ino);
     this.#entries.set(id.ino, entry);
     this.#newest = id.ino;
-    if (this.#entries.size > this.#max) {
-      for (const oldest of this.#entries.keys()) {
-        this.drop(oldest);
-        break;
-      }
+    const most = entry.fd < this.#firstReserved ? this.#max : FEW;
+    for (const oldest of this.#entries.keys()) {
+      if (this.#entries.size <= most) break;
+      this.drop(oldest);
     }
     return entry.fd;
   }

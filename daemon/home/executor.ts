@@ -65,6 +65,8 @@ export class Executor {
     moved: (ino: bigint) => void;
     onTimesFailed: (error: unknown) => void;
     owners: VirtualOwners;
+    /** For tests. */
+    sliceMs?: number | undefined;
   }) {
     const { tree, identities, held, owners } = parts;
     this.#times = new OperationTimes({ identities, shown: parts.shown, onFailed: parts.onTimesFailed });
@@ -72,7 +74,7 @@ export class Executor {
     this.#owners = owners;
     this.#making = new Making(home);
     this.#removing = new Removing(home);
-    this.#files = new FileChanges(home);
+    this.#files = new FileChanges(home, parts.sliceMs);
     this.#xattrs = new XattrChanges(home);
     this.#changed = parts.changed;
   }
@@ -93,7 +95,8 @@ export class Executor {
    * another file than the operation means.
    *
    * Returns, for an awaited change, the status of the file and then of the directories where names changed, as far as they
-   * are there; in a batch only the status of a file whose id the client could not know.
+   * are there, or again of the file with the size up to which it was changed; in a batch only the status of a file whose id
+   * the client could not know.
    */
   carryOut(client: ExecutorClient, op: Operation, data: Buffer | null, replay: boolean): ToldStatus[] {
     const { inBatch } = this.#times;
@@ -105,7 +108,10 @@ export class Executor {
     const directories = (left.directories ?? []).map(({ fd }) =>
       this.#owners.told({ fd, status: statxFd(fd) }),
     );
-    return left.file === undefined ? directories : [left.file, ...directories];
+    if (left.file === undefined) return directories;
+    return left.upTo === undefined
+      ? [left.file, ...directories]
+      : [left.file, { ...left.file, size: left.upTo }];
   }
 
   #carryOut(op: Operation, data: Buffer | null, lane: Lane): Left {

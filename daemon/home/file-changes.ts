@@ -2,7 +2,8 @@
  * Operations on a file itself: SETATTR, WRITE, ALLOCATE and COPY.
  *
  * The size comes first, for it may be refused (EDQUOT) and changes the times; nothing else is then changed. Of a write what
- * fits the quota is written, and of one that meets a full disk what the disk took; then it is told (ShortWrite). The mode of
+ * fits the quota is written, and of one that meets a full disk what the disk took; then it is told (ShortWrite). Of a COPY as
+ * well, and of an ALLOCATE as much as takes some milliseconds: it is told where they stopped. The mode of
  * the home itself stays as the daemon made it (0700) whatever is asked, and that is no error, as tar and rsync set the mode of
  * the directory they unpack to. Set-id bits reach the disk of no file.
  */
@@ -26,6 +27,7 @@ import type { Located } from './located.js';
 import { chmod } from './modes.js';
 import { leftOf, type HomeParts, type Lane, type Left } from './operation-parts.js';
 import { withoutSetId, type ToldStatus } from './owner-record.js';
+import { RangeSteps } from './range-steps.js';
 
 const NO_NAME = Buffer.alloc(0);
 
@@ -41,9 +43,12 @@ export class ShortWrite extends Failure {
 
 export class FileChanges {
   readonly #home: HomeParts;
+  readonly #steps: RangeSteps;
 
-  constructor(home: HomeParts) {
+  /** `sliceMs`: for tests. */
+  constructor(home: HomeParts, sliceMs?: number) {
     this.#home = home;
+    this.#steps = new RangeSteps(sliceMs);
   }
 
   setAttributes(op: SetAttributes, lane: Lane): Left {
@@ -122,17 +127,20 @@ export class FileChanges {
     if (end > Number.MAX_SAFE_INTEGER) throw new Failure('EFBIG', 'the file would be too large');
     if ((mode & ALLOCATE_PUNCH_HOLE) === 0) requireRoom(fd, end - Math.max(offset, before.size), lane);
     const last = (mode & ALLOCATE_KEEP_SIZE) === 0 ? end : Math.min(end, before.size);
-    const set = (): Status => times.ofOpen(fd, { mtime: time ?? 'now', ctime: time });
+    let upTo = end;
     const allocated = (): Status => {
-      if (last > offset) fallocate(fd, mode, offset, last - offset);
-      return set();
+      if (last > offset) {
+        const stopped = this.#steps.walk(fd, offset, last, (at, bytes) => fallocate(fd, mode, at, bytes));
+        if (stopped < last) upTo = stopped;
+      }
+      return times.ofOpen(fd, { mtime: time ?? 'now', ctime: time });
     };
-    return this.#left(fd, chargingSize(lane.account, fd, before, last, allocated));
+    return { ...this.#left(fd, chargingSize(lane.account, fd, before, last, allocated)), upTo };
   }
 
   /**
-   * ENODATA where the source ends before the range does. EISDIR and the like for what is no file; EINVAL of ranges of one file
-   * that overlap; EDQUOT, ENOSPC, EFBIG; EXDEV, EOPNOTSUPP of the disk.
+   * Copies what fits, as write() does. ENODATA where the source ends before the range does. EISDIR and the like for what is no
+   * file; EINVAL of ranges of one file that overlap; EDQUOT, ENOSPC, EFBIG; EXDEV, EOPNOTSUPP of the disk.
    */
   copy({ file, time, offset, source, sourceOffset, length }: Copy, lane: Lane): Left {
     const { identities, times } = this.#home;
@@ -142,15 +150,23 @@ export class FileChanges {
     if (sourceOffset + length > from.status.size) throw new Failure('ENODATA', 'the source ends before');
     const end = offset + length;
     if (end > Number.MAX_SAFE_INTEGER) throw new Failure('EFBIG', 'the file would be too large');
+    const fitting = before.size + lane.account.fitting(Math.max(0, end - before.size));
+    const last = Math.min(end, fitting);
+    if (last <= offset) throw new Failure('EDQUOT', 'the quota of disk space is used up');
+    let upTo = offset;
     const copied = (): Status => {
-      for (let done = 0; done < length;) {
-        const count = copyFileRange(from.fd, sourceOffset + done, fd, offset + done, length - done);
-        if (count === 0) throw new Failure('EIO', 'the source ended meanwhile');
-        done += count;
+      try {
+        while (upTo < last) {
+          const count = copyFileRange(from.fd, sourceOffset + (upTo - offset), fd, upTo, last - upTo);
+          if (count === 0) throw new Failure('EIO', 'the source ended meanwhile');
+          upTo += count;
+        }
+      } catch (error) {
+        if (upTo === offset) throw error;
       }
       return times.ofOpen(fd, { mtime: time ?? undefined, ctime: time });
     };
-    return this.#left(fd, chargingSize(lane.account, fd, before, end, copied));
+    return { ...this.#left(fd, chargingSize(lane.account, fd, before, last, copied)), upTo };
   }
 
   #left(fd: Fd, status: Status): Left {

@@ -6,6 +6,7 @@
  * O_TMPFILE (NFS, CephFS) it is a hidden file, as a directory is a hidden directory (hidden-directory.ts), and gets its
  * name by renameat2(2). They are empty and not charged until they are used. When the home opens anew, all ids are lost.
  */
+import { Failure } from '../../protocol/failure.js';
 import { PosixError } from '../../posix/error.js';
 import type { Fd } from '../../posix/fd.js';
 import { close } from '../../posix/files.js';
@@ -62,6 +63,11 @@ export class InodePool {
     this.#tree = tree;
     this.#unnamed = unnamed;
     untilFull(() => HiddenDirectory.clear(tree));
+  }
+
+  /** ENFILE. */
+  requireDescriptor(): void {
+    this.#tree.requireDescriptor();
   }
 
   close(): void {
@@ -149,6 +155,7 @@ export class GrantedInodes {
     const wantedDirectories = Math.min(directories, room(this.#directories.size, this.#pool.directories));
     untilFull(() => {
       while (made.files.length < wanted) {
+        this.#pool.requireDescriptor();
         const file = this.#pool.makeFile();
         this.#files.set(file.id.ino, { ...file, place: (this.#given += 1) });
         this.#pool.files += 1;
@@ -234,10 +241,6 @@ function untilFull(work: () => void): void {
   try {
     work();
   } catch (error) {
-    if (
-      !(error instanceof PosixError) ||
-      !['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'EROFS'].includes(error.code)
-    )
-      throw error;
+    if (!['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'EROFS'].includes(Failure.from(error).kind)) throw error;
   }
 }

@@ -58,7 +58,7 @@ export class ClientGrant {
     return this.#left;
   }
 
-  /** What the client may have and not need: all, unless it has just said otherwise. */
+  /** What the client may have and not need: all, unless it has just said otherwise, and got nothing back since. */
   get spare(): Use {
     return this.#grants.now() - this.#allNeededAt < ASKED_AGAIN_MS ? NOTHING : this.#left;
   }
@@ -97,6 +97,12 @@ export class ClientGrant {
     this.#giveBack(this.#left.bytes, this.#left.files);
     this.inodes.close();
     this.#grants.ended(this);
+  }
+
+  /** Called by its account: its log has freed so much. That need not be needed. */
+  freed({ bytes, files }: Use): void {
+    this.changeLeft(bytes, files);
+    if (bytes > 0 || files > 0) this.#allNeededAt = -Infinity;
   }
 
   /** Called by its accounts, which change by as much what the quota has set aside. */
@@ -195,7 +201,7 @@ class LogAccount implements Account {
     const given = this.#quota.giveBack(bytes, files);
     // Beyond a limit that was lowered it is not granted again.
     const granted = this.#quota.grant(given.bytes, given.files);
-    this.#grant.changeLeft(granted.bytes, granted.files);
+    this.#grant.freed(granted);
   }
 }
 

@@ -29,6 +29,8 @@ type OfKind<K extends Handle['kind']> = Extract<Handle, { kind: K }>;
 /** How many handles all clients of a home have. */
 export interface HandleCount {
   total: number;
+  /** ENFILE: the process has none to spare. */
+  readonly requireDescriptor: () => void;
 }
 
 export class HandleTable {
@@ -45,13 +47,14 @@ export class HandleTable {
     return this.#handles.size;
   }
 
-  /** To be called before something is opened for a handle. EMFILE. */
+  /** To be called before something is opened for a handle. EMFILE, ENFILE. */
   requireRoom(): void {
     const full =
       this.#handles.size >= MAX_HANDLES ||
       this.#count.total >= MAX_HANDLES_OF_HOME ||
       this.#next > LAST_NUMBER;
     if (full) throw new Failure('EMFILE', 'too many files are open');
+    this.#count.requireDescriptor();
   }
 
   /** ECONNABORTED where the client ended meanwhile: what was opened is then the caller's to close. */

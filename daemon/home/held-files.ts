@@ -3,7 +3,8 @@
  * (hold, RELEASE), and those that the daemon itself reads or writes for longer than one turn (downloads, uploads). A file
  * without a name is charged until nobody keeps it.
  *
- * Invariant: the descriptor of a kept inode is shared by all who keep it; meanwhile the file system cannot give its
+ * Invariant: the descriptor of a kept inode is shared by all who keep it, and is the only one, also when somebody begins to
+ * write: what is open for both then takes its number, and reads that are under way go on. Meanwhile the file system cannot give its
  * number to another file. Whether the last release gives back the charge is read from the inode itself (nlink), not
  * remembered. The ledger is never marked clean while something is kept, so such a release needs no mark of its own.
  *
@@ -13,7 +14,7 @@ import { Failure } from '../../protocol/failure.js';
 import { MAX_HELD } from '../../protocol/limits.js';
 import { sameId, type FileId } from '../../protocol/references.js';
 import type { Fd } from '../../posix/fd.js';
-import { close } from '../../posix/files.js';
+import { close, dupOnto } from '../../posix/files.js';
 import { fstatfs, statxFd, type Status } from '../../posix/status.js';
 import type { Use } from '../../state/ledger.js';
 import { CLOCK, type Clock } from './clock.js';
@@ -34,8 +35,8 @@ interface Kept {
   readonly id: FileId;
   /** For reading, if it is a regular file. */
   readonly fd: Fd;
-  /** The same one, or opened when somebody wants to write. */
-  writable: Fd | undefined;
+  /** Also for writing: since somebody wanted to. */
+  writable: boolean;
   users: number;
 }
 
@@ -92,15 +93,33 @@ export class ClientHeld {
 
   /** `account`: what it is charged to where it was removed. ENFILE, EDQUOT. */
   hold(located: Located, account?: Account): Status {
+    return this.#hold(located, () => {
+      this.#files.requireRoom(located);
+      this.#files.acquire(located, account);
+    });
+  }
+
+  /**
+   * hold() of a file whose removal its program was told of: the client, which was told how many it may have open, opened it in
+   * time, and other clients' files do not count. ENFILE.
+   */
+  holdRemoved(located: Located): Status {
+    return this.#hold(located, () => {
+      if (this.#inos.size >= this.#files.limit) throw tooMany();
+      this.#files.acquire(located);
+    });
+  }
+
+  #hold(located: Located, acquire: () => void): Status {
     const { ino } = located.status;
     if (this.#inos.has(ino)) return located.status;
-    if (this.#inos.size >= MAX_HELD) throw new Failure('ENFILE', 'too many files are held');
-    this.#files.acquire(located, account);
+    if (this.#inos.size >= MAX_HELD) throw tooMany();
+    acquire();
     this.#inos.add(ino);
     return located.status;
   }
 
-  /** EMFILE. */
+  /** EMFILE, ENFILE. */
   requireRoom(): void {
     if (this.#inos.size >= MAX_HELD) throw new Failure('EMFILE', 'too many files are held');
     this.#files.requireRoom();
@@ -129,9 +148,10 @@ export class HeldFiles {
   readonly #quota: Account;
   readonly #removed: RemovedFiles;
   readonly #isShared: () => boolean;
-  readonly #limit: number;
+  /** Of kept files. */
+  readonly limit: number;
 
-  /** `isShared`: whether others than who removes a name may know of it. `limit`: of kept files, each a descriptor. */
+  /** `isShared`: whether others than who removes a name may know of it. `limit`: of kept files. */
   constructor(parts: {
     tree: ConfinedTree;
     quota: Account;
@@ -139,7 +159,7 @@ export class HeldFiles {
     limit: number;
     clock?: Clock;
   }) {
-    this.#limit = parts.limit;
+    this.limit = parts.limit;
     this.#tree = parts.tree;
     this.#quota = parts.quota;
     this.#isShared = parts.isShared;
@@ -157,13 +177,14 @@ export class HeldFiles {
   /** Keeps a regular file, for reading. ENFILE, EISDIR, ELOOP, ENXIO. */
   keep(located: Located): KeptFile {
     requireRegular(located.status);
+    this.requireRoom(located);
     return new KeptFile(this, this.acquire(located));
   }
 
   /** Keeps a file that nobody else knows; its descriptor, for reading and writing, is taken over. */
   adopt(fd: Fd): KeptFile {
     const id = idOf(statxFd(fd));
-    const kept: Kept = { id, fd, writable: fd, users: 1 };
+    const kept: Kept = { id, fd, writable: true, users: 1 };
     this.#kept.set(id.ino, kept);
     return new KeptFile(this, kept);
   }
@@ -183,8 +204,16 @@ export class HeldFiles {
   findWritable(id: FileId): Fd | undefined {
     const kept = this.#kept.get(id.ino);
     if (kept === undefined || !sameId(kept.id, id)) return undefined;
-    kept.writable ??= reopenForWriting(kept.fd);
-    return kept.writable;
+    if (!kept.writable) {
+      const both = reopenForWriting(kept.fd);
+      try {
+        dupOnto(both, kept.fd);
+      } finally {
+        close(both);
+      }
+      kept.writable = true;
+    }
+    return kept.fd;
   }
 
   isHeld(ino: bigint): boolean {
@@ -200,6 +229,7 @@ export class HeldFiles {
     const { status } = located;
     if (!isRegular(status) || status.nlink > 1 || this.#kept.has(status.ino) || !this.#isShared()) return;
     try {
+      this.#tree.requireDescriptor();
       const { available, blockSize } = fstatfs(this.#tree.root);
       // What is kept is on the disk and charged to nobody.
       const spare = Number(available * blockSize) / SPARE_DISK;
@@ -235,22 +265,24 @@ export class HeldFiles {
     return { bytes, files };
   }
 
-  /** ENFILE: nothing more is kept open. */
-  requireRoom(): void {
-    if (this.#kept.size >= this.#limit) throw new Failure('ENFILE', 'too many files of the home are open');
+  /** ENFILE: nothing more is kept open, unless it is this one, which is. */
+  requireRoom(located?: Located): void {
+    if (located !== undefined && this.#find(located.status) !== undefined) return;
+    if (this.#kept.size >= this.limit) throw new Failure('ENFILE', 'too many files of the home are open');
+    this.#tree.requireDescriptor();
   }
 
-  /** Called by ClientHeld and keep(): one user more. ENFILE; EDQUOT of one that was removed. */
+  /** Called by ClientHeld and keep(), behind requireRoom() or not: one user more. ENFILE; EDQUOT of one that was removed. */
   acquire(located: Located, account: Account = this.#quota): Kept {
     const { status } = located;
-    const existing = this.#kept.get(status.ino);
-    if (existing !== undefined && existing.id.birth === birthOf(status)) {
+    const existing = this.#find(status);
+    if (existing !== undefined) {
       existing.users += 1;
       return existing;
     }
-    this.requireRoom();
+    this.#tree.requireDescriptor();
     const id = idOf(status);
-    const kept: Kept = { id, fd: openKept(this.#tree, located), writable: undefined, users: 1 };
+    const kept: Kept = { id, fd: openKept(this.#tree, located), writable: false, users: 1 };
     if (status.nlink === 0 && this.#removed.find(id) !== undefined) {
       closingOnFailure(kept.fd, () => account.reserve(chargedBytes({ fd: kept.fd, status }), 1));
     }
@@ -269,9 +301,17 @@ export class HeldFiles {
     if (status.nlink === 0 && !isDirectory(status)) {
       account.release(chargedBytes({ fd: kept.fd, status }), 1);
     }
-    if (kept.writable !== undefined && kept.writable !== kept.fd) close(kept.writable);
     close(kept.fd);
   }
+
+  #find(status: Status): Kept | undefined {
+    const kept = this.#kept.get(status.ino);
+    return kept?.id.birth === birthOf(status) ? kept : undefined;
+  }
+}
+
+function tooMany(): Failure {
+  return new Failure('ENFILE', 'too many files are held');
 }
 
 /** Bytes that an inode is charged for: the data of regular files, and extended attributes. */

@@ -40,12 +40,15 @@ export class Identities {
   readonly #tree: ConfinedTree;
   readonly #held: HeldFiles;
   readonly #known = new KnownFiles();
-  readonly #directories = new Descriptors(MAX_DIRECTORIES);
-  readonly #files = new Descriptors(MAX_FILES);
+  readonly #directories: Descriptors;
+  readonly #files: Descriptors;
 
   constructor(parts: { tree: ConfinedTree; held: HeldFiles }) {
     this.#tree = parts.tree;
     this.#held = parts.held;
+    const { firstReserved } = parts.tree;
+    this.#directories = new Descriptors(MAX_DIRECTORIES, firstReserved);
+    this.#files = new Descriptors(MAX_FILES, firstReserved);
     this.root = { ...idOf(statxFd(parts.tree.root)), fd: parts.tree.root };
   }
 

@@ -35,7 +35,6 @@ export class Listings {
 
   /** The answer of `list`; the directory itself was touched. */
   list(client: HomeClient, directory: FileRef, budget: number): Listing[] {
-    client.handles.requireRoom();
     const room: Room = { entries: budget === 0 ? 0 : MAX_PAGE_ENTRIES, targets: MAX_TARGETS };
     const cursor = this.#open(directory);
     const told: Entry[] = [];
@@ -45,6 +44,8 @@ export class Listings {
       told.push(...page.entries);
       listing = this.#listing(client, cursor, page);
       if (!page.last) {
+        // It stays open.
+        client.handles.requireRoom();
         listing[2] = client.handles.add({ kind: 'cursor', cursor });
         this.#mention(client, told);
         return [listing];

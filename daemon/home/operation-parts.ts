@@ -49,6 +49,8 @@ export interface Left {
   readonly file?: ToldStatus | undefined;
   /** The file was made, and its id is another than the client gave. */
   readonly unknownId?: boolean;
+  /** Where it stopped, of what works on a range: not always the end of it. */
+  readonly upTo?: number;
   /** Where names were made or removed. */
   readonly directories?: readonly Directory[];
 }

@@ -18,7 +18,7 @@ export interface Account {
   hasRoom(bytes: number, files: number): boolean;
   /** How many of these bytes reserve() would grant. */
   fitting(bytes: number): number;
-  /** EDQUOT where reserve() would be refused. */
+  /** EDQUOT, EFBIG where reserve() would be refused. */
   requireRoom(bytes: number, files: number): void;
   /** Charges before a change. EDQUOT, and nothing is charged; EFBIG where the sum could not be counted any more. */
   reserve(bytes: number, files: number): void;
@@ -86,6 +86,8 @@ export class Quota implements Account {
 
   requireRoom(bytes: number, files: number): void {
     if (this.hasRoom(bytes, files)) return;
+    if (this.#used.bytes + bytes > Number.MAX_SAFE_INTEGER)
+      throw new Failure('EFBIG', 'the home would pass 2^53 bytes');
     const what = this.hasRoom(bytes, 0) ? 'number of files' : 'disk space';
     throw new Failure('EDQUOT', `the quota of ${what} is used up`);
   }
@@ -98,8 +100,6 @@ export class Quota implements Account {
   charge(bytes: number, files: number, ofGranted: Use): void {
     this.#beforeChange();
     this.requireRoom(bytes - ofGranted.bytes, files - ofGranted.files);
-    if (this.#used.bytes + bytes > Number.MAX_SAFE_INTEGER)
-      throw new Failure('EFBIG', 'the home would pass 2^53 bytes');
     this.#used = add(this.#used, bytes, files);
     this.#granted = add(this.#granted, -ofGranted.bytes, -ofGranted.files);
   }

@@ -162,7 +162,10 @@ export class Removing {
   ): ToldStatus | undefined {
     const { held, times } = this.#home;
     const located = { directory: directory.fd, parent: directory.ino, name, status: before };
-    if (hold) lane.client.held.hold(located);
+    if (hold) {
+      if (times.inBatch) lane.client.held.holdRemoved(located);
+      else lane.client.held.hold(located);
+    }
     // What a log is about was leased to its client alone.
     if (!times.inBatch) held.removing(located);
     const freed = held.freedBy(located);

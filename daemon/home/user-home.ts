@@ -70,6 +70,8 @@ export interface UserHomeOptions {
   readonly leaseTermMs?: number;
   /** Files that are kept open for clients; default: what one client may hold. */
   readonly maxOpenFiles?: number;
+  /** See ConfinedTree.open(). */
+  readonly firstReserved?: number;
   /** For tests. */
   readonly clock?: Clock;
   readonly sync?: DurabilityOptions['sync'];
@@ -113,6 +115,8 @@ export class UserHome {
   readonly transferLog: Log;
   /** For how long leases are good without a word (milliseconds). */
   readonly leaseTermMs: number;
+  /** Files that clients may have open. */
+  readonly maxOpenFiles: number;
   readonly #log: Log;
   readonly #grants: Grants;
   readonly #grace: Grace;
@@ -127,7 +131,7 @@ export class UserHome {
   static async open(options: UserHomeOptions): Promise<UserHome> {
     const clock = options.clock ?? CLOCK;
     const began = clock.now();
-    const tree = ConfinedTree.open(options.directory);
+    const tree = ConfinedTree.open(options.directory, options.firstReserved);
     try {
       const entry = options.ledger.read(options.account.name);
       if (entry?.clean === true) return new UserHome(options, tree, entry, true, began);
@@ -154,6 +158,7 @@ export class UserHome {
     this.tree = tree;
     this.transferLog = transferLog;
     this.leaseTermMs = leaseTermMs;
+    this.maxOpenFiles = options.maxOpenFiles ?? MAX_HELD;
     this.#log = log;
     this.#onIdle = options.onIdle ?? (() => undefined);
     this.#ledgerEntry = new LedgerEntryWriter({
@@ -172,7 +177,7 @@ export class UserHome {
     );
     const { quota } = this;
     this.held = new HeldFiles({
-      ...{ tree, quota, clock, limit: options.maxOpenFiles ?? MAX_HELD },
+      ...{ tree, quota, clock, limit: this.maxOpenFiles },
       isShared: () => this.#clients.present > 1,
     });
     this.#grants = new Grants({ tree, quota, now: () => clock.now() });
@@ -258,8 +263,9 @@ export class UserHome {
       ...{ owners: this.owners, telling: this.telling },
     };
     const moved = (ino: bigint): void => this.locks.moved(ino);
+    const { sliceMs } = options;
     const executor = new Executor({
-      ...{ ...parts, moved },
+      ...{ ...parts, moved, sliceMs },
       onTimesFailed: (error) => log.error({ error, user: account.name }, 'times were not set'),
     });
     this.log = new LogLane({
@@ -267,7 +273,7 @@ export class UserHome {
       executor,
       isFrozen: () => this.counting,
       whenChangeable: () => this.whenChangeable(),
-      sliceMs: options.sliceMs,
+      sliceMs,
       onBroken: (error) => log.error({ error, user: account.name }, 'an operation failed'),
     });
     this.changes = new ChangeLane({ ...parts, executor });

@@ -1,5 +1,6 @@
 /**
- * Changes of attributes: owner, mode, size and times of whatever has some. Round trips: none under a lease, else one.
+ * Changes of attributes: owner, mode, size and times of whatever has some. Round trips: none under a lease, else one. Of a
+ * removed directory nobody else sees them, and the server has it no more: they are changed here.
  */
 import type { Timestamp } from '../../protocol/attributes.js';
 import { Failure } from '../../protocol/failure.js';
@@ -22,8 +23,8 @@ export class AttributeUpdates {
 
   set(inode: Inode, changes: AttributeChanges, caller: Caller): Eventually<AttributesAnswer> {
     const { tree, kernel } = this.#home;
-    const { mode, size } = changes;
-    const { uid = null, gid = null } = inode.attributes.owner === null ? {} : changes;
+    const { size } = changes;
+    if (inode.isGone) return this.#changeHere(inode, changes);
     if (!tree.mayChange(inode)) return this.#ask(inode, changes, caller);
     const growth = size === undefined ? 0 : Math.max(0, size - inode.attributes.size);
     const wait = this.#home.room({ bytes: growth, files: 0 });
@@ -38,31 +39,36 @@ export class AttributeUpdates {
       );
     }
     const time = this.#home.clock.now();
-    const { limits } = this.#home.clock;
-    const onDisk = (wanted: Timestamp | 'now' | undefined): Timestamp | null =>
-      wanted === 'now' ? time : wanted === undefined ? null : limitedTime(wanted, limits);
-    const [atime, mtime] = [onDisk(changes.atime), onDisk(changes.mtime)];
-    const permissions = mode === undefined ? null : mode & 0o7777;
-    const own = { mode: permissions, size: size ?? null, uid, gid, atime, mtime };
+    const own = this.#own(inode, changes, time);
     const charge = tree.setattr(inode, own, time);
     if (size !== undefined) this.#data.truncated(inode, size);
     const { ino, birth } = inode.id;
     const entry = this.#home.append(
-      {
-        kind: SETATTR,
-        file: { ino, birth, path: null },
-        time,
-        mode: permissions,
-        size: size ?? null,
-        atime,
-        mtime,
-        uid,
-        gid,
-      },
+      { ...own, kind: SETATTR, file: { ino, birth, path: null }, time },
       charge,
       [inode],
     );
     return this.#home.answered(entry, kernel.attributes(inode), caller);
+  }
+
+  #own(inode: Inode, { mode, size, atime, mtime, ...owner }: AttributeChanges, time: Timestamp) {
+    const { limits } = this.#home.clock;
+    const onDisk = (wanted: Timestamp | 'now' | undefined): Timestamp | null =>
+      wanted === 'now' ? time : wanted === undefined ? null : limitedTime(wanted, limits);
+    const { uid = null, gid = null } = inode.attributes.owner === null ? {} : owner;
+    return {
+      ...{ uid, gid },
+      mode: mode === undefined ? null : mode & 0o7777,
+      size: size ?? null,
+      atime: onDisk(atime),
+      mtime: onDisk(mtime),
+    };
+  }
+
+  #changeHere(inode: Inode, changes: AttributeChanges): AttributesAnswer {
+    const time = this.#home.clock.now();
+    this.#home.tree.setattr(inode, this.#own(inode, changes, time), time);
+    return this.#home.kernel.attributes(inode);
   }
 
   #ask(inode: Inode, changes: AttributeChanges, caller: Caller): Promise<AttributesAnswer> {
@@ -85,6 +91,7 @@ export class AttributeUpdates {
       },
     );
     return changed.catch((thrown: unknown) => {
+      if (this.#home.vanished(inode, thrown)) return this.#changeHere(inode, changes);
       // It is gone since the kernel was told of it, for the same truncate(2): a disk would change it, and nobody would see that.
       if (Failure.from(thrown).kind !== 'ESTALE' || inode.opens > 0) throw thrown;
       return kernel.attributes(inode);

@@ -61,6 +61,10 @@ export class Files {
   readonly #syncs: Syncs;
   readonly #handles: HandleTable<FileHandle>;
   readonly #locks: FileLocks;
+  /** As many files as the server keeps open for its clients: it may have to hold each that is open here. */
+  maxOpen = Number.POSITIVE_INFINITY;
+  /** Files that are open. */
+  #open = 0;
 
   constructor(parts: FilesParts) {
     this.#home = parts.home;
@@ -80,7 +84,13 @@ export class Files {
     if (type !== S_IFREG) {
       throw new Failure(type === S_IFDIR ? 'EISDIR' : type === S_IFLNK ? 'ELOOP' : 'ENXIO');
     }
-    return this.#holding(inode, caller, () => this.#open(inode, flags, caller));
+    if (inode.opens === 0) this.#requireRoom();
+    return this.#holding(inode, caller, () => this.#openHeld(inode, flags, caller));
+  }
+
+  /** ENFILE. One file more than the server can hold might be lost when it is removed, with its program long answered. */
+  #requireRoom(): void {
+    if (this.#open >= this.maxOpen) throw new Failure('ENFILE', 'too many files are open');
   }
 
   /** Opens a file that the server holds where that is needed. Nothing stays held that nobody has open in the end. */
@@ -106,7 +116,7 @@ export class Files {
     this.#names.release(inode, this.#home.tree.closed(inode));
   }
 
-  #open(inode: Inode, flags: number, caller: Caller): Eventually<OpenAnswer> {
+  #openHeld(inode: Inode, flags: number, caller: Caller): Eventually<OpenAnswer> {
     const answer = (): OpenAnswer => this.#opened(inode, flags, this.#home.kernel.mayKeepPages(inode));
     if ((flags & O_TRUNC) === 0) return answer();
     const truncated = this.#attributes.set(inode, { size: 0 }, caller);
@@ -154,6 +164,7 @@ export class Files {
       const both = (opened: OpenAnswer) => ({ entry: kernel.entry(known), opened });
       return opening instanceof Promise ? opening.then(both) : both(opening);
     }
+    this.#requireRoom();
     const made = this.#names.create(directory, key, S_IFREG | (mode & 0o7777), caller);
     if (!(made instanceof Promise)) {
       this.#data.made(made.name.inode);
@@ -179,6 +190,7 @@ export class Files {
     mode: number,
     caller: Caller,
   ): Promise<{ entry: Entry; opened: OpenAnswer }> {
+    this.#requireRoom();
     const { tree, kernel } = this.#home;
     let letGo = false;
     const made = this.#home.change(
@@ -245,6 +257,7 @@ export class Files {
    * what the kernel is told for it may overtake that READ, so that it finds zeros up to the old end (read()).
    */
   #opened(inode: Inode, flags: number, keepCache: boolean): OpenAnswer {
+    if (inode.opens === 0) this.#open += 1;
     inode.opens += 1;
     const writable = (flags & O_ACCMODE) !== O_RDONLY;
     const appending = (flags & O_APPEND) !== 0;
@@ -298,6 +311,7 @@ export class Files {
     this.#data.closed(inode, handle.reader);
     inode.opens -= 1;
     if (inode.opens > 0) return;
+    this.#open -= 1;
     const freed = this.#home.tree.closed(inode);
     if (inode.held && inode.openings === 0) this.#names.release(inode, freed);
   }
@@ -381,7 +395,7 @@ export class Files {
       const { bytes } = grants.available(log.charged);
       if (growth > bytes) {
         if (mayAsk) {
-          const granted = grants.ensure(growth, 0);
+          const granted = this.#home.ensure({ bytes: growth, files: 0 });
           return this.#writeLater(granted, handle, appends, offset, data, caller, false);
         }
         // What fits is written, as on a local disk; what overwrites fits always.

@@ -126,7 +126,8 @@ export class Home {
 
   /**
    * Has the server make one change, and waits for it. `received` sees the attributes that it left, also where the caller
-   * was let go meanwhile (EINTR): the change goes on. `withdrawable` is given what withdraws it while it waits.
+   * was let go meanwhile (EINTR): the change goes on. `withdrawable` is given what withdraws it while it waits. EDQUOT only
+   * where there is no room behind all that was done here before, of whatever files.
    */
   change<T>(
     involved: readonly Inode[],
@@ -138,8 +139,7 @@ export class Home {
   ): Promise<T> {
     const ended = this.underWay.begin(involved.flatMap((inode) => this.tree.possibleUnitsOf(inode)));
     const changed = new Promise<T>((resolve, reject) => {
-      // A server that stops within the log would make this before what is sent again of it.
-      this.#behindLog('applied', involved, reject, () => {
+      const send = (before: Entry | undefined): void => {
         const packed = packOperation(operation());
         // What has a number is answered.
         const withdraw = this.remote.request(
@@ -148,6 +148,10 @@ export class Home {
           data,
           (failure, left) => {
             this.changes.answered();
+            if (failure?.kind === 'EDQUOT' && before !== undefined) {
+              this.#whenApplied(before, () => send(undefined), reject);
+              return;
+            }
             settle(resolve, reject, () => {
               if (left === undefined) throw failure ?? new Failure('EIO');
               return received(left);
@@ -155,7 +159,11 @@ export class Home {
           },
         );
         withdrawable?.(withdraw);
-      });
+      };
+      // A server that stops within the log would make this before what is sent again of it.
+      this.#behindLog('applied', involved, reject, () =>
+        send(this.log.unapplied.operations > 0 ? this.log.last : undefined),
+      );
     });
     changed.then(ended, ended);
     return interruptible(this.#noticing(changed, involved), caller);
@@ -187,6 +195,13 @@ export class Home {
     });
   }
 
+  /** Whether a failure says that a directory was removed, which only who has it open still sees. */
+  vanished(inode: Inode, thrown: unknown): boolean {
+    if (!inode.isDirectory() || Failure.from(thrown).kind !== 'ESTALE') return false;
+    this.tree.vanished(inode);
+    return inode.removed;
+  }
+
   /** Appends a change that the tree has made of these inodes. */
   append(operation: LogOperation, charge: Charge, touched: readonly Inode[]): Entry {
     const entry = this.log.append(operation, charge);
@@ -205,6 +220,20 @@ export class Home {
     return this.room(ONE_FILE);
   }
 
+  /**
+   * Asks for so much more room, and comes back when there is as much, or no more. What the log frees is only known here as far as
+   * the files' attributes are, and the server has it when it has carried the log out: nothing is refused before that.
+   */
+  async ensure(charge: Charge): Promise<void> {
+    await this.grants.ensure(charge.bytes, charge.files);
+    const { last } = this.log;
+    if (this.#fits(charge) || last === undefined) return;
+    const applied = this.log.whenApplied(last);
+    if (applied === undefined) return;
+    await applied;
+    if (!this.#fits(charge)) await this.grants.ensure(charge.bytes, charge.files);
+  }
+
   /** The value as the answer of a change that was appended: at once, or (-o sync) when the server has made it. */
   answered<T>(entry: Entry | undefined, value: T, caller: Caller): Eventually<T> {
     if (!this.temper.sync || entry === undefined) return value;
@@ -219,7 +248,7 @@ export class Home {
 
   #quota(charge: Charge): Promise<void> | undefined {
     if (this.#fits(charge)) return undefined;
-    return this.grants.ensure(charge.bytes, charge.files).then(() => {
+    return this.ensure(charge).then(() => {
       if (!this.#fits(charge)) throw new Failure('EDQUOT', 'the quota is used up');
     });
   }
@@ -252,6 +281,14 @@ export class Home {
     }
     if (waits.length === 0) guarded();
     else this.remote.bounded(Promise.all(waits)).then(guarded, reject);
+  }
+
+  #whenApplied(entry: Entry, then: () => void, reject: (failure: Failure) => void): void {
+    const applied = this.log.whenApplied(entry) ?? Promise.resolve();
+    this.remote
+      .bounded(applied)
+      .then(then)
+      .catch((thrown: unknown) => reject(Failure.from(thrown)));
   }
 }
 

@@ -76,13 +76,13 @@ export class Lookups {
   /** The attributes, from the server where they are not believed. */
   attributes(inode: Inode, caller: Caller): Eventually<AttributesAnswer> {
     const { tree, kernel } = this.#home;
-    if (tree.knows(inode)) return kernel.attributes(inode);
+    if (tree.knows(inode) || inode.isGone) return kernel.attributes(inode);
     const answer = (): AttributesAnswer => kernel.attributes(inode);
     const refreshed = this.refresh(inode, caller).then(answer, (thrown: unknown) => {
+      // A directory that a program works in, or has open, is there for it, without a name.
+      if (this.#home.vanished(inode, thrown)) return answer();
       // It is gone since the kernel was told of it, for the same stat(2): a local disk would tell of it, too.
       if (Failure.from(thrown).kind !== 'ESTALE' || inode.opens > 0) throw thrown;
-      // A directory that a program works in, or has open, is there for it, without a name.
-      if (inode.isDirectory()) tree.vanished(inode);
       return answer();
     });
     return inode === tree.root ? orAfter(PATIENCE_MS, refreshed, answer) : refreshed;

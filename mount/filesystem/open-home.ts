@@ -49,6 +49,8 @@ export interface OpenHomeOptions {
   readonly termMs: number;
   /** What times the server's disk can keep. */
   readonly times: TimeLimits;
+  /** Files that the mounts of the home may have open. */
+  readonly maxOpenFiles: number;
   readonly caches: KernelCaches;
   readonly ownership: Ownership;
   readonly log: LossLog;
@@ -136,6 +138,7 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
   const handles = new HandleTable<FileHandle>();
   const attributes = new AttributeUpdates(home, data);
   const files = new Files({ home, names, lookups, attributes, data, syncs, handles, locks });
+  files.maxOpen = options.maxOpenFiles;
   const ranges = new Ranges({ home, lookups, data, handles });
   const directories = new Directories(home, listings, syncs);
   const recalls = new Recalls({ home, doubting, term, locks });
@@ -164,6 +167,7 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
     connected: (session, sameServer) => {
       term.begin(session.termMs);
       home.clock.limits = session.times;
+      files.maxOpen = session.maxOpenFiles;
       if (!session.resumed || !sameServer || !session.leased) grants.lost();
       if (!session.leased) recalls.over();
       // Nobody has seen to it meanwhile that nothing was changed on the server.

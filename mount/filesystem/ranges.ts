@@ -37,20 +37,23 @@ export class Ranges {
     this.#handles = parts.handles;
   }
 
-  /** `mode` as fallocate(2). EOPNOTSUPP. */
-  allocate(id: HandleId, mode: number, offset: number, length: number, caller: Caller): Promise<void> {
+  /** `mode` as fallocate(2). The server goes on for some milliseconds at a time, as others wait. EOPNOTSUPP. */
+  async allocate(id: HandleId, mode: number, offset: number, length: number, caller: Caller): Promise<void> {
     const inode = this.#toChange(id);
     if (!ALLOCATE_MODES.includes(mode)) throw new Failure('EOPNOTSUPP');
+    const end = offset + length;
     const { tree } = this.#home;
-    return this.#change(inode, [inode], caller, () => ({
-      ...{ kind: ALLOCATE, file: tree.refOf(inode), time: this.#timeOf(inode) },
-      ...{ mode, offset, length },
-    }));
+    for (let at = offset; at < end;) {
+      at = await this.#change(inode, [inode], { start: at, end }, caller, () => ({
+        ...{ kind: ALLOCATE, file: tree.refOf(inode), time: this.#timeOf(inode) },
+        ...{ mode, offset: at, length: end - at },
+      }));
+    }
   }
 
   /**
-   * Copies as far as the source goes, or as nothing fails. Piece by piece, as others wait at the server for each; several are
-   * on their way at once. EOPNOTSUPP, EXDEV: the kernel reads and writes instead.
+   * Copies as far as the source goes, or as there is room, or as nothing fails. Piece by piece, as others wait at the server for
+   * each; several are on their way at once. EOPNOTSUPP, EXDEV: the kernel reads and writes instead.
    */
   async copy(
     from: HandleId,
@@ -67,19 +70,21 @@ export class Ranges {
     const end = Math.min(length, source.attributes.size - offset);
     let done = 0;
     while (done < end) {
-      const pieces = nextPieces(done, end).map(({ start, length: bytes }) =>
-        this.#change(target, [target, source], caller, () => ({
-          ...{
-            kind: COPY,
-            file: tree.refOf(target),
-            time: this.#timeOf(target),
-            offset: targetOffset + start,
-          },
+      const pieces = nextPieces(done, end).map(({ start, length: bytes }) => {
+        const at = targetOffset + start;
+        return this.#change(target, [target, source], { start: at, end: at + bytes }, caller, () => ({
+          ...{ kind: COPY, file: tree.refOf(target), time: this.#timeOf(target), offset: at },
           ...{ source: tree.refOf(source), sourceOffset: offset + start, length: bytes },
-        })).then(() => bytes),
-      );
+        })).then((upTo) => ({ copied: upTo - at, whole: upTo === at + bytes }));
+      });
       for (const outcome of await Promise.allSettled(pieces)) {
-        if (outcome.status === 'fulfilled') done += outcome.value;
+        if (outcome.status === 'fulfilled') {
+          done += outcome.value.copied;
+          if (outcome.value.whole) continue;
+          // The next call is told why. Nothing at all is asked for again.
+          if (done > 0) return done;
+          break;
+        }
         // What came before it was copied, and is told; the next call meets the failure again.
         else if (done > 0) return done;
         else throw unlessShorter(Failure.from(outcome.reason));
@@ -114,18 +119,23 @@ export class Ranges {
     return this.#home.tree.mayChange(inode) ? this.#home.clock.now() : null;
   }
 
+  /** Has the server work on [start, end); tells where it stopped, which is `start` where that got lost with a connection. */
   #change(
     inode: Inode,
     involved: readonly Inode[],
+    { start, end }: { start: number; end: number },
     caller: Caller,
     operation: () => Operation,
-  ): Promise<void> {
+  ): Promise<number> {
     const { kernel } = this.#home;
     this.#data.awaited(inode);
-    return this.#home.change(involved, caller, operation, ([left]) => {
+    return this.#home.change(involved, caller, operation, ([left, upTo]) => {
       this.#data.awaited(inode);
       if (left !== undefined) this.#told(inode, left);
       kernel.told(inode);
+      if (upTo === undefined) return start;
+      if (upTo.size <= start || upTo.size > end) throw new Failure('EPROTO', 'the range stops elsewhere');
+      return upTo.size;
     });
   }
 

@@ -8,6 +8,8 @@
  * file of a directory come the others of it: who lists the attributes of one of them lists those of all. A disk may take no
  * attributes, or no more of one file, and nobody would be told: so the server is waited for until its disk has taken one,
  * and where a file has more than any disk takes.
+ *
+ * A removed directory, which the server has no more, has what is known of it here.
  */
 import { Failure } from '../../protocol/failure.js';
 import { MAX_FETCH } from '../../protocol/limits.js';
@@ -19,7 +21,7 @@ import { S_IFDIR, S_IFMT, S_IFREG } from '../../posix/flags.js';
 import type { Caller, Eventually } from '../operations.js';
 import { interruptible } from '../remote/interruption.js';
 import type { DirectoryInode, Inode } from '../tree/inode.js';
-import type { Xattrs as Known } from '../tree/xattrs.js';
+import { NO_XATTRS, type Xattrs as Known } from '../tree/xattrs.js';
 import type { Home } from './home.js';
 
 /** What the attributes of one file may take where the server is not asked: ext4 with blocks of 1 KiB takes it. */
@@ -55,7 +57,7 @@ export class Xattrs {
 
   #valueOf(xattrs: Known, inode: Inode, name: Buffer, caller: Caller): Eventually<Buffer> {
     const value = xattrs.get(keyOf(name));
-    if (value === undefined) throw missing();
+    if (value === undefined || (value === null && inode.isGone)) throw missing();
     if (value !== null) return value;
     return this.#home.ask(
       'xattr',
@@ -91,7 +93,10 @@ export class Xattrs {
       if ((flags & XATTR_CREATE) !== 0 && before !== undefined) throw new Failure('EEXIST');
       if ((flags & XATTR_REPLACE) !== 0 && before === undefined) throw missing();
       const after = new Map(known).set(key, value);
-      if (!this.#taken || roomOf(after) > MAX_UNASKED_BYTES) return this.#change(inode, caller, change);
+      if (inode.isGone) return void tree.setXattrs(inode, after, this.#home.clock.now());
+      if (!this.#taken || roomOf(after) > MAX_UNASKED_BYTES) {
+        return this.#change(inode, caller, change, { before: known, after });
+      }
       const wait = this.#home.room(tree.chargeOfXattrs(inode, after));
       if (wait !== undefined) {
         return interruptible(this.#home.remote.bounded(wait), caller).then(() =>
@@ -117,6 +122,7 @@ export class Xattrs {
     return this.#whenKnown(inode, caller, change, (known): Eventually<void> => {
       const after = new Map(known);
       if (!after.delete(keyOf(name))) throw missing();
+      if (inode.isGone) return void this.#home.tree.setXattrs(inode, after, this.#home.clock.now());
       const wait = this.#home.log.room();
       if (wait === undefined) return this.#append(inode, caller, after, change);
       return interruptible(this.#home.remote.bounded(wait), caller).then(() =>
@@ -133,12 +139,17 @@ export class Xattrs {
     decide: (known: Known) => Eventually<void>,
   ): Eventually<void> {
     const { tree } = this.#home;
-    if (!tree.mayChange(inode)) return this.#change(inode, caller, change);
+    const ask = (): Promise<void> =>
+      this.#change(inode, caller, change).catch((thrown: unknown) => {
+        if (!this.#home.vanished(inode, thrown)) throw thrown;
+        return decide(tree.xattrsOf(inode) ?? NO_XATTRS);
+      });
+    if (!tree.mayChange(inode) && !inode.isGone) return ask();
     const known = tree.xattrsOf(inode);
     if (known !== undefined) return decide(known);
     return this.#ask(inode, caller).then(() => {
-      const told = tree.mayChange(inode) ? tree.xattrsOf(inode) : undefined;
-      return told === undefined ? this.#change(inode, caller, change) : decide(told);
+      const told = tree.mayChange(inode) || inode.isGone ? tree.xattrsOf(inode) : undefined;
+      return told === undefined ? ask() : decide(told);
     });
   }
 
@@ -150,7 +161,13 @@ export class Xattrs {
     return this.#home.answered(entry, undefined, caller);
   }
 
-  #change(inode: Inode, caller: Caller, change: Change): Promise<void> {
+  /** `decided`: what was known when it was decided on here, and will be. */
+  #change(
+    inode: Inode,
+    caller: Caller,
+    change: Change,
+    decided?: { before: Known; after: Known },
+  ): Promise<void> {
     const { tree, kernel } = this.#home;
     return this.#home.change(
       [inode],
@@ -159,8 +176,11 @@ export class Xattrs {
       ([left]) => {
         this.#taken = true;
         // What was done here meanwhile may have come before it, or behind.
+        const isSame = decided !== undefined && tree.xattrsOf(inode) === decided.before;
         tree.forgetXattrs(inode);
         if (left !== undefined) tree.told(inode, left);
+        // What its removal will give back is known so.
+        if (isSame) tree.toldXattrs(inode, decided.after);
         kernel.told(inode);
       },
     );
@@ -169,7 +189,7 @@ export class Xattrs {
   #ask(inode: Inode, caller: Caller): Promise<Known> {
     const { tree } = this.#home;
     let others: Inode[] = [];
-    return this.#home.ask(
+    const asked = this.#home.ask(
       'xattrs',
       [inode],
       caller,
@@ -189,6 +209,10 @@ export class Xattrs {
         return known;
       },
     );
+    return asked.catch((thrown: unknown) => {
+      if (this.#home.vanished(inode, thrown)) return tree.xattrsOf(inode) ?? NO_XATTRS;
+      throw thrown;
+    });
   }
 
   /** The files of the same directory that are to be asked for with it. */

@@ -108,6 +108,11 @@ export class Inode {
     return this.last !== undefined;
   }
 
+  /** A directory that was removed: only who has it open, or works in it, still sees it. */
+  get isGone(): boolean {
+    return this.removed && this.isDirectory();
+  }
+
   /** An entry of the log changes it. */
   touched(entry: Entry): void {
     this.#unsettled.add(this, entry);

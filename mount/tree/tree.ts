@@ -34,7 +34,7 @@ import { Learning, type ListedEntry } from './learning.js';
 import { Namespace } from './namespace.js';
 import { Numbers } from './numbers.js';
 import { isUnsettled } from './unsettled.js';
-import { KnownXattrs, type Xattrs } from './xattrs.js';
+import { KnownXattrs, NO_XATTRS, type Xattrs } from './xattrs.js';
 
 /** Names kept in all directories together: 17 MiB. */
 const MAX_NAMES = 28_000;
@@ -142,6 +142,7 @@ export class Tree {
 
   /** The extended attributes; undefined where they have to be asked for. */
   xattrsOf(inode: Inode): Xattrs | undefined {
+    if (inode.isGone) return this.#xattrs.of(inode) ?? NO_XATTRS;
     return this.#beliefs.knows(inode) ? this.#xattrs.of(inode) : undefined;
   }
 

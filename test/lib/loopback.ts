@@ -9,7 +9,7 @@ import { nodeAead } from '../../protocol/aead.js';
 import { Channel, type CipherKeys } from '../../protocol/channel.js';
 import { encodeResponse, type IncomingMessage } from '../../protocol/codec.js';
 import type { Failure } from '../../protocol/failure.js';
-import { LEASE_TERM_MS, MAX_RECORD } from '../../protocol/limits.js';
+import { LEASE_TERM_MS, MAX_HELD, MAX_RECORD } from '../../protocol/limits.js';
 import { generateKeyPair, noiseReady, type KeyPair } from '../../protocol/noise.js';
 import { packTimeLimits, UNLIMITED_TIMES } from '../../protocol/time-limits.js';
 
@@ -119,7 +119,7 @@ function startSession(socket: Socket, accepted: Accepted, script: Script): void 
     logIn(id) {
       const result = [
         ...['test/1', Buffer.alloc(8, 9), false, WIRE_ATTRIBUTES, 0, false, false],
-        ...[LEASE_TERM_MS, packTimeLimits(UNLIMITED_TIMES)],
+        ...[LEASE_TERM_MS, packTimeLimits(UNLIMITED_TIMES), MAX_HELD],
       ];
       channel.send(encodeResponse(id, undefined, result));
       channel.maxRecord = MAX_RECORD;

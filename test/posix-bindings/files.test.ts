@@ -8,6 +8,7 @@ import { fd as brandFd, type Fd } from '../../posix/fd.js';
 import {
   close,
   dup,
+  dupOnto,
   fallocate,
   fchmod,
   fdatasync,
@@ -244,4 +245,14 @@ t.test('syncfs waits for the disk, and its errors have names', async (t) => {
   syncfs(fd);
   close(fd);
   t.throws(() => syncfs(brandFd(0x7fffffff)), new PosixError(os.constants.errno.EBADF, 'syncfs'));
+});
+
+t.test('a descriptor becomes one of another open file', async (t) => {
+  const [one, other] = [newFile('onto-one'), newFile('onto-other')];
+  pwrite(other, Buffer.from('other'), 0, 5, 0);
+  dupOnto(other, one);
+  close(other);
+  const bytes = Buffer.alloc(8);
+  t.equal(pread(one, bytes, 0, 8, 0), 5);
+  close(one);
 });

@@ -61,6 +61,9 @@ export interface PartsOptions {
   readonly maxOpenFiles?: number;
   /** Files have virtual owners. */
   readonly owners?: boolean;
+  readonly sliceMs?: number;
+  /** Descriptors that may stay open besides those that are open now. */
+  readonly descriptors?: number;
 }
 
 export class Parts {
@@ -83,7 +86,8 @@ export class Parts {
 
   constructor(directory: string, options: PartsOptions = {}) {
     this.directory = directory;
-    const tree = ConfinedTree.open(directory);
+    const { descriptors = Number.POSITIVE_INFINITY } = options;
+    const tree = ConfinedTree.open(directory, openDescriptors() + descriptors);
     const { bytes = 0, files = 0, used = { bytes: 0, files: 0 } } = options;
     this.tree = tree;
     this.quota = new Quota(used, { bytes, files }, () => undefined);
@@ -99,7 +103,7 @@ export class Parts {
     this.telling = new Telling(this.shown, this.owners);
     const { held, identities, shown, owners } = this;
     this.executor = new Executor({
-      ...{ tree, held, identities, shown, owners },
+      ...{ tree, held, identities, shown, owners, sliceMs: options.sliceMs },
       changed: () => undefined,
       moved: () => undefined,
       onTimesFailed: (error) => this.timesFailures.push(error),
@@ -205,8 +209,9 @@ export function partsTest(
   });
 }
 
-function openDescriptors(): number {
-  return readdirSync('/proc/self/fd').length;
+/** But for the one that this needs itself. */
+export function openDescriptors(): number {
+  return readdirSync('/proc/self/fd').length - 1;
 }
 
 export function refOf(id: FileId): FileRef {

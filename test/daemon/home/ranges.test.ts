@@ -1,7 +1,7 @@
 /*
  * Operations on ranges of a file: what they do to the disk, that the charge stays the size, and what a second time does.
  */
-import { readFileSync, statSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   ALLOCATE,
@@ -12,11 +12,19 @@ import {
   type Operation,
 } from '../../../protocol/operations.js';
 import type { FileRef } from '../../../protocol/references.js';
+import { fd as brandFd } from '../../../posix/fd.js';
+import { endOfExtents } from '../../../posix/extents.js';
+import type { Status } from '../../../posix/status.js';
 import { kindOf } from './fixture.js';
 import { at, create, mkdir, partsTest, refTo, write } from './home-parts.js';
 
 function allocate(file: FileRef, mode: number, offset: number, length: number, time = at(1)): Operation {
   return { kind: ALLOCATE, file, time, mode, offset, length };
+}
+
+/** The size that a change left, and up to where it has gone. */
+function sizes(left: readonly Status[]): number[] {
+  return left.map(({ size }) => size);
 }
 
 interface Range {
@@ -67,7 +75,53 @@ partsTest('more than the disk has is refused as a whole', {}, async (t, parts) =
     t.equal(await kindOf(() => client.change(allocate(file, mode, 0, 2 ** 52))), 'ENOSPC');
   }
   t.equal(await kindOf(() => client.change(allocate(file, 0, 2 ** 52, 2 ** 52 + 2 ** 51))), 'EFBIG');
-  t.equal(statSync(join(parts.directory, 'f')).blocks, 0);
+  client.change(write(file, 0, 'data'));
+  client.change(write(refTo(client.changed(create(parts.home, 'other'))), 0, 'data'));
+  for (const mode of [0, ALLOCATE_KEEP_SIZE]) {
+    const nearly = allocate(file, mode, 4, Number.MAX_SAFE_INTEGER - 4);
+    t.equal(await kindOf(() => client.change(nearly)), 'EFBIG', 'more than can be counted');
+  }
+  t.equal(statSync(join(parts.directory, 'f')).size, 4);
+});
+
+const MIB = 2 ** 20;
+const ALL_MODES = [0, ALLOCATE_ZERO_RANGE, ALLOCATE_PUNCH_HOLE | ALLOCATE_KEEP_SIZE];
+
+partsTest('a long range is not changed in one go', { sliceMs: 0, bytes: 8 * MIB }, (t, parts) => {
+  const client = parts.client();
+  for (const [at, mode] of ALL_MODES.entries()) {
+    const file = refTo(client.changed(create(parts.home, `f${at}`)));
+    client.change(write(file, 2 * MIB - 4, 'data'));
+    const steps: number[] = [];
+    for (let from = 10; from < 2 * MIB + 1000;) {
+      const [left, upTo] = client.change(allocate(file, mode, from, 2 * MIB + 1000 - from));
+      from = upTo?.size ?? Infinity;
+      steps.push(from);
+      const grows = (mode & ALLOCATE_KEEP_SIZE) === 0;
+      t.equal(left?.size, grows ? Math.max(2 * MIB, from) : 2 * MIB, 'the size is what was done');
+    }
+    t.ok(steps.length > 1);
+    t.equal(steps.at(-1), 2 * MIB + 1000);
+    for (const step of steps.slice(0, -1)) t.equal(step % 4096, 0, 'no block is in two steps');
+    const { size, blocks } = statSync(join(parts.directory, `f${at}`));
+    if ((mode & ALLOCATE_PUNCH_HOLE) !== 0) t.ok(blocks <= 8, 'only the first bytes are left');
+    else t.ok(blocks * 512 >= size, 'all of it has room');
+  }
+});
+
+partsTest('a range of many extents is changed a few at a time', { sliceMs: 0 }, (t, parts) => {
+  const client = parts.client();
+  const file = refTo(client.changed(create(parts.home, 'f')));
+  const [length, distance] = [100, 8192];
+  for (let at = 0; at < length; at++) client.change(write(file, at * distance, 'data'));
+  const fd = openSync(join(parts.directory, 'f'), 'r');
+  const isTold = endOfExtents(brandFd(fd), 0, length * distance, 1) !== undefined;
+  closeSync(fd);
+  if (!isTold) return t.comment('the file system tells no extents');
+  const punch = allocate(file, ALLOCATE_PUNCH_HOLE | ALLOCATE_KEEP_SIZE, 0, length * distance);
+  const [, upTo] = client.change(punch);
+  t.ok(upTo !== undefined && upTo.size > 0 && upTo.size <= 20 * distance, `up to ${upTo?.size}`);
+  t.ok(readFileSync(join(parts.directory, 'f')).includes('data'));
 });
 
 partsTest('a range of what is no file, or in a log', {}, async (t, parts) => {
@@ -104,11 +158,19 @@ partsTest('what is copied is charged by the size', { bytes: 100 }, async (t, par
   client.change(copy({ file: from, offset: 0 }, { file: from, offset: 10 }, 10));
   t.equal(parts.quota.used.bytes, 55, 'what was there is not charged again');
   const kind = (operation: Operation): Promise<string> => kindOf(() => client.change(operation));
-  t.equal(await kind(copy({ file: from, offset: 0 }, { file: to, offset: 61 }, 20)), 'EDQUOT');
+  t.equal(await kind(copy({ file: from, offset: 0 }, { file: to, offset: 80 }, 20)), 'EDQUOT');
   t.equal(await kind(copy({ file: from, offset: 15 }, { file: to, offset: 0 }, 6)), 'ENODATA');
   t.equal(await kind(copy({ file: from, offset: 0 }, { file: from, offset: 1 }, 2)), 'EINVAL');
   t.equal(parts.quota.used.bytes, 55, 'nothing was done');
   t.equal(readFileSync(join(parts.directory, 'from'), 'utf8'), '01234567890123456789');
+  const whole = copy({ file: from, offset: 0 }, { file: to, offset: 35 }, 20);
+  t.same(sizes(client.change(whole)), [55, 55], 'and up to where');
+  client.change(copy({ file: from, offset: 0 }, { file: to, offset: 55 }, 20));
+  const short = copy({ file: from, offset: 0 }, { file: to, offset: 65 }, 20);
+  t.same(sizes(client.change(short)), [80, 80], 'what fits, as of a write');
+  t.equal(parts.quota.used.bytes, 100);
+  t.equal(await kind(copy({ file: from, offset: 0 }, { file: to, offset: 80 }, 20)), 'EDQUOT');
+  t.same(sizes(client.change(copy({ file: from, offset: 0 }, { file: to, offset: 75 }, 20))), [80, 80]);
 });
 
 partsTest('a copy of what is no file, or in a log', {}, async (t, parts) => {

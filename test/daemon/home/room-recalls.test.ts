@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import t from 'tap';
 import { LEASE_TERM_MS } from '../../../protocol/limits.js';
 import { LEASE_WRITE } from '../../../protocol/methods.js';
-import { WRITE } from '../../../protocol/operations.js';
+import { packOperation, UNLINK, WRITE } from '../../../protocol/operations.js';
 import type { UserHome } from '../../../daemon/home/user-home.js';
 import { ManualClock } from '../../lib/manual-clock.js';
 import { ref } from '../../lib/path-client.js';
@@ -106,6 +106,27 @@ homeTest('what others need themselves is not there; what fits is written', LIMIT
   t.equal(await kindOf(() => two.paths.write('f', 600, Buffer.alloc(1))), 'EDQUOT');
   t.strictSame(await two.call('grant', [1, 0, 0, 0, 1, 0]), GRANTED_NOTHING);
   t.equal(asked(one), times, 'it is not asked again at once');
+});
+
+homeTest('what its log has freed since is asked for again', LIMITS, async (t, home) => {
+  const { one } = await oneHasAll(home);
+  await one.call('grant', [-1000, -10, 0, 0]);
+  await one.paths.put('full', Buffer.alloc(900));
+  await one.call('grant', [100, 0, 0, 0]);
+  const refused = kindOf(() => one.paths.put('f', Buffer.alloc(200)));
+  t.ok(await isPending(refused));
+  await one.call('grant', [0, 0, 0, 0]);
+  t.equal(await refused, 'EDQUOT');
+  const times = asked(one);
+  const removal = { kind: UNLINK, directory: ref(''), name: Buffer.from('full') } as const;
+  const operation = packOperation({ ...removal, id: null, time: null, hold: false });
+  await one.call('apply', [1, [operation], null]);
+  const making = one.paths.put('g', Buffer.alloc(900));
+  t.ok(await isPending(making));
+  t.equal(asked(one), times + 1);
+  await one.call('grant', [-1000, 0, 0, 0]);
+  await making;
+  t.equal((await one.paths.stat('g')).size, 900);
 });
 
 homeTest('appending waits, and is done once', LIMITS, async (t, home) => {

@@ -325,3 +325,70 @@ t.test('creat(2) of a name that others make and remove makes it, or opens it', a
     'it ends',
   );
 });
+
+t.test('no more files are open than the server can hold when they are removed', async (t) => {
+  const home = await ScriptedHome.open(t, {}, {}, { maxOpenFiles: 2 });
+  const names = ['a', 'b', 'c'];
+  await home.own(Object.fromEntries(names.map((name, at) => [name, attributesOf(60 + at, 0o100644)])));
+  const { filesystem } = home;
+  const nodes = await Promise.all(names.map((name) => home.node(name)));
+  const open = async (at: number): Promise<OpenAnswer> =>
+    filesystem.open(nodes[at] as NodeId, O_RDWR, CALLER);
+  const first = await open(0);
+  await open(1);
+  await open(1);
+  t.equal(await failureOf(() => open(2)), 'ENFILE');
+  const make = async (): Promise<unknown> =>
+    filesystem.create(ROOT_NODE, Buffer.from('new'), O_RDWR, 0o600, CALLER);
+  t.equal(await failureOf(make), 'ENFILE');
+  t.equal(
+    await failureOf(async () => filesystem.lookup(ROOT_NODE, Buffer.from('new'), CALLER)),
+    'no failure',
+    'and nothing was made',
+  );
+  await filesystem.release(nodes[0] as NodeId, first.handle);
+  t.ok(await open(2));
+});
+
+/** A home whose server has no room before the log is carried out, and 10 bytes then. */
+async function nearlyFull(t: Test) {
+  const home = await ScriptedHome.open(t);
+  let room = 0;
+  home.answers.grant = () => [0, 0, [], []];
+  home.answers.apply = ([first, operations]) => {
+    room = 10;
+    return [Number(first) + (operations as unknown[]).length - 1, 0, room, 5, []];
+  };
+  home.answers.change = () => {
+    if (room === 0) throw new Failure('EDQUOT');
+    return [
+      { ...FILE, size: 20 },
+      { ...FILE, size: 20 },
+    ];
+  };
+  await home.own({ file: FILE, gone: attributesOf(41, 0o100644, { size: 4 }) });
+  const node = await home.node('file');
+  const { handle } = await home.filesystem.open(node, O_RDWR, CALLER);
+  return { home, node, handle };
+}
+
+t.test('what the server frees with the log is there for the write behind it', async (t) => {
+  const { home, node, handle } = await nearlyFull(t);
+  // Of what it had besides its data nothing is known here.
+  await home.filesystem.unlink(ROOT_NODE, Buffer.from('gone'), CALLER);
+  const write = async (length: number): Promise<number> =>
+    home.filesystem.write(node, handle, WHOLE.length, Buffer.alloc(length), false, CALLER);
+  t.equal(await write(10), 10);
+});
+
+t.test('what the server frees with the log is there for what is asked of it behind', async (t) => {
+  const { home, node, handle } = await nearlyFull(t);
+  await home.filesystem.unlink(ROOT_NODE, Buffer.from('gone'), CALLER);
+  const allocate = async (): Promise<void> =>
+    home.filesystem.allocate(node, handle, 0, WHOLE.length, 10, CALLER);
+  t.equal(await failureOf(allocate), 'no failure');
+  home.answers.change = () => {
+    throw new Failure('EDQUOT');
+  };
+  t.equal(await failureOf(allocate), 'EDQUOT');
+});

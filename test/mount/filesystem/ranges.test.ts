@@ -24,7 +24,10 @@ t.test(
     home.answers.change = ([, operation]) => {
       const [kind, , time, ...range] = operation as unknown[];
       sent.push(kind, time === null, ...range);
-      return [{ ...FILE, size: 12 }];
+      return [
+        { ...FILE, size: 12 },
+        { ...FILE, size: (range[1] as number) + (range[2] as number) },
+      ];
     };
     home.answers.read = () => Buffer.from('of the server');
     await home.own({ file: FILE });
@@ -81,7 +84,7 @@ async function copying(t: Test, length: number) {
     const [kind, , , offset, , , bytes] = operation as number[];
     t.equal(kind, COPY);
     asked.push([offset ?? -1, bytes ?? -1]);
-    return [FILE];
+    return [FILE, { ...FILE, size: (offset ?? 0) + (bytes ?? 0) }];
   };
   const from = await filesystem.open(await home.node('source'), O_RDONLY, CALLER);
   const to = await filesystem.open(await home.node('file'), O_RDWR, CALLER);
@@ -122,6 +125,52 @@ t.test('a copy that fails tells what was copied before, if anything was', async 
     throw new Failure('ENODATA');
   };
   t.equal(await failureOf(async () => copy(0, 10)), 'EOPNOTSUPP', 'the source is shorter: the kernel reads');
+});
+
+t.test('a copy tells what fitted, and asks again where that got lost', async (t) => {
+  const { home, asked, copy } = await copying(t, 2 * MAX_COPY + 5);
+  const { change = () => [] } = home.answers;
+  let answered = 0;
+  home.answers.change = (params) => {
+    const [left, upTo] = change(params) as [typeof FILE, typeof FILE];
+    // The first time it is as after a connection that was lost; then the second piece is short.
+    if (++answered <= 2) return [left];
+    return [left, answered === 4 ? { ...upTo, size: 100 + MAX_COPY + 7 } : upTo];
+  };
+  t.equal(await copy(0, 2 * MAX_COPY + 5), MAX_COPY + 7);
+  t.same(
+    asked.map(([offset]) => offset),
+    [100, 100 + MAX_COPY, 100, 100 + MAX_COPY],
+  );
+});
+
+t.test('what the server allocates in part is asked for up to its end', async (t) => {
+  const home = await ScriptedHome.open(t);
+  await home.own({ file: FILE });
+  const asked: unknown[] = [];
+  // Up to where, or that got lost.
+  const stops = [2 ** 30, undefined, 2 ** 31, 2 ** 40];
+  home.answers.change = ([, operation]) => {
+    const [, , , , offset, length] = operation as number[];
+    asked.push([offset, length]);
+    const size = stops.shift();
+    return size === undefined ? [FILE] : [FILE, { ...FILE, size }];
+  };
+  const { filesystem } = home;
+  const node = await home.node('file');
+  const { handle } = await filesystem.open(node, O_RDWR, CALLER);
+  await filesystem.allocate(node, handle, 0, 5, 2 ** 40 - 5, CALLER);
+  t.same(asked, [
+    [5, 2 ** 40 - 5],
+    [2 ** 30, 2 ** 40 - 2 ** 30],
+    [2 ** 30, 2 ** 40 - 2 ** 30],
+    [2 ** 31, 2 ** 40 - 2 ** 31],
+  ]);
+  for (const size of [5, 4, 11]) {
+    stops.push(size);
+    const failure = failureOf(async () => filesystem.allocate(node, handle, 0, 5, 5, CALLER));
+    t.equal(await failure, 'EPROTO', 'a server that goes nowhere, or beyond');
+  }
 });
 
 t.test('what is not asked for at all', async (t) => {

@@ -63,8 +63,10 @@ export class ScriptedHome {
     scope: Scope,
     answers: Answers = {},
     temper: Partial<Temper> = {},
+    limits: { maxOpenFiles?: number } = {},
   ): Promise<ScriptedHome> {
     const home = new ScriptedHome(answers, join(temporaryDirectory(scope), 'lost'));
+    home.server.maxOpenFiles = limits.maxOpenFiles ?? home.server.maxOpenFiles;
     const quiet = (): void => undefined;
     const remote = new Remote({
       connect: home.server.connect,
@@ -72,9 +74,9 @@ export class ScriptedHome {
       backoff: { next: () => 1, lasted: () => undefined, refusedLong: false },
     });
     scope.teardown(() => remote.close());
-    const { termMs, times } = await remote.connect();
+    const { termMs, times, maxOpenFiles } = await remote.connect();
     const { filesystem, state } = openHome({
-      ...{ remote, termMs, times },
+      ...{ remote, termMs, times, maxOpenFiles },
       root: { path: ROOT_PATH, attributes: home.root },
       caches: {
         invalidateNode: (node, offset) => home.dropped.push(`${node} ${offset}`),

@@ -88,12 +88,8 @@ t.test('a change waits for the server until its disk has taken one', async (t) =
   t.ok(first instanceof Promise);
   await first;
   t.strictSame(asked(home), ['change']);
-  t.equal(
-    home.filesystem.setxattr(g, B, ONE, 0, CALLER) instanceof Promise,
-    true,
-    'it is asked what is there',
-  );
-  await home.filesystem.listxattr(g, CALLER);
+  t.same(home.filesystem.getxattr(g, A, CALLER), ONE, 'it is known what is there');
+  t.equal(home.filesystem.setxattr(g, B, ONE, 0, CALLER), undefined);
   home.server.connection.requests.length = 0;
   t.equal(home.filesystem.setxattr(g, A, ONE, 0, CALLER), undefined);
   t.strictSame(asked(home), []);
@@ -106,6 +102,15 @@ t.test('a change waits for the server until its disk has taken one', async (t) =
   t.equal(home.filesystem.setxattr(f, A, ONE, XATTR_CREATE, CALLER), undefined);
   t.throws(() => home.filesystem.setxattr(f, A, ONE, XATTR_CREATE, CALLER), { code: 'EEXIST' });
   t.same(home.filesystem.getxattr(f, A, CALLER), ONE);
+});
+
+t.test('what its removal gives back is known of a file that got an attribute of the server', async (t) => {
+  const { home, f } = await owned(t);
+  await home.filesystem.setxattr(f, B, ONE, 0, CALLER);
+  const { attributes } = await home.filesystem.getattr(f, undefined, CALLER);
+  await home.filesystem.unlink(ROOT_NODE, Buffer.from('f'), CALLER);
+  const ofOne = A.length + ONE.length;
+  t.equal(home.state.log.last?.charge.bytes, -(attributes.size + 2 * ofOne));
 });
 
 t.test('a disk that takes none is asked each time', async (t) => {

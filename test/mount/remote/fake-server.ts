@@ -30,6 +30,8 @@ export class FakeServer {
   holding = false;
   /** What times its disk can keep. */
   times = UNLIMITED_TIMES;
+  /** Files that its clients may have open. */
+  maxOpenFiles = 1000;
   /** Called with each new connection, before its login is answered. */
   onConnection: (connection: FakeConnection) => void = () => undefined;
   readonly connections: FakeConnection[] = [];
@@ -92,6 +94,7 @@ export class FakeConnection implements Connection {
       covered: server.resumes,
       termMs: LEASE_TERM_MS,
       times: server.times,
+      maxOpenFiles: server.maxOpenFiles,
     };
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;

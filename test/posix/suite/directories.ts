@@ -114,6 +114,19 @@ export const directories: Record<string, Operation> = {
       assert.equal(fs.fstatSync(fd).nlink, 0);
     });
   },
+  'a removed directory that is open is changed like another one'(d) {
+    fs.mkdirSync(at(d, 'x'));
+    withFile(at(d, 'x'), 'r', (fd) => {
+      fs.rmdirSync(at(d, 'x'));
+      fs.fchmodSync(fd, 0o711);
+      assert.equal(fs.fstatSync(fd).mode & 0o7777, 0o711);
+      fs.futimesSync(fd, 1000, 2000);
+      assert.equal(fs.fstatSync(fd).mtimeMs, 2_000_000);
+      fs.fsyncSync(fd);
+      fs.fchmodSync(fd, 0o700);
+      assert.equal(fs.fstatSync(fd).mode & 0o7777, 0o700);
+    });
+  },
   'link counts of directories'(d) {
     // Two and one for each subdirectory, or constantly one (btrfs, overlayfs with some bases).
     const count = (): number => fs.statSync(d).nlink;

@@ -49,12 +49,32 @@ export const xattrs: Record<string, Operation> = {
       });
     }
   },
+  'of a removed directory that is open'(d) {
+    for (const name of ['x', 'y']) {
+      fs.mkdirSync(at(d, name));
+      withFile(at(d, name), 'r', (fd) => {
+        const place = { fd: openFd(fd) };
+        if (name === 'y') set(place, 'user.a', 'before');
+        fs.rmdirSync(at(d, name));
+        if (name === 'x') assert.deepEqual(names(place), []);
+        set(place, 'user.a', 'one');
+        assert.equal(get(place, 'user.a'), 'one');
+        set(place, 'user.b', 'two', XATTR_CREATE);
+        assert.deepEqual(names(place), ['user.a', 'user.b']);
+        removeXattr(place, Buffer.from('user.a'));
+        assert.equal(get(place, 'user.a'), undefined);
+        fails('ENODATA', () => removeXattr(place, Buffer.from('user.a')));
+      });
+    }
+  },
   'are made, or replaced, only'(d) {
     fs.writeFileSync(at(d, 'f'), '');
     within(d, 'f', (place) => {
       fails('ENODATA', () => set(place, 'user.a', '1', XATTR_REPLACE));
       set(place, 'user.a', '2', XATTR_CREATE);
       fails('EEXIST', () => set(place, 'user.a', '3', XATTR_CREATE));
+      fails('EEXIST', () => set(place, 'user.a', '3', XATTR_CREATE | XATTR_REPLACE));
+      fails('ENODATA', () => set(place, 'user.b', '3', XATTR_CREATE | XATTR_REPLACE));
       set(place, 'user.a', '4', XATTR_REPLACE);
       assert.equal(get(place, 'user.a'), '4');
     });
