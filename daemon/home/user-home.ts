@@ -456,6 +456,7 @@ export class UserHome {
     this.held.close();
     this.shown.close();
     this.owners.close();
+    this.uploads.syncs.close();
     this.tree.close();
   }
 
