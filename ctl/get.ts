@@ -22,7 +22,7 @@ import { isDirectory, openDirectory } from './remote/directory.js';
 import { remoteArguments, type RemoteSession } from './remote/session.js';
 import { runTransfer, type TransferOptions } from './transfer/command.js';
 import { download } from './transfer/download.js';
-import { FILES_AT_ONCE, Lanes, SMALL_FILES_AT_ONCE, isFatal } from './transfer/lanes.js';
+import { allFinished, FILES_AT_ONCE, Lanes, SMALL_FILES_AT_ONCE, isFatal } from './transfer/lanes.js';
 import { PERMISSIONS } from './transfer/part.js';
 import { SmallDownloads } from './transfer/small-download.js';
 import { permissions, timestamp } from './transfer/source.js';
@@ -40,8 +40,9 @@ export async function get(
   if (!into && options.recursive !== true && (paths.length > 1 || destination.endsWith('/'))) {
     throw noDirectory(destination);
   }
+  const made: MadeDirectory[] = [];
   return runTransfer(target, options, (session, context, progress) =>
-    new Get(session, context, options, progress).run(wanted, destination, into),
+    new Get(session, context, options, progress, made).run(wanted, destination, into),
   );
 }
 
@@ -77,7 +78,8 @@ class Get {
   readonly #lanes = new Lanes(FILES_AT_ONCE);
   readonly #smallLanes = new Lanes(SMALL_FILES_AT_ONCE);
   readonly #small: SmallDownloads;
-  readonly #made: MadeDirectory[] = [];
+  /** In the order in which they were made, over all connections of the command. */
+  readonly #made: MadeDirectory[];
   readonly #symlinks: FoundSymlink[] = [];
 
   constructor(
@@ -85,11 +87,13 @@ class Get {
     context: TransferContext,
     options: TransferOptions,
     progress: Progress,
+    made: MadeDirectory[],
   ) {
     this.#session = session;
     this.#context = context;
     this.#recursive = options.recursive === true;
     this.#progress = progress;
+    this.#made = made;
     this.#small = new SmallDownloads(session.client);
   }
 
@@ -102,7 +106,7 @@ class Get {
         });
       }
     } finally {
-      await Promise.all([this.#lanes.finished(), this.#smallLanes.finished()]);
+      await allFinished(this.#lanes, this.#smallLanes);
     }
     for (const found of this.#symlinks) await this.#guard(found.source, () => this.#copySymlink(found));
     for (const { path, attributes } of this.#made.toReversed()) {
@@ -159,7 +163,9 @@ class Get {
     const former = there?.isFile() === true ? there : undefined;
     const isThere =
       former !== undefined && isSame(attributes, Number(former.size), timestamp(former.mtimeNs));
-    if (this.#context.resume && isThere) {
+    if (this.#context.done.has(source, path)) return;
+    if (this.#context.skip && isThere) {
+      this.#context.done.add(source, path);
       this.#progress.skipped(path, size);
       return;
     }
@@ -173,6 +179,7 @@ class Get {
             const got = isSmall ? await this.#small.download(job, size, observer) : undefined;
             return got ?? download(this.#context, job, observer);
           });
+          this.#context.done.add(source, path);
         },
         true,
       ),
@@ -194,7 +201,8 @@ class Get {
   /** One that is there already is filled and otherwise left as it is; the destination itself may be behind a symlink. */
   async #makeDirectory(path: Buffer, attributes: Attributes, isDestination: boolean): Promise<void> {
     try {
-      await mkdir(path, { mode: 0o700 });
+      // Its owner must be able to fill it; the rest, should it end here for good.
+      await mkdir(path, { mode: (attributes.mode & PERMISSIONS) | 0o700 });
       this.#made.push({ path, attributes });
     } catch (error) {
       const failure = Failure.from(error);

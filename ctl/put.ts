@@ -19,7 +19,7 @@ import type { Progress } from './output/progress.js';
 import { isDirectory, isSymlink, lookUp, openDirectory } from './remote/directory.js';
 import { remoteArgument, type RemoteSession } from './remote/session.js';
 import { runTransfer, type TransferOptions } from './transfer/command.js';
-import { FILES_AT_ONCE, Lanes, SMALL_FILES_AT_ONCE, isFatal } from './transfer/lanes.js';
+import { allFinished, FILES_AT_ONCE, Lanes, SMALL_FILES_AT_ONCE, isFatal } from './transfer/lanes.js';
 import { SmallUploads } from './transfer/small-upload.js';
 import { permissions, timestamp } from './transfer/source.js';
 import { isSame, SMALL_FILE_BYTES, type TransferContext } from './transfer/transfer.js';
@@ -32,13 +32,14 @@ export async function put(
   options: TransferOptions,
 ): Promise<number> {
   const { target, path, text } = remoteArgument(destination);
+  const made: MadeDirectories = new Map();
   return runTransfer(target, options, async (session, context, progress) => {
     const attributes = await lookUp(session.client, path);
     const into = attributes !== undefined && isDirectory(attributes);
     if (!into && options.recursive !== true && (sources.length > 1 || text.endsWith('/'))) {
       throw noDirectory(text);
     }
-    await new Put(session, context, options, progress).run(sources, { path, text, attributes });
+    await new Put(session, context, options, progress, made).run(sources, { path, text, attributes });
   });
 }
 
@@ -60,6 +61,9 @@ interface MadeDirectory {
   readonly status: BigIntStats;
 }
 
+/** In the order in which they were made, by path in Latin-1; over all connections of the command. */
+type MadeDirectories = Map<string, MadeDirectory>;
+
 /** What a directory on the server has: the attributes by name, in Latin-1. */
 type Existing = ReadonlyMap<string, Attributes>;
 
@@ -75,7 +79,7 @@ class Put {
   readonly #lanes = new Lanes(FILES_AT_ONCE);
   readonly #smallLanes = new Lanes(SMALL_FILES_AT_ONCE);
   readonly #small: SmallUploads;
-  readonly #made: MadeDirectory[] = [];
+  readonly #made: MadeDirectories;
   readonly #journals = clientFiles().uploads;
 
   constructor(
@@ -83,11 +87,13 @@ class Put {
     context: TransferContext,
     options: TransferOptions,
     progress: Progress,
+    made: MadeDirectories,
   ) {
     this.#session = session;
     this.#context = context;
     this.#recursive = options.recursive === true;
     this.#progress = progress;
+    this.#made = made;
     this.#small = new SmallUploads(session.client);
   }
 
@@ -101,10 +107,10 @@ class Put {
         });
       }
     } finally {
-      await Promise.all([this.#lanes.finished(), this.#smallLanes.finished()]);
+      await allFinished(this.#lanes, this.#smallLanes);
     }
     // The deepest last made come first: setting a directory's mtime does not change that of its parent.
-    for (const { path, status } of this.#made.toReversed()) {
+    for (const { path, status } of [...this.#made.values()].toReversed()) {
       await this.#guard(path, async () => {
         const mtime = timestamp(status.mtimeNs);
         await this.#session.changes.setattr(path, { mode: permissions(status), mtime });
@@ -159,7 +165,9 @@ class Put {
   ): Promise<void> {
     const there = existing !== undefined && (existing.mode & S_IFMT) === S_IFREG ? existing : undefined;
     const size = Number(status.size);
-    if (this.#context.resume && there !== undefined && isSame(there, size, timestamp(status.mtimeNs))) {
+    if (this.#context.done.has(source, target)) return;
+    if (this.#context.skip && there !== undefined && isSame(there, size, timestamp(status.mtimeNs))) {
+      this.#context.done.add(source, target);
       this.#progress.skipped(source, size);
       return;
     }
@@ -171,6 +179,7 @@ class Put {
           source,
           async () => {
             await this.#progress.follow(source, (observer) => upload(this.#context, job, observer));
+            this.#context.done.add(source, target);
           },
           true,
         ),
@@ -186,6 +195,7 @@ class Put {
             async (observer) =>
               (await this.#small.upload(job, observer)) ?? upload(this.#context, job, observer),
           );
+          this.#context.done.add(source, target);
         },
         true,
       ),
@@ -218,18 +228,22 @@ class Put {
   /** Makes a directory as that of `status` is. One that is there already is otherwise left as it is: what it has. */
   async #makeDirectory(path: RemotePath, status?: BigIntStats): Promise<Existing> {
     const { client, changes } = this.#session;
+    const key = path.toString('latin1');
+    const before = this.#made.has(key);
     try {
       if (path.length > 0) {
+        // First, for the answer may be lost.
+        if (status !== undefined && !before) this.#made.set(key, { path, status });
         // Its owner must be able to fill it, whatever the mode of the source.
         await changes.mkdir(
           path,
           status === undefined ? 0o777 & ~process.umask() : permissions(status) | 0o700,
         );
-        if (status !== undefined) this.#made.push({ path, status });
         return NOTHING;
       }
     } catch (error) {
       const failure = Failure.from(error);
+      if (!before && !isFatal(failure)) this.#made.delete(key);
       if (failure.kind !== 'EEXIST') throw failure;
       if (!isDirectory(await client.call('getattr', [path]))) {
         throw new Failure('ENOTDIR', `'${displayName(path)}' on the server is not a directory`, {

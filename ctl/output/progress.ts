@@ -33,7 +33,6 @@ export class Progress {
   #files = 0;
   #bytes = 0;
   #skipped = 0;
-  #again = false;
   /** Tells of the file that was moved last what is not told yet. */
   #tellOnly: () => void = ignore;
   #firstFailure: Failure | undefined;
@@ -77,15 +76,12 @@ export class Progress {
 
   /** `name` is there already, as it is here. */
   skipped(name: Buffer, bytes: number): void {
-    // What was moved before the connection was lost is there already, too.
-    if (this.#again) return;
     this.#skipped += 1;
     if (this.#options.json === true) this.#json({ ...jsonPath(name), bytes, skipped: true });
   }
 
   /** The connection was lost, and there will be another one. */
   lost(failure: Failure): void {
-    this.#again = true;
     if (this.#options.quiet !== true && this.#options.json !== true) {
       this.#display.line(`${PROGRAM}: ${describe(failure)}: connecting again`);
     }

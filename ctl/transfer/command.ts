@@ -10,6 +10,7 @@ import type { SessionOptions } from '../remote/session-options.js';
 import { isPassing, withSession, type RemoteSession } from '../remote/session.js';
 import { BlockPool } from './blocks.js';
 import { isFatal } from './lanes.js';
+import { DoneFiles } from './done-files.js';
 import type { TransferContext } from './transfer.js';
 
 export interface TransferOptions extends SessionOptions, ProgressOptions {
@@ -30,9 +31,10 @@ export async function runTransfer(
   try {
     await withSession(target, options, async (session) => {
       const { signal } = session;
+      const command = { signal, skip: options.resume, done: new DoneFiles() };
       for (let { resume } = options; ; resume = true) {
         try {
-          const context = { client: session.client, signal, resume, blocks: new BlockPool() };
+          const context = { ...command, client: session.client, resume, blocks: new BlockPool() };
           return await transfer(session, context, progress);
         } catch (error) {
           if (options.retry === 0 || !isPassing(error))
@@ -47,7 +49,7 @@ export async function runTransfer(
   return progress.failure === undefined ? 0 : exitCodeOf(progress.failure);
 }
 
-/** What was done is skipped then, and what was begun goes on. */
+/** What was begun goes on then. */
 async function reconnected(
   session: RemoteSession,
   ms: number,

@@ -57,3 +57,9 @@ export class Lanes {
     }
   }
 }
+
+/** Resolves when nothing of these runs any more, whatever failed: who comes again must not meet those of before. */
+export async function allFinished(...all: readonly Lanes[]): Promise<void> {
+  const ends = await Promise.allSettled(all.map((lanes) => lanes.finished()));
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
+}

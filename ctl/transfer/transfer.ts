@@ -4,6 +4,7 @@
 import type { Attributes, Timestamp } from '../../protocol/attributes.js';
 import type { Client } from '../../protocol/client.js';
 import type { BlockPool } from './blocks.js';
+import type { DoneFiles } from './done-files.js';
 
 /** A file that is longer goes by itself: its own round trips are the smaller part then. */
 export const SMALL_FILE_BYTES = 64 * 1024;
@@ -13,6 +14,10 @@ export interface TransferContext {
   readonly blocks: BlockPool;
   /** Go on with what an interrupted transfer left; else that is thrown away. */
   readonly resume: boolean;
+  /** What is there already with the same size and mtime is not moved. */
+  readonly skip: boolean;
+  /** Over all connections of the command. */
+  readonly done: DoneFiles;
   /** Interrupts the transfer: what was done stays to be resumed. */
   readonly signal: AbortSignal;
 }

@@ -4,7 +4,12 @@
  *
  * Invariant: who is told that it went well has its file on the disk. What a sync of the whole file system meets may be another
  * file's failure, so then each is synced by itself: its own failures its descriptor tells.
+ *
+ * The kernel tells a failure of the file system once to each opening of it (syncfs(2)), so this one is not that of the home's own
+ * syncs (durability.ts): either would take from the other what is lost.
  */
+import { close } from '../../posix/files.js';
+import { O_RDONLY } from '../../posix/flags.js';
 import type { Fd } from '../../posix/fd.js';
 import type { ConfinedTree } from './confined.js';
 import { syncOnThread } from './sync-thread.js';
@@ -16,12 +21,18 @@ interface Waiting {
 }
 
 export class SyncGroup {
-  readonly #root: Fd;
+  /** The home, opened for this. */
+  readonly #own: Fd;
   #waiting: Waiting[] = [];
   #running = false;
 
-  constructor(tree: Pick<ConfinedTree, 'root'>) {
-    this.#root = tree.root;
+  constructor(tree: Pick<ConfinedTree, 'root' | 'openDirectory'>) {
+    this.#own = tree.openDirectory(tree.root, Buffer.alloc(0), O_RDONLY);
+  }
+
+  /** Nothing is synced any more. */
+  close(): void {
+    close(this.#own);
   }
 
   /** Resolves when the file is on the disk. Its descriptor must stay open until then. EIO, ENOSPC, EDQUOT: it may be lost. */
@@ -47,7 +58,7 @@ export class SyncGroup {
   async #syncAll(together: readonly Waiting[]): Promise<void> {
     if (together.length > 1) {
       try {
-        await syncOnThread(this, 'syncfs', this.#root);
+        await syncOnThread(this, 'syncfs', this.#own);
         for (const { done } of together) done();
         return;
       } catch {

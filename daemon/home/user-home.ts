@@ -450,6 +450,8 @@ export class UserHome {
     this.waits.close();
     this.locks.close();
     this.watch.close();
+    // Those that waited have failed by now.
+    await this.wholeUploads.allEnded();
     // First, for it writes marks.
     await this.durability.close();
     this.#clients.close();
@@ -460,17 +462,23 @@ export class UserHome {
     this.held.close();
     this.shown.close();
     this.owners.close();
+    this.uploads.syncs.close();
     this.tree.close();
   }
 
   #onLeft(): void {
     this.locks.watch();
     if (this.#closed || this.#clients.present > 0) return;
-    void this.durability.close().then(() => {
-      if (this.#closed || this.#clients.present > 0) return;
-      this.#settle();
-      if (this.#clients.size === 0) this.#onIdle();
-    });
+    void this.#settleLater();
+  }
+
+  async #settleLater(): Promise<void> {
+    // What they have not named is charged until they end.
+    await this.wholeUploads.allEnded();
+    await this.durability.close();
+    if (this.#closed || this.#clients.present > 0) return;
+    this.#settle();
+    if (this.#clients.size === 0) this.#onIdle();
   }
 
   /** Writes the ledger: clean where a crash would change nothing. Where it cannot be written it stays as it is, dirty. */

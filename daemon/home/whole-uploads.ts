@@ -70,9 +70,18 @@ export class WholeUploads {
   readonly #parts: Parts;
   #underWay = 0;
   readonly #waiting: (() => void)[] = [];
+  #onAllEnded: (() => void)[] = [];
 
   constructor(parts: Parts) {
     this.#parts = parts;
+  }
+
+  /** Resolves when no batch is under way or waits: nothing is written, charged or given back for one any more. */
+  async allEnded(): Promise<void> {
+    if (this.#underWay === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#onAllEnded.push(resolve);
+    });
   }
 
   /** `data`: of one file after the other. The outcomes, in order, when all is on the disk. EINVAL, ECANCELED. */
@@ -86,20 +95,28 @@ export class WholeUploads {
     if (bytes !== data.length) throw new Failure('EINVAL', 'the sizes do not sum up to the data');
     await this.#turn();
     try {
+      call.throwIfCancelled();
       return await new Batch(this.#parts, client, call).upload(files, data);
     } finally {
-      this.#underWay -= 1;
-      this.#waiting.shift()?.();
+      this.#ended();
     }
   }
 
   async #turn(): Promise<void> {
-    while (this.#underWay >= BATCHES_AT_ONCE) {
+    if (this.#underWay < BATCHES_AT_ONCE) this.#underWay += 1;
+    else {
       await new Promise<void>((resolve) => {
         this.#waiting.push(resolve);
       });
     }
-    this.#underWay += 1;
+  }
+
+  /** Its turn goes to the next, so that nobody who comes meanwhile takes it. */
+  #ended(): void {
+    const next = this.#waiting.shift();
+    if (next !== undefined) return next();
+    this.#underWay -= 1;
+    if (this.#underWay === 0) for (const resolve of this.#onAllEnded.splice(0)) resolve();
   }
 }
 
@@ -137,7 +154,7 @@ class Batch {
       await failing(item, async () => {
         item.hidden = await this.#write(item.file, bytes);
       });
-      if (index % FILES_A_TURN === FILES_A_TURN - 1) await new Promise((resolve) => setImmediate(resolve));
+      await othersTurn(index);
     }
   }
 
@@ -194,7 +211,8 @@ class Batch {
     };
     try {
       // One after the other: a call waits for one thing at a time.
-      for (const item of items) {
+      for (const [index, item] of items.entries()) {
+        await othersTurn(index);
         const { hidden, file } = item;
         if (hidden === undefined || item.failure !== undefined) continue;
         const rename = (directory: Fd, name: Buffer): void => pool.nameHidden(hidden, directory, name);
@@ -233,6 +251,11 @@ class Batch {
     transferLog.info({ event: 'upload', user, path, bytes: file.size, md5, ms }, 'upload');
     return null;
   }
+}
+
+/** Between the files of a batch, by their index. */
+async function othersTurn(index: number): Promise<void> {
+  if (index % FILES_A_TURN === FILES_A_TURN - 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
 /** Does something for a file, and keeps in mind why it failed. */

@@ -2,7 +2,7 @@
  * Jobs side by side: no more than there are lanes, and none after a fatal failure.
  */
 import t from 'tap';
-import { Lanes } from '../../../ctl/transfer/lanes.js';
+import { allFinished, Lanes } from '../../../ctl/transfer/lanes.js';
 
 t.test('so many jobs run at once, and the next begins when one has ended', async (t) => {
   const lanes = new Lanes(2);
@@ -36,4 +36,21 @@ t.test('after a fatal failure no job begins, and it is told when all have ended'
   );
   await t.rejects(lanes.finished(), { message: 'lost' });
   t.notOk(ended);
+});
+
+t.test('nothing runs any more when all lanes have finished, also where some failed', async (t) => {
+  const [failing, others] = [new Lanes(1), new Lanes(1)];
+  let ended = false;
+  let end = (): void => undefined;
+  await failing.run(() => Promise.reject(new Error('lost')));
+  await others.run(async () => {
+    await new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    ended = true;
+  });
+  const finished = allFinished(failing, others);
+  setImmediate(() => end());
+  await t.rejects(finished, { message: 'lost' });
+  t.ok(ended);
 });

@@ -23,7 +23,7 @@ function unsyncable(): { upload: Upload; asked: string[] } {
   const [fd, other] = socketpair();
   close(other);
   const host: Omit<UploadHost, 'account'> = {
-    syncs: new SyncGroup({ root: fd }),
+    syncs: new SyncGroup({ root: fd, openDirectory: () => fd }),
     whenRoom: (_owner, _call, attempt) => attempt(),
     whenChangeable: () => Promise.resolve(),
     record: () => Promise.resolve(),

@@ -7,6 +7,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { Call } from '../../../daemon/home/call.js';
+import { MAX_UPLOAD_FILES } from '../../../protocol/limits.js';
 import { LEASE_WRITE, type LeaseItem, type Result } from '../../../protocol/methods.js';
 import { homeTest, isPending, kindOf, Place, TestClient } from './fixture.js';
 
@@ -115,4 +116,42 @@ void t.test('what was not named when the daemon died is gone, and not charged', 
   const next = await place.open();
   t.same(next.quota.used, { bytes: 0, files: 1 });
   t.same(readdirSync(join(place.directory, 'd')), []);
+});
+
+void t.test('a home closes when the batches that are under way have ended', async (t) => {
+  const place = new Place(t);
+  const home = await place.open();
+  const client = new TestClient(home);
+  const given = ['a', 'b', 'c'].map((text) => [{ path: text, text }]);
+  // More than are written at once: the last has not begun.
+  const batches = Promise.allSettled(given.map((files) => upload(client, files)));
+  await new Promise((resolve) => setImmediate(resolve));
+  client.leave();
+  home.logout(client.client);
+  const open = readdirSync('/proc/self/fd').length;
+  await home.close();
+  t.ok(readdirSync('/proc/self/fd').length < open, 'they hold nothing open');
+  await batches;
+  const found = readdirSync(place.directory).filter((name) => name !== '.ftpmount');
+  const next = await place.open();
+  t.same(next.quota.used, { bytes: found.length, files: found.length }, 'only what has a name is charged');
+});
+
+homeTest('others have their turn while many are named', {}, async (t, home, place) => {
+  const client = new TestClient(home);
+  const count = (): number => readdirSync(place.directory).length;
+  let [most, before] = [0, count()];
+  const given = Array.from({ length: MAX_UPLOAD_FILES }, (_, index) => ({ path: `f${index}`, text: '' }));
+  const uploaded = upload(client, given);
+  for (let pending = true; pending;) {
+    pending = await isPending(uploaded);
+    const now = count();
+    most = Math.max(most, now - before);
+    before = now;
+  }
+  t.same(
+    kinds(await uploaded),
+    given.map(() => null),
+  );
+  t.ok(most > 0 && most <= 17, `${most} files got their names in one turn`);
 });
