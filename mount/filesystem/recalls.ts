@@ -77,6 +77,7 @@ export class Recalls {
   async #giveBack(recall: Recall): Promise<void> {
     const { items } = recall;
     const { leases, log, sender, remote } = this.#home;
+    const { connections } = remote;
     const { last } = log;
     sender.kick();
     // What was done under leases that are lost is done under none that is recalled, and may wait for others.
@@ -94,6 +95,7 @@ export class Recalls {
     }
     if (judged !== undefined && !(await judged)) return;
     await this.#locks.recalled();
+    if (remote.connections !== connections) await remote.whenUpToDate();
     const packed = recall.items.map(([unit, mode]) => [compact(unit), mode]);
     remote.request('returned', [packed], undefined, () => undefined, { once: true });
     leases.returned(recall);

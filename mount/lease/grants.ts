@@ -175,7 +175,7 @@ export class Grants {
 
   /** Nothing is under way: what was freed here, or asked for ahead of a large copy, is for all again. */
   #trim(): void {
-    if (this.#options.busy() || this.#roomAsked) return;
+    if (this.#options.busy() || this.#roomAsked || !this.#connected) return;
     const { bytes, files } = this.available();
     const tooMuch = { bytes: bytes > KEPT_BYTES, files: files > KEPT_FILES };
     if (tooMuch.bytes) this.#bytes.restart();
@@ -200,7 +200,7 @@ export class Grants {
 
   // The connection
 
-  /** Nothing is asked for until connected(): a server that was restarted takes that for the end of what is said again. */
+  /** Nothing is asked for, nor given back unasked, until connected(): a server that was restarted takes that for the end of what is said again. */
   disconnected(): void {
     this.#connected = false;
   }

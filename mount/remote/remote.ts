@@ -101,6 +101,8 @@ export class Remote {
   #line: Line | undefined;
   /** `connected` is not done with this connection: only what is made once is sent. */
   #resuming = false;
+  /** Who waits until that is done, or the connection has gone. */
+  #awaitUpToDate: (() => void)[] = [];
   /** The boot verifier of the server that has our handles. */
   #boot: Buffer | undefined;
   #state: RemoteState = { connected: false, since: new Date(), lastFailure: undefined };
@@ -108,6 +110,7 @@ export class Remote {
   #lostLine: Line | undefined;
   readonly #backoff: Waits;
   #era = 0;
+  #connections = 0;
   /** Why there will be no connection any more. */
   #ended: Failure | undefined;
 
@@ -145,12 +148,26 @@ export class Remote {
     return this.#era;
   }
 
+  /** How many connections there were. */
+  get connections(): number {
+    return this.#connections;
+  }
+
   get connected(): boolean {
     return this.#line !== undefined;
   }
 
   get state(): RemoteState {
     return this.#state;
+  }
+
+  /**
+   * Resolves when the connection that there is has been brought up to date, or has gone; undefined: nothing is being done. A
+   * server that was restarted takes what comes before for the end of what it is told again.
+   */
+  whenUpToDate(): Promise<void> | undefined {
+    if (this.#line === undefined || !this.#resuming) return undefined;
+    return new Promise((resolve) => this.#awaitUpToDate.push(resolve));
   }
 
   /** When the request that was answered last had been sent (boot-time.ts): the server has heard of us since. */
@@ -319,6 +336,7 @@ export class Remote {
     );
     line = opened;
     this.#line = line;
+    this.#connections += 1;
     this.#resuming = true;
     this.#setState(true, undefined);
     void connection.closed.then((failure) => this.#onClosed(opened, failure));
@@ -335,6 +353,7 @@ export class Remote {
     if (this.#line !== line) return;
     this.#line = undefined;
     this.#lostLine = line;
+    this.#upToDate();
     const reason = failure?.message ?? 'the server closed it';
     this.#setState(false, reason);
     this.#options.log.warn({ reason }, 'the connection was lost');
@@ -411,7 +430,14 @@ export class Remote {
     for (const call of this.#pending.calls()) {
       if (!line.carries(call)) this.#send(line, call);
     }
+    this.#upToDate();
     return true;
+  }
+
+  #upToDate(): void {
+    const waiting = this.#awaitUpToDate;
+    this.#awaitUpToDate = [];
+    for (const resolve of waiting) resolve();
   }
 
   /** The handles of a session that the server forgot: what they are called by means something else now. */
@@ -442,6 +468,7 @@ export class Remote {
     this.#ended = failure;
     this.#line?.stop();
     this.#line = undefined;
+    this.#upToDate();
     this.#deadline.stop();
     this.#stop.abort();
     this.#setState(false, failure.message);

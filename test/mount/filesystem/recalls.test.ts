@@ -295,3 +295,31 @@ t.test(
     t.equal(home.state.leases.mode(77n), LEASE_NONE);
   },
 );
+
+t.test(
+  'nothing is given back of before to a server that was restarted, and is told the log again',
+  async (t) => {
+    const home = await ScriptedHome.open(t);
+    await home.own();
+    home.answers.returned = () => null;
+    const { server } = home;
+    let kernelActs: () => void = () => undefined;
+    home.settled = new Promise((resolve) => (kernelActs = resolve));
+    server.connection.notifications.recall?.([[77n, LEASE_NONE]]);
+    server.connection.held = true;
+    await home.filesystem.mkdir(ROOT_NODE, Buffer.from('new'), 0o700, CALLER);
+    server.covers = true;
+    server.holding = true;
+    const former = server.connection;
+    server.restart();
+    await until(() => server.connection !== former);
+    const { connection } = server;
+    await until(() => connection.requests.some((each) => each.startsWith('apply')));
+    kernelActs();
+    await turn();
+    await turn();
+    t.equal(returns(connection), 0);
+    connection.answer();
+    await until(() => returns(connection) > 0);
+  },
+);

@@ -329,3 +329,15 @@ t.test('nothing is asked for before what is said again over a new connection', a
   s.grants.connected();
   t.equal(s.asked.length, 1);
 });
+
+t.test('nor is anything given back before that', async (t) => {
+  const s = new Setup();
+  s.grants.disconnected();
+  s.grants.left({ bytes: 2 ** 30, files: 2 ** 20 });
+  await new Promise((resolve) => setImmediate(resolve));
+  t.equal(s.asked.length, 0);
+  s.grants.connected();
+  s.grants.left({ bytes: 2 ** 30, files: 2 ** 20 });
+  await new Promise((resolve) => setImmediate(resolve));
+  t.ok(s.asked.some(({ params: [bytes = 0] }) => bytes < 0));
+});

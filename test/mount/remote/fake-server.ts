@@ -19,6 +19,8 @@ export class FakeServer {
   /** Whether a client that comes back is known. */
   resumes = true;
   applied = 0;
+  /** It keeps leases for a client that it does not know any more. */
+  covers = false;
   /** What the next tries to connect fail with. */
   refusal: Failure | undefined;
   /** Those that were refused. */
@@ -90,8 +92,8 @@ export class FakeConnection implements Connection {
       resumed: server.resumes,
       root: ROOT,
       applied: server.applied,
-      leased: server.resumes,
-      covered: server.resumes,
+      leased: server.resumes || server.covers,
+      covered: server.resumes || server.covers,
       termMs: LEASE_TERM_MS,
       times: server.times,
       maxOpenFiles: server.maxOpenFiles,
