@@ -18,12 +18,18 @@ export type MarkedState = Pick<State, 'homes' | 'homesId'>;
 /** At the daemon's start: notes that the homes of this state are there. EINVAL where they are not, and what to do. */
 export function requireHomes(state: MarkedState, directory: string): void {
   const found = readMarker(directory);
-  const own = state.homesId;
-  if (found === undefined && own === undefined) return adoptHomes(state, directory);
-  if (found === own) {
-    state.homes = directory;
-    return;
-  }
+  if (found === undefined && state.homesId === undefined) return adoptHomes(state, directory);
+  requireOwn(state, found, directory);
+  state.homes = directory;
+}
+
+/** Before something is concluded from a home that is not there. EINVAL where the homes of this state are not, and what to do. */
+export function requireKnownHomes(state: MarkedState, directory: string): void {
+  if (state.homesId !== undefined) requireOwn(state, readMarker(directory), directory);
+}
+
+function requireOwn(state: MarkedState, found: string | undefined, directory: string): void {
+  if (found === state.homesId) return;
   const what =
     found === undefined
       ? `${directory} does not hold the homes of this state (is its disk mounted?)`

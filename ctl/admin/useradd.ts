@@ -7,6 +7,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure } from '../../protocol/failure.js';
+import { requireKnownHomes } from '../../state/homes-marker.js';
 import { writeOut } from '../output/stdout.js';
 import { formatLimit } from '../sizes.js';
 import { newPasswordHash, type PasswordOptions } from './new-password.js';
@@ -26,10 +27,14 @@ export interface UseraddOptions extends StateOptions, PasswordOptions {
 export async function useradd(text: string, options: UseraddOptions): Promise<number> {
   const name = userArgument(text);
   const { quota: quotaBytes, maxFiles = 0, posixOwners = false } = options;
-  await withState(options, 'make', async ({ accounts, homes }) => {
+  await withState(options, 'make', async (state) => {
+    const { accounts, homes } = state;
     // Before a password is asked for nothing; create() decides.
     if (accounts.get(name) === undefined) {
-      if (options.adopt !== true && homes !== undefined) await refuseLeftHome(join(homes, name), name);
+      if (options.adopt !== true && homes !== undefined) {
+        requireKnownHomes(state, homes);
+        await refuseLeftHome(join(homes, name), name);
+      }
       const passwordHash = await newPasswordHash(name, options);
       accounts.create({
         name,

@@ -5,6 +5,7 @@
 import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { Failure } from '../../protocol/failure.js';
+import { requireKnownHomes } from '../../state/homes-marker.js';
 import { writeOut } from '../output/stdout.js';
 import { announce, userArgument, withState } from './state-access.js';
 import type { StateOptions } from './state-option.js';
@@ -26,6 +27,9 @@ export async function userdel(text: string, options: UserdelOptions): Promise<nu
         'USAGE',
         'it is not known where the homes are, as no daemon ran yet: name them by --home',
       );
+    }
+    if (options.remove === true && options.home === undefined && homes !== undefined) {
+      requireKnownHomes(state, homes);
     }
     state.removeUser(name);
     await announce(

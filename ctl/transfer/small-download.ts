@@ -50,9 +50,16 @@ export class SmallDownloads {
     const part = localJoin(job.directory, partName(job.name));
     const descriptor = openSync(part, PART_FLAGS, PART_MODE);
     try {
-      writePart(fd(descriptor), job, attributes, data);
-      await this.#syncs.sync(fd(descriptor));
-      renameSync(part, localJoin(job.directory, job.name));
+      lockPart(fd(descriptor), job.name);
+      try {
+        writePart(fd(descriptor), job, attributes, data);
+        await this.#syncs.sync(fd(descriptor));
+        renameSync(part, localJoin(job.directory, job.name));
+      } catch (error) {
+        // Nothing of it would be gone on with.
+        rmSync(part, { force: true });
+        throw error;
+      }
     } finally {
       closeSync(descriptor);
     }
@@ -65,7 +72,6 @@ export class SmallDownloads {
 }
 
 function writePart(part: Fd, job: Download, attributes: Attributes, data: Buffer): void {
-  lockPart(part, job.name);
   ftruncateSync(part, 0);
   pwrite(part, data, 0, data.length, 0);
   fchmodSync(part, job.mode ?? attributes.mode & PERMISSIONS);

@@ -188,6 +188,25 @@ t.test(
   },
 );
 
+t.test('while the disk of the homes is away nobody gets a name that may have files on it', async (t) => {
+  const add = () => daemon.ftpctl(['useradd', 'away', '--quota', '1G', '--no-password']);
+  const away = `${daemon.homes}-away`;
+  fs.mkdirSync(daemon.home('away'));
+  fs.writeFileSync(join(daemon.home('away'), 'secret'), 'of the first');
+  fs.renameSync(daemon.homes, away);
+  fs.mkdirSync(daemon.homes);
+  const added = await add();
+  await daemon.ftpctl(['useradd', 'away', '--quota', '1G', '--no-password', '--adopt']);
+  const removed = await daemon.ftpctl(['userdel', 'away', '--remove']);
+  fs.rmdirSync(daemon.homes);
+  fs.renameSync(away, daemon.homes);
+  t.match(added, { code: 1, stderr: /is its disk mounted\?/ });
+  t.match(removed, { code: 1, stderr: /is its disk mounted\?/ });
+  t.match(await usersOf(daemon), [{ name: 'away' }]);
+  t.equal((await daemon.ftpctl(['userdel', 'away', '--remove'])).code, 0);
+  t.notOk(fs.existsSync(daemon.home('away')));
+});
+
 t.test('the audit trail tells who, what and when, and no secret', async (t) => {
   const text = fs.readFileSync(join(daemon.state, 'manager.log'), 'utf8');
   const actions = text

@@ -1,4 +1,5 @@
 /* put and get between a real ftpctl and a real daemon: what arrives is what was sent, and what fails says so. */
+import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
@@ -102,6 +103,17 @@ t.test('where things go, as with cp', async (t) => {
       stderr: /the same server/,
     },
   );
+});
+
+t.test('small files that find no room here leave nothing', async (t) => {
+  if (process.geteuid?.() !== 0) return t.plan(0, 'only root can mount a full disk');
+  const local = temporaryDirectory(t);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16k', 'none', local]);
+  t.teardown(() => execFileSync('umount', ['-l', local]));
+  fs.writeFileSync(join(home, 'wide'), randomBytes(40_000));
+  t.equal((await daemon.ftpctl(['get', ...login, daemon.at('alice', 'wide'), local])).code, 7);
+  t.strictSame(fs.readdirSync(local), []);
+  fs.rmSync(join(home, 'wide'));
 });
 
 t.test('a tree and back', async (t) => {
