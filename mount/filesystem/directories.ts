@@ -118,8 +118,7 @@ export class Directories {
     for (let at = placeBehind(names, offset - DOTS); at < names.length; at++) {
       const listed = names.at(at);
       if (listed === undefined) break;
-      const position = 'inode' in listed ? listed.position : at + 1;
-      if (!this.#emitListed(inode, listed, BigInt(position + DOTS), plus, sink)) return;
+      if (!this.#emitListed(inode, listed, BigInt(listed.position + DOTS), plus, sink)) return;
     }
     // The kernel has it all now, as it was in that version.
     if (this.#home.tree.isWhole(inode)) this.#kernelVersions.set(inode, handle.version);
@@ -180,11 +179,12 @@ export class Directories {
 }
 
 /**
- * Where in a snapshot that comes which is behind a position. Names of the tree have their own, for a handle that was served from
- * the kernel's cache of listings has no snapshot, and goes on in one that is taken when the cache is gone.
+ * Where in a snapshot that comes which is behind a position. Names have positions of their own: a handle that was served from
+ * the kernel's cache of listings has no snapshot, and goes on in one that is taken when the cache is gone; and a position of
+ * one open directory (telldir) may be used in another one.
  */
 function placeBehind(names: Snapshot, position: number): number {
-  if (names instanceof ToldNames) return Math.max(position, 0);
+  if (names instanceof ToldNames) return names.behind(position);
   let [from, to] = [0, names.length];
   while (from < to) {
     const middle = (from + to) >>> 1;

@@ -165,7 +165,10 @@ export class Listings {
         }
         // Before anybody else can want the rest of one that was not wanted.
         this.#loads.delete(directory);
-        if (cursor === null) return names;
+        if (cursor === null) {
+          names.end();
+          return names;
+        }
         if (load.wanted) this.#long.add(directory);
         closeCursor(this.#home, cursor);
         return undefined;

@@ -25,9 +25,31 @@ t.test('names are told in their order, from any place', async (t) => {
   t.equal(told.length, 3 * PAGE);
   for (const at of [0, 1, PAGE - 1, PAGE, 3 * PAGE - 1, 5, 2 * PAGE]) {
     const type = (at + 1) % PAGE === 0 ? S_IFDIR : S_IFREG;
-    t.same(told.at(at), { key: `name-\xff-${at}`, ino: BigInt(1_000_000 + at), type }, `${at}`);
+    const { position, ...name } = told.at(at) ?? { position: -1 };
+    t.same(name, { key: `name-\xff-${at}`, ino: BigInt(1_000_000 + at), type }, `${at}`);
+    t.equal(told.behind(position), at + 1);
   }
   t.equal(told.at(3 * PAGE), undefined);
+});
+
+t.test('a position is good in a later listing, which is told in another order', async (t) => {
+  const { tree, root } = plant();
+  const list = (entries: ReturnType<typeof page>): ToldNames => {
+    const told = new ToldNames();
+    told.add(tree.pageOf(root, entries.slice(0, 500), true, false));
+    told.add(tree.pageOf(root, entries.slice(500), false, true));
+    told.end();
+    return told;
+  };
+  const names = page(0);
+  const before = list(names);
+  const others = page(1).slice(0, 20);
+  const after = list([...others, ...names.slice(100).toReversed()]);
+  t.equal(after.length, PAGE - 100 + 20);
+  const { key, position } = before.at(299) ?? { position: -1 };
+  t.equal(after.at(after.behind(position))?.key, before.at(300)?.key, `behind ${key}`);
+  t.equal(after.behind(before.at(50)?.position ?? -1), 0, 'where what was told has gone');
+  t.equal(after.at(after.length - 1)?.key, others.at(-1)?.key, 'what is new comes last');
 });
 
 t.test('many of them take little memory', async (t) => {
