@@ -116,6 +116,8 @@ class Put {
         await this.#session.changes.setattr(path, { mode: permissions(status), mtime });
       });
     }
+    // Directories and symlinks; the files are durable when they are answered.
+    await this.#session.changes.durable();
   }
 
   async #copySource(

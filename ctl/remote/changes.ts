@@ -68,6 +68,11 @@ export class Changes {
     return this.#change({ kind: RELEASE, id: { ino, birth } });
   }
 
+  /** Resolves when all that were answered are on the server's disk. EIO, ENOSPC, EDQUOT: they may be lost. */
+  async durable(): Promise<void> {
+    if (this.#last > 0) await this.#client.call('sync', [0]);
+  }
+
   async #change(operation: Operation): Promise<void> {
     this.#last += 1;
     await this.#client.call('change', [this.#last, packOperation(operation), null]);

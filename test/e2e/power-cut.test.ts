@@ -4,7 +4,7 @@
  * Homes and state are on a disk image. The daemon is stopped by SIGSTOP, the image is copied as it is at that moment, and the
  * copy, which has lost what was only in memory, takes the place of the disk.
  */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import { ConfinedTree, statusAt } from '../../daemon/home/confined.js';
@@ -54,6 +54,19 @@ function test(): void {
     }
     const check = await daemon.ftpctl(['quota', 'check', 'alice']);
     t.match(check.stdout, /right/, 'what is charged is what is there');
+  });
+
+  t.test('what put said is done is there, also what is no file', async (t) => {
+    const { daemon, cutPower } = await onImage(t, { alice: { quota: '1G' } });
+    const tree = path.join(temporaryDirectory(t), 'tree');
+    mkdirSync(path.join(tree, 'empty'), { recursive: true, mode: 0o750 });
+    symlinkSync('empty', path.join(tree, 'link'));
+    const put = await daemon.ftpctl(['put', '-r', ...daemon.login('alice'), tree, daemon.at('alice')]);
+    t.equal(put.code, 0, put.stderr);
+    await cutPower();
+    const found = path.join(daemon.home('alice'), 'tree');
+    t.strictSame(readdirSync(found), ['empty', 'link']);
+    t.equal(statSync(path.join(found, 'empty')).mode & 0o777, 0o750);
   });
 
   t.test('an owner and a mode that were fsynced are there, also of what can have no attribute', async (t) => {
