@@ -260,20 +260,18 @@ export class UserHome {
     const parts = {
       ...{ tree, quota, changed, held: this.held, identities: this.identities, shown: this.shown },
       ...{ leases: this.leases, waits: this.waits, watch: this.watch, grace: this.#grace },
-      ...{ owners: this.owners, telling: this.telling },
+      ...{ owners: this.owners, telling: this.telling, sliceMs: options.sliceMs },
+      moved: (ino: bigint) => this.locks.moved(ino),
+      whenChangeable: () => this.whenChangeable(),
     };
-    const moved = (ino: bigint): void => this.locks.moved(ino);
-    const { sliceMs } = options;
     const executor = new Executor({
-      ...{ ...parts, moved, sliceMs },
+      ...parts,
       onTimesFailed: (error) => log.error({ error, user: account.name }, 'times were not set'),
     });
     this.log = new LogLane({
       ...parts,
       executor,
       isFrozen: () => this.counting,
-      whenChangeable: () => this.whenChangeable(),
-      sliceMs,
       onBroken: (error) => log.error({ error, user: account.name }, 'an operation failed'),
     });
     this.changes = new ChangeLane({ ...parts, executor });
@@ -281,21 +279,15 @@ export class UserHome {
     this.fetching = new Fetching(parts);
     this.xattrs = new XattrReading(parts);
     this.digests = new Digests({ user: account.name, store: options.digests, log });
-    const charged = this.#grants.client().awaited;
-    const publishing = new Publishing({ ...parts, account: charged, moved });
-    const syncs = new SyncGroup(tree);
-    this.wholeUploads = new WholeUploads({
-      ...{ user: account.name, account: charged, pool: this.#grants.pool, publishing, syncs },
-      ...{ waits: this.waits, transferLog, whenChangeable: () => this.whenChangeable() },
-    });
+    const charging = { ...parts, account: this.#grants.client().awaited };
+    const uploading = {
+      ...{ ...charging, user: account.name, log, transferLog },
+      ...{ publishing: new Publishing(charging), syncs: new SyncGroup(tree) },
+    };
+    this.wholeUploads = new WholeUploads({ ...uploading, pool: this.#grants.pool });
     this.uploads = new Uploads({
-      ...{ ...parts, publishing, syncs, digests: this.digests },
-      ...{ user: account.name, account: charged },
+      ...{ ...uploading, digests: this.digests, store: options.uploads },
       partials: new PartialFiles(parts),
-      store: options.uploads,
-      log,
-      transferLog,
-      whenChangeable: () => this.whenChangeable(),
     });
     this.#settle();
     try {
