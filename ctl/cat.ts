@@ -10,26 +10,37 @@ import { packId, type FileId } from '../protocol/references.js';
 import { Outcome } from './outcome.js';
 import { writeOut } from './output/stdout.js';
 import type { SessionOptions } from './remote/session-options.js';
-import { remoteArguments, withSession, type RemoteSession } from './remote/session.js';
+import { remoteArguments, type Place } from './remote/place.js';
+import { withSession, type RemoteSession } from './remote/session.js';
 
 const READS_AHEAD = 8;
 
+/** Takes what is read, in order, and resolves when it can take more. */
+export type Sink = (bytes: Buffer) => Promise<void>;
+
 /** Returns the exit code. */
-export async function cat(places: readonly string[], options: SessionOptions): Promise<number> {
-  const { target, paths } = remoteArguments(places);
+export async function cat(texts: readonly string[], options: SessionOptions): Promise<number> {
+  const { target, places } = remoteArguments(texts);
+  return withSession(target, options, (session) => readFiles(session, places, writeOut));
+}
+
+/** Reads files of a home one after the other. Returns the exit code. */
+export async function readFiles(
+  session: RemoteSession,
+  places: readonly Place[],
+  sink: Sink,
+): Promise<number> {
   const outcome = new Outcome();
-  await withSession(target, options, async (session) => {
-    for (const path of paths) {
-      if (session.signal.aborted) break;
-      await outcome.guard(path, () => catFile(session, path));
-    }
-    if (session.signal.aborted) throw new Failure('ECANCELED', 'interrupted');
-  });
+  for (const { path, shown } of places) {
+    if (session.signal.aborted) break;
+    await outcome.guard(shown, () => readFile(session, path, sink));
+  }
+  if (session.signal.aborted) throw new Failure('ECANCELED', 'interrupted');
   return outcome.exitCode;
 }
 
 /** The file is held meanwhile: one that is replaced while it is read is read to its own end. */
-async function catFile(session: RemoteSession, path: RemotePath): Promise<void> {
+async function readFile(session: RemoteSession, path: RemotePath, sink: Sink): Promise<void> {
   const { client, changes, signal } = session;
   const file = await client.call('hold', [path]);
   // A file that seems empty is read all the same: it may just have been written.
@@ -39,7 +50,7 @@ async function catFile(session: RemoteSession, path: RemotePath): Promise<void> 
     for (let next = ahead; ; next++) {
       const data = await reads.shift();
       if (data === undefined) break;
-      await writeOut(data);
+      await sink(data);
       if (data.length < MAX_DATA || signal.aborted) break;
       reads.push(read(client, file, next * MAX_DATA));
     }

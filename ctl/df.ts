@@ -2,39 +2,45 @@
 import { writeOut } from './output/stdout.js';
 import { formatTable } from './output/table.js';
 import type { SessionOptions } from './remote/session-options.js';
-import { remoteArgument, withSession } from './remote/session.js';
+import { remoteArgument } from './remote/place.js';
+import { withSession, type RemoteSession } from './remote/session.js';
 import { formatSize } from './sizes.js';
 
-export interface DfOptions extends SessionOptions {
+export interface DfFlags {
   readonly humanReadable?: boolean;
 }
+
+export interface DfOptions extends SessionOptions, DfFlags {}
 
 /** Returns the exit code. */
 export async function df(place: string, options: DfOptions): Promise<number> {
   const { target } = remoteArgument(place, true);
-  await withSession(target, options, async ({ client, account }) => {
-    const [, limit, used, free, fileLimit, files, filesFree] = await client.call('statfs', []);
-    const space = usage(limit, used, free);
-    const inodes = usage(fileLimit, files, filesFree);
-    const show = options.humanReadable === true ? formatSize : kibibytes;
-    const size = options.humanReadable === true ? 'Size' : '1K-blocks';
-    const rows = [
-      ['Home', size, 'Used', 'Avail', 'Use%', 'Files', 'FUsed', 'FFree', 'FUse%'],
-      [
-        account,
-        show(space.size),
-        show(used),
-        show(space.available),
-        space.percent,
-        String(inodes.size),
-        String(files),
-        String(inodes.available),
-        inodes.percent,
-      ],
-    ];
-    const right = rows[0]?.slice(1).map(() => 'right' as const) ?? [];
-    await writeOut(`${formatTable(rows, ['left', ...right]).join('\n')}\n`);
-  });
+  return withSession(target, options, (session) => showSpace(session, options));
+}
+
+/** Shows quota and use of a home. Returns the exit code. */
+export async function showSpace({ client, account }: RemoteSession, flags: DfFlags): Promise<number> {
+  const [, limit, used, free, fileLimit, files, filesFree] = await client.call('statfs', []);
+  const space = usage(limit, used, free);
+  const inodes = usage(fileLimit, files, filesFree);
+  const show = flags.humanReadable === true ? formatSize : kibibytes;
+  const size = flags.humanReadable === true ? 'Size' : '1K-blocks';
+  const rows = [
+    ['Home', size, 'Used', 'Avail', 'Use%', 'Files', 'FUsed', 'FFree', 'FUse%'],
+    [
+      account,
+      show(space.size),
+      show(used),
+      show(space.available),
+      space.percent,
+      String(inodes.size),
+      String(files),
+      String(inodes.available),
+      inodes.percent,
+    ],
+  ];
+  const right = rows[0]?.slice(1).map(() => 'right' as const) ?? [];
+  await writeOut(`${formatTable(rows, ['left', ...right]).join('\n')}\n`);
   return 0;
 }
 

@@ -19,8 +19,9 @@ import type { RemotePath } from '../protocol/ids.js';
 import { displayName, isContents, lastComponent, localJoin } from './names.js';
 import type { Progress } from './output/progress.js';
 import { isDirectory, openDirectory } from './remote/directory.js';
-import { remoteArguments, type RemoteSession } from './remote/session.js';
-import { runTransfer, type TransferOptions } from './transfer/command.js';
+import { remoteArguments, type Place } from './remote/place.js';
+import { withSession, type RemoteSession } from './remote/session.js';
+import { runTransfer, type TransferFlags, type TransferOptions } from './transfer/command.js';
 import { download } from './transfer/download.js';
 import { allFinished, FILES_AT_ONCE, Lanes, SMALL_FILES_AT_ONCE, isFatal } from './transfer/lanes.js';
 import { PERMISSIONS } from './transfer/part.js';
@@ -28,28 +29,46 @@ import { SmallDownloads } from './transfer/small-download.js';
 import { permissions, timestamp } from './transfer/source.js';
 import { isSame, SMALL_FILE_BYTES, type TransferContext } from './transfer/transfer.js';
 
+const SLASH = 0x2f;
+
 /** Returns the exit code. */
 export async function get(
   sources: readonly string[],
   destination: string,
   options: TransferOptions,
 ): Promise<number> {
-  const { target, paths, texts } = remoteArguments(sources);
-  const wanted = paths.map((path, index) => ({ path, text: texts[index] ?? '' }));
-  const into = await isLocalDirectory(Buffer.from(destination));
-  if (!into && options.recursive !== true && (paths.length > 1 || destination.endsWith('/'))) {
-    throw noDirectory(destination);
-  }
+  const { target, places } = remoteArguments(sources);
+  const local = Buffer.from(destination);
+  // Before a password is asked for.
+  await destinationIsDirectory(places, local, options);
+  return withSession(target, options, (session) => getInto(session, places, local, options));
+}
+
+/** Copies from a home. Returns the exit code. */
+export async function getInto(
+  session: RemoteSession,
+  sources: readonly Place[],
+  destination: Buffer,
+  flags: TransferFlags,
+): Promise<number> {
+  const into = await destinationIsDirectory(sources, destination, flags);
   const made: MadeDirectory[] = [];
-  return runTransfer(target, options, (session, context, progress) =>
-    new Get(session, context, options, progress, made).run(wanted, destination, into),
+  return runTransfer(session, flags, (context, progress) =>
+    new Get(session, context, flags, progress, made).run(sources, destination, into),
   );
 }
 
-interface Source {
-  readonly path: RemotePath;
-  /** As typed. */
-  readonly text: string;
+/** Whether the destination is a directory. Throws ENOTDIR where it is none and has to be. */
+async function destinationIsDirectory(
+  sources: readonly Place[],
+  destination: Buffer,
+  flags: TransferFlags,
+): Promise<boolean> {
+  const into = await isLocalDirectory(destination);
+  if (!into && flags.recursive !== true && (sources.length > 1 || destination.at(-1) === SLASH)) {
+    throw noDirectory(destination);
+  }
+  return into;
 }
 
 /** Where something is copied to. */
@@ -85,22 +104,22 @@ class Get {
   constructor(
     session: RemoteSession,
     context: TransferContext,
-    options: TransferOptions,
+    flags: TransferFlags,
     progress: Progress,
     made: MadeDirectory[],
   ) {
     this.#session = session;
     this.#context = context;
-    this.#recursive = options.recursive === true;
+    this.#recursive = flags.recursive === true;
     this.#progress = progress;
     this.#made = made;
     this.#small = new SmallDownloads(session.client);
   }
 
-  async run(sources: readonly Source[], destination: string, into: boolean): Promise<void> {
+  async run(sources: readonly Place[], destination: Buffer, into: boolean): Promise<void> {
     try {
       for (const source of sources) {
-        await this.#guard(source.path, async () => {
+        await this.#guard(source.shown, async () => {
           const attributes = await this.#session.client.call('getattr', [source.path]);
           await this.#copySource(source, attributes, destination, into, sources.length === 1);
         });
@@ -118,13 +137,12 @@ class Get {
   }
 
   async #copySource(
-    { path, text }: Source,
+    { path, text }: Place,
     attributes: Attributes,
-    destination: string,
+    local: Buffer,
     into: boolean,
     isOnly: boolean,
   ): Promise<void> {
-    const local = Buffer.from(destination);
     const name = lastComponent(path);
     if (this.#recursive && isDirectory(attributes)) {
       if (!into) await makeIfMissing(local);
@@ -132,7 +150,7 @@ class Get {
       return this.#copy(path, attributes, { directory: local, name: contents ? Buffer.alloc(0) : name });
     }
     if (into) return this.#copy(path, attributes, { directory: local, name });
-    if (!isOnly || destination.endsWith('/')) throw noDirectory(destination);
+    if (!isOnly || local.at(-1) === SLASH) throw noDirectory(local);
     return this.#copy(path, attributes, { directory: parentOf(local), name: lastComponent(local) });
   }
 
@@ -250,8 +268,8 @@ async function isLocalDirectory(path: Buffer): Promise<boolean> {
   }
 }
 
-function noDirectory(destination: string): Failure {
-  return new Failure('ENOTDIR', `'${destination}' is not a directory: make it first`);
+function noDirectory(destination: Buffer): Failure {
+  return new Failure('ENOTDIR', `'${displayName(destination)}' is not a directory: make it first`);
 }
 
 async function makeIfMissing(directory: Buffer): Promise<void> {

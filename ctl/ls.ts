@@ -7,14 +7,17 @@ import { writeOut } from './output/stdout.js';
 import { formatTable } from './output/table.js';
 import { isDirectory, isSymlink, openDirectory, sortedEntries } from './remote/directory.js';
 import type { SessionOptions } from './remote/session-options.js';
-import { remoteArguments, withSession } from './remote/session.js';
+import { remoteArguments, type Place } from './remote/place.js';
+import { withSession, type RemoteSession } from './remote/session.js';
 import { formatSize } from './sizes.js';
 
-export interface LsOptions extends SessionOptions {
+export interface LsFlags {
   readonly long?: boolean;
   readonly all?: boolean;
   readonly humanReadable?: boolean;
 }
+
+export interface LsOptions extends SessionOptions, LsFlags {}
 
 interface Listed {
   readonly name: Buffer;
@@ -27,30 +30,39 @@ const ARROW = Buffer.from(' -> ');
 const DOT = 0x2e;
 
 /** Returns the exit code. */
-export async function ls(places: readonly string[], options: LsOptions): Promise<number> {
-  const { target, paths } = remoteArguments(places, true);
+export async function ls(texts: readonly string[], options: LsOptions): Promise<number> {
+  const { target, places } = remoteArguments(texts, true);
+  return withSession(target, options, (session) => list(session, places, options));
+}
+
+/** Lists places of a home. Returns the exit code. */
+export async function list(
+  { client }: RemoteSession,
+  places: readonly Place[],
+  flags: LsFlags,
+): Promise<number> {
   const outcome = new Outcome();
-  await withSession(target, options, async ({ client }) => {
-    for (const [index, path] of paths.entries()) {
-      await outcome.guard(path, async () => {
-        const attributes = await client.call('getattr', [path]);
-        if (!isDirectory(attributes)) {
-          const target = isSymlink(attributes) ? await client.call('readlink', [path]) : null;
-          return print([{ name: path, attributes, target }], options);
-        }
-        const entries = await sortedEntries(await openDirectory(client, path));
-        if (paths.length > 1) await writeOut(`${index === 0 ? '' : '\n'}${displayName(path) || '.'}:\n`);
-        const shown = entries.filter(({ name }) => options.all === true || name[0] !== DOT);
-        return print(shown, options);
-      });
-    }
-  });
+  for (const [index, { path, shown }] of places.entries()) {
+    await outcome.guard(shown, async () => {
+      const attributes = await client.call('getattr', [path]);
+      if (!isDirectory(attributes)) {
+        const target = isSymlink(attributes) ? await client.call('readlink', [path]) : null;
+        return print([{ name: shown, attributes, target }], flags);
+      }
+      const entries = await sortedEntries(await openDirectory(client, path));
+      if (places.length > 1) await writeOut(`${index === 0 ? '' : '\n'}${displayName(shown) || '.'}:\n`);
+      return print(
+        entries.filter(({ name }) => flags.all === true || name[0] !== DOT),
+        flags,
+      );
+    });
+  }
   return outcome.exitCode;
 }
 
-async function print(entries: readonly Listed[], options: LsOptions): Promise<void> {
+async function print(entries: readonly Listed[], flags: LsFlags): Promise<void> {
   const terminal = process.stdout.isTTY;
-  const heads = options.long === true ? longHeads(entries, options) : undefined;
+  const heads = flags.long === true ? longHeads(entries, flags) : undefined;
   for (const [index, { name, target }] of entries.entries()) {
     const pieces = [outputName(name, terminal)];
     if (heads !== undefined) {
@@ -61,11 +73,11 @@ async function print(entries: readonly Listed[], options: LsOptions): Promise<vo
   }
 }
 
-function longHeads(entries: readonly Listed[], options: LsOptions): string[] {
+function longHeads(entries: readonly Listed[], flags: LsFlags): string[] {
   const rows = entries.map(({ attributes }) => [
     modeText(attributes.mode),
     String(attributes.nlink),
-    options.humanReadable === true ? formatSize(attributes.size) : String(attributes.size),
+    flags.humanReadable === true ? formatSize(attributes.size) : String(attributes.size),
     minuteText(attributes.mtime),
   ]);
   return formatTable(rows, ['left', 'right', 'right', 'left']);

@@ -20,6 +20,16 @@ HOST may be an alias of the client's config.toml.`;
 
 /** A server is restarted in that time, or the network is another one. */
 const RETRY_SECONDS = 120;
+const RETRY_OPTION = [
+  '--retry <seconds>',
+  'how long to try when the connection is lost; 0 is not',
+  parseCount,
+  RETRY_SECONDS,
+] as const;
+
+const SHELL_HELP = `
+The command help lists the commands, and help COMMAND tells how one is used. A standard input that is
+no terminal is a script, too. In a script a dash before a command (-rm old) lets it fail.`;
 
 const SIZES_HELP = `
 Sizes take K, M, G and T, powers of 1024: 5G, 0.5T; 0 is no limit.`;
@@ -30,7 +40,7 @@ await runProgram(PROGRAM, async () => {
     exitCode = code;
   });
   try {
-    await program.parseAsync();
+    await program.parseAsync(withClassicStart(process.argv.slice(2)), { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     // --help and --version end this way, too.
@@ -130,6 +140,20 @@ function commandLine(end: (exitCode: number) => void): Command {
     .action(async (place, options) => {
       const { df } = await import('./df.js');
       end(await df(place, options));
+    });
+  withSessionOptions(program.command('shell').argument('[place]', '[USER@]HOST[:DIR]'))
+    .usage('[options] [USER@]HOST[:DIR]')
+    .description('work in a home at a prompt, or by a script (also: ftpctl -s HOST)')
+    .option(
+      '-b, --batch <file>',
+      'carry out the commands in a file, up to the first that fails; - is standard input',
+    )
+    .option('-s, --server <host>', 'the server, whose user is asked for')
+    .option(...RETRY_OPTION)
+    .addHelpText('after', SHELL_HELP)
+    .action(async (place, options) => {
+      const { shell } = await import('./shell/shell.js');
+      end(await shell(place, options));
     });
   program
     .command('keygen')
@@ -249,17 +273,19 @@ function transferOptions(command: Command): Command {
       '--no-resume',
       'begin anew: also what an interrupted transfer left, or is there with the same size and time',
     )
-    .option(
-      '--retry <seconds>',
-      'how long to try when the connection is lost; 0 is not',
-      parseCount,
-      RETRY_SECONDS,
-    )
+    .option(...RETRY_OPTION)
     .option('-v, --verbose', 'tell each file that was moved, with its MD5')
     .option('-q, --quiet', 'tell only what goes wrong')
     .addOption(
       new Option('--json', 'one JSON object a file: path, bytes, md5, seconds, resumed, or skipped'),
     );
+}
+
+/** `ftpctl -s HOST`, as the classic client is started, is `ftpctl shell -s HOST`. */
+function withClassicStart(args: readonly string[]): readonly string[] {
+  const isClassic =
+    args[0]?.startsWith('-') === true && args.some((arg) => /^(?:-s|--server(?:=|$))/.test(arg));
+  return isClassic ? ['shell', ...args] : args;
 }
 
 function passwordOptions(command: Command): Command {

@@ -4,25 +4,35 @@ import { splitPath, type RemotePath } from '../protocol/ids.js';
 import { Outcome } from './outcome.js';
 import { isDirectory, lookUp } from './remote/directory.js';
 import type { SessionOptions } from './remote/session-options.js';
-import { remoteArguments, withSession, type RemoteSession } from './remote/session.js';
+import { remoteArguments, type Place } from './remote/place.js';
+import { withSession, type RemoteSession } from './remote/session.js';
 
-export interface MkdirOptions extends SessionOptions {
+export interface MkdirFlags {
   readonly parents?: boolean;
 }
 
+export interface MkdirOptions extends SessionOptions, MkdirFlags {}
+
 /** Returns the exit code. */
-export async function mkdir(places: readonly string[], options: MkdirOptions): Promise<number> {
-  const { target, paths } = remoteArguments(places);
+export async function mkdir(texts: readonly string[], options: MkdirOptions): Promise<number> {
+  const { target, places } = remoteArguments(texts);
+  return withSession(target, options, (session) => makeDirectories(session, places, options));
+}
+
+/** Makes directories in a home. Returns the exit code. */
+export async function makeDirectories(
+  session: RemoteSession,
+  places: readonly Place[],
+  flags: MkdirFlags,
+): Promise<number> {
   const outcome = new Outcome();
   const permissions = 0o777 & ~process.umask();
-  await withSession(target, options, async (session) => {
-    for (const path of paths) {
-      await outcome.guard(path, async () => {
-        if (options.parents === true) await makePath(session, path, permissions);
-        else await session.changes.mkdir(path, permissions);
-      });
-    }
-  });
+  for (const { path, shown } of places) {
+    await outcome.guard(shown, async () => {
+      if (flags.parents === true) await makePath(session, path, permissions);
+      else await session.changes.mkdir(path, permissions);
+    });
+  }
   return outcome.exitCode;
 }
 

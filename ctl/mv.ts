@@ -6,35 +6,44 @@ import { lastComponent } from './names.js';
 import { Outcome } from './outcome.js';
 import { isDirectory, lookUp } from './remote/directory.js';
 import type { SessionOptions } from './remote/session-options.js';
-import { remoteArguments, withSession } from './remote/session.js';
+import { remoteArguments, type Place } from './remote/place.js';
+import { withSession, type RemoteSession } from './remote/session.js';
 
-export interface MvOptions extends SessionOptions {
+export interface MvFlags {
   /** False with --no-clobber. */
   readonly clobber: boolean;
 }
 
+export interface MvOptions extends SessionOptions, MvFlags {}
+
 /** Returns the exit code. */
-export async function mv(places: readonly string[], options: MvOptions): Promise<number> {
-  const { target, texts, paths } = remoteArguments(places);
-  const [to, text] = [paths.at(-1), texts.at(-1)];
-  const sources = paths.slice(0, -1);
-  if (to === undefined || sources.length === 0) {
+export async function mv(texts: readonly string[], options: MvOptions): Promise<number> {
+  const { target, places } = remoteArguments(texts);
+  const to = places.at(-1);
+  if (to === undefined || places.length < 2) {
     throw new Failure('USAGE', 'mv takes two paths at least: what to move, and where to');
   }
+  return withSession(target, options, (session) => move(session, places.slice(0, -1), to, options));
+}
+
+/** Renames in a home. Returns the exit code. */
+export async function move(
+  { client, changes }: RemoteSession,
+  sources: readonly Place[],
+  to: Place,
+  flags: MvFlags,
+): Promise<number> {
+  const attributes = await lookUp(client, to.path);
+  const into = attributes !== undefined && isDirectory(attributes);
+  if (!into && (sources.length > 1 || to.text.endsWith('/'))) {
+    throw new Failure('ENOTDIR', `'${to.text}' is not a directory on the server: make it first`);
+  }
   const outcome = new Outcome();
-  await withSession(target, options, async ({ client, changes }) => {
-    const attributes = await lookUp(client, to);
-    const into = attributes !== undefined && isDirectory(attributes);
-    if (!into && (sources.length > 1 || text?.endsWith('/') === true)) {
-      throw new Failure('ENOTDIR', `'${text ?? ''}' is not a directory on the server: make it first`);
-    }
-    const flags = options.clobber ? 0 : RENAME_NOREPLACE;
-    for (const from of sources) {
-      await outcome.guard(from, async () => {
-        const destination = into ? joinPath(to, lastComponent(from)) : to;
-        await changes.rename(from, destination, flags);
-      });
-    }
-  });
+  for (const { path, shown } of sources) {
+    await outcome.guard(shown, async () => {
+      const destination = into ? joinPath(to.path, lastComponent(path)) : to.path;
+      await changes.rename(path, destination, flags.clobber ? 0 : RENAME_NOREPLACE);
+    });
+  }
   return outcome.exitCode;
 }

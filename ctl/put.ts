@@ -17,8 +17,9 @@ import { clientFiles } from '../protocol/login/client-files.js';
 import { displayName, isContents, lastComponent, localJoin } from './names.js';
 import type { Progress } from './output/progress.js';
 import { isDirectory, isSymlink, lookUp, openDirectory } from './remote/directory.js';
-import { remoteArgument, type RemoteSession } from './remote/session.js';
-import { runTransfer, type TransferOptions } from './transfer/command.js';
+import { remoteArgument, type Place } from './remote/place.js';
+import { withSession, type RemoteSession } from './remote/session.js';
+import { runTransfer, type TransferFlags, type TransferOptions } from './transfer/command.js';
 import { allFinished, FILES_AT_ONCE, Lanes, SMALL_FILES_AT_ONCE, isFatal } from './transfer/lanes.js';
 import { SmallUploads } from './transfer/small-upload.js';
 import { permissions, timestamp } from './transfer/source.js';
@@ -31,15 +32,26 @@ export async function put(
   destination: string,
   options: TransferOptions,
 ): Promise<number> {
-  const { target, path, text } = remoteArgument(destination);
+  const { target, place } = remoteArgument(destination);
+  const local = sources.map((source) => Buffer.from(source));
+  return withSession(target, options, (session) => putInto(session, local, place, options));
+}
+
+/** Copies to a home. Returns the exit code. */
+export function putInto(
+  session: RemoteSession,
+  sources: readonly Buffer[],
+  { path, text }: Place,
+  flags: TransferFlags,
+): Promise<number> {
   const made: MadeDirectories = new Map();
-  return runTransfer(target, options, async (session, context, progress) => {
+  return runTransfer(session, flags, async (context, progress) => {
     const attributes = await lookUp(session.client, path);
     const into = attributes !== undefined && isDirectory(attributes);
-    if (!into && options.recursive !== true && (sources.length > 1 || text.endsWith('/'))) {
+    if (!into && flags.recursive !== true && (sources.length > 1 || text.endsWith('/'))) {
       throw noDirectory(text);
     }
-    await new Put(session, context, options, progress, made).run(sources, { path, text, attributes });
+    await new Put(session, context, flags, progress, made).run(sources, { path, text, attributes });
   });
 }
 
@@ -85,22 +97,21 @@ class Put {
   constructor(
     session: RemoteSession,
     context: TransferContext,
-    options: TransferOptions,
+    flags: TransferFlags,
     progress: Progress,
     made: MadeDirectories,
   ) {
     this.#session = session;
     this.#context = context;
-    this.#recursive = options.recursive === true;
+    this.#recursive = flags.recursive === true;
     this.#progress = progress;
     this.#made = made;
     this.#small = new SmallUploads(session.client);
   }
 
-  async run(sources: readonly string[], destination: Destination): Promise<void> {
+  async run(sources: readonly Buffer[], destination: Destination): Promise<void> {
     try {
-      for (const text of sources) {
-        const source = Buffer.from(text);
+      for (const source of sources) {
         await this.#guard(source, async () => {
           const status = await (this.#recursive ? lstat : stat)(source, { bigint: true });
           await this.#copySource(source, status, destination, sources.length === 1);

@@ -6,50 +6,93 @@
  */
 import { Failure } from '../protocol/failure.js';
 import type { RemotePath } from '../protocol/ids.js';
+import { localJoin } from './names.js';
 import { Outcome } from './outcome.js';
 import { isDirectory, openDirectory, sortedEntries } from './remote/directory.js';
 import type { SessionOptions } from './remote/session-options.js';
-import { remoteArguments, withSession, type RemoteSession } from './remote/session.js';
+import { remoteArguments, type Place } from './remote/place.js';
+import { withSession, type RemoteSession } from './remote/session.js';
 
-export interface RmOptions extends SessionOptions {
+export interface RmFlags {
   readonly recursive?: boolean;
   readonly force?: boolean;
+  /** Also directories with nothing in them. */
+  readonly emptyDirectories?: boolean;
 }
 
+export interface RmOptions extends SessionOptions, RmFlags {}
+
 /** Returns the exit code. */
-export async function rm(places: readonly string[], options: RmOptions): Promise<number> {
-  const { target, paths } = remoteArguments(places);
+export async function rm(texts: readonly string[], options: RmOptions): Promise<number> {
+  const { target, places } = remoteArguments(texts);
+  return withSession(target, options, (session) => remove(session, places, options));
+}
+
+/** Removes files and trees of a home. Returns the exit code. */
+export async function remove(
+  session: RemoteSession,
+  places: readonly Place[],
+  flags: RmFlags,
+): Promise<number> {
   const outcome = new Outcome();
-  await withSession(target, options, async (session) => {
-    for (const path of paths) {
-      await outcome.guard(path, async () => {
-        if (path.length === 0) throw new Failure('EBUSY', 'it cannot be removed, only what is in it');
-        try {
-          const attributes = await session.client.call('getattr', [path]);
-          if (!isDirectory(attributes)) await session.changes.unlink(path);
-          else if (options.recursive === true) await removeTree(session, path, outcome);
-          else throw new Failure('EISDIR', 'a directory: use -r to remove it with all that is in it');
-        } catch (error) {
-          if (options.force === true && Failure.from(error).kind === 'ENOENT') return;
-          throw error;
-        }
-      });
-    }
-  });
+  for (const { path, shown } of places) {
+    await outcome.guard(shown, async () => {
+      if (path.length === 0) throw new Failure('EBUSY', 'it cannot be removed, only what is in it');
+      try {
+        await removeOne(session, path, shown, flags, outcome);
+      } catch (error) {
+        if (flags.force === true && Failure.from(error).kind === 'ENOENT') return;
+        throw error;
+      }
+    });
+  }
   return outcome.exitCode;
 }
 
+async function removeOne(
+  session: RemoteSession,
+  path: RemotePath,
+  shown: Buffer,
+  flags: RmFlags,
+  outcome: Outcome,
+): Promise<void> {
+  const { client, changes } = session;
+  if (!isDirectory(await client.call('getattr', [path]))) return changes.unlink(path);
+  if (flags.recursive === true) return removeTree(session, path, shown, outcome);
+  if (flags.emptyDirectories !== true) {
+    throw new Failure('EISDIR', 'a directory: use -r to remove it with all that is in it');
+  }
+  try {
+    return await changes.rmdir(path);
+  } catch (error) {
+    if (Failure.from(error).kind !== 'ENOTEMPTY') throw error;
+    const text = 'a directory that is not empty: use -r to remove it with all that is in it';
+    throw new Failure('ENOTEMPTY', text, { cause: error });
+  }
+}
+
 /** Returns the exit code. */
-export async function rmdir(places: readonly string[], options: SessionOptions): Promise<number> {
-  const { target, paths } = remoteArguments(places);
+export async function rmdir(texts: readonly string[], options: SessionOptions): Promise<number> {
+  const { target, places } = remoteArguments(texts);
+  return withSession(target, options, (session) => removeDirectories(session, places));
+}
+
+/** Removes empty directories of a home. Returns the exit code. */
+export async function removeDirectories(
+  { changes }: RemoteSession,
+  places: readonly Place[],
+): Promise<number> {
   const outcome = new Outcome();
-  await withSession(target, options, async ({ changes }) => {
-    for (const path of paths) await outcome.guard(path, () => changes.rmdir(path));
-  });
+  for (const { path, shown } of places) await outcome.guard(shown, () => changes.rmdir(path));
   return outcome.exitCode;
 }
 
-async function removeTree(session: RemoteSession, path: RemotePath, outcome: Outcome): Promise<void> {
+async function removeTree(
+  session: RemoteSession,
+  path: RemotePath,
+  shown: Buffer,
+  outcome: Outcome,
+): Promise<void> {
   const { client, changes, signal } = session;
   if (signal.aborted) throw new Failure('ECANCELED', 'interrupted');
   const entries = await sortedEntries(await openDirectory(client, path));
@@ -57,10 +100,11 @@ async function removeTree(session: RemoteSession, path: RemotePath, outcome: Out
   await Promise.all(
     entries
       .filter(({ attributes }) => !isDirectory(attributes))
-      .map((entry) => outcome.guard(entry.path, () => changes.unlink(entry.path))),
+      .map((entry) => outcome.guard(localJoin(shown, entry.name), () => changes.unlink(entry.path))),
   );
   for (const entry of entries.filter(({ attributes }) => isDirectory(attributes))) {
-    await outcome.guard(entry.path, () => removeTree(session, entry.path, outcome));
+    const name = localJoin(shown, entry.name);
+    await outcome.guard(name, () => removeTree(session, entry.path, name, outcome));
   }
   await changes.rmdir(path);
 }

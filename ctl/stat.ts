@@ -6,30 +6,39 @@ import { exactText, modeText, typeText } from './output/attributes.js';
 import { writeOut } from './output/stdout.js';
 import { isSymlink } from './remote/directory.js';
 import type { SessionOptions } from './remote/session-options.js';
-import { remoteArguments, withSession } from './remote/session.js';
+import { remoteArguments, type Place } from './remote/place.js';
+import { withSession, type RemoteSession } from './remote/session.js';
 
-export interface StatOptions extends SessionOptions {
+export interface StatFlags {
   readonly json?: boolean;
 }
 
+export interface StatOptions extends SessionOptions, StatFlags {}
+
 /** Returns the exit code. */
-export async function stat(places: readonly string[], options: StatOptions): Promise<number> {
-  const { target, paths } = remoteArguments(places, true);
+export async function stat(texts: readonly string[], options: StatOptions): Promise<number> {
+  const { target, places } = remoteArguments(texts, true);
+  return withSession(target, options, (session) => showAttributes(session, places, options));
+}
+
+/** Shows the attributes of places of a home. Returns the exit code. */
+export async function showAttributes(
+  { client }: RemoteSession,
+  places: readonly Place[],
+  flags: StatFlags,
+): Promise<number> {
   const outcome = new Outcome();
-  await withSession(target, options, async ({ client }) => {
-    for (const path of paths) {
-      await outcome.guard(path, async () => {
-        const attributes = await client.call('getattr', [path]);
-        const link = isSymlink(attributes) ? displayName(await client.call('readlink', [path])) : undefined;
-        const name = displayName(path) || '.';
-        const text =
-          options.json === true
-            ? JSON.stringify(json(path.toString(), attributes, link))
-            : lines(name, attributes, link);
-        await writeOut(`${text}\n`);
-      });
-    }
-  });
+  for (const { path, shown } of places) {
+    await outcome.guard(shown, async () => {
+      const attributes = await client.call('getattr', [path]);
+      const link = isSymlink(attributes) ? displayName(await client.call('readlink', [path])) : undefined;
+      const text =
+        flags.json === true
+          ? JSON.stringify(json(path.toString(), attributes, link))
+          : lines(displayName(shown) || '.', attributes, link);
+      await writeOut(`${text}\n`);
+    });
+  }
   return outcome.exitCode;
 }
 

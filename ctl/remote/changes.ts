@@ -42,9 +42,9 @@ export class Changes {
     return this.#change({ kind: SYMLINK, ...place(path), target, id: null });
   }
 
-  /** Of a symlink itself. `mode`: permissions; absent: as they are. */
-  setattr(path: RemotePath, changes: { mode?: number; mtime: Timestamp }): Promise<void> {
-    const { mode = null, mtime } = changes;
+  /** Of a symlink itself. `mode`: permissions. What is absent stays as it is. */
+  setattr(path: RemotePath, changes: { mode?: number; mtime?: Timestamp }): Promise<void> {
+    const { mode = null, mtime = null } = changes;
     return this.#change({ kind: SETATTR, file: ref(path), time: null, mode, size: null, atime: null, mtime });
   }
 

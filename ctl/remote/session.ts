@@ -1,28 +1,21 @@
 /**
- * The session of one command: from [USER@]HOST:PATH and the options to a client that is logged in, and its end.
+ * A session on a server: logged in once, for one command (withSession) or for those of a prompt (LastingSession).
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { loadEvp } from '../../posix/libcrypto.js';
 import { chooseAead } from '../../protocol/aead.js';
 import { Client, type ConnectOptions } from '../../protocol/client.js';
 import { Failure, type FailureKind } from '../../protocol/failure.js';
-import { ROOT_PATH, type RemotePath } from '../../protocol/ids.js';
 import { hostAddress } from '../../protocol/known-hosts.js';
 import { readClientConfig } from '../../protocol/login/client-config.js';
 import { clientFiles } from '../../protocol/login/client-files.js';
-import { parseRemotePath } from '../../protocol/login/remote-path.js';
 import { openSession, type OpenedSession } from '../../protocol/login/open-session.js';
-import {
-  isRemote,
-  parseTarget,
-  resolveEndpoint,
-  type Endpoint,
-  type Target,
-} from '../../protocol/login/target.js';
+import { resolveEndpoint, type Endpoint, type Target } from '../../protocol/login/target.js';
 import { VERSION } from '../../protocol/version.js';
 import { Changes } from './changes.js';
 import type { SessionOptions } from './session-options.js';
 
+/** What a command works with. */
 export interface RemoteSession {
   /** The connection; another one after reconnect(). */
   readonly client: Client;
@@ -36,44 +29,6 @@ export interface RemoteSession {
    * last try did, or at once what another try would not mend; ECANCELED.
    */
   reconnect(ms: number): Promise<void>;
-}
-
-/** Paths on one server. */
-export interface RemoteArguments {
-  readonly target: Target;
-  /** As typed, after the colon. */
-  readonly texts: readonly string[];
-  readonly paths: readonly RemotePath[];
-}
-
-/**
- * [USER@]HOST:PATH arguments, all of the same server. A lone HOST without a colon is its home where `bareHost`.
- * Throws USAGE.
- */
-export function remoteArguments(texts: readonly string[], bareHost = false): RemoteArguments {
-  const targets = texts.map((text) => {
-    if (!isRemote(text) && !bareHost) {
-      throw new Failure('USAGE', `'${text}' is not on a server: write [USER@]HOST:PATH`);
-    }
-    return parseTarget(text);
-  });
-  const [target] = targets;
-  if (target === undefined) throw new Failure('USAGE', 'write [USER@]HOST:PATH');
-  if (targets.some(({ user, host }) => user !== target.user || host !== target.host)) {
-    throw new Failure('USAGE', 'all paths must be on the same server and of the same user');
-  }
-  const paths = targets.map(({ path }) => path ?? '');
-  return { target, texts: paths, paths: paths.map(parseRemotePath) };
-}
-
-/** One [USER@]HOST:PATH argument. Throws USAGE. */
-export function remoteArgument(
-  argument: string,
-  bareHost = false,
-): { target: Target; text: string; path: RemotePath } {
-  const { target, texts, paths } = remoteArguments([argument], bareHost);
-  const [[text = ''], [path = ROOT_PATH]] = [texts, paths];
-  return { target, text, path };
 }
 
 /** The first wait between tries, doubled each time up to the last (milliseconds). */
@@ -104,12 +59,40 @@ export async function withSession<T>(
   options: SessionOptions,
   use: (session: RemoteSession) => Promise<T>,
 ): Promise<T> {
-  const files = clientFiles();
-  const endpoint = resolveEndpoint(target, readClientConfig(files.config), options.port);
   const interrupted = new AbortController();
   const interrupt = (): void => interrupted.abort();
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
   try {
+    const session = await LastingSession.open(target, options, interrupted.signal);
+    try {
+      return await session.run(interrupted.signal, use);
+    } finally {
+      await session.close();
+    }
+  } finally {
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+  }
+}
+
+/** A session for any number of commands, one at a time. */
+export class LastingSession {
+  /** USER@HOST:PORT */
+  readonly account: string;
+  readonly #again: ConnectOptions;
+  readonly #changes: Changes;
+  #client: Client;
+
+  private constructor({ client, reconnect }: OpenedSession, account: string) {
+    this.#client = client;
+    this.#changes = new Changes(client);
+    this.account = account;
+    this.#again = reconnect;
+  }
+
+  /** Logs in without wanting leases. `signal` gives up: ECANCELED. */
+  static async open(target: Target, options: SessionOptions, signal: AbortSignal): Promise<LastingSession> {
+    const files = clientFiles();
+    const endpoint = resolveEndpoint(target, readClientConfig(files.config), options.port);
     const opened = await openSession({
       program: `ftpctl ${VERSION}`,
       endpoint,
@@ -117,53 +100,50 @@ export async function withSession<T>(
       aead: chooseAead(loadEvp()),
       passwordFile: options.passwordFile,
       acceptNew: options.acceptNew === true,
-      signal: interrupted.signal,
+      signal,
     });
-    const session = new Session(opened, accountOf(endpoint), interrupted.signal);
+    return new LastingSession(opened, accountOf(endpoint));
+  }
+
+  get client(): Client {
+    return this.#client;
+  }
+
+  get changes(): Changes {
+    return this.#changes;
+  }
+
+  /** Runs a command, which `signal` interrupts: it may end in order; GRACE_MS later its calls fail with ECANCELED. */
+  async run<T>(signal: AbortSignal, use: (session: RemoteSession) => Promise<T>): Promise<T> {
     let grace: NodeJS.Timeout | undefined;
     const endSoon = (): void => {
-      grace = setTimeout(() => session.client.destroy(new Failure('ECANCELED', 'interrupted')), GRACE_MS);
+      grace = setTimeout(() => this.breakOff(), GRACE_MS);
     };
-    interrupted.signal.addEventListener('abort', endSoon);
-    if (interrupted.signal.aborted) endSoon();
+    signal.addEventListener('abort', endSoon);
+    if (signal.aborted) endSoon();
     try {
-      return await use(session);
+      return await use(new CommandSession(this, signal));
     } finally {
       clearTimeout(grace);
-      interrupted.signal.removeEventListener('abort', endSoon);
-      // Nobody has to wait for its answer: it is with the kernel when the client is closed.
-      session.client.request('logout', [], undefined, () => undefined);
-      await session.client.close();
+      signal.removeEventListener('abort', endSoon);
     }
-  } finally {
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
-  }
-}
-
-class Session implements RemoteSession {
-  client: Client;
-  readonly changes: Changes;
-  readonly account: string;
-  readonly signal: AbortSignal;
-  readonly #again: ConnectOptions;
-
-  constructor({ client, reconnect }: OpenedSession, account: string, signal: AbortSignal) {
-    this.client = client;
-    this.changes = new Changes(client);
-    this.account = account;
-    this.signal = signal;
-    this.#again = reconnect;
   }
 
-  async reconnect(ms: number): Promise<void> {
-    await this.client.close().catch(() => undefined);
+  /** Ends the connection: what has no answer fails with ECANCELED. */
+  breakOff(): void {
+    this.#client.destroy(new Failure('ECANCELED', 'interrupted'));
+  }
+
+  /** See RemoteSession. */
+  async reconnect(ms: number, signal: AbortSignal): Promise<void> {
+    await this.#client.close().catch(() => undefined);
     const giveUp = performance.now() + ms;
     for (let wait = FIRST_WAIT_MS; ; wait = Math.min(2 * wait, LAST_WAIT_MS)) {
-      await delay(wait, undefined, { signal: this.signal }).catch(() => undefined);
-      if (this.signal.aborted) throw new Failure('ECANCELED', 'interrupted');
+      await delay(wait, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) throw new Failure('ECANCELED', 'interrupted');
       try {
-        this.client = await this.#connected();
-        this.changes.moveTo(this.client);
+        this.#client = await this.#connected(signal);
+        this.#changes.moveTo(this.#client);
         return;
       } catch (error) {
         if (!isPassing(error) || performance.now() > giveUp) throw error;
@@ -171,11 +151,45 @@ class Session implements RemoteSession {
     }
   }
 
-  async #connected(): Promise<Client> {
-    const client = await Client.connect({ ...this.#again, signal: this.signal });
+  /** Logs out. */
+  async close(): Promise<void> {
+    // Nobody has to wait for its answer: it is with the kernel when the client is closed.
+    this.#client.request('logout', [], undefined, () => undefined);
+    await this.#client.close();
+  }
+
+  async #connected(signal: AbortSignal): Promise<Client> {
+    const client = await Client.connect({ ...this.#again, signal });
     if (client.loginFailure === undefined) return client;
     await client.close();
     throw client.loginFailure;
+  }
+}
+
+/** The session as one command has it. */
+class CommandSession implements RemoteSession {
+  readonly signal: AbortSignal;
+  readonly #lasting: LastingSession;
+
+  constructor(lasting: LastingSession, signal: AbortSignal) {
+    this.#lasting = lasting;
+    this.signal = signal;
+  }
+
+  get client(): Client {
+    return this.#lasting.client;
+  }
+
+  get changes(): Changes {
+    return this.#lasting.changes;
+  }
+
+  get account(): string {
+    return this.#lasting.account;
+  }
+
+  reconnect(ms: number): Promise<void> {
+    return this.#lasting.reconnect(ms, this.signal);
   }
 }
 

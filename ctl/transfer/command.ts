@@ -1,19 +1,18 @@
 /**
- * The frame of the two transfer commands: a session with progress, an exit code, another connection where the line breaks,
- * and what a person is told when all of it ends early.
+ * The frame of the two transfer commands: progress, an exit code, another connection where the line breaks, and what a person
+ * is told when all of it ends early.
  */
 import { Failure } from '../../protocol/failure.js';
 import { exitCodeOf } from '../../protocol/login/exit-codes.js';
-import type { Target } from '../../protocol/login/target.js';
 import { Progress, type ProgressOptions } from '../output/progress.js';
 import type { SessionOptions } from '../remote/session-options.js';
-import { isPassing, withSession, type RemoteSession } from '../remote/session.js';
+import { isPassing, type RemoteSession } from '../remote/session.js';
 import { BlockPool } from './blocks.js';
 import { isFatal } from './lanes.js';
 import { DoneFiles } from './done-files.js';
 import type { TransferContext } from './transfer.js';
 
-export interface TransferOptions extends SessionOptions, ProgressOptions {
+export interface TransferFlags extends ProgressOptions {
   readonly recursive?: boolean;
   /** Seconds for which a server that is away is waited for. */
   readonly retry: number;
@@ -21,32 +20,41 @@ export interface TransferOptions extends SessionOptions, ProgressOptions {
   readonly resume: boolean;
 }
 
-/** Runs `transfer` in a session. Returns the exit code: that of the first problem, if there was one. */
+export interface TransferOptions extends SessionOptions, TransferFlags {}
+
+/** Runs `transfer`. Returns the exit code: that of the first problem, if there was one. */
 export async function runTransfer(
-  target: Target,
-  options: TransferOptions,
-  transfer: (session: RemoteSession, context: TransferContext, progress: Progress) => Promise<void>,
+  session: RemoteSession,
+  flags: TransferFlags,
+  transfer: (context: TransferContext, progress: Progress) => Promise<void>,
 ): Promise<number> {
-  const progress = new Progress(options);
+  const progress = new Progress(flags);
   try {
-    await withSession(target, options, async (session) => {
-      const { signal } = session;
-      const command = { signal, skip: options.resume, done: new DoneFiles() };
-      for (let { resume } = options; ; resume = true) {
-        try {
-          const context = { ...command, client: session.client, resume, blocks: new BlockPool() };
-          return await transfer(session, context, progress);
-        } catch (error) {
-          if (options.retry === 0 || !isPassing(error))
-            throw isFatal(error) ? resumable(Failure.from(error)) : error;
-          await reconnected(session, options.retry * 1000, progress, Failure.from(error));
-        }
-      }
-    });
+    await untilDone(session, flags, transfer, progress);
   } finally {
     progress.close();
   }
   return progress.failure === undefined ? 0 : exitCodeOf(progress.failure);
+}
+
+async function untilDone(
+  session: RemoteSession,
+  flags: TransferFlags,
+  transfer: (context: TransferContext, progress: Progress) => Promise<void>,
+  progress: Progress,
+): Promise<void> {
+  const command = { signal: session.signal, skip: flags.resume, done: new DoneFiles() };
+  for (let { resume } = flags; ; resume = true) {
+    try {
+      const context = { ...command, client: session.client, resume, blocks: new BlockPool() };
+      return await transfer(context, progress);
+    } catch (error) {
+      if (flags.retry === 0 || !isPassing(error)) {
+        throw isFatal(error) ? resumable(Failure.from(error)) : error;
+      }
+      await reconnected(session, flags.retry * 1000, progress, Failure.from(error));
+    }
+  }
 }
 
 /** What was begun goes on then. */

@@ -14,6 +14,8 @@ export interface ClientFiles {
   readonly config: string;
   /** Directory of the states of interrupted transfers. */
   readonly uploads: string;
+  /** The lines that were typed at the prompt of ftpctl. */
+  readonly history: string;
 }
 
 /** The paths; none of them needs to exist. */
@@ -25,6 +27,7 @@ export function clientFiles(environment: NodeJS.ProcessEnv = process.env): Clien
     knownHosts: join(config, 'known_hosts'),
     config: join(config, 'config.toml'),
     uploads: join(state, 'uploads'),
+    history: join(state, 'shell-history'),
   };
 }
 

@@ -1,0 +1,108 @@
+/**
+ * What Tab offers: commands in front, behind them what the operand of the command names, here or in the home. A word is replaced
+ * as a whole, and quoted as it was begun.
+ */
+import { homedir } from 'node:os';
+import type { Names, ShellCommand } from './command.js';
+import type { Lister } from './glob.js';
+import { withoutTilde } from './operands.js';
+import { quoted, readLine, type OpenQuote, type Word } from './words.js';
+
+export interface Completed {
+  /** What the word may become, with a blank behind it where it is whole. */
+  readonly candidates: readonly string[];
+  /** The word as it is written. */
+  readonly word: string;
+}
+
+export interface Listers {
+  readonly remote: Lister;
+  readonly local: Lister;
+}
+
+const EMPTY: Word = { raw: '', text: '', pattern: '', isPattern: false };
+const HOME = '/';
+
+/** Completes the last word of a line that ends where the cursor is. */
+export async function complete(
+  line: string,
+  commands: readonly ShellCommand[],
+  listers: Listers,
+): Promise<Completed> {
+  const { words, open, isInWord } = readLine(line);
+  const word = (isInWord ? words.at(-1) : undefined) ?? EMPTY;
+  const [first, ...before] = isInWord ? words.slice(0, -1) : words;
+  const candidates =
+    first === undefined
+      ? commandsFrom(word.raw, commands)
+      : await candidatesFor(namesAfter(first, before, commands), word, open, commands, listers);
+  return { candidates, word: word.raw };
+}
+
+function commandsFrom(begun: string, commands: readonly ShellCommand[]): string[] {
+  return commands
+    .flatMap(({ names }) => names)
+    .filter((name) => name.startsWith(begun))
+    .map((name) => `${name} `);
+}
+
+function namesAfter(first: Word, before: readonly Word[], commands: readonly ShellCommand[]): Names {
+  const command = commands.find(({ names }) => names.includes(first.text.replace(/^-/, '')));
+  const operands = before.filter(({ raw }) => !raw.startsWith('-'));
+  return command?.operand(operands.length) ?? 'nothing';
+}
+
+async function candidatesFor(
+  names: Names,
+  word: Word,
+  open: OpenQuote,
+  commands: readonly ShellCommand[],
+  listers: Listers,
+): Promise<string[]> {
+  switch (names) {
+    case 'nothing':
+      return [];
+    case 'command':
+      return commandsFrom(word.raw, commands);
+    case 'remote':
+    case 'remote directory':
+      return pathsFor(word, open, HOME, listers.remote, names === 'remote directory');
+    case 'local':
+    case 'local directory':
+      return pathsFor(word, open, homedir(), listers.local, names === 'local directory');
+  }
+}
+
+async function pathsFor(
+  word: Word,
+  open: OpenQuote,
+  home: string,
+  list: Lister,
+  directoriesOnly: boolean,
+): Promise<string[]> {
+  const path = withoutTilde(word, home);
+  const end = path.lastIndexOf('/') + 1;
+  const begun = path.slice(end);
+  // What is written of the directory stays, but for its quotes; `~` does, too.
+  const written = word.text.slice(0, word.text.lastIndexOf('/') + 1);
+  const entries = await list(Buffer.from(path.slice(0, end)));
+  return entries
+    .filter(({ isDirectory }) => isDirectory || !directoriesOnly)
+    .flatMap(({ name, isDirectory }) => {
+      const text = typeable(name);
+      return text === undefined ? [] : [{ text, isDirectory }];
+    })
+    .filter(({ text }) => text.startsWith(begun) && (begun !== '' || !text.startsWith('.')))
+    .toSorted((a, b) => (a.text < b.text ? -1 : 1))
+    .map(({ text, isDirectory }) => {
+      const tilde = open === '' && word.raw.startsWith('~/') ? '~' : '';
+      const name = quoted(`${written.slice(tilde.length)}${text}`, open, tilde === '');
+      return `${tilde}${open}${name}${isDirectory ? '/' : `${open} `}`;
+    });
+}
+
+/** The text that means a name; undefined where it cannot be typed. */
+function typeable(name: Buffer): string | undefined {
+  const text = name.toString('utf8');
+  return Buffer.from(text).equals(name) && !/\p{Cc}/u.test(text) ? text : undefined;
+}

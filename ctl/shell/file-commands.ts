@@ -1,0 +1,271 @@
+/**
+ * The commands at the prompt that are about files of the home. What they do is in the files of ftpctl's own commands.
+ */
+import { createHash } from 'node:crypto';
+import { Failure } from '../../protocol/failure.js';
+import { ROOT_PATH } from '../../protocol/ids.js';
+import { readFiles } from '../cat.js';
+import { showSpace } from '../df.js';
+import { list } from '../ls.js';
+import { makeDirectories } from '../mkdir.js';
+import { move } from '../mv.js';
+import { displayName } from '../names.js';
+import { Outcome } from '../outcome.js';
+import { md5Line } from '../output/progress.js';
+import { writeOut } from '../output/stdout.js';
+import { isDirectory, isSymlink } from '../remote/directory.js';
+import { remove, removeDirectories } from '../rm.js';
+import { showAttributes } from '../stat.js';
+import type { Context, ShellCommand } from './command.js';
+import type { Flag } from './flags.js';
+import { currentPlace, remotePlace, remotePlaces } from './operands.js';
+import { page } from './run-program.js';
+import type { Word } from './words.js';
+
+const HUMAN: Flag = { letter: 'h', name: 'human-readable', text: 'sizes with K, M, G, T' };
+const MANY = Infinity;
+
+export const fileCommands: readonly ShellCommand[] = [
+  {
+    names: ['ls', 'dir'],
+    usage: '[PATH...]',
+    summary: 'list directories',
+    flags: [
+      { letter: 'l', name: 'long', text: 'with mode, links, size and time' },
+      { letter: 'a', name: 'all', text: 'also names that begin with a dot' },
+      HUMAN,
+    ],
+    least: 0,
+    most: MANY,
+    asks: true,
+    operand: () => 'remote',
+    async run(context, { flags, words }) {
+      const places = words.length === 0 ? [currentPlace(context)] : await remotePlaces(context, words);
+      return list(context.session, places, {
+        long: flags.has('long'),
+        all: flags.has('all'),
+        humanReadable: flags.has('human-readable'),
+      });
+    },
+  },
+  {
+    names: ['cd'],
+    usage: '[DIR]',
+    summary: 'go to a directory of the home, or to the home; cd - goes back',
+    flags: [],
+    least: 0,
+    most: 1,
+    asks: true,
+    operand: () => 'remote directory',
+    run: (context, { words }) => changeDirectory(context, words[0]),
+  },
+  {
+    names: ['pwd'],
+    usage: '',
+    summary: 'say where in the home this is',
+    flags: [],
+    least: 0,
+    most: 0,
+    isLocal: true,
+    operand: () => 'nothing',
+    async run({ directory }) {
+      await writeOut(`/${displayName(directory)}\n`);
+      return 0;
+    },
+  },
+  {
+    names: ['mkdir'],
+    usage: 'DIR...',
+    summary: 'make directories',
+    flags: [{ letter: 'p', name: 'parents', text: 'also those above it that are missing' }],
+    least: 1,
+    most: MANY,
+    operand: () => 'remote directory',
+    async run(context, { flags, words }) {
+      return makeDirectories(context.session, await remotePlaces(context, words), {
+        parents: flags.has('parents'),
+      });
+    },
+  },
+  {
+    names: ['rmdir'],
+    usage: 'DIR...',
+    summary: 'remove empty directories',
+    flags: [],
+    least: 1,
+    most: MANY,
+    operand: () => 'remote directory',
+    run: async (context, { words }) => removeDirectories(context.session, await remotePlaces(context, words)),
+  },
+  {
+    names: ['rm', 'delete'],
+    usage: 'PATH...',
+    summary: 'remove files and empty directories',
+    flags: [
+      { letter: 'r', name: 'recursive', text: 'directories with all that is in them' },
+      { letter: 'f', name: 'force', text: 'say nothing of what is not there' },
+    ],
+    least: 1,
+    most: MANY,
+    operand: () => 'remote',
+    async run(context, { flags, words }) {
+      return remove(context.session, await remotePlaces(context, words), {
+        recursive: flags.has('recursive'),
+        force: flags.has('force'),
+        emptyDirectories: true,
+      });
+    },
+  },
+  {
+    names: ['mv', 'rename'],
+    usage: 'FROM... TO',
+    summary: 'rename, or move into a directory',
+    flags: [{ letter: 'n', name: 'no-clobber', text: 'replace nothing' }],
+    least: 2,
+    most: MANY,
+    operand: () => 'remote',
+    async run(context, { flags, words }) {
+      const { sources, last } = splitLast(words);
+      const to = await remotePlace(context, last);
+      return move(context.session, await remotePlaces(context, sources), to, {
+        clobber: !flags.has('no-clobber'),
+      });
+    },
+  },
+  {
+    names: ['ln'],
+    usage: '-s TARGET NAME',
+    summary: 'make a symbolic link',
+    flags: [{ letter: 's', name: 'symbolic', text: 'has to be given: there are no others here' }],
+    least: 2,
+    most: 2,
+    operand: () => 'remote',
+    async run(context, { flags, words }) {
+      const [target, name] = words;
+      if (!flags.has('symbolic'))
+        throw new Failure('USAGE', 'only symbolic links can be made here: use ln -s');
+      if (target === undefined || name === undefined) return 0;
+      const { path } = await remotePlace(context, name);
+      await context.session.changes.symlink(path, Buffer.from(target.text));
+      return 0;
+    },
+  },
+  {
+    names: ['chmod'],
+    usage: 'MODE PATH...',
+    summary: 'change permissions; MODE is octal, such as 644',
+    flags: [],
+    least: 2,
+    most: MANY,
+    operand: (index) => (index === 0 ? 'nothing' : 'remote'),
+    async run(context, { words: [mode, ...words] }) {
+      const text = mode?.text ?? '';
+      if (!/^[0-7]{3,4}$/.test(text))
+        throw new Failure('USAGE', `'${text}' is not a mode: write one such as 644`);
+      const outcome = new Outcome();
+      for (const { path, shown } of await remotePlaces(context, words)) {
+        await outcome.guard(shown, () =>
+          context.session.changes.setattr(path, { mode: Number.parseInt(text, 8) }),
+        );
+      }
+      return outcome.exitCode;
+    },
+  },
+  {
+    names: ['cat'],
+    usage: 'FILE...',
+    summary: 'show files',
+    flags: [],
+    least: 1,
+    most: MANY,
+    operand: () => 'remote',
+    run: async (context, { words }) =>
+      readFiles(context.session, await remotePlaces(context, words), writeOut),
+  },
+  {
+    names: ['less', 'more'],
+    usage: 'FILE...',
+    summary: 'show files by $PAGER, or less',
+    flags: [],
+    least: 1,
+    most: MANY,
+    operand: () => 'remote',
+    async run(context, { words }) {
+      const places = await remotePlaces(context, words);
+      if (!process.stdout.isTTY) return readFiles(context.session, places, writeOut);
+      return page((sink) => readFiles(context.session, places, sink));
+    },
+  },
+  {
+    names: ['md5'],
+    usage: 'FILE...',
+    summary: 'show the MD5 of files, which are read for that',
+    flags: [],
+    least: 1,
+    most: MANY,
+    operand: () => 'remote',
+    async run(context, { words }) {
+      let exitCode = 0;
+      for (const place of await remotePlaces(context, words)) {
+        const hash = createHash('md5');
+        const code = await readFiles(context.session, [place], async (bytes) => void hash.update(bytes));
+        if (code === 0) await writeOut(md5Line(place.shown, hash.digest()));
+        else exitCode ||= code;
+      }
+      return exitCode;
+    },
+  },
+  {
+    names: ['stat'],
+    usage: 'PATH...',
+    summary: 'show all attributes',
+    flags: [{ name: 'json', text: 'one JSON object a line' }],
+    least: 1,
+    most: MANY,
+    asks: true,
+    operand: () => 'remote',
+    async run(context, { flags, words }) {
+      const places = await remotePlaces(context, words);
+      return showAttributes(context.session, places, { json: flags.has('json') });
+    },
+  },
+  {
+    names: ['df', 'quota'],
+    usage: '',
+    summary: 'show quota and use',
+    flags: [HUMAN],
+    least: 0,
+    most: 0,
+    asks: true,
+    operand: () => 'nothing',
+    run: ({ session }, { flags }) => showSpace(session, { humanReadable: flags.has('human-readable') }),
+  },
+];
+
+async function changeDirectory(context: Context, word: Word | undefined): Promise<number> {
+  if (word?.raw === '-') {
+    if (context.former === undefined) throw new Failure('USAGE', 'there is no directory to go back to');
+    context.changeDirectory(context.former);
+    return 0;
+  }
+  const path = word === undefined ? ROOT_PATH : (await remotePlace(context, word)).path;
+  const name = displayName(path) || '.';
+  const { client } = context.session;
+  const attributes = await client.call('getattr', [path]).catch((error: unknown) => {
+    const failure = Failure.from(error);
+    throw failure.kind === 'ENOENT' ? new Failure('ENOENT', `${name}: there is no such directory`) : failure;
+  });
+  if (isSymlink(attributes)) {
+    const target = displayName(await client.call('readlink', [path]));
+    throw new Failure('ENOTDIR', `${name} is a symbolic link: go to what it leads to, ${target}`);
+  }
+  if (!isDirectory(attributes)) throw new Failure('ENOTDIR', `${name} is not a directory`);
+  context.changeDirectory(path);
+  return 0;
+}
+
+function splitLast(words: readonly Word[]): { sources: readonly Word[]; last: Word } {
+  const last = words.at(-1);
+  if (last === undefined) throw new Failure('USAGE', 'say what, and where to');
+  return { sources: words.slice(0, -1), last };
+}

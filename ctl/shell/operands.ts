@@ -1,0 +1,76 @@
+/**
+ * What the operands of a command at the prompt name: places of the home from the current directory on, and paths of this machine.
+ * `~` is the home of either; a pattern becomes what it matches, and one that matches nothing is an error.
+ */
+import { homedir } from 'node:os';
+import { Failure } from '../../protocol/failure.js';
+import { parseRemotePath } from '../../protocol/login/remote-path.js';
+import type { Place } from '../remote/place.js';
+import type { Context } from './command.js';
+import { localLister, remoteLister } from './directories.js';
+import { expand, type Lister } from './glob.js';
+import { literal, type Word } from './words.js';
+
+/** The places of some words. Throws ENOENT where a pattern matches nothing. */
+export async function remotePlaces(context: Context, words: readonly Word[]): Promise<Place[]> {
+  const list = remoteLister(context.session.client, context.directory, context.session.signal);
+  const places: Place[] = [];
+  for (const word of words) {
+    const typed = await written(word, '/', list);
+    places.push(...typed.map((name) => placeOf(context, name)));
+  }
+  return places;
+}
+
+/** The place of a word that can be one only, such as where to. Throws USAGE. */
+export async function remotePlace(context: Context, word: Word): Promise<Place> {
+  return only(await remotePlaces(context, [word]), word);
+}
+
+/** The current directory. */
+export function currentPlace(context: Context): Place {
+  return placeOf(context, Buffer.from('.'));
+}
+
+/** The local paths of some words. Throws ENOENT where a pattern matches nothing. */
+export async function localPaths(words: readonly Word[]): Promise<Buffer[]> {
+  const paths: Buffer[] = [];
+  for (const word of words) paths.push(...(await written(word, homedir(), localLister)));
+  return paths;
+}
+
+/** The local path of a word that can be one only. Throws USAGE. */
+export async function localPath(word: Word): Promise<Buffer> {
+  return only(await localPaths([word]), word);
+}
+
+/** A path as it was written, without `~`. */
+export function withoutTilde(word: Word, home: string): string {
+  return isTilde(word) ? `${home}${word.text.slice(home === '/' ? 2 : 1)}` : word.text;
+}
+
+function isTilde({ raw }: Word): boolean {
+  return raw === '~' || raw.startsWith('~/');
+}
+
+async function written(word: Word, home: string, list: Lister): Promise<readonly Buffer[]> {
+  if (!word.isPattern) return [Buffer.from(withoutTilde(word, home))];
+  const pattern = isTilde(word)
+    ? `${literal(home)}${word.pattern.slice(home === '/' ? 2 : 1)}`
+    : word.pattern;
+  const found = await expand(pattern, list);
+  if (found.length === 0) throw new Failure('ENOENT', `nothing matches ${word.raw}`);
+  return found;
+}
+
+function placeOf({ directory }: Context, typed: Buffer): Place {
+  return { path: parseRemotePath(typed, directory), text: typed.toString(), shown: typed };
+}
+
+function only<T>(found: readonly T[], word: Word): T {
+  const [one, another] = found;
+  if (one === undefined || another !== undefined) {
+    throw new Failure('USAGE', `${word.raw} matches ${found.length} names, where one is meant`);
+  }
+  return one;
+}

@@ -1,0 +1,101 @@
+/**
+ * The commands at the prompt that copy, as ftpctl put and get do: with one operand to the current directory, else to the last
+ * one; mput and mget copy all their operands to the current directory.
+ */
+import { getInto } from '../get.js';
+import { putInto } from '../put.js';
+import type { TransferFlags } from '../transfer/command.js';
+import type { Context, ShellCommand } from './command.js';
+import type { Flag, Operands } from './flags.js';
+import { currentPlace, localPath, localPaths, remotePlace, remotePlaces } from './operands.js';
+import type { Word } from './words.js';
+
+const FLAGS: readonly Flag[] = [
+  { letter: 'r', name: 'recursive', text: 'directories; of DIR/ what is in it' },
+  { name: 'no-resume', text: 'begin anew, also what is there with the same size and time' },
+  { letter: 'v', name: 'verbose', text: 'tell each file that was moved, with its MD5' },
+  { letter: 'q', name: 'quiet', text: 'tell only what goes wrong' },
+];
+const HERE = Buffer.from('.');
+const MANY = Infinity;
+
+export const transferCommands: readonly ShellCommand[] = [
+  {
+    names: ['get'],
+    usage: 'SRC... [DST]',
+    summary: 'copy from the home',
+    flags: FLAGS,
+    least: 1,
+    most: MANY,
+    operand: (index) => (index === 0 ? 'remote' : 'local'),
+    run: (context, operands) => get(context, operands, destinationOf(operands.words)),
+  },
+  {
+    names: ['mget'],
+    usage: 'SRC...',
+    summary: 'copy from the home, all that are named',
+    flags: FLAGS,
+    least: 1,
+    most: MANY,
+    operand: () => 'remote',
+    run: (context, operands) => get(context, operands, undefined),
+  },
+  {
+    names: ['put'],
+    usage: 'SRC... [DST]',
+    summary: 'copy to the home',
+    flags: FLAGS,
+    least: 1,
+    most: MANY,
+    operand: (index) => (index === 0 ? 'local' : 'remote'),
+    run: (context, operands) => put(context, operands, destinationOf(operands.words)),
+  },
+  {
+    names: ['mput'],
+    usage: 'SRC...',
+    summary: 'copy to the home, all that are named',
+    flags: FLAGS,
+    least: 1,
+    most: MANY,
+    operand: () => 'local',
+    run: (context, operands) => put(context, operands, undefined),
+  },
+];
+
+async function get(
+  context: Context,
+  { flags, words }: Operands,
+  destination: Word | undefined,
+): Promise<number> {
+  const local = destination === undefined ? HERE : await localPath(destination);
+  const sources = await remotePlaces(context, without(words, destination));
+  return getInto(context.session, sources, local, transferFlags(context, flags));
+}
+
+async function put(
+  context: Context,
+  { flags, words }: Operands,
+  destination: Word | undefined,
+): Promise<number> {
+  const place = destination === undefined ? currentPlace(context) : await remotePlace(context, destination);
+  const sources = await localPaths(without(words, destination));
+  return putInto(context.session, sources, place, transferFlags(context, flags));
+}
+
+function destinationOf(words: readonly Word[]): Word | undefined {
+  return words.length > 1 ? words.at(-1) : undefined;
+}
+
+function without(words: readonly Word[], destination: Word | undefined): readonly Word[] {
+  return destination === undefined ? words : words.slice(0, -1);
+}
+
+function transferFlags({ retry }: Context, flags: ReadonlySet<string>): TransferFlags {
+  return {
+    retry,
+    recursive: flags.has('recursive'),
+    resume: !flags.has('no-resume'),
+    verbose: flags.has('verbose'),
+    quiet: flags.has('quiet'),
+  };
+}
