@@ -61,7 +61,7 @@ function commandLine(end: (exitCode: number) => void): Command {
     .configureOutput({ outputError: () => undefined, writeErr: () => undefined })
     .addHelpText('after', `${PATHS_HELP}\n${EXIT_CODES_HELP}`);
 
-  program.commandsGroup('Transfers (interrupted ones are resumed, all are compared by MD5):');
+  program.commandsGroup('Transfers (interrupted ones are resumed, large ones compared by MD5):');
   // commander takes a list only as the last argument, so the last of the list is the destination.
   transferOptions(program.command('put').argument('<path...>', 'what to copy, and [USER@]HOST:DIR, where to'))
     .usage('[options] SRC... [USER@]HOST:DIR')

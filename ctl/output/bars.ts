@@ -8,8 +8,12 @@ import { SMALL_FILE_BYTES } from '../transfer/transfer.js';
 import type { Display, FileProgress } from './display.js';
 import { Rate } from './rate.js';
 
-/** Columns of a name; a longer one loses its beginning. */
-const NAME_WIDTH = 28;
+/** Columns of a bar itself; of what is around it and the name: brackets, `100% of 1023M  1023M/s  ETA 1:23:45`. */
+const BAR_WIDTH = 24;
+const REST_WIDTH = 39;
+/** Columns of a name, as many as the terminal leaves; a longer one loses its beginning. */
+const MIN_NAME_WIDTH = 8;
+const MAX_NAME_WIDTH = 40;
 const FRAMES_PER_SECOND = 10;
 /** EL of ECMA-48. A line is written over a bar, of which cli-progress clears the first only. */
 const CLEAR_REST = '\x1b[K';
@@ -19,7 +23,7 @@ export class Bars implements Display {
   readonly #bars = new MultiBar({
     format: '{name} [{bar}] {percentage}% of {size}  {rate}  {left}',
     autopadding: true,
-    barsize: 24,
+    barsize: BAR_WIDTH,
     clearOnComplete: true,
     emptyOnZero: true,
     fps: FRAMES_PER_SECOND,
@@ -118,5 +122,7 @@ class FileBar implements FileProgress {
 }
 
 function fit(name: string): string {
-  return name.length <= NAME_WIDTH ? name.padEnd(NAME_WIDTH) : `...${name.slice(3 - NAME_WIDTH)}`;
+  const room = (process.stderr.columns || 80) - BAR_WIDTH - REST_WIDTH;
+  const width = Math.min(MAX_NAME_WIDTH, Math.max(MIN_NAME_WIDTH, room));
+  return name.length <= width ? name.padEnd(width) : `...${name.slice(3 - width)}`;
 }

@@ -324,6 +324,8 @@ t.test('bars on a terminal, one for each large file', async (t) => {
     t.match(terminal.output, `MD5 (${name}) = ${sum}\x1b[K`, 'and clears what is left of a bar');
   }
   t.match(terminal.output, /\[=+-*\] +\d+% of 24M {2}[0-9.]+M\/s {2}ETA \d+:\d\d/);
+  const bars = terminal.output.split('\x1b').filter((text) => /\[[=-]+\] .*ETA/.test(text));
+  t.ok(bars.length > 0 && bars.every((bar) => bar.length <= 80 + '[0G'.length), 'nothing is cut off');
   t.match(terminal.output, /2 files, 48M in /);
 });
 
