@@ -51,7 +51,7 @@ export const fileCommands: readonly ShellCommand[] = [
   {
     names: ['cd'],
     usage: '[DIR]',
-    summary: 'go to a directory of the home, or to the home; cd - goes back',
+    summary: 'go to a directory of the home; cd - goes back',
     flags: [],
     least: 0,
     most: 1,

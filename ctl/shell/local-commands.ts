@@ -15,7 +15,7 @@ export const localCommands: readonly ShellCommand[] = [
   {
     names: ['lcd'],
     usage: '[DIR]',
-    summary: 'go to a directory of this machine, or to your home here',
+    summary: 'go to a directory of this machine',
     flags: [],
     least: 0,
     most: 1,
@@ -59,7 +59,7 @@ export const localCommands: readonly ShellCommand[] = [
   {
     names: ['lpwd'],
     usage: '',
-    summary: 'say which directory of this machine is the current one',
+    summary: 'say where on this machine this is',
     flags: [],
     least: 0,
     most: 0,

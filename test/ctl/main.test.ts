@@ -14,6 +14,7 @@ const COMMANDS = [
   'cat',
   'stat',
   'df',
+  'shell',
   'keygen',
   'useradd',
   'usermod',
