@@ -57,6 +57,7 @@ t.test('where the files are', async (t) => {
     knownHosts: '/c/ftpmount/known_hosts',
     config: '/c/ftpmount/config.toml',
     uploads: '/s/ftpmount/uploads',
+    history: '/s/ftpmount/shell-history',
   });
   t.match(clientFiles({ XDG_CONFIG_HOME: 'relative' }).key, /^\/.*\/\.config\/ftpmount\/key$/, 'as XDG says');
 });

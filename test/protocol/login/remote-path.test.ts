@@ -21,3 +21,19 @@ t.test('paths of a home never lead above it', async (t) => {
   t.throws(() => parseRemotePath('a\0b'), { name: 'Failure', kind: 'USAGE' });
   t.throws(() => parseRemotePath('x'.repeat(256)), { name: 'Failure', kind: 'USAGE' });
 });
+
+t.test('relative ones begin where they are told to', async (t) => {
+  const from = parseRemotePath('docs/old');
+  for (const [text, path] of [
+    ['', 'docs/old'],
+    ['.', 'docs/old'],
+    ['a', 'docs/old/a'],
+    ['../a', 'docs/a'],
+    ['../../..', ''],
+    ['/a', 'a'],
+  ] as const) {
+    t.equal(parseRemotePath(text, from).toString(), path, JSON.stringify(text));
+  }
+  const bytes = Buffer.from([0x61, 0xff]);
+  t.ok(parseRemotePath(bytes, from).equals(Buffer.concat([Buffer.from('docs/old/'), bytes])), 'bytes stay');
+});
