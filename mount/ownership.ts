@@ -6,7 +6,7 @@
 import type { Attributes } from '../protocol/attributes.js';
 import { Failure } from '../protocol/failure.js';
 import type { Owner } from '../protocol/owners.js';
-import { S_IFDIR, S_IFMT, S_IFREG, S_ISGID, S_ISUID } from '../posix/flags.js';
+import { S_IFDIR, S_IFMT, S_ISGID, S_ISUID } from '../posix/flags.js';
 import type { Caller, NodeAttributes } from './operations.js';
 
 export interface Ownership {
@@ -58,12 +58,12 @@ export function checkOwner(changes: { uid?: number; gid?: number }, ownership: O
   }
 }
 
-/** The permissions of a file whose set-id bits go, as Linux has it (inode(7)); undefined: it has none that would. */
+/** The permissions of a file whose set-id bits go, as Linux has it (inode(7)); undefined: it has none that would, as no directory. */
 export function modeWithoutSetId(mode: number): number | undefined {
   // Without it the bit is another one: mandatory locking.
   const groupExecutes = (mode & S_IXGRP) !== 0;
   const clear = S_ISUID | (groupExecutes ? S_ISGID : 0);
-  const clears = (mode & S_IFMT) === S_IFREG && (mode & clear) !== 0;
+  const clears = (mode & S_IFMT) !== S_IFDIR && (mode & clear) !== 0;
   return clears ? mode & ~clear & ~S_IFMT : undefined;
 }
 

@@ -5,8 +5,11 @@
  * It heard of us when it had a request that it answered, so after that request was sent: from there the term counts. It
  * ends here some time earlier, in which the kernel is made to forget what it was told.
  *
- * Invariant: once over, it stays so, whatever is answered, until begin(): the leases may be another's by then, which only a
- * new login tells.
+ * Invariant: once it is over while something is held, it stays so, whatever is answered, until begin(): the leases may be
+ * another's by then, which only a new login tells.
+ *
+ * Who holds nothing need not be heard. What is leased then comes before the answer of the request that it is for, so it counts from
+ * that answer, or of a ping: a server that had taken it back meanwhile would have dropped the connection.
  */
 import { bootTime } from '../remote/boot-time.js';
 
@@ -32,6 +35,8 @@ export class Term {
   #ms: number;
   #over = false;
   #holding = false;
+  /** It was not over since something is held. */
+  #running = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: TermOptions) {
@@ -41,14 +46,18 @@ export class Term {
   }
 
   get over(): boolean {
-    if (!this.#over && this.#left() <= 0) this.#over = true;
-    return this.#over;
+    if (this.#over) return true;
+    const over = this.#left() <= 0;
+    if (!over) this.#running = this.#holding;
+    else if (this.#running) this.#over = true;
+    return over;
   }
 
   /** A login has just said what is held, and the server's term: it counts anew. */
   begin(termMs: number): void {
     this.#ms = own(termMs);
     this.#over = false;
+    this.#running = false;
     this.#watch();
   }
 
@@ -56,14 +65,16 @@ export class Term {
   hold(holding: boolean): void {
     if (holding === this.#holding) return;
     this.#holding = holding;
-    if (!this.over) this.#watch();
+    this.#running = false;
+    if (!this.#over) this.#watch();
   }
 
   #watch(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (!this.#holding) return;
-    if (this.over) {
+    const waits = this.over;
+    if (this.#over) {
       this.#options.ranOut();
       return;
     }
@@ -72,7 +83,7 @@ export class Term {
     const quiet = left <= 2 * third;
     if (quiet) this.#options.ping();
     // What is sent now renews it; if it does not, there is time for another try.
-    const wait = quiet ? Math.min(left, third) : left - 2 * third;
+    const wait = waits ? third : quiet ? Math.min(left, third) : left - 2 * third;
     this.#timer = setTimeout(() => this.#watch(), Math.ceil(wait)).unref();
   }
 

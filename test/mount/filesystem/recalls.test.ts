@@ -51,7 +51,7 @@ t.test('a recall is answered behind the log, by one who believes nothing any mor
   await until(() => connection.requests.some((each) => each.startsWith('returned')));
   const sent = connection.requests.map((each) => each.split(' ')[0]);
   t.ok(sent.indexOf('apply') !== -1 && sent.indexOf('apply') < sent.indexOf('returned'));
-  t.same(home.dropped.toSorted(), ['1 0', '1/file', '1/new', '2 -1']);
+  t.same([...new Set(home.dropped)].toSorted(), ['1 0', '1/file', '1/new', '2 -1']);
   t.equal(home.state.leases.mode(ROOT_INO), LEASE_NONE);
 });
 

@@ -35,14 +35,36 @@ t.test('it counts from when the request that was answered last had been sent', a
   t.ok(term.over);
 });
 
+t.test(
+  'who held nothing for longer than the term may believe what is leased as soon as something is answered',
+  async (t) => {
+    const { term, time, said } = setup();
+    time.now = 5 * TERM_MS;
+    t.ok(term.over);
+    term.hold(true);
+    t.same(said, ['ping']);
+    t.ok(term.over, 'not before');
+    time.heard = 5 * TERM_MS;
+    t.notOk(term.over);
+    time.now += TERM_MS;
+    t.ok(term.over, 'from then on it counts');
+    time.heard = time.now;
+    t.ok(term.over);
+    term.hold(false);
+  },
+);
+
 t.test('once over, only a login begins another one', async (t) => {
   const { term, time, said } = setup();
+  term.hold(true);
   time.now = TERM_MS;
   t.ok(term.over);
   time.heard = TERM_MS;
   t.ok(term.over, 'others may have the leases, whatever is answered');
+  term.hold(false);
   term.hold(true);
-  t.same(said, [], 'what nobody believed needs no end');
+  t.ok(term.over);
+  t.same(said, []);
   term.begin(SERVER_TERM_MS);
   t.notOk(term.over);
   time.now += TERM_MS - 1;
