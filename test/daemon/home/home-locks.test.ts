@@ -223,7 +223,8 @@ t.test('leases that are lost take the locks with them', async (t) => {
   await lock(two, 'd/f', F_WRLCK);
 });
 
-t.test('after a restart locks are said again before others may have them', async (t) => {
+/** The home is open anew: one had a file locked, and the other has come back and waits for it. */
+async function restarted(t: Test) {
   const { disk, home, one, two } = await scene(t);
   await lock(one, 'd/f', F_WRLCK);
   await home.close();
@@ -231,8 +232,14 @@ t.test('after a restart locks are said again before others may have them', async
   const again = await disk.open({ clock });
   const other = new TestClient(again, { wants: LEASE_WRITE, id: two.id });
   const waiting = lock(other, 'd/f', F_WRLCK, { wait: true });
+  const comeBack = (): TestClient => new TestClient(again, { wants: LEASE_WRITE, id: one.id });
+  return { clock, other, waiting, comeBack };
+}
+
+t.test('after a restart locks are said again before others may have them', async (t) => {
+  const { other, waiting, comeBack } = await restarted(t);
   t.ok(await isPending(waiting));
-  const back = new TestClient(again, { wants: LEASE_WRITE, id: one.id });
+  const back = comeBack();
   await relock(back, 'd/f', F_WRLCK);
   t.ok(await isPending(waiting), 'it may have more to say');
   await back.call('returned', [[]]);
@@ -242,17 +249,11 @@ t.test('after a restart locks are said again before others may have them', async
 });
 
 t.test('who comes back after the grace period has nothing to say', async (t) => {
-  const { disk, home, one, two } = await scene(t);
-  await lock(one, 'd/f', F_WRLCK);
-  await home.close();
-  const clock = new ManualClock();
-  const again = await disk.open({ clock });
-  const other = new TestClient(again, { wants: LEASE_WRITE, id: two.id });
-  const waiting = lock(other, 'd/f', F_WRLCK, { wait: true });
+  const { clock, other, waiting, comeBack } = await restarted(t);
   clock.pass(2 * LEASE_TERM_MS);
   await waiting;
   await lock(other, 'd/f', F_UNLCK);
-  const back = new TestClient(again, { wants: LEASE_WRITE, id: one.id });
+  const back = comeBack();
   t.equal(await kindOf(() => relock(back, 'd/f', F_WRLCK)), 'ENOLCK');
 });
 

@@ -7,6 +7,23 @@ import { CALLER, ScriptedHome } from './scripted-home.js';
 const OLD = 4096;
 const NEW = 5000;
 
+/** The answer of `fetch`: files as they were. */
+function asOfOld([refs]: readonly unknown[]): unknown {
+  return (refs as bigint[][]).map(([ino]) => [
+    attributesOf(ino ?? 0n, REGULAR, { size: OLD }),
+    Buffer.alloc(OLD),
+  ]);
+}
+
+/** Opens a file by its name, and reads it. */
+function readerOf(home: ScriptedHome): (name: string) => Promise<void> {
+  return async (name) => {
+    const node = await home.node(name);
+    const { handle } = await home.filesystem.open(node, 0, CALLER);
+    await home.filesystem.read(node, handle, 0, OLD, () => undefined, CALLER);
+  };
+}
+
 t.test('what was fetched ahead before a recall tells nothing after it', async (t) => {
   const names = ['a', 'b', 'c', 'd'];
   const files = names.map((name, at) => [name, attributesOf(10 + at, REGULAR, { size: OLD })] as const);
@@ -17,13 +34,8 @@ t.test('what was fetched ahead before a recall tells nothing after it', async (t
   home.answers.hold = () => attributesOf(10, REGULAR, { size: OLD });
   home.answers.returned = () => null;
   home.answers.getattr = ([file]) => attributesOf((file as bigint[])[0] ?? 0n, REGULAR, { size: NEW });
-  home.answers.fetch = ([refs]) =>
-    (refs as bigint[][]).map(([ino]) => [attributesOf(ino ?? 0n, REGULAR, { size: OLD }), Buffer.alloc(OLD)]);
-  const read = async (name: string): Promise<void> => {
-    const node = await home.node(name);
-    const { handle } = await home.filesystem.open(node, 0, CALLER);
-    await home.filesystem.read(node, handle, 0, OLD, () => undefined, CALLER);
-  };
+  home.answers.fetch = asOfOld;
+  const read = readerOf(home);
   const last = await home.node('d');
   await read('a');
   connection.held = true;
@@ -58,16 +70,8 @@ for (const how of ['in the log', 'by a change that is awaited'] as const) {
       ctime: { sec: 9, nsec: 0 },
     };
     home.answers.change = () => [changed];
-    home.answers.fetch = ([refs]) =>
-      (refs as bigint[][]).map(([ino]) => [
-        attributesOf(ino ?? 0n, REGULAR, { size: OLD }),
-        Buffer.alloc(OLD),
-      ]);
-    const read = async (name: string): Promise<void> => {
-      const node = await home.node(name);
-      const { handle } = await home.filesystem.open(node, 0, CALLER);
-      await home.filesystem.read(node, handle, 0, OLD, () => undefined, CALLER);
-    };
+    home.answers.fetch = asOfOld;
+    const read = readerOf(home);
     const last = await home.node('d');
     await read('a');
     connection.held = true;
