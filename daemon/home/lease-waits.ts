@@ -126,6 +126,11 @@ export class LeaseWaits {
     });
   }
 
+  /** Does what touches nothing and may be refused for want of room: at once, or when others have given some back. As run(). */
+  whenRoom<T>(client: LeaseHolder, call: Call, attempt: () => T, keep: () => void): T | Promise<Awaited<T>> {
+    return this.run({ client, call, prepare: () => ({ touches: [], run: attempt }), keep });
+  }
+
   /** Whether a request waits for a unit: who got it now would only be asked for it. */
   isWaitedFor(unit: bigint): boolean {
     return this.#ofUnit.has(unit);

@@ -53,12 +53,8 @@ export class RoomRecalls {
     }
     const more = [Math.max(0, bytes), Math.max(0, files), regular, directories] as const;
     const needed = { bytes: neededBytes ?? 0, files: neededFiles ?? 0 };
-    return this.#options.waits.run({
-      client,
-      call,
-      prepare: () => ({ touches: [], run: () => packed(client.grant.take(...more, needed)) }),
-      keep: () => undefined,
-    });
+    const take = (): unknown[] => packed(client.grant.take(...more, needed));
+    return this.#options.waits.whenRoom(client, call, take, () => undefined);
   }
 
   /** A request needs room: asks all who may have some that they do not need, but the one who needs it. */

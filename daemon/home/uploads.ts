@@ -22,7 +22,7 @@ import { SequentialHash } from './hashing.js';
 import type { Log } from '../log.js';
 import type { HomeClient } from './home-client.js';
 import type { LeaseHolder } from './lease-table.js';
-import type { LeaseWaits, Prepared } from './lease-waits.js';
+import type { LeaseWaits } from './lease-waits.js';
 import type { ToldStatus } from './owner-record.js';
 import { keyOfPartial, partialName, uploadKey, type PartialFiles } from './partial-files.js';
 import type { Published, Publishing } from './publishing.js';
@@ -185,8 +185,7 @@ export class Uploads implements UploadHost {
   }
 
   whenRoom<T>(owner: LeaseHolder, call: Call, attempt: () => T, keep: () => void): T | Promise<Awaited<T>> {
-    const prepare = (): Prepared<T> => ({ touches: [], run: attempt });
-    return this.#parts.waits.run({ client: owner, call, prepare, keep });
+    return this.#parts.waits.whenRoom(owner, call, attempt, keep);
   }
 
   discard(upload: Upload): void {

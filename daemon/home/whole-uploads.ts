@@ -20,7 +20,7 @@ import type { Log } from '../log.js';
 import type { Call } from './call.js';
 import type { HiddenFile, InodePool } from './granted-inodes.js';
 import type { HomeClient } from './home-client.js';
-import type { LeaseWaits, Prepared } from './lease-waits.js';
+import type { LeaseWaits } from './lease-waits.js';
 import { wireError, type WireError } from './outcomes.js';
 import type { Published, Publishing } from './publishing.js';
 import type { Account } from './quota.js';
@@ -167,8 +167,8 @@ class Batch {
     }
     await whenChangeable();
     publishing.requirePlace(file.path);
-    const prepare = (): Prepared<void> => ({ touches: [], run: () => account.reserve(file.size, 1) });
-    await waits.run({ client: this.#client, call: this.#call, prepare, keep: () => undefined });
+    const reserve = (): void => account.reserve(file.size, 1);
+    await waits.whenRoom(this.#client, this.#call, reserve, () => undefined);
     try {
       return this.#writeHidden(file, bytes);
     } catch (error) {
