@@ -156,10 +156,20 @@ function onlyKey(serverKey: Buffer | undefined, { host }: Endpoint): ConnectOpti
       : Promise.reject(new Failure('HOSTKEY', `THE KEY OF ${host} HAS CHANGED while it was in use`));
 }
 
-/** What the server's refusals mean to the person who logs in. */
-function explain(failure: Failure, { user, host }: Endpoint): Failure {
+/** What it means to the person who logs in that a server cannot be reached, or refuses. */
+function explain(failure: Failure, { user, host, likelyPort }: Endpoint): Failure {
   const { cause } = failure;
   switch (failure.kind) {
+    case 'ECONNREFUSED':
+    case 'ETIMEDOUT':
+      if (likelyPort === undefined) return failure;
+      return new Failure(
+        failure.kind,
+        `${failure.message} (If ${likelyPort} is its port: -p ${likelyPort})`,
+        {
+          cause,
+        },
+      );
     case 'EKEYREJECTED':
       return new Failure('EKEYREJECTED', `login of ${user}@${host} failed: ${failure.message}`, { cause });
     case 'EUSERS':

@@ -25,6 +25,8 @@ export interface Endpoint {
   readonly host: string;
   readonly port: number;
   readonly suite: SuiteName | undefined;
+  /** A path that may have been meant as a port, where none was given otherwise. */
+  readonly likelyPort: string | undefined;
 }
 
 const TARGET = /^(?:(?<user>[^@:/[\]]*)@)?(?:\[(?<v6>[^\]/]+)\]|(?<name>[^:/@[\]\s]+))(?::(?<path>.*))?$/su;
@@ -34,8 +36,14 @@ export function isRemote(text: string): boolean {
   return TARGET.exec(text)?.groups?.['path'] !== undefined;
 }
 
+const URL = /^[a-z][a-z0-9+.-]*:\/\//iu;
+const PORT_LIKE = /^[0-9]{2,5}$/;
+
 /** Reads [USER@]HOST[:PATH]. Throws USAGE. */
 export function parseTarget(text: string): Target {
+  if (URL.test(text)) {
+    throw new Failure('USAGE', `'${text}' is a URL: write [USER@]HOST:PATH, and a port as -p PORT`);
+  }
   const groups = TARGET.exec(text)?.groups;
   const host = groups?.['v6'] ?? groups?.['name'];
   const user = groups?.['user'];
@@ -64,12 +72,14 @@ export function resolveEndpoint(
 ): Endpoint {
   const alias = aliases.get(target.host);
   const user = target.user ?? alias?.user ?? userInfo().username;
+  const given = port ?? alias?.port;
   try {
     return {
       user: userName(user),
       host: alias?.host ?? target.host,
-      port: port ?? alias?.port ?? DEFAULT_PORT,
+      port: given ?? DEFAULT_PORT,
       suite: alias?.suite,
+      likelyPort: given === undefined && PORT_LIKE.test(target.path ?? '') ? target.path : undefined,
     };
   } catch (error) {
     throw new Failure('USAGE', Failure.from(error).message, { cause: error });

@@ -4,6 +4,10 @@ import * as fs from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
+import { nodeAead } from '../../protocol/aead.js';
+import { clientFiles } from '../../protocol/login/client-files.js';
+import { openSession } from '../../protocol/login/open-session.js';
+import { parseTarget, resolveEndpoint } from '../../protocol/login/target.js';
 import { passwordOf, startDaemon } from '../lib/daemon.js';
 import { temporaryDirectory } from '../lib/directory.js';
 import { programs } from '../lib/programs.js';
@@ -175,6 +179,18 @@ t.test('nobody there, something else there, no such host', async (t) => {
     code: 3,
     stderr: /^ftpctl: .*refused the connection.*\n$/,
   });
+  await t.rejects(
+    openSession({
+      program: 'test',
+      endpoint: {
+        ...resolveEndpoint(parseTarget('alice@127.0.0.1:8099'), new Map(), undefined),
+        port: otherPort,
+      },
+      files: clientFiles(daemon.env),
+      aead: nodeAead,
+    }),
+    { kind: 'ECONNREFUSED', message: /If 8099 is its port: -p 8099/ },
+  );
   t.match(await login('alice@host.invalid', 1), {
     code: 3,
     stderr: /^ftpctl: cannot find the host host\.invalid.*\n$/,

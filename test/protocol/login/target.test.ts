@@ -28,6 +28,7 @@ t.test('[USER@]HOST[:PATH]', async (t) => {
     '-oProxy:x',
     'a@b@c:x',
     '[]:x',
+    'ftp://host/x',
   ]) {
     t.throws(() => parseTarget(wrong), usage, JSON.stringify(wrong));
   }
@@ -55,6 +56,7 @@ t.test('the command line goes before the alias, the alias before the defaults', 
     host: 'files.example.org',
     port: 99,
     suite: 'ChaChaPoly',
+    likelyPort: undefined,
   });
   t.match(resolveEndpoint(parseTarget('bob@work'), aliases, 7), { user: 'bob', port: 7 });
   t.match(resolveEndpoint(parseTarget('bob@port-only'), aliases, undefined), { host: 'port-only', port: 5 });
@@ -63,6 +65,16 @@ t.test('the command line goes before the alias, the alias before the defaults', 
     host: 'elsewhere',
     port: 8083,
     suite: undefined,
+    likelyPort: undefined,
   });
   t.throws(() => resolveEndpoint(parseTarget('Not A User@h'), aliases, undefined), usage);
+});
+
+t.test('a path that may be meant as a port', async (t) => {
+  const likely = (text: string, port?: number): string | undefined =>
+    resolveEndpoint(parseTarget(text), new Map(), port).likelyPort;
+  t.equal(likely('alice@h:8083'), '8083');
+  for (const text of ['alice@h', 'alice@h:', 'alice@h:8083/x', 'alice@h:123456'])
+    t.equal(likely(text), undefined, text);
+  t.equal(likely('alice@h:8083', 22), undefined, 'a port is given');
 });
