@@ -254,6 +254,12 @@ function administration(program: Command, end: (exitCode: number) => void): void
       const { adopt } = await import('./admin/adopt.js');
       end(await adopt(directory, options));
     });
+  withStateOption(program.command('unlock').argument('<user|address>', 'who is locked out'))
+    .description('forget the failed logins of a user, or from an address')
+    .action(async (userOrAddress, options) => {
+      const { unlock } = await import('./admin/unlock.js');
+      end(await unlock(userOrAddress, options));
+    });
   withStateOption(program.command('status'))
     .description('show what the running daemon does')
     .option('--json', 'as JSON')

@@ -1,6 +1,6 @@
 /*
- * Password checks in a thread of their own, one after the other: the main thread only ever waits for a message. The queue
- * is bounded; what does not fit is refused, for known and unknown users alike.
+ * Password checks in a thread of their own, one after the other, 55 ms each: the main thread only ever waits for a message. As
+ * many wait as connections are not logged in (front-door.ts bounds them): each has one check.
  *
  * The thread starts with the first check and ends when it was idle for a while: libsodium keeps Argon2's memory, and the
  * thread holds some 34 MiB, twice a worker. Starting it costs 60 ms.
@@ -9,9 +9,6 @@ import { Worker, isMainThread, parentPort } from 'node:worker_threads';
 import { fileURLToPath } from 'node:url';
 import { Failure } from '../protocol/failure.js';
 import { verifyPassword } from '../state/password.js';
-
-/** Checks that may wait: at 55 ms each, the last one waits some four seconds. */
-const MAX_WAITING = 64;
 
 /** Milliseconds without a check after which the thread ends. */
 const IDLE_MS = 2_000;
@@ -32,22 +29,20 @@ export class Argon2Thread {
 
   /**
    * Whether the password has the hash. `proceed` is asked when the turn comes, so that it knows of every check before
-   * this one; where it says no, nothing is computed and the answer is undefined. EAGAIN: too many wait.
+   * this one; where it says no, nothing is computed and the answer is undefined.
    */
   verify(hash: string, password: string, proceed: () => boolean): Promise<boolean | undefined> {
-    if (this.#waiting.length >= MAX_WAITING) {
-      return Promise.reject(new Failure('EAGAIN', 'too many logins at this moment: try again later'));
-    }
     return new Promise((done, failed) => {
       this.#waiting.push({ hash, password, proceed, done, failed });
       this.#next();
     });
   }
 
-  /** Ends the thread; checks that wait are refused. */
+  /** Ends the thread; checks that are not done are refused. */
   async close(): Promise<void> {
-    const refused = this.#waiting.splice(0);
-    for (const check of refused) check.failed(new Failure('ESHUTDOWN', 'the server is shutting down'));
+    const refused = [this.#running, ...this.#waiting.splice(0)];
+    this.#running = undefined;
+    for (const check of refused) check?.failed(new Failure('ESHUTDOWN', 'the server is shutting down'));
     await this.#end();
   }
 
@@ -75,11 +70,9 @@ export class Argon2Thread {
       const check = this.#running;
       this.#running = undefined;
       check?.done(result);
-      this.#next();
-      if (this.#running === undefined) {
-        this.#idle = setTimeout(() => void this.#end(), IDLE_MS);
-        this.#idle.unref();
-      }
+      this.#idle = setTimeout(() => void this.#end(), IDLE_MS).unref();
+      // Later: the next one's `proceed` is to know what became of this one.
+      setImmediate(() => this.#next());
     });
     // A hash that libsodium throws on, or no memory: this check fails, the next one starts a new thread.
     thread.on('error', (cause) => this.#lost(thread, cause));

@@ -10,7 +10,7 @@ import { Failure } from '../protocol/failure.js';
 import { userName } from '../protocol/ids.js';
 import type { Account } from '../state/accounts.js';
 import { DECOY_HASH } from '../state/password.js';
-import { throttleKey, type Throttle } from './throttle.js';
+import { throttleKey, type Attempt, type Throttle } from './throttle.js';
 
 export interface Credentials {
   /** As the client wrote it. */
@@ -67,22 +67,24 @@ export class Authentication {
   }
 
   /**
-   * Throws ENOKEY (no password given, and the key is not one of the user's), EKEYREJECTED, or EAGAIN (too many log in at
-   * once). `signal` ends the wait of a client that went away.
+   * Throws ENOKEY (no password given, and the key is not one of the user's), EKEYREJECTED, or EAGAIN (too many failed: says when
+   * to try again). `signal` ends the wait of a client that went away.
    */
   async authenticate(credentials: Credentials, signal: AbortSignal): Promise<Identity> {
-    const account = this.#account(credentials.user);
-    if (account !== undefined) {
-      const key = Buffer.from(credentials.publicKey).toString('base64');
-      if (account.keys.some(({ publicKey }) => publicKey === key)) return { account, key };
+    const { user, password, address, publicKey } = credentials;
+    const account = this.#account(user);
+    const key = Buffer.from(publicKey).toString('base64');
+    const attempt = { user, address: throttleKey(address), device: key };
+    if (account?.keys.some((one) => one.publicKey === key) === true) {
+      this.#throttle.succeeded(attempt);
+      return { account, key };
     }
-    if (credentials.password === null)
-      throw new Failure('ENOKEY', 'this key is not known: log in by password');
-    if (!(await this.#checkPassword(credentials, credentials.password, account, signal))) {
+    if (password === null) throw new Failure('ENOKEY', 'this key is not known: log in by password');
+    if (!(await this.#checkPassword(attempt, password, account, signal))) {
       throw new Failure('EKEYREJECTED', 'wrong user or password');
     }
     // Read anew: the check took a while, and the account may have been closed meanwhile.
-    const current = this.#account(credentials.user);
+    const current = this.#account(user);
     if (current === undefined) throw new Failure('EKEYREJECTED', 'wrong user or password');
     return { account: current, key: null };
   }
@@ -99,31 +101,35 @@ export class Authentication {
   }
 
   async #checkPassword(
-    { user, address }: Credentials,
+    attempt: Attempt,
     password: string,
     account: Account | undefined,
     signal: AbortSignal,
   ): Promise<boolean> {
-    const addressKey = throttleKey(address);
     for (;;) {
-      const verdict = this.#throttle.verdict(user, addressKey, this.#clock.now());
+      const verdict = this.#throttle.verdict(attempt, this.#clock.now());
       if (verdict.kind === 'locked') {
-        throw new Failure('EKEYREJECTED', 'too many failed logins: try again later');
+        throw new Failure('EAGAIN', `too many failed logins: try again in ${duration(verdict.ms)}`);
       }
       if (verdict.kind === 'wait') {
         await this.#clock.sleep(verdict.ms, signal);
         continue;
       }
       // Asked again when the turn comes: else tries in parallel would all pass before the first one failed.
-      const proceed = () => this.#throttle.verdict(user, addressKey, this.#clock.now()).kind === 'try';
+      const proceed = () => this.#throttle.verdict(attempt, this.#clock.now()).kind === 'try';
       const matches = await this.#passwords.verify(account?.passwordHash ?? DECOY_HASH, password, proceed);
       if (matches === undefined) {
         signal.throwIfAborted();
         continue;
       }
-      if (matches) this.#throttle.succeeded(user);
-      else this.#throttle.failed(user, addressKey, this.#clock.now());
+      if (matches) this.#throttle.succeeded(attempt);
+      else this.#throttle.failed(attempt, this.#clock.now());
       return matches;
     }
   }
+}
+
+function duration(ms: number): string {
+  const seconds = Math.ceil(ms / 1000);
+  return seconds < 60 ? `${seconds} s` : `${Math.ceil(seconds / 60)} min`;
 }

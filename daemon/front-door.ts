@@ -1,7 +1,8 @@
 /*
  * Listens, and brings connections through handshake and login. Everybody may connect, so what a stranger can hold is
  * bounded: connections that are not logged in, in all and per address (those that wait in the queue count for their
- * address), each for HANDSHAKE_MS and LOGIN_MS at most and for a few KiB.
+ * address), each for HANDSHAKE_MS and LOGIN_MS at most and for a few KiB. Where they are too many, the oldest of the address that
+ * has most gives way: who holds connections keeps nobody else out.
  *
  * Invariant: nothing that a peer sends or fails to send ends the daemon; running out of descriptors refuses connections, no
  * more (libuv closes them; a shortage that can be foreseen is told at the start: descriptor-limit.ts).
@@ -39,14 +40,20 @@ const REFUSALS_MS = 10_000;
 /** Connections that came to nothing and get a line each in that time: strangers must not fill the disk with them. */
 const MAX_LINES = 100;
 
+/** A connection that has no session. */
+interface Newcomer {
+  readonly socket: Socket;
+  /** Once the handshake is done. */
+  login: Login | undefined;
+  isLoggedIn: boolean;
+}
+
 export class FrontDoor {
   readonly #options: FrontDoorOptions;
   readonly #server: Server;
   #limits: FrontDoorLimits;
-  #unauthenticated = 0;
-  readonly #perAddress = new Map<string, number>();
-  /** Everything that has no session; its login once the handshake is done. */
-  readonly #connections = new Map<Socket, Login | undefined>();
+  /** By address, the oldest first. */
+  readonly #newcomers = new Map<string, Set<Newcomer>>();
   #lines = 0;
   #refusals = 0;
   #lastRefusal = '';
@@ -84,7 +91,7 @@ export class FrontDoor {
     this.#logRefusals();
     this.#server.close();
     const farewells: Promise<void>[] = [];
-    for (const [socket, login] of this.#connections) {
+    for (const { socket, login } of [...this.#newcomers.values()].flatMap((newcomers) => [...newcomers])) {
       if (login === undefined) socket.destroy();
       else farewells.push(login.shutdown(reason));
     }
@@ -98,19 +105,14 @@ export class FrontDoor {
     if (address === undefined) return void socket.destroy(); // gone already
     const peer = `${address.includes(':') ? `[${address}]` : address}:${socket.remotePort ?? 0}`;
     const key = throttleKey(address);
-    const ofAddress = this.#perAddress.get(key) ?? 0;
-    if (this.#unauthenticated >= this.#limits.maxUnauthenticated || ofAddress >= this.#limits.maxPerAddress) {
+    const ofAddress = this.#newcomers.get(key) ?? new Set();
+    if (ofAddress.size >= this.#limits.maxPerAddress) {
       socket.destroy();
       return this.#refused(`${peer}: too many connections`);
     }
-    this.#perAddress.set(key, ofAddress + 1);
-    this.#unauthenticated += 1;
-    let authenticated = false;
-    const onAuthenticated = (): void => {
-      if (!authenticated) this.#unauthenticated -= 1;
-      authenticated = true;
-    };
-    this.#connections.set(socket, undefined);
+    const newcomer: Newcomer = { socket, login: undefined, isLoggedIn: false };
+    this.#newcomers.set(key, ofAddress.add(newcomer));
+    this.#makeRoom();
     try {
       const timeout = handshakeMs === undefined ? {} : { timeoutMs: handshakeMs };
       const accepted = await accept(socket, { staticKeyPair, serverVersion, ...timeout });
@@ -121,22 +123,35 @@ export class FrontDoor {
         address,
         peer,
         host,
-        onAuthenticated,
+        onAuthenticated: () => {
+          newcomer.isLoggedIn = true;
+        },
         ...(loginMs === undefined ? {} : { loginMs }),
       });
-      this.#connections.set(socket, login);
+      newcomer.login = login;
       const failure = await login.done;
       if (failure !== undefined) this.#failed(peer, failure, 'connection closed before a session');
     } catch (error) {
       this.#failed(peer, error, 'handshake failed');
       socket.destroy();
     } finally {
-      this.#connections.delete(socket);
-      onAuthenticated();
-      const left = (this.#perAddress.get(key) ?? 1) - 1;
-      if (left === 0) this.#perAddress.delete(key);
-      else this.#perAddress.set(key, left);
+      ofAddress.delete(newcomer);
+      if (ofAddress.size === 0) this.#newcomers.delete(key);
     }
+  }
+
+  /** Ends the oldest of the address that has most, where too many are not logged in. */
+  #makeRoom(): void {
+    const { maxUnauthenticated } = this.#limits;
+    const all = [...this.#newcomers.values()];
+    if (all.reduce((sum, { size }) => sum + size, 0) <= maxUnauthenticated) return;
+    const strangers = all.map((newcomers) =>
+      [...newcomers].filter(({ socket, isLoggedIn }) => !isLoggedIn && !socket.destroyed),
+    );
+    if (strangers.reduce((sum, { length }) => sum + length, 0) <= maxUnauthenticated) return;
+    const [oldest] = strangers.reduce((most, some) => (some.length > most.length ? some : most));
+    oldest?.socket.destroy();
+    this.#refused('too many connections that are not logged in');
   }
 
   /** Logs it, or counts it among the refusals once there are too many. */

@@ -48,6 +48,8 @@ export interface ServerOptions {
 
 /** How long sessions may take to finish what is in flight when the daemon ends (milliseconds). */
 const SHUTDOWN_MS = 15_000;
+/** So long after a login what is known of failed ones is written (milliseconds). */
+const THROTTLE_RECORD_MS = 10_000;
 /** How long `ftpctl` waits for sessions to close that an account change ends (milliseconds). */
 const CLOSING_MS = 10_000;
 
@@ -64,6 +66,7 @@ export class Server {
   readonly #sessions = new Sessions();
   readonly #admission: Admission;
   readonly #throttle: Throttle;
+  #throttleTimer: NodeJS.Timeout | undefined;
   readonly #argon2 = new Argon2Thread();
   readonly #frontDoor: FrontDoor;
   readonly #pool: WorkerPool;
@@ -77,6 +80,8 @@ export class Server {
     this.#config = config;
     this.#admission = new Admission(admissionLimits(config));
     this.#throttle = new Throttle(throttleLimits(config));
+    const record = state.throttle.read();
+    if (record !== undefined) this.#throttle.restore(record, performance.now(), Date.now());
     this.#pool = new WorkerPool({
       size: config.workers,
       script: new URL('./worker.js', import.meta.url),
@@ -156,15 +161,33 @@ export class Server {
     this.#control.close();
     // Who waits is sent away first: else it would get the places of the sessions that end now.
     await this.#frontDoor.close(reason);
-    await Promise.all([this.#pool.close(reason, true, SHUTDOWN_MS), this.#argon2.close()]);
+    await Promise.all([
+      this.#pool.close(reason, true, SHUTDOWN_MS),
+      this.#argon2.close(),
+      this.#recordThrottle(),
+    ]);
     for (const { sessionId } of this.#sessions.list()) this.#sessionClosed(sessionId);
     this.#options.log.info({}, 'stopped');
+  }
+
+  /** Never rejects. */
+  async #recordThrottle(): Promise<void> {
+    clearTimeout(this.#throttleTimer);
+    this.#throttleTimer = undefined;
+    try {
+      await this.#options.state.throttle.write(this.#throttle.record(performance.now(), Date.now()));
+    } catch (error) {
+      this.#options.log.warn({ error }, 'what is known of failed logins could not be written');
+    }
   }
 
   #loginHost(authentication: Authentication): LoginHost {
     const { state, userLog } = this.#options;
     return {
-      authenticate: (credentials, signal) => authentication.authenticate(credentials, signal),
+      authenticate: (credentials, signal) => {
+        this.#throttleTimer ??= setTimeout(() => void this.#recordThrottle(), THROTTLE_RECORD_MS).unref();
+        return authentication.authenticate(credentials, signal);
+      },
       apply: (applicant) => this.#admission.apply(applicant),
       withdraw: (applicant) => this.#admission.withdraw(applicant),
       takeOver: (user, clientId) => this.#takeOver(user, clientId),
@@ -249,6 +272,8 @@ export class Server {
         this.#accountChanged(name, closeSessions === true, reopen === true),
       accountRemoved: ({ name }) => this.#accountRemoved(name),
       quotaCheck: ({ name, repair }) => this.#quotaCheck(name, repair),
+      unlock: ({ userOrAddress }) =>
+        Promise.resolve({ lifted: this.#throttle.forgive(userOrAddress, performance.now()) }),
       status: () => this.#status(),
     };
     // The table is keyed by the type that the request has.

@@ -33,6 +33,8 @@ export type ControlRequest =
   | { readonly type: 'accountRemoved'; readonly name: UserName }
   /** Compare the ledger with the tree, of one user or of all. */
   | { readonly type: 'quotaCheck'; readonly name: UserName | null; readonly repair: boolean }
+  /** Forget the failed logins of a user, or from an address. */
+  | { readonly type: 'unlock'; readonly userOrAddress: string }
   | { readonly type: 'status' };
 
 export interface SessionStatus {
@@ -65,6 +67,8 @@ export interface ControlAnswers {
   accountChanged: { readonly closedSessions: number };
   accountRemoved: { readonly closedSessions: number };
   quotaCheck: readonly QuotaReport[];
+  /** How many lockouts ended. */
+  unlock: { readonly lifted: number };
   status: DaemonStatus;
 }
 
@@ -88,6 +92,8 @@ export function parseControlRequest(line: string): ControlRequest {
         name: name === null ? null : user(name),
         repair: request['repair'] === true,
       };
+    case 'unlock':
+      return { type: 'unlock', userOrAddress: String(request['userOrAddress']) };
     case 'status':
       return { type: 'status' };
     default:

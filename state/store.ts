@@ -1,6 +1,6 @@
 /*
- * The state of a server in one lmdb environment: accounts, the quota ledger, resumable uploads, digests of files. The
- * daemon's threads and ftpctl open it at once; lmdb's reader table and writer lock keep them apart, so there is no owner
+ * The state of a server in one lmdb environment: accounts, the quota ledger, resumable uploads, digests of files, failed
+ * logins. The daemon's threads and ftpctl open it at once; lmdb's reader table and writer lock keep them apart, so there is no owner
  * to ask.
  *
  * Commits are synchronous to the disk (no overlappingSync): a ledger marked dirty stays dirty after a power cut.
@@ -14,6 +14,7 @@ import { Accounts, type Account } from './accounts.js';
 import { preparePrivateDirectory, statePaths, type StatePaths } from './directory.js';
 import { DigestStore, type DigestRecord } from './digests.js';
 import { Ledger, type LedgerEntry } from './ledger.js';
+import { ThrottleStore, type ThrottleRecord } from './throttle-store.js';
 import { stateFailure, transact } from './transaction.js';
 import { UploadStore, type UploadRecord } from './uploads.js';
 
@@ -25,6 +26,7 @@ export interface State {
   readonly ledger: Ledger;
   readonly uploads: UploadStore;
   readonly digests: DigestStore;
+  readonly throttle: ThrottleStore;
   /** Removes an account with its ledger, uploads and digests, in one transaction. ENOENT. */
   removeUser(name: UserName): void;
   /** Where the daemon of this state keeps the homes (absolute), as it last started; undefined before. */
@@ -76,6 +78,7 @@ export function openState(directory: string, options: { readOnly?: boolean } = {
   const settings = openTable<string>(root, 'settings');
   const uploadTable = openTable<UploadRecord>(root, 'uploads');
   const digestTable = openTable<DigestRecord>(root, 'digests');
+  const throttleTable = openTable<ThrottleRecord>(root, 'throttle');
   const ledger = new Ledger(ledgerTable, accountTable);
   const accounts = new Accounts(accountTable, ledgerTable);
   const set = (key: string, value: string | undefined): void =>
@@ -91,6 +94,7 @@ export function openState(directory: string, options: { readOnly?: boolean } = {
     ledger,
     uploads,
     digests,
+    throttle: new ThrottleStore(throttleTable),
     removeUser(name) {
       transact(root, () => {
         accounts.remove(name);

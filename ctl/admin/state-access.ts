@@ -18,6 +18,20 @@ export function stateDirectory(options: StateOptions): string {
   return resolve(options.state ?? defaultStateDirectory());
 }
 
+/** Asks the daemon of this state. Throws ENOENT where none runs. */
+export async function requireDaemon<R extends ControlRequest>(
+  options: StateOptions,
+  request: R,
+): Promise<ControlAnswers[R['type']]> {
+  const directory = stateDirectory(options);
+  const answer = await askDaemon(directory, request);
+  if (answer !== undefined) return answer;
+  throw new Failure(
+    'ENOENT',
+    `no daemon runs on ${directory}: start ftpmountd, or name its directory by --state`,
+  );
+}
+
 /** A user name of the command line. Throws USAGE. */
 export function userArgument(text: string): UserName {
   try {

@@ -1,11 +1,10 @@
 /** `ftpctl status [--json]`: what the running daemon does: sessions, queue, workers, use of the homes that are open. */
-import { Failure } from '../../protocol/failure.js';
 import { printable } from '../../protocol/login/report.js';
-import { askDaemon, type DaemonStatus } from '../../state/control.js';
+import type { DaemonStatus } from '../../state/control.js';
 import { writeOut } from '../output/stdout.js';
 import { formatTable } from '../output/table.js';
 import { formatDuration, formatSize } from '../sizes.js';
-import { stateDirectory } from './state-access.js';
+import { requireDaemon } from './state-access.js';
 import type { StateOptions } from './state-option.js';
 
 export interface StatusOptions extends StateOptions {
@@ -14,14 +13,7 @@ export interface StatusOptions extends StateOptions {
 
 /** Returns the exit code. */
 export async function status(options: StatusOptions): Promise<number> {
-  const directory = stateDirectory(options);
-  const daemon = await askDaemon(directory, { type: 'status' });
-  if (daemon === undefined) {
-    throw new Failure(
-      'ENOENT',
-      `no daemon runs on ${directory}: start ftpmountd, or name its directory by --state`,
-    );
-  }
+  const daemon = await requireDaemon(options, { type: 'status' });
   await writeOut(`${options.json === true ? JSON.stringify(daemon) : lines(daemon)}\n`);
   return 0;
 }

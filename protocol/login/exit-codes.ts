@@ -31,6 +31,7 @@ const CODES: Partial<Record<FailureKind, number>> = {
   HOSTKEY: EXIT_HOST_KEY,
   ENOKEY: EXIT_AUTHENTICATION,
   EKEYREJECTED: EXIT_AUTHENTICATION,
+  EAGAIN: EXIT_AUTHENTICATION,
   EUSERS: EXIT_SERVER_FULL,
   EDQUOT: EXIT_NO_SPACE,
   ENOSPC: EXIT_NO_SPACE,
@@ -49,7 +50,7 @@ Exit codes:
   2    wrong command line or configuration
   3    no connection, or it was lost
   4    the server's key is not the known one, or was not accepted
-  5    wrong user or password
+  5    wrong user or password, or too many wrong ones of late
   6    the server is full, or the user has too many sessions
   7    quota or disk full
   130  interrupted (Ctrl-C)

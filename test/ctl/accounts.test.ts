@@ -239,6 +239,7 @@ t.test('help', async (t) => {
     'users',
     'key',
     'quota',
+    'unlock',
     'status',
   ]) {
     t.match(help.stdout, new RegExp(`^  ${command} `, 'm'));

@@ -303,10 +303,12 @@ await t.test('passwords tried on many connections at once', async (t) => {
       return kinds;
     }),
   );
-  for (const kinds of tries)
-    t.strictSame(kinds, ['EKEYREJECTED', 'EKEYREJECTED', 'EKEYREJECTED'], 'three tries, no more');
+  for (const kinds of tries) t.equal(kinds.length, 3, 'three tries, no more');
+  const looked = tries.flat().filter((kind) => kind !== 'EAGAIN');
+  t.strictSame(new Set(looked), new Set(['EKEYREJECTED']));
+  t.ok(looked.length <= 3, 'no more passwords were looked at');
   const right = await Attacker.connect(t, { port, user: 'mallory', password: PASSWORD });
-  t.equal((await right.answer(1)).kind, 'EKEYREJECTED', 'locked out, also with the right one');
+  t.equal((await right.answer(1)).kind, 'EAGAIN', 'locked out, also with the right one');
   await right.close();
   // Whoever has a key is not locked out by others who guess: serves() logs in by key.
   await target.unharmed(t, 'guesses', BOUND);

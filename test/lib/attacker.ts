@@ -36,7 +36,6 @@ export interface Intrusion {
   readonly leaseWanted?: LeaseMode;
   /** The first request, in place of a login made of the above. */
   readonly firstRequest?: Buffer;
-  readonly localAddress?: string;
 }
 
 /** The parameters of a login. */
