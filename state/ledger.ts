@@ -1,6 +1,7 @@
 /*
  * The quota ledger: what each home held when it was last at rest. While a home is open its worker keeps the use in
  * memory, and the entry here is marked dirty first, on the disk: after a crash it says "recount", never a wrong figure.
+ * It is clean again only when the disk has all that it tells of.
  *
  * Invariant: an entry exists only for an account. A worker that closes the home of a removed user writes nothing.
  */
@@ -52,7 +53,15 @@ export class Ledger {
     });
   }
 
-  /** Records the use; on the disk when it returns. */
+  /** What is written of all homes is not believed any more; on the disk when it returns. */
+  doubtAll(): void {
+    transact(this.#table, () => {
+      for (const { key, value } of Array.from(this.#table.getRange()))
+        if (value.clean) this.#table.putSync(key, { ...value, clean: false });
+    });
+  }
+
+  /** Records the use; on the disk when it returns. `clean`: what it tells of is there before. */
   write(user: UserName, use: Use, clean: boolean): void {
     transact(this.#table, () => {
       if (!this.#accounts.doesExist(user)) return;

@@ -31,6 +31,8 @@ export interface State {
   homes: string | undefined;
   /** The random id of that directory (homes-marker.ts). */
   homesId: string | undefined;
+  /** The boot of the daemon that runs, or that ended otherwise than in order (boot.ts). */
+  runningIn: string | undefined;
   close(): Promise<void>;
 }
 
@@ -109,6 +111,12 @@ export function openState(directory: string, options: { readOnly?: boolean } = {
     },
     set homesId(id) {
       set('homesId', id);
+    },
+    get runningIn() {
+      return settings.get('runningIn');
+    },
+    set runningIn(boot) {
+      set('runningIn', boot);
     },
     close: () => root.close(),
   };
