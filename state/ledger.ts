@@ -7,7 +7,7 @@
  */
 import type { Database } from 'lmdb';
 import type { UserName } from '../protocol/ids.js';
-import { transact } from './transaction.js';
+import type { Transactions } from './transaction.js';
 
 /** What a home holds: apparent bytes and inodes, as charged against the quota. */
 export interface Use {
@@ -34,10 +34,12 @@ type AccountNames = Pick<Database<unknown, string>, 'doesExist'>;
 export class Ledger {
   readonly #table: Database<LedgerEntry, string>;
   readonly #accounts: AccountNames;
+  readonly #transactions: Transactions;
 
-  constructor(table: Database<LedgerEntry, string>, accounts: AccountNames) {
+  constructor(table: Database<LedgerEntry, string>, accounts: AccountNames, transactions: Transactions) {
     this.#table = table;
     this.#accounts = accounts;
+    this.#transactions = transactions;
   }
 
   /** Undefined: never counted. */
@@ -47,7 +49,7 @@ export class Ledger {
 
   /** To be called before the first change of a home; on the disk when it returns. */
   markDirty(user: UserName): void {
-    transact(this.#table, () => {
+    this.#transactions.run(() => {
       const entry = this.#table.get(user);
       if (entry?.clean === true) this.#table.putSync(user, { ...entry, clean: false });
     });
@@ -55,7 +57,7 @@ export class Ledger {
 
   /** What is written of all homes is not believed any more; on the disk when it returns. */
   doubtAll(): void {
-    transact(this.#table, () => {
+    this.#transactions.run(() => {
       for (const { key, value } of Array.from(this.#table.getRange()))
         if (value.clean) this.#table.putSync(key, { ...value, clean: false });
     });
@@ -63,7 +65,7 @@ export class Ledger {
 
   /** Records the use; on the disk when it returns. `clean`: what it tells of is there before. */
   write(user: UserName, use: Use, clean: boolean): void {
-    transact(this.#table, () => {
+    this.#transactions.run(() => {
       if (!this.#accounts.doesExist(user)) return;
       this.#table.putSync(user, { bytes: use.bytes, files: use.files, clean });
     });
