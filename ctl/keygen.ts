@@ -2,10 +2,11 @@
  * `ftpctl keygen`: makes the client's static key and prints its public part, which the server's administrator adds to a user
  * (`ftpctl key add`); then login needs no password.
  */
-import { hostname, userInfo } from 'node:os';
+import { hostname } from 'node:os';
 import { Failure } from '../protocol/failure.js';
 import { fingerprint, formatPublicKey, readKeyFile, writeKeyFile } from '../protocol/keys.js';
 import { clientFiles } from '../protocol/login/client-files.js';
+import { localUserName } from '../protocol/login/local-user.js';
 import { generateKeyPair, noiseReady } from '../protocol/noise.js';
 import { writeOut } from './output/stdout.js';
 
@@ -19,7 +20,10 @@ export interface KeygenOptions {
 export async function keygen(options: KeygenOptions): Promise<number> {
   await noiseReady();
   const { key: path } = clientFiles();
-  if (options.show !== true) makeKey(path, options.comment ?? `${userInfo().username}@${hostname()}`);
+  if (options.show !== true) {
+    const user = localUserName() ?? `uid ${process.getuid?.() ?? 0}`;
+    makeKey(path, options.comment ?? `${user}@${hostname()}`);
+  }
   const { publicKey, comment } = readKeyFile(path);
   process.stderr.write(`The key is in ${path}, its fingerprint is ${fingerprint(publicKey)}.\n`);
   process.stderr.write('Its public part, for `ftpctl key add` on the server:\n');

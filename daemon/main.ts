@@ -16,6 +16,7 @@ import { generateKeyPair, noiseReady, type KeyPair } from '../protocol/noise.js'
 import { VERSION } from '../protocol/version.js';
 import { loadEvp } from '../posix/libcrypto.js';
 import { defaultStateDirectory, preparePrivateDirectory } from '../state/directory.js';
+import { beginRun, endRun } from '../state/boot.js';
 import { lockHomes, lockState } from '../state/lock.js';
 import { requireHomes } from '../state/homes-marker.js';
 import { openState } from '../state/store.js';
@@ -109,6 +110,7 @@ async function main(): Promise<number> {
   const state = openState(stateDirectory);
   const userLog = openLog(state.paths.userLog, 'info');
   requireHomes(state, homes);
+  beginRun(state);
   await noiseReady();
   const server = new Server({
     config,
@@ -131,6 +133,7 @@ async function main(): Promise<number> {
   const address = await server.start();
   process.stdout.write(`listening on ${address}\n`);
   await server.shutdown(`the server is stopping (${await ended})`);
+  endRun(state);
   await state.close();
   for (const lock of locks) lock.release();
   return EXIT_OK;

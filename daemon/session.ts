@@ -235,7 +235,6 @@ export class Session implements ClientSession {
     this.#lastRequestAt = Date.now();
     if (!isMethodName(method)) return this.#refuse(id, new Failure('ENOSYS', 'no such method'));
     if (this.#calls.has(id)) throw new Failure('PROTOCOL', 'the id of a call that is not answered yet');
-    if (method === 'ping') return this.#send(id, undefined, null);
     if (method === 'login') return this.#refuse(id, new Failure('EINVAL', 'logged in already'));
     let checked: unknown;
     try {
@@ -244,6 +243,7 @@ export class Session implements ClientSession {
     } catch (thrown) {
       return this.#refuse(id, this.#failureOf(thrown, method));
     }
+    if (method === 'ping') return this.#send(id, undefined, null);
     const waits = this.#home.counting || this.#applying || this.#deferred.length > 0;
     if (waits) return this.#defer(id, method, checked);
     this.#run(id, method, checked, new Call());

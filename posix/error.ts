@@ -9,6 +9,8 @@ import koffi from 'koffi';
 /** Of two names for one number, the one not listed here is used (Linux errno.h: aliases). */
 const ALIASES = new Set(['EWOULDBLOCK', 'ENOTSUP', 'EDEADLOCK']);
 
+const strerror = koffi.load(null).func('strerror', 'str', ['int']) as (errno: number) => string;
+
 const names = new Map<number, string>();
 for (const [name, errno] of Object.entries(koffi.os.errno)) {
   if (!ALIASES.has(name)) names.set(errno, name);
@@ -20,6 +22,12 @@ export class PosixError extends Error {
   readonly errno: number;
   /** The call that failed, by its name in section 2 of the manual, or the library function. */
   readonly syscall: string;
+
+  /** What happened in words, for people: 'no such file or directory'. The message says it for logs. */
+  get text(): string {
+    const text = strerror(this.errno);
+    return text.charAt(0).toLowerCase() + text.slice(1);
+  }
 
   constructor(errno: number, syscall: string) {
     const code = names.get(errno) ?? `E${errno}`;

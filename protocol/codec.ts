@@ -8,9 +8,10 @@
  * No I/O. File data is always the last element, so encoding gives a head and leaves the data where it is, to be
  * sealed from there. Decoding gives views of the record.
  * Invariant: msgpackr sees no bytes that a bounded scan has not passed: depth, number of elements and every length
- * are known to be in bounds, and types that the protocol has no use for (maps, extensions) are refused.
+ * are known to be in bounds, texts are UTF-8, and types that the protocol has no use for (maps, extensions) are refused.
  * Measured: a small request 0.4 us to encode and 0.4 us to decode, a page of 1024 entries 250 us to decode.
  */
+import { isUtf8 } from 'node:buffer';
 import { Packr, Unpackr } from 'msgpackr';
 import { Failure, failureFrom, withoutControls } from './failure.js';
 import { MAX_ELEMENTS, MAX_NESTING, MAX_TEXT } from './limits.js';
@@ -185,9 +186,13 @@ function checkStructure(bytes: Buffer): void {
     elements += 1;
     if (elements > MAX_ELEMENTS) throw malformed('it has too many elements');
     let items = -1;
+    // Where the bytes of a text begin.
+    let text = -1;
     if (byte <= 0x7f || byte >= 0xe0) continue;
-    if (byte >= 0xa0 && byte <= 0xbf) at += byte & 0x1f;
-    else if (byte >= 0x90 && byte <= 0x9f) items = byte & 0x0f;
+    if (byte >= 0xa0 && byte <= 0xbf) {
+      text = at;
+      at += byte & 0x1f;
+    } else if (byte >= 0x90 && byte <= 0x9f) items = byte & 0x0f;
     else {
       switch (byte) {
         case 0xc0: // nil
@@ -195,16 +200,25 @@ function checkStructure(bytes: Buffer): void {
         case 0xc3: // true
           continue;
         case 0xc4: // bin 8
-        case 0xd9: // str 8
           at += 1 + unsigned(bytes, at, 1);
           break;
         case 0xc5: // bin 16
-        case 0xda: // str 16
           at += 2 + unsigned(bytes, at, 2);
           break;
         case 0xc6: // bin 32
-        case 0xdb: // str 32
           at += 4 + unsigned(bytes, at, 4);
+          break;
+        case 0xd9: // str 8
+          text = at + 1;
+          at = text + unsigned(bytes, at, 1);
+          break;
+        case 0xda: // str 16
+          text = at + 2;
+          at = text + unsigned(bytes, at, 2);
+          break;
+        case 0xdb: // str 32
+          text = at + 4;
+          at = text + unsigned(bytes, at, 4);
           break;
         case 0xcc: // uint 8
         case 0xd0: // int 8
@@ -236,6 +250,7 @@ function checkStructure(bytes: Buffer): void {
           throw malformed(`type 0x${byte.toString(16)} is not used`);
       }
     }
+    if (text >= 0 && !isText(bytes, text, Math.min(at, end))) throw malformed('a text is not UTF-8');
     if (items >= 0) {
       // Each element takes a byte at least.
       if (items > end - at) throw malformed('it ends early');
@@ -245,6 +260,14 @@ function checkStructure(bytes: Buffer): void {
     }
   }
   if (at !== end) throw malformed(at > end ? 'it ends early' : 'something follows it');
+}
+
+/** Whether bytes are UTF-8; quick for names of methods. */
+function isText(bytes: Buffer, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) {
+    if ((bytes[at] ?? 0) > 0x7f) return isUtf8(bytes.subarray(at, end));
+  }
+  return true;
 }
 
 function unsigned(bytes: Buffer, at: number, length: number): number {

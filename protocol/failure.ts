@@ -40,13 +40,15 @@ export class Failure extends Error {
   }
 
   /**
-   * Any thrown value as a Failure: node's and posix's errors by their `code`, everything else (a bug) as EIO
+   * Any thrown value as a Failure: node's and posix's errors by their `code` (and `text`, for people), everything else (a bug) as EIO
    * with the cause kept for the log.
    */
   static from(thrown: unknown): Failure {
     if (thrown instanceof Failure) return thrown;
     if (thrown instanceof Error && 'code' in thrown && isErrnoName(thrown.code)) {
-      return new Failure(thrown.code, thrown.message, { cause: thrown });
+      const { message } = thrown;
+      const text = 'text' in thrown && typeof thrown.text === 'string' ? thrown.text : message;
+      return new Failure(thrown.code, text, { cause: thrown });
     }
     return new Failure('EIO', 'internal error', { cause: thrown });
   }

@@ -42,7 +42,7 @@ export const bool: Shape<boolean> = (value) => (typeof value === 'boolean' ? val
 
 export const nil: Shape<null> = (value) => (value === null || value === undefined ? null : wrong('nil'));
 
-/** Text of at most `max` UTF-16 units. */
+/** Text of at most `max` bytes of UTF-8. */
 export function text(max: number): Shape<string> {
   return (value) =>
     typeof value === 'string' && Buffer.byteLength(value) <= max

@@ -6,7 +6,7 @@ import type { Database } from 'lmdb';
 import { Failure } from '../protocol/failure.js';
 import type { UserName } from '../protocol/ids.js';
 import type { LedgerEntry } from './ledger.js';
-import { transact } from './transaction.js';
+import type { Transactions } from './transaction.js';
 
 /** A client's static key that logs a user in without a password. */
 export interface AccountKey {
@@ -40,10 +40,16 @@ export function noSuchUser(name: UserName): Failure {
 export class Accounts {
   readonly #table: Database<Account, string>;
   readonly #ledger: Database<LedgerEntry, string>;
+  readonly #transactions: Transactions;
 
-  constructor(table: Database<Account, string>, ledger: Database<LedgerEntry, string>) {
+  constructor(
+    table: Database<Account, string>,
+    ledger: Database<LedgerEntry, string>,
+    transactions: Transactions,
+  ) {
     this.#table = table;
     this.#ledger = ledger;
+    this.#transactions = transactions;
   }
 
   get(name: UserName): Account | undefined {
@@ -63,7 +69,7 @@ export class Accounts {
    * behind is counted anew.
    */
   create(account: Account): void {
-    transact(this.#table, () => {
+    this.#transactions.run(() => {
       if (this.#table.doesExist(account.name)) {
         throw new Failure('EEXIST', `there is a user ${account.name} already`);
       }
@@ -74,7 +80,7 @@ export class Accounts {
 
   /** Replaces an account by what `change` makes of it, and returns that. ENOENT. */
   update(name: UserName, change: (account: Account) => Account): Account {
-    return transact(this.#table, () => {
+    return this.#transactions.run(() => {
       const account = this.#table.get(name);
       if (account === undefined) throw noSuchUser(name);
       const changed = { ...change(account), name };
@@ -85,7 +91,7 @@ export class Accounts {
 
   /** Removes an account and its ledger entry; its uploads: State.removeUser. ENOENT. */
   remove(name: UserName): void {
-    transact(this.#table, () => {
+    this.#transactions.run(() => {
       if (!this.#table.doesExist(name)) throw noSuchUser(name);
       this.#table.removeSync(name);
       this.#ledger.removeSync(name);

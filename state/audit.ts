@@ -3,7 +3,6 @@
  * is one write(2) with O_APPEND, so that several programs may append at once.
  * Invariant: an entry says that a password or key changed, never which password or hash.
  */
-import { userInfo } from 'node:os';
 import { destination, pino } from 'pino';
 import type { UserName } from '../protocol/ids.js';
 import { statePaths } from './directory.js';
@@ -35,7 +34,7 @@ export function recordAccountChange(stateDirectory: string, change: AccountChang
 
 /** Who runs this program, and who became it by sudo. */
 function actor(): string {
-  const { uid } = userInfo();
+  const uid = process.getuid?.() ?? 0;
   const name = uid === 0 ? process.env['SUDO_USER'] : undefined;
   return name === undefined ? `uid ${uid}` : `uid ${uid} (${name})`;
 }

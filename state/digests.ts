@@ -8,7 +8,7 @@
 import type { Database } from 'lmdb';
 import type { Status } from '../posix/status.js';
 import type { UserName } from '../protocol/ids.js';
-import { committed, transact } from './transaction.js';
+import type { Transactions } from './transaction.js';
 
 /** What tells one state of one file from any other. */
 export type FileVersion = Pick<Status, 'dev' | 'ino' | 'btime' | 'size' | 'mtime' | 'ctime'>;
@@ -24,9 +24,11 @@ const SLOTS = 1024n;
 
 export class DigestStore {
   readonly #table: Database<DigestRecord, string>;
+  readonly #transactions: Transactions;
 
-  constructor(table: Database<DigestRecord, string>) {
+  constructor(table: Database<DigestRecord, string>, transactions: Transactions) {
     this.#table = table;
+    this.#transactions = transactions;
   }
 
   /** The MD5 of this version of the file, if it was put. */
@@ -37,11 +39,13 @@ export class DigestStore {
 
   /** On the disk when the promise resolves; written off the thread (an fsync). */
   async put(user: UserName, file: FileVersion, md5: Buffer): Promise<void> {
-    await committed(this.#table.put(slotOf(user, file), { version: textOf(file), md5 }));
+    await this.#transactions.committed(() =>
+      this.#table.put(slotOf(user, file), { version: textOf(file), md5 }),
+    );
   }
 
   removeAll(user: UserName): void {
-    transact(this.#table, () => {
+    this.#transactions.run(() => {
       // A user name has no slash, and '0' is the character after it.
       for (const key of Array.from(this.#table.getKeys({ start: `${user}/`, end: `${user}0` })))
         this.#table.removeSync(key);

@@ -2,7 +2,7 @@
  * The state directory: where it is, what its files are called, and that it is private (0700). Everything the server
  * keeps except the homes is in here; the daemon and ftpctl find each other through it.
  */
-import { accessSync, constants, existsSync, mkdirSync, statfsSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Failure } from '../protocol/failure.js';
@@ -66,18 +66,6 @@ export function preparePrivateDirectory(directory: string, what: string): void {
       { cause: error },
     );
   }
-}
-
-/** What a change of the state takes at most, by far: some pages of lmdb. */
-const ROOM_BYTES = 64 * 1024;
-
-/**
- * ENOSPC where the disk of a state has no room for more in it. To be asked by who only adds: lmdb 3.5 damages the heap of its
- * process in one of eight writes that a full disk refuses. Who makes room writes nevertheless, into pages that are free.
- */
-export function requireRoom(directory: string): void {
-  const { bavail, bsize } = statfsSync(directory);
-  if (bavail * bsize < ROOM_BYTES) throw new Failure('ENOSPC', "the disk of the server's state is full");
 }
 
 /** mkdir -p. node's own turns for ever where the system says ENOENT and the parent is there, as in /proc. */

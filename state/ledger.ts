@@ -1,12 +1,13 @@
 /*
  * The quota ledger: what each home held when it was last at rest. While a home is open its worker keeps the use in
  * memory, and the entry here is marked dirty first, on the disk: after a crash it says "recount", never a wrong figure.
+ * It is clean again only when the disk has all that it tells of.
  *
  * Invariant: an entry exists only for an account. A worker that closes the home of a removed user writes nothing.
  */
 import type { Database } from 'lmdb';
 import type { UserName } from '../protocol/ids.js';
-import { transact } from './transaction.js';
+import type { Transactions } from './transaction.js';
 
 /** What a home holds: apparent bytes and inodes, as charged against the quota. */
 export interface Use {
@@ -33,10 +34,12 @@ type AccountNames = Pick<Database<unknown, string>, 'doesExist'>;
 export class Ledger {
   readonly #table: Database<LedgerEntry, string>;
   readonly #accounts: AccountNames;
+  readonly #transactions: Transactions;
 
-  constructor(table: Database<LedgerEntry, string>, accounts: AccountNames) {
+  constructor(table: Database<LedgerEntry, string>, accounts: AccountNames, transactions: Transactions) {
     this.#table = table;
     this.#accounts = accounts;
+    this.#transactions = transactions;
   }
 
   /** Undefined: never counted. */
@@ -46,15 +49,23 @@ export class Ledger {
 
   /** To be called before the first change of a home; on the disk when it returns. */
   markDirty(user: UserName): void {
-    transact(this.#table, () => {
+    this.#transactions.run(() => {
       const entry = this.#table.get(user);
       if (entry?.clean === true) this.#table.putSync(user, { ...entry, clean: false });
     });
   }
 
-  /** Records the use; on the disk when it returns. */
+  /** What is written of all homes is not believed any more; on the disk when it returns. */
+  doubtAll(): void {
+    this.#transactions.run(() => {
+      for (const { key, value } of Array.from(this.#table.getRange()))
+        if (value.clean) this.#table.putSync(key, { ...value, clean: false });
+    });
+  }
+
+  /** Records the use; on the disk when it returns. `clean`: what it tells of is there before. */
   write(user: UserName, use: Use, clean: boolean): void {
-    transact(this.#table, () => {
+    this.#transactions.run(() => {
       if (!this.#accounts.doesExist(user)) return;
       this.#table.putSync(user, { bytes: use.bytes, files: use.files, clean });
     });

@@ -6,7 +6,7 @@
  * Commits are synchronous to the disk (no overlappingSync): a ledger marked dirty stays dirty after a power cut.
  * They cost an fsync, which is why nothing here is written per request.
  */
-import { closeSync, existsSync, openSync } from 'node:fs';
+import { closeSync, existsSync, openSync, statSync } from 'node:fs';
 import { open, type Database, type RootDatabase } from 'lmdb';
 import { Failure } from '../protocol/failure.js';
 import type { UserName } from '../protocol/ids.js';
@@ -14,8 +14,9 @@ import { Accounts, type Account } from './accounts.js';
 import { preparePrivateDirectory, statePaths, type StatePaths } from './directory.js';
 import { DigestStore, type DigestRecord } from './digests.js';
 import { Ledger, type LedgerEntry } from './ledger.js';
+import { Room } from './room.js';
 import { ThrottleStore, type ThrottleRecord } from './throttle-store.js';
-import { stateFailure, transact } from './transaction.js';
+import { stateFailure, Transactions } from './transaction.js';
 import { UploadStore, type UploadRecord } from './uploads.js';
 
 const PRIVATE_MODE = 0o600;
@@ -33,6 +34,8 @@ export interface State {
   homes: string | undefined;
   /** The random id of that directory (homes-marker.ts). */
   homesId: string | undefined;
+  /** The boot of the daemon that runs, or that ended otherwise than in order (boot.ts). */
+  runningIn: string | undefined;
   close(): Promise<void>;
 }
 
@@ -53,10 +56,16 @@ export function openState(directory: string, options: { readOnly?: boolean } = {
   } else {
     preparePrivateDirectory(directory, 'state directory');
   }
-  let root: RootDatabase;
+  let root: RootDatabase | undefined;
+  let room: Pick<Room, 'require' | 'close'> = NO_ROOM;
   try {
-    // lmdb would make its files as the umask allows: they hold password hashes.
-    if (!readOnly) for (const path of [paths.database, `${paths.database}-lock`]) makePrivateFile(path);
+    if (!readOnly) {
+      // lmdb would make its files as the umask allows: they hold password hashes.
+      for (const path of [paths.database, `${paths.database}-lock`]) makePrivateFile(path);
+      room = new Room(paths.database);
+      // To be opened it needs none: who is only read from can log in.
+      if (statSync(paths.database).size === 0) room.require();
+    }
     root = open({
       path: paths.database,
       noSubdir: true,
@@ -66,37 +75,53 @@ export function openState(directory: string, options: { readOnly?: boolean } = {
       readOnly,
       maxDbs: 8,
     });
+    return tablesOf(paths, root, room);
   } catch (error) {
+    void root?.close();
+    room.close();
+    if (error instanceof Failure) throw error;
     throw new Failure(
       'EACCES',
       `${paths.database} cannot be opened: ${error instanceof Error ? error.message : 'unknown error'}`,
       { cause: error },
     );
   }
+}
+
+/** Of who only reads. */
+const NO_ROOM: Pick<Room, 'require' | 'close'> = {
+  require() {
+    throw new Failure('EROFS', 'the state was opened to be read only');
+  },
+  close: () => undefined,
+};
+
+function tablesOf(paths: StatePaths, root: RootDatabase, room: Pick<Room, 'require' | 'close'>): State {
+  const transactions = new Transactions(root, room);
   const accountTable = openTable<Account>(root, 'accounts');
   const ledgerTable = openTable<LedgerEntry>(root, 'ledger');
   const settings = openTable<string>(root, 'settings');
   const uploadTable = openTable<UploadRecord>(root, 'uploads');
   const digestTable = openTable<DigestRecord>(root, 'digests');
   const throttleTable = openTable<ThrottleRecord>(root, 'throttle');
-  const ledger = new Ledger(ledgerTable, accountTable);
-  const accounts = new Accounts(accountTable, ledgerTable);
+  const ledger = new Ledger(ledgerTable, accountTable, transactions);
+  const accounts = new Accounts(accountTable, ledgerTable, transactions);
   const set = (key: string, value: string | undefined): void =>
-    transact(root, () => {
+    transactions.run(() => {
       if (value === undefined) settings.removeSync(key);
       else settings.putSync(key, value);
     });
-  const uploads = new UploadStore(uploadTable);
-  const digests = new DigestStore(digestTable);
+  const uploads = new UploadStore(uploadTable, transactions);
+  const digests = new DigestStore(digestTable, transactions);
   return {
     paths,
     accounts,
     ledger,
     uploads,
     digests,
-    throttle: new ThrottleStore(throttleTable),
+    throttle: new ThrottleStore(throttleTable, transactions),
     removeUser(name) {
-      transact(root, () => {
+      transactions.run(() => {
         accounts.remove(name);
         uploads.removeAll(name);
         digests.removeAll(name);
@@ -114,7 +139,16 @@ export function openState(directory: string, options: { readOnly?: boolean } = {
     set homesId(id) {
       set('homesId', id);
     },
-    close: () => root.close(),
+    get runningIn() {
+      return settings.get('runningIn');
+    },
+    set runningIn(boot) {
+      set('runningIn', boot);
+    },
+    async close() {
+      await root.close();
+      room.close();
+    },
   };
 }
 

@@ -3,7 +3,7 @@
  * loses some seconds of it, and nothing that anybody was promised.
  */
 import type { Database } from 'lmdb';
-import { committed } from './transaction.js';
+import type { Transactions } from './transaction.js';
 
 /** Whence a user was let in; the latest last. */
 export interface KnownPlaces {
@@ -27,9 +27,11 @@ const KEY = 'throttle';
 
 export class ThrottleStore {
   readonly #table: Database<ThrottleRecord, string>;
+  readonly #transactions: Transactions;
 
-  constructor(table: Database<ThrottleRecord, string>) {
+  constructor(table: Database<ThrottleRecord, string>, transactions: Transactions) {
     this.#table = table;
+    this.#transactions = transactions;
   }
 
   read(): ThrottleRecord | undefined {
@@ -38,6 +40,6 @@ export class ThrottleStore {
 
   /** Written off the thread. */
   async write(record: ThrottleRecord): Promise<void> {
-    await committed(this.#table.put(KEY, record));
+    await this.#transactions.committed(() => this.#table.put(KEY, record));
   }
 }

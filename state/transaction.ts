@@ -1,29 +1,44 @@
 /*
- * Transactions of the state whose failures are Failures: lmdb's own errors carry the system's text and no errno name, and
- * a full disk has to reach people as ENOSPC, not as a bug.
+ * Every write of the state goes through here: it is refused before lmdb sees it where the disk is full (room.ts), and what lmdb
+ * throws is a Failure: its own errors carry the system's text and no errno name, and a full disk has to reach people as
+ * ENOSPC, not as a bug.
  */
-import type { Database, RootDatabase } from 'lmdb';
+import type { RootDatabase } from 'lmdb';
 import { Failure } from '../protocol/failure.js';
+import type { Room } from './room.js';
 
-type Table = Database<unknown, string> | RootDatabase;
+export class Transactions {
+  readonly #root: Pick<RootDatabase, 'transactionSync'>;
+  readonly #room: Pick<Room, 'require'>;
 
-/** Runs `action` in one write transaction; on the disk when it returns. What `action` throws is thrown on, and nothing is changed. */
-export function transact<T>(table: Pick<Table, 'transactionSync'>, action: () => T): T {
-  try {
-    return table.transactionSync(action);
-  } catch (error) {
-    throw stateFailure(error);
+  constructor(root: Pick<RootDatabase, 'transactionSync'>, room: Pick<Room, 'require'>) {
+    this.#root = root;
+    this.#room = room;
   }
-}
 
-/** Waits for a write that lmdb makes off the thread. */
-export async function committed(write: Promise<unknown>): Promise<void> {
-  try {
-    await write;
-  } catch (error) {
-    // The reason is a promise of its own; left alone, its rejection would be unhandled and end the thread.
-    const reason: unknown = error instanceof Error && 'commitError' in error ? error.commitError : error;
-    throw stateFailure(await Promise.resolve(reason).catch((thrown: unknown) => thrown));
+  /**
+   * Runs `action` in one write transaction, or in the one that it is called in; on the disk when it returns. What `action`
+   * throws is thrown on, and nothing is changed. ENOSPC.
+   */
+  run<T>(action: () => T): T {
+    this.#room.require();
+    try {
+      return this.#root.transactionSync(action);
+    } catch (error) {
+      throw stateFailure(error);
+    }
+  }
+
+  /** Waits for a write that lmdb makes off the thread. ENOSPC. */
+  async committed(write: () => Promise<unknown>): Promise<void> {
+    this.#room.require();
+    try {
+      await write();
+    } catch (error) {
+      // The reason is a promise of its own; left alone, its rejection would be unhandled and end the thread.
+      const reason: unknown = error instanceof Error && 'commitError' in error ? error.commitError : error;
+      throw stateFailure(await Promise.resolve(reason).catch((thrown: unknown) => thrown));
+    }
   }
 }
 

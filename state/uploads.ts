@@ -4,7 +4,7 @@
  */
 import type { Database } from 'lmdb';
 import type { UserName } from '../protocol/ids.js';
-import { committed, transact } from './transaction.js';
+import type { Transactions } from './transaction.js';
 
 export interface UploadRecord {
   /** Where the file will appear: a path of the home, in bytes. */
@@ -29,9 +29,11 @@ const MAX_KEY = 255;
 
 export class UploadStore {
   readonly #table: Database<UploadRecord, string>;
+  readonly #transactions: Transactions;
 
-  constructor(table: Database<UploadRecord, string>) {
+  constructor(table: Database<UploadRecord, string>, transactions: Transactions) {
     this.#table = table;
+    this.#transactions = transactions;
   }
 
   get(user: UserName, key: string): UploadRecord | undefined {
@@ -40,11 +42,11 @@ export class UploadStore {
 
   /** On the disk when the promise resolves; written off the thread (an fsync). */
   async put(user: UserName, key: string, record: UploadRecord): Promise<void> {
-    await committed(this.#table.put(tableKey(user, key), record));
+    await this.#transactions.committed(() => this.#table.put(tableKey(user, key), record));
   }
 
   async remove(user: UserName, key: string): Promise<void> {
-    await committed(this.#table.remove(tableKey(user, key)));
+    await this.#transactions.committed(() => this.#table.remove(tableKey(user, key)));
   }
 
   /** All uploads of a user. */
@@ -57,7 +59,7 @@ export class UploadStore {
   }
 
   removeAll(user: UserName): void {
-    transact(this.#table, () => {
+    this.#transactions.run(() => {
       for (const key of Array.from(this.#table.getKeys(keysOf(user)))) this.#table.removeSync(key);
     });
   }

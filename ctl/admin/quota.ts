@@ -65,7 +65,8 @@ async function checkStopped(
         const { bytes, files } = entry ?? tree;
         const report = { user, ledger: { bytes, files }, tree, repaired: false };
         const repaired = options.repair === true && differs(report);
-        if (repaired) ledger.write(user, tree, true);
+        // Not clean: nothing was synced here. The daemon counts it when it starts.
+        if (repaired) ledger.write(user, tree, false);
         reports.push({ ...report, repaired });
       }
       return reports;

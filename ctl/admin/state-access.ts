@@ -7,10 +7,11 @@
  */
 import { resolve } from 'node:path';
 import { Failure } from '../../protocol/failure.js';
+import { errnoText } from '../../protocol/login/report.js';
 import { userName, type UserName } from '../../protocol/ids.js';
 import { recordAccountChange, type AccountChange } from '../../state/audit.js';
 import { askDaemon, type ControlAnswers, type ControlRequest } from '../../state/control.js';
-import { defaultStateDirectory } from '../../state/directory.js';
+import { defaultStateDirectory, statePaths } from '../../state/directory.js';
 import { openState, type State } from '../../state/store.js';
 import type { StateOptions } from './state-option.js';
 
@@ -77,7 +78,13 @@ export async function announce<R extends ControlRequest>(
       { cause: error },
     );
   }
-  if (audited !== undefined) throw new Failure(audited.kind, 'the change is made, but not in manager.log');
+  if (audited !== undefined) {
+    const { managerLog } = statePaths(directory);
+    const reason = errnoText(audited.code);
+    throw new Failure(audited.kind, `the change is made, but not in ${managerLog} (${reason})`, {
+      cause: audited,
+    });
+  }
   return answer;
 }
 

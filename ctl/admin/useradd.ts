@@ -11,7 +11,6 @@ import { requireKnownHomes } from '../../state/homes-marker.js';
 import { writeOut } from '../output/stdout.js';
 import { formatLimit } from '../sizes.js';
 import { newPasswordHash, type PasswordOptions } from './new-password.js';
-import { requireRoom } from '../../state/directory.js';
 import { announce, userArgument, withState } from './state-access.js';
 import type { StateOptions } from './state-option.js';
 
@@ -32,7 +31,6 @@ export async function useradd(text: string, options: UseraddOptions): Promise<nu
     const { accounts, homes } = state;
     // Before a password is asked for nothing; create() decides.
     if (accounts.get(name) === undefined) {
-      requireRoom(state.paths.directory);
       if (options.adopt !== true && homes !== undefined) {
         requireKnownHomes(state, homes);
         await refuseLeftHome(join(homes, name), name);

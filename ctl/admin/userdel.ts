@@ -2,8 +2,8 @@
  * `ftpctl userdel NAME [--remove]`: removes an account; its home stays unless it is to be removed. A running daemon closes
  * the user's sessions before the tree is touched.
  */
-import { rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { readlink, rm } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { Failure } from '../../protocol/failure.js';
 import { requireKnownHomes } from '../../state/homes-marker.js';
 import { writeOut } from '../output/stdout.js';
@@ -37,11 +37,16 @@ export async function userdel(text: string, options: UserdelOptions): Promise<nu
       { action: 'userdel', user: name, details: { removeHome: options.remove === true } },
       { type: 'accountRemoved', name },
     );
-    // rm(1)'s way: symlinks in the home are removed, never followed.
-    if (options.remove === true && homes !== undefined) {
-      await rm(join(homes, name), { recursive: true, force: true });
-    }
-    await writeOut(`user ${name} removed${options.remove === true ? ' with the home' : ''}\n`);
+    const removed = options.remove === true && homes !== undefined ? await removeHome(join(homes, name)) : '';
+    await writeOut(`user ${name} removed${removed}\n`);
   });
   return 0;
+}
+
+/** Removes what is there, in rm(1)'s way: symlinks are removed, never followed, also the home itself. Returns what it did. */
+async function removeHome(home: string): Promise<string> {
+  const target = await readlink(home).catch(() => undefined);
+  await rm(home, { recursive: true, force: true });
+  if (target === undefined) return ' with the home';
+  return `: the home was a link, which is removed, and what it leads to is left in ${resolve(dirname(home), target)}`;
 }

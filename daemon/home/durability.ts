@@ -41,12 +41,17 @@ export class Durability {
     this.#options = options;
   }
 
-  /** Whether something may have been lost. */
-  get failed(): boolean {
-    return this.#failed;
+  /** Whether all that was done is on the disk. */
+  get reached(): boolean {
+    return !this.#failed && !this.#dirty && this.#running === undefined;
   }
 
-  /** To be called with each change. */
+  /** To be called before each change of what the home holds: it is not synced for that alone, as what is uploaded in pieces. */
+  changing(): void {
+    this.#dirty = true;
+  }
+
+  /** To be called with each change that clients are told of when it is durable. */
   changed(): void {
     this.#dirty = true;
     this.#timer ??= setTimeout(() => {

@@ -15,13 +15,13 @@
  * MAX_CHANGES changes, where a number has its place by its remainder: twice the number, and 1 if it is done; where it was to
  * append and 1, or 0.
  */
-import { readFileSync } from 'node:fs';
 import { MAX_CHANGES } from '../../protocol/limits.js';
 import { readEntries } from '../../posix/directory.js';
 import type { Fd } from '../../posix/fd.js';
 import { close, pread, pwrite } from '../../posix/files.js';
 import { O_CREAT, O_RDONLY, O_RDWR } from '../../posix/flags.js';
 import { unlinkat } from '../../posix/names.js';
+import { bootId } from '../../state/boot.js';
 import { OWN_NAMES } from '../../state/home-layout.js';
 import { closing, closingOnFailure, statusIfAny, type ConfinedTree } from './confined.js';
 
@@ -219,10 +219,4 @@ function isLeased(tree: ConfinedTree, directory: Fd, name: Buffer): boolean {
 
 function placeOf(change: number): number {
   return RING + CHANGE_BYTES * (change % MAX_CHANGES);
-}
-
-/** The id that the kernel gave itself when it started. */
-function bootId(): Buffer {
-  const id = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1');
-  return Buffer.from(id.replaceAll('-', '').trim(), 'hex');
 }

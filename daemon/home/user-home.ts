@@ -10,7 +10,6 @@ import { fstatfs } from '../../posix/status.js';
 import { LEASE_TERM_MS, MAX_HELD } from '../../protocol/limits.js';
 import type { LeaseMode } from '../../protocol/methods.js';
 import type { UserName } from '../../protocol/ids.js';
-import type { FileRef } from '../../protocol/references.js';
 import type { Account } from '../../state/accounts.js';
 import type { TimeLimits } from '../../protocol/time-limits.js';
 import type { QuotaReport, Use } from '../../state/ledger.js';
@@ -172,7 +171,10 @@ export class UserHome {
     this.quota = new Quota(
       used,
       limits,
-      () => this.#ledgerEntry.beforeChange(),
+      () => {
+        this.durability.changing();
+        this.#ledgerEntry.beforeChange();
+      },
       () => this.waits.roomFreed(),
     );
     const { quota } = this;
@@ -394,7 +396,8 @@ export class UserHome {
   }
 
   rootAttributes(): unknown[] {
-    return this.telling.attributesOf(this.identities.file(this.#root()));
+    const { ino, birth } = this.identities.root;
+    return this.telling.attributesOf(this.identities.file({ ino, birth, path: null }));
   }
 
   /**
@@ -449,6 +452,7 @@ export class UserHome {
     this.#clients.close();
     await this.uploads.allClosed();
     this.#grants.close();
+    await this.durability.close();
     this.#settle();
     this.identities.close();
     this.held.close();
@@ -473,19 +477,14 @@ export class UserHome {
     if (this.#clients.size === 0) this.#onIdle();
   }
 
-  /** Writes the ledger: clean where a crash would change nothing. Where it cannot be written it stays as it is, dirty. */
+  /** Writes the ledger: clean where neither a crash nor a power cut would change anything. Where it cannot be written it stays as it is, dirty. */
   #settle(): void {
     try {
-      const clean = this.held.empty && this.uploads.size === 0 && !this.durability.failed;
+      const clean = this.held.empty && this.uploads.size === 0 && this.durability.reached;
       this.#ledgerEntry.settle(clean);
     } catch (error) {
       this.#log.error({ error, user: this.user }, 'the ledger was not written');
     }
-  }
-
-  #root(): FileRef {
-    const { ino, birth } = this.identities.root;
-    return { ino, birth, path: null };
   }
 
   *#marks(): Generator<Marks> {

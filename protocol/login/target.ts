@@ -4,12 +4,12 @@
  * As in scp, a slash before the first colon makes the text a local path, so that `./a:b` is always local; an IPv6
  * address stands in brackets. What HOST means (an alias or an address) is resolved by resolveEndpoint, in one place.
  */
-import { userInfo } from 'node:os';
 import type { SuiteName } from '../aead.js';
 import { Failure } from '../failure.js';
 import { userName, type UserName } from '../ids.js';
 import { DEFAULT_PORT } from '../limits.js';
 import type { HostAlias } from './client-config.js';
+import { localUserName } from './local-user.js';
 
 export interface Target {
   readonly user: string | undefined;
@@ -71,7 +71,11 @@ export function resolveEndpoint(
   port: number | undefined,
 ): Endpoint {
   const alias = aliases.get(target.host);
-  const user = target.user ?? alias?.user ?? userInfo().username;
+  const user = target.user ?? alias?.user ?? localUserName();
+  if (user === undefined) {
+    const who = `uid ${process.getuid?.() ?? 0} has no name here that could be the user's`;
+    throw new Failure('USAGE', `${who}: write USER@${target.host}`);
+  }
   const given = port ?? alias?.port;
   try {
     return {

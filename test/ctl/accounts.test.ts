@@ -173,6 +173,19 @@ t.test('a user is removed, with the home', async (t) => {
   t.strictSame(await usersOf(daemon), []);
 });
 
+t.test('a home that is a link: the link goes, and what it leads to is said to stay', async (t) => {
+  const elsewhere = temporaryDirectory(t);
+  fs.writeFileSync(join(elsewhere, 'file'), 'stays');
+  await daemon.addUser('linked', { quota: '1G' });
+  fs.symlinkSync(elsewhere, daemon.home('linked'));
+  t.match(await ls(daemon, 'linked'), { code: 0, stdout: 'file\n' });
+  const removed = await daemon.ftpctl(['userdel', 'linked', '--remove']);
+  t.match(removed, { code: 0, stdout: `user linked removed: the home was a link, which is removed` });
+  t.match(removed.stdout, `is left in ${elsewhere}\n`);
+  t.notOk(fs.lstatSync(daemon.home('linked'), { throwIfNoEntry: false }));
+  t.ok(fs.existsSync(join(elsewhere, 'file')));
+});
+
 t.test(
   'what an earlier user left is not handed to the next of that name, unless that is asked for',
   async (t) => {

@@ -21,6 +21,8 @@ export const VERIFIER = Buffer.from('verifier');
 
 interface Answer {
   readonly kind: string;
+  /** Of a failure. */
+  readonly text: string;
   readonly result: unknown;
 }
 
@@ -59,7 +61,7 @@ export class Peer implements Caller {
           if (message.kind === 'response') {
             const { id, error, result } = message;
             const kept = Buffer.isBuffer(result) ? Buffer.from(result) : copy(result);
-            peer.#answers.get(id)?.({ kind: error?.kind ?? 'ok', result: kept });
+            peer.#answers.get(id)?.({ kind: error?.kind ?? 'ok', text: error?.message ?? '', result: kept });
             peer.#answers.delete(id);
           } else if (message.kind === 'notification') {
             peer.told.push([message.method, copy(message.params)]);
@@ -84,7 +86,7 @@ export class Peer implements Caller {
   }
 
   readonly id: Buffer;
-  login: Answer = { kind: 'none', result: null };
+  login: Answer = { kind: 'none', text: '', result: null };
 
   private constructor(channel: Channel, session: Session, closed: Promise<Failure | undefined>, id: Buffer) {
     this.channel = channel;
@@ -95,10 +97,16 @@ export class Peer implements Caller {
   }
 
   /** Sends a request; texts are paths and names; a Buffer as `data` comes last. */
-  send(method: string, params: unknown[], data?: Buffer, id: number = ++this.#lastId): Promise<Answer> {
+  /** `params` null: what no client may send. */
+  send(
+    method: string,
+    params: unknown[] | null,
+    data?: Buffer,
+    id: number = ++this.#lastId,
+  ): Promise<Answer> {
     this.#lastId = Math.max(this.#lastId, id);
-    const wire = params.map((param) => (typeof param === 'string' ? Buffer.from(param) : param));
-    this.channel.send(encodeRequest(id, method as MethodName, wire, data));
+    const wire = params?.map((param) => (typeof param === 'string' ? Buffer.from(param) : param));
+    this.channel.send(encodeRequest(id, method as MethodName, wire as unknown[], data));
     return this.#answer(id);
   }
 
@@ -110,8 +118,8 @@ export class Peer implements Caller {
 
   /** A call whose result is checked; throws its failure. */
   async call<M extends MethodName>(method: M, params: readonly unknown[]): Promise<Result<M>> {
-    const { kind, result } = await this.send(method, [...params]);
-    if (kind !== 'ok') throw new Failure(kind as 'EIO', kind);
+    const { kind, text, result } = await this.send(method, [...params]);
+    if (kind !== 'ok') throw new Failure(kind as 'EIO', text);
     return METHODS[method].result(result) as Result<M>; // the row of METHODS says so
   }
 

@@ -16,7 +16,7 @@ import {
 import { LEASE_NONE, LEASE_READ, LEASE_WRITE, METHODS, WHOLE_HOME } from '../../protocol/methods.js';
 import { packOperation } from '../../protocol/operations.js';
 import type { UserHome } from '../../daemon/home/user-home.js';
-import { kindOf, Place } from './home/fixture.js';
+import { Place } from './home/fixture.js';
 import { Session } from '../../daemon/session.js';
 import { counting, create, mkdir, rename, sessionTest, write } from './session-parts.js';
 import { Peer, VERIFIER } from './session-peer.js';
@@ -36,8 +36,9 @@ sessionTest('login, requests, data, and what is not understood', async (t, home,
   const content = randomBytes(MAX_DATA);
   t.equal((await peer.change(write('f', 0), content)).kind, 'ok');
   t.ok((await peer.paths.read('f')).equals(content));
-  t.equal(await kindOf(() => peer.paths.stat('missing')), 'ENOENT');
+  await t.rejects(peer.paths.stat('missing'), { kind: 'ENOENT', message: 'no such file or directory' });
   t.equal((await peer.send('ping', [])).kind, 'ok');
+  t.equal((await peer.send('ping', null)).kind, 'EINVAL', 'nil is no list');
   t.equal((await peer.send('nonsense', [])).kind, 'ENOSYS');
   t.equal((await peer.send('__proto__', [])).kind, 'ENOSYS');
   t.equal((await peer.send('login', ['alice', null, peer.id, 0, ''])).kind, 'EINVAL');

@@ -1,18 +1,15 @@
 /*
  * The power of the server is cut: what was fsynced is there, and the mount goes on and sends again what is not.
- *
- * Homes and state are on a disk image. The daemon is stopped by SIGSTOP, the image is copied as it is at that moment, and the
- * copy, which has lost what was only in memory, takes the place of the disk.
  */
 import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { ConfinedTree, statusAt } from '../../daemon/home/confined.js';
 import { VirtualOwners } from '../../daemon/home/virtual-owners.js';
-import { startDaemon, type Daemon, type UserLimits } from '../lib/daemon.js';
+import { startDaemonOnDisk } from '../lib/daemon-on-disk.js';
 import { temporaryDirectory } from '../lib/directory.js';
 import { mountHome } from '../lib/mounted.js';
-import { run, succeed } from '../lib/run.js';
+import { succeed } from '../lib/run.js';
 
 const rounds = Number(process.env['ROUNDS'] ?? 3);
 
@@ -21,7 +18,7 @@ else test();
 
 function test(): void {
   t.test('everything fsynced is there, and the mount sends the rest again', async (t) => {
-    const { daemon, cutPower } = await onImage(t, { alice: { quota: '1G' } });
+    const { daemon, cutPower } = await startDaemonOnDisk(t, { alice: { quota: '1G' } });
     const mounted = await mountHome(t, daemon, 'alice');
 
     for (let round = 0; round < rounds; round++) {
@@ -57,7 +54,7 @@ function test(): void {
   });
 
   t.test('what put said is done is there, also what is no file', async (t) => {
-    const { daemon, cutPower } = await onImage(t, { alice: { quota: '1G' } });
+    const { daemon, cutPower } = await startDaemonOnDisk(t, { alice: { quota: '1G' } });
     const tree = path.join(temporaryDirectory(t), 'tree');
     mkdirSync(path.join(tree, 'empty'), { recursive: true, mode: 0o750 });
     symlinkSync('empty', path.join(tree, 'link'));
@@ -70,7 +67,7 @@ function test(): void {
   });
 
   t.test('an owner and a mode that were fsynced are there, also of what can have no attribute', async (t) => {
-    const { daemon, cutPower } = await onImage(t, { alice: { quota: '1G', posixOwners: true } });
+    const { daemon, cutPower } = await startDaemonOnDisk(t, { alice: { quota: '1G', posixOwners: true } });
     const mounted = await mountHome(t, daemon, 'alice', { args: ['-o', 'allow_other,suid,dev'] });
     await mounted.succeed('sh', [
       '-ec',
@@ -93,34 +90,6 @@ function test(): void {
       'and the mount sends the rest again',
     );
   });
-}
-
-/** A daemon whose homes are on a disk image. `cutPower` leaves the disk as it was at that moment, and the daemon dead. */
-async function onImage(
-  t: Test,
-  users: Readonly<Record<string, UserLimits>>,
-): Promise<{ daemon: Daemon; cutPower: () => Promise<void> }> {
-  const place = temporaryDirectory(t);
-  const disk = path.join(place, 'disk');
-  mkdirSync(disk);
-  let round = 0;
-  const image = (): string => path.join(place, `image-${round}`);
-  await succeed('sh', ['-ec', 'truncate -s 96M "$1" && mkfs.ext4 -q "$1"', 'sh', image()]);
-  await succeed('mount', ['-o', 'loop', image(), disk]);
-  t.teardown(() => run('umount', ['-l', disk]));
-  const daemon = await startDaemon(t, { users, directory: disk });
-  return {
-    daemon,
-    async cutPower() {
-      process.kill(daemon.service.pid, 'SIGSTOP');
-      const before = image();
-      round += 1;
-      await succeed('cp', ['--sparse=always', before, image()]);
-      await daemon.kill();
-      await succeed('umount', ['-l', disk]);
-      await succeed('mount', ['-o', 'loop', image(), disk]);
-    },
-  };
 }
 
 /** MODE:UID:GID of files of a home whose daemon does not run, by what is on the disk. */

@@ -2,9 +2,11 @@
  * The disk of the server's state is full, to the last byte: accounts, ledger, upload records and logs cannot be written.
  * The daemon keeps serving, whoever changes an account is told why it failed, and all is well when there is room again.
  */
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
+import { formatPublicKey } from '../../protocol/keys.js';
+import { generateKeyPair } from '../../protocol/noise.js';
 import { Daemon } from '../lib/daemon.js';
 import { temporaryDirectory } from '../lib/directory.js';
 import { runProgram } from '../lib/programs.js';
@@ -50,6 +52,8 @@ function test(): void {
       code: 0,
       stdout: 'first\n',
     });
+    const removed = await daemon.ftpctl(['rm', daemon.at('alice', 'first'), ...daemon.login('alice')]);
+    t.match(removed, { code: 0 }, 'who makes room can');
     t.equal(daemon.service.ended, false, 'the daemon goes on');
     free();
     t.match(await put('second'), { code: 0 });
@@ -59,7 +63,7 @@ function test(): void {
   });
 
   t.test('a state that cannot grow, from the first account on', async (t) => {
-    const { disk, fill, free } = await smallDisk(t, '400k');
+    const { disk, fill, free } = await smallDisk(t, '4M');
     const directory = temporaryDirectory(t);
     const state = path.join(disk, 'state');
     mkdirSync(state, { mode: 0o700 });
@@ -71,10 +75,22 @@ function test(): void {
     t.match(await useradd('alice'), { code: 0 });
     await daemon.start();
     await fill();
-    t.match(await useradd('lily'), {
-      code: 7,
-      stderr: /ftpctl: the disk of the server's state is full: make room.*\n$/,
-    });
+    t.match(await ftpctl(['usermod', 'alice', '--max-files', '9']), { code: 0 }, 'there is room ahead');
+    // Somebody else takes that, too.
+    const database = path.join(state, 'state.lmdb');
+    truncateSync(database, statSync(database).size);
+    free();
+    await fill();
+    const key = ['key', 'add', 'alice', formatPublicKey(generateKeyPair().publicKey)];
+    const changes = [['usermod', 'alice', '--max-files', '8'], key, ['passwd', 'alice', '--no-password']];
+    // Each of them aborted the process in one of eight writes.
+    for (const change of [...changes, ...changes, ...changes]) {
+      t.match(await ftpctl(change), {
+        code: 7,
+        stderr: /^ftpctl: the disk of the server's state is full: make room.*\n$/,
+      });
+    }
+    t.match(await useradd('lily'), { code: 7, stderr: /state is full: make room.*\n$/ });
     t.match(await ftpctl(['users']), { code: 0, stdout: /alice/ });
     const source = path.join(directory, 'source');
     // Long enough for a checkpoint, whose record cannot be written.

@@ -237,6 +237,7 @@ t.test('PosixError names every errno of Linux once', async (t) => {
   t.equal(new PosixError(122, 'x').code, 'EDQUOT');
   t.equal(new PosixError(4000, 'x').code, 'E4000');
   t.equal(new PosixError(2, 'openat2').message, 'openat2: ENOENT');
+  t.equal(new PosixError(122, 'pwrite').text, 'disk quota exceeded');
 });
 
 t.test('syncfs waits for the disk, and its errors have names', async (t) => {

@@ -118,6 +118,18 @@ t.test('what is not exactly one message is refused', async (t) => {
     'a request of three': hex('93 00 05 a0'),
     'a notification of four': hex('94 02 a0 90 90'),
     'a request whose method is a number': hex('94 00 05 05 90'),
+    'a method that is not UTF-8': hex('94 00 05 a1 ff 90'),
+    'a short text that is not UTF-8': hex('94 00 05 a0 91 a2 c3 28'),
+    'a longer text that is cut within a character': Buffer.concat([
+      hex('94 00 05 a0 91 d9 28'),
+      Buffer.alloc(38, 'é'),
+      hex('61 c3'),
+    ]),
+    'a long text with half a surrogate pair': Buffer.concat([
+      hex('94 00 05 a0 91 da 0103'),
+      Buffer.alloc(256, 'x'),
+      hex('ed a0 80'),
+    ]),
     'a negative id': hex('94 00 ff a0 90'),
     'an id past 32 bits': packr.pack([0, 2 ** 32, 'ping', []]),
     'a 64-bit id past 32 bits': hex('94 00 cf0000000100000000 a0 90'),

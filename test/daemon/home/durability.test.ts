@@ -128,15 +128,17 @@ void t.test('what changes is synced by itself, once', async (t) => {
   const alive = setInterval(() => undefined, 1000);
   t.teardown(() => clearInterval(alive));
   (await begins).end();
-  const closes = slow.durability.close();
-  await closes;
+  await slow.durability.close();
   t.equal(slow.told.length, 1);
+  t.ok(slow.durability.reached);
+  slow.durability.changing();
+  t.notOk(slow.durability.reached);
 });
 
 void t.test('a sync that fails moves nothing, and is told before who asked for it is', async (t) => {
   const slow = new SlowDisk(t, { afterMs: 1 });
   const { marks, durability } = slow;
-  t.notOk(durability.failed);
+  t.notOk(durability.reached, 'what a daemon of before did may not be on the disk');
   const alive = setInterval(() => undefined, 1000);
   t.teardown(() => clearInterval(alive));
   const broken = Object.assign(new Error('broken'), { code: 'EIO' });
@@ -151,7 +153,7 @@ void t.test('a sync that fails moves nothing, and is told before who asked for i
     (error: unknown) => [error, slow.errors.length],
   );
   sync = await begins;
-  t.strictSame([marks.durable, slow.told, slow.errors, durability.failed], [0, [], [broken], true]);
+  t.strictSame([marks.durable, slow.told, slow.errors, durability.reached], [0, [], [broken], false]);
   sync.fail(broken);
   t.strictSame(await asked, [broken, 2]);
   begins = slow.nextSync();
@@ -159,7 +161,7 @@ void t.test('a sync that fails moves nothing, and is told before who asked for i
   const again = durability.sync();
   (await begins).end();
   await again;
-  t.strictSame([marks.durable, durability.failed], [4, true]);
+  t.strictSame([marks.durable, durability.reached], [4, false], 'what was lost is not there');
 });
 
 void t.test('a mark that cannot be written keeps no other from being durable', async (t) => {

@@ -4,8 +4,9 @@
 import { truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { Failure } from '../../../protocol/failure.js';
 import { RELEASE, SETATTR, WRITE } from '../../../protocol/operations.js';
-import type { UserHome } from '../../../daemon/home/user-home.js';
+import type { UserHome, UserHomeOptions } from '../../../daemon/home/user-home.js';
 import type { PathClient } from '../../lib/path-client.js';
 import { homeTest, kindOf, Place, TestClient } from './fixture.js';
 
@@ -237,11 +238,31 @@ homeTest(
   },
 );
 
+/** A home, and how its last client leaves: resolves when it is at rest. */
+async function openUntilLeft(
+  place: Place,
+  options: Pick<UserHomeOptions, 'sync'> = {},
+): Promise<{ home: UserHome; left: (last: TestClient) => Promise<void> }> {
+  let onIdle: () => void = () => undefined;
+  const home = await place.open({ ...options, onIdle: () => onIdle() });
+  const left = (last: TestClient): Promise<void> => {
+    const idle = new Promise<void>((resolve) => {
+      onIdle = resolve;
+    });
+    home.logout(last.client);
+    last.leave();
+    return idle;
+  };
+  return { home, left };
+}
+
 void t.test('the ledger: dirty before the first change, clean when nothing is held', async (t) => {
   const place = new Place(t);
-  const home = await place.open();
+  const { home, left } = await openUntilLeft(place);
   const read = () => place.state.ledger.read(place.user);
-  t.strictSame(read(), { bytes: 0, files: 0, clean: true }, 'a new home is counted');
+  t.strictSame(read(), { bytes: 0, files: 0, clean: false }, 'a new home is counted, and not synced');
+  await left(new TestClient(home));
+  t.strictSame(read(), { bytes: 0, files: 0, clean: true });
   const one = new TestClient(home);
   await one.paths.stat('');
   t.equal(read()?.clean, true);
@@ -254,6 +275,36 @@ void t.test('the ledger: dirty before the first change, clean when nothing is he
   t.equal(read()?.clean, false, 'a file is still held for a client that may return');
   await home.close();
   t.strictSame(read(), { bytes: 9, files: 1, clean: true });
+});
+
+void t.test('the ledger is clean only when the disk has all, also of uploads', async (t) => {
+  const place = new Place(t);
+  let syncs = 0;
+  let lost = false;
+  const sync = () => {
+    syncs += 1;
+    return lost ? Promise.reject(new Failure('EIO', 'the disk is gone')) : Promise.resolve();
+  };
+  const isClean = () => place.state.ledger.read(place.user)?.clean;
+  const { home, left } = await openUntilLeft(place, { sync });
+  const one = new TestClient(home);
+  const upload = [Buffer.from('f'), 4, 0o644, 0, 0, Buffer.alloc(32)];
+  const [handle] = await one.call('uploadBegin', upload);
+  await one.call('uploadWrite', [handle, 0, Buffer.from('part')]);
+  await home.durability.sync();
+  await one.call('uploadAbort', [handle]);
+  const before = syncs;
+  await left(one);
+  t.ok(syncs > before, 'the removal of what was uploaded is synced');
+  t.equal(isClean(), true);
+  const other = new TestClient(home);
+  await other.paths.create('g');
+  t.equal((await home.check(true)).repaired, false);
+  t.equal(isClean(), false, 'a check alone makes nothing durable');
+  lost = true;
+  other.leave();
+  await home.close();
+  t.equal(isClean(), false, 'nor is it where the disk fails');
 });
 
 void t.test('an unclean stop is recounted, a clean one is believed', async (t) => {
