@@ -1,7 +1,8 @@
 /**
  * `ftpctl get [USER@]HOST:SRC... DST`: copies files and trees of a home to this machine, as put copies to a home (put.ts): a
  * file goes into DST if that is a directory, else it becomes DST; `tree` is made in DST, of `tree/` the contents go there.
- * What is there already with the same size and mtime is not got again; what is there otherwise keeps its mode.
+ * What is there already with the same size and mtime is not got again; what is there otherwise keeps its mode. `-` is
+ * standard output (get-stream.ts).
  *
  * Files are looked at synchronously: one after the other that would be a hop to another thread each, and the messages of small
  * files would not fill.
@@ -16,7 +17,8 @@ import { utimensat } from '../posix/names.js';
 import type { Attributes } from '../protocol/attributes.js';
 import { Failure } from '../protocol/failure.js';
 import type { RemotePath } from '../protocol/ids.js';
-import { displayName, isContents, lastComponent, localJoin } from './names.js';
+import { getStream } from './get-stream.js';
+import { displayName, isContents, lastComponent, localJoin, STREAM } from './names.js';
 import type { Progress } from './output/progress.js';
 import { isDirectory, openDirectory } from './remote/directory.js';
 import { remoteArguments, type Place } from './remote/place.js';
@@ -38,6 +40,11 @@ export async function get(
   options: TransferOptions,
 ): Promise<number> {
   const { target, places } = remoteArguments(sources);
+  if (destination === STREAM) {
+    const [place, ...others] = places;
+    if (others.length > 0) throw new Failure('USAGE', "one file only can be got to '-', standard output");
+    return withSession(target, options, (session) => getStream(session, place, options));
+  }
   const local = Buffer.from(destination);
   // Before a password is asked for.
   await destinationIsDirectory(places, local, options);

@@ -63,15 +63,19 @@ function commandLine(end: (exitCode: number) => void): Command {
 
   program.commandsGroup('Transfers (interrupted ones are resumed, large ones compared by MD5):');
   // commander takes a list only as the last argument, so the last of the list is the destination.
-  transferOptions(program.command('put').argument('<path...>', 'what to copy, and [USER@]HOST:DIR, where to'))
-    .usage('[options] SRC... [USER@]HOST:DIR')
+  transferOptions(
+    program.command('put').argument('<path...>', 'what to copy, or - (standard input), and where to'),
+  )
+    .usage('[options] SRC... [USER@]HOST:DIR | - [USER@]HOST:FILE')
     .description('copy files and trees to a home')
     .action(async (paths, options) => {
       const { put } = await import('./put.js');
       end(await put(...splitLast(paths), options));
     });
-  transferOptions(program.command('get').argument('<path...>', '[USER@]HOST:SRC, what to copy, and where to'))
-    .usage('[options] [USER@]HOST:SRC... DST')
+  transferOptions(
+    program.command('get').argument('<path...>', 'what to copy, and where to, or - (standard output)'),
+  )
+    .usage('[options] [USER@]HOST:SRC... DST | [USER@]HOST:FILE -')
     .description('copy files and trees from a home')
     .action(async (paths, options) => {
       const { get } = await import('./get.js');

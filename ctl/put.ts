@@ -5,7 +5,8 @@
  *
  * What is there already with the same size and mtime is not sent again; what is there otherwise keeps its mode. Small files
  * travel many to a message, others one at a time in FILES_AT_ONCE lanes; a directory gets its mode and mtime when all of it is
- * there. Symlinks of a tree stay symlinks; other special files cannot be in a home and are told.
+ * there. Symlinks of a tree stay symlinks; other special files cannot be in a home and are told. `-` as the only source is
+ * standard input (put-stream.ts).
  */
 import { lstatSync, type BigIntStats } from 'node:fs';
 import { lstat, opendir, readlink, stat } from 'node:fs/promises';
@@ -14,8 +15,9 @@ import type { Attributes } from '../protocol/attributes.js';
 import { Failure } from '../protocol/failure.js';
 import { joinPath, type RemotePath } from '../protocol/ids.js';
 import { clientFiles } from '../protocol/login/client-files.js';
-import { displayName, isContents, lastComponent, localJoin } from './names.js';
+import { displayName, isContents, lastComponent, localJoin, STREAM } from './names.js';
 import type { Progress } from './output/progress.js';
+import { putStream } from './put-stream.js';
 import { isDirectory, isSymlink, lookUp, openDirectory } from './remote/directory.js';
 import { remoteArgument, type Place } from './remote/place.js';
 import { withSession, type RemoteSession } from './remote/session.js';
@@ -33,6 +35,12 @@ export async function put(
   options: TransferOptions,
 ): Promise<number> {
   const { target, place } = remoteArgument(destination);
+  if (sources.includes(STREAM)) {
+    if (sources.length > 1 || options.passwordFile === STREAM) {
+      throw new Failure('USAGE', "'-' is standard input, which can be put by itself only (./- is a file)");
+    }
+    return withSession(target, options, (session) => putStream(session, process.stdin, place, options));
+  }
   const local = sources.map((source) => Buffer.from(source));
   return withSession(target, options, (session) => putInto(session, local, place, options));
 }

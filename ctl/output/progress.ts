@@ -21,6 +21,8 @@ export interface ProgressOptions {
   readonly json?: boolean | undefined;
   /** Tells each file that was moved, on a terminal, too. */
   readonly verbose?: boolean | undefined;
+  /** Standard output is the file itself: what is told of it goes to standard error. */
+  readonly toStdout?: boolean;
 }
 
 const NEWLINE = Buffer.from('\n');
@@ -40,7 +42,9 @@ export class Progress {
   constructor(options: ProgressOptions) {
     this.#options = options;
     const silent = options.quiet === true || options.json === true;
-    this.#display = silent ? new Silence() : process.stderr.isTTY ? new Bars() : new Lines();
+    // Bars would be drawn into a file that a terminal shows.
+    const hasBars = process.stderr.isTTY && !(options.toStdout === true && process.stdout.isTTY);
+    this.#display = silent ? new Silence() : hasBars ? new Bars() : new Lines();
   }
 
   /** The first thing that went wrong; undefined where all went well. */
@@ -127,7 +131,11 @@ export class Progress {
       return;
     }
     if (this.#options.quiet === true) return;
-    const tellSum = (): void => this.#display.result(md5Line(name, md5));
+    const sum = md5Line(name, md5);
+    const tellSum = (): void => {
+      if (this.#options.toStdout === true) this.#display.line(sum.toString().trimEnd());
+      else this.#display.result(sum);
+    };
     const line = `${displayName(name)}: ${bytes} bytes, ${moved(bytes - resumedAt, seconds)}`;
     const isShown = this.#options.verbose === true;
     if (isShown || !process.stdout.isTTY) tellSum();
@@ -140,7 +148,8 @@ export class Progress {
   }
 
   #json(value: Record<string, unknown>): void {
-    process.stdout.write(`${JSON.stringify(value)}\n`);
+    const { stdout, stderr } = process;
+    (this.#options.toStdout === true ? stderr : stdout).write(`${JSON.stringify(value)}\n`);
   }
 }
 

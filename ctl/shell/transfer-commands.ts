@@ -2,7 +2,9 @@
  * The commands at the prompt that copy, as ftpctl put and get do: with one operand to the current directory, else to the last
  * one; mput and mget copy all their operands to the current directory.
  */
+import { Failure } from '../../protocol/failure.js';
 import { getInto } from '../get.js';
+import { STREAM } from '../names.js';
 import { putInto } from '../put.js';
 import type { TransferFlags } from '../transfer/command.js';
 import type { Context, ShellCommand } from './command.js';
@@ -67,6 +69,9 @@ async function get(
   { flags, words }: Operands,
   destination: Word | undefined,
 ): Promise<number> {
+  if (destination?.raw === STREAM) {
+    throw new Failure('USAGE', "use cat or less to show a file here; './-' is a local file");
+  }
   const local = destination === undefined ? HERE : await localPath(destination);
   const sources = await remotePlaces(context, without(words, destination));
   return getInto(context.session, sources, local, transferFlags(context, flags));
@@ -77,6 +82,9 @@ async function put(
   { flags, words }: Operands,
   destination: Word | undefined,
 ): Promise<number> {
+  if (words.some(({ raw }) => raw === STREAM)) {
+    throw new Failure('USAGE', "standard input is the prompt's here; './-' is a local file");
+  }
   const place = destination === undefined ? currentPlace(context) : await remotePlace(context, destination);
   const sources = await localPaths(without(words, destination));
   return putInto(context.session, sources, place, transferFlags(context, flags));

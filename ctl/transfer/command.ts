@@ -20,6 +20,16 @@ export interface TransferFlags extends ProgressOptions {
   readonly resume: boolean;
 }
 
+/** What a break means to a transfer. */
+export interface Endings {
+  /** Whether it is begun once more over another connection. */
+  readonly repeats: boolean;
+  /** What the person is told when it ends early. */
+  readonly advice: string;
+}
+
+const RESUMABLE: Endings = { repeats: true, advice: 'run the same command again to resume' };
+
 export interface TransferOptions extends SessionOptions, TransferFlags {}
 
 /** Runs `transfer`. Returns the exit code: that of the first problem, if there was one. */
@@ -27,14 +37,24 @@ export async function runTransfer(
   session: RemoteSession,
   flags: TransferFlags,
   transfer: (context: TransferContext, progress: Progress) => Promise<void>,
+  endings = RESUMABLE,
 ): Promise<number> {
   const progress = new Progress(flags);
   try {
-    await untilDone(session, flags, transfer, progress);
+    await untilDone(session, flags, transfer, progress, endings);
   } finally {
     progress.close();
   }
   return progress.failure === undefined ? 0 : exitCodeOf(progress.failure);
+}
+
+/** Awaits what tells its own failures, as Progress.follow does: throws those that are fatal for all of the command. */
+export async function unlessTold(moved: Promise<unknown>): Promise<void> {
+  try {
+    await moved;
+  } catch (error) {
+    if (isFatal(error)) throw error;
+  }
 }
 
 async function untilDone(
@@ -42,6 +62,7 @@ async function untilDone(
   flags: TransferFlags,
   transfer: (context: TransferContext, progress: Progress) => Promise<void>,
   progress: Progress,
+  { repeats, advice }: Endings,
 ): Promise<void> {
   const command = { signal: session.signal, skip: flags.resume, done: new DoneFiles() };
   for (let { resume } = flags; ; resume = true) {
@@ -49,30 +70,18 @@ async function untilDone(
       const context = { ...command, client: session.client, resume, blocks: new BlockPool() };
       return await transfer(context, progress);
     } catch (error) {
-      if (flags.retry === 0 || !isPassing(error)) {
-        throw isFatal(error) ? resumable(Failure.from(error)) : error;
+      const lost = Failure.from(error);
+      if (!repeats || flags.retry === 0 || !isPassing(lost)) {
+        throw isFatal(lost) ? advised(lost, advice) : error;
       }
-      await reconnected(session, flags.retry * 1000, progress, Failure.from(error));
+      progress.lost(lost);
+      await session.reconnect(flags.retry * 1000).catch((thrown: unknown) => {
+        throw advised(Failure.from(thrown), advice);
+      });
     }
   }
 }
 
-/** What was begun goes on then. */
-async function reconnected(
-  session: RemoteSession,
-  ms: number,
-  progress: Progress,
-  lost: Failure,
-): Promise<void> {
-  progress.lost(lost);
-  try {
-    await session.reconnect(ms);
-  } catch (error) {
-    throw resumable(Failure.from(error));
-  }
-}
-
-function resumable(failure: Failure): Failure {
-  const text = `${failure.message}: run the same command again to resume`;
-  return new Failure(failure.kind, text, { cause: failure.cause });
+function advised(failure: Failure, advice: string): Failure {
+  return new Failure(failure.kind, `${failure.message}: ${advice}`, { cause: failure.cause });
 }

@@ -78,12 +78,10 @@ function readWhole(source: Buffer): { data: Buffer; status: BigIntStats } | unde
     for (let got = -1; got !== 0 && length < block.length; length += got) {
       got = readSync(file, block, length, block.length - length, length);
     }
-    if (size === 0 && length > SMALL_FILE_BYTES) {
-      const text = `${displayName(source)} does not tell its size: write it to a file first`;
+    if (!sameFile(status, fstatSync(file, { bigint: true }))) throw changedMeanwhile(source);
+    if (size === 0 ? length > SMALL_FILE_BYTES : length !== size) {
+      const text = `${displayName(source)} does not tell its size: put it as standard input, by - and <`;
       throw new Failure('EINVAL', text);
-    }
-    if ((size > 0 && length !== size) || !sameFile(status, fstatSync(file, { bigint: true }))) {
-      throw changedMeanwhile(source);
     }
     return { data: block.subarray(0, length), status };
   } finally {

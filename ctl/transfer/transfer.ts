@@ -24,8 +24,8 @@ export interface TransferContext {
 
 /** Watches one file's transfer. */
 export interface TransferObserver {
-  /** The size is known, and the first `offset` bytes need not be moved. */
-  started(size: number, offset: number): void;
+  /** The size is known (undefined: of a stream it is not), and the first `offset` bytes need not be moved. */
+  started(size: number | undefined, offset: number): void;
   advanced(bytes: number): void;
   /** Something the person should know: 'resuming at 62%'. */
   note(text: string): void;

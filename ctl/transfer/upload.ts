@@ -83,11 +83,12 @@ async function uploadOpened(
     });
     if (!sameFile(status, await file.stat({ bigint: true }))) throw changedMeanwhile(job.source);
     const digest = md5.digest();
-    await finish(context, handle, digest, journal);
+    await finish(context, handle, digest);
     journal.remove();
     return { bytes: size, md5: digest, resumedAt: offset };
   } catch (error) {
     const failure = Failure.from(error);
+    if (failure.kind === 'EBADMSG') journal.remove();
     // A partial file of a source that is no more would never be continued. Else `close` keeps it. Either is a
     // courtesy: where the connection is gone, the server keeps the partial file anyway.
     await client.call(failure.kind === 'ESTALE' ? 'uploadAbort' : 'close', [handle]).catch(() => undefined);
@@ -135,7 +136,8 @@ async function hashUpTo(
   return md5;
 }
 
-function send(
+/** Sends a piece; `position` is where the one before ended. */
+export function send(
   { client }: TransferContext,
   handle: RemoteHandle,
   block: Buffer,
@@ -148,18 +150,17 @@ function send(
   });
 }
 
-async function finish(
+/** EBADMSG: the server received something else. */
+export async function finish(
   { client }: TransferContext,
   handle: RemoteHandle,
   digest: Buffer,
-  journal: Journal,
 ): Promise<void> {
   try {
     await client.call('uploadFinish', [handle, digest]);
   } catch (error) {
     const failure = Failure.from(error);
     if (failure.kind !== 'EBADMSG') throw failure;
-    journal.remove();
     throw new Failure(
       'EBADMSG',
       'what the server received differs from the source, and was thrown away: put it again',
