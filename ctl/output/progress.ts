@@ -7,7 +7,7 @@
  */
 import { Failure } from '../../protocol/failure.js';
 import { describe } from '../../protocol/login/report.js';
-import { displayName } from '../names.js';
+import { displayName, outputName } from '../names.js';
 import { PROGRAM } from '../program.js';
 import { formatDuration, formatSize } from '../sizes.js';
 import { isFatal } from '../transfer/lanes.js';
@@ -23,7 +23,14 @@ export interface ProgressOptions {
   readonly verbose?: boolean | undefined;
   /** Standard output is the file itself: what is told of it goes to standard error. */
   readonly toStdout?: boolean;
+  /** Nothing is changed. */
+  readonly survey?: Survey | undefined;
+  readonly checksum?: boolean | undefined;
 }
+
+/** What is told without being done: what would be copied, or what is not the same. */
+export type Survey = 'dry-run' | 'verify';
+export type SurveyedKind = 'file' | 'directory' | 'symlink';
 
 const NEWLINE = Buffer.from('\n');
 
@@ -35,6 +42,9 @@ export class Progress {
   #files = 0;
   #bytes = 0;
   #skipped = 0;
+  /** By a survey: what is not there as it is here, and the bytes of its files. */
+  #found = 0;
+  #foundBytes = 0;
   /** Tells of the file that was moved last what is not told yet. */
   #tellOnly: () => void = ignore;
   #firstFailure: Failure | undefined;
@@ -50,6 +60,11 @@ export class Progress {
   /** The first thing that went wrong; undefined where all went well. */
   get failure(): Failure | undefined {
     return this.#firstFailure;
+  }
+
+  /** How much a survey found that is not there as it is here. */
+  get found(): number {
+    return this.#found;
   }
 
   /**
@@ -82,6 +97,19 @@ export class Progress {
   skipped(name: Buffer, bytes: number): void {
     this.#skipped += 1;
     if (this.#options.json === true) this.#json({ ...jsonPath(name), bytes, skipped: true });
+    else if (this.#options.survey !== undefined && this.#options.verbose === true) {
+      this.#tellFound(this.#options.survey === 'verify' ? 'same' : 'skip', name);
+    }
+  }
+
+  /** `name` would be copied, or is not the same: something else is there (`exists`), or nothing. */
+  surveyed(kind: SurveyedKind, name: Buffer, exists: boolean, bytes: number): void {
+    this.#found += 1;
+    this.#foundBytes += bytes;
+    const isVerified = this.#options.survey === 'verify';
+    const finding = isVerified ? (exists ? 'differs' : 'missing') : kind === 'file' ? 'copy' : 'make';
+    if (this.#options.json === true) this.#json({ ...jsonPath(name), kind, bytes, finding });
+    else this.#tellFound(finding, name);
   }
 
   /** The connection was lost, and there will be another one. */
@@ -112,10 +140,31 @@ export class Progress {
       const seconds = (performance.now() - this.#startedAt) / 1000;
       this.#display.line(`${this.#files} files, ${moved(this.#bytes, seconds)}`);
     }
+    this.#tellSurvey();
     if (this.#skipped > 0) {
       const files = this.#skipped === 1 ? '1 file is' : `${this.#skipped} files are`;
-      this.#display.line(`${files} there already, with the same size and time`);
+      const { survey, checksum } = this.#options;
+      const same = survey === 'verify' || checksum === true ? 'MD5' : 'size and time';
+      this.#display.line(`${files} there already, with the same ${same}`);
     }
+  }
+
+  #tellSurvey(): void {
+    const { survey } = this.#options;
+    if (survey === undefined || this.#found === 0) return;
+    if (survey === 'dry-run') {
+      this.#display.line(
+        `${this.#found} to copy or make, ${formatSize(this.#foundBytes)}: nothing was changed`,
+      );
+    } else {
+      const verb = this.#found === 1 ? 'differs or is' : 'differ or are';
+      this.#display.line(`${this.#found} ${verb} missing`);
+    }
+  }
+
+  #tellFound(finding: string, name: Buffer): void {
+    const shown = outputName(name, process.stdout.isTTY);
+    this.#display.result(Buffer.concat([Buffer.from(`${finding} `), shown, NEWLINE]));
   }
 
   #tellResult(name: Buffer, { bytes, md5, resumedAt }: Transferred, seconds: number): void {

@@ -15,6 +15,9 @@ import type { Word } from './words.js';
 const FLAGS: readonly Flag[] = [
   { letter: 'r', name: 'recursive', text: 'directories; of DIR/ what is in it' },
   { name: 'no-resume', text: 'begin anew, also what is there with the same size and time' },
+  { letter: 'c', name: 'checksum', text: 'find what is there already by MD5' },
+  { letter: 'n', name: 'dry-run', text: 'change nothing, say what would be copied' },
+  { name: 'verify', text: 'change nothing, say what differs by MD5, or is missing' },
   { letter: 'v', name: 'verbose', text: 'tell each file that was moved, with its MD5' },
   { letter: 'q', name: 'quiet', text: 'tell only what goes wrong' },
 ];
@@ -103,6 +106,8 @@ function transferFlags({ retry }: Context, flags: ReadonlySet<string>): Transfer
     retry,
     recursive: flags.has('recursive'),
     resume: !flags.has('no-resume'),
+    checksum: flags.has('checksum'),
+    survey: flags.has('verify') ? 'verify' : flags.has('dry-run') ? 'dry-run' : undefined,
     verbose: flags.has('verbose'),
     quiet: flags.has('quiet'),
   };

@@ -3,12 +3,13 @@
  * is told when all of it ends early.
  */
 import { Failure } from '../../protocol/failure.js';
-import { exitCodeOf } from '../../protocol/login/exit-codes.js';
+import { EXIT_DIFFERENT, EXIT_OK, exitCodeOf } from '../../protocol/login/exit-codes.js';
 import { Progress, type ProgressOptions } from '../output/progress.js';
 import type { SessionOptions } from '../remote/session-options.js';
 import { isPassing, type RemoteSession } from '../remote/session.js';
 import { BlockPool } from './blocks.js';
 import { isFatal } from './lanes.js';
+import type { FilterRule } from './filter.js';
 import { DoneFiles } from './done-files.js';
 import type { TransferContext } from './transfer.js';
 
@@ -18,6 +19,10 @@ export interface TransferFlags extends ProgressOptions {
   readonly retry: number;
   /** False with --no-resume. */
   readonly resume: boolean;
+  /** What is the same is found by MD5, not by size and mtime. */
+  readonly checksum?: boolean | undefined;
+  /** The first that matches decides; by default there are none. */
+  readonly filter?: readonly FilterRule[];
 }
 
 /** What a break means to a transfer. */
@@ -45,7 +50,14 @@ export async function runTransfer(
   } finally {
     progress.close();
   }
-  return progress.failure === undefined ? 0 : exitCodeOf(progress.failure);
+  if (progress.failure !== undefined) return exitCodeOf(progress.failure);
+  return flags.survey === 'verify' && progress.found > 0 ? EXIT_DIFFERENT : EXIT_OK;
+}
+
+/** A stream can neither be compared nor left alone. Throws USAGE. */
+export function requireMove({ survey, checksum }: TransferFlags): void {
+  if (survey === undefined && checksum !== true) return;
+  throw new Failure('USAGE', "nothing can be compared with '-', which is always copied");
 }
 
 /** Awaits what tells its own failures, as Progress.follow does: throws those that are fatal for all of the command. */
@@ -64,7 +76,13 @@ async function untilDone(
   progress: Progress,
   { repeats, advice }: Endings,
 ): Promise<void> {
-  const command = { signal: session.signal, skip: flags.resume, done: new DoneFiles() };
+  const isVerified = flags.survey === 'verify';
+  const command = {
+    signal: session.signal,
+    skip: flags.resume || isVerified,
+    byContent: flags.checksum === true || isVerified,
+    done: new DoneFiles(),
+  };
   for (let { resume } = flags; ; resume = true) {
     try {
       const context = { ...command, client: session.client, resume, blocks: new BlockPool() };

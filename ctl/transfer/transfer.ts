@@ -14,8 +14,10 @@ export interface TransferContext {
   readonly blocks: BlockPool;
   /** Go on with what an interrupted transfer left; else that is thrown away. */
   readonly resume: boolean;
-  /** What is there already with the same size and mtime is not moved. */
+  /** What is there already as it is here is not moved. */
   readonly skip: boolean;
+  /** What is there is compared by MD5, and not by size and mtime. */
+  readonly byContent: boolean;
   /** Over all connections of the command. */
   readonly done: DoneFiles;
   /** Interrupts the transfer: what was done stays to be resumed. */

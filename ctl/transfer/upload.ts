@@ -169,7 +169,13 @@ export async function finish(
   }
 }
 
-async function readFully(file: FileHandle, block: Buffer, position: number, source: Buffer): Promise<void> {
+/** Fills a block with the bytes of a file from `position` on. ESTALE: it has become shorter. */
+export async function readFully(
+  file: FileHandle,
+  block: Buffer,
+  position: number,
+  source: Buffer,
+): Promise<void> {
   for (let filled = 0; filled < block.length;) {
     const { bytesRead } = await file.read(block, filled, block.length - filled, position + filled);
     if (bytesRead === 0) throw changedMeanwhile(source);
