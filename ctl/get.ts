@@ -113,7 +113,7 @@ class Get {
   readonly #context: TransferContext;
   readonly #flags: TransferFlags;
   readonly #progress: Progress;
-  readonly #lanes = new Lanes(FILES_AT_ONCE);
+  readonly #lanes: Lanes;
   readonly #smallLanes = new Lanes(SMALL_FILES_AT_ONCE);
   readonly #small: SmallDownloads;
   /** In the order in which they were made, over all connections of the command. */
@@ -130,9 +130,10 @@ class Get {
     this.#session = session;
     this.#context = context;
     this.#flags = flags;
+    this.#lanes = new Lanes(flags.jobs ?? FILES_AT_ONCE);
     this.#progress = progress;
     this.#made = made;
-    this.#small = new SmallDownloads(session.client);
+    this.#small = new SmallDownloads(context);
   }
 
   get #recursive(): boolean {

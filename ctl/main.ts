@@ -11,7 +11,7 @@ import { runProgram } from '../protocol/login/report.js';
 import { withStateOption } from './admin/state-option.js';
 import { PROGRAM } from './program.js';
 import { withSessionOptions } from './remote/session-options.js';
-import { parseCount, parseSize } from './sizes.js';
+import { parseCount, parseNumber, parseSize } from './sizes.js';
 import type { Survey } from './output/progress.js';
 import { parseRule, type FilterRule } from './transfer/filter.js';
 import { VERSION } from '../protocol/version.js';
@@ -301,6 +301,12 @@ function transferOptions(command: Command, filter: FilterRule[]): Command {
     .option('--include <pattern>', 'copy what matches, though a later --exclude does', rule(false))
     .option('-n, --dry-run', 'change nothing, say what would be copied')
     .option('--verify', 'change nothing, compare by MD5 what is there, say what differs or is missing')
+    .option(
+      '--limit <rate>',
+      'move so many bytes a second at most, of all files together: 500K, 2M',
+      parseSize,
+    )
+    .option('--jobs <n>', 'so many large files at once (default 8); small ones go besides', parseNumber)
     .option(...RETRY_OPTION)
     .option('-v, --verbose', 'tell each file that was moved, with its MD5')
     .option('-q, --quiet', 'tell only what goes wrong')

@@ -4,7 +4,7 @@
  * already or not. So the same command means the same after an interruption.
  *
  * What is there already with the same size and mtime is not sent again; what is there otherwise keeps its mode. Small files
- * travel many to a message, others one at a time in FILES_AT_ONCE lanes; a directory gets its mode and mtime when all of it is
+ * travel many to a message, others so many at once as --jobs says; a directory gets its mode and mtime when all of it is
  * there. --dry-run and --verify go the same way and change nothing: what would be copied is told. Symlinks of a tree stay symlinks; other special files cannot be in a home and are told. `-` as the only source is
  * standard input (put-stream.ts).
  */
@@ -116,7 +116,7 @@ class Put {
   readonly #context: TransferContext;
   readonly #flags: TransferFlags;
   readonly #progress: Progress;
-  readonly #lanes = new Lanes(FILES_AT_ONCE);
+  readonly #lanes: Lanes;
   readonly #smallLanes = new Lanes(SMALL_FILES_AT_ONCE);
   readonly #small: SmallUploads;
   readonly #made: MadeDirectories;
@@ -132,9 +132,10 @@ class Put {
     this.#session = session;
     this.#context = context;
     this.#flags = flags;
+    this.#lanes = new Lanes(flags.jobs ?? FILES_AT_ONCE);
     this.#progress = progress;
     this.#made = made;
-    this.#small = new SmallUploads(session.client);
+    this.#small = new SmallUploads(context);
   }
 
   get #recursive(): boolean {

@@ -7,10 +7,11 @@ import { EXIT_DIFFERENT, EXIT_OK, exitCodeOf } from '../../protocol/login/exit-c
 import { Progress, type ProgressOptions } from '../output/progress.js';
 import type { SessionOptions } from '../remote/session-options.js';
 import { isPassing, type RemoteSession } from '../remote/session.js';
-import { BlockPool } from './blocks.js';
+import { blockBytes, BlockPool } from './blocks.js';
 import { isFatal } from './lanes.js';
 import type { FilterRule } from './filter.js';
 import { DoneFiles } from './done-files.js';
+import { RateLimit } from './rate-limit.js';
 import type { TransferContext } from './transfer.js';
 
 export interface TransferFlags extends ProgressOptions {
@@ -23,6 +24,10 @@ export interface TransferFlags extends ProgressOptions {
   readonly checksum?: boolean | undefined;
   /** The first that matches decides; by default there are none. */
   readonly filter?: readonly FilterRule[];
+  /** Bytes a second; 0: none, as by default. */
+  readonly limit?: number | undefined;
+  /** How many large files are moved at once; by default FILES_AT_ONCE. */
+  readonly jobs?: number | undefined;
 }
 
 /** What a break means to a transfer. */
@@ -76,16 +81,19 @@ async function untilDone(
   progress: Progress,
   { repeats, advice }: Endings,
 ): Promise<void> {
+  const limit = flags.limit === 0 ? undefined : flags.limit;
   const isVerified = flags.survey === 'verify';
   const command = {
     signal: session.signal,
     skip: flags.resume || isVerified,
     byContent: flags.checksum === true || isVerified,
     done: new DoneFiles(),
+    limit: limit === undefined ? undefined : new RateLimit(limit),
   };
+  const bytes = limit === undefined ? undefined : blockBytes(limit);
   for (let { resume } = flags; ; resume = true) {
     try {
-      const context = { ...command, client: session.client, resume, blocks: new BlockPool() };
+      const context = { ...command, client: session.client, resume, blocks: new BlockPool(bytes) };
       return await transfer(context, progress);
     } catch (error) {
       const lost = Failure.from(error);

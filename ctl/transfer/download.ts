@@ -126,12 +126,13 @@ async function trusted(
 }
 
 /** Fills a block. The result is a view of the record that lives only during the call, so it is copied: the one copy of a get. */
-export function receive(
-  { client }: TransferContext,
+export async function receive(
+  { client, limit, signal }: TransferContext,
   handle: RemoteHandle,
   block: Buffer,
   position: number,
 ): Promise<void> {
+  if (limit !== undefined) await limit.take(block.length, signal);
   return new Promise((resolve, reject) => {
     client.request('downloadRead', [handle, position, block.length], undefined, (failure, data) => {
       if (failure !== undefined) reject(failure);

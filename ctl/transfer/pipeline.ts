@@ -12,7 +12,7 @@ import { addAbortSignal, type Readable } from 'node:stream';
 import type { Md5 } from '../../posix/libcrypto.js';
 import { Failure } from '../../protocol/failure.js';
 import { CHECKPOINT_BYTES } from '../../protocol/limits.js';
-import { BLOCK_BYTES, type BlockPool } from './blocks.js';
+import type { BlockPool } from './blocks.js';
 
 /** What takes the blocks. */
 export interface Destination {
@@ -29,7 +29,7 @@ export interface Destination {
 }
 
 export interface Range extends Destination {
-  /** A multiple of BLOCK_BYTES. */
+  /** A multiple of what a block holds. */
   readonly start: number;
   readonly end: number;
   /** Fills the whole block with the bytes from `position` on. */
@@ -45,9 +45,9 @@ export interface Stream extends Destination {
 export async function moveRange(range: Range): Promise<void> {
   const { start, end, blocks } = range;
   const pipeline = new Pipeline(range);
-  for (let position = start; position < end && !pipeline.stopped; position += BLOCK_BYTES) {
+  for (let position = start; position < end && !pipeline.stopped; position += blocks.bytes) {
     const whole = await blocks.acquire();
-    const block = whole.subarray(0, Math.min(BLOCK_BYTES, end - position));
+    const block = whole.subarray(0, Math.min(blocks.bytes, end - position));
     pipeline.take(whole, block, range.fill(block, position), position);
   }
   await pipeline.finished();
@@ -77,7 +77,7 @@ export async function moveStream(stream: Stream): Promise<number> {
   };
   let position = 0;
   try {
-    for (let filled = BLOCK_BYTES; filled === BLOCK_BYTES && !pipeline.stopped; position += filled) {
+    for (let filled = blocks.bytes; filled === blocks.bytes && !pipeline.stopped; position += filled) {
       const whole = await blocks.acquire();
       filled = await fill(whole).catch((error: unknown) => {
         blocks.release(whole);

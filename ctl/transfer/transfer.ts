@@ -5,6 +5,7 @@ import type { Attributes, Timestamp } from '../../protocol/attributes.js';
 import type { Client } from '../../protocol/client.js';
 import type { BlockPool } from './blocks.js';
 import type { DoneFiles } from './done-files.js';
+import type { RateLimit } from './rate-limit.js';
 
 /** A file that is longer goes by itself: its own round trips are the smaller part then. */
 export const SMALL_FILE_BYTES = 64 * 1024;
@@ -20,6 +21,8 @@ export interface TransferContext {
   readonly byContent: boolean;
   /** Over all connections of the command. */
   readonly done: DoneFiles;
+  /** Of the command; undefined: as fast as it goes. */
+  readonly limit: RateLimit | undefined;
   /** Interrupts the transfer: what was done stays to be resumed. */
   readonly signal: AbortSignal;
 }

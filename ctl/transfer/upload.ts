@@ -137,12 +137,13 @@ async function hashUpTo(
 }
 
 /** Sends a piece; `position` is where the one before ended. */
-export function send(
-  { client }: TransferContext,
+export async function send(
+  { client, limit, signal }: TransferContext,
   handle: RemoteHandle,
   block: Buffer,
   position: number,
 ): Promise<void> {
+  if (limit !== undefined) await limit.take(block.length, signal);
   return new Promise((resolve, reject) => {
     client.request('uploadWrite', [handle, position], block, (failure) =>
       failure === undefined ? resolve() : reject(failure),
