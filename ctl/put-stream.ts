@@ -31,7 +31,8 @@ export function putStream(
       const { path: target, text } = place;
       const there = await lookUp(session.client, target);
       if (text.endsWith('/') || (there !== undefined && isDirectory(there))) {
-        throw new Failure('EISDIR', `'${text}' is a directory: write what the file is to be called, too`);
+        const name = text === '' ? 'the home' : `'${text}'`;
+        throw new Failure('EISDIR', `${name} is a directory: write what the file is to be called, too`);
       }
       const isFile = there !== undefined && (there.mode & S_IFMT) === S_IFREG;
       const mode = isFile ? there.mode & 0o7777 : 0o666 & ~process.umask();

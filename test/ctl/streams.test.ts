@@ -142,6 +142,7 @@ t.test('a put whose line breaks is lost, and the same again is begun anew', asyn
   t.equal((await service.exited).code, 3);
   t.match(service.output, /standard input cannot be read again/);
   t.notOk(fs.existsSync(join(home, 'cut')));
+  while (partialBytes('alice') > 0) await new Promise((resolve) => setTimeout(resolve, 1));
   t.equal((await put(Buffer.from('anew'), 'cut')).code, 0);
   t.equal(partialBytes('alice'), 0);
 });

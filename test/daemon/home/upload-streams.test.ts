@@ -48,7 +48,13 @@ void t.test('a stream ends where it is finished, and nothing of it is kept if it
   }
   t.strictSame(home.quota.used, { bytes: CONTENT.length, files: 1 });
   t.strictSame(place.state.uploads.list(place.user), []);
+  const [kept] = await client.call('uploadBegin', ['kept', 2, 0o640, 1, 5, Buffer.alloc(32)]);
+  await client.call('uploadWrite', [kept, 0, Buffer.from('k')]);
+  const [left] = await stream('left');
+  await send(left, MiB);
   client.leave();
+  while (home.uploads.size > 1) await new Promise(setImmediate);
+  t.strictSame(home.quota.used, { bytes: CONTENT.length + 1, files: 2 }, 'gone with the connection');
   await home.close();
 
   writeFileSync(
