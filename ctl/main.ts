@@ -36,7 +36,7 @@ no terminal is a script, too. In a script a dash before a command (-rm old) lets
 const PATTERNS_HELP = `
 Patterns are rsync's, and the first that matches decides: *.o (a name), dir/ (directories only), sub/*.o
 (the last names of a path), /tree/tmp (from what is named on: here of 'tree', /tmp of 'tree/'). * and ? match
-no slash, ** does; [a-z] is one of these, [!a-z] none of them. Into a directory left out nothing looks.`;
+no slash, ** does; [a-z] is one of these, [!a-z] none of them. A directory left out is not looked into.`;
 
 const SIZES_HELP = `
 Sizes take K, M, G and T, powers of 1024: 5G, 0.5T; 0 is no limit.`;
@@ -72,7 +72,9 @@ function commandLine(end: (exitCode: number) => void): Command {
   // commander takes a list only as the last argument, so the last of the list is the destination.
   const putFilter: FilterRule[] = [];
   transferOptions(
-    program.command('put').argument('<path...>', 'what to copy, or - (standard input), and where to'),
+    program
+      .command('put')
+      .argument('<path...>', 'what to copy, or - (standard input, which is not resumed), and where to'),
     putFilter,
   )
     .usage('[options] SRC... [USER@]HOST:DIR | - [USER@]HOST:FILE')
