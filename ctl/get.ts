@@ -1,7 +1,8 @@
 /**
  * `ftpctl get [USER@]HOST:SRC... DST`: copies files and trees of a home to this machine, as put copies to a home (put.ts): a
  * file goes into DST if that is a directory, else it becomes DST; `tree` is made in DST, of `tree/` the contents go there.
- * What is there already with the same size and mtime is not got again; what is there otherwise keeps its mode.
+ * --dry-run and --verify go the same way and change nothing. What is there already with the same size and mtime is not got again; what is there otherwise keeps its mode. `-` is
+ * standard output (get-stream.ts).
  *
  * Files are looked at synchronously: one after the other that would be a hop to another thread each, and the messages of small
  * files would not fill.
@@ -9,19 +10,28 @@
  * The server is not trusted with local paths: names are single components, a directory that is entered is one and no
  * symlink, and symlinks of a tree are made last, so that nothing is ever written through one of them.
  */
-import { lstatSync, statSync } from 'node:fs';
-import { chmod, lstat, mkdir, rename, rm, stat, symlink } from 'node:fs/promises';
+import { lstatSync, readlinkSync, statSync, type BigIntStats } from 'node:fs';
+import { chmod, mkdir, rename, rm, stat, symlink } from 'node:fs/promises';
 import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../posix/flags.js';
 import { utimensat } from '../posix/names.js';
 import type { Attributes } from '../protocol/attributes.js';
 import { Failure } from '../protocol/failure.js';
 import type { RemotePath } from '../protocol/ids.js';
-import { displayName, isContents, lastComponent, localJoin } from './names.js';
-import type { Progress } from './output/progress.js';
+import { getStream } from './get-stream.js';
+import { displayName, isContents, lastComponent, localJoin, STREAM } from './names.js';
+import type { Progress, SurveyedKind } from './output/progress.js';
 import { isDirectory, openDirectory } from './remote/directory.js';
 import { remoteArguments, type Place } from './remote/place.js';
 import { withSession, type RemoteSession } from './remote/session.js';
-import { runTransfer, type TransferFlags, type TransferOptions } from './transfer/command.js';
+import {
+  requireMove,
+  runTransfer,
+  unlessTold,
+  type TransferFlags,
+  type TransferOptions,
+} from './transfer/command.js';
+import { isSameContent } from './transfer/comparison.js';
+import { isExcluded } from './transfer/filter.js';
 import { download } from './transfer/download.js';
 import { allFinished, FILES_AT_ONCE, Lanes, SMALL_FILES_AT_ONCE, isFatal } from './transfer/lanes.js';
 import { PERMISSIONS } from './transfer/part.js';
@@ -38,6 +48,12 @@ export async function get(
   options: TransferOptions,
 ): Promise<number> {
   const { target, places } = remoteArguments(sources);
+  if (destination === STREAM) {
+    const [place, ...others] = places;
+    if (others.length > 0) throw new Failure('USAGE', "one file only can be got to '-', standard output");
+    requireMove(options);
+    return withSession(target, options, (session) => getStream(session, place, options));
+  }
   const local = Buffer.from(destination);
   // Before a password is asked for.
   await destinationIsDirectory(places, local, options);
@@ -83,23 +99,26 @@ interface MadeDirectory {
   readonly attributes: Attributes;
 }
 
-interface FoundSymlink {
+/** Something to copy. */
+interface Item {
   readonly source: RemotePath;
-  readonly target: LocalTarget;
   readonly attributes: Attributes;
+  readonly target: LocalTarget;
+  /** Its path from what was named on the command line on: that of the filter rules. */
+  readonly listed: Buffer;
 }
 
 class Get {
   readonly #session: RemoteSession;
   readonly #context: TransferContext;
-  readonly #recursive: boolean;
+  readonly #flags: TransferFlags;
   readonly #progress: Progress;
-  readonly #lanes = new Lanes(FILES_AT_ONCE);
+  readonly #lanes: Lanes;
   readonly #smallLanes = new Lanes(SMALL_FILES_AT_ONCE);
   readonly #small: SmallDownloads;
   /** In the order in which they were made, over all connections of the command. */
   readonly #made: MadeDirectory[];
-  readonly #symlinks: FoundSymlink[] = [];
+  readonly #symlinks: Item[] = [];
 
   constructor(
     session: RemoteSession,
@@ -110,10 +129,15 @@ class Get {
   ) {
     this.#session = session;
     this.#context = context;
-    this.#recursive = flags.recursive === true;
+    this.#flags = flags;
+    this.#lanes = new Lanes(flags.jobs ?? FILES_AT_ONCE);
     this.#progress = progress;
     this.#made = made;
-    this.#small = new SmallDownloads(session.client);
+    this.#small = new SmallDownloads(context);
+  }
+
+  get #recursive(): boolean {
+    return this.#flags.recursive === true;
   }
 
   async run(sources: readonly Place[], destination: Buffer, into: boolean): Promise<void> {
@@ -144,33 +168,45 @@ class Get {
     isOnly: boolean,
   ): Promise<void> {
     const name = lastComponent(path);
+    const item = { source: path, attributes, listed: name };
     if (this.#recursive && isDirectory(attributes)) {
-      if (!into) await makeIfMissing(local);
       const contents = isContents(Buffer.from(text));
-      return this.#copy(path, attributes, { directory: local, name: contents ? Buffer.alloc(0) : name });
+      if (!contents && this.#isExcluded(item)) return undefined;
+      if (!into) await this.#makeDestination(local);
+      const target = { directory: local, name: contents ? Buffer.alloc(0) : name };
+      return this.#copyDirectory({ ...item, target, listed: target.name });
     }
-    if (into) return this.#copy(path, attributes, { directory: local, name });
+    if (into) return this.#copy({ ...item, target: { directory: local, name } });
     if (!isOnly || local.at(-1) === SLASH) throw noDirectory(local);
-    return this.#copy(path, attributes, { directory: parentOf(local), name: lastComponent(local) });
+    return this.#copy({ ...item, target: { directory: parentOf(local), name: lastComponent(local) } });
   }
 
-  async #copy(source: RemotePath, attributes: Attributes, target: LocalTarget): Promise<void> {
+  async #copy(item: Item): Promise<void> {
     if (this.#session.signal.aborted) throw new Failure('ECANCELED', 'interrupted');
+    if (this.#isExcluded(item)) return undefined;
+    const { source, attributes } = item;
     switch (attributes.mode & S_IFMT) {
       case S_IFREG:
-        return this.#copyFile(source, attributes, target);
+        return (attributes.size > SMALL_FILE_BYTES ? this.#lanes : this.#smallLanes).run(() =>
+          this.#guard(source, () => this.#copyFile(item)),
+        );
       case S_IFDIR:
-        return this.#copyDirectory(source, target);
+        return this.#copyDirectory(item);
       case S_IFLNK:
         if (!this.#recursive) throw new Failure('ELOOP', 'a symlink: use -r to get it as one');
-        this.#symlinks.push({ source, target, attributes });
+        this.#symlinks.push(item);
         return undefined;
       default:
         throw new Failure('EINVAL', 'neither a file, a directory nor a symlink: skipped');
     }
   }
 
-  async #copyFile(source: RemotePath, attributes: Attributes, target: LocalTarget): Promise<void> {
+  #isExcluded({ listed, attributes }: Pick<Item, 'listed' | 'attributes'>): boolean {
+    return isExcluded(this.#flags.filter ?? [], listed, isDirectory(attributes));
+  }
+
+  async #copyFile({ source, attributes, target }: Item): Promise<void> {
+    const { done } = this.#context;
     const { size } = attributes;
     const path = localJoin(target.directory, target.name);
     const there = lstatSync(path, { bigint: true, throwIfNoEntry: false });
@@ -178,42 +214,72 @@ class Get {
     if (led?.isDirectory() === true) {
       throw new Failure('EISDIR', `${displayName(path)} is a directory here`);
     }
+    if (done.has(source, path)) return;
     const former = there?.isFile() === true ? there : undefined;
-    const isThere =
-      former !== undefined && isSame(attributes, Number(former.size), timestamp(former.mtimeNs));
-    if (this.#context.done.has(source, path)) return;
-    if (this.#context.skip && isThere) {
-      this.#context.done.add(source, path);
+    if (former !== undefined && (await this.#isThere(source, attributes, path, former))) {
+      done.add(source, path);
       this.#progress.skipped(path, size);
       return;
     }
+    if (this.#flags.survey !== undefined) {
+      return this.#tell('file', source, path, there !== undefined, size);
+    }
     const job = { source, ...target, mode: former === undefined ? undefined : permissions(former) };
-    const isSmall = size <= SMALL_FILE_BYTES;
-    await (isSmall ? this.#smallLanes : this.#lanes).run(() =>
-      this.#guard(
-        source,
-        async () => {
-          await this.#progress.follow(path, async (observer) => {
-            const got = isSmall ? await this.#small.download(job, size, observer) : undefined;
-            return got ?? download(this.#context, job, observer);
-          });
-          this.#context.done.add(source, path);
-        },
-        true,
-      ),
-    );
+    const moved = this.#progress.follow(path, async (observer) => {
+      const small = size > SMALL_FILE_BYTES ? undefined : await this.#small.download(job, size, observer);
+      const transferred = small ?? (await download(this.#context, job, observer));
+      done.add(source, path);
+      return transferred;
+    });
+    return unlessTold(moved);
   }
 
-  async #copyDirectory(source: RemotePath, target: LocalTarget): Promise<void> {
+  async #isThere(
+    source: RemotePath,
+    attributes: Attributes,
+    path: Buffer,
+    former: BigIntStats,
+  ): Promise<boolean> {
+    const { byContent, skip } = this.#context;
+    const size = Number(former.size);
+    if (!skip) return false;
+    if (!byContent) return isSame(attributes, size, timestamp(former.mtimeNs));
+    return attributes.size === size && isSameContent(this.#context, path, source);
+  }
+
+  /** Tells what is not here as it is there, and is left so. */
+  #tell(kind: SurveyedKind, source: Buffer, path: Buffer, exists: boolean, bytes = 0): void {
+    const { done } = this.#context;
+    if (done.has(source, path)) return;
+    done.add(source, path);
+    this.#progress.surveyed(kind, path, exists, bytes);
+  }
+
+  async #copyDirectory({ source, target, listed }: Item): Promise<void> {
     if (!this.#recursive) throw new Failure('EISDIR', 'a directory: use -r to get it with all that is in it');
     const path = localJoin(target.directory, target.name);
     const { attributes, entries } = await openDirectory(this.#session.client, source);
-    await this.#makeDirectory(path, attributes, target.name.length === 0);
+    const isDestination = target.name.length === 0;
+    if (this.#flags.survey === undefined) await this.#makeDirectory(path, attributes, isDestination);
+    // The destination was told already.
+    else if (!(await isDirectoryHere(path, isDestination)) && !isDestination) {
+      this.#tell('directory', source, path, false);
+    }
     for await (const entry of entries) {
       await this.#guard(entry.path, () =>
-        this.#copy(entry.path, entry.attributes, { directory: path, name: entry.name }),
+        this.#copy({
+          source: entry.path,
+          attributes: entry.attributes,
+          target: { directory: path, name: entry.name },
+          listed: localJoin(listed, entry.name),
+        }),
       );
     }
+  }
+
+  async #makeDestination(local: Buffer): Promise<void> {
+    if (this.#flags.survey === undefined) await makeIfMissing(local);
+    else this.#tell('directory', local, local, false);
   }
 
   /** One that is there already is filled and otherwise left as it is; the destination itself may be behind a symlink. */
@@ -225,17 +291,19 @@ class Get {
     } catch (error) {
       const failure = Failure.from(error);
       if (failure.kind !== 'EEXIST') throw failure;
-      const status = await (isDestination ? stat : lstat)(path);
-      if (!status.isDirectory()) {
-        throw new Failure('ENOTDIR', `${displayName(path)} is not a directory here`, { cause: error });
-      }
+      await isDirectoryHere(path, isDestination);
     }
   }
 
   /** Made under another name and renamed, so that it replaces a file or symlink, and never a directory. */
-  async #copySymlink({ source, target, attributes }: FoundSymlink): Promise<void> {
+  async #copySymlink({ source, target, attributes }: Item): Promise<void> {
     const points = await this.#session.client.call('readlink', [source]);
     const path = localJoin(target.directory, target.name);
+    if (this.#flags.survey !== undefined) {
+      const there = lstatSync(path, { throwIfNoEntry: false });
+      const isSameLink = there?.isSymbolicLink() === true && points.equals(readlinkSync(path, 'buffer'));
+      return isSameLink ? undefined : this.#tell('symlink', source, path, there !== undefined);
+    }
     const temporary = localJoin(target.directory, Buffer.from(`.ftpmount-link-${process.pid}`));
     await rm(temporary, { force: true });
     await symlink(points, temporary);
@@ -249,14 +317,23 @@ class Get {
   }
 
   /** Tells what goes wrong with one file and goes on with the others, unless nothing can go on. */
-  async #guard(name: Buffer, action: () => Promise<void>, told = false): Promise<void> {
+  async #guard(name: Buffer, action: () => Promise<void>): Promise<void> {
     try {
       await action();
     } catch (error) {
       if (isFatal(error)) throw error;
-      if (!told) this.#progress.problem(name, error);
+      this.#progress.problem(name, error);
     }
   }
+}
+
+/** Whether a directory is here, behind a symlink only where that `isDestination`. ENOTDIR: something else is. */
+async function isDirectoryHere(path: Buffer, isDestination: boolean): Promise<boolean> {
+  const status = (isDestination ? statSync : lstatSync)(path, { throwIfNoEntry: false });
+  if (status?.isDirectory() === false) {
+    throw new Failure('ENOTDIR', `${displayName(path)} is not a directory here`);
+  }
+  return status !== undefined;
 }
 
 async function isLocalDirectory(path: Buffer): Promise<boolean> {

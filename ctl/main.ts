@@ -11,7 +11,9 @@ import { runProgram } from '../protocol/login/report.js';
 import { withStateOption } from './admin/state-option.js';
 import { PROGRAM } from './program.js';
 import { withSessionOptions } from './remote/session-options.js';
-import { parseCount, parseSize } from './sizes.js';
+import { parseCount, parseNumber, parseSize } from './sizes.js';
+import type { Survey } from './output/progress.js';
+import { parseRule, type FilterRule } from './transfer/filter.js';
 import { VERSION } from '../protocol/version.js';
 
 const PATHS_HELP = `
@@ -30,6 +32,11 @@ const RETRY_OPTION = [
 const SHELL_HELP = `
 The command help lists the commands, and help COMMAND tells how one is used. A standard input that is
 no terminal is a script, too. In a script a dash before a command (-rm old) lets it fail.`;
+
+const PATTERNS_HELP = `
+Patterns are rsync's, and the first that matches decides: *.o (a name), dir/ (directories only), sub/*.o
+(the last names of a path), /tree/tmp (from what is named on: here of 'tree', /tmp of 'tree/'). * and ? match
+no slash, ** does; [a-z] is one of these, [!a-z] none of them. A directory left out is not looked into.`;
 
 const SIZES_HELP = `
 Sizes take K, M, G and T, powers of 1024: 5G, 0.5T; 0 is no limit.`;
@@ -63,19 +70,29 @@ function commandLine(end: (exitCode: number) => void): Command {
 
   program.commandsGroup('Transfers (interrupted ones are resumed, large ones compared by MD5):');
   // commander takes a list only as the last argument, so the last of the list is the destination.
-  transferOptions(program.command('put').argument('<path...>', 'what to copy, and [USER@]HOST:DIR, where to'))
-    .usage('[options] SRC... [USER@]HOST:DIR')
+  const putFilter: FilterRule[] = [];
+  transferOptions(
+    program
+      .command('put')
+      .argument('<path...>', 'what to copy, or - (standard input, which is not resumed), and where to'),
+    putFilter,
+  )
+    .usage('[options] SRC... [USER@]HOST:DIR | - [USER@]HOST:FILE')
     .description('copy files and trees to a home')
     .action(async (paths, options) => {
       const { put } = await import('./put.js');
-      end(await put(...splitLast(paths), options));
+      end(await put(...splitLast(paths), { ...options, ...surveyOf(options), filter: putFilter }));
     });
-  transferOptions(program.command('get').argument('<path...>', '[USER@]HOST:SRC, what to copy, and where to'))
-    .usage('[options] [USER@]HOST:SRC... DST')
+  const getFilter: FilterRule[] = [];
+  transferOptions(
+    program.command('get').argument('<path...>', 'what to copy, and where to, or - (standard output)'),
+    getFilter,
+  )
+    .usage('[options] [USER@]HOST:SRC... DST | [USER@]HOST:FILE -')
     .description('copy files and trees from a home')
     .action(async (paths, options) => {
       const { get } = await import('./get.js');
-      end(await get(...splitLast(paths), options));
+      end(await get(...splitLast(paths), { ...options, ...surveyOf(options), filter: getFilter }));
     });
 
   program.commandsGroup('Files of a home:');
@@ -124,6 +141,12 @@ function commandLine(end: (exitCode: number) => void): Command {
     .action(async (places, options) => {
       const { cat } = await import('./cat.js');
       end(await cat(places, options));
+    });
+  withSessionOptions(program.command('md5').argument('<place...>', '[USER@]HOST:FILE'))
+    .description('show the MD5 of files, which the server computes')
+    .action(async (places, options) => {
+      const { md5 } = await import('./md5.js');
+      end(await md5(places, options));
     });
   withSessionOptions(program.command('stat').argument('<place...>', '[USER@]HOST:PATH'))
     .description('show all attributes')
@@ -269,7 +292,9 @@ function administration(program: Command, end: (exitCode: number) => void): void
     });
 }
 
-function transferOptions(command: Command): Command {
+/** The options of put and get. What --exclude and --include say is added to `filter`, in the order given. */
+function transferOptions(command: Command, filter: FilterRule[]): Command {
+  const rule = (excludes: boolean) => (pattern: string) => void filter.push(parseRule(pattern, excludes));
   return withSessionOptions(command)
     .option(
       '-r, --recursive',
@@ -279,12 +304,33 @@ function transferOptions(command: Command): Command {
       '--no-resume',
       'begin anew: also what an interrupted transfer left, or is there with the same size and time',
     )
+    .option('-c, --checksum', 'find what is there already by MD5, not by size and time')
+    .option('--exclude <pattern>', 'leave out what matches, unless an earlier --include does', rule(true))
+    .option('--include <pattern>', 'copy what matches, though a later --exclude does', rule(false))
+    .option('-n, --dry-run', 'change nothing, say what would be copied')
+    .option('--verify', 'change nothing, compare by MD5 what is there, say what differs or is missing')
+    .option(
+      '--limit <rate>',
+      'move so many bytes a second at most, of all files together: 500K, 2M',
+      parseSize,
+    )
+    .option('--jobs <n>', 'so many large files at once (default 8); small ones go besides', parseNumber)
     .option(...RETRY_OPTION)
     .option('-v, --verbose', 'tell each file that was moved, with its MD5')
     .option('-q, --quiet', 'tell only what goes wrong')
     .addOption(
-      new Option('--json', 'one JSON object a file: path, bytes, md5, seconds, resumed, or skipped'),
-    );
+      new Option(
+        '--json',
+        'one JSON object a file: path, bytes; md5, seconds, resumed; or skipped; or finding',
+      ),
+    )
+    .addHelpText('after', PATTERNS_HELP);
+}
+
+/** Which of the two options that change nothing is given. */
+function surveyOf(options: { dryRun?: true; verify?: true }): { survey?: Survey } {
+  if (options.verify === true) return { survey: 'verify' };
+  return options.dryRun === true ? { survey: 'dry-run' } : {};
 }
 
 /** `ftpctl -s HOST`, as the classic client is started, is `ftpctl shell -s HOST`. */

@@ -7,6 +7,9 @@
  */
 import { printable } from '../protocol/login/report.js';
 
+/** How standard input or output is written where a local file is meant. */
+export const STREAM = '-';
+
 /** The last component of a local or remote path; empty for `/`, `.`, `..` and the empty path, which name no file. */
 export function lastComponent(path: Buffer): Buffer {
   let end = path.length;

@@ -4,22 +4,32 @@
  * already or not. So the same command means the same after an interruption.
  *
  * What is there already with the same size and mtime is not sent again; what is there otherwise keeps its mode. Small files
- * travel many to a message, others one at a time in FILES_AT_ONCE lanes; a directory gets its mode and mtime when all of it is
- * there. Symlinks of a tree stay symlinks; other special files cannot be in a home and are told.
+ * travel many to a message, others so many at once as --jobs says; a directory gets its mode and mtime when all of it is
+ * there. --dry-run and --verify go the same way and change nothing: what would be copied is told. Symlinks of a tree stay symlinks; other special files cannot be in a home and are told. `-` as the only source is
+ * standard input (put-stream.ts).
  */
 import { lstatSync, type BigIntStats } from 'node:fs';
 import { lstat, opendir, readlink, stat } from 'node:fs/promises';
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../posix/flags.js';
 import type { Attributes } from '../protocol/attributes.js';
 import { Failure } from '../protocol/failure.js';
-import { joinPath, type RemotePath } from '../protocol/ids.js';
+import { joinPath, ROOT_PATH, type RemotePath } from '../protocol/ids.js';
 import { clientFiles } from '../protocol/login/client-files.js';
-import { displayName, isContents, lastComponent, localJoin } from './names.js';
-import type { Progress } from './output/progress.js';
+import { displayName, isContents, lastComponent, localJoin, STREAM } from './names.js';
+import type { Progress, SurveyedKind } from './output/progress.js';
+import { putStream } from './put-stream.js';
 import { isDirectory, isSymlink, lookUp, openDirectory } from './remote/directory.js';
 import { remoteArgument, type Place } from './remote/place.js';
 import { withSession, type RemoteSession } from './remote/session.js';
-import { runTransfer, type TransferFlags, type TransferOptions } from './transfer/command.js';
+import {
+  requireMove,
+  runTransfer,
+  unlessTold,
+  type TransferFlags,
+  type TransferOptions,
+} from './transfer/command.js';
+import { isSameContent } from './transfer/comparison.js';
+import { isExcluded } from './transfer/filter.js';
 import { allFinished, FILES_AT_ONCE, Lanes, SMALL_FILES_AT_ONCE, isFatal } from './transfer/lanes.js';
 import { SmallUploads } from './transfer/small-upload.js';
 import { permissions, timestamp } from './transfer/source.js';
@@ -33,6 +43,13 @@ export async function put(
   options: TransferOptions,
 ): Promise<number> {
   const { target, place } = remoteArgument(destination);
+  if (sources.includes(STREAM)) {
+    if (sources.length > 1 || options.passwordFile === STREAM) {
+      throw new Failure('USAGE', "'-' is standard input, which can be put by itself only (./- is a file)");
+    }
+    requireMove(options);
+    return withSession(target, options, (session) => putStream(session, process.stdin, place, options));
+  }
   const local = sources.map((source) => Buffer.from(source));
   return withSession(target, options, (session) => putInto(session, local, place, options));
 }
@@ -57,6 +74,17 @@ export function putInto(
 
 function noDirectory(text: string): Failure {
   return new Failure('ENOTDIR', `'${text}' is not a directory on the server: make it with ftpctl mkdir`);
+}
+
+/** Something to copy. */
+interface Item {
+  readonly source: Buffer;
+  readonly status: BigIntStats;
+  readonly target: RemotePath;
+  /** What is there. */
+  readonly existing: Attributes | undefined;
+  /** Its path from what was named on the command line on: that of the filter rules. */
+  readonly listed: Buffer;
 }
 
 interface Destination {
@@ -86,9 +114,9 @@ const ENTRIES_AT_ONCE = 512;
 class Put {
   readonly #session: RemoteSession;
   readonly #context: TransferContext;
-  readonly #recursive: boolean;
+  readonly #flags: TransferFlags;
   readonly #progress: Progress;
-  readonly #lanes = new Lanes(FILES_AT_ONCE);
+  readonly #lanes: Lanes;
   readonly #smallLanes = new Lanes(SMALL_FILES_AT_ONCE);
   readonly #small: SmallUploads;
   readonly #made: MadeDirectories;
@@ -103,10 +131,15 @@ class Put {
   ) {
     this.#session = session;
     this.#context = context;
-    this.#recursive = flags.recursive === true;
+    this.#flags = flags;
+    this.#lanes = new Lanes(flags.jobs ?? FILES_AT_ONCE);
     this.#progress = progress;
     this.#made = made;
-    this.#small = new SmallUploads(session.client);
+    this.#small = new SmallUploads(context);
+  }
+
+  get #recursive(): boolean {
+    return this.#flags.recursive === true;
   }
 
   async run(sources: readonly Buffer[], destination: Destination): Promise<void> {
@@ -138,89 +171,106 @@ class Put {
     isOnly: boolean,
   ): Promise<void> {
     const name = lastComponent(source);
+    const item = { source, status, listed: name };
     if (this.#recursive && status.isDirectory()) {
-      if (isContents(source)) return this.#copyDirectory(source, status, path);
+      if (isContents(source)) {
+        return this.#copyDirectory({ ...item, listed: ROOT_PATH, target: path, existing: attributes });
+      }
+      if (this.#isExcluded(item)) return undefined;
       const existing = await this.#makeDirectory(path);
-      return this.#copy(source, status, joinPath(path, name), existing.get(name.toString('latin1')));
+      const target = joinPath(path, name);
+      return this.#copy({ ...item, target, existing: existing.get(name.toString('latin1')) });
     }
     if (attributes !== undefined && isDirectory(attributes)) {
       const target = joinPath(path, name);
-      return this.#copy(source, status, target, await lookUp(this.#session.client, target));
+      return this.#copy({ ...item, target, existing: await lookUp(this.#session.client, target) });
     }
     if (!isOnly || text.endsWith('/')) throw noDirectory(text);
-    return this.#copy(source, status, path, attributes);
+    return this.#copy({ ...item, target: path, existing: attributes });
   }
 
-  async #copy(
-    source: Buffer,
-    status: BigIntStats,
-    target: RemotePath,
-    existing: Attributes | undefined,
-  ): Promise<void> {
+  async #copy(item: Item): Promise<void> {
     if (this.#session.signal.aborted) throw new Failure('ECANCELED', 'interrupted');
+    if (this.#isExcluded(item)) return undefined;
+    const { source, status } = item;
     switch (Number(status.mode) & S_IFMT) {
       case S_IFREG:
-        return this.#copyFile(source, status, target, existing);
+        return (status.size > SMALL_FILE_BYTES ? this.#lanes : this.#smallLanes).run(() =>
+          this.#guard(source, () => this.#copyFile(item)),
+        );
       case S_IFDIR:
-        return this.#copyDirectory(source, status, target);
+        return this.#copyDirectory(item);
       case S_IFLNK:
-        return this.#lanes.run(() => this.#guard(source, () => this.#copySymlink(source, target, existing)));
+        return this.#lanes.run(() => this.#guard(source, () => this.#copySymlink(item)));
       default:
         throw new Failure('EINVAL', 'neither a file, a directory nor a symlink: skipped');
     }
   }
 
-  async #copyFile(
-    source: Buffer,
-    status: BigIntStats,
-    target: RemotePath,
-    existing: Attributes | undefined,
-  ): Promise<void> {
+  #isExcluded({ listed, status }: Pick<Item, 'listed' | 'status'>): boolean {
+    return isExcluded(this.#flags.filter ?? [], listed, status.isDirectory());
+  }
+
+  async #copyFile({ source, status, target, existing }: Item): Promise<void> {
+    const { done } = this.#context;
+    if (done.has(source, target)) return;
     const there = existing !== undefined && (existing.mode & S_IFMT) === S_IFREG ? existing : undefined;
     const size = Number(status.size);
-    if (this.#context.done.has(source, target)) return;
-    if (this.#context.skip && there !== undefined && isSame(there, size, timestamp(status.mtimeNs))) {
-      this.#context.done.add(source, target);
+    if (there !== undefined && (await this.#isThere(source, status, target, there))) {
+      done.add(source, target);
       this.#progress.skipped(source, size);
       return;
     }
+    if (this.#flags.survey !== undefined) return this.#tell('file', source, target, existing, size);
     const mode = there === undefined ? permissions(status) : there.mode & 0o7777;
     const job = { source, target, mode, account: this.#session.account, journals: this.#journals };
-    if (size > SMALL_FILE_BYTES) {
-      await this.#lanes.run(() =>
-        this.#guard(
-          source,
-          async () => {
-            await this.#progress.follow(source, (observer) => upload(this.#context, job, observer));
-            this.#context.done.add(source, target);
-          },
-          true,
-        ),
-      );
-      return;
-    }
-    await this.#smallLanes.run(() =>
-      this.#guard(
-        source,
-        async () => {
-          await this.#progress.follow(
-            source,
-            async (observer) =>
-              (await this.#small.upload(job, observer)) ?? upload(this.#context, job, observer),
-          );
-          this.#context.done.add(source, target);
-        },
-        true,
-      ),
-    );
+    const moved = this.#progress.follow(source, async (observer) => {
+      const small = size > SMALL_FILE_BYTES ? undefined : await this.#small.upload(job, observer);
+      const transferred = small ?? (await upload(this.#context, job, observer));
+      done.add(source, target);
+      return transferred;
+    });
+    return unlessTold(moved);
   }
 
-  async #copyDirectory(source: Buffer, status: BigIntStats, target: RemotePath): Promise<void> {
+  async #isThere(
+    source: Buffer,
+    status: BigIntStats,
+    target: RemotePath,
+    there: Attributes,
+  ): Promise<boolean> {
+    const { byContent, skip } = this.#context;
+    const size = Number(status.size);
+    if (!skip) return false;
+    if (!byContent) return isSame(there, size, timestamp(status.mtimeNs));
+    return there.size === size && isSameContent(this.#context, source, target);
+  }
+
+  /** Tells what is not there as it is here, and is left so. */
+  #tell(
+    kind: SurveyedKind,
+    source: Buffer,
+    target: RemotePath,
+    existing: Attributes | undefined,
+    bytes = 0,
+  ): void {
+    const { done } = this.#context;
+    if (done.has(source, target)) return;
+    done.add(source, target);
+    this.#progress.surveyed(kind, source, existing !== undefined, bytes);
+  }
+
+  async #copyDirectory({ source, status, target, listed }: Item): Promise<void> {
     if (!this.#recursive) throw new Failure('EISDIR', 'a directory: use -r to put it with all that is in it');
-    await this.#fillDirectory(source, target, await this.#makeDirectory(target, status));
+    await this.#fillDirectory(source, target, listed, await this.#makeDirectory(target, status, source));
   }
 
-  async #fillDirectory(source: Buffer, target: RemotePath, existing: Existing): Promise<void> {
+  async #fillDirectory(
+    source: Buffer,
+    target: RemotePath,
+    listed: Buffer,
+    existing: Existing,
+  ): Promise<void> {
     const options = { encoding: 'buffer' as BufferEncoding, bufferSize: ENTRIES_AT_ONCE };
     const directory = await opendir(source, options);
     for await (const entry of directory) {
@@ -228,19 +278,21 @@ class Put {
       const name = entry.name as unknown as Buffer;
       const path = localJoin(source, name);
       await this.#guard(path, async () =>
-        this.#copy(
-          path,
-          lstatSync(path, { bigint: true }),
-          joinPath(target, name),
-          existing.get(name.toString('latin1')),
-        ),
+        this.#copy({
+          source: path,
+          status: lstatSync(path, { bigint: true }),
+          target: joinPath(target, name),
+          existing: existing.get(name.toString('latin1')),
+          listed: localJoin(listed, name),
+        }),
       );
     }
   }
 
   /** Makes a directory as that of `status` is. One that is there already is otherwise left as it is: what it has. */
-  async #makeDirectory(path: RemotePath, status?: BigIntStats): Promise<Existing> {
+  async #makeDirectory(path: RemotePath, status?: BigIntStats, source: Buffer = path): Promise<Existing> {
     const { client, changes } = this.#session;
+    if (this.#flags.survey !== undefined) return this.#surveyDirectory(source, path);
     const key = path.toString('latin1');
     const before = this.#made.has(key);
     try {
@@ -258,37 +310,54 @@ class Put {
       const failure = Failure.from(error);
       if (!before && !isFatal(failure)) this.#made.delete(key);
       if (failure.kind !== 'EEXIST') throw failure;
-      if (!isDirectory(await client.call('getattr', [path]))) {
-        throw new Failure('ENOTDIR', `'${displayName(path)}' on the server is not a directory`, {
-          cause: error,
-        });
-      }
+      requireDirectory(path, await client.call('getattr', [path]));
     }
+    return this.#list(path);
+  }
+
+  /** What #makeDirectory would find. */
+  async #surveyDirectory(source: Buffer, path: RemotePath): Promise<Existing> {
+    const attributes = await lookUp(this.#session.client, path);
+    if (attributes === undefined) {
+      this.#tell('directory', source, path, attributes);
+      return NOTHING;
+    }
+    requireDirectory(path, attributes);
+    return this.#list(path);
+  }
+
+  async #list(path: RemotePath): Promise<Existing> {
     const existing = new Map<string, Attributes>();
-    const { entries } = await openDirectory(client, path);
+    const { entries } = await openDirectory(this.#session.client, path);
     for await (const { name, attributes } of entries) existing.set(name.toString('latin1'), attributes);
     return existing;
   }
 
-  async #copySymlink(source: Buffer, target: RemotePath, existing: Attributes | undefined): Promise<void> {
+  async #copySymlink({ source, target, existing }: Item): Promise<void> {
     const { client, changes } = this.#session;
     const points = await readlink(source, { encoding: 'buffer' });
-    if (existing !== undefined) {
-      if (isSymlink(existing) && (await client.call('readlink', [target])).equals(points)) return;
-      await changes.unlink(target);
+    if (existing !== undefined && isSymlink(existing)) {
+      if ((await client.call('readlink', [target])).equals(points)) return;
     }
+    if (this.#flags.survey !== undefined) return this.#tell('symlink', source, target, existing);
+    if (existing !== undefined) await changes.unlink(target);
     await changes.symlink(target, points);
     const status = await lstat(source, { bigint: true });
     await changes.setattr(target, { mtime: timestamp(status.mtimeNs) });
   }
 
   /** Tells what goes wrong with one file and goes on with the others, unless nothing can go on. */
-  async #guard(name: Buffer, action: () => Promise<void>, told = false): Promise<void> {
+  async #guard(name: Buffer, action: () => Promise<void>): Promise<void> {
     try {
       await action();
     } catch (error) {
       if (isFatal(error)) throw error;
-      if (!told) this.#progress.problem(name, error);
+      this.#progress.problem(name, error);
     }
   }
+}
+
+function requireDirectory(path: RemotePath, attributes: Attributes): void {
+  if (isDirectory(attributes)) return;
+  throw new Failure('ENOTDIR', `'${displayName(path)}' on the server is not a directory`);
 }

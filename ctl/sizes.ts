@@ -26,6 +26,13 @@ export function parseSize(text: string): number {
   return Math.floor(bytes);
 }
 
+/** Reads how many there are of something: 1 at least. Throws USAGE. */
+export function parseNumber(text: string): number {
+  const count = parseCount(text);
+  if (count === 0) throw new Failure('USAGE', "'0' is too few: write 1 at least");
+  return count;
+}
+
 /** Reads a whole number from 0. Throws USAGE. */
 export function parseCount(text: string): number {
   const count = /^[0-9]{1,15}$/.test(text) ? Number(text) : -1;

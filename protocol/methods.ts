@@ -238,10 +238,10 @@ export const METHODS = {
   /**
    * (path, size, permissions, mtime sec, nsec, fingerprint of the source) -> (handle, offset to go on from, whether a
    * partial upload of another source was thrown away). The partial file of the same fingerprint is continued at a
-   * multiple of CHECKPOINT_BYTES. EBUSY: another session is uploading to this path.
+   * multiple of CHECKPOINT_BYTES. Of a stream size and fingerprint are nil: nothing of it is kept when it breaks off.
    */
   uploadBegin: method(
-    tuple(path, size, permissions, seconds, nanoseconds, bytes(32, 32)),
+    tuple(path, optional(size), permissions, seconds, nanoseconds, optional(bytes(32, 32))),
     tuple(handle, size, bool),
   ),
   /** (handle, offset, data): offset is where the last one ended. Answered when written and hashed. */
@@ -259,7 +259,7 @@ export const METHODS = {
     ),
     list(optional(error), MAX_UPLOAD_FILES),
   ),
-  /** (handle): gives up and throws the partial file away (`close` keeps it). */
+  /** (handle): gives up and throws the partial file away (`close` keeps that of a file). */
   uploadAbort: method(tuple(handle), nil),
   /** (path) -> (handle, attributes): a file as it is now, to be read in order and hashed on the way. */
   download: method(tuple(path), tuple(handle, attributes)),

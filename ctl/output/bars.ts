@@ -17,6 +17,7 @@ const MAX_NAME_WIDTH = 40;
 const FRAMES_PER_SECOND = 10;
 /** EL of ECMA-48. A line is written over a bar, of which cli-progress clears the first only. */
 const CLEAR_REST = '\x1b[K';
+const STREAM_FORMAT = '{name} {size}  {rate}';
 const TOTAL_FORMAT = '{files} files, {size}  {rate}';
 
 export class Bars implements Display {
@@ -78,9 +79,9 @@ class FileBar implements FileProgress {
   readonly #name: string;
   readonly #bars: Bars;
   readonly #rate = new Rate(performance.now() / 1000);
-  /** Of a large file. */
+  /** Of a large file, and of a stream. */
   #bar: SingleBar | undefined;
-  #size = 0;
+  #size: number | undefined = 0;
   #done = 0;
   #drawnAt = 0;
 
@@ -90,9 +91,14 @@ class FileBar implements FileProgress {
     this.#bars = bars;
   }
 
-  started(size: number, offset: number): void {
+  started(size: number | undefined, offset: number): void {
     this.#size = size;
     this.#done = offset;
+    if (size === undefined) {
+      const shown = { name: fit(this.#name), size: '0', rate: '' };
+      this.#bar ??= this.#all.create(1, 0, shown, { format: STREAM_FORMAT });
+      return;
+    }
     if (size <= SMALL_FILE_BYTES) return;
     const shown = { name: fit(this.#name), size: formatSize(size), rate: '', left: '' };
     this.#bar ??= this.#all.create(size, offset, shown);
@@ -105,9 +111,14 @@ class FileBar implements FileProgress {
     // Preparing what no frame shows would cost more than the frame.
     if (now - this.#drawnAt < 1 / FRAMES_PER_SECOND) return;
     this.#drawnAt = now;
+    const rate = `${formatSize(Math.round(this.#rate.perSecond))}/s`;
+    if (this.#size === undefined) {
+      this.#bar?.update(0, { size: formatSize(this.#done), rate });
+      return;
+    }
     const left = this.#rate.secondsFor(this.#size - this.#done);
     this.#bar?.update(this.#done, {
-      rate: `${formatSize(Math.round(this.#rate.perSecond))}/s`,
+      rate,
       left: left === undefined ? '' : `ETA ${formatDuration(left)}`,
     });
   }

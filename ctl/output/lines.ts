@@ -48,7 +48,7 @@ class FileLines implements FileProgress {
   readonly #name: string;
   readonly #lines: Lines;
   readonly #rate = new Rate(performance.now() / 1000);
-  #size = 0;
+  #size: number | undefined = 0;
   #done = 0;
 
   constructor(name: string, lines: Lines, ended: () => void) {
@@ -57,7 +57,7 @@ class FileLines implements FileProgress {
     this.ended = ended;
   }
 
-  started(size: number, offset: number): void {
+  started(size: number | undefined, offset: number): void {
     this.#size = size;
     this.#done = offset;
   }
@@ -72,11 +72,16 @@ class FileLines implements FileProgress {
   }
 
   report(): void {
+    const rate = `${formatSize(Math.round(this.#rate.perSecond))}/s`;
+    if (this.#size === undefined) {
+      this.#lines.line(`${this.#name}: ${formatSize(this.#done)} so far, ${rate}`);
+      return;
+    }
     if (this.#size <= SMALL_FILE_BYTES) return;
     const percent = Math.floor((this.#done / this.#size) * 100);
     const left = this.#rate.secondsFor(this.#size - this.#done);
     this.#lines.line(
-      `${this.#name}: ${percent}% of ${formatSize(this.#size)}, ${formatSize(Math.round(this.#rate.perSecond))}/s` +
+      `${this.#name}: ${percent}% of ${formatSize(this.#size)}, ${rate}` +
         (left === undefined ? '' : `, ETA ${formatDuration(left)}`),
     );
   }

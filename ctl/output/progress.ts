@@ -7,7 +7,7 @@
  */
 import { Failure } from '../../protocol/failure.js';
 import { describe } from '../../protocol/login/report.js';
-import { displayName } from '../names.js';
+import { displayName, outputName } from '../names.js';
 import { PROGRAM } from '../program.js';
 import { formatDuration, formatSize } from '../sizes.js';
 import { isFatal } from '../transfer/lanes.js';
@@ -21,7 +21,16 @@ export interface ProgressOptions {
   readonly json?: boolean | undefined;
   /** Tells each file that was moved, on a terminal, too. */
   readonly verbose?: boolean | undefined;
+  /** Standard output is the file itself: what is told of it goes to standard error. */
+  readonly toStdout?: boolean;
+  /** Nothing is changed. */
+  readonly survey?: Survey | undefined;
+  readonly checksum?: boolean | undefined;
 }
+
+/** What is told without being done: what would be copied, or what is not the same. */
+export type Survey = 'dry-run' | 'verify';
+export type SurveyedKind = 'file' | 'directory' | 'symlink';
 
 const NEWLINE = Buffer.from('\n');
 
@@ -33,6 +42,9 @@ export class Progress {
   #files = 0;
   #bytes = 0;
   #skipped = 0;
+  /** By a survey: what is not there as it is here, and the bytes of its files. */
+  #found = 0;
+  #foundBytes = 0;
   /** Tells of the file that was moved last what is not told yet. */
   #tellOnly: () => void = ignore;
   #firstFailure: Failure | undefined;
@@ -40,12 +52,19 @@ export class Progress {
   constructor(options: ProgressOptions) {
     this.#options = options;
     const silent = options.quiet === true || options.json === true;
-    this.#display = silent ? new Silence() : process.stderr.isTTY ? new Bars() : new Lines();
+    // Bars would be drawn into a file that a terminal shows.
+    const hasBars = process.stderr.isTTY && !(options.toStdout === true && process.stdout.isTTY);
+    this.#display = silent ? new Silence() : hasBars ? new Bars() : new Lines();
   }
 
   /** The first thing that went wrong; undefined where all went well. */
   get failure(): Failure | undefined {
     return this.#firstFailure;
+  }
+
+  /** How much a survey found that is not there as it is here. */
+  get found(): number {
+    return this.#found;
   }
 
   /**
@@ -78,6 +97,19 @@ export class Progress {
   skipped(name: Buffer, bytes: number): void {
     this.#skipped += 1;
     if (this.#options.json === true) this.#json({ ...jsonPath(name), bytes, skipped: true });
+    else if (this.#options.survey !== undefined && this.#options.verbose === true) {
+      this.#tellFound(this.#options.survey === 'verify' ? 'same' : 'skip', name);
+    }
+  }
+
+  /** `name` would be copied, or is not the same: something else is there (`exists`), or nothing. */
+  surveyed(kind: SurveyedKind, name: Buffer, exists: boolean, bytes: number): void {
+    this.#found += 1;
+    this.#foundBytes += bytes;
+    const isVerified = this.#options.survey === 'verify';
+    const finding = isVerified ? (exists ? 'differs' : 'missing') : kind === 'file' ? 'copy' : 'make';
+    if (this.#options.json === true) this.#json({ ...jsonPath(name), kind, bytes, finding });
+    else this.#tellFound(finding, name);
   }
 
   /** The connection was lost, and there will be another one. */
@@ -108,10 +140,31 @@ export class Progress {
       const seconds = (performance.now() - this.#startedAt) / 1000;
       this.#display.line(`${this.#files} files, ${moved(this.#bytes, seconds)}`);
     }
+    this.#tellSurvey();
     if (this.#skipped > 0) {
       const files = this.#skipped === 1 ? '1 file is' : `${this.#skipped} files are`;
-      this.#display.line(`${files} there already, with the same size and time`);
+      const { survey, checksum } = this.#options;
+      const same = survey === 'verify' || checksum === true ? 'MD5' : 'size and time';
+      this.#display.line(`${files} there already, with the same ${same}`);
     }
+  }
+
+  #tellSurvey(): void {
+    const { survey } = this.#options;
+    if (survey === undefined || this.#found === 0) return;
+    if (survey === 'dry-run') {
+      this.#display.line(
+        `${this.#found} to copy or make, ${formatSize(this.#foundBytes)}: nothing was changed`,
+      );
+    } else {
+      const verb = this.#found === 1 ? 'differs or is' : 'differ or are';
+      this.#display.line(`${this.#found} ${verb} missing`);
+    }
+  }
+
+  #tellFound(finding: string, name: Buffer): void {
+    const shown = outputName(name, process.stdout.isTTY);
+    this.#display.result(Buffer.concat([Buffer.from(`${finding} `), shown, NEWLINE]));
   }
 
   #tellResult(name: Buffer, { bytes, md5, resumedAt }: Transferred, seconds: number): void {
@@ -127,7 +180,11 @@ export class Progress {
       return;
     }
     if (this.#options.quiet === true) return;
-    const tellSum = (): void => this.#display.result(md5Line(name, md5));
+    const sum = md5Line(name, md5);
+    const tellSum = (): void => {
+      if (this.#options.toStdout === true) this.#display.line(sum.toString().trimEnd());
+      else this.#display.result(sum);
+    };
     const line = `${displayName(name)}: ${bytes} bytes, ${moved(bytes - resumedAt, seconds)}`;
     const isShown = this.#options.verbose === true;
     if (isShown || !process.stdout.isTTY) tellSum();
@@ -140,7 +197,8 @@ export class Progress {
   }
 
   #json(value: Record<string, unknown>): void {
-    process.stdout.write(`${JSON.stringify(value)}\n`);
+    const { stdout, stderr } = process;
+    (this.#options.toStdout === true ? stderr : stdout).write(`${JSON.stringify(value)}\n`);
   }
 }
 

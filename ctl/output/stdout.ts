@@ -1,8 +1,9 @@
 /**
- * Standard output with back pressure: who writes much waits until the reader has taken it.
+ * Standard output with back pressure: who writes much waits until the reader has taken it, and may use the bytes' buffer again.
  */
-import { once } from 'node:events';
 
-export async function writeOut(bytes: Uint8Array | string): Promise<void> {
-  if (!process.stdout.write(bytes)) await once(process.stdout, 'drain');
+export function writeOut(bytes: Uint8Array | string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.stdout.write(bytes, (error) => (error ? reject(error) : resolve()));
+  });
 }

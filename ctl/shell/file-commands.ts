@@ -1,17 +1,16 @@
 /**
  * The commands at the prompt that are about files of the home. What they do is in the files of ftpctl's own commands.
  */
-import { createHash } from 'node:crypto';
 import { Failure } from '../../protocol/failure.js';
 import { ROOT_PATH } from '../../protocol/ids.js';
 import { readFiles } from '../cat.js';
 import { showSpace } from '../df.js';
 import { list } from '../ls.js';
 import { makeDirectories } from '../mkdir.js';
+import { showMd5 } from '../md5.js';
 import { move } from '../mv.js';
 import { displayName } from '../names.js';
 import { Outcome } from '../outcome.js';
-import { md5Line } from '../output/progress.js';
 import { writeOut } from '../output/stdout.js';
 import { isDirectory, isSymlink } from '../remote/directory.js';
 import { remove, removeDirectories } from '../rm.js';
@@ -199,21 +198,12 @@ export const fileCommands: readonly ShellCommand[] = [
   {
     names: ['md5'],
     usage: 'FILE...',
-    summary: 'show the MD5 of files, which are read for that',
+    summary: 'show the MD5 of files, which the server computes',
     flags: [],
     least: 1,
     most: MANY,
     operand: () => 'remote',
-    async run(context, { words }) {
-      let exitCode = 0;
-      for (const place of await remotePlaces(context, words)) {
-        const hash = createHash('md5');
-        const code = await readFiles(context.session, [place], async (bytes) => void hash.update(bytes));
-        if (code === 0) await writeOut(md5Line(place.shown, hash.digest()));
-        else exitCode ||= code;
-      }
-      return exitCode;
-    },
+    run: async (context, { words }) => showMd5(context.session, await remotePlaces(context, words)),
   },
   {
     names: ['stat'],

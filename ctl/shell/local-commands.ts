@@ -118,7 +118,7 @@ export function usageOf({ names: [name], flags, usage }: ShellCommand): string {
 function overview(commands: readonly ShellCommand[]): string {
   const rows = [
     ...commands.map((command) => [usageOf(command), command.summary]),
-    ['!COMMAND', 'run a command of this machine; ! alone starts a shell'],
+    ['!COMMAND', 'run a command of this machine; ! alone: a shell'],
   ];
   const lines = formatTable(rows, ['left', 'left']);
   const hints = [

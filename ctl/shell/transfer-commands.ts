@@ -2,7 +2,9 @@
  * The commands at the prompt that copy, as ftpctl put and get do: with one operand to the current directory, else to the last
  * one; mput and mget copy all their operands to the current directory.
  */
+import { Failure } from '../../protocol/failure.js';
 import { getInto } from '../get.js';
+import { STREAM } from '../names.js';
 import { putInto } from '../put.js';
 import type { TransferFlags } from '../transfer/command.js';
 import type { Context, ShellCommand } from './command.js';
@@ -13,6 +15,9 @@ import type { Word } from './words.js';
 const FLAGS: readonly Flag[] = [
   { letter: 'r', name: 'recursive', text: 'directories; of DIR/ what is in it' },
   { name: 'no-resume', text: 'begin anew, also what is there with the same size and time' },
+  { letter: 'c', name: 'checksum', text: 'find what is there already by MD5' },
+  { letter: 'n', name: 'dry-run', text: 'change nothing, say what would be copied' },
+  { name: 'verify', text: 'change nothing, say what differs by MD5, or is missing' },
   { letter: 'v', name: 'verbose', text: 'tell each file that was moved, with its MD5' },
   { letter: 'q', name: 'quiet', text: 'tell only what goes wrong' },
 ];
@@ -67,6 +72,9 @@ async function get(
   { flags, words }: Operands,
   destination: Word | undefined,
 ): Promise<number> {
+  if (destination?.raw === STREAM) {
+    throw new Failure('USAGE', "use cat or less to show a file here; './-' is a local file");
+  }
   const local = destination === undefined ? HERE : await localPath(destination);
   const sources = await remotePlaces(context, without(words, destination));
   return getInto(context.session, sources, local, transferFlags(context, flags));
@@ -77,6 +85,9 @@ async function put(
   { flags, words }: Operands,
   destination: Word | undefined,
 ): Promise<number> {
+  if (words.some(({ raw }) => raw === STREAM)) {
+    throw new Failure('USAGE', "standard input is the prompt's here; './-' is a local file");
+  }
   const place = destination === undefined ? currentPlace(context) : await remotePlace(context, destination);
   const sources = await localPaths(without(words, destination));
   return putInto(context.session, sources, place, transferFlags(context, flags));
@@ -95,6 +106,8 @@ function transferFlags({ retry }: Context, flags: ReadonlySet<string>): Transfer
     retry,
     recursive: flags.has('recursive'),
     resume: !flags.has('no-resume'),
+    checksum: flags.has('checksum'),
+    survey: flags.has('verify') ? 'verify' : flags.has('dry-run') ? 'dry-run' : undefined,
     verbose: flags.has('verbose'),
     quiet: flags.has('quiet'),
   };

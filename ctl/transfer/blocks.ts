@@ -1,6 +1,6 @@
 /**
- * The buffers that file data passes through: blocks of one maximal read or write, shared by all transfers of a
- * process, so that memory is bounded however many files are on their way.
+ * The buffers that file data passes through: blocks of one maximal read or write, or smaller ones, shared by all transfers of a
+ * command, so that memory is bounded however many files are on their way.
  *
  * Invariant: who acquired a block gives it back once, when nothing reads or writes it any more.
  */
@@ -11,18 +11,35 @@ export const BLOCK_BYTES = MAX_DATA;
 /** No more than the window of a session, so that no request waits for the window with a copy of its data. */
 const BLOCKS = MAX_BYTES_IN_FLIGHT / BLOCK_BYTES;
 
+/** The least: less would be mostly messages. */
+const MIN_BLOCK_BYTES = 16 * 1024;
+/** Under a limit the blocks are of a part of a second. */
+const BLOCKS_PER_SECOND = 8;
+
+/** The size of blocks under a limit (bytes a second): a power of two, as what is resumed begins with a block. */
+export function blockBytes(limit: number): number {
+  const bytes = 2 ** Math.floor(Math.log2(limit / BLOCKS_PER_SECOND));
+  return Math.min(BLOCK_BYTES, Math.max(MIN_BLOCK_BYTES, bytes));
+}
+
 export class BlockPool {
+  /** Bytes of a block. */
+  readonly bytes: number;
   readonly #free: Buffer[] = [];
   readonly #waiting: ((block: Buffer) => void)[] = [];
   #allocated = 0;
 
-  /** A block of BLOCK_BYTES with whatever is in it; waits, first come first served, while all are in use. */
+  constructor(bytes = BLOCK_BYTES) {
+    this.bytes = bytes;
+  }
+
+  /** A block with whatever is in it; waits, first come first served, while all are in use. */
   acquire(): Promise<Buffer> {
     const block = this.#free.pop();
     if (block !== undefined) return Promise.resolve(block);
     if (this.#allocated < BLOCKS) {
       this.#allocated += 1;
-      return Promise.resolve(Buffer.allocUnsafeSlow(BLOCK_BYTES));
+      return Promise.resolve(Buffer.allocUnsafeSlow(this.bytes));
     }
     return new Promise((resolve) => this.#waiting.push(resolve));
   }

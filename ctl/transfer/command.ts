@@ -3,13 +3,15 @@
  * is told when all of it ends early.
  */
 import { Failure } from '../../protocol/failure.js';
-import { exitCodeOf } from '../../protocol/login/exit-codes.js';
+import { EXIT_DIFFERENT, EXIT_OK, exitCodeOf } from '../../protocol/login/exit-codes.js';
 import { Progress, type ProgressOptions } from '../output/progress.js';
 import type { SessionOptions } from '../remote/session-options.js';
 import { isPassing, type RemoteSession } from '../remote/session.js';
-import { BlockPool } from './blocks.js';
+import { blockBytes, BlockPool } from './blocks.js';
 import { isFatal } from './lanes.js';
+import type { FilterRule } from './filter.js';
 import { DoneFiles } from './done-files.js';
+import { RateLimit } from './rate-limit.js';
 import type { TransferContext } from './transfer.js';
 
 export interface TransferFlags extends ProgressOptions {
@@ -18,7 +20,25 @@ export interface TransferFlags extends ProgressOptions {
   readonly retry: number;
   /** False with --no-resume. */
   readonly resume: boolean;
+  /** What is the same is found by MD5, not by size and mtime. */
+  readonly checksum?: boolean | undefined;
+  /** The first that matches decides; by default there are none. */
+  readonly filter?: readonly FilterRule[];
+  /** Bytes a second; 0: none, as by default. */
+  readonly limit?: number | undefined;
+  /** How many large files are moved at once; by default FILES_AT_ONCE. */
+  readonly jobs?: number | undefined;
 }
+
+/** What a break means to a transfer. */
+export interface Endings {
+  /** Whether it is begun once more over another connection. */
+  readonly repeats: boolean;
+  /** What the person is told when it ends early. */
+  readonly advice: string;
+}
+
+const RESUMABLE: Endings = { repeats: true, advice: 'run the same command again to resume' };
 
 export interface TransferOptions extends SessionOptions, TransferFlags {}
 
@@ -27,14 +47,31 @@ export async function runTransfer(
   session: RemoteSession,
   flags: TransferFlags,
   transfer: (context: TransferContext, progress: Progress) => Promise<void>,
+  endings = RESUMABLE,
 ): Promise<number> {
   const progress = new Progress(flags);
   try {
-    await untilDone(session, flags, transfer, progress);
+    await untilDone(session, flags, transfer, progress, endings);
   } finally {
     progress.close();
   }
-  return progress.failure === undefined ? 0 : exitCodeOf(progress.failure);
+  if (progress.failure !== undefined) return exitCodeOf(progress.failure);
+  return flags.survey === 'verify' && progress.found > 0 ? EXIT_DIFFERENT : EXIT_OK;
+}
+
+/** A stream can neither be compared nor left alone. Throws USAGE. */
+export function requireMove({ survey, checksum }: TransferFlags): void {
+  if (survey === undefined && checksum !== true) return;
+  throw new Failure('USAGE', "nothing can be compared with '-', which is always copied");
+}
+
+/** Awaits what tells its own failures, as Progress.follow does: throws those that are fatal for all of the command. */
+export async function unlessTold(moved: Promise<unknown>): Promise<void> {
+  try {
+    await moved;
+  } catch (error) {
+    if (isFatal(error)) throw error;
+  }
 }
 
 async function untilDone(
@@ -42,37 +79,35 @@ async function untilDone(
   flags: TransferFlags,
   transfer: (context: TransferContext, progress: Progress) => Promise<void>,
   progress: Progress,
+  { repeats, advice }: Endings,
 ): Promise<void> {
-  const command = { signal: session.signal, skip: flags.resume, done: new DoneFiles() };
+  const limit = flags.limit === 0 ? undefined : flags.limit;
+  const isVerified = flags.survey === 'verify';
+  const command = {
+    signal: session.signal,
+    skip: flags.resume || isVerified,
+    byContent: flags.checksum === true || isVerified,
+    done: new DoneFiles(),
+    limit: limit === undefined ? undefined : new RateLimit(limit),
+  };
+  const bytes = limit === undefined ? undefined : blockBytes(limit);
   for (let { resume } = flags; ; resume = true) {
     try {
-      const context = { ...command, client: session.client, resume, blocks: new BlockPool() };
+      const context = { ...command, client: session.client, resume, blocks: new BlockPool(bytes) };
       return await transfer(context, progress);
     } catch (error) {
-      if (flags.retry === 0 || !isPassing(error)) {
-        throw isFatal(error) ? resumable(Failure.from(error)) : error;
+      const lost = Failure.from(error);
+      if (!repeats || flags.retry === 0 || !isPassing(lost)) {
+        throw isFatal(lost) ? advised(lost, advice) : error;
       }
-      await reconnected(session, flags.retry * 1000, progress, Failure.from(error));
+      progress.lost(lost);
+      await session.reconnect(flags.retry * 1000).catch((thrown: unknown) => {
+        throw advised(Failure.from(thrown), advice);
+      });
     }
   }
 }
 
-/** What was begun goes on then. */
-async function reconnected(
-  session: RemoteSession,
-  ms: number,
-  progress: Progress,
-  lost: Failure,
-): Promise<void> {
-  progress.lost(lost);
-  try {
-    await session.reconnect(ms);
-  } catch (error) {
-    throw resumable(Failure.from(error));
-  }
-}
-
-function resumable(failure: Failure): Failure {
-  const text = `${failure.message}: run the same command again to resume`;
-  return new Failure(failure.kind, text, { cause: failure.cause });
+function advised(failure: Failure, advice: string): Failure {
+  return new Failure(failure.kind, `${failure.message}: ${advice}`, { cause: failure.cause });
 }

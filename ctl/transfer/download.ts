@@ -125,13 +125,14 @@ async function trusted(
   return md5.save().equals(checkpoint.md5) ? checkpoint : undefined;
 }
 
-/** The result is a view of the record that lives only during the call, so it is copied: the one copy of a get. */
-function receive(
-  { client }: TransferContext,
+/** Fills a block. The result is a view of the record that lives only during the call, so it is copied: the one copy of a get. */
+export async function receive(
+  { client, limit, signal }: TransferContext,
   handle: RemoteHandle,
   block: Buffer,
   position: number,
 ): Promise<void> {
+  if (limit !== undefined) await limit.take(block.length, signal);
   return new Promise((resolve, reject) => {
     client.request('downloadRead', [handle, position, block.length], undefined, (failure, data) => {
       if (failure !== undefined) reject(failure);
@@ -145,26 +146,38 @@ function receive(
 
 /** Equal, or the part is worthless and is removed. */
 async function compareDigest(
-  { client }: TransferContext,
+  context: TransferContext,
   { handle, part }: Opened,
   journal: Journal,
   digest: Buffer,
 ): Promise<void> {
   try {
-    const remote = await client.call('digest', [handle]);
-    if (remote.equals(digest)) return;
-    throw new Failure('EBADMSG', 'what was received differs from the file on the server: get it again');
+    await requireDigest(context, handle, digest);
   } catch (error) {
-    const failure = Failure.from(error);
-    if (failure.kind === 'EBADMSG' || failure.kind === 'ESTALE') {
+    const { kind } = Failure.from(error);
+    if (kind === 'EBADMSG' || kind === 'ESTALE') {
       await rm(part, { force: true });
       journal.remove();
     }
-    throw failure.kind === 'ESTALE' ? changedMeanwhile() : failure;
+    throw error;
   }
 }
 
-function changedMeanwhile(): Failure {
+/** The file on the server has this MD5, and is as it was when the download began. EBADMSG, ESTALE. */
+export async function requireDigest(
+  { client }: TransferContext,
+  handle: RemoteHandle,
+  digest: Buffer,
+): Promise<void> {
+  const remote = await client.call('digest', [handle]).catch((error: unknown) => {
+    const failure = Failure.from(error);
+    throw failure.kind === 'ESTALE' ? changedMeanwhile() : failure;
+  });
+  if (remote.equals(digest)) return;
+  throw new Failure('EBADMSG', 'what was received differs from the file on the server: get it again');
+}
+
+export function changedMeanwhile(): Failure {
   return new Failure('ESTALE', 'it changed on the server while it was read: get it again');
 }
 
@@ -183,6 +196,7 @@ async function readFully(file: FileHandle, block: Buffer, position: number): Pro
   }
 }
 
-function identityOf({ ino, birth, size, mtime }: Attributes): string {
+/** Names this state of a file of the server. */
+export function identityOf({ ino, birth, size, mtime }: Attributes): string {
   return `${ino} ${birth} ${size} ${mtime.sec}.${mtime.nsec}`;
 }

@@ -7,7 +7,7 @@
 import { Failure } from '../../protocol/failure.js';
 import { EXIT_CONNECTION, EXIT_INTERRUPTED, exitCodeOf } from '../../protocol/login/exit-codes.js';
 
-/** Enough to hide the round trips between files; more large ones at once would not be faster. */
+/** Large files: enough to hide the round trips between them; more at once would not be faster. */
 export const FILES_AT_ONCE = 8;
 /** Small files: enough to fill the messages that are under way (batches.ts), and 32 MiB of data at most. */
 export const SMALL_FILES_AT_ONCE = 512;

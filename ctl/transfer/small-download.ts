@@ -17,7 +17,7 @@ import { Batches } from './batches.js';
 import type { Download } from './download.js';
 import { LocalSyncs } from './local-syncs.js';
 import { journalOf, lockPart, PART_FLAGS, PART_MODE, partName, PERMISSIONS } from './part.js';
-import type { Transferred, TransferObserver } from './transfer.js';
+import type { TransferContext, Transferred, TransferObserver } from './transfer.js';
 
 /** A file as it was when its data were read; nil: it is to be got by itself. */
 interface Fetched {
@@ -30,19 +30,23 @@ interface Wanted {
 }
 
 export class SmallDownloads {
+  readonly #context: TransferContext;
   readonly #batches: Batches<Wanted, Fetched>;
   readonly #syncs = new LocalSyncs();
 
-  constructor(client: Client) {
+  constructor(context: TransferContext) {
+    this.#context = context;
     this.#batches = new Batches({
       items: MAX_FETCH,
       weigh: ({ source, size }) => source.length + size,
-      send: (wanted) => fetch(client, wanted),
+      send: (wanted) => fetch(context.client, wanted),
     });
   }
 
   /** Undefined where it cannot come with others: somebody else has a lease of it, or it has grown. */
   async download(job: Download, size: number, observer: TransferObserver): Promise<Transferred | undefined> {
+    const { limit, signal } = this.#context;
+    if (limit !== undefined) await limit.take(size, signal);
     const { file } = await this.#batches.add({ source: job.source, size });
     if (file === undefined) return undefined;
     const { attributes, data } = file;

@@ -12,7 +12,12 @@ import { MAX_UPLOAD_FILES } from '../../protocol/limits.js';
 import { displayName } from '../names.js';
 import { Batches } from './batches.js';
 import { changedMeanwhile, sameFile, timestamp } from './source.js';
-import { SMALL_FILE_BYTES, type Transferred, type TransferObserver } from './transfer.js';
+import {
+  SMALL_FILE_BYTES,
+  type TransferContext,
+  type Transferred,
+  type TransferObserver,
+} from './transfer.js';
 
 /** Of a file in a message, beside its path and data: some numbers, and the MD5. */
 const OVERHEAD_BYTES = 64;
@@ -38,13 +43,15 @@ export interface SmallUpload {
 }
 
 export class SmallUploads {
+  readonly #context: TransferContext;
   readonly #batches: Batches<WholeFile, Outcome>;
 
-  constructor(client: Client) {
+  constructor(context: TransferContext) {
+    this.#context = context;
     this.#batches = new Batches({
       items: MAX_UPLOAD_FILES,
       weigh: ({ target, data }) => target.length + data.length + OVERHEAD_BYTES,
-      send: (files) => send(client, files),
+      send: (files) => send(context.client, files),
     });
   }
 
@@ -57,6 +64,8 @@ export class SmallUploads {
     md5.update(data);
     const digest = md5.digest();
     observer.started(data.length, 0);
+    const { limit, signal } = this.#context;
+    if (limit !== undefined) await limit.take(data.length, signal);
     const file = { target: job.target, data, mode: job.mode, mtime: timestamp(status.mtimeNs), md5: digest };
     const { failure } = await this.#batches.add(file);
     if (failure !== undefined) throw failure;
@@ -78,12 +87,10 @@ function readWhole(source: Buffer): { data: Buffer; status: BigIntStats } | unde
     for (let got = -1; got !== 0 && length < block.length; length += got) {
       got = readSync(file, block, length, block.length - length, length);
     }
-    if (size === 0 && length > SMALL_FILE_BYTES) {
-      const text = `${displayName(source)} does not tell its size: write it to a file first`;
+    if (!sameFile(status, fstatSync(file, { bigint: true }))) throw changedMeanwhile(source);
+    if (size === 0 ? length > SMALL_FILE_BYTES : length !== size) {
+      const text = `${displayName(source)} does not tell its size: put it as standard input, by - and <`;
       throw new Failure('EINVAL', text);
-    }
-    if ((size > 0 && length !== size) || !sameFile(status, fstatSync(file, { bigint: true }))) {
-      throw changedMeanwhile(source);
     }
     return { data: block.subarray(0, length), status };
   } finally {

@@ -5,6 +5,7 @@ import type { Attributes, Timestamp } from '../../protocol/attributes.js';
 import type { Client } from '../../protocol/client.js';
 import type { BlockPool } from './blocks.js';
 import type { DoneFiles } from './done-files.js';
+import type { RateLimit } from './rate-limit.js';
 
 /** A file that is longer goes by itself: its own round trips are the smaller part then. */
 export const SMALL_FILE_BYTES = 64 * 1024;
@@ -14,18 +15,22 @@ export interface TransferContext {
   readonly blocks: BlockPool;
   /** Go on with what an interrupted transfer left; else that is thrown away. */
   readonly resume: boolean;
-  /** What is there already with the same size and mtime is not moved. */
+  /** What is there already as it is here is not moved. */
   readonly skip: boolean;
+  /** What is there is compared by MD5, and not by size and mtime. */
+  readonly byContent: boolean;
   /** Over all connections of the command. */
   readonly done: DoneFiles;
+  /** Of the command; undefined: as fast as it goes. */
+  readonly limit: RateLimit | undefined;
   /** Interrupts the transfer: what was done stays to be resumed. */
   readonly signal: AbortSignal;
 }
 
 /** Watches one file's transfer. */
 export interface TransferObserver {
-  /** The size is known, and the first `offset` bytes need not be moved. */
-  started(size: number, offset: number): void;
+  /** The size is known (undefined: of a stream it is not), and the first `offset` bytes need not be moved. */
+  started(size: number | undefined, offset: number): void;
   advanced(bytes: number): void;
   /** Something the person should know: 'resuming at 62%'. */
   note(text: string): void;

@@ -83,11 +83,12 @@ async function uploadOpened(
     });
     if (!sameFile(status, await file.stat({ bigint: true }))) throw changedMeanwhile(job.source);
     const digest = md5.digest();
-    await finish(context, handle, digest, journal);
+    await finish(context, handle, digest);
     journal.remove();
     return { bytes: size, md5: digest, resumedAt: offset };
   } catch (error) {
     const failure = Failure.from(error);
+    if (failure.kind === 'EBADMSG') journal.remove();
     // A partial file of a source that is no more would never be continued. Else `close` keeps it. Either is a
     // courtesy: where the connection is gone, the server keeps the partial file anyway.
     await client.call(failure.kind === 'ESTALE' ? 'uploadAbort' : 'close', [handle]).catch(() => undefined);
@@ -135,12 +136,14 @@ async function hashUpTo(
   return md5;
 }
 
-function send(
-  { client }: TransferContext,
+/** Sends a piece; `position` is where the one before ended. */
+export async function send(
+  { client, limit, signal }: TransferContext,
   handle: RemoteHandle,
   block: Buffer,
   position: number,
 ): Promise<void> {
+  if (limit !== undefined) await limit.take(block.length, signal);
   return new Promise((resolve, reject) => {
     client.request('uploadWrite', [handle, position], block, (failure) =>
       failure === undefined ? resolve() : reject(failure),
@@ -148,18 +151,17 @@ function send(
   });
 }
 
-async function finish(
+/** EBADMSG: the server received something else. */
+export async function finish(
   { client }: TransferContext,
   handle: RemoteHandle,
   digest: Buffer,
-  journal: Journal,
 ): Promise<void> {
   try {
     await client.call('uploadFinish', [handle, digest]);
   } catch (error) {
     const failure = Failure.from(error);
     if (failure.kind !== 'EBADMSG') throw failure;
-    journal.remove();
     throw new Failure(
       'EBADMSG',
       'what the server received differs from the source, and was thrown away: put it again',
@@ -168,7 +170,13 @@ async function finish(
   }
 }
 
-async function readFully(file: FileHandle, block: Buffer, position: number, source: Buffer): Promise<void> {
+/** Fills a block with the bytes of a file from `position` on. ESTALE: it has become shorter. */
+export async function readFully(
+  file: FileHandle,
+  block: Buffer,
+  position: number,
+  source: Buffer,
+): Promise<void> {
   for (let filled = 0; filled < block.length;) {
     const { bytesRead } = await file.read(block, filled, block.length - filled, position + filled);
     if (bytesRead === 0) throw changedMeanwhile(source);

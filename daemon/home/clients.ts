@@ -140,6 +140,7 @@ export class Clients {
   detach(client: HomeClient, session: ClientSession): void {
     if (!client.leave(session)) return;
     const { id } = client;
+    for (const stream of client.handles.takeStreams()) this.#options.closeHandle(stream);
     if (!client.isNeeded) {
       this.#end(id, true);
     } else {

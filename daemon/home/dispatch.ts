@@ -170,12 +170,15 @@ const TOUCHING = {
   },
   change: (home, client, [number, operation, data]) => home.changes.prepare(client, number, operation, data),
   uploadBegin(home, client, [path, size, mode, sec, nsec, fingerprint], call) {
+    if ((size === null) !== (fingerprint === null)) {
+      throw new Failure('EINVAL', 'a stream has neither size nor fingerprint, a file has both');
+    }
+    const isStream = size === null || fingerprint === null;
     const target = {
       path: Buffer.from(path) as unknown as RemotePath,
-      size,
       mode,
       mtime: { sec, nsec },
-      fingerprint: Buffer.from(fingerprint),
+      source: isStream ? undefined : { size, fingerprint: Buffer.from(fingerprint) },
     };
     return {
       touches: readOnWay(home.identities, { path, ino: null }),

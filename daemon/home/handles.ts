@@ -92,6 +92,17 @@ export class HandleTable {
     if (this.#handles.delete(number)) this.#count.total -= 1;
   }
 
+  /** Forgets the uploads of streams, with which nobody can go on over another connection. */
+  takeStreams(): Handle[] {
+    const streams = [...this.#handles].filter(
+      ([, handle]) => handle.kind === 'upload' && handle.upload.target.source === undefined,
+    );
+    return streams.map(([number, handle]) => {
+      this.forget(remoteHandle(number));
+      return handle;
+    });
+  }
+
   /** Forgets all, and takes no more. */
   end(): Handle[] {
     this.#ended = true;

@@ -1,8 +1,8 @@
 /*
  * The partial files of uploads, in the daemon's own directory of the home.
  *
- * A name is KEY-FINGERPRINT in hex: the key of the path where the file will appear, and the fingerprint of the source. So
- * the directory alone tells what can be resumed; the store only saves hashing it again. Partial files are charged like any
+ * A name is KEY-FINGERPRINT in hex: the key of the path where the file will appear, and the fingerprint of the source; of a
+ * stream it is KEY-stream. So the directory alone tells what can be resumed; the store only saves hashing it again. Partial files are charged like any
  * other file; the directory itself is not.
  *
  * Invariants: the names are read once, and known from then on, so that beginning an upload costs the same however many there
@@ -24,6 +24,7 @@ import type { Quota } from './quota.js';
 export const MAX_PARTIAL_FILES = 10_000;
 
 const KEY_HEX = 32;
+const STREAM_SUFFIX = '-stream';
 const SCRATCH_BYTES = 32 * 1024;
 
 /** What a path's upload is filed under: 32 hex digits. */
@@ -31,8 +32,14 @@ export function uploadKey(path: RemotePath): string {
   return createHash('sha256').update(path).digest('hex').slice(0, KEY_HEX);
 }
 
-export function partialName(key: string, fingerprint: Buffer): string {
-  return `${key}-${fingerprint.toString('hex')}`;
+/** Without a source: that of a stream. */
+export function partialName(key: string, source: { readonly fingerprint: Buffer } | undefined): string {
+  return `${key}${source === undefined ? STREAM_SUFFIX : `-${source.fingerprint.toString('hex')}`}`;
+}
+
+/** Whether nobody can go on with it. */
+export function isStreamPartial(name: string): boolean {
+  return name.endsWith(STREAM_SUFFIX);
 }
 
 /** The key in a partial file's name. */

@@ -34,9 +34,15 @@ const SET_ID = S_ISUID | S_ISGID;
 /** What is uploaded, and how it will look. */
 export interface UploadTarget {
   readonly path: RemotePath;
-  readonly size: number;
   readonly mode: number;
   readonly mtime: Timestamp;
+  /** Undefined: a stream, which ends where it is finished, and of which nothing is kept if it is not. */
+  readonly source: UploadSource | undefined;
+}
+
+/** A file that can be read again, so that an upload of it is gone on with. */
+export interface UploadSource {
+  readonly size: number;
   /** 32 bytes that name the source as it is. */
   readonly fingerprint: Buffer;
 }
@@ -113,6 +119,11 @@ export class Upload {
     return this.#state === 'closed';
   }
 
+  /** Bytes of the partial file. */
+  get written(): number {
+    return this.#written;
+  }
+
   /**
    * Resolves when written and hashed; so does a piece that was written before, and whose answer was lost. EINVAL where it is
    * not the next one; EDQUOT, ENOSPC: try it again.
@@ -145,7 +156,8 @@ export class Upload {
     this.#requireOpen();
     if (offset + data.length <= this.#written) return this.#hashing.then(() => null);
     if (offset !== this.#written) throw new Failure('EINVAL', `the next piece begins at ${this.#written}`);
-    if (data.length > this.target.size - offset) throw new Failure('EINVAL', 'more than the announced size');
+    const { size = Infinity } = this.target.source ?? {};
+    if (data.length > size - offset) throw new Failure('EINVAL', 'more than the announced size');
     this.#append(data);
     if (this.#queued === 0 && this.#hash.isImmediate(data.length) && this.#toBoundary() > data.length) {
       this.#hash.hashNow(data, 0, data.length);
@@ -170,7 +182,8 @@ export class Upload {
     this.#state = 'ending';
     try {
       await this.#settled();
-      if (this.#written !== this.target.size || !this.#hash.digest().equals(expected)) {
+      const { size = this.#written } = this.target.source ?? {};
+      if (this.#written !== size || !this.#hash.digest().equals(expected)) {
         this.#worthless = new Failure(
           'EBADMSG',
           'size or MD5 differ from what was received: upload it again',
@@ -184,7 +197,7 @@ export class Upload {
     } finally {
       if (this.#worthless !== undefined) await this.#discard();
       else if (this.#state === 'ending') {
-        if (this.#forsaken) this.#close();
+        if (this.#forsaken) await this.#leave();
         else this.#state = 'open';
       }
     }
@@ -203,14 +216,13 @@ export class Upload {
     await this.#discard();
   }
 
-  /** Keeps the partial file for another try. Resolves when it is not open any more. */
+  /** Keeps the partial file for another try, but that of a stream. Resolves when it is not open any more. */
   async close(): Promise<void> {
     this.#forsaken = true;
     if (this.#state !== 'open') return this.#whenClosed;
     this.#state = 'ending';
     await this.#settled().catch(() => undefined);
-    if (this.#worthless === undefined) this.#close();
-    else await this.#discard();
+    await this.#leave();
   }
 
   /** Called by the host when the file has its name. */
@@ -288,6 +300,11 @@ export class Upload {
       this.#worthless = error;
       throw error;
     }
+  }
+
+  async #leave(): Promise<void> {
+    if (this.#worthless === undefined && this.target.source !== undefined) this.#close();
+    else await this.#discard();
   }
 
   async #discard(): Promise<void> {

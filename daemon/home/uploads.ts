@@ -24,13 +24,13 @@ import type { HomeClient } from './home-client.js';
 import type { LeaseHolder } from './lease-table.js';
 import type { LeaseWaits } from './lease-waits.js';
 import type { ToldStatus } from './owner-record.js';
-import { keyOfPartial, partialName, uploadKey, type PartialFiles } from './partial-files.js';
+import { isStreamPartial, keyOfPartial, partialName, uploadKey, type PartialFiles } from './partial-files.js';
 import type { Published, Publishing } from './publishing.js';
 import type { Account } from './quota.js';
 import { readBorrowed } from './reading.js';
 import type { SyncGroup } from './sync-group.js';
 import type { Telling } from './telling.js';
-import { Upload, type UploadHost, type UploadTarget } from './upload.js';
+import { Upload, type UploadHost, type UploadSource, type UploadTarget } from './upload.js';
 
 /** What is needed of the store. */
 export type UploadRecords = Pick<UploadStore, 'get' | 'put' | 'remove' | 'list'>;
@@ -115,7 +115,7 @@ export class Uploads implements UploadHost {
       call.throwIfCancelled();
       await this.whenChangeable();
       client.handles.requireRoom();
-      const restarted = this.#removeOtherSources(key, partialName(key, target.fingerprint));
+      const restarted = this.#removeOtherSources(key, target.source);
       upload = await this.#openPartial(client, key, target, call);
       this.#open.set(key, upload);
       const handle = client.handles.add({ kind: 'upload', upload });
@@ -146,7 +146,7 @@ export class Uploads implements UploadHost {
     const kept = new Set<string>();
     for (const { name, status } of partials.list()) {
       // Its mtime is that of its source as soon as it is complete.
-      if (status.ctime.sec >= oldest) {
+      if (status.ctime.sec >= oldest && !isStreamPartial(name)) {
         kept.add(keyOfPartial(name));
         continue;
       }
@@ -161,8 +161,9 @@ export class Uploads implements UploadHost {
   }
 
   record(upload: Upload, offset: number, md5State: Buffer): Promise<void> {
-    const { path, size, mode, mtime, fingerprint } = upload.target;
-    const record = { path, partial: upload.partial, size, mode, mtime, fingerprint, offset, md5State };
+    const { path, mode, mtime, source } = upload.target;
+    if (source === undefined) return Promise.resolve();
+    const record = { path, partial: upload.partial, mode, mtime, ...source, offset, md5State };
     return this.#parts.store.put(this.#parts.user, uploadKey(path), record);
   }
 
@@ -209,13 +210,13 @@ export class Uploads implements UploadHost {
   async #finish(upload: Upload, md5: Buffer, call: Call): Promise<unknown[]> {
     const told = await upload.finish(md5, call);
     const { user, transferLog, telling } = this.#parts;
-    const { path, size } = upload.target;
+    const { path } = upload.target;
     const ms = Date.now() - upload.startedAt;
     const fields = {
       event: 'upload',
       user,
       path: path.toString(),
-      bytes: size,
+      bytes: upload.written,
       md5: upload.digest().toString('hex'),
       ms,
     };
@@ -227,8 +228,10 @@ export class Uploads implements UploadHost {
     if (this.size === 0) for (const resolve of this.#onAllClosed.splice(0)) resolve();
   }
 
-  #removeOtherSources(key: string, wanted: string): boolean {
+  /** All but what can be gone on with: that of the same source, where that is no stream. */
+  #removeOtherSources(key: string, source: UploadSource | undefined): boolean {
     const { partials } = this.#parts;
+    const wanted = source && partialName(key, source);
     let removed = false;
     for (const name of partials.ofKey(key)) {
       if (name === wanted) continue;
@@ -241,12 +244,13 @@ export class Uploads implements UploadHost {
 
   async #openPartial(client: HomeClient, key: string, target: UploadTarget, call: Call): Promise<Upload> {
     const { tree, partials } = this.#parts;
-    const partial = partialName(key, target.fingerprint);
+    const partial = partialName(key, target.source);
+    const { size = 0 } = target.source ?? {};
     const name = Buffer.from(partial);
     const openOrMake = (directory: Fd): Fd => {
       if (statusIfAny(directory, name) !== undefined) return tree.openAt(directory, name, O_RDWR);
       // Refused at once where it cannot end well; the bytes are reserved as they come.
-      this.account.requireRoom(target.size, 1);
+      this.account.requireRoom(size, 1);
       partials.requireRoom();
       const made = chargingInode(this.account, directory, name, () =>
         tree.openAt(directory, name, O_RDWR | O_CREAT | O_EXCL, PRIVATE_FILE),
@@ -258,10 +262,10 @@ export class Uploads implements UploadHost {
       Promise.resolve(this.whenRoom(client, call, attempt, () => undefined));
     const fd = await whenRoom(() => partials.within(openOrMake));
     try {
-      const hash = await this.#resumedHash(fd, key, partial, target.size, call);
+      const hash = await this.#resumedHash(fd, key, partial, size, call);
       await this.whenChangeable();
       chargingSize(this.account, fd, statxFd(fd), hash.hashed, () => ftruncate(fd, hash.hashed));
-      await whenRoom(() => this.account.requireRoom(target.size - hash.hashed, 0));
+      await whenRoom(() => this.account.requireRoom(size - hash.hashed, 0));
       return new Upload(this, { owner: client, target, partial, fd, hash });
     } catch (error) {
       close(fd);

@@ -11,6 +11,8 @@ export const EXIT_HOST_KEY = 4;
 export const EXIT_AUTHENTICATION = 5;
 export const EXIT_SERVER_FULL = 6;
 export const EXIT_NO_SPACE = 7;
+/** Of --verify. */
+export const EXIT_DIFFERENT = 8;
 /** 128 + SIGINT, as a shell counts it. */
 export const EXIT_INTERRUPTED = 130;
 /** 128 + SIGPIPE. */
@@ -53,5 +55,6 @@ Exit codes:
   5    wrong user or password, or too many wrong ones of late
   6    the server is full, or the user has too many sessions
   7    quota or disk full
+  8    what was compared (--verify) differs, or is missing
   130  interrupted (Ctrl-C)
   141  the reader of the output went away`;

@@ -1,8 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { Readable } from 'node:stream';
 import t from 'tap';
 import { BLOCK_BYTES, BlockPool } from '../../../ctl/transfer/blocks.js';
 import { Lanes } from '../../../ctl/transfer/lanes.js';
-import { moveRange, type Range } from '../../../ctl/transfer/pipeline.js';
+import { moveRange, moveStream, type Range } from '../../../ctl/transfer/pipeline.js';
 import { Md5 } from '../../../posix/libcrypto.js';
 import { CHECKPOINT_BYTES } from '../../../protocol/limits.js';
 import { failing } from '../../lib/failing.js';
@@ -113,6 +114,35 @@ t.test('an interruption ends it after what is under way', async (t) => {
   await t.rejects(moved, failing('ECANCELED'));
   t.ok(told.bytes < source.length);
   t.equal(told.bytes % BLOCK_BYTES, 0);
+  await allBlocksAreFree(range.blocks);
+});
+
+t.test('a stream arrives up to its end, in whatever pieces it comes', async (t) => {
+  const pieces = function* (): Generator<Buffer> {
+    for (let at = 0, length = 1; at < source.length; at += length, length = (length * 7) % 3_000_017) {
+      yield source.subarray(at, at + length);
+    }
+  };
+  const { range, copy, md5, told } = moving();
+  t.equal(await moveStream({ ...range, source: Readable.from(pieces()) }), source.length);
+  t.ok(copy.equals(source));
+  t.same(md5.digest(), createHash('md5').update(source).digest());
+  t.same([told.bytes, told.checkpoints], [source.length, [CHECKPOINT_BYTES]]);
+  t.equal(await moveStream({ ...moving().range, source: Readable.from([]) }), 0);
+  await allBlocksAreFree(range.blocks);
+});
+
+t.test('a stream is not waited for when it is not wanted any more', async (t) => {
+  const silent = (): Readable => new Readable({ read: () => undefined });
+  const full = silent();
+  full.push(Buffer.alloc(BLOCK_BYTES));
+  const { range } = moving({ drain: () => Promise.reject(new Error('no room')) });
+  await t.rejects(moveStream({ ...range, source: full }), { message: 'no room' });
+  t.ok(full.destroyed);
+  const interrupt = new AbortController();
+  const moved = moveStream({ ...range, signal: interrupt.signal, source: silent() });
+  interrupt.abort();
+  await t.rejects(moved, failing('ECANCELED'));
   await allBlocksAreFree(range.blocks);
 });
 

@@ -39,8 +39,8 @@ function unsyncable(): { upload: Upload; asked: string[] } {
     ...{ lease: nothing, recall: nothing },
   } as const;
   const target = {
-    ...{ path: remotePath(Buffer.from('f')), size: 0, mode: 0o600 },
-    ...{ mtime: { sec: 1, nsec: 0 }, fingerprint: Buffer.alloc(32) },
+    ...{ path: remotePath(Buffer.from('f')), mode: 0o600, mtime: { sec: 1, nsec: 0 } },
+    source: { size: 0, fingerprint: Buffer.alloc(32) },
   };
   const options = { owner: { ...owner, leasesLost: nothing }, target, partial: 'partial', fd };
   const upload = new Upload(host as UploadHost, { ...options, hash: new SequentialHash() });
