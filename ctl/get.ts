@@ -1,8 +1,8 @@
 /**
  * `ftpctl get [USER@]HOST:SRC... DST`: copies files and trees of a home to this machine, as put copies to a home (put.ts): a
  * file goes into DST if that is a directory, else it becomes DST; `tree` is made in DST, of `tree/` the contents go there.
- * --dry-run and --verify go the same way and change nothing. What is there already with the same size and mtime is not got again; what is there otherwise keeps its mode. `-` is
- * standard output (get-stream.ts).
+ * What is there already with the same size and mtime is not got again; what is there otherwise keeps its mode. --dry-run and
+ * --verify go the same way and change nothing. `-` is standard output (get-stream.ts).
  *
  * Files are looked at synchronously: one after the other that would be a hop to another thread each, and the messages of small
  * files would not fill.

@@ -5,8 +5,8 @@
  *
  * What is there already with the same size and mtime is not sent again; what is there otherwise keeps its mode. Small files
  * travel many to a message, others so many at once as --jobs says; a directory gets its mode and mtime when all of it is
- * there. --dry-run and --verify go the same way and change nothing: what would be copied is told. Symlinks of a tree stay symlinks; other special files cannot be in a home and are told. `-` as the only source is
- * standard input (put-stream.ts).
+ * there. Symlinks of a tree stay symlinks; other special files cannot be in a home and are told. --dry-run and --verify go the
+ * same way and change nothing: what would be copied is told. `-` as the only source is standard input (put-stream.ts).
  */
 import { lstatSync, type BigIntStats } from 'node:fs';
 import { lstat, opendir, readlink, stat } from 'node:fs/promises';

@@ -20,6 +20,7 @@ import { noSuchUser, type Account } from '../state/accounts.js';
 import type { ControlAnswers, ControlRequest } from '../state/control.js';
 import type { QuotaReport } from '../state/ledger.js';
 import type { State } from '../state/store.js';
+import { readThrottle, writeThrottle } from '../state/throttle-file.js';
 import { Admission, type AdmissionLimits, type SessionPlace } from './admission.js';
 import { Argon2Thread } from './argon2-thread.js';
 import { Authentication, type Identity } from './authentication.js';
@@ -67,6 +68,7 @@ export class Server {
   readonly #admission: Admission;
   readonly #throttle: Throttle;
   #throttleTimer: NodeJS.Timeout | undefined;
+  #throttleWritten: Promise<void> = Promise.resolve();
   readonly #argon2 = new Argon2Thread();
   readonly #frontDoor: FrontDoor;
   readonly #pool: WorkerPool;
@@ -80,7 +82,7 @@ export class Server {
     this.#config = config;
     this.#admission = new Admission(admissionLimits(config));
     this.#throttle = new Throttle(throttleLimits(config));
-    const record = state.throttle.read();
+    const record = readThrottle(state.paths.throttle);
     if (record !== undefined) this.#throttle.restore(record, performance.now(), Date.now());
     this.#pool = new WorkerPool({
       size: config.workers,
@@ -171,14 +173,18 @@ export class Server {
   }
 
   /** Never rejects. */
-  async #recordThrottle(): Promise<void> {
+  #recordThrottle(): Promise<void> {
     clearTimeout(this.#throttleTimer);
     this.#throttleTimer = undefined;
-    try {
-      await this.#options.state.throttle.write(this.#throttle.record(performance.now(), Date.now()));
-    } catch (error) {
-      this.#options.log.warn({ error }, 'what is known of failed logins could not be written');
-    }
+    this.#throttleWritten = this.#throttleWritten.then(async () => {
+      try {
+        const { throttle } = this.#options.state.paths;
+        await writeThrottle(throttle, this.#throttle.record(performance.now(), Date.now()));
+      } catch (error) {
+        this.#options.log.warn({ error }, 'what is known of failed logins could not be written');
+      }
+    });
+    return this.#throttleWritten;
   }
 
   #loginHost(authentication: Authentication): LoginHost {

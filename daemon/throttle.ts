@@ -12,7 +12,7 @@
  * - a user that does not exist is counted as one that does;
  * - all tables are bounded; the entry that changed least recently goes first.
  */
-import type { KnownPlaces, ThrottleRecord } from '../state/throttle-store.js';
+import type { KnownPlaces, ThrottleRecord } from '../state/throttle-file.js';
 
 export interface ThrottleLimits {
   /** Failures of a user at a place after which nothing more is tried. */

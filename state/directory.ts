@@ -19,6 +19,8 @@ export interface StatePaths {
   readonly control: string;
   /** The daemon's static X25519 key. */
   readonly serverKey: string;
+  /** What is known of failed logins. */
+  readonly throttle: string;
   readonly managerLog: string;
   readonly userLog: string;
 }
@@ -30,6 +32,7 @@ export function statePaths(directory: string): StatePaths {
     lock: join(directory, 'daemon.lock'),
     control: join(directory, 'control.sock'),
     serverKey: join(directory, 'server.key'),
+    throttle: join(directory, 'throttle.json'),
     managerLog: join(directory, 'manager.log'),
     userLog: join(directory, 'user.log'),
   };

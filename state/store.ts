@@ -1,6 +1,6 @@
 /*
- * The state of a server in one lmdb environment: accounts, the quota ledger, resumable uploads, digests of files, failed
- * logins. The daemon's threads and ftpctl open it at once; lmdb's reader table and writer lock keep them apart, so there is no owner
+ * The state of a server in one lmdb environment: accounts, the quota ledger, resumable uploads, digests of files. The
+ * daemon's threads and ftpctl open it at once; lmdb's reader table and writer lock keep them apart, so there is no owner
  * to ask.
  *
  * Commits are synchronous to the disk (no overlappingSync): a ledger marked dirty stays dirty after a power cut.
@@ -15,7 +15,6 @@ import { preparePrivateDirectory, statePaths, type StatePaths } from './director
 import { DigestStore, type DigestRecord } from './digests.js';
 import { Ledger, type LedgerEntry } from './ledger.js';
 import { Room } from './room.js';
-import { ThrottleStore, type ThrottleRecord } from './throttle-store.js';
 import { stateFailure, Transactions } from './transaction.js';
 import { UploadStore, type UploadRecord } from './uploads.js';
 
@@ -27,7 +26,6 @@ export interface State {
   readonly ledger: Ledger;
   readonly uploads: UploadStore;
   readonly digests: DigestStore;
-  readonly throttle: ThrottleStore;
   /** Removes an account with its ledger, uploads and digests, in one transaction. ENOENT. */
   removeUser(name: UserName): void;
   /** Where the daemon of this state keeps the homes (absolute), as it last started; undefined before. */
@@ -103,7 +101,6 @@ function tablesOf(paths: StatePaths, root: RootDatabase, room: Pick<Room, 'requi
   const settings = openTable<string>(root, 'settings');
   const uploadTable = openTable<UploadRecord>(root, 'uploads');
   const digestTable = openTable<DigestRecord>(root, 'digests');
-  const throttleTable = openTable<ThrottleRecord>(root, 'throttle');
   const ledger = new Ledger(ledgerTable, accountTable, transactions);
   const accounts = new Accounts(accountTable, ledgerTable, transactions);
   const set = (key: string, value: string | undefined): void =>
@@ -119,7 +116,6 @@ function tablesOf(paths: StatePaths, root: RootDatabase, room: Pick<Room, 'requi
     ledger,
     uploads,
     digests,
-    throttle: new ThrottleStore(throttleTable, transactions),
     removeUser(name) {
       transactions.run(() => {
         accounts.remove(name);
