@@ -1,8 +1,8 @@
 /**
- * When to connect again, and when never more: the waits between tries.
+ * When to connect again: the waits between tries.
  *
- * Only another server's key, and what the server says itself (`shutdown`), are final. All else may pass: the server is away or
- * full, a firewall is being changed, a stranger has guessed at the password so often that nobody is let in for a while.
+ * Only what the server says itself (`shutdown`) is final. All else may pass: the server is away or full, a firewall is being
+ * changed, somebody else answers at its address for a while (who gets to see nothing: the key is compared first).
  */
 import type { Failure, FailureKind } from '../../protocol/failure.js';
 
@@ -11,7 +11,7 @@ const FIRST_MS = 200;
 const LAST_MS = 5_000;
 
 /**
- * The same for logins that were refused, and from when on that has lasted long. A password that is wrong counts as a guess
+ * The same for logins that were refused, by either side, and from when on that has lasted long. A password that is wrong counts as a guess
  * each time, and guesses keep the user out: so these are few, and then fewer than the server forgets meanwhile.
  */
 const FIRST_REFUSED_MS = 5_000;
@@ -19,13 +19,7 @@ const LAST_REFUSED_MS = 60_000;
 const LONG_REFUSED_MS = 5 * 60_000;
 const SLOW_MS = 6 * 60_000;
 
-const FINAL: ReadonlySet<FailureKind> = new Set<FailureKind>(['HOSTKEY', 'USAGE']);
-const REFUSED: ReadonlySet<FailureKind> = new Set<FailureKind>(['ENOKEY', 'EKEYREJECTED']);
-
-/** Whether trying again does not mend it. */
-export function isFinal(failure: Failure): boolean {
-  return FINAL.has(failure.kind);
-}
+const REFUSED: ReadonlySet<FailureKind> = new Set<FailureKind>(['HOSTKEY', 'ENOKEY', 'EKEYREJECTED']);
 
 /** What is used of it. */
 export type Waits = Pick<Backoff, 'next' | 'lasted' | 'refusedLong'>;

@@ -17,7 +17,7 @@ import type { LoginResult } from '../../protocol/client.js';
 import { Failure } from '../../protocol/failure.js';
 import type { LeaseItem, MethodName, Result } from '../../protocol/methods.js';
 import { fileDataBytes } from '../../protocol/window.js';
-import { Backoff, isFinal, pause, type Waits } from './backoff.js';
+import { Backoff, pause, type Waits } from './backoff.js';
 import { bootTime } from './boot-time.js';
 import type { Connection, Hello } from './connection.js';
 import { interrupted, onInterrupt, type Interruptible } from './interruption.js';
@@ -391,15 +391,15 @@ export class Remote {
         failure = Failure.from(thrown);
         const reason = failure.message;
         if (this.#ended !== undefined) return;
-        if (isFinal(failure)) {
-          log.error({ reason }, 'the server does not let us in again');
-          this.#end(new Failure('EACCES', `the server does not let us in again: ${reason}`));
-          return;
-        }
         this.#setState(false, reason);
-        log.warn({ reason }, 'connecting again failed');
+        if (failure.kind === 'HOSTKEY') {
+          log.error(
+            { reason },
+            'another server answers: nothing was sent to it, and it is tried again later',
+          );
+        } else log.warn({ reason }, 'connecting again failed');
         if (backoff.refusedLong) {
-          log.error({ reason }, 'the login is refused: if the password or the key was changed, mount again');
+          log.error({ reason }, 'the login is refused: if the password or a key was changed, mount again');
         }
       }
     }

@@ -98,3 +98,20 @@ t.test('a mount whose server is gone can be unmounted', async (t) => {
   t.match(await mounted.unmount(), { code: 0 });
   t.equal(mountAt(mounted.mountpoint), undefined);
 });
+
+t.test('another server answers at the address for a while', async (t) => {
+  const daemon = await startDaemon(t, { users: { alice: { quota: '1M' } } });
+  const mounted = await mountHome(t, daemon, 'alice');
+  await daemon.stop();
+  const impostor = await startDaemon(t, {
+    users: { alice: { quota: '1M' } },
+    args: ['--listen', `127.0.0.1:${daemon.port}`],
+  });
+  await impostor.service.says(/handshake failed/);
+  const written = mounted.succeed('sh', ['-c', 'echo kept >f && sync f']);
+  await impostor.stop();
+  await daemon.start();
+  await written;
+  t.equal(readFileSync(`${daemon.home('alice')}/f`, 'utf8'), 'kept\n');
+  t.notOk(existsSync(`${impostor.home('alice')}`), 'nobody logged in there');
+});
