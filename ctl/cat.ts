@@ -9,6 +9,7 @@ import { MAX_DATA } from '../protocol/limits.js';
 import { packId, type FileId } from '../protocol/references.js';
 import { Outcome } from './outcome.js';
 import { writeOut } from './output/stdout.js';
+import { isSymlink, throughLinks } from './remote/directory.js';
 import type { SessionOptions } from './remote/session-options.js';
 import { remoteArguments, type Place } from './remote/place.js';
 import { withSession, type RemoteSession } from './remote/session.js';
@@ -42,7 +43,12 @@ export async function readFiles(
 /** The file is held meanwhile: one that is replaced while it is read is read to its own end. */
 async function readFile(session: RemoteSession, path: RemotePath, sink: Sink): Promise<void> {
   const { client, changes, signal } = session;
-  const file = await client.call('hold', [path]);
+  const file = await throughLinks(client, path, 'followed', async (there) => {
+    const held = await client.call('hold', [there]);
+    if (!isSymlink(held)) return held;
+    await changes.release(held);
+    throw new Failure('ELOOP');
+  });
   // A file that seems empty is read all the same: it may just have been written.
   const ahead = Math.min(READS_AHEAD, Math.max(1, Math.ceil(file.size / MAX_DATA)));
   const reads = Array.from({ length: ahead }, (_, index) => read(client, file, index * MAX_DATA));

@@ -20,7 +20,7 @@ import type { RemotePath } from '../protocol/ids.js';
 import { getStream } from './get-stream.js';
 import { displayName, isContents, lastComponent, localJoin, STREAM } from './names.js';
 import type { Progress, SurveyedKind } from './output/progress.js';
-import { isDirectory, openDirectory } from './remote/directory.js';
+import { findThere, isDirectory, openDirectory, throughLinks, type Found } from './remote/directory.js';
 import { remoteArguments, type Place } from './remote/place.js';
 import { withSession, type RemoteSession } from './remote/session.js';
 import {
@@ -144,8 +144,8 @@ class Get {
     try {
       for (const source of sources) {
         await this.#guard(source.shown, async () => {
-          const attributes = await this.#session.client.call('getattr', [source.path]);
-          await this.#copySource(source, attributes, destination, into, sources.length === 1);
+          const found = await this.#find(source);
+          await this.#copySource(source, found, destination, into, sources.length === 1);
         });
       }
     } finally {
@@ -160,15 +160,26 @@ class Get {
     }
   }
 
+  /** What a source is: with -r a link is one, unless a slash asks for what it leads to. */
+  #find({ path, text }: Place): Promise<Found> {
+    const { client } = this.#session;
+    if (!this.#recursive || isContents(Buffer.from(text))) return findThere(client, path);
+    return throughLinks(client, path, 'kept', async (there) => ({
+      path: there,
+      attributes: await client.call('getattr', [there]),
+    }));
+  }
+
   async #copySource(
     { path, text }: Place,
-    attributes: Attributes,
+    found: Found,
     local: Buffer,
     into: boolean,
     isOnly: boolean,
   ): Promise<void> {
+    const { attributes } = found;
     const name = lastComponent(path);
-    const item = { source: path, attributes, listed: name };
+    const item = { source: found.path, attributes, listed: name };
     if (this.#recursive && isDirectory(attributes)) {
       const contents = isContents(Buffer.from(text));
       if (!contents && this.#isExcluded(item)) return undefined;
@@ -193,7 +204,6 @@ class Get {
       case S_IFDIR:
         return this.#copyDirectory(item);
       case S_IFLNK:
-        if (!this.#recursive) throw new Failure('ELOOP', 'a symlink: use -r to get it as one');
         this.#symlinks.push(item);
         return undefined;
       default:

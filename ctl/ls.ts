@@ -1,11 +1,20 @@
 /** `ftpctl ls [USER@]HOST:PATH...`: lists directories and files of a home, one name a line, in the order of their bytes. */
 import type { Attributes } from '../protocol/attributes.js';
+import type { Client } from '../protocol/client.js';
 import { displayName, outputName } from './names.js';
 import { Outcome } from './outcome.js';
 import { minuteText, modeText } from './output/attributes.js';
 import { writeOut } from './output/stdout.js';
 import { formatTable } from './output/table.js';
-import { isDirectory, isSymlink, openDirectory, sortedEntries } from './remote/directory.js';
+import {
+  find,
+  isDirectory,
+  isSymlink,
+  openDirectory,
+  sortedEntries,
+  throughLinks,
+  type RemoteDirectory,
+} from './remote/directory.js';
 import type { SessionOptions } from './remote/session-options.js';
 import { remoteArguments, type Place } from './remote/place.js';
 import { withSession, type RemoteSession } from './remote/session.js';
@@ -42,14 +51,12 @@ export async function list(
   flags: LsFlags,
 ): Promise<number> {
   const outcome = new Outcome();
-  for (const [index, { path, shown }] of places.entries()) {
+  for (const [index, place] of places.entries()) {
+    const { shown } = place;
     await outcome.guard(shown, async () => {
-      const attributes = await client.call('getattr', [path]);
-      if (!isDirectory(attributes)) {
-        const target = isSymlink(attributes) ? await client.call('readlink', [path]) : null;
-        return print([{ name: shown, attributes, target }], flags);
-      }
-      const entries = await sortedEntries(await openDirectory(client, path));
+      const listing = await listingOf(client, place, flags);
+      if (!('entries' in listing)) return print([{ name: shown, ...listing }], flags);
+      const entries = await sortedEntries(listing);
       if (places.length > 1) await writeOut(`${index === 0 ? '' : '\n'}${displayName(shown) || '.'}:\n`);
       return print(
         entries.filter(({ name }) => flags.all === true || name[0] !== DOT),
@@ -58,6 +65,28 @@ export async function list(
     });
   }
   return outcome.exitCode;
+}
+
+/** What a place is; a link to a directory is that, but for --long, as ls has it. */
+async function listingOf(
+  client: Client,
+  { path, text }: Place,
+  flags: LsFlags,
+): Promise<RemoteDirectory | Omit<Listed, 'name'>> {
+  const found = await throughLinks(client, path, 'kept', async (there) => ({
+    path: there,
+    attributes: await client.call('getattr', [there]),
+  }));
+  if (!isSymlink(found.attributes))
+    return isDirectory(found.attributes)
+      ? openDirectory(client, found.path)
+      : { attributes: found.attributes, target: null };
+  const target = await client.call('readlink', [found.path]);
+  if (flags.long !== true || text.endsWith('/')) {
+    const led = await find(client, found.path);
+    if (led.attributes !== undefined && isDirectory(led.attributes)) return openDirectory(client, led.path);
+  }
+  return { attributes: found.attributes, target };
 }
 
 async function print(entries: readonly Listed[], flags: LsFlags): Promise<void> {

@@ -5,6 +5,7 @@ import { Failure } from '../protocol/failure.js';
 import { Outcome } from './outcome.js';
 import { md5Line } from './output/progress.js';
 import { writeOut } from './output/stdout.js';
+import { throughLinks } from './remote/directory.js';
 import { remoteArguments, type Place } from './remote/place.js';
 import type { SessionOptions } from './remote/session-options.js';
 import { withSession, type RemoteSession } from './remote/session.js';
@@ -22,7 +23,9 @@ export async function showMd5(session: RemoteSession, places: readonly Place[]):
   for (const { path, shown } of places) {
     if (session.signal.aborted) throw new Failure('ECANCELED', 'interrupted');
     await outcome.guard(shown, async () => {
-      await writeOut(md5Line(shown, await remoteMd5(session.client, path)));
+      const { client } = session;
+      const sum = await throughLinks(client, path, 'followed', (there) => remoteMd5(client, there));
+      await writeOut(md5Line(shown, sum));
     });
   }
   return outcome.exitCode;

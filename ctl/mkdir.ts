@@ -2,7 +2,7 @@
 import { Failure } from '../protocol/failure.js';
 import { splitPath, type RemotePath } from '../protocol/ids.js';
 import { Outcome } from './outcome.js';
-import { isDirectory, lookUp } from './remote/directory.js';
+import { find, isDirectory, throughLinks } from './remote/directory.js';
 import type { SessionOptions } from './remote/session-options.js';
 import { remoteArguments, type Place } from './remote/place.js';
 import { withSession, type RemoteSession } from './remote/session.js';
@@ -29,8 +29,8 @@ export async function makeDirectories(
   const permissions = 0o777 & ~process.umask();
   for (const { path, shown } of places) {
     await outcome.guard(shown, async () => {
-      if (flags.parents === true) await makePath(session, path, permissions);
-      else await session.changes.mkdir(path, permissions);
+      if (flags.parents === true) return makePath(session, path, permissions);
+      return throughLinks(session.client, path, 'kept', (there) => session.changes.mkdir(there, permissions));
     });
   }
   return outcome.exitCode;
@@ -38,15 +38,14 @@ export async function makeDirectories(
 
 /** Makes what is missing of a path; a directory that is there already is well. */
 async function makePath(session: RemoteSession, path: RemotePath, permissions: number): Promise<void> {
-  if (path.length === 0) return;
-  const existing = await lookUp(session.client, path);
-  if (existing !== undefined) {
-    if (isDirectory(existing)) return;
+  const { path: missing, attributes } = await find(session.client, path);
+  if (attributes !== undefined) {
+    if (isDirectory(attributes)) return;
     throw new Failure('ENOTDIR', 'there is something else of that name');
   }
-  await makePath(session, splitPath(path).parent, permissions);
+  await makePath(session, splitPath(missing).parent, permissions);
   try {
-    await session.changes.mkdir(path, permissions);
+    await session.changes.mkdir(missing, permissions);
   } catch (error) {
     // Another client was faster.
     if (Failure.from(error).kind !== 'EEXIST') throw error;

@@ -1,10 +1,10 @@
 /** `ftpctl mv [USER@]HOST:FROM... [USER@]HOST:TO`: renames, or moves into TO if that is a directory. */
 import { Failure } from '../protocol/failure.js';
-import { joinPath } from '../protocol/ids.js';
+import { joinPath, type RemotePath } from '../protocol/ids.js';
 import { RENAME_NOREPLACE } from '../protocol/operations.js';
 import { lastComponent } from './names.js';
 import { Outcome } from './outcome.js';
-import { isDirectory, lookUp } from './remote/directory.js';
+import { find, isDirectory, throughLinks } from './remote/directory.js';
 import type { SessionOptions } from './remote/session-options.js';
 import { remoteArguments, type Place } from './remote/place.js';
 import { withSession, type RemoteSession } from './remote/session.js';
@@ -33,7 +33,7 @@ export async function move(
   to: Place,
   flags: MvFlags,
 ): Promise<number> {
-  const attributes = await lookUp(client, to.path);
+  const { path: led, attributes } = await find(client, to.path);
   const into = attributes !== undefined && isDirectory(attributes);
   if (!into && (sources.length > 1 || to.text.endsWith('/'))) {
     throw new Failure('ENOTDIR', `'${to.text}' is not a directory on the server: make it first`);
@@ -41,8 +41,12 @@ export async function move(
   const outcome = new Outcome();
   for (const { path, shown } of sources) {
     await outcome.guard(shown, async () => {
-      const destination = into ? joinPath(to.path, lastComponent(path)) : to.path;
-      await changes.rename(path, destination, flags.clobber ? 0 : RENAME_NOREPLACE);
+      const destination = into ? joinPath(led, lastComponent(path)) : to.path;
+      const rename = (from: RemotePath, onto: RemotePath): Promise<void> =>
+        changes.rename(from, onto, flags.clobber ? 0 : RENAME_NOREPLACE);
+      await throughLinks(client, path, 'kept', (from) =>
+        throughLinks(client, destination, 'kept', (onto) => rename(from, onto)),
+      );
     });
   }
   return outcome.exitCode;

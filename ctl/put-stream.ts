@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream';
 import { S_IFMT, S_IFREG } from '../posix/flags.js';
 import { Failure } from '../protocol/failure.js';
 import { STREAM } from './names.js';
-import { isDirectory, lookUp } from './remote/directory.js';
+import { find, isDirectory } from './remote/directory.js';
 import type { Place } from './remote/place.js';
 import type { RemoteSession } from './remote/session.js';
 import { runTransfer, unlessTold, type TransferFlags } from './transfer/command.js';
@@ -28,8 +28,8 @@ export function putStream(
     session,
     flags,
     async (context, progress) => {
-      const { path: target, text } = place;
-      const there = await lookUp(session.client, target);
+      const { path, text } = place;
+      const { path: target, attributes: there } = await find(session.client, path);
       if (text.endsWith('/') || (there !== undefined && isDirectory(there))) {
         const name = text === '' ? 'the home' : `'${text}'`;
         throw new Failure('EISDIR', `${name} is a directory: write what the file is to be called, too`);

@@ -18,7 +18,7 @@ import { clientFiles } from '../protocol/login/client-files.js';
 import { displayName, isContents, lastComponent, localJoin, STREAM } from './names.js';
 import type { Progress, SurveyedKind } from './output/progress.js';
 import { putStream } from './put-stream.js';
-import { isDirectory, isSymlink, lookUp, openDirectory } from './remote/directory.js';
+import { find, isDirectory, isSymlink, lookUp, openDirectory } from './remote/directory.js';
 import { remoteArgument, type Place } from './remote/place.js';
 import { withSession, type RemoteSession } from './remote/session.js';
 import {
@@ -63,12 +63,12 @@ export function putInto(
 ): Promise<number> {
   const made: MadeDirectories = new Map();
   return runTransfer(session, flags, async (context, progress) => {
-    const attributes = await lookUp(session.client, path);
+    const { path: led, attributes } = await find(session.client, path);
     const into = attributes !== undefined && isDirectory(attributes);
     if (!into && flags.recursive !== true && (sources.length > 1 || text.endsWith('/'))) {
       throw noDirectory(text);
     }
-    await new Put(session, context, flags, progress, made).run(sources, { path, text, attributes });
+    await new Put(session, context, flags, progress, made).run(sources, { path: led, text, attributes });
   });
 }
 

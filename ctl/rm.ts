@@ -8,7 +8,7 @@ import { Failure } from '../protocol/failure.js';
 import type { RemotePath } from '../protocol/ids.js';
 import { localJoin } from './names.js';
 import { Outcome } from './outcome.js';
-import { isDirectory, openDirectory, sortedEntries } from './remote/directory.js';
+import { isDirectory, openDirectory, sortedEntries, throughLinks } from './remote/directory.js';
 import type { SessionOptions } from './remote/session-options.js';
 import { remoteArguments, type Place } from './remote/place.js';
 import { withSession, type RemoteSession } from './remote/session.js';
@@ -39,7 +39,9 @@ export async function remove(
     await outcome.guard(shown, async () => {
       if (path.length === 0) throw new Failure('EBUSY', 'it cannot be removed, only what is in it');
       try {
-        await removeOne(session, path, shown, flags, outcome);
+        await throughLinks(session.client, path, 'kept', (there) =>
+          removeOne(session, there, shown, flags, outcome),
+        );
       } catch (error) {
         if (flags.force === true && Failure.from(error).kind === 'ENOENT') return;
         throw error;
@@ -79,11 +81,13 @@ export async function rmdir(texts: readonly string[], options: SessionOptions): 
 
 /** Removes empty directories of a home. Returns the exit code. */
 export async function removeDirectories(
-  { changes }: RemoteSession,
+  { client, changes }: RemoteSession,
   places: readonly Place[],
 ): Promise<number> {
   const outcome = new Outcome();
-  for (const { path, shown } of places) await outcome.guard(shown, () => changes.rmdir(path));
+  for (const { path, shown } of places) {
+    await outcome.guard(shown, () => throughLinks(client, path, 'kept', (there) => changes.rmdir(there)));
+  }
   return outcome.exitCode;
 }
 

@@ -4,7 +4,7 @@ import { displayName } from './names.js';
 import { Outcome } from './outcome.js';
 import { exactText, modeText, typeText } from './output/attributes.js';
 import { writeOut } from './output/stdout.js';
-import { isSymlink } from './remote/directory.js';
+import { isSymlink, throughLinks } from './remote/directory.js';
 import type { SessionOptions } from './remote/session-options.js';
 import { remoteArguments, type Place } from './remote/place.js';
 import { withSession, type RemoteSession } from './remote/session.js';
@@ -30,8 +30,10 @@ export async function showAttributes(
   const outcome = new Outcome();
   for (const { path, shown } of places) {
     await outcome.guard(shown, async () => {
-      const attributes = await client.call('getattr', [path]);
-      const link = isSymlink(attributes) ? displayName(await client.call('readlink', [path])) : undefined;
+      const [attributes, link] = await throughLinks(client, path, 'kept', async (there) => {
+        const found = await client.call('getattr', [there]);
+        return [found, isSymlink(found) ? displayName(await client.call('readlink', [there])) : undefined];
+      });
       const text =
         flags.json === true
           ? JSON.stringify(json(path.toString(), attributes, link))

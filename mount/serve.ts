@@ -14,6 +14,7 @@ import { clientFiles } from '../protocol/login/client-files.js';
 import { Failure } from '../protocol/failure.js';
 import type { RemotePath } from '../protocol/ids.js';
 import { LEASE_READ, LEASE_WRITE, WHOLE_HOME } from '../protocol/methods.js';
+import { withoutLinks } from '../protocol/login/links.js';
 import { parseRemotePath } from '../protocol/login/remote-path.js';
 import { resolveEndpoint, type Target } from '../protocol/login/target.js';
 import { loadEvp } from '../posix/libcrypto.js';
@@ -81,7 +82,7 @@ export async function serve(request: MountRequest, onMounted: () => void): Promi
   const server = `${endpoint.user}@${host}:${directory.toString()}`;
   try {
     const { root, termMs, times, maxOpenFiles } = await remote.connect();
-    const mounted = { path: directory, attributes: await mountedDirectory(remote, root, directory) };
+    const mounted = await mountedDirectory(remote, root, directory);
     const mount = request.driver === 'kernel' ? mountFilesystem : await fuseNative();
     // Where only root may enter, who passes every check, the kernel need not ask for attributes to make them: a third
     // less of its requests in rm -rf.
@@ -126,17 +127,22 @@ export async function serve(request: MountRequest, onMounted: () => void): Promi
   }
 }
 
-/** The attributes of the directory of the home that is to be mounted. Throws ENOENT, ENOTDIR. */
-async function mountedDirectory(remote: Remote, home: Attributes, path: RemotePath): Promise<Attributes> {
-  if (path.length === 0) return home;
+/** The directory of the home that is to be mounted, which links may lead to. Throws ENOENT, ENOTDIR, ELOOP, EXDEV. */
+async function mountedDirectory(
+  remote: Remote,
+  home: Attributes,
+  named: RemotePath,
+): Promise<{ path: RemotePath; attributes: Attributes }> {
+  if (named.length === 0) return { path: named, attributes: home };
   try {
+    const path = await withoutLinks((link) => remote.ask('readlink', [link]), named, 'followed');
     const attributes = await remote.ask('getattr', [path]);
-    if ((attributes.mode & S_IFMT) === S_IFDIR) return attributes;
+    if ((attributes.mode & S_IFMT) === S_IFDIR) return { path, attributes };
   } catch (thrown) {
     if (Failure.from(thrown).kind !== 'ENOENT') throw thrown;
-    throw new Failure('ENOENT', `there is no ${path.toString()} on the server: ftpctl mkdir makes it`);
+    throw new Failure('ENOENT', `there is no ${named.toString()} on the server: ftpctl mkdir makes it`);
   }
-  throw new Failure('ENOTDIR', `${path.toString()} on the server is not a directory`);
+  throw new Failure('ENOTDIR', `${named.toString()} on the server is not a directory`);
 }
 
 function statusOf(

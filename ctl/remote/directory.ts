@@ -7,6 +7,7 @@ import type { Attributes } from '../../protocol/attributes.js';
 import type { Client } from '../../protocol/client.js';
 import { Failure } from '../../protocol/failure.js';
 import { checkName, joinPath, type RemoteHandle, type RemotePath } from '../../protocol/ids.js';
+import { throughLinks as actThroughLinks, type LastLink } from '../../protocol/login/links.js';
 import type { Result } from '../../protocol/methods.js';
 
 type WireEntries = Result<'listNext'>[0];
@@ -59,6 +60,40 @@ export async function lookUp(client: Client, path: RemotePath): Promise<Attribut
     if (failure.kind === 'ENOENT') return undefined;
     throw failure;
   }
+}
+
+/** What a path leads to, and the path without links. */
+export interface Found {
+  readonly path: RemotePath;
+  readonly attributes: Attributes;
+}
+
+/** What a path leads to through links; no attributes where nothing is there. */
+export function find(
+  client: Client,
+  path: RemotePath,
+): Promise<Found | { readonly path: RemotePath; readonly attributes: undefined }> {
+  return throughLinks(client, path, 'followed', async (there) => {
+    const attributes = await lookUp(client, there);
+    if (attributes !== undefined && isSymlink(attributes)) throw new Failure('ELOOP');
+    return { path: there, attributes };
+  });
+}
+
+/** find() of what has to be there. ENOENT. */
+export async function findThere(client: Client, path: RemotePath): Promise<Found> {
+  const { path: there, attributes } = await find(client, path);
+  return { path: there, attributes: attributes ?? (await client.call('getattr', [there])) };
+}
+
+/** Acts on a path; where the server refuses it for a link on its way, or as its last name, on where that leads. */
+export function throughLinks<T>(
+  client: Client,
+  path: RemotePath,
+  last: LastLink,
+  act: (path: RemotePath) => Promise<T>,
+): Promise<T> {
+  return actThroughLinks((link) => client.call('readlink', [link]), path, last, act);
 }
 
 async function* pages(

@@ -7,7 +7,7 @@ import { Failure, type FailureKind } from '../../protocol/failure.js';
 import type { RemotePath } from '../../protocol/ids.js';
 import { parseRemotePath } from '../../protocol/login/remote-path.js';
 import { localJoin } from '../names.js';
-import { isDirectory, openDirectory } from '../remote/directory.js';
+import { isDirectory, openDirectory, throughLinks } from '../remote/directory.js';
 import type { Entry, Lister } from './glob.js';
 
 /** Where a pattern finds nothing. */
@@ -20,7 +20,8 @@ export function remoteLister(client: Client, from: RemotePath, signal?: AbortSig
   return (directory) =>
     orNothing(async () => {
       const entries: Entry[] = [];
-      const listing = await openDirectory(client, parseRemotePath(directory, from));
+      const path = parseRemotePath(directory, from);
+      const listing = await throughLinks(client, path, 'followed', (there) => openDirectory(client, there));
       for await (const { name, attributes } of listing.entries) {
         if (signal?.aborted === true) throw new Failure('ECANCELED', 'interrupted');
         entries.push({ name, isDirectory: isDirectory(attributes) });

@@ -12,7 +12,7 @@ import { move } from '../mv.js';
 import { displayName } from '../names.js';
 import { Outcome } from '../outcome.js';
 import { writeOut } from '../output/stdout.js';
-import { isDirectory, isSymlink } from '../remote/directory.js';
+import { find, findThere, isDirectory, throughLinks } from '../remote/directory.js';
 import { remove, removeDirectories } from '../rm.js';
 import { showAttributes } from '../stat.js';
 import type { Context, ShellCommand } from './command.js';
@@ -145,7 +145,8 @@ export const fileCommands: readonly ShellCommand[] = [
         throw new Failure('USAGE', 'only symbolic links can be made here: use ln -s');
       if (target === undefined || name === undefined) return 0;
       const { path } = await remotePlace(context, name);
-      await context.session.changes.symlink(path, Buffer.from(target.text));
+      const { client, changes } = context.session;
+      await throughLinks(client, path, 'kept', (there) => changes.symlink(there, Buffer.from(target.text)));
       return 0;
     },
   },
@@ -163,9 +164,11 @@ export const fileCommands: readonly ShellCommand[] = [
         throw new Failure('USAGE', `'${text}' is not a mode: write one such as 644`);
       const outcome = new Outcome();
       for (const { path, shown } of await remotePlaces(context, words)) {
-        await outcome.guard(shown, () =>
-          context.session.changes.setattr(path, { mode: Number.parseInt(text, 8) }),
-        );
+        await outcome.guard(shown, async () => {
+          const { client, changes } = context.session;
+          const { path: led } = await findThere(client, path);
+          await changes.setattr(led, { mode: Number.parseInt(text, 8) });
+        });
       }
       return outcome.exitCode;
     },
@@ -241,16 +244,10 @@ async function changeDirectory(context: Context, word: Word | undefined): Promis
   const path = word === undefined ? ROOT_PATH : (await remotePlace(context, word)).path;
   const name = displayName(path) || '.';
   const { client } = context.session;
-  const attributes = await client.call('getattr', [path]).catch((error: unknown) => {
-    const failure = Failure.from(error);
-    throw failure.kind === 'ENOENT' ? new Failure('ENOENT', `${name}: there is no such directory`) : failure;
-  });
-  if (isSymlink(attributes)) {
-    const target = displayName(await client.call('readlink', [path]));
-    throw new Failure('ENOTDIR', `${name} is a symbolic link: go to what it leads to, ${target}`);
-  }
+  const { path: led, attributes } = await find(client, path);
+  if (attributes === undefined) throw new Failure('ENOENT', `${name}: there is no such directory`);
   if (!isDirectory(attributes)) throw new Failure('ENOTDIR', `${name} is not a directory`);
-  context.changeDirectory(path);
+  context.changeDirectory(led);
   return 0;
 }
 

@@ -4,6 +4,7 @@
  */
 import { Md5 } from '../../posix/libcrypto.js';
 import type { RemotePath } from '../../protocol/ids.js';
+import { throughLinks } from '../remote/directory.js';
 import { changedMeanwhile, identityOf, receive, requireDigest } from './download.js';
 import type { Checkpoint } from './journal.js';
 import { moveRange } from './pipeline.js';
@@ -27,7 +28,9 @@ export class StreamDownload {
   /** Begins, or goes on over another connection. ESTALE, EBADMSG: what was taken is not the file. */
   async run(context: TransferContext, observer: TransferObserver): Promise<Transferred> {
     const { client, blocks, signal } = context;
-    const [handle, attributes] = await client.call('download', [this.#source]);
+    const [handle, attributes] = await throughLinks(client, this.#source, 'followed', (there) =>
+      client.call('download', [there]),
+    );
     try {
       const { size } = attributes;
       this.#identity ??= identityOf(attributes);
