@@ -26,10 +26,13 @@ import { Argon2Thread } from './argon2-thread.js';
 import { Authentication, type Identity } from './authentication.js';
 import { needingRestart, type Config } from './config.js';
 import { ControlServer } from './control-server.js';
+import { withDeadline } from './deadline.js';
 import { descriptorShortage, firstReserved } from './descriptor-limit.js';
+import { measureEventLoopDelay } from './event-loop-delay.js';
 import { FrontDoor, type FrontDoorLimits } from './front-door.js';
 import type { LogFile } from './log-file.js';
 import type { LoggedIn, LoginHost } from './login.js';
+import { countLogin, measurements } from './measuring.js';
 import { WorkerPool } from './pool.js';
 import { reclaimDescriptors } from './reclaim.js';
 import { Sessions } from './sessions.js';
@@ -120,7 +123,7 @@ export class Server {
       log,
       host: this.#loginHost(authentication),
     });
-    this.#control = new ControlServer((request) => this.#controlled(request), log);
+    this.#control = new ControlServer((request) => this.ask(request), log);
   }
 
   /** Starts to serve; returns HOST:PORT as it listens. Throws a Failure. */
@@ -200,6 +203,7 @@ export class Server {
       refresh: (identity) => this.#refresh(identity),
       handOver: (connection) => this.#handOver(connection),
       refused: (user, peer, { kind, message }) => {
+        countLogin(kind);
         // What was typed as a name may be a password: only names of accounts are logged.
         const known = isUserName(user) && state.accounts.get(user) !== undefined ? user : null;
         if (kind !== 'ENOKEY') userLog.warn({ user: known, peer, kind, message }, 'login refused');
@@ -260,6 +264,7 @@ export class Server {
     keys.sendKey.fill(0);
     keys.receiveKey.fill(0);
     const by = key === null ? 'password' : fingerprint(Buffer.from(key, 'base64'));
+    countLogin();
     this.#options.userLog.info({ user: account.name, peer, by, program }, 'login');
   }
 
@@ -270,7 +275,8 @@ export class Server {
     this.#options.userLog.info({ user, peer, ms: Date.now() - since }, 'logout');
   }
 
-  async #controlled<R extends ControlRequest>(request: R): Promise<ControlAnswers[R['type']]> {
+  /** What the control socket and the web page ask for. */
+  async ask<R extends ControlRequest>(request: R): Promise<ControlAnswers[R['type']]> {
     const handlers: {
       [T in ControlRequest['type']]: (r: Extract<ControlRequest, { type: T }>) => Promise<ControlAnswers[T]>;
     } = {
@@ -281,6 +287,7 @@ export class Server {
       unlock: ({ userOrAddress }) =>
         Promise.resolve({ lifted: this.#throttle.forgive(userOrAddress, performance.now()) }),
       status: () => this.#status(),
+      measurements: () => this.#measurements(),
     };
     // The table is keyed by the type that the request has.
     const handle = handlers[request.type] as unknown as (r: R) => Promise<ControlAnswers[R['type']]>;
@@ -302,7 +309,7 @@ export class Server {
       this.#pool.endSession(record.sessionId, 'the account changed', reopens && !revoked(record));
     }
     this.#pool.accountChanged(forWorker(account), reopens);
-    await within(
+    await withDeadline(
       CLOSING_MS,
       Promise.all(ending.map(({ sessionId }) => this.#sessions.whenClosed(sessionId))),
     );
@@ -330,7 +337,16 @@ export class Server {
     return reports;
   }
 
+  async #measurements(): Promise<ControlAnswers['measurements']> {
+    measureEventLoopDelay();
+    return measurements(this.#pool, await this.#pool.report());
+  }
+
   async #status(): Promise<ControlAnswers['status']> {
+    const { reports, silent } = await this.#pool.report();
+    const activities = new Map(
+      reports.flatMap(({ sessions }) => sessions.map((one) => [one.sessionId, one])),
+    );
     const { 'max-sessions': maxSessions, 'max-queue': maxQueue, workers } = this.#config;
     return {
       pid: process.pid,
@@ -341,10 +357,12 @@ export class Server {
       queued: this.#admission.queued,
       maxQueue,
       workers,
-      sessions: this.#sessions
-        .list()
-        .map(({ user, peer, program, since }) => ({ user, peer, program, since })),
-      uses: await this.#pool.uses(),
+      sessions: this.#sessions.list().map(({ sessionId, user, peer, program, since }) => {
+        const { bytesReceived = 0, bytesSent = 0 } = activities.get(sessionId) ?? {};
+        return { user, peer, program, since, bytesReceived, bytesSent };
+      }),
+      silentWorkers: silent,
+      uses: reports.flatMap(({ uses }) => uses),
     };
   }
 }
@@ -380,13 +398,4 @@ function isUserName(text: string): text is UserName {
   } catch {
     return false;
   }
-}
-
-/** Waits for something, but not longer than `ms`. */
-async function within(ms: number, work: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const deadline = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([work, deadline]).finally(() => clearTimeout(timer));
 }

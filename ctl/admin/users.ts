@@ -1,7 +1,7 @@
 /** `ftpctl users [--json]`: the accounts with their limits and use. */
 import type { Account } from '../../state/accounts.js';
 import { askDaemon } from '../../state/control.js';
-import type { Use } from '../../state/ledger.js';
+import { userRows, type UserRow } from '../../state/user-rows.js';
 import { writeOut } from '../output/stdout.js';
 import { formatTable } from '../output/table.js';
 import { formatLimit, formatSize } from '../sizes.js';
@@ -15,18 +15,9 @@ export interface UsersOptions extends StateOptions {
 /** Returns the exit code. */
 export async function users(options: UsersOptions): Promise<number> {
   const status = await askDaemon(stateDirectory(options), { type: 'status' });
-  const rows = await withState(options, 'read', async ({ accounts, ledger }) =>
-    accounts.list().map((account) => ({
-      account,
-      // The ledger of a home that is open is behind: its daemon knows.
-      use: status?.uses.find(({ user }) => user === account.name) ?? ledger.read(account.name),
-      sessions: status?.sessions.filter(({ user }) => user === account.name).length ?? 0,
-    })),
-  );
+  const rows = await withState(options, 'read', async (state) => userRows(state, status));
   if (options.json === true) {
-    for (const { account, use, sessions } of rows) {
-      await writeOut(`${JSON.stringify(jsonOf(account, use, sessions))}\n`);
-    }
+    for (const row of rows) await writeOut(`${JSON.stringify(jsonOf(row))}\n`);
     return 0;
   }
   const table = rows.map(({ account, use, sessions }) => [
@@ -53,7 +44,7 @@ function loginOf({ disabled, passwordHash, keys }: Account): string {
   return ways.length === 0 ? 'none' : ways.join(', ');
 }
 
-function jsonOf(account: Account, use: Use | undefined, sessions: number): Record<string, unknown> {
+function jsonOf({ account, use, sessions }: UserRow): Record<string, unknown> {
   return {
     name: account.name,
     quotaBytes: account.quotaBytes,
