@@ -20,7 +20,8 @@ import { beginRun, endRun } from '../state/boot.js';
 import { lockHomes, lockState } from '../state/lock.js';
 import { requireHomes } from '../state/homes-marker.js';
 import { openState } from '../state/store.js';
-import type { WebOptions, WebServer } from '../web/server.js';
+import type { WebOptions } from '../web/options.js';
+import type { WebServer } from '../web/server.js';
 import {
   absolute,
   mergeSettings,
@@ -141,6 +142,7 @@ async function main(): Promise<number> {
     state,
     homes,
     ask: (request) => server.ask(request),
+    checkPassword: (password, address) => server.checkAdministrator(password, address),
     log,
   });
   process.stdout.write(`listening on ${address}\n`);
@@ -156,7 +158,7 @@ async function main(): Promise<number> {
 /** The web page, where there is to be one; nothing of it is loaded else. */
 async function startWebPage(
   listen: ListenAddress | undefined,
-  { log, ...parts }: Pick<WebOptions, 'state' | 'homes' | 'ask'> & { readonly log: Log },
+  { log, ...parts }: Pick<WebOptions, 'state' | 'homes' | 'ask' | 'checkPassword'> & { readonly log: Log },
 ): Promise<WebServer | undefined> {
   if (listen === undefined) return undefined;
   const { startWeb } = await import('../web/server.js');

@@ -21,6 +21,7 @@ import type { ControlAnswers, ControlRequest } from '../state/control.js';
 import type { QuotaReport } from '../state/ledger.js';
 import type { State } from '../state/store.js';
 import { readThrottle, writeThrottle } from '../state/throttle-file.js';
+import { Administrator } from './administrator.js';
 import { Admission, type AdmissionLimits, type SessionPlace } from './admission.js';
 import { Argon2Thread } from './argon2-thread.js';
 import { Authentication, type Identity } from './authentication.js';
@@ -73,6 +74,7 @@ export class Server {
   #throttleTimer: NodeJS.Timeout | undefined;
   #throttleWritten: Promise<void> = Promise.resolve();
   readonly #argon2 = new Argon2Thread();
+  readonly #administrator: Administrator;
   readonly #frontDoor: FrontDoor;
   readonly #pool: WorkerPool;
   readonly #control: ControlServer;
@@ -110,6 +112,7 @@ export class Server {
         (name === 'user' ? userLog : log)[level]({ ...fields }, message),
       closeDescriptor: (descriptor) => close(fd(descriptor)),
     });
+    this.#administrator = new Administrator(state, this.#argon2, throttleLimits(config));
     const authentication = new Authentication({
       lookUp: (name) => state.accounts.get(name),
       passwords: this.#argon2,
@@ -152,6 +155,7 @@ export class Server {
     this.#config = config;
     this.#admission.setLimits(admissionLimits(config));
     this.#throttle.setLimits(throttleLimits(config));
+    this.#administrator.setLimits(throttleLimits(config));
     this.#frontDoor.setLimits(frontDoorLimits(config));
     log.setLevel(config['log-level']);
     log.reopen();
@@ -273,6 +277,18 @@ export class Server {
     if (record === undefined) return;
     const { user, peer, since } = record;
     this.#options.userLog.info({ user, peer, ms: Date.now() - since }, 'logout');
+  }
+
+  /** Whether this is the password of the web page: EKEYREJECTED where it is not, EAGAIN. */
+  async checkAdministrator(password: string, address: string): Promise<void> {
+    try {
+      await this.#administrator.check(password, address);
+    } catch (error) {
+      const { kind, message } = Failure.from(error);
+      this.#options.userLog.warn({ peer: address, kind, message }, 'web login refused');
+      throw error;
+    }
+    this.#options.userLog.info({ peer: address }, 'web login');
   }
 
   /** What the control socket and the web page ask for. */

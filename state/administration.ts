@@ -142,6 +142,12 @@ export class Administration {
     return answer?.closedSessions ?? 0;
   }
 
+  /** The administrator's at the web page, where who is signed in has to sign in again; null: nobody can. */
+  setWebPassword(passwordHash: string | null): void {
+    this.#state.webPasswordHash = passwordHash ?? undefined;
+    this.#record({ action: 'web-password', details: { login: passwordHash !== null } });
+  }
+
   async #keysChanged(name: UserName, action: 'key-add' | 'key-remove', print: string): Promise<string> {
     await this.#announce(
       { action, user: name, details: { fingerprint: print } },
@@ -155,7 +161,7 @@ export class Administration {
     change: AccountChange,
     request: R,
   ): Promise<ControlAnswers[R['type']] | undefined> {
-    const audited = attempt(() => recordAccountChange(this.#state.paths, this.#by, change));
+    const unrecorded = attempt(() => this.#record(change));
     let answer: ControlAnswers[R['type']] | undefined;
     try {
       answer = await this.#ask(request);
@@ -167,14 +173,20 @@ export class Administration {
         { cause: error },
       );
     }
-    if (audited !== undefined) {
-      const { managerLog } = this.#state.paths;
-      const reason = errnoText(audited.code);
-      throw new Failure(audited.kind, `the change is made, but not in ${managerLog} (${reason})`, {
-        cause: audited,
-      });
-    }
+    if (unrecorded !== undefined) throw unrecorded;
     return answer;
+  }
+
+  /** Throws where the audit trail does not take it. */
+  #record(change: AccountChange): void {
+    const { paths } = this.#state;
+    try {
+      recordAccountChange(paths, this.#by, change);
+    } catch (cause) {
+      const { kind, code } = Failure.from(cause);
+      const text = `the change is made, but not in ${paths.managerLog} (${errnoText(code)})`;
+      throw new Failure(kind, text, { cause });
+    }
   }
 }
 

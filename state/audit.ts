@@ -8,11 +8,12 @@ import type { UserName } from '../protocol/ids.js';
 import type { StatePaths } from './directory.js';
 
 export type AccountAction =
-  'useradd' | 'usermod' | 'userdel' | 'passwd' | 'key-add' | 'key-remove' | 'disconnect';
+  'useradd' | 'usermod' | 'userdel' | 'passwd' | 'key-add' | 'key-remove' | 'disconnect' | 'web-password';
 
 export interface AccountChange {
   readonly action: AccountAction;
-  readonly user: UserName;
+  /** Whose account; missing where it is none's. */
+  readonly user?: UserName;
   /** What changed, for reading: { quotaBytes: 1024 }, { fingerprint: 'SHA256:...' }. Nothing secret. */
   readonly details?: Readonly<Record<string, string | number | boolean>>;
 }

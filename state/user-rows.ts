@@ -12,10 +12,12 @@ export interface UserRow {
   readonly sessions: number;
 }
 
+type Status = Pick<DaemonStatus, 'uses' | 'sessions'>;
+
 /** All users, by name. `status`: of the daemon, if one runs. */
 export function userRows(
   { accounts, ledger }: Pick<State, 'accounts' | 'ledger'>,
-  status: Pick<DaemonStatus, 'uses' | 'sessions'> | undefined,
+  status: Status | undefined,
 ): UserRow[] {
   const uses = new Map(status?.uses.map((use) => [use.user, use]));
   const sessions = new Map<string, number>();
@@ -26,4 +28,14 @@ export function userRows(
     use: uses.get(account.name) ?? ledger.read(account.name),
     sessions: sessions.get(account.name) ?? 0,
   }));
+}
+
+/** How a user may log in, in words. */
+export function loginWays({ disabled, passwordHash, keys }: Account): string {
+  if (disabled) return 'disabled';
+  const ways = [
+    ...(passwordHash === null ? [] : ['password']),
+    ...(keys.length === 0 ? [] : [keys.length === 1 ? '1 key' : `${keys.length} keys`]),
+  ];
+  return ways.length === 0 ? 'none' : ways.join(', ');
 }

@@ -7,7 +7,7 @@ import { Failure } from '../../protocol/failure.js';
 import { userName, type UserName } from '../../protocol/ids.js';
 import { Administration, type AskIfRunning } from '../../state/administration.js';
 import { personAtTerminal } from '../../state/audit.js';
-import { askDaemon } from '../../state/control.js';
+import { askDaemon, type ControlAnswers, type ControlRequest } from '../../state/control.js';
 import { defaultStateDirectory } from '../../state/directory.js';
 import { openState, type State } from '../../state/store.js';
 import type { StateOptions } from './state-option.js';

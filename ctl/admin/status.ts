@@ -3,7 +3,7 @@ import { printable } from '../../protocol/login/report.js';
 import type { DaemonStatus } from '../../state/control.js';
 import { writeOut } from '../output/stdout.js';
 import { formatTable } from '../output/table.js';
-import { formatDuration, formatSize } from '../sizes.js';
+import { formatDuration, formatSize } from '../../state/sizes.js';
 import { requireDaemon } from './state-access.js';
 import type { StateOptions } from './state-option.js';
 

@@ -1,6 +1,6 @@
 /** `ftpctl useradd NAME --quota 5G`: makes an account. */
 import { writeOut } from '../output/stdout.js';
-import { formatLimit } from '../sizes.js';
+import { formatLimit } from '../../state/sizes.js';
 import { newPasswordHash, type PasswordOptions } from './new-password.js';
 import { administer, userArgument } from './state-access.js';
 import type { StateOptions } from './state-option.js';

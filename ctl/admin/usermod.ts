@@ -4,7 +4,7 @@
  */
 import { Failure } from '../../protocol/failure.js';
 import { writeOut } from '../output/stdout.js';
-import { formatLimit } from '../sizes.js';
+import { formatLimit } from '../../state/sizes.js';
 import { administer, userArgument } from './state-access.js';
 import type { StateOptions } from './state-option.js';
 

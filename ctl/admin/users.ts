@@ -1,10 +1,9 @@
 /** `ftpctl users [--json]`: the accounts with their limits and use. */
-import type { Account } from '../../state/accounts.js';
 import { askDaemon } from '../../state/control.js';
-import { userRows, type UserRow } from '../../state/user-rows.js';
+import { loginWays, userRows, type UserRow } from '../../state/user-rows.js';
 import { writeOut } from '../output/stdout.js';
 import { formatTable } from '../output/table.js';
-import { formatLimit, formatSize } from '../sizes.js';
+import { formatLimit, formatSize } from '../../state/sizes.js';
 import { stateDirectory, withState } from './state-access.js';
 import type { StateOptions } from './state-option.js';
 
@@ -27,21 +26,12 @@ export async function users(options: UsersOptions): Promise<number> {
     account.maxFiles === 0 ? 'none' : String(account.maxFiles),
     use === undefined ? '-' : String(use.files),
     String(sessions),
-    loginOf(account),
+    loginWays(account),
   ]);
   const head = ['User', 'Quota', 'Used', 'MaxFiles', 'Files', 'Sessions', 'Login'];
   const lines = formatTable([head, ...table], ['left', 'right', 'right', 'right', 'right', 'right', 'left']);
   await writeOut(`${lines.join('\n')}\n`);
   return 0;
-}
-
-function loginOf({ disabled, passwordHash, keys }: Account): string {
-  if (disabled) return 'disabled';
-  const ways = [
-    ...(passwordHash === null ? [] : ['password']),
-    ...(keys.length === 0 ? [] : [keys.length === 1 ? '1 key' : `${keys.length} keys`]),
-  ];
-  return ways.length === 0 ? 'none' : ways.join(', ');
 }
 
 function jsonOf({ account, use, sessions }: UserRow): Record<string, unknown> {

@@ -83,7 +83,10 @@ t.test('/healthz', async (t) => {
   const state = openState(directory);
   const ask = (async () => ({ silentWorkers: [1] })) as unknown as Ask;
   const listen = { host: '127.0.0.1', port: 0 };
-  const web = await startWeb({ listen, state, homes: directory, ask, onError: () => undefined });
+  const web = await startWeb({
+    ...{ listen, state, homes: directory, ask, onError: () => undefined },
+    checkPassword: () => Promise.reject(new Error('not asked')),
+  });
   const ill = await fetch(`${web.url}/healthz`);
   t.strictSame([ill.status, await ill.text()], [503, 'worker 1 does not answer\n']);
   await web.close();
