@@ -11,7 +11,7 @@ import type { UserName } from '../protocol/ids.js';
 import { errnoText } from '../protocol/login/report.js';
 import { accountKey, fingerprintOf, keyOf, withKey } from './account-keys.js';
 import { noSuchUser, type Account } from './accounts.js';
-import { recordAccountChange, type AccountChange } from './audit.js';
+import { recordAccountChange, type AccountChange, type AuditDetails } from './audit.js';
 import type { ControlAnswers, ControlRequest } from './control.js';
 import { requireKnownHomes } from './homes-marker.js';
 import type { State } from './store.js';
@@ -81,13 +81,16 @@ export class Administration {
 
   /** Open sessions follow at once: of a user who is disabled they end, and of owners they are told by connecting again. */
   async changeUser(name: UserName, settings: AccountSettings): Promise<Account> {
-    const { accounts } = this.#state;
-    const owned = accounts.get(name)?.posixOwners === true;
-    const account = accounts.update(name, (before) => ({ ...before, ...settings }));
-    const reopen = (account.posixOwners === true) !== owned;
+    let before: AuditDetails = {};
+    const account = this.#state.accounts.update(name, (found) => {
+      before = settingsOf(found, settings);
+      return { ...found, ...settings };
+    });
+    const { disabled, posixOwners } = settings;
+    const reopen = posixOwners !== undefined && posixOwners !== before['posixOwners'];
     await this.#announce(
-      { action: 'usermod', user: name, details: settings },
-      { type: 'accountChanged', name, closeSessions: settings.disabled === true, reopen },
+      { action: 'usermod', user: name, details: settings, before },
+      { type: 'accountChanged', name, closeSessions: disabled === true, reopen },
     );
     return account;
   }
@@ -188,6 +191,12 @@ export class Administration {
       throw new Failure(kind, text, { cause });
     }
   }
+}
+
+/** What an account has of these settings. */
+function settingsOf(account: Account, settings: AccountSettings): AuditDetails {
+  const names = Object.keys(settings) as (keyof AccountSettings)[];
+  return Object.fromEntries(names.map((name) => [name, account[name] ?? false]));
 }
 
 /** EEXIST where there is something. */

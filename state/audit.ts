@@ -10,12 +10,16 @@ import type { StatePaths } from './directory.js';
 export type AccountAction =
   'useradd' | 'usermod' | 'userdel' | 'passwd' | 'key-add' | 'key-remove' | 'disconnect' | 'web-password';
 
+export type AuditDetails = Readonly<Record<string, string | number | boolean>>;
+
 export interface AccountChange {
   readonly action: AccountAction;
   /** Whose account; missing where it is none's. */
   readonly user?: UserName;
   /** What changed, for reading: { quotaBytes: 1024 }, { fingerprint: 'SHA256:...' }. Nothing secret. */
-  readonly details?: Readonly<Record<string, string | number | boolean>>;
+  readonly details?: AuditDetails;
+  /** What that was before, where it was something. */
+  readonly before?: AuditDetails;
 }
 
 /** Appends an entry to manager.log; it is with the kernel when this returns. */
@@ -26,10 +30,10 @@ export function recordAccountChange(
 ): void {
   const file = destination({ dest: managerLog, sync: true, mode: 0o600 });
   try {
-    const { action, user, details } = change;
+    const { action, user, details, before } = change;
     const formatters = { level: (name: string) => ({ level: name }) };
     pino({ base: { by }, formatters, timestamp: pino.stdTimeFunctions.isoTime }, file).info(
-      { user, ...details },
+      { user, ...details, before },
       action,
     );
   } finally {

@@ -20,10 +20,11 @@ export async function status(options: StatusOptions): Promise<number> {
 
 function lines(daemon: DaemonStatus): string {
   const { version, pid, address, sessions, maxSessions, queued, maxQueue, workers, uses } = daemon;
+  const silent = daemon.silentWorkers.map((worker) => `, worker ${worker} does not answer`);
   const age = (since: number): string => formatDuration((Date.now() - since) / 1000);
   const summary = [
     `ftpmountd ${version}, process ${pid}, on ${address}, up ${age(daemon.startedAt)}`,
-    `${sessions.length} of ${maxSessions} sessions, ${queued} of ${maxQueue} waiting, ${workers} workers`,
+    `${sessions.length} of ${maxSessions} sessions, ${queued} of ${maxQueue} waiting, ${workers} workers${silent.join('')}`,
   ];
   const sessionRows = sessions.map(({ user, peer, program, since }) => [
     user,

@@ -44,7 +44,7 @@ t.test('what was done, by whom, and what the daemon is told', async (t) => {
     lines.map((line) => JSON.parse(line) as unknown),
     [
       { by: 'a test', user: 'alice', msg: 'useradd', quotaBytes: 1000 },
-      { msg: 'usermod', quotaBytes: 2000 },
+      { msg: 'usermod', quotaBytes: 2000, before: { quotaBytes: 1000 } },
       { msg: 'disconnect' },
     ],
   );
