@@ -144,6 +144,9 @@ async function main(): Promise<number> {
     ask: (request) => server.ask(request),
     checkPassword: (password, address) => server.checkAdministrator(password, address),
     log,
+  }).catch(async (error: unknown) => {
+    await server.shutdown('the web page did not start');
+    throw error;
   });
   process.stdout.write(`listening on ${address}\n`);
   const signal = await ended;

@@ -7,6 +7,7 @@
  * A new password is hashed here, on the main thread: nobody else logs in for some 55 ms, which administrators do now and then.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { plainAddress } from '../protocol/addresses.js';
 import { Failure } from '../protocol/failure.js';
 import { userName, type UserName } from '../protocol/ids.js';
 import { MAX_PASSWORD } from '../protocol/limits.js';
@@ -100,10 +101,11 @@ export function site(web: FastifyInstance, options: WebOptions, history: History
   web.get('/login', async (_, reply) => reply.type(HTML).send(loginPage(undefined)));
   web.post('/login', async (request, reply) => {
     const password = fieldsOf(request).get('password') ?? '';
+    const address = plainAddress(request.ip);
     if (isFromElsewhere(request)) return refuse(reply);
     try {
       if (Buffer.byteLength(password) > MAX_PASSWORD) throw new Failure('EKEYREJECTED', 'wrong password');
-      await checkPassword(password, request.ip);
+      await checkPassword(password, address);
     } catch (error) {
       const { kind } = Failure.from(error);
       const text =
@@ -113,7 +115,7 @@ export function site(web: FastifyInstance, options: WebOptions, history: History
         .type(HTML)
         .send(loginPage({ text, failed: true }));
     }
-    return reply.header('set-cookie', signIns.open(request.ip)).redirect('/', 303);
+    return reply.header('set-cookie', signIns.open(address)).redirect('/', 303);
   });
   web.post('/logout', async (request, reply) => {
     const session = signIns.find(request.headers.cookie);

@@ -7,6 +7,7 @@ import { startWeb } from '../../web/server.js';
 import { openState } from '../../state/store.js';
 import type { Ask } from '../../state/control.js';
 import { temporaryDirectory } from '../lib/directory.js';
+import { runProgram } from '../lib/programs.js';
 import { startWithWeb } from './web.js';
 
 const { daemon, url } = await startWithWeb(t, { users: { alice: { quota: '1M', maxFiles: 50 } } });
@@ -93,8 +94,14 @@ t.test('/healthz', async (t) => {
   await state.close();
 });
 
-t.test('a port that is in use', async (t) => {
+t.test('a port that is in use: the daemon does not start', async (t) => {
   const { port } = new URL(url);
-  const args = ['--web-listen', `127.0.0.1:${port}`];
-  await t.rejects(startWithWeb(t, { args }), /ftpmountd: 127\.0\.0\.1, port \d+: .*--web-listen/);
+  const [directory, homes] = [temporaryDirectory(t), temporaryDirectory(t)];
+  const args = ['--listen', '127.0.0.1:0', '--web-listen', `127.0.0.1:${port}`, '--state', directory];
+  const refused = await runProgram('ftpmountd', [...args, '--home', homes]);
+  t.match(refused, {
+    code: 1,
+    stderr: /^ftpmountd: 127\.0\.0\.1, port \d+: .*: choose another by --web-listen$/m,
+  });
+  t.equal(refused.stdout, '', 'it does not say that it listens');
 });
