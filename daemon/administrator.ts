@@ -8,8 +8,6 @@ import { Authentication, type PasswordChecker } from './authentication.js';
 import { Throttle, type ThrottleLimits } from './throttle.js';
 
 const NAME = userName('administrator');
-/** Nobody proves a key over HTTP. */
-const NO_KEY = new Uint8Array();
 /** How long the delays after failures may hold a request up (milliseconds). */
 const PATIENCE_MS = 20_000;
 
@@ -35,7 +33,8 @@ export class Administrator {
 
   /** EKEYREJECTED where it is not the password; EAGAIN. */
   async check(password: string, address: string): Promise<void> {
-    const credentials = { user: NAME, password, publicKey: NO_KEY, address };
+    // Nobody proves a key over HTTP: browsers are told apart by their addresses alone.
+    const credentials = { user: NAME, password, publicKey: Buffer.from(address), address };
     await this.#authentication.authenticate(credentials, AbortSignal.timeout(PATIENCE_MS));
   }
 }

@@ -33,7 +33,7 @@ import { measureEventLoopDelay } from './event-loop-delay.js';
 import { FrontDoor, type FrontDoorLimits } from './front-door.js';
 import type { LogFile } from './log-file.js';
 import type { LoggedIn, LoginHost } from './login.js';
-import { countLogin, measurements } from './measuring.js';
+import { countLogin, measurements } from './measurements.js';
 import { WorkerPool } from './pool.js';
 import { reclaimDescriptors } from './reclaim.js';
 import { Sessions } from './sessions.js';

@@ -107,9 +107,7 @@ export function site(web: FastifyInstance, options: WebOptions, history: History
       if (Buffer.byteLength(password) > MAX_PASSWORD) throw new Failure('EKEYREJECTED', 'wrong password');
       await checkPassword(password, address);
     } catch (error) {
-      const { kind } = Failure.from(error);
-      const text =
-        kind === 'EKEYREJECTED' ? 'Wrong password, or too many were: try again later.' : describe(error);
+      const text = Failure.from(error).kind === 'EKEYREJECTED' ? 'Wrong password.' : describe(error);
       return reply
         .code(403)
         .type(HTML)
