@@ -145,6 +145,13 @@ export class Administration {
     return answer?.closedSessions ?? 0;
   }
 
+  /** Forgets the user's failed logins. Returns how many lockouts that ends. */
+  async unlock(name: UserName): Promise<number> {
+    const request = { type: 'unlock', userOrAddress: name } as const;
+    const answer = await this.#announce({ action: 'unlock', user: name }, request);
+    return answer?.lifted ?? 0;
+  }
+
   /** The administrator's at the web page, where who is signed in has to sign in again; null: nobody can. */
   setWebPassword(passwordHash: string | null): void {
     this.#state.webPasswordHash = passwordHash ?? undefined;

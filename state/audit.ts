@@ -8,7 +8,15 @@ import type { UserName } from '../protocol/ids.js';
 import type { StatePaths } from './directory.js';
 
 export type AccountAction =
-  'useradd' | 'usermod' | 'userdel' | 'passwd' | 'key-add' | 'key-remove' | 'disconnect' | 'web-password';
+  | 'useradd'
+  | 'usermod'
+  | 'userdel'
+  | 'passwd'
+  | 'key-add'
+  | 'key-remove'
+  | 'disconnect'
+  | 'unlock'
+  | 'web-password';
 
 export type AuditDetails = Readonly<Record<string, string | number | boolean>>;
 

@@ -188,6 +188,9 @@ export function site(web: FastifyInstance, options: WebOptions, history: History
   ofUser('disconnect', async (administration, name) => {
     return `Sessions ended: ${await administration.disconnect(name)}.`;
   });
+  ofUser('unlock', async (administration, name) => {
+    return `Failed logins forgotten; lockouts that ended: ${await administration.unlock(name)}.`;
+  });
   ofUser('disable', async (administration, name) => {
     await administration.changeUser(name, { disabled: true });
     return 'Logins are refused from now on, and the sessions have ended.';

@@ -134,6 +134,7 @@ t.test('what the forms do counts at once', async (t) => {
   t.match(await browser.send('/users/carol/disable'), /refused/);
   t.equal(await ls(), 5);
   t.match(await browser.send('/users/carol/enable'), /allowed/);
+  t.match(await browser.send('/users/carol/unlock'), /ended: 0\.$/);
   t.equal(await browser.send('/users/carol/password', { password: 'another' }), 'Password changed.');
   t.equal(await ls(), 5, 'the old password');
   t.equal(await browser.send('/users/carol/password', { password: '' }), 'the password is empty');

@@ -51,6 +51,7 @@ export function userPage(
         <h2>Access</h2>
         <div class="row">
           ${form(session, `${at}/disconnect`, html`<button class="plain">Disconnect</button>`)}
+          ${form(session, `${at}/unlock`, html`<button class="plain">Forget failed logins</button>`)}
           ${
             account.disabled
               ? form(session, `${at}/enable`, html`<button class="plain">Allow logins</button>`)
