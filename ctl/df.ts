@@ -4,7 +4,7 @@ import { formatTable } from './output/table.js';
 import type { SessionOptions } from './remote/session-options.js';
 import { remoteArgument } from './remote/place.js';
 import { withSession, type RemoteSession } from './remote/session.js';
-import { formatSize } from './sizes.js';
+import { formatSize } from '../state/sizes.js';
 
 export interface DfFlags {
   readonly humanReadable?: boolean;

@@ -18,7 +18,7 @@ import {
 import type { SessionOptions } from './remote/session-options.js';
 import { remoteArguments, type Place } from './remote/place.js';
 import { withSession, type RemoteSession } from './remote/session.js';
-import { formatSize } from './sizes.js';
+import { formatSize } from '../state/sizes.js';
 
 export interface LsFlags {
   readonly long?: boolean;

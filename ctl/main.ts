@@ -11,7 +11,7 @@ import { runProgram } from '../protocol/login/report.js';
 import { withStateOption } from './admin/state-option.js';
 import { PROGRAM } from './program.js';
 import { withSessionOptions } from './remote/session-options.js';
-import { parseCount, parseNumber, parseSize } from './sizes.js';
+import { parseCount, parseNumber, parseSize } from '../state/sizes.js';
 import type { Survey } from './output/progress.js';
 import { parseRule, type FilterRule } from './transfer/filter.js';
 import { VERSION } from '../protocol/version.js';
@@ -233,6 +233,17 @@ function administration(program: Command, end: (exitCode: number) => void): void
     .action(async (user, options) => {
       const { passwd } = await import('./admin/passwd.js');
       end(await passwd(user, options));
+    });
+  withStateOption(program.command('web-password'))
+    .description('set the password of the web page (ftpmountd --web-listen)')
+    .option(
+      '--password-file <file>',
+      'read the password from the first line of a file, or of - (standard input)',
+    )
+    .option('--no-password', 'nobody can sign in')
+    .action(async (options) => {
+      const { webPassword } = await import('./admin/web-password.js');
+      end(await webPassword(options));
     });
   withStateOption(program.command('users'))
     .description('list users with limits and use')

@@ -77,13 +77,23 @@ const DEFAULT_WORKERS = Math.min(availableParallelism(), 4);
 /** Files of one home that its mounts have open at the same time. */
 export const DEFAULT_OPEN_FILES = 16_384;
 
+const LISTEN_ALLOWED = 'HOST:PORT, [IPV6]:PORT or :PORT for all addresses, with a port from 0 to 65535';
+
 export const SETTINGS = {
   listen: setting<ListenAddress>({
     read: (value) => (typeof value === 'string' ? parseListen(value) : undefined),
-    allowed: 'HOST:PORT, [IPV6]:PORT or :PORT for all addresses, with a port from 0 to 65535',
+    allowed: LISTEN_ALLOWED,
     help: `address to listen on; port 0 picks one (default: all addresses, port ${DEFAULT_PORT})`,
     argument: 'HOST:PORT',
     fallback: { host: undefined, port: DEFAULT_PORT },
+    reloads: false,
+  }),
+  'web-listen': setting<ListenAddress | undefined>({
+    read: (value) => (typeof value === 'string' ? parseListen(value) : undefined),
+    allowed: LISTEN_ALLOWED,
+    help: 'address of the web page, /metrics and /healthz (default: none)',
+    argument: 'HOST:PORT',
+    fallback: undefined,
     reloads: false,
   }),
   home: path("directory of the users' homes (default: see below)", 'DIR'),
@@ -161,7 +171,20 @@ export function readConfigFile(file: string): GivenSettings {
       `configuration ${file} cannot be read: ${errnoText(Failure.from(error).code)}`,
     );
   }
-  return readSettings(document, (key) => `${file}: '${key}'`);
+  return readSettings(untabled(document), (key) => `${file}: '${key}'`);
+}
+
+/** `[web] listen` as web-listen: a table holds the settings whose names begin with its own. */
+function untabled(document: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const isTable = (key: string, value: unknown): value is object =>
+    typeof value === 'object' && value !== null && SETTING_NAMES.some((name) => name.startsWith(`${key}-`));
+  return Object.fromEntries(
+    Object.entries(document).flatMap(([key, value]) =>
+      isTable(key, value)
+        ? Object.entries(value).map(([name, inner]): [string, unknown] => [`${key}-${name}`, inner])
+        : [[key, value]],
+    ),
+  );
 }
 
 /** Checks values by name; `where` names a key in a failure. Throws USAGE. */

@@ -10,6 +10,7 @@ import {
   MAX_CONTROL_REQUEST,
   MAX_SOCKET_PATH,
   parseControlRequest,
+  type Ask,
   type ControlAnswers,
   type ControlRequest,
 } from '../state/control.js';
@@ -20,17 +21,14 @@ const REQUEST_MS = 10_000;
 /** Connections at a time: each is somebody who already has the rights of the daemon. */
 const MAX_CONNECTIONS = 64;
 
-/** Performs a request. A Failure that is thrown is the answer. */
-export type ControlHandler = <R extends ControlRequest>(request: R) => Promise<ControlAnswers[R['type']]>;
-
 export class ControlServer {
   readonly #server: Server;
   readonly #log: Log;
-  readonly #handle: ControlHandler;
+  readonly #ask: Ask;
   readonly #sockets = new Set<Socket>();
 
-  constructor(handle: ControlHandler, log: Log) {
-    this.#handle = handle;
+  constructor(ask: Ask, log: Log) {
+    this.#ask = ask;
     this.#log = log;
     // Half-open: the client ends its side with the request and then waits for the answer.
     this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#serve(socket));
@@ -84,7 +82,7 @@ export class ControlServer {
   async #answer(socket: Socket, line: string): Promise<void> {
     let answer: Failure | ControlAnswers[ControlRequest['type']];
     try {
-      answer = await this.#handle(parseControlRequest(line));
+      answer = await this.#ask(parseControlRequest(line));
     } catch (error) {
       answer = Failure.from(error);
       this.#log.warn({ error }, 'control request failed');

@@ -9,6 +9,7 @@
  */
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { accept } from '../protocol/acceptor.js';
+import { plainAddress } from '../protocol/addresses.js';
 import type { AeadProvider } from '../protocol/aead.js';
 import { Failure } from '../protocol/failure.js';
 import type { KeyPair } from '../protocol/noise.js';
@@ -101,7 +102,7 @@ export class FrontDoor {
   /** Never rejects. */
   async #serve(socket: Socket): Promise<void> {
     const { staticKeyPair, serverVersion, aead, host, handshakeMs, loginMs } = this.#options;
-    const address = plainAddress(socket);
+    const address = addressOf(socket);
     if (address === undefined) return void socket.destroy(); // gone already
     const peer = `${address.includes(':') ? `[${address}]` : address}:${socket.remotePort ?? 0}`;
     const key = throttleKey(address);
@@ -178,9 +179,8 @@ export class FrontDoor {
   }
 }
 
-/** The peer's address; an IPv4 address that arrived on an IPv6 socket as itself. */
-function plainAddress(socket: Socket): string | undefined {
-  return socket.remoteAddress?.replace(/^::ffff:(?=\d+\.)/, '');
+function addressOf(socket: Socket): string | undefined {
+  return socket.remoteAddress === undefined ? undefined : plainAddress(socket.remoteAddress);
 }
 
 function listenFailure(error: unknown, host: string | undefined, port: number): Failure {

@@ -14,9 +14,12 @@ import type { Use } from '../state/ledger.js';
 import type { State } from '../state/store.js';
 import { UserHome } from './home/user-home.js';
 import type { Log } from './log.js';
+import type { WorkerReport } from './worker-messages.js';
 
 interface OpenHome {
   readonly home: Promise<UserHome>;
+  /** Set when it is open: until then it may be counted, for minutes. */
+  opened?: UserHome;
   /** Sessions, checks and other uses that run. */
   uses: number;
   /** Account.posixOwners, as it was opened. */
@@ -72,6 +75,7 @@ export class Homes {
     entry.lastUse = use;
     try {
       const home = await entry.home;
+      entry.opened = home;
       home.setLimits(limitsOf(account));
       return await run(home);
     } finally {
@@ -89,15 +93,17 @@ export class Homes {
     (await entry.home).setLimits(limitsOf(account));
   }
 
-  /** The use of each open home. */
-  async uses(): Promise<(Use & { user: UserName })[]> {
-    const uses: (Use & { user: UserName })[] = [];
-    for (const [user, { home, closed }] of this.#open) {
-      if (closed !== undefined) continue;
-      const { bytes, files } = (await home).status();
+  /** The use of each open home, and how many units of leases clients hold in all of them. */
+  report(): Pick<WorkerReport, 'uses' | 'leases'> {
+    const uses: WorkerReport['uses'][number][] = [];
+    let leases = 0;
+    for (const [user, { opened, closed }] of this.#open) {
+      if (opened === undefined || closed !== undefined) continue;
+      const { bytes, files } = opened.status();
       uses.push({ user, bytes, files });
+      leases += opened.leases.held;
     }
-    return uses;
+    return { uses, leases };
   }
 
   /** Closes a user's home, also with handles of lost clients. Its sessions have ended. */

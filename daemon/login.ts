@@ -18,6 +18,7 @@ import { METHODS, type LeaseMode, type Params } from '../protocol/methods.js';
 import type { Applicant, SessionPlace } from './admission.js';
 import type { Credentials, Identity } from './authentication.js';
 import { sendBounded } from './bounded-send.js';
+import { took } from './measures.js';
 
 /** Logins that may fail; the first one without a password asks whether the key is enough, and is not counted. */
 const MAX_TRIES = 3;
@@ -179,10 +180,14 @@ export class Login {
     };
     const place = host.takeOver(user, login.clientId);
     if (place !== undefined) return admitted(place);
+    const began = performance.now();
     const applicant: Applicant = {
       user,
       onPlace: (number) => sendBounded(this.#channel, encodeNotification('queued', [number])),
-      onAdmitted: admitted,
+      onAdmitted: (granted) => {
+        took('queue', performance.now() - began);
+        admitted(granted);
+      },
     };
     this.#applicant = applicant;
     try {

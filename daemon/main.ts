@@ -20,6 +20,8 @@ import { beginRun, endRun } from '../state/boot.js';
 import { lockHomes, lockState } from '../state/lock.js';
 import { requireHomes } from '../state/homes-marker.js';
 import { openState } from '../state/store.js';
+import type { WebOptions } from '../web/options.js';
+import type { WebServer } from '../web/server.js';
 import {
   absolute,
   mergeSettings,
@@ -29,16 +31,21 @@ import {
   SETTINGS,
   type Config,
   type GivenSettings,
+  type ListenAddress,
 } from './config.js';
+import type { Log } from './log.js';
 import { openLog } from './log-file.js';
 import { Server } from './server.js';
 
 const PROGRAM = 'ftpmountd';
 
 const HELP = `
-The configuration file is TOML; its keys are the names of the options above, without the dashes:
+The configuration file is TOML; its keys are the names of the options above, without the dashes (web-listen
+is also listen in the table [web]):
   max-sessions = 100
   log-level = "warn"
+  [web]
+  listen = "127.0.0.1:8084"
 The command line overrides it. SIGHUP reads it again (and opens the logs anew): the limits and the log level take
 effect at once, the rest with the next start. SIGTERM and SIGINT end the daemon, after what is in flight.
 
@@ -46,7 +53,7 @@ The state directory is $FTPMOUNT_STATE where --state is not given, else /var/lib
 $XDG_STATE_HOME/ftpmount for others. Homes are STATE/home where --home is not given; when run from a source checkout
 without a state directory being named, the checkout's home/.
 
-When ready it prints one line on standard output: listening on HOST:PORT
+When ready it prints one line on standard output: listening on HOST:PORT (and before it, with --web-listen: web page on URL)
 
 Exit codes:
   0    ended by SIGTERM or SIGINT
@@ -131,12 +138,38 @@ async function main(): Promise<number> {
     }
   });
   const address = await server.start();
+  const web = await startWebPage(config['web-listen'], {
+    state,
+    homes,
+    ask: (request) => server.ask(request),
+    checkPassword: (password, address) => server.checkAdministrator(password, address),
+    log,
+  }).catch(async (error: unknown) => {
+    await server.shutdown('the web page did not start');
+    throw error;
+  });
   process.stdout.write(`listening on ${address}\n`);
-  await server.shutdown(`the server is stopping (${await ended})`);
+  const signal = await ended;
+  await web?.close();
+  await server.shutdown(`the server is stopping (${signal})`);
   endRun(state);
   await state.close();
   for (const lock of locks) lock.release();
   return EXIT_OK;
+}
+
+/** The web page, where there is to be one; nothing of it is loaded else. */
+async function startWebPage(
+  listen: ListenAddress | undefined,
+  { log, ...parts }: Pick<WebOptions, 'state' | 'homes' | 'ask' | 'checkPassword'> & { readonly log: Log },
+): Promise<WebServer | undefined> {
+  if (listen === undefined) return undefined;
+  const { startWeb } = await import('../web/server.js');
+  const onError = (error: unknown, what: string): void => log.error({ error, what }, 'the web page');
+  const web = await startWeb({ ...parts, listen, onError });
+  log.info({ url: web.url }, 'web page');
+  process.stdout.write(`web page on ${web.url}\n`);
+  return web;
 }
 
 /** The first SIGTERM or SIGINT; a second one ends the daemon at once. */

@@ -15,7 +15,9 @@ import { Failure } from '../protocol/failure.js';
 import type { UserName } from '../protocol/ids.js';
 import type { Account } from '../state/accounts.js';
 import type { QuotaReport } from '../state/ledger.js';
+import { withDeadline } from './deadline.js';
 import type { Log } from './log.js';
+import { makeCells, type Cells } from './measures.js';
 import type {
   AdmittedConnection,
   FromWorker,
@@ -24,13 +26,14 @@ import type {
   WorkerCallName,
   WorkerCalls,
   WorkerData,
+  WorkerReport,
 } from './worker-messages.js';
 
 export interface PoolOptions {
   /** How many workers at most. */
   readonly size: number;
   readonly script: URL;
-  readonly workerData: WorkerData;
+  readonly workerData: Omit<WorkerData, 'cells'>;
   readonly resourceLimits?: ResourceLimits;
   readonly log: Log;
   /** A session ended, for whatever reason; each that was handed over is told once. */
@@ -49,6 +52,8 @@ export interface PoolOptions {
 const PING_MS = 10_000;
 /** Longer than any single system call on a disk that works; clients give up a silent server after 30 s. */
 const HANG_MS = 60_000;
+/** A worker that takes longer to report is told of as one that does not answer (milliseconds). */
+const REPORT_MS = 2000;
 
 interface Call {
   readonly done: (result: unknown) => void;
@@ -67,6 +72,13 @@ interface Slot {
   over?: Promise<void>;
 }
 
+/** What the workers report. */
+export interface Reports {
+  readonly reports: readonly WorkerReport[];
+  /** The numbers of those that did not answer in time. */
+  readonly silent: readonly number[];
+}
+
 export class WorkerPool {
   readonly #options: PoolOptions;
   /** Undefined: not started, or lost. */
@@ -74,6 +86,8 @@ export class WorkerPool {
   readonly #placement = new Map<UserName, Slot>();
   /** Sessions that wait for a lost worker of their user to be over. */
   readonly #waiting = new Map<number, AdmittedConnection>();
+  /** What the worker of each number counts, and those before it did. */
+  readonly cells: readonly Cells[];
   #lastCallId = 0;
   #lastUse = 0;
   #closing = false;
@@ -81,6 +95,7 @@ export class WorkerPool {
   constructor(options: PoolOptions) {
     this.#options = options;
     this.#slots = Array.from({ length: options.size }, () => undefined);
+    this.cells = this.#slots.map(() => makeCells());
   }
 
   get size(): number {
@@ -142,28 +157,31 @@ export class WorkerPool {
     else if (slot !== undefined) await this.#call(slot, 'closeHome', { user, reason });
   }
 
-  /** The use of all homes that are open. */
-  async uses(): Promise<WorkerCalls['uses']['result']> {
-    const slots = this.#slots.filter((slot) => slot !== undefined);
-    const answers = await Promise.allSettled(slots.map((slot) => this.#call(slot, 'uses', null)));
-    return answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
+  /** What the workers that run do, as far as they answer. */
+  async report(): Promise<Reports> {
+    const reports: WorkerReport[] = [];
+    const silent: number[] = [];
+    const asked = this.#slots.map(async (slot, index) => {
+      if (slot === undefined) return;
+      const answered = this.#call(slot, 'report', null).catch(() => undefined);
+      const report = await withDeadline(REPORT_MS, answered);
+      if (report === undefined) silent.push(index);
+      else reports.push(report);
+    });
+    await Promise.all(asked);
+    return { reports, silent };
   }
 
   /** Ends all sessions and closes all homes, for at most `deadlineMs`; then ends the threads. */
   async close(reason: string, again: boolean, deadlineMs: number): Promise<void> {
     this.#closing = true;
-    let timer: NodeJS.Timeout | undefined;
-    const deadline = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, deadlineMs);
-    });
     const slots = this.#slots.filter((slot) => slot !== undefined);
     const ended = slots.map((slot) =>
       this.#call(slot, 'shutdown', { reason, again }).catch((error: unknown) => {
         this.#options.log.error({ error }, 'a worker did not shut down');
       }),
     );
-    await Promise.race([Promise.all(ended), deadline]);
-    clearTimeout(timer);
+    await withDeadline(deadlineMs, Promise.all(ended));
     for (const slot of slots) clearInterval(slot.pinging);
     await Promise.race([Promise.all(slots.map((slot) => slot.thread.terminate())), second()]);
   }
@@ -197,7 +215,7 @@ export class WorkerPool {
   #start(index: number): Slot {
     const { script, workerData, resourceLimits, log, pingMs = PING_MS, hangMs = HANG_MS } = this.#options;
     const thread = new Worker(script, {
-      workerData,
+      workerData: { ...workerData, cells: this.cells[index] },
       name: `worker ${index}`,
       ...(resourceLimits === undefined ? {} : { resourceLimits }),
     });

@@ -21,15 +21,19 @@ import type { ControlAnswers, ControlRequest } from '../state/control.js';
 import type { QuotaReport } from '../state/ledger.js';
 import type { State } from '../state/store.js';
 import { readThrottle, writeThrottle } from '../state/throttle-file.js';
+import { Administrator } from './administrator.js';
 import { Admission, type AdmissionLimits, type SessionPlace } from './admission.js';
 import { Argon2Thread } from './argon2-thread.js';
 import { Authentication, type Identity } from './authentication.js';
 import { needingRestart, type Config } from './config.js';
 import { ControlServer } from './control-server.js';
+import { withDeadline } from './deadline.js';
 import { descriptorShortage, firstReserved } from './descriptor-limit.js';
+import { measureEventLoopDelay } from './event-loop-delay.js';
 import { FrontDoor, type FrontDoorLimits } from './front-door.js';
 import type { LogFile } from './log-file.js';
 import type { LoggedIn, LoginHost } from './login.js';
+import { countLogin, measurements } from './measurements.js';
 import { WorkerPool } from './pool.js';
 import { reclaimDescriptors } from './reclaim.js';
 import { Sessions } from './sessions.js';
@@ -70,6 +74,7 @@ export class Server {
   #throttleTimer: NodeJS.Timeout | undefined;
   #throttleWritten: Promise<void> = Promise.resolve();
   readonly #argon2 = new Argon2Thread();
+  readonly #administrator: Administrator;
   readonly #frontDoor: FrontDoor;
   readonly #pool: WorkerPool;
   readonly #control: ControlServer;
@@ -107,6 +112,7 @@ export class Server {
         (name === 'user' ? userLog : log)[level]({ ...fields }, message),
       closeDescriptor: (descriptor) => close(fd(descriptor)),
     });
+    this.#administrator = new Administrator(state, this.#argon2, throttleLimits(config));
     const authentication = new Authentication({
       lookUp: (name) => state.accounts.get(name),
       passwords: this.#argon2,
@@ -120,7 +126,7 @@ export class Server {
       log,
       host: this.#loginHost(authentication),
     });
-    this.#control = new ControlServer((request) => this.#controlled(request), log);
+    this.#control = new ControlServer((request) => this.ask(request), log);
   }
 
   /** Starts to serve; returns HOST:PORT as it listens. Throws a Failure. */
@@ -149,6 +155,7 @@ export class Server {
     this.#config = config;
     this.#admission.setLimits(admissionLimits(config));
     this.#throttle.setLimits(throttleLimits(config));
+    this.#administrator.setLimits(throttleLimits(config));
     this.#frontDoor.setLimits(frontDoorLimits(config));
     log.setLevel(config['log-level']);
     log.reopen();
@@ -200,6 +207,7 @@ export class Server {
       refresh: (identity) => this.#refresh(identity),
       handOver: (connection) => this.#handOver(connection),
       refused: (user, peer, { kind, message }) => {
+        countLogin(kind);
         // What was typed as a name may be a password: only names of accounts are logged.
         const known = isUserName(user) && state.accounts.get(user) !== undefined ? user : null;
         if (kind !== 'ENOKEY') userLog.warn({ user: known, peer, kind, message }, 'login refused');
@@ -260,6 +268,7 @@ export class Server {
     keys.sendKey.fill(0);
     keys.receiveKey.fill(0);
     const by = key === null ? 'password' : fingerprint(Buffer.from(key, 'base64'));
+    countLogin();
     this.#options.userLog.info({ user: account.name, peer, by, program }, 'login');
   }
 
@@ -270,7 +279,20 @@ export class Server {
     this.#options.userLog.info({ user, peer, ms: Date.now() - since }, 'logout');
   }
 
-  async #controlled<R extends ControlRequest>(request: R): Promise<ControlAnswers[R['type']]> {
+  /** Whether this is the password of the web page: EKEYREJECTED where it is not, EAGAIN. */
+  async checkAdministrator(password: string, address: string): Promise<void> {
+    try {
+      await this.#administrator.check(password, address);
+    } catch (error) {
+      const { kind, message } = Failure.from(error);
+      this.#options.userLog.warn({ peer: address, kind, message }, 'web login refused');
+      throw error;
+    }
+    this.#options.userLog.info({ peer: address }, 'web login');
+  }
+
+  /** What the control socket and the web page ask for. */
+  async ask<R extends ControlRequest>(request: R): Promise<ControlAnswers[R['type']]> {
     const handlers: {
       [T in ControlRequest['type']]: (r: Extract<ControlRequest, { type: T }>) => Promise<ControlAnswers[T]>;
     } = {
@@ -281,6 +303,7 @@ export class Server {
       unlock: ({ userOrAddress }) =>
         Promise.resolve({ lifted: this.#throttle.forgive(userOrAddress, performance.now()) }),
       status: () => this.#status(),
+      measurements: () => this.#measurements(),
     };
     // The table is keyed by the type that the request has.
     const handle = handlers[request.type] as unknown as (r: R) => Promise<ControlAnswers[R['type']]>;
@@ -302,7 +325,7 @@ export class Server {
       this.#pool.endSession(record.sessionId, 'the account changed', reopens && !revoked(record));
     }
     this.#pool.accountChanged(forWorker(account), reopens);
-    await within(
+    await withDeadline(
       CLOSING_MS,
       Promise.all(ending.map(({ sessionId }) => this.#sessions.whenClosed(sessionId))),
     );
@@ -330,7 +353,16 @@ export class Server {
     return reports;
   }
 
+  async #measurements(): Promise<ControlAnswers['measurements']> {
+    measureEventLoopDelay();
+    return measurements(this.#pool, await this.#pool.report());
+  }
+
   async #status(): Promise<ControlAnswers['status']> {
+    const { reports, silent } = await this.#pool.report();
+    const activities = new Map(
+      reports.flatMap(({ sessions }) => sessions.map((one) => [one.sessionId, one])),
+    );
     const { 'max-sessions': maxSessions, 'max-queue': maxQueue, workers } = this.#config;
     return {
       pid: process.pid,
@@ -341,10 +373,12 @@ export class Server {
       queued: this.#admission.queued,
       maxQueue,
       workers,
-      sessions: this.#sessions
-        .list()
-        .map(({ user, peer, program, since }) => ({ user, peer, program, since })),
-      uses: await this.#pool.uses(),
+      sessions: this.#sessions.list().map(({ sessionId, user, peer, program, since }) => {
+        const { bytesReceived = 0, bytesSent = 0 } = activities.get(sessionId) ?? {};
+        return { user, peer, program, since, bytesReceived, bytesSent };
+      }),
+      silentWorkers: silent,
+      uses: reports.flatMap(({ uses }) => uses),
     };
   }
 }
@@ -380,13 +414,4 @@ function isUserName(text: string): text is UserName {
   } catch {
     return false;
   }
-}
-
-/** Waits for something, but not longer than `ms`. */
-async function within(ms: number, work: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const deadline = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([work, deadline]).finally(() => clearTimeout(timer));
 }

@@ -41,6 +41,7 @@ import { answer, LentData, type Answer, type HomeMethod } from './home/dispatch.
 import type { ClientSession, HomeClient } from './home/home-client.js';
 import type { UserHome } from './home/user-home.js';
 import type { Log } from './log.js';
+import { count, took } from './measures.js';
 import { loadOf, Underway, type Load } from './underway.js';
 
 /** Bytes of answers that wait for the peer, from which on no more of its requests are read. */
@@ -114,6 +115,8 @@ export class Session implements ClientSession {
   #onIdle: (() => void) | undefined;
   #requests = 0;
   #lastRequestAt = Date.now();
+  /** Bytes that the thread's measures know of. */
+  #counted = { received: 0, sent: 0 };
 
   constructor(options: SessionOptions) {
     const { home, login } = options;
@@ -153,6 +156,14 @@ export class Session implements ClientSession {
       bytesSent: this.#channel.sentBytes,
       lastRequestAt: this.#lastRequestAt,
     };
+  }
+
+  /** Adds to the thread's measures what came and went since the last time: not with each message, which would cost more. */
+  countTraffic(): void {
+    const { receivedBytes: received, sentBytes: sent } = this.#channel;
+    count('bytesReceived', received - this.#counted.received);
+    count('bytesSent', sent - this.#counted.sent);
+    this.#counted = { received, sent };
   }
 
   /** Tells the peer, finishes what is being worked on, closes. `again`: connecting again makes sense. */
@@ -265,10 +276,12 @@ export class Session implements ClientSession {
     try {
       result = answer(this.#home, this.#client, method, params, call);
     } catch (thrown) {
+      measure(method, call);
       return this.#refuse(id, this.#failureOf(thrown, method));
     }
-    if (result instanceof Promise) this.#await({ id, method, load, call }, result);
-    else this.#answer(id, result);
+    if (result instanceof Promise) return this.#await({ id, method, load, call }, result);
+    this.#answer(id, result);
+    measure(method, call);
   }
 
   /** Answers later. Throws PROTOCOL where that is more than the window allows. */
@@ -278,10 +291,12 @@ export class Session implements ClientSession {
     const settled = result.then(
       (ended) => {
         this.#answered(id, load);
+        measure(method, call);
         this.#answer(id, ended);
       },
       (thrown: unknown) => {
         this.#answered(id, load);
+        measure(method, call);
         this.#refuse(id, this.#failureOf(thrown, method));
       },
     );
@@ -367,6 +382,7 @@ export class Session implements ClientSession {
   }
 
   #ended(failure: Failure | undefined): void {
+    this.countTraffic();
     this.#keepalive.stop();
     this.#stopping = true;
     this.#deferred = [];
@@ -386,6 +402,11 @@ export class Session implements ClientSession {
     }
     return failure;
   }
+}
+
+/** The call is answered, or about to be. */
+function measure(method: MethodName, { began }: Call): void {
+  took(method, performance.now() - began);
 }
 
 /** Whether a client that comes back after a restart of the server sends this only behind its log, and its locks. */

@@ -16,6 +16,8 @@ import type { LeaseMode } from '../protocol/methods.js';
 import type { Account } from '../state/accounts.js';
 import type { QuotaReport, Use } from '../state/ledger.js';
 import type { LogLevel } from './log.js';
+import type { Cells } from './measures.js';
+import type { Activity } from './session.js';
 
 /** What every worker is started with. */
 export interface WorkerData {
@@ -31,6 +33,8 @@ export interface WorkerData {
   readonly maxOpenFiles: number;
   /** The number from which on a descriptor is not for what clients keep open. */
   readonly firstReserved: number;
+  /** Where it counts (measures.ts). */
+  readonly cells: Cells;
 }
 
 /** A connection that is authenticated and admitted. */
@@ -62,6 +66,15 @@ export interface SessionHandover {
   readonly peer: string;
 }
 
+/** What a worker does at the moment. */
+export interface WorkerReport {
+  /** The use of the homes that are open. */
+  readonly uses: readonly (Use & { readonly user: UserName })[];
+  /** Units of leases that clients hold in them. */
+  readonly leases: number;
+  readonly sessions: readonly (Activity & { readonly sessionId: number })[];
+}
+
 /** Requests of the main thread that a worker answers. */
 export interface WorkerCalls {
   /** Compares the ledger with the tree; opens the home where it is closed. */
@@ -71,8 +84,7 @@ export interface WorkerCalls {
   };
   /** Ends the sessions of a user and closes the home. */
   closeHome: { readonly params: { readonly user: UserName; readonly reason: string }; readonly result: null };
-  /** The use of the homes that are open. */
-  uses: { readonly params: null; readonly result: readonly (Use & { readonly user: UserName })[] };
+  report: { readonly params: null; readonly result: WorkerReport };
   /** Ends all sessions, telling the clients, and closes all homes. */
   shutdown: { readonly params: { readonly reason: string; readonly again: boolean }; readonly result: null };
   /** Still there? */

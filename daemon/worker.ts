@@ -19,9 +19,11 @@ import { MAX_RECORD } from '../protocol/limits.js';
 import { loadEvp } from '../posix/libcrypto.js';
 import { openState } from '../state/store.js';
 import { sendBounded } from './bounded-send.js';
+import { measureEventLoopDelay } from './event-loop-delay.js';
 import type { UserHome } from './home/user-home.js';
 import { Homes } from './homes.js';
 import { LOG_LEVELS, withError, type Log } from './log.js';
+import { countInto } from './measures.js';
 import { Session } from './session.js';
 import type {
   FromWorker,
@@ -30,6 +32,7 @@ import type {
   WorkerCallName,
   WorkerCalls,
   WorkerData,
+  WorkerReport,
 } from './worker-messages.js';
 
 if (parentPort === null) throw new Error('worker.ts is the entry of a worker thread');
@@ -42,8 +45,10 @@ const {
   leaseTermMs,
   maxOpenFiles,
   firstReserved,
+  cells,
 } = workerData as WorkerData;
 
+countInto(cells);
 const aead = chooseAead(loadEvp());
 const log = remoteLog('daemon');
 const homes = new Homes({
@@ -60,6 +65,8 @@ const homes = new Homes({
 /** What runs for a connection that was handed over. */
 interface Served {
   readonly user: UserName;
+  /** Undefined: its home is still being opened. */
+  readonly session?: Session;
   /** Ends it after what is in flight; resolves when it is closed. */
   end(reason: string, again: boolean): Promise<void>;
 }
@@ -107,7 +114,7 @@ async function call<N extends WorkerCallName>(
     [M in WorkerCallName]: (p: WorkerCalls[M]['params']) => Promise<WorkerCalls[M]['result']>;
   } = {
     ping: () => Promise.resolve(null),
-    uses: () => homes.uses(),
+    report: () => Promise.resolve(report()),
     quotaCheck: ({ account, repair, use }) => homes.use(account, use, (home) => home.check(repair)),
     closeHome: async ({ user, reason }) => {
       await endSessions(reason, false, user);
@@ -121,6 +128,16 @@ async function call<N extends WorkerCallName>(
     },
   };
   return handlers[name](params);
+}
+
+/** Who asks for it watches the daemon: from now on the delay of this thread is measured, too. */
+function report(): WorkerReport {
+  measureEventLoopDelay();
+  const sessions = [...served].flatMap(([sessionId, { session }]) => {
+    session?.countTraffic();
+    return session === undefined ? [] : [{ sessionId, ...session.activity }];
+  });
+  return { ...homes.report(), sessions };
 }
 
 /** Ends all sessions, or those of a user. */
@@ -143,6 +160,7 @@ async function serve(handover: SessionHandover, use: number): Promise<void> {
         const session = startSession(waiting, handover, home);
         served.set(sessionId, {
           user: account.name,
+          session,
           end: async (reason, again) => {
             await session.shutdown(reason, again);
             await session.closed;

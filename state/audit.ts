@@ -5,26 +5,43 @@
  */
 import { destination, pino } from 'pino';
 import type { UserName } from '../protocol/ids.js';
-import { statePaths } from './directory.js';
+import type { StatePaths } from './directory.js';
 
-export type AccountAction = 'useradd' | 'usermod' | 'userdel' | 'passwd' | 'key-add' | 'key-remove';
+export type AccountAction =
+  | 'useradd'
+  | 'usermod'
+  | 'userdel'
+  | 'passwd'
+  | 'key-add'
+  | 'key-remove'
+  | 'disconnect'
+  | 'unlock'
+  | 'web-password';
+
+export type AuditDetails = Readonly<Record<string, string | number | boolean>>;
 
 export interface AccountChange {
   readonly action: AccountAction;
-  readonly user: UserName;
+  /** Whose account; missing where it is none's. */
+  readonly user?: UserName;
   /** What changed, for reading: { quotaBytes: 1024 }, { fingerprint: 'SHA256:...' }. Nothing secret. */
-  readonly details?: Readonly<Record<string, string | number | boolean>>;
+  readonly details?: AuditDetails;
+  /** What that was before, where it was something. */
+  readonly before?: AuditDetails;
 }
 
-/** Appends an entry to the state directory's manager.log; it is with the kernel when this returns. */
-export function recordAccountChange(stateDirectory: string, change: AccountChange): void {
-  const file = destination({ dest: statePaths(stateDirectory).managerLog, sync: true, mode: 0o600 });
+/** Appends an entry to manager.log; it is with the kernel when this returns. */
+export function recordAccountChange(
+  { managerLog }: Pick<StatePaths, 'managerLog'>,
+  by: string,
+  change: AccountChange,
+): void {
+  const file = destination({ dest: managerLog, sync: true, mode: 0o600 });
   try {
-    const { action, user, details } = change;
+    const { action, user, details, before } = change;
     const formatters = { level: (name: string) => ({ level: name }) };
-    const base = { by: actor() };
-    pino({ base, formatters, timestamp: pino.stdTimeFunctions.isoTime }, file).info(
-      { user, ...details },
+    pino({ base: { by }, formatters, timestamp: pino.stdTimeFunctions.isoTime }, file).info(
+      { user, ...details, before },
       action,
     );
   } finally {
@@ -33,7 +50,7 @@ export function recordAccountChange(stateDirectory: string, change: AccountChang
 }
 
 /** Who runs this program, and who became it by sudo. */
-function actor(): string {
+export function personAtTerminal(): string {
   const uid = process.getuid?.() ?? 0;
   const name = uid === 0 ? process.env['SUDO_USER'] : undefined;
   return name === undefined ? `uid ${uid}` : `uid ${uid} (${name})`;

@@ -11,6 +11,7 @@ import { isErrnoName } from '../protocol/errno.js';
 import { userName, type UserName } from '../protocol/ids.js';
 import { statePaths } from './directory.js';
 import type { QuotaReport, Use } from './ledger.js';
+import type { Measurements } from './measurements.js';
 
 /** Longest request line in bytes; answers are the daemon's own and may be longer. */
 export const MAX_CONTROL_REQUEST = 4096;
@@ -35,7 +36,8 @@ export type ControlRequest =
   | { readonly type: 'quotaCheck'; readonly name: UserName | null; readonly repair: boolean }
   /** Forget the failed logins of a user, or from an address. */
   | { readonly type: 'unlock'; readonly userOrAddress: string }
-  | { readonly type: 'status' };
+  | { readonly type: 'status' }
+  | { readonly type: 'measurements' };
 
 export interface SessionStatus {
   readonly user: UserName;
@@ -45,6 +47,8 @@ export interface SessionStatus {
   readonly program: string;
   /** Milliseconds since 1970. */
   readonly since: number;
+  readonly bytesReceived: number;
+  readonly bytesSent: number;
 }
 
 export interface DaemonStatus {
@@ -57,6 +61,8 @@ export interface DaemonStatus {
   readonly queued: number;
   readonly maxQueue: number;
   readonly workers: number;
+  /** The numbers, from 0, of workers that do not answer. What they would have said is missing. */
+  readonly silentWorkers: readonly number[];
   readonly sessions: readonly SessionStatus[];
   /** The live use of the homes that are open; of the others the ledger tells. */
   readonly uses: readonly (Use & { readonly user: UserName })[];
@@ -70,7 +76,11 @@ export interface ControlAnswers {
   /** How many lockouts ended. */
   unlock: { readonly lifted: number };
   status: DaemonStatus;
+  measurements: Measurements;
 }
+
+/** Performs a request: over the control socket, or in the daemon itself. A Failure that is thrown is the answer. */
+export type Ask = <R extends ControlRequest>(request: R) => Promise<ControlAnswers[R['type']]>;
 
 /** A request line as its request. Throws EINVAL. */
 export function parseControlRequest(line: string): ControlRequest {
@@ -96,6 +106,8 @@ export function parseControlRequest(line: string): ControlRequest {
       return { type: 'unlock', userOrAddress: String(request['userOrAddress']) };
     case 'status':
       return { type: 'status' };
+    case 'measurements':
+      return { type: 'measurements' };
     default:
       throw new Failure('EINVAL', 'unknown control request');
   }

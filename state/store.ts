@@ -34,6 +34,8 @@ export interface State {
   homesId: string | undefined;
   /** The boot of the daemon that runs, or that ended otherwise than in order (boot.ts). */
   runningIn: string | undefined;
+  /** Of the administrator's password at the web page (password.ts); undefined: nobody can sign in. */
+  webPasswordHash: string | undefined;
   close(): Promise<void>;
 }
 
@@ -140,6 +142,13 @@ function tablesOf(paths: StatePaths, root: RootDatabase, room: Pick<Room, 'requi
     },
     set runningIn(boot) {
       set('runningIn', boot);
+    },
+    get webPasswordHash() {
+      settings.resetReadTxn(); // it may be another process that changed it, as in Accounts
+      return settings.get('webPasswordHash');
+    },
+    set webPasswordHash(hash) {
+      set('webPasswordHash', hash);
     },
     async close() {
       await root.close();

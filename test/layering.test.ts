@@ -15,6 +15,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   state: ['protocol', 'posix'],
   locks: ['protocol'],
   daemon: ['state', 'locks', 'protocol', 'posix'],
+  'daemon/main': ['daemon', 'web', 'state', 'protocol', 'posix'],
+  web: ['state', 'protocol'],
   ctl: ['state', 'protocol', 'posix'],
 
   // The program ftpmount, and what it is made of.
@@ -36,7 +38,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // Who runs the programs from outside, and who tests everything.
   bench: ['test'],
   demo: ['bench', 'test'],
-  test: ['bench', 'ctl', 'daemon', 'locks', 'mount', 'posix', 'protocol', 'state'],
+  test: ['bench', 'ctl', 'daemon', 'locks', 'mount', 'posix', 'protocol', 'state', 'web'],
 };
 const LAYERS = Object.keys(MAY_IMPORT).toSorted((a, b) => b.length - a.length);
 

@@ -1,17 +1,14 @@
 /**
  * How the administration commands reach the server's state: the same lmdb environment that the daemon uses, so they work
  * with the daemon running or stopped; a running one is told, so that it acts at once.
- *
- * Order of every change: the transaction, the audit trail, the daemon. A change that could not be recorded or that the
- * daemon could not be told is still made, and the person learns both.
  */
 import { resolve } from 'node:path';
 import { Failure } from '../../protocol/failure.js';
-import { errnoText } from '../../protocol/login/report.js';
 import { userName, type UserName } from '../../protocol/ids.js';
-import { recordAccountChange, type AccountChange } from '../../state/audit.js';
+import { Administration, type AskIfRunning } from '../../state/administration.js';
+import { personAtTerminal } from '../../state/audit.js';
 import { askDaemon, type ControlAnswers, type ControlRequest } from '../../state/control.js';
-import { defaultStateDirectory, statePaths } from '../../state/directory.js';
+import { defaultStateDirectory } from '../../state/directory.js';
 import { openState, type State } from '../../state/store.js';
 import type { StateOptions } from './state-option.js';
 
@@ -59,40 +56,14 @@ export async function withState<T>(
   }
 }
 
-/** Writes the change into the audit trail and tells the daemon, if one runs. Returns its answer. */
-export async function announce<R extends ControlRequest>(
+/** Runs `act` with the means to change accounts. */
+export function administer<T>(
   options: StateOptions,
-  change: AccountChange,
-  request: R,
-): Promise<ControlAnswers[R['type']] | undefined> {
-  const directory = stateDirectory(options);
-  const audited = attempt(() => recordAccountChange(directory, change));
-  let answer: ControlAnswers[R['type']] | undefined;
-  try {
-    answer = await askDaemon(directory, request);
-  } catch (error) {
-    const { kind, message } = Failure.from(error);
-    throw new Failure(
-      kind,
-      `the change is made, but the running daemon did not take it up (${message}): restart it`,
-      { cause: error },
-    );
-  }
-  if (audited !== undefined) {
-    const { managerLog } = statePaths(directory);
-    const reason = errnoText(audited.code);
-    throw new Failure(audited.kind, `the change is made, but not in ${managerLog} (${reason})`, {
-      cause: audited,
-    });
-  }
-  return answer;
-}
-
-function attempt(action: () => void): Failure | undefined {
-  try {
-    action();
-    return undefined;
-  } catch (error) {
-    return Failure.from(error);
-  }
+  access: 'change' | 'make',
+  act: (administration: Administration, state: State) => Promise<T>,
+): Promise<T> {
+  const ask: AskIfRunning = (request) => askDaemon(stateDirectory(options), request);
+  return withState(options, access, (state) =>
+    act(new Administration({ state, by: personAtTerminal(), ask }), state),
+  );
 }

@@ -3,7 +3,7 @@ import { printable } from '../../protocol/login/report.js';
 import type { DaemonStatus } from '../../state/control.js';
 import { writeOut } from '../output/stdout.js';
 import { formatTable } from '../output/table.js';
-import { formatDuration, formatSize } from '../sizes.js';
+import { formatDuration, formatSize } from '../../state/sizes.js';
 import { requireDaemon } from './state-access.js';
 import type { StateOptions } from './state-option.js';
 
@@ -20,10 +20,11 @@ export async function status(options: StatusOptions): Promise<number> {
 
 function lines(daemon: DaemonStatus): string {
   const { version, pid, address, sessions, maxSessions, queued, maxQueue, workers, uses } = daemon;
+  const silent = daemon.silentWorkers.map((worker) => `, worker ${worker} does not answer`);
   const age = (since: number): string => formatDuration((Date.now() - since) / 1000);
   const summary = [
     `ftpmountd ${version}, process ${pid}, on ${address}, up ${age(daemon.startedAt)}`,
-    `${sessions.length} of ${maxSessions} sessions, ${queued} of ${maxQueue} waiting, ${workers} workers`,
+    `${sessions.length} of ${maxSessions} sessions, ${queued} of ${maxQueue} waiting, ${workers} workers${silent.join('')}`,
   ];
   const sessionRows = sessions.map(({ user, peer, program, since }) => [
     user,

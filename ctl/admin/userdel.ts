@@ -7,7 +7,7 @@ import { dirname, join, resolve } from 'node:path';
 import { Failure } from '../../protocol/failure.js';
 import { requireKnownHomes } from '../../state/homes-marker.js';
 import { writeOut } from '../output/stdout.js';
-import { announce, userArgument, withState } from './state-access.js';
+import { administer, userArgument } from './state-access.js';
 import type { StateOptions } from './state-option.js';
 
 export interface UserdelOptions extends StateOptions {
@@ -20,24 +20,18 @@ export interface UserdelOptions extends StateOptions {
 /** Returns the exit code. */
 export async function userdel(text: string, options: UserdelOptions): Promise<number> {
   const name = userArgument(text);
-  await withState(options, 'change', async (state) => {
+  const remove = options.remove === true;
+  await administer(options, 'change', async (administration, state) => {
     const homes = options.home === undefined ? state.homes : resolve(options.home);
-    if (options.remove === true && homes === undefined) {
+    if (remove && homes === undefined) {
       throw new Failure(
         'USAGE',
         'it is not known where the homes are, as no daemon ran yet: name them by --home',
       );
     }
-    if (options.remove === true && options.home === undefined && homes !== undefined) {
-      requireKnownHomes(state, homes);
-    }
-    state.removeUser(name);
-    await announce(
-      options,
-      { action: 'userdel', user: name, details: { removeHome: options.remove === true } },
-      { type: 'accountRemoved', name },
-    );
-    const removed = options.remove === true && homes !== undefined ? await removeHome(join(homes, name)) : '';
+    if (remove && options.home === undefined && homes !== undefined) requireKnownHomes(state, homes);
+    await administration.removeUser(name, remove);
+    const removed = remove && homes !== undefined ? await removeHome(join(homes, name)) : '';
     await writeOut(`user ${name} removed${removed}\n`);
   });
   return 0;

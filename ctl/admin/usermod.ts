@@ -4,8 +4,8 @@
  */
 import { Failure } from '../../protocol/failure.js';
 import { writeOut } from '../output/stdout.js';
-import { formatLimit } from '../sizes.js';
-import { announce, userArgument, withState } from './state-access.js';
+import { formatLimit } from '../../state/sizes.js';
+import { administer, userArgument } from './state-access.js';
 import type { StateOptions } from './state-option.js';
 
 export interface UsermodOptions extends StateOptions {
@@ -34,21 +34,14 @@ export async function usermod(text: string, options: UsermodOptions): Promise<nu
       'say what to change: --quota, --max-files, --disable, --enable, --posix-owners or --no-posix-owners',
     );
   }
-  await withState(options, 'change', async ({ accounts }) => {
-    const owned = accounts.get(name)?.posixOwners === true;
-    const account = accounts.update(name, (before) => ({ ...before, ...details }));
-    const reopen = (account.posixOwners === true) !== owned;
-    await announce(
-      options,
-      { action: 'usermod', user: name, details },
-      { type: 'accountChanged', name, closeSessions: disabled === true, reopen },
-    );
-    const files = account.maxFiles === 0 ? 'none' : String(account.maxFiles);
-    const login = account.disabled ? ', may not log in' : '';
-    const owners = account.posixOwners === true ? ', files have owners' : '';
-    await writeOut(
-      `user ${name}: quota ${formatLimit(account.quotaBytes)}, limit of files ${files}${owners}${login}\n`,
-    );
-  });
+  const account = await administer(options, 'change', (administration) =>
+    administration.changeUser(name, details),
+  );
+  const files = account.maxFiles === 0 ? 'none' : String(account.maxFiles);
+  const login = account.disabled ? ', may not log in' : '';
+  const owners = account.posixOwners === true ? ', files have owners' : '';
+  await writeOut(
+    `user ${name}: quota ${formatLimit(account.quotaBytes)}, limit of files ${files}${owners}${login}\n`,
+  );
   return 0;
 }

@@ -1,10 +1,9 @@
 /** `ftpctl users [--json]`: the accounts with their limits and use. */
-import type { Account } from '../../state/accounts.js';
 import { askDaemon } from '../../state/control.js';
-import type { Use } from '../../state/ledger.js';
+import { loginWays, userRows, type UserRow } from '../../state/user-rows.js';
 import { writeOut } from '../output/stdout.js';
 import { formatTable } from '../output/table.js';
-import { formatLimit, formatSize } from '../sizes.js';
+import { formatLimit, formatSize } from '../../state/sizes.js';
 import { stateDirectory, withState } from './state-access.js';
 import type { StateOptions } from './state-option.js';
 
@@ -15,18 +14,9 @@ export interface UsersOptions extends StateOptions {
 /** Returns the exit code. */
 export async function users(options: UsersOptions): Promise<number> {
   const status = await askDaemon(stateDirectory(options), { type: 'status' });
-  const rows = await withState(options, 'read', async ({ accounts, ledger }) =>
-    accounts.list().map((account) => ({
-      account,
-      // The ledger of a home that is open is behind: its daemon knows.
-      use: status?.uses.find(({ user }) => user === account.name) ?? ledger.read(account.name),
-      sessions: status?.sessions.filter(({ user }) => user === account.name).length ?? 0,
-    })),
-  );
+  const rows = await withState(options, 'read', async (state) => userRows(state, status));
   if (options.json === true) {
-    for (const { account, use, sessions } of rows) {
-      await writeOut(`${JSON.stringify(jsonOf(account, use, sessions))}\n`);
-    }
+    for (const row of rows) await writeOut(`${JSON.stringify(jsonOf(row))}\n`);
     return 0;
   }
   const table = rows.map(({ account, use, sessions }) => [
@@ -36,7 +26,7 @@ export async function users(options: UsersOptions): Promise<number> {
     account.maxFiles === 0 ? 'none' : String(account.maxFiles),
     use === undefined ? '-' : String(use.files),
     String(sessions),
-    loginOf(account),
+    loginWays(account),
   ]);
   const head = ['User', 'Quota', 'Used', 'MaxFiles', 'Files', 'Sessions', 'Login'];
   const lines = formatTable([head, ...table], ['left', 'right', 'right', 'right', 'right', 'right', 'left']);
@@ -44,16 +34,7 @@ export async function users(options: UsersOptions): Promise<number> {
   return 0;
 }
 
-function loginOf({ disabled, passwordHash, keys }: Account): string {
-  if (disabled) return 'disabled';
-  const ways = [
-    ...(passwordHash === null ? [] : ['password']),
-    ...(keys.length === 0 ? [] : [keys.length === 1 ? '1 key' : `${keys.length} keys`]),
-  ];
-  return ways.length === 0 ? 'none' : ways.join(', ');
-}
-
-function jsonOf(account: Account, use: Use | undefined, sessions: number): Record<string, unknown> {
+function jsonOf({ account, use, sessions }: UserRow): Record<string, unknown> {
   return {
     name: account.name,
     quotaBytes: account.quotaBytes,

@@ -3,7 +3,7 @@
  * line of the total as soon as there is more than one file. Lines go above the bars. Control bytes never get here: names come as displayName makes them.
  */
 import { MultiBar, type SingleBar } from 'cli-progress';
-import { formatDuration, formatSize } from '../sizes.js';
+import { formatDuration, formatSize } from '../../state/sizes.js';
 import { SMALL_FILE_BYTES } from '../transfer/transfer.js';
 import type { Display, FileProgress } from './display.js';
 import { Rate } from './rate.js';

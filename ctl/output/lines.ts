@@ -2,7 +2,7 @@
  * Progress as lines, for logs and pipes: notes when they happen, and every few seconds how far the large files are that take
  * that long, and how many are done.
  */
-import { formatDuration, formatSize } from '../sizes.js';
+import { formatDuration, formatSize } from '../../state/sizes.js';
 import { SMALL_FILE_BYTES } from '../transfer/transfer.js';
 import type { Display, FileProgress } from './display.js';
 import { Rate } from './rate.js';

@@ -9,7 +9,7 @@ import { Failure } from '../../protocol/failure.js';
 import { describe } from '../../protocol/login/report.js';
 import { displayName, outputName } from '../names.js';
 import { PROGRAM } from '../program.js';
-import { formatDuration, formatSize } from '../sizes.js';
+import { formatDuration, formatSize } from '../../state/sizes.js';
 import { isFatal } from '../transfer/lanes.js';
 import type { Transferred, TransferObserver } from '../transfer/transfer.js';
 import { Bars } from './bars.js';

@@ -8,6 +8,8 @@ export class Call {
   onCancel: (() => void) | undefined;
   /** It waits for something that others have, for as long as they like. */
   waitsForOthers = false;
+  /** When it came, by performance.now(). */
+  readonly began = performance.now();
   #cancelled = false;
 
   cancel(): void {

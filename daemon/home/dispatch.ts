@@ -236,10 +236,7 @@ const IMMEDIATE = {
     const md5 = await download.digest(call);
     const { path, size: bytes, startedAt } = download;
     const ms = Date.now() - startedAt;
-    home.transferLog.info(
-      { event: 'download', user: home.user, path, bytes, md5: md5.toString('hex'), ms },
-      'download',
-    );
+    home.transferLog.info({ user: home.user, path, bytes, md5: md5.toString('hex'), ms }, 'download');
     return md5;
   },
 } satisfies { readonly [M in HomeMethod]?: Immediate<M> };

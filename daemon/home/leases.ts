@@ -17,6 +17,7 @@ import {
   type LeaseItem,
   type LeaseMode,
 } from '../../protocol/methods.js';
+import { count } from '../measures.js';
 import {
   holdersOf,
   LeaseTable,
@@ -107,6 +108,11 @@ export class Leases {
     if (!this.keeps(client)) return;
     this.#table.leave(client);
     this.#freed();
+  }
+
+  /** Units that clients hold; a home that one has whole is one. */
+  get held(): number {
+    return this.#table.held + (this.#table.defaultHolder === undefined ? 0 : 1);
   }
 
   /** What a client holds of a unit. */
@@ -304,7 +310,10 @@ export class Leases {
 
   #sendRecalls(recalled: ReadonlyMap<LeaseHolder, LeaseItem[]>): void {
     if (recalled.size === 0) return;
-    for (const [holder, items] of recalled) holder.recall(items);
+    for (const [holder, items] of recalled) {
+      count('leasesRecalled', items.length);
+      holder.recall(items);
+    }
     this.#onRecalled();
   }
 

@@ -5,10 +5,9 @@ import { parentPort } from 'node:worker_threads';
 import type { Fd } from '../../posix/fd.js';
 import { PosixError } from '../../posix/error.js';
 import { fdatasync, fsync, syncfs } from '../../posix/files.js';
+import type { SyncCall } from '../../state/measurements.js';
 
-const CALLS = { syncfs, fsync, fdatasync };
-
-export type SyncCall = keyof typeof CALLS;
+const CALLS: Readonly<Record<SyncCall, (fd: Fd) => void>> = { syncfs, fsync, fdatasync };
 
 /** What the thread is sent. It answers with the errno, 0 if it went well. */
 export interface SyncRequest {

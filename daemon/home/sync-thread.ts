@@ -9,7 +9,9 @@ import { Worker } from 'node:worker_threads';
 import { Failure } from '../../protocol/failure.js';
 import { PosixError } from '../../posix/error.js';
 import type { Fd } from '../../posix/fd.js';
-import type { SyncCall, SyncRequest } from './sync-calls.js';
+import type { SyncCall } from '../../state/measurements.js';
+import { took } from '../measures.js';
+import type { SyncRequest } from './sync-calls.js';
 
 interface Waiting extends SyncRequest {
   readonly done: () => void;
@@ -22,6 +24,7 @@ class SyncThread {
   /** By whom they are for, in the order of their turns. */
   readonly #waiting = new Map<object, Waiting[]>();
   #running: Waiting | undefined;
+  #began = 0;
   #thread: Worker | undefined;
 
   run(owner: object, call: SyncCall, fd: Fd): Promise<void> {
@@ -41,6 +44,7 @@ class SyncThread {
       if (others.length > 0) this.#waiting.set(owner, others);
       if (first === undefined) continue;
       this.#running = first;
+      this.#began = performance.now();
       this.#thread ??= this.#start();
       this.#thread.ref();
       this.#thread.postMessage({ call: first.call, fd: first.fd } satisfies SyncRequest);
@@ -58,6 +62,7 @@ class SyncThread {
     thread.on('message', (errno: number) => {
       const running = this.#running;
       this.#running = undefined;
+      if (running !== undefined) took(running.call, performance.now() - this.#began);
       if (errno === 0) running?.done();
       else running?.failed(new PosixError(errno, running.call));
       this.#next();

@@ -151,7 +151,7 @@ export class Uploads implements UploadHost {
         continue;
       }
       partials.remove(name);
-      log.info({ event: 'uploadAbandoned', user, bytes: status.size }, 'a partial upload was removed');
+      log.info({ user, bytes: status.size }, 'a partial upload was removed');
     }
     for (const { key } of store.list(user)) if (!kept.has(key)) this.#forget(key);
   }
@@ -213,7 +213,6 @@ export class Uploads implements UploadHost {
     const { path } = upload.target;
     const ms = Date.now() - upload.startedAt;
     const fields = {
-      event: 'upload',
       user,
       path: path.toString(),
       bytes: upload.written,

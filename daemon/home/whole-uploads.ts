@@ -248,7 +248,7 @@ class Batch {
     if (failure !== undefined) return wireError(Failure.from(failure));
     const { user, transferLog } = this.#parts;
     const [path, md5] = [file.path.toString(), file.md5.toString('hex')];
-    transferLog.info({ event: 'upload', user, path, bytes: file.size, md5, ms }, 'upload');
+    transferLog.info({ user, path, bytes: file.size, md5, ms }, 'upload');
     return null;
   }
 }

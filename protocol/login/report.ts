@@ -36,7 +36,7 @@ export function errnoText(code: string): string {
 
 /** Text with every control character shown as an escape, so that it stays one line and commands no terminal. */
 export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/gu, (character) => {
+  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, (character) => {
     const code = character.codePointAt(0) ?? 0;
     if (character === '\n') return '\\n';
     return code < 0x100

@@ -28,6 +28,8 @@ t.test('a whole file', async (t) => {
       workers = 3
       max-sessions = 7
       log-level = "debug"
+      [web]
+      listen = "127.0.0.1:8084"
     `),
   );
   t.same(settings, {
@@ -36,6 +38,7 @@ t.test('a whole file', async (t) => {
     workers: 3,
     'max-sessions': 7,
     'log-level': 'debug',
+    'web-listen': { host: '127.0.0.1', port: 8084 },
   });
 });
 
@@ -43,6 +46,8 @@ t.test('mistakes name file, key and what is allowed', async (t) => {
   const cases: [text: string, message: RegExp][] = [
     ['max-session = 3', /daemon\.toml: 'max-session' is not known: allowed are .*max-sessions/],
     ['[limits]\nx = 1', /daemon\.toml: 'limits' is not known/],
+    ['[web]\nport = 1', /daemon\.toml: 'web-port' is not known/],
+    ['web-listen = "8084"', /'web-listen' must be HOST:PORT/],
     ['workers = "many"', /daemon\.toml: 'workers' must be a whole number from 1 to 64/],
     ['workers = 1.5', /'workers' must be a whole number/],
     ['workers = 0', /from 1 to 64/],

@@ -40,7 +40,7 @@ port.on('message', (message: ToWorker) => {
         post({
           type: 'answer',
           callId: message.callId,
-          result: message.name === 'uses' ? [...uses.keys()] : null,
+          result: message.name === 'report' ? [...uses.keys()] : null,
         });
       }
       return;

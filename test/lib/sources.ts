@@ -12,6 +12,7 @@ export const FOLDERS = [
   'state',
   'locks',
   'daemon',
+  'web',
   'mount',
   'ctl',
   'bench',

@@ -2,15 +2,19 @@
 import { readFileSync, statSync } from 'node:fs';
 import t from 'tap';
 import { userName } from '../../protocol/ids.js';
-import { recordAccountChange } from '../../state/audit.js';
+import { personAtTerminal, recordAccountChange } from '../../state/audit.js';
 import { statePaths } from '../../state/directory.js';
 import { temporaryDirectory } from '../lib/directory.js';
 
 const directory = temporaryDirectory(t);
 const umask = process.umask(0);
 t.teardown(() => process.umask(umask));
-recordAccountChange(directory, { action: 'useradd', user: userName('alice'), details: { quotaBytes: 5 } });
-recordAccountChange(directory, { action: 'passwd', user: userName('alice') });
+recordAccountChange(statePaths(directory), personAtTerminal(), {
+  action: 'useradd',
+  user: userName('alice'),
+  details: { quotaBytes: 5 },
+});
+recordAccountChange(statePaths(directory), personAtTerminal(), { action: 'passwd', user: userName('alice') });
 const { managerLog } = statePaths(directory);
 const lines = readFileSync(managerLog, 'utf8').trimEnd().split('\n');
 t.match(

@@ -4,10 +4,10 @@ import { once } from 'node:events';
 import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { ControlServer, type ControlHandler } from '../../daemon/control-server.js';
+import { ControlServer } from '../../daemon/control-server.js';
 import { Failure } from '../../protocol/failure.js';
 import { userName } from '../../protocol/ids.js';
-import { askDaemon, parseControlRequest, type ControlRequest } from '../../state/control.js';
+import { askDaemon, parseControlRequest, type ControlRequest, type Ask } from '../../state/control.js';
 import { statePaths } from '../../state/directory.js';
 import { temporaryDirectory } from '../lib/directory.js';
 import type { Scope } from '../lib/scope.js';
@@ -17,7 +17,7 @@ const ALICE = userName('alice');
 
 async function serve(scope: Scope, handler: (request: ControlRequest) => unknown): Promise<string> {
   const directory = temporaryDirectory(scope);
-  const handle = (async (request: ControlRequest) => handler(request)) as ControlHandler;
+  const handle = (async (request: ControlRequest) => handler(request)) as Ask;
   const server = new ControlServer(handle, silentLog);
   scope.teardown(() => server.close());
   writeFileSync(statePaths(directory).control, 'left by a killed daemon');

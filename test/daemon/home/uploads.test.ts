@@ -107,7 +107,7 @@ homeTest('an upload appears whole, with mode, mtime and MD5, and is logged', {},
   t.equal(await kindOf(() => client.call('uploadWrite', [handle, 0, Buffer.from('x')])), 'EBADF');
   t.strictSame(partials(place), []);
   await until(() => place.state.uploads.list(place.user).length === 0);
-  const line = place.lines.find(({ fields }) => fields['event'] === 'upload');
+  const line = place.lines.find(({ message }) => message === 'upload');
   t.match(line?.fields, { path: 'f', bytes: CONTENT.length, md5: MD5.toString('hex') });
 });
 
@@ -452,7 +452,7 @@ homeTest('a download is hashed as it is read, in any order', {}, async (t, home,
     t.ok((await client.call('digest', [handle])).equals(md5), `read in order ${order.join()}`);
     await client.call('close', [handle]);
   }
-  t.match(place.lines.findLast(({ fields }) => fields['event'] === 'download')?.fields, {
+  t.match(place.lines.findLast(({ message }) => message === 'download')?.fields, {
     path: 'f',
     bytes: 5 * MiB + 3,
     md5: md5.toString('hex'),

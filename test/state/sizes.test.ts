@@ -1,5 +1,5 @@
 import t from 'tap';
-import { formatDuration, formatLimit, formatSize, parseCount, parseSize } from '../../ctl/sizes.js';
+import { formatDuration, formatLimit, formatSize, parseCount, parseSize } from '../../state/sizes.js';
 
 const usage = { name: 'Failure', kind: 'USAGE' };
 

@@ -1,0 +1,230 @@
+/*
+ * What an administrator does with accounts, whether by ftpctl or on the web page.
+ *
+ * Order of every change: the transaction, the audit trail, the daemon. A change that could not be recorded or that the
+ * daemon could not be told is still made, and the person learns both.
+ */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Failure } from '../protocol/failure.js';
+import type { UserName } from '../protocol/ids.js';
+import { errnoText } from '../protocol/login/report.js';
+import { accountKey, fingerprintOf, keyOf, withKey } from './account-keys.js';
+import { noSuchUser, type Account } from './accounts.js';
+import { recordAccountChange, type AccountChange, type AuditDetails } from './audit.js';
+import type { ControlAnswers, ControlRequest } from './control.js';
+import { requireKnownHomes } from './homes-marker.js';
+import type { State } from './store.js';
+
+/** Asks the daemon of the state; undefined where none runs. */
+export type AskIfRunning = <R extends ControlRequest>(
+  request: R,
+) => Promise<ControlAnswers[R['type']] | undefined>;
+
+export interface AdministrationOptions {
+  readonly state: State;
+  /** Who makes the changes, for the audit trail. */
+  readonly by: string;
+  readonly ask: AskIfRunning;
+}
+
+export type Limits = Pick<Account, 'quotaBytes' | 'maxFiles'>;
+
+export interface NewUser extends Limits {
+  readonly posixOwners: boolean;
+  /** The home may be there already. */
+  readonly adopt: boolean;
+  /** Asked when nothing else stands in the way. See Account. */
+  readonly passwordHash: () => Promise<string | null>;
+}
+
+/** What of an account may be changed; what is missing stays. */
+export type AccountSettings = Partial<Limits & { readonly disabled: boolean; readonly posixOwners: boolean }>;
+
+export class Administration {
+  readonly #state: State;
+  readonly #by: string;
+  readonly #ask: AskIfRunning;
+
+  constructor({ state, by, ask }: AdministrationOptions) {
+    this.#state = state;
+    this.#by = by;
+    this.#ask = ask;
+  }
+
+  /**
+   * Makes an account; its home is made when the user first logs in. EEXIST, also where a home of that name is there: it is
+   * somebody's files, mostly of an earlier user of the name, and handed over only where that is asked for.
+   */
+  async addUser(name: UserName, { adopt, passwordHash, ...settings }: NewUser): Promise<void> {
+    const { accounts, homes } = this.#state;
+    if (accounts.get(name) !== undefined) {
+      throw new Failure('EEXIST', `there is a user ${name} already: change it with usermod`);
+    }
+    if (!adopt && homes !== undefined) {
+      requireKnownHomes(this.#state, homes);
+      await refuseLeftHome(join(homes, name), name);
+    }
+    accounts.create({
+      name,
+      ...settings,
+      passwordHash: await passwordHash(),
+      keys: [],
+      createdAt: Date.now(),
+      disabled: false,
+    });
+    await this.#announce(
+      { action: 'useradd', user: name, details: settings },
+      { type: 'accountChanged', name },
+    );
+  }
+
+  /** Open sessions follow at once: of a user who is disabled they end, and of owners they are told by connecting again. */
+  async changeUser(name: UserName, settings: AccountSettings): Promise<Account> {
+    let before: AuditDetails = {};
+    const account = this.#state.accounts.update(name, (found) => {
+      before = settingsOf(found, settings);
+      return { ...found, ...settings };
+    });
+    const { disabled, posixOwners } = settings;
+    const reopen = posixOwners !== undefined && posixOwners !== before['posixOwners'];
+    await this.#announce(
+      { action: 'usermod', user: name, details: settings, before },
+      { type: 'accountChanged', name, closeSessions: disabled === true, reopen },
+    );
+    return account;
+  }
+
+  /** Null: no login by password. Sessions that are open stay, unless they are to be closed. */
+  async setPassword(
+    name: UserName,
+    passwordHash: () => Promise<string | null>,
+    closeSessions: boolean,
+  ): Promise<void> {
+    const { accounts } = this.#state;
+    if (accounts.get(name) === undefined) throw noSuchUser(name);
+    const hash = await passwordHash();
+    accounts.update(name, (account) => ({ ...account, passwordHash: hash }));
+    await this.#announce(
+      { action: 'passwd', user: name, details: { login: hash === null ? 'by key only' : 'by password' } },
+      { type: 'accountChanged', name, closeSessions },
+    );
+  }
+
+  /** `text`: see accountKey(). Returns its fingerprint. */
+  async addKey(name: UserName, text: string): Promise<string> {
+    const key = accountKey(text);
+    this.#state.accounts.update(name, (account) => withKey(account, key));
+    return this.#keysChanged(name, 'key-add', fingerprintOf(key));
+  }
+
+  /** `which`: see keyOf(). Returns its fingerprint. */
+  async removeKey(name: UserName, which: string): Promise<string> {
+    let print = '';
+    this.#state.accounts.update(name, (account) => {
+      const removed = keyOf(account, which);
+      print = fingerprintOf(removed);
+      return { ...account, keys: account.keys.filter((key) => key !== removed) };
+    });
+    return this.#keysChanged(name, 'key-remove', print);
+  }
+
+  /** Returns when the sessions are gone. The home is for who calls to remove, then; `removeHome`: that is meant. */
+  async removeUser(name: UserName, removeHome: boolean): Promise<void> {
+    this.#state.removeUser(name);
+    await this.#announce(
+      { action: 'userdel', user: name, details: { removeHome } },
+      { type: 'accountRemoved', name },
+    );
+  }
+
+  /** Ends the user's sessions; the user may connect again. Returns how many there were. */
+  async disconnect(name: UserName): Promise<number> {
+    const request = { type: 'accountChanged', name, closeSessions: true } as const;
+    const answer = await this.#announce({ action: 'disconnect', user: name }, request);
+    return answer?.closedSessions ?? 0;
+  }
+
+  /** Forgets the user's failed logins. Returns how many lockouts that ends. */
+  async unlock(name: UserName): Promise<number> {
+    const request = { type: 'unlock', userOrAddress: name } as const;
+    const answer = await this.#announce({ action: 'unlock', user: name }, request);
+    return answer?.lifted ?? 0;
+  }
+
+  /** The administrator's at the web page, where who is signed in has to sign in again; null: nobody can. */
+  setWebPassword(passwordHash: string | null): void {
+    this.#state.webPasswordHash = passwordHash ?? undefined;
+    this.#record({ action: 'web-password', details: { login: passwordHash !== null } });
+  }
+
+  async #keysChanged(name: UserName, action: 'key-add' | 'key-remove', print: string): Promise<string> {
+    await this.#announce(
+      { action, user: name, details: { fingerprint: print } },
+      { type: 'accountChanged', name },
+    );
+    return print;
+  }
+
+  /** Writes the change into the audit trail and tells the daemon, if one runs. Returns its answer. */
+  async #announce<R extends ControlRequest>(
+    change: AccountChange,
+    request: R,
+  ): Promise<ControlAnswers[R['type']] | undefined> {
+    const unrecorded = attempt(() => this.#record(change));
+    let answer: ControlAnswers[R['type']] | undefined;
+    try {
+      answer = await this.#ask(request);
+    } catch (error) {
+      const { kind, message } = Failure.from(error);
+      throw new Failure(
+        kind,
+        `the change is made, but the running daemon did not take it up (${message}): restart it`,
+        { cause: error },
+      );
+    }
+    if (unrecorded !== undefined) throw unrecorded;
+    return answer;
+  }
+
+  /** Throws where the audit trail does not take it. */
+  #record(change: AccountChange): void {
+    const { paths } = this.#state;
+    try {
+      recordAccountChange(paths, this.#by, change);
+    } catch (cause) {
+      const { kind, code } = Failure.from(cause);
+      const text = `the change is made, but not in ${paths.managerLog} (${errnoText(code)})`;
+      throw new Failure(kind, text, { cause });
+    }
+  }
+}
+
+/** What an account has of these settings. */
+function settingsOf(account: Account, settings: AccountSettings): AuditDetails {
+  const names = Object.keys(settings) as (keyof AccountSettings)[];
+  return Object.fromEntries(names.map((name) => [name, account[name] ?? false]));
+}
+
+/** EEXIST where there is something. */
+async function refuseLeftHome(home: string, name: string): Promise<void> {
+  try {
+    if ((await readdir(home)).length === 0) return;
+  } catch (error) {
+    const failure = Failure.from(error);
+    if (failure.kind === 'ENOENT') return;
+    // Neither a directory, nor nothing: the daemon would refuse it.
+    if (failure.kind !== 'ENOTDIR') throw failure;
+  }
+  const text = `${home} holds files of an earlier ${name}: remove it, or hand it over with --adopt`;
+  throw new Failure('EEXIST', text);
+}
+
+function attempt(action: () => void): Failure | undefined {
+  try {
+    action();
+    return undefined;
+  } catch (error) {
+    return Failure.from(error);
+  }
+}

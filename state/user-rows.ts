@@ -1,0 +1,41 @@
+/* What there is to show of each user: `ftpctl users`, the web page and the metrics. */
+import type { Account } from './accounts.js';
+import type { DaemonStatus } from './control.js';
+import type { Use } from './ledger.js';
+import type { State } from './store.js';
+
+export interface UserRow {
+  readonly account: Account;
+  /** Undefined: never counted. */
+  readonly use: Use | undefined;
+  /** How many are open. */
+  readonly sessions: number;
+}
+
+type Status = Pick<DaemonStatus, 'uses' | 'sessions'>;
+
+/** All users, by name. `status`: of the daemon, if one runs. */
+export function userRows(
+  { accounts, ledger }: Pick<State, 'accounts' | 'ledger'>,
+  status: Status | undefined,
+): UserRow[] {
+  const uses = new Map(status?.uses.map((use) => [use.user, use]));
+  const sessions = new Map<string, number>();
+  for (const { user } of status?.sessions ?? []) sessions.set(user, (sessions.get(user) ?? 0) + 1);
+  return accounts.list().map((account) => ({
+    account,
+    // The ledger of a home that is open is behind: its daemon knows.
+    use: uses.get(account.name) ?? ledger.read(account.name),
+    sessions: sessions.get(account.name) ?? 0,
+  }));
+}
+
+/** How a user may log in, in words. */
+export function loginWays({ disabled, passwordHash, keys }: Account): string {
+  if (disabled) return 'disabled';
+  const ways = [
+    ...(passwordHash === null ? [] : ['password']),
+    ...(keys.length === 0 ? [] : [keys.length === 1 ? '1 key' : `${keys.length} keys`]),
+  ];
+  return ways.length === 0 ? 'none' : ways.join(', ');
+}

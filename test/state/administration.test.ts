@@ -1,0 +1,73 @@
+/* Changes of accounts: made, recorded, and told to the daemon, in this order; whoever makes them learns what went wrong. */
+import { readFileSync, rmSync, mkdirSync } from 'node:fs';
+import t, { type Test } from 'tap';
+import { Failure } from '../../protocol/failure.js';
+import { userName } from '../../protocol/ids.js';
+import { Administration, type AskIfRunning, type NewUser } from '../../state/administration.js';
+import { openState } from '../../state/store.js';
+import { temporaryDirectory } from '../lib/directory.js';
+
+const ALICE = userName('alice');
+const NEW: NewUser = {
+  quotaBytes: 1000,
+  maxFiles: 0,
+  posixOwners: false,
+  adopt: false,
+  passwordHash: () => Promise.resolve(null),
+};
+
+function administrationOf(t: Test, daemon: (request: unknown) => unknown) {
+  const state = openState(temporaryDirectory(t));
+  t.teardown(() => state.close());
+  const ask = (async (request: unknown) => daemon(request)) as AskIfRunning;
+  return { state, administration: new Administration({ state, by: 'a test', ask }) };
+}
+
+t.test('what was done, by whom, and what the daemon is told', async (t) => {
+  const told: unknown[] = [];
+  const { state, administration } = administrationOf(t, (request) => {
+    told.push(request);
+    return { closedSessions: 2 };
+  });
+  await administration.addUser(ALICE, NEW);
+  await administration.changeUser(ALICE, { quotaBytes: 2000 });
+  t.equal(await administration.disconnect(ALICE), 2);
+  await t.rejects(administration.addUser(ALICE, NEW), { name: 'Failure', kind: 'EEXIST' });
+  t.match(state.accounts.get(ALICE), { quotaBytes: 2000 });
+  t.match(told, [
+    { type: 'accountChanged', name: 'alice' },
+    { type: 'accountChanged', closeSessions: false, reopen: false },
+    { type: 'accountChanged', closeSessions: true },
+  ]);
+  const lines = readFileSync(state.paths.managerLog, 'utf8').trimEnd().split('\n');
+  t.match(
+    lines.map((line) => JSON.parse(line) as unknown),
+    [
+      { by: 'a test', user: 'alice', msg: 'useradd', quotaBytes: 1000 },
+      { msg: 'usermod', quotaBytes: 2000, before: { quotaBytes: 1000 } },
+      { msg: 'disconnect' },
+    ],
+  );
+});
+
+t.test(
+  'a change that the daemon does not take up, or that cannot be recorded, is made and told of',
+  async (t) => {
+    const refusing = administrationOf(t, () => {
+      throw new Failure('EIO', 'on demand');
+    });
+    await t.rejects(refusing.administration.addUser(ALICE, NEW), {
+      kind: 'EIO',
+      message: 'the change is made, but the running daemon did not take it up (on demand): restart it',
+    });
+    t.ok(refusing.state.accounts.get(ALICE));
+    const { state, administration } = administrationOf(t, () => undefined);
+    await administration.addUser(ALICE, NEW);
+    rmSync(state.paths.managerLog);
+    mkdirSync(state.paths.managerLog);
+    await t.rejects(administration.changeUser(ALICE, { disabled: true }), {
+      message: /^the change is made, but not in .*manager\.log \(illegal operation on a directory\)$/,
+    });
+    t.match(state.accounts.get(ALICE), { disabled: true });
+  },
+);

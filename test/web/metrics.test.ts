@@ -1,0 +1,107 @@
+/* /metrics and /healthz: what an administrator's Prometheus sees of a daemon at work. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { startWeb } from '../../web/server.js';
+import { openState } from '../../state/store.js';
+import type { Ask } from '../../state/control.js';
+import { temporaryDirectory } from '../lib/directory.js';
+import { runProgram } from '../lib/programs.js';
+import { startWithWeb } from './web.js';
+
+const { daemon, url } = await startWithWeb(t, { users: { alice: { quota: '1M', maxFiles: 50 } } });
+
+/** The samples by their names and labels, as they are written. */
+async function metrics(): Promise<Map<string, number>> {
+  const answer = await fetch(`${url}/metrics`);
+  t.equal(answer.status, 200);
+  t.equal(answer.headers.get('content-type'), 'text/plain; version=0.0.4; charset=utf-8');
+  const samples = new Map<string, number>();
+  for (const line of (await answer.text()).split('\n')) {
+    if (line === '' || line.startsWith('#')) continue;
+    const [, name = '', value = ''] = /^([a-z_]+(?:\{[^{}]*\})?) (\S+)$/.exec(line) ?? [];
+    t.ok(name !== '' && Number.isFinite(Number(value)) && !samples.has(name), line);
+    samples.set(name, Number(value));
+  }
+  return samples;
+}
+
+t.test('what users do is counted and timed', async (t) => {
+  const file = join(temporaryDirectory(t), 'file');
+  writeFileSync(file, Buffer.alloc(100_000));
+  const put = await daemon.ftpctl(['put', ...daemon.login('alice'), file, daemon.at('alice')]);
+  t.equal(put.code, 0, put.stderr);
+  const wrong = ['-p', String(daemon.port), '--password-file', '-', '--accept-new'];
+  t.equal((await daemon.ftpctl(['ls', ...wrong, daemon.at('alice')], { input: 'wrong\n' })).code, 5);
+  const samples = await metrics();
+  const is = (name: string, value: number): void => void t.equal(samples.get(name), value, name);
+  is('ftpmount_logins_total{result="accepted"}', 1);
+  is('ftpmount_logins_total{result="rejected"}', 1);
+  is('ftpmount_queue_wait_seconds_count', 1);
+  is('ftpmount_call_duration_seconds_count{method="uploadFinish"}', 1);
+  is('ftpmount_quota_used_bytes{user="alice"}', 100_000);
+  is('ftpmount_quota_limit_bytes{user="alice"}', 2 ** 20);
+  is('ftpmount_quota_used_files{user="alice"}', 1);
+  is('ftpmount_quota_limit_files{user="alice"}', 50);
+  is('ftpmount_silent_workers', 0);
+  const received = samples.get('ftpmount_received_bytes_total') ?? 0;
+  t.ok(received > 100_000 && received < 110_000, `${received} bytes received`);
+  t.ok((samples.get('ftpmount_sync_duration_seconds_count{call="fsync"}') ?? 0) >= 1);
+});
+
+t.test('classes of durations add up', async (t) => {
+  const samples = await metrics();
+  const of = (name: string): number[] =>
+    [...samples].filter(([sample]) => sample.startsWith(`${name}_bucket{`)).map(([, value]) => value);
+  const buckets = of('ftpmount_queue_wait_seconds');
+  t.strictSame(
+    buckets,
+    buckets.toSorted((a, b) => a - b),
+  );
+  t.equal(buckets.at(-1), samples.get('ftpmount_queue_wait_seconds_count'));
+});
+
+t.test('the documents name the metrics that there are, and no others', async (t) => {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  const there = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name ?? '').toSorted();
+  const named = (file: string): Set<string> => {
+    const path = fileURLToPath(new URL(`../../../docs/${file}`, import.meta.url));
+    const names = readFileSync(path, 'utf8').match(/\b(?:ftpmount|process)_[a-z_]+\b/g) ?? [];
+    return new Set(names.map((name) => name.replace(/_(?:bucket|count|sum)$/, '')));
+  };
+  t.strictSame([...named('operations.md')].toSorted(), there);
+  t.strictSame(
+    [...named('grafana-dashboard.json')].filter((name) => !there.includes(name)),
+    [],
+  );
+});
+
+t.test('/healthz', async (t) => {
+  const well = await fetch(`${url}/healthz`);
+  t.strictSame([well.status, await well.text()], [200, 'ok\n']);
+  const directory = temporaryDirectory(t);
+  const state = openState(directory);
+  const ask = (async () => ({ silentWorkers: [1] })) as unknown as Ask;
+  const listen = { host: '127.0.0.1', port: 0 };
+  const web = await startWeb({
+    ...{ listen, state, homes: directory, ask, onError: () => undefined },
+    checkPassword: () => Promise.reject(new Error('not asked')),
+  });
+  const ill = await fetch(`${web.url}/healthz`);
+  t.strictSame([ill.status, await ill.text()], [503, 'worker 1 does not answer\n']);
+  await web.close();
+  await state.close();
+});
+
+t.test('a port that is in use: the daemon does not start', async (t) => {
+  const { port } = new URL(url);
+  const [directory, homes] = [temporaryDirectory(t), temporaryDirectory(t)];
+  const args = ['--listen', '127.0.0.1:0', '--web-listen', `127.0.0.1:${port}`, '--state', directory];
+  const refused = await runProgram('ftpmountd', [...args, '--home', homes]);
+  t.match(refused, {
+    code: 1,
+    stderr: /^ftpmountd: 127\.0\.0\.1, port \d+: .*: choose another by --web-listen$/m,
+  });
+  t.equal(refused.stdout, '', 'it does not say that it listens');
+});

@@ -1,0 +1,222 @@
+/* The page of the administrator, over HTTP as a browser speaks it: who gets in, what the forms do, and what names show as. */
+import { once } from 'node:events';
+import { appendFileSync } from 'node:fs';
+import { get, type IncomingMessage } from 'node:http';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { formatPublicKey } from '../../protocol/keys.js';
+import { generateKeyPair, noiseReady } from '../../protocol/noise.js';
+import { logIn } from '../lib/accounts.js';
+import { passwordOf, type Daemon } from '../lib/daemon.js';
+import { startWithWeb } from './web.js';
+
+t.setTimeout(60_000);
+
+const PASSWORD = 'the administrator';
+
+async function setPassword(daemon: Daemon, password: string): Promise<void> {
+  const set = await daemon.ftpctl(['web-password', '--password-file', '-'], { input: `${password}\n` });
+  if (set.code !== 0) throw new Error(set.stderr);
+}
+
+/** What a browser keeps of a page that it is signed in to, or not. */
+class Browser {
+  readonly #url: string;
+  #cookie = '';
+
+  constructor(url: string) {
+    this.#url = url;
+  }
+
+  get(path: string): Promise<Response> {
+    return fetch(`${this.#url}${path}`, { redirect: 'manual', headers: { cookie: this.#cookie } });
+  }
+
+  async text(path: string): Promise<string> {
+    return (await this.get(path)).text();
+  }
+
+  post(
+    path: string,
+    fields: Record<string, string>,
+    headers: Record<string, string> = {},
+  ): Promise<Response> {
+    const body = new URLSearchParams(fields);
+    const sent = { cookie: this.#cookie, ...headers };
+    return fetch(`${this.#url}${path}`, { method: 'POST', redirect: 'manual', headers: sent, body });
+  }
+
+  async signIn(password: string): Promise<Response> {
+    const answer = await this.post('/login', { password });
+    this.#cookie = answer.headers.get('set-cookie')?.split(';')[0] ?? '';
+    return answer;
+  }
+
+  /** The hidden field of the forms. */
+  async token(): Promise<string> {
+    return /name="token" value="([^"]+)"/.exec(await this.text('/'))?.[1] ?? '';
+  }
+
+  /** Sends a form of the page, and returns what is shown of it. */
+  async send(path: string, fields: Record<string, string> = {}): Promise<string> {
+    const answer = await this.post(path, { token: await this.token(), ...fields });
+    const next = answer.headers.get('location');
+    if (answer.status !== 303 || next === null) throw new Error(`${path}: ${answer.status}`);
+    return /role="(?:status|alert)"[^>]*>([^<]*)</.exec(await this.text(next))?.[1] ?? '';
+  }
+}
+
+const { daemon, url } = await startWithWeb(t, { users: { alice: { quota: '1M' } } });
+await setPassword(daemon, PASSWORD);
+const stranger = new Browser(url);
+const browser = new Browser(url);
+
+t.test('who is not signed in sees nothing, and does nothing', async (t) => {
+  for (const path of ['/', '/users', '/users/alice', '/audit']) {
+    const answer = await stranger.get(path);
+    t.strictSame([answer.status, answer.headers.get('location')], [303, '/login'], path);
+  }
+  const added = await stranger.post('/users', { name: 'eve', quota: '0', maxFiles: '0' });
+  t.equal(added.headers.get('location'), '/login');
+  t.notMatch((await daemon.ftpctl(['users'])).stdout, /eve/);
+  for (const path of ['/../../etc/passwd', '/%2e%2e/%2e%2e/etc/passwd', '/style.css/../server.key']) {
+    t.equal(await rawStatus(path), 404, path);
+  }
+});
+
+t.test('signing in', async (t) => {
+  const wrong = await stranger.signIn('wrong');
+  t.equal(wrong.status, 403);
+  t.match(await wrong.text(), /role="alert">Wrong password/);
+  t.equal(wrong.headers.get('set-cookie'), null);
+  const long = await stranger.signIn('x'.repeat(5000));
+  t.equal(long.status, 403);
+  const right = await browser.signIn(PASSWORD);
+  t.equal(right.headers.get('location'), '/');
+  t.match(
+    right.headers.get('set-cookie'),
+    /^ftpmount=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict; Max-Age=\d+$/,
+  );
+  const page = await browser.get('/');
+  t.equal(page.status, 200);
+  t.match(page.headers.get('content-security-policy'), /^default-src 'none'; (?!.*unsafe)/);
+  t.equal(page.headers.get('cache-control'), 'no-store');
+  t.notMatch(await page.text(), / style="| on\w+="|<script>|<style>/, 'nothing is inline');
+});
+
+t.test('a form without its token, or from another site, changes nothing', async (t) => {
+  const token = await browser.token();
+  const other = { name: 'eve', quota: '1G', maxFiles: '0' };
+  t.equal((await browser.post('/users', other)).status, 403);
+  const second = new Browser(url);
+  await second.signIn(PASSWORD);
+  t.equal((await browser.post('/users', { ...other, token: await second.token() })).status, 403);
+  const elsewhere = await browser.post('/users', { ...other, token }, { 'sec-fetch-site': 'cross-site' });
+  t.equal(elsewhere.status, 403);
+  t.equal((await browser.post('/logout', {})).status, 403);
+  t.notMatch((await daemon.ftpctl(['users'])).stdout, /eve/);
+  t.equal((await browser.get('/')).status, 200, 'still signed in');
+});
+
+t.test('what the forms do counts at once', async (t) => {
+  const ls = async (): Promise<number | null> => {
+    return (await daemon.ftpctl(['ls', ...daemon.login('carol'), daemon.at('carol')])).code;
+  };
+  const carol = { name: 'carol', quota: '5G', maxFiles: '0', password: passwordOf('carol') };
+  t.equal(await browser.send('/users', carol), 'User carol added.');
+  t.equal(await ls(), 0);
+  t.match(await browser.send('/users', carol), /there is a user carol already/);
+  t.match(await browser.send('/users', { ...carol, name: '../x' }), /is not valid/);
+  t.match(await browser.send('/users/carol/limits', { quota: '5X', maxFiles: '0' }), /is not a size/);
+  t.equal(await browser.send('/users/carol/limits', { quota: '2G', maxFiles: '70' }), 'Limits changed.');
+  t.match((await daemon.ftpctl(['users'])).stdout, /^carol +2\.0G +\S+ +70 /m);
+  t.match(await browser.text('/users'), /of 2\.0G[^]*<meter/);
+  t.match(await browser.send('/users/carol/disable'), /refused/);
+  t.equal(await ls(), 5);
+  t.match(await browser.send('/users/carol/enable'), /allowed/);
+  t.match(await browser.send('/users/carol/unlock'), /ended: 0\.$/);
+  t.equal(await browser.send('/users/carol/password', { password: 'another' }), 'Password changed.');
+  t.equal(await ls(), 5, 'the old password');
+  t.equal(await browser.send('/users/carol/password', { password: '' }), 'the password is empty');
+  await noiseReady();
+  const key = formatPublicKey(generateKeyPair().publicKey, 'laptop');
+  t.match(await browser.send('/users/carol/keys', { key }), /^Key SHA256:\S+ added\.$/);
+  t.match(await browser.text('/users/carol'), /<bdi>laptop<\/bdi>/);
+  t.match(await browser.send('/users/carol/keys/remove', { key: 'laptop' }), /removed/);
+  t.match(await browser.send('/users/nobody/disconnect'), /^$/, 'there is no page that could tell');
+  t.equal((await browser.get('/users/nobody')).status, 404);
+  const trail = await browser.text('/audit?user=carol');
+  for (const action of ['useradd', 'usermod', 'passwd', 'key-add', 'key-remove', 'login refused']) {
+    t.match(trail, new RegExp(`<bdi>${action}</bdi>`));
+  }
+  t.match(trail, /by: web page \(127\.0\.0\.1\)/);
+  t.notMatch(trail, /alice/, 'the filter');
+});
+
+t.test('disconnect ends the sessions', async (t) => {
+  const closed = new Promise<void>((resolve) => {
+    void connect(t, 'test', () => resolve());
+  });
+  await until(async () => /href="\/users\/alice"/.test(await browser.text('/')));
+  t.equal(await browser.send('/users/alice/disconnect'), 'Sessions ended: 1.');
+  await closed;
+});
+
+t.test('names show as what they are', async (t) => {
+  await connect(t, '<script>alert(1)</script>');
+  await connect(t, 'a\u202eb\u200fc\nd');
+  const line = '{"time":"2026-01-01T00:00:00.000Z","msg":"upload","user":"alice","path":"x\xff<b>\\n"}\n';
+  appendFileSync(join(daemon.state, 'user.log'), Buffer.from(line, 'latin1'));
+  for (const path of ['/', '/users/alice', '/audit', `/audit?text=${encodeURIComponent('"><script>')}`]) {
+    t.notMatch(await browser.text(path), /<script>|<b>|\u202e|\u200f/, path);
+  }
+  const dashboard = await browser.text('/');
+  t.match(dashboard, '<bdi>&lt;script&gt;alert(1)&lt;/script&gt;</bdi>');
+  t.match(dashboard, '<bdi>a\\u202eb\\u200fc\\nd</bdi>');
+  t.match(await browser.text('/audit?text=upload'), 'path: x\ufffd&lt;b&gt;\\n');
+});
+
+t.test('another password ends what is signed in; so does signing out', async (t) => {
+  await setPassword(daemon, 'another');
+  t.equal((await browser.get('/')).headers.get('location'), '/login');
+  t.equal((await browser.signIn(PASSWORD)).status, 403);
+  t.equal((await browser.signIn('another')).status, 303);
+  const token = await browser.token();
+  t.equal((await browser.post('/logout', { token })).status, 303);
+  t.equal((await browser.get('/')).headers.get('location'), '/login');
+  await daemon.ftpctl(['web-password', '--no-password']);
+  t.equal((await browser.signIn('another')).status, 403, 'nobody can');
+});
+
+t.test('who guesses is locked out, and no user is', async (t) => {
+  const guessed = await startWithWeb(t, {
+    args: ['--lockout-failures', '2'],
+    users: { alice: { quota: '1M' } },
+  });
+  await setPassword(guessed.daemon, PASSWORD);
+  const guesser = new Browser(guessed.url);
+  for (const guess of ['one', 'two']) t.equal((await guesser.signIn(guess)).status, 403, guess);
+  const locked = await guesser.signIn(PASSWORD);
+  t.equal(locked.status, 403);
+  t.match(await locked.text(), /role="alert">too many failed logins: try again in /);
+  const { daemon } = guessed;
+  t.equal((await daemon.ftpctl(['ls', ...daemon.login('alice'), daemon.at('alice')])).code, 0);
+});
+
+/** A session of alice's, which ends with the test. */
+async function connect(t: Test, program: string, onShutdown: () => void = () => undefined): Promise<void> {
+  const login = { port: daemon.port, user: 'alice', password: passwordOf('alice'), program };
+  await logIn(t, { ...login, notifications: { shutdown: onShutdown } });
+}
+
+/** Of a path as it stands: fetch would tidy it. */
+async function rawStatus(path: string): Promise<number | undefined> {
+  const { hostname, port } = new URL(url);
+  const [answer] = (await once(get({ hostname, port, path }), 'response')) as [IncomingMessage];
+  answer.resume();
+  return answer.statusCode;
+}
+
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  while (!(await holds()));
+}

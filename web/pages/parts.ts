@@ -1,0 +1,54 @@
+/* Parts of several pages: tables that are cards on a phone, and use beside its limit. */
+import { html, type Html } from '../html.js';
+import { formatLimit, formatSize } from '../../state/sizes.js';
+import type { Use } from '../../state/ledger.js';
+
+/** Names that others chose: whatever they are written in, what stands around them keeps its place. */
+export function name(text: string): Html {
+  return html`<bdi>${text}</bdi>`;
+}
+
+/** `none`: what is said in place of a table without rows. */
+export function table(head: readonly string[], rows: readonly (readonly Html[])[], none: string): Html {
+  if (rows.length === 0) return html`<p class="soft">${none}</p>`;
+  return html`<table>
+    <thead>
+      <tr>
+        ${head.map((title) => html`<th scope="col">${title}</th>`)}
+      </tr>
+    </thead>
+    <tbody>
+      ${rows.map(
+        (cells) =>
+          html`<tr>
+            ${cells.map((cell, index) => html`<td data-label="${head[index] ?? ''}">${cell}</td>`)}
+          </tr>`,
+      )}
+    </tbody>
+  </table>`;
+}
+
+/** Use and quota in words, and as a bar where there is a quota. */
+export function quotaBar(use: Use | undefined, quotaBytes: number): Html {
+  const used = use === undefined ? 'never counted' : formatSize(use.bytes);
+  if (quotaBytes === 0) return html`<div>${used}</div>`;
+  return html`<div>
+    ${used} of ${formatLimit(quotaBytes)} ${bar(use?.bytes ?? 0, quotaBytes, 'use of the quota')}
+  </div>`;
+}
+
+/** What is used of so much: from four fifths on it is high. */
+export function bar(used: number, limit: number, label: string): Html {
+  const percent = Math.min(100, Math.round((100 * used) / limit));
+  return html`<meter
+    min="0"
+    max="100"
+    low="80"
+    high="95"
+    optimum="0"
+    value="${percent}"
+    aria-label="${label}"
+  >
+    ${percent} %
+  </meter>`;
+}

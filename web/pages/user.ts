@@ -1,0 +1,119 @@
+/* One user: what there is of it, and the forms that change it. */
+import { fingerprintOf } from '../../state/account-keys.js';
+import type { DaemonStatus } from '../../state/control.js';
+import { formatDuration, formatSize } from '../../state/sizes.js';
+import { loginWays, type UserRow } from '../../state/user-rows.js';
+import { html } from '../html.js';
+import type { SignedIn } from '../sign-in.js';
+import { form, type Page } from './frame.js';
+import { name, quotaBar, table } from './parts.js';
+import { limitFields } from './users.js';
+
+export function userPage(
+  { account, use }: UserRow,
+  sessions: DaemonStatus['sessions'],
+  session: SignedIn,
+): Page {
+  const at = `/users/${account.name}`;
+  const files = account.maxFiles === 0 ? '' : ` of ${account.maxFiles}`;
+  const content = html`<div class="columns">
+      <section>
+        <h2>Use</h2>
+        ${quotaBar(use, account.quotaBytes)}
+        <p>
+          Files: ${use?.files ?? '-'}${files}; login: ${loginWays(account)};
+          <a href="/audit?user=${account.name}">audit trail</a>
+        </p>
+      </section>
+      <section>
+        <h2>Limits</h2>
+        ${form(
+          session,
+          `${at}/limits`,
+          html`${limitFields(exactSize(account.quotaBytes), String(account.maxFiles))}
+            <button>Change the limits</button>`,
+          'fields',
+        )}
+      </section>
+      <section>
+        <h2>Password</h2>
+        ${form(
+          session,
+          `${at}/password`,
+          html`<label
+              >New password <input type="password" name="password" required autocomplete="new-password"
+            /></label>
+            <button>Change the password</button>`,
+          'fields',
+        )}
+      </section>
+      <section>
+        <h2>Access</h2>
+        <div class="row">
+          ${form(session, `${at}/disconnect`, html`<button class="plain">Disconnect</button>`)}
+          ${form(session, `${at}/unlock`, html`<button class="plain">Forget failed logins</button>`)}
+          ${
+            account.disabled
+              ? form(session, `${at}/enable`, html`<button class="plain">Allow logins</button>`)
+              : form(session, `${at}/disable`, html`<button class="danger">Refuse logins</button>`)
+          }
+        </div>
+        <p class="soft">Who is disconnected may connect again; who is refused may not.</p>
+      </section>
+    </div>
+    <section>
+      <h2>Sessions</h2>
+      ${table(
+        ['From', 'Program', 'Open for', 'Received', 'Sent'],
+        sessions.map(({ peer, program, since, bytesReceived, bytesSent }) => [
+          html`${peer}`,
+          name(program),
+          html`${formatDuration((Date.now() - since) / 1000)}`,
+          html`${formatSize(bytesReceived)}`,
+          html`${formatSize(bytesSent)}`,
+        ]),
+        'None is open.',
+      )}
+    </section>
+    <section>
+      <h2>Keys</h2>
+      ${table(
+        ['Comment', 'Fingerprint', ''],
+        account.keys.map((key) => [
+          name(key.comment),
+          html`<code>${fingerprintOf(key)}</code>`,
+          form(
+            session,
+            `${at}/keys/remove`,
+            html`<input type="hidden" name="key" value="${fingerprintOf(key)}" />
+              <button class="danger" aria-label="Remove the key ${fingerprintOf(key)}">Remove</button>`,
+          ),
+        ]),
+        'There are none.',
+      )}
+      ${form(
+        session,
+        `${at}/keys`,
+        html`<label
+            >Public key, as ftpctl keygen prints it
+            <input name="key" required autocomplete="off" placeholder="ftpmount-x25519 ..."
+          /></label>
+          <button>Add the key</button>`,
+        'fields',
+      )}
+    </section>`;
+  return { title: account.name, content };
+}
+
+/** A size as it may be typed, without loss. */
+function exactSize(bytes: number): string {
+  for (const [power, unit] of [
+    [4, 'T'],
+    [3, 'G'],
+    [2, 'M'],
+    [1, 'K'],
+  ] as const) {
+    if (bytes > 0 && bytes % 1024 ** power === 0) return `${bytes / 1024 ** power}${unit}`;
+  }
+  return String(bytes);
+}

@@ -1,0 +1,53 @@
+/* All users with what they use, and the form for another one. */
+import { html, type Html } from '../html.js';
+import type { SignedIn } from '../sign-in.js';
+import { loginWays, type UserRow } from '../../state/user-rows.js';
+import { form, type Page } from './frame.js';
+import { quotaBar, table } from './parts.js';
+
+export function usersPage(rows: readonly UserRow[], session: SignedIn): Page {
+  const content = html`<details ${rows.length === 0 ? html`open` : undefined}>
+      <summary>Add a user</summary>
+      ${form(session, '/users', addFields(), 'fields')}
+    </details>
+    <section>
+      ${table(
+        ['User', 'Use', 'Files', 'Sessions', 'Login'],
+        rows.map(({ account, use, sessions }) => [
+          html`<a href="/users/${account.name}">${account.name}</a>`,
+          quotaBar(use, account.quotaBytes),
+          html`${use?.files ?? '-'}${account.maxFiles === 0 ? '' : ` of ${account.maxFiles}`}`,
+          html`${sessions}`,
+          html`${loginWays(account)}`,
+        ]),
+        'There are no users yet.',
+      )}
+    </section>`;
+  return { title: 'Users', content };
+}
+
+function addFields(): Html {
+  return html`<label>Name <input name="name" required autocomplete="off" autocapitalize="none" /></label>
+    ${limitFields('', '0')}
+    <label
+      >Password (none: login by key only) <input type="password" name="password" autocomplete="new-password"
+    /></label>
+    <button>Add the user</button>`;
+}
+
+/** The limits, as they are now. */
+export function limitFields(quota: string, maxFiles: string): Html {
+  return html`<label
+      >Quota, such as 5G; 0 is none <input name="quota" required value="${quota}" autocomplete="off"
+    /></label>
+    <label
+      >Limit of files; 0 is none
+      <input
+        name="maxFiles"
+        required
+        inputmode="numeric"
+        pattern="[0-9]+"
+        value="${maxFiles}"
+        autocomplete="off"
+    /></label>`;
+}

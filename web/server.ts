@@ -1,0 +1,94 @@
+/*
+ * What the daemon shows over HTTP where `web-listen` says so: /healthz and /metrics for machines, and the page of the
+ * administrator. Loaded only then.
+ *
+ * Invariant: all that is known here is what the state and the daemon's answers say (state/control.ts), who is signed in, and the
+ * samples of the graphs. No file is served: style and script are in the program.
+ */
+import { fastify, type FastifyReply } from 'fastify';
+import { Failure } from '../protocol/failure.js';
+import { errnoText } from '../protocol/login/report.js';
+import { History, SAMPLE_MS } from './history.js';
+import { monitoring } from './monitoring.js';
+import type { WebOptions } from './options.js';
+import { site } from './site.js';
+
+/** Connections at the same time, of browsers and of what watches. */
+const MAX_CONNECTIONS = 64;
+/** The longest form; the head of a request is bounded by node. */
+const MAX_BODY = 16 * 1024;
+/** Milliseconds that a request may take to arrive. */
+const REQUEST_MS = 10_000;
+
+const SECURITY_HEADERS = {
+  'content-security-policy':
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'cache-control': 'no-store',
+};
+
+export interface WebServer {
+  /** http://HOST:PORT */
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** Throws a Failure where it cannot listen. */
+export async function startWeb(options: WebOptions): Promise<WebServer> {
+  const { listen, ask, onError } = options;
+  const web = fastify({
+    logger: false,
+    bodyLimit: MAX_BODY,
+    requestTimeout: REQUEST_MS,
+    forceCloseConnections: true,
+  });
+  web.server.maxConnections = MAX_CONNECTIONS;
+  web.addHook('onRequest', async (_, reply) => void reply.headers(SECURITY_HEADERS));
+  web.setNotFoundHandler((_, reply) => plain(reply, 404, 'there is no such page'));
+  web.setErrorHandler((thrown: Error & { statusCode?: number }, request, reply) => {
+    const status = thrown.statusCode ?? 500;
+    if (status < 500) return plain(reply, status, 'bad request');
+    onError(thrown, `${request.method} ${request.routeOptions.url ?? 'of nothing'}`);
+    return plain(reply, status, 'internal error: the log of the daemon says more');
+  });
+
+  const history = new History();
+  const sample = async (): Promise<void> => {
+    try {
+      const [status, measurements] = await Promise.all([
+        ask({ type: 'status' }),
+        ask({ type: 'measurements' }),
+      ]);
+      history.add(performance.now(), status, measurements);
+    } catch (error) {
+      onError(error, 'a sample for the graphs');
+    }
+  };
+  monitoring(web, options);
+  site(web, options, history);
+
+  try {
+    const { host = '::', port } = listen;
+    const url = await web.listen({ host, port });
+    await sample();
+    const sampling = setInterval(() => void sample(), SAMPLE_MS).unref();
+    return {
+      url,
+      close: () => {
+        clearInterval(sampling);
+        return web.close();
+      },
+    };
+  } catch (error) {
+    const { code, kind } = Failure.from(error);
+    const where = `${listen.host ?? 'all addresses'}, port ${listen.port}`;
+    throw new Failure(kind, `${where}: ${errnoText(code)}: choose another by --web-listen`, { cause: error });
+  }
+}
+
+function plain(reply: FastifyReply, status: number, text: string): FastifyReply {
+  return reply.code(status).type('text/plain').send(`${text}\n`);
+}

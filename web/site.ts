@@ -1,0 +1,235 @@
+/*
+ * The pages of the administrator and the forms in them.
+ *
+ * Invariants: but for signing in, nothing is shown to, or done for, who is not signed in; what changes something is a POST with
+ * the form token of the session, and not from another site. Each form answers with the way to a page, which shows what came of it.
+ *
+ * A new password is hashed here, on the main thread: nobody else logs in for some 55 ms, which administrators do now and then.
+ */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { plainAddress } from '../protocol/addresses.js';
+import { Failure } from '../protocol/failure.js';
+import { userName, type UserName } from '../protocol/ids.js';
+import { MAX_PASSWORD } from '../protocol/limits.js';
+import { describe } from '../protocol/login/report.js';
+import { noSuchUser } from '../state/accounts.js';
+import { Administration } from '../state/administration.js';
+import { readAudit } from '../state/audit-reading.js';
+import type { DaemonStatus } from '../state/control.js';
+import { hashPassword } from '../state/password.js';
+import { parseCount, parseSize } from '../state/sizes.js';
+import { userRows } from '../state/user-rows.js';
+import { readDisks } from './disks.js';
+import type { History } from './history.js';
+import type { WebOptions } from './options.js';
+import { auditPage } from './pages/audit.js';
+import { dashboard } from './pages/dashboard.js';
+import { framed, loginPage, type Page } from './pages/frame.js';
+import { userPage } from './pages/user.js';
+import { usersPage } from './pages/users.js';
+import { REFRESH } from './refresh.js';
+import { isOwnForm, SignIns, type SignedIn } from './sign-in.js';
+import { STYLE } from './style.js';
+
+/** Entries of the audit trail on a page. */
+const MAX_ENTRIES = 200;
+
+const HTML = 'text/html; charset=utf-8';
+
+/** What an address ends in, `:name` for one. */
+type Parameters = Readonly<Record<string, string>>;
+
+export function site(web: FastifyInstance, options: WebOptions, history: History): void {
+  const { state, homes, ask, checkPassword, onError } = options;
+  const signIns = new SignIns(() => state.webPasswordHash);
+
+  web.addContentTypeParser(
+    'application/x-www-form-urlencoded',
+    { parseAs: 'string' },
+    async (_: FastifyRequest, body: string) => new URLSearchParams(body),
+  );
+
+  const constant = (path: string, type: string, text: string): void => {
+    web.get(path, async (_, reply) => reply.type(type).send(text));
+  };
+  constant('/style.css', 'text/css; charset=utf-8', STYLE);
+  constant('/refresh.js', 'text/javascript; charset=utf-8', REFRESH);
+
+  /** A page for who is signed in; others are sent to sign in. `place`: see framed(). */
+  const page = (
+    path: string,
+    place: string,
+    render: (session: SignedIn, request: FastifyRequest) => Page | Promise<Page>,
+  ): void => {
+    web.get(path, async (request, reply) => {
+      const session = signIns.find(request.headers.cookie);
+      if (session === undefined) return reply.redirect('/login', 303);
+      try {
+        return await reply.type(HTML).send(framed(await render(session, request), session, place));
+      } catch (error) {
+        const { kind } = Failure.from(error);
+        if (kind !== 'ENOENT' && kind !== 'EINVAL') throw error;
+        return reply.callNotFound();
+      }
+    });
+  };
+
+  /** A form: what it does, and the page that is shown then. */
+  const action = (
+    path: string,
+    next: (parameters: Parameters) => string,
+    act: (administration: Administration, fields: URLSearchParams, parameters: Parameters) => Promise<string>,
+  ): void => {
+    web.post(path, async (request, reply) => {
+      const fields = fieldsOf(request);
+      const session = signIns.find(request.headers.cookie);
+      if (session === undefined) return reply.redirect('/login', 303);
+      if (isFromElsewhere(request) || !isOwnForm(session, fields.get('token') ?? '')) return refuse(reply);
+      const by = `web page (${session.address})`;
+      const parameters = request.params as Parameters;
+      try {
+        const text = await act(new Administration({ state, by, ask }), fields, parameters);
+        session.notice = { text, failed: false };
+      } catch (error) {
+        if (Failure.from(error).kind === 'EIO') onError(error, `POST ${path}`);
+        session.notice = { text: describe(error), failed: true };
+      }
+      return reply.redirect(next(parameters), 303);
+    });
+  };
+
+  web.get('/login', async (_, reply) => reply.type(HTML).send(loginPage(undefined)));
+  web.post('/login', async (request, reply) => {
+    const password = fieldsOf(request).get('password') ?? '';
+    const address = plainAddress(request.ip);
+    if (isFromElsewhere(request)) return refuse(reply);
+    try {
+      if (Buffer.byteLength(password) > MAX_PASSWORD) throw new Failure('EKEYREJECTED', 'wrong password');
+      await checkPassword(password, address);
+    } catch (error) {
+      const text = Failure.from(error).kind === 'EKEYREJECTED' ? 'Wrong password.' : describe(error);
+      return reply
+        .code(403)
+        .type(HTML)
+        .send(loginPage({ text, failed: true }));
+    }
+    return reply.header('set-cookie', signIns.open(address)).redirect('/', 303);
+  });
+  web.post('/logout', async (request, reply) => {
+    const session = signIns.find(request.headers.cookie);
+    const token = fieldsOf(request).get('token') ?? '';
+    if (session !== undefined && !isOwnForm(session, token)) return refuse(reply);
+    return reply.header('set-cookie', signIns.close(request.headers.cookie)).redirect('/login', 303);
+  });
+
+  const status = (): Promise<DaemonStatus> => ask({ type: 'status' });
+
+  page('/', '/', async () => {
+    const disks = await readDisks({ homes, state: state.paths.directory });
+    return dashboard({ status: await status(), disks, samples: history.samples });
+  });
+  page('/users', '/users', async (session) => usersPage(userRows(state, await status()), session));
+  page('/users/:name', '/users', async (session, request) => {
+    const name = nameIn(request.params as Parameters);
+    const now = await status();
+    const row = userRows(state, now).find(({ account }) => account.name === name);
+    if (row === undefined) throw noSuchUser(name);
+    return userPage(
+      row,
+      now.sessions.filter(({ user }) => user === name),
+      session,
+    );
+  });
+  page('/audit', '/audit', async (_, request) => {
+    const { user = '', text = '' } = request.query as Partial<Record<string, unknown>>;
+    const filter = { user: String(user), text: String(text), limit: MAX_ENTRIES };
+    return auditPage(await readAudit(state.paths, filter), filter);
+  });
+
+  action(
+    '/users',
+    () => '/users',
+    async (administration, fields) => {
+      const name = userName(fields.get('name') ?? '');
+      const user = {
+        ...limitsIn(fields),
+        posixOwners: false,
+        adopt: false,
+        passwordHash: () => hashIn(fields),
+      };
+      await administration.addUser(name, user);
+      return `User ${name} added.`;
+    },
+  );
+  const ofUser = (
+    path: string,
+    act: (administration: Administration, name: UserName, fields: URLSearchParams) => Promise<string>,
+  ): void =>
+    action(
+      `/users/:name/${path}`,
+      ({ name = '' }) => `/users/${encodeURIComponent(name)}`,
+      (administration, fields, parameters) => act(administration, nameIn(parameters), fields),
+    );
+  ofUser('limits', async (administration, name, fields) => {
+    await administration.changeUser(name, limitsIn(fields));
+    return 'Limits changed.';
+  });
+  ofUser('password', async (administration, name, fields) => {
+    const password = fields.get('password') ?? '';
+    await administration.setPassword(name, () => hashPassword(password), false);
+    return 'Password changed.';
+  });
+  ofUser('keys', async (administration, name, fields) => {
+    return `Key ${await administration.addKey(name, fields.get('key') ?? '')} added.`;
+  });
+  ofUser('keys/remove', async (administration, name, fields) => {
+    return `Key ${await administration.removeKey(name, fields.get('key') ?? '')} removed.`;
+  });
+  ofUser('disconnect', async (administration, name) => {
+    return `Sessions ended: ${await administration.disconnect(name)}.`;
+  });
+  ofUser('unlock', async (administration, name) => {
+    return `Failed logins forgotten; lockouts that ended: ${await administration.unlock(name)}.`;
+  });
+  ofUser('disable', async (administration, name) => {
+    await administration.changeUser(name, { disabled: true });
+    return 'Logins are refused from now on, and the sessions have ended.';
+  });
+  ofUser('enable', async (administration, name) => {
+    await administration.changeUser(name, { disabled: false });
+    return 'Logins are allowed again.';
+  });
+}
+
+function fieldsOf({ body }: FastifyRequest): URLSearchParams {
+  return body instanceof URLSearchParams ? body : new URLSearchParams();
+}
+
+/** Browsers say where a request comes from, over TLS and from this machine. */
+function isFromElsewhere({ headers }: FastifyRequest): boolean {
+  const from = headers['sec-fetch-site'];
+  return from !== undefined && from !== 'same-origin';
+}
+
+function refuse(reply: FastifyReply): FastifyReply {
+  return reply.code(403).type('text/plain').send('this form is of another session: load the page again\n');
+}
+
+/** Throws EINVAL. */
+function nameIn({ name = '' }: Parameters): UserName {
+  return userName(name);
+}
+
+/** Throws USAGE. */
+function limitsIn(fields: URLSearchParams): { quotaBytes: number; maxFiles: number } {
+  return {
+    quotaBytes: parseSize(fields.get('quota') ?? ''),
+    maxFiles: parseCount(fields.get('maxFiles') ?? ''),
+  };
+}
+
+/** Null where none was typed. Throws EINVAL. */
+async function hashIn(fields: URLSearchParams): Promise<string | null> {
+  const password = fields.get('password') ?? '';
+  return password === '' ? null : hashPassword(password);
+}
