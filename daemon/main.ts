@@ -3,9 +3,7 @@
  * ftpmountd: the command line, the signals and the order of starting: settings, state directory and its lock, homes, key,
  * logs, then the server. Everything that fails before "listening on" is one line on standard error and an exit code.
  */
-import { accessSync, constants, existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { existsSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { chooseAead } from '../protocol/aead.js';
 import { Failure } from '../protocol/failure.js';
@@ -15,7 +13,7 @@ import { readKeyFile, writeKeyFile } from '../protocol/keys.js';
 import { generateKeyPair, noiseReady, type KeyPair } from '../protocol/noise.js';
 import { VERSION } from '../protocol/version.js';
 import { loadEvp } from '../posix/libcrypto.js';
-import { defaultStateDirectory, preparePrivateDirectory } from '../state/directory.js';
+import { defaultHomes, defaultStateDirectory, preparePrivateDirectory } from '../state/directory.js';
 import { beginRun, endRun } from '../state/boot.js';
 import { lockHomes, lockState } from '../state/lock.js';
 import { requireHomes } from '../state/homes-marker.js';
@@ -50,8 +48,8 @@ The command line overrides it. SIGHUP reads it again (and opens the logs anew): 
 effect at once, the rest with the next start. SIGTERM and SIGINT end the daemon, after what is in flight.
 
 The state directory is $FTPMOUNT_STATE where --state is not given, else /var/lib/ftpmount for root,
-$XDG_STATE_HOME/ftpmount for others. Homes are STATE/home where --home is not given; when run from a source checkout
-without a state directory being named, the checkout's home/.
+$XDG_STATE_HOME/ftpmount (~/.local/state/ftpmount) for others. Homes are STATE/homes where --home is not given; for others than
+root who name no state $XDG_DATA_HOME/ftpmount/homes (~/.local/share/ftpmount/homes).
 
 When ready it prints one line on standard output: listening on HOST:PORT (and before it, with --web-listen: web page on URL)
 
@@ -109,7 +107,7 @@ async function main(): Promise<number> {
   const config = readConfig();
   process.umask(0o077);
   const stateDirectory = absolute(config.state ?? defaultStateDirectory());
-  const homes = absolute(config.home ?? defaultHomes(config, stateDirectory));
+  const homes = absolute(config.home ?? defaultHomes(stateDirectory));
   preparePrivateDirectory(stateDirectory, 'state directory');
   preparePrivateDirectory(homes, 'home directory');
   const locks = [lockState(stateDirectory), lockHomes(homes)];
@@ -190,22 +188,6 @@ function nextSignal(): Promise<string> {
 function serverKey(path: string): KeyPair {
   if (!existsSync(path)) writeKeyFile(path, generateKeyPair(), 'ftpmountd');
   return readKeyFile(path);
-}
-
-/** Where homes are when nobody says: see HELP. */
-function defaultHomes(config: Config, stateDirectory: string): string {
-  const named = config.state ?? process.env['FTPMOUNT_STATE'] ?? '';
-  const checkout = fileURLToPath(new URL('../../', import.meta.url));
-  if (named === '' && existsSync(join(checkout, 'tsconfig.json'))) {
-    try {
-      const home = join(checkout, 'home');
-      accessSync(home, constants.W_OK);
-      return home;
-    } catch {
-      // Not writable: as if installed.
-    }
-  }
-  return join(stateDirectory, 'home');
 }
 
 void runProgram(PROGRAM, main);

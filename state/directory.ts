@@ -38,15 +38,30 @@ export function statePaths(directory: string): StatePaths {
   };
 }
 
+/** Of root. */
+const SYSTEM_DIRECTORY = '/var/lib/ftpmount';
+
 /** $FTPMOUNT_STATE, else /var/lib/ftpmount for root, else $XDG_STATE_HOME/ftpmount (~/.local/state/ftpmount). */
 export function defaultStateDirectory(environment: NodeJS.ProcessEnv = process.env): string {
   const named = environment['FTPMOUNT_STATE'];
   if (named !== undefined && named !== '') return named;
-  if (process.geteuid?.() === 0) return '/var/lib/ftpmount';
-  const xdg = environment['XDG_STATE_HOME'];
-  // The XDG base directory specification: relative paths are to be ignored.
-  const base = xdg?.startsWith('/') === true ? xdg : join(homedir(), '.local', 'state');
-  return join(base, 'ftpmount');
+  return process.geteuid?.() === 0 ? SYSTEM_DIRECTORY : userStateDirectory(environment);
+}
+
+/** STATE/homes; for a user who named no state $XDG_DATA_HOME/ftpmount/homes (~/.local/share/ftpmount/homes). */
+export function defaultHomes(stateDirectory: string, environment: NodeJS.ProcessEnv = process.env): string {
+  return stateDirectory === userStateDirectory(environment)
+    ? join(baseDirectory(environment['XDG_DATA_HOME'], '.local/share'), 'ftpmount', 'homes')
+    : join(stateDirectory, 'homes');
+}
+
+function userStateDirectory(environment: NodeJS.ProcessEnv): string {
+  return join(baseDirectory(environment['XDG_STATE_HOME'], '.local/state'), 'ftpmount');
+}
+
+/** The XDG base directory specification: relative paths are to be ignored. */
+function baseDirectory(named: string | undefined, otherwise: string): string {
+  return named?.startsWith('/') === true ? named : join(homedir(), otherwise);
 }
 
 /**
