@@ -34,6 +34,7 @@ import { isSameContent } from './transfer/comparison.js';
 import { isExcluded } from './transfer/filter.js';
 import { download } from './transfer/download.js';
 import { allFinished, FILES_AT_ONCE, Lanes, SMALL_FILES_AT_ONCE, isFatal } from './transfer/lanes.js';
+import { LocalSyncs } from './transfer/local-syncs.js';
 import { PERMISSIONS } from './transfer/part.js';
 import { SmallDownloads } from './transfer/small-download.js';
 import { permissions, timestamp } from './transfer/source.js';
@@ -119,6 +120,9 @@ class Get {
   /** In the order in which they were made, over all connections of the command. */
   readonly #made: MadeDirectory[];
   readonly #symlinks: Item[] = [];
+  /** Directories in which names were made, by path in Latin-1. */
+  readonly #changed = new Set<string>();
+  readonly #syncs = new LocalSyncs();
 
   constructor(
     session: RemoteSession,
@@ -158,6 +162,11 @@ class Get {
         utimensat(AT_FDCWD, path, undefined, attributes.mtime, AT_SYMLINK_NOFOLLOW);
       });
     }
+    for (const directory of this.#changed) {
+      const path = Buffer.from(directory, 'latin1');
+      await this.#smallLanes.run(() => this.#guard(path, () => this.#syncs.syncDirectory(path)));
+    }
+    await allFinished(this.#smallLanes);
   }
 
   /** What a source is: with -r a link is one, unless a slash asks for what it leads to. */
@@ -238,6 +247,7 @@ class Get {
     const moved = this.#progress.follow(path, async (observer) => {
       const small = size > SMALL_FILE_BYTES ? undefined : await this.#small.download(job, size, observer);
       const transferred = small ?? (await download(this.#context, job, observer));
+      this.#changed.add(target.directory.toString('latin1'));
       done.add(source, path);
       return transferred;
     });
@@ -297,6 +307,7 @@ class Get {
     try {
       // Its owner must be able to fill it; the rest, should it end here for good.
       await mkdir(path, { mode: (attributes.mode & PERMISSIONS) | 0o700 });
+      this.#changed.add(parentOf(path).toString('latin1'));
       this.#made.push({ path, attributes });
     } catch (error) {
       const failure = Failure.from(error);
@@ -320,6 +331,7 @@ class Get {
     try {
       utimensat(AT_FDCWD, temporary, undefined, attributes.mtime, AT_SYMLINK_NOFOLLOW);
       await rename(temporary, path);
+      this.#changed.add(target.directory.toString('latin1'));
     } catch (error) {
       await rm(temporary, { force: true });
       throw error;

@@ -2,9 +2,11 @@
  * Puts files of this machine on their disk: those that are written at about the same time together, by one syncfs(2) for each
  * file system.
  */
-import type { Fd } from '../../posix/fd.js';
+import { closeSync, constants, openSync } from 'node:fs';
+import { fd, type Fd } from '../../posix/fd.js';
 import { fsync, syncfsAsync } from '../../posix/files.js';
 import { statxFd } from '../../posix/status.js';
+import { Failure } from '../../protocol/failure.js';
 import { Batches } from './batches.js';
 
 /** So many descriptors are open for it at a time, and three times as many. */
@@ -16,6 +18,26 @@ export class LocalSyncs {
   /** Resolves when the open file is on the disk. */
   async sync(file: Fd): Promise<void> {
     await this.#batches.add(file);
+  }
+
+  /** Resolves when the names in a directory are on the disk; those in one that cannot be read get there some time. */
+  async syncDirectory(path: Buffer): Promise<void> {
+    const directory = openToRead(path);
+    if (directory === undefined) return;
+    try {
+      await this.sync(directory);
+    } finally {
+      closeSync(directory);
+    }
+  }
+}
+
+function openToRead(directory: Buffer): Fd | undefined {
+  try {
+    return fd(openSync(directory.length === 0 ? '.' : directory, constants.O_RDONLY | constants.O_DIRECTORY));
+  } catch (error) {
+    if (Failure.from(error).kind === 'EACCES') return undefined;
+    throw error;
   }
 }
 

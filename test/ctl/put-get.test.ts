@@ -63,6 +63,29 @@ t.test('a file and back', async (t) => {
   t.strictSame(fs.readdirSync(local).toSorted(), ['big', 'empty'], 'no partial file is left');
 });
 
+t.test('what get has reported is on the disk, and so is its name', async (t) => {
+  const local = temporaryDirectory(t);
+  fs.mkdirSync(join(home, 'to-keep/sub'), { recursive: true });
+  for (const name of ['a', 'sub/b']) fs.writeFileSync(join(home, 'to-keep', name), name);
+  const trace = join(local, 'trace');
+  const calls = ['-f', '-y', '-o', trace, '-e', 'trace=/^rename,fsync,syncfs'];
+  const get = [
+    process.execPath,
+    programs.ftpctl,
+    'get',
+    '-r',
+    ...login,
+    daemon.at('alice', 'to-keep'),
+    local,
+  ];
+  t.equal((await run('strace', [...calls, ...get], { env: daemon.env })).code, 0);
+  const lines = fs.readFileSync(trace, 'utf8').split('\n');
+  const last = lines.findLastIndex((line) => /rename/.test(line));
+  t.ok(last > 0);
+  // Of several directories of one file system one sync.
+  t.match(lines.slice(last).join('\n'), new RegExp(`(fsync|syncfs)\\(\\d+<${local}`));
+});
+
 t.test('where things go, as with cp', async (t) => {
   const local = temporaryDirectory(t);
   fs.writeFileSync(join(local, 'a'), 'a');
