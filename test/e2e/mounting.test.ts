@@ -2,7 +2,7 @@
  * Mounting and unmounting: in front and in the background, ended by each of the ways
  * there are, with everything written.
  */
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
 import { startDaemon } from '../lib/daemon.js';
@@ -53,7 +53,8 @@ for (const [name, unmount] of [
     t.equal(started.code, 0, started.stderr);
     const file = `written-before-${name.replaceAll(' ', '')}`;
     await succeed('sh', ['-c', `echo through > '${mountpoint}/${file}'`]);
-    const [pid] = processesOf(mountpoint);
+    const status = await runProgram('ftpmount', ['status', '--json', mountpoint], { env: daemon.env });
+    const { pid } = JSON.parse(status.stdout) as { pid: number };
     await unmount(mountpoint);
     t.equal(mountAt(mountpoint), undefined);
     const sent = (): string => readFileSync(path.join(daemon.home('alice'), file), 'utf8');
@@ -70,15 +71,3 @@ t.test('SIGTERM unmounts, and everything is written', async (t) => {
   t.equal(mountAt(mounted.mountpoint), undefined);
   t.equal(readFileSync(path.join(daemon.home('alice'), 'signalled'), 'utf8'), 'before the signal\n');
 });
-
-/** Pids of the processes that were started with this argument. */
-function processesOf(argument: string): string[] {
-  return readdirSync('/proc').filter((pid) => {
-    if (!/^\d+$/.test(pid)) return false;
-    try {
-      return readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0').includes(argument);
-    } catch {
-      return false; // It has just ended.
-    }
-  });
-}
