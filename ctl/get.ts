@@ -10,7 +10,7 @@
  * The server is not trusted with local paths: names are single components, a directory that is entered is one and no
  * symlink, and symlinks of a tree are made last, so that nothing is ever written through one of them.
  */
-import { lstatSync, readlinkSync, statSync, type BigIntStats } from 'node:fs';
+import { lstatSync, readlinkSync, statSync } from 'node:fs';
 import { chmod, mkdir, rename, rm, stat, symlink } from 'node:fs/promises';
 import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../posix/flags.js';
 import { utimensat } from '../posix/names.js';
@@ -26,19 +26,20 @@ import { withSession, type RemoteSession } from './remote/session.js';
 import {
   requireMove,
   runTransfer,
+  tellSurveyed,
   unlessTold,
   type TransferFlags,
   type TransferOptions,
 } from './transfer/command.js';
-import { isSameContent } from './transfer/comparison.js';
+import { isSame } from './transfer/comparison.js';
 import { isExcluded } from './transfer/filter.js';
 import { download } from './transfer/download.js';
 import { allFinished, FILES_AT_ONCE, Lanes, SMALL_FILES_AT_ONCE, isFatal } from './transfer/lanes.js';
 import { LocalSyncs } from './transfer/local-syncs.js';
 import { PERMISSIONS } from './transfer/part.js';
 import { SmallDownloads } from './transfer/small-download.js';
-import { permissions, timestamp } from './transfer/source.js';
-import { isSame, SMALL_FILE_BYTES, type TransferContext } from './transfer/transfer.js';
+import { permissions } from './transfer/source.js';
+import { SMALL_FILE_BYTES, type TransferContext } from './transfer/transfer.js';
 
 const SLASH = 0x2f;
 
@@ -69,9 +70,9 @@ export async function getInto(
   flags: TransferFlags,
 ): Promise<number> {
   const into = await destinationIsDirectory(sources, destination, flags);
-  const made: MadeDirectory[] = [];
+  const changes: LocalChanges = { made: [], named: new Set() };
   return runTransfer(session, flags, (context, progress) =>
-    new Get(session, context, flags, progress, made).run(sources, destination, into),
+    new Get(session, context, flags, progress, changes).run(sources, destination, into),
   );
 }
 
@@ -100,6 +101,14 @@ interface MadeDirectory {
   readonly attributes: Attributes;
 }
 
+/** What a command has changed here, over all its connections. */
+interface LocalChanges {
+  /** In the order in which they were made. */
+  readonly made: MadeDirectory[];
+  /** Directories in which names were made, by path in Latin-1. */
+  readonly named: Set<string>;
+}
+
 /** Something to copy. */
 interface Item {
   readonly source: RemotePath;
@@ -117,11 +126,8 @@ class Get {
   readonly #lanes: Lanes;
   readonly #smallLanes = new Lanes(SMALL_FILES_AT_ONCE);
   readonly #small: SmallDownloads;
-  /** In the order in which they were made, over all connections of the command. */
-  readonly #made: MadeDirectory[];
+  readonly #changes: LocalChanges;
   readonly #symlinks: Item[] = [];
-  /** Directories in which names were made, by path in Latin-1. */
-  readonly #changed = new Set<string>();
   readonly #syncs = new LocalSyncs();
 
   constructor(
@@ -129,14 +135,14 @@ class Get {
     context: TransferContext,
     flags: TransferFlags,
     progress: Progress,
-    made: MadeDirectory[],
+    changes: LocalChanges,
   ) {
     this.#session = session;
     this.#context = context;
     this.#flags = flags;
     this.#lanes = new Lanes(flags.jobs ?? FILES_AT_ONCE);
     this.#progress = progress;
-    this.#made = made;
+    this.#changes = changes;
     this.#small = new SmallDownloads(context);
   }
 
@@ -156,13 +162,13 @@ class Get {
       await allFinished(this.#lanes, this.#smallLanes);
     }
     for (const found of this.#symlinks) await this.#guard(found.source, () => this.#copySymlink(found));
-    for (const { path, attributes } of this.#made.toReversed()) {
+    for (const { path, attributes } of this.#changes.made.toReversed()) {
       await this.#guard(path, async () => {
         await chmod(path, attributes.mode & PERMISSIONS);
         utimensat(AT_FDCWD, path, undefined, attributes.mtime, AT_SYMLINK_NOFOLLOW);
       });
     }
-    for (const directory of this.#changed) {
+    for (const directory of this.#changes.named) {
       const path = Buffer.from(directory, 'latin1');
       await this.#smallLanes.run(() => this.#guard(path, () => this.#syncs.syncDirectory(path)));
     }
@@ -233,10 +239,11 @@ class Get {
     if (led?.isDirectory() === true) {
       throw new Failure('EISDIR', `${displayName(path)} is a directory here`);
     }
-    if (done.has(source, path)) return;
+    if (done.has(path, source)) return;
     const former = there?.isFile() === true ? there : undefined;
-    if (former !== undefined && (await this.#isThere(source, attributes, path, former))) {
-      done.add(source, path);
+    const remote = { path: source, attributes };
+    if (former !== undefined && (await isSame(this.#context, { path, status: former }, remote))) {
+      done.add(path, source);
       this.#progress.skipped(path, size);
       return;
     }
@@ -247,32 +254,16 @@ class Get {
     const moved = this.#progress.follow(path, async (observer) => {
       const small = size > SMALL_FILE_BYTES ? undefined : await this.#small.download(job, size, observer);
       const transferred = small ?? (await download(this.#context, job, observer));
-      this.#changed.add(target.directory.toString('latin1'));
-      done.add(source, path);
+      this.#named(target.directory);
+      done.add(path, source);
       return transferred;
     });
     return unlessTold(moved);
   }
 
-  async #isThere(
-    source: RemotePath,
-    attributes: Attributes,
-    path: Buffer,
-    former: BigIntStats,
-  ): Promise<boolean> {
-    const { byContent, skip } = this.#context;
-    const size = Number(former.size);
-    if (!skip) return false;
-    if (!byContent) return isSame(attributes, size, timestamp(former.mtimeNs));
-    return attributes.size === size && isSameContent(this.#context, path, source);
-  }
-
   /** Tells what is not here as it is there, and is left so. */
   #tell(kind: SurveyedKind, source: Buffer, path: Buffer, exists: boolean, bytes = 0): void {
-    const { done } = this.#context;
-    if (done.has(source, path)) return;
-    done.add(source, path);
-    this.#progress.surveyed(kind, path, exists, bytes);
+    tellSurveyed(this.#context, this.#progress, path, source, { kind, exists, bytes });
   }
 
   async #copyDirectory({ source, target, listed }: Item): Promise<void> {
@@ -298,8 +289,12 @@ class Get {
   }
 
   async #makeDestination(local: Buffer): Promise<void> {
-    if (this.#flags.survey === undefined) await makeIfMissing(local);
-    else this.#tell('directory', local, local, false);
+    if (this.#flags.survey !== undefined) this.#tell('directory', local, local, false);
+    else if (await makeIfMissing(local)) this.#named(parentOf(local));
+  }
+
+  #named(directory: Buffer): void {
+    this.#changes.named.add(directory.toString('latin1'));
   }
 
   /** One that is there already is filled and otherwise left as it is; the destination itself may be behind a symlink. */
@@ -307,8 +302,8 @@ class Get {
     try {
       // Its owner must be able to fill it; the rest, should it end here for good.
       await mkdir(path, { mode: (attributes.mode & PERMISSIONS) | 0o700 });
-      this.#changed.add(parentOf(path).toString('latin1'));
-      this.#made.push({ path, attributes });
+      this.#named(parentOf(path));
+      this.#changes.made.push({ path, attributes });
     } catch (error) {
       const failure = Failure.from(error);
       if (failure.kind !== 'EEXIST') throw failure;
@@ -331,7 +326,7 @@ class Get {
     try {
       utimensat(AT_FDCWD, temporary, undefined, attributes.mtime, AT_SYMLINK_NOFOLLOW);
       await rename(temporary, path);
-      this.#changed.add(target.directory.toString('latin1'));
+      this.#named(target.directory);
     } catch (error) {
       await rm(temporary, { force: true });
       throw error;
@@ -371,11 +366,14 @@ function noDirectory(destination: Buffer): Failure {
   return new Failure('ENOTDIR', `'${displayName(destination)}' is not a directory: make it first`);
 }
 
-async function makeIfMissing(directory: Buffer): Promise<void> {
+/** Whether it was missing. */
+async function makeIfMissing(directory: Buffer): Promise<boolean> {
   try {
     await mkdir(directory);
+    return true;
   } catch (error) {
     if (Failure.from(error).kind !== 'EEXIST' || !(await isLocalDirectory(directory))) throw error;
+    return false;
   }
 }
 

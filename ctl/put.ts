@@ -24,16 +24,17 @@ import { withSession, type RemoteSession } from './remote/session.js';
 import {
   requireMove,
   runTransfer,
+  tellSurveyed,
   unlessTold,
   type TransferFlags,
   type TransferOptions,
 } from './transfer/command.js';
-import { isSameContent } from './transfer/comparison.js';
+import { isSame } from './transfer/comparison.js';
 import { isExcluded } from './transfer/filter.js';
 import { allFinished, FILES_AT_ONCE, Lanes, SMALL_FILES_AT_ONCE, isFatal } from './transfer/lanes.js';
 import { SmallUploads } from './transfer/small-upload.js';
 import { permissions, timestamp } from './transfer/source.js';
-import { isSame, SMALL_FILE_BYTES, type TransferContext } from './transfer/transfer.js';
+import { SMALL_FILE_BYTES, type TransferContext } from './transfer/transfer.js';
 import { upload } from './transfer/upload.js';
 
 /** Returns the exit code. */
@@ -86,6 +87,9 @@ interface Item {
   /** Its path from what was named on the command line on: that of the filter rules. */
   readonly listed: Buffer;
 }
+
+/** What a survey tells of. */
+type Told = Pick<Item, 'source' | 'target' | 'existing'>;
 
 interface Destination {
   readonly path: RemotePath;
@@ -216,12 +220,13 @@ class Put {
     if (done.has(source, target)) return;
     const there = existing !== undefined && (existing.mode & S_IFMT) === S_IFREG ? existing : undefined;
     const size = Number(status.size);
-    if (there !== undefined && (await this.#isThere(source, status, target, there))) {
+    const local = { path: source, status };
+    if (there !== undefined && (await isSame(this.#context, local, { path: target, attributes: there }))) {
       done.add(source, target);
       this.#progress.skipped(source, size);
       return;
     }
-    if (this.#flags.survey !== undefined) return this.#tell('file', source, target, existing, size);
+    if (this.#flags.survey !== undefined) return this.#tell('file', { source, target, existing }, size);
     const mode = there === undefined ? permissions(status) : there.mode & 0o7777;
     const job = { source, target, mode, account: this.#session.account, journals: this.#journals };
     const moved = this.#progress.follow(source, async (observer) => {
@@ -233,31 +238,10 @@ class Put {
     return unlessTold(moved);
   }
 
-  async #isThere(
-    source: Buffer,
-    status: BigIntStats,
-    target: RemotePath,
-    there: Attributes,
-  ): Promise<boolean> {
-    const { byContent, skip } = this.#context;
-    const size = Number(status.size);
-    if (!skip) return false;
-    if (!byContent) return isSame(there, size, timestamp(status.mtimeNs));
-    return there.size === size && isSameContent(this.#context, source, target);
-  }
-
   /** Tells what is not there as it is here, and is left so. */
-  #tell(
-    kind: SurveyedKind,
-    source: Buffer,
-    target: RemotePath,
-    existing: Attributes | undefined,
-    bytes = 0,
-  ): void {
-    const { done } = this.#context;
-    if (done.has(source, target)) return;
-    done.add(source, target);
-    this.#progress.surveyed(kind, source, existing !== undefined, bytes);
+  #tell(kind: SurveyedKind, { source, target, existing }: Told, bytes = 0): void {
+    const found = { kind, exists: existing !== undefined, bytes };
+    tellSurveyed(this.#context, this.#progress, source, target, found);
   }
 
   async #copyDirectory({ source, status, target, listed }: Item): Promise<void> {
@@ -319,7 +303,7 @@ class Put {
   async #surveyDirectory(source: Buffer, path: RemotePath): Promise<Existing> {
     const attributes = await lookUp(this.#session.client, path);
     if (attributes === undefined) {
-      this.#tell('directory', source, path, attributes);
+      this.#tell('directory', { source, target: path, existing: attributes });
       return NOTHING;
     }
     requireDirectory(path, attributes);
@@ -339,7 +323,7 @@ class Put {
     if (existing !== undefined && isSymlink(existing)) {
       if ((await client.call('readlink', [target])).equals(points)) return;
     }
-    if (this.#flags.survey !== undefined) return this.#tell('symlink', source, target, existing);
+    if (this.#flags.survey !== undefined) return this.#tell('symlink', { source, target, existing });
     if (existing !== undefined) await changes.unlink(target);
     await changes.symlink(target, points);
     const status = await lstat(source, { bigint: true });

@@ -4,7 +4,7 @@
  */
 import { Failure } from '../../protocol/failure.js';
 import { EXIT_DIFFERENT, EXIT_OK, exitCodeOf } from '../../protocol/login/exit-codes.js';
-import { Progress, type ProgressOptions } from '../output/progress.js';
+import { Progress, type ProgressOptions, type SurveyedKind } from '../output/progress.js';
 import type { SessionOptions } from '../remote/session-options.js';
 import { isPassing, type RemoteSession } from '../remote/session.js';
 import { blockBytes, BlockPool } from './blocks.js';
@@ -72,6 +72,19 @@ export async function unlessTold(moved: Promise<unknown>): Promise<void> {
   } catch (error) {
     if (isFatal(error)) throw error;
   }
+}
+
+/** Tells what a survey found of a local file, once over all connections of the command. */
+export function tellSurveyed(
+  { done }: TransferContext,
+  progress: Progress,
+  local: Buffer,
+  remote: Buffer,
+  { kind, exists, bytes = 0 }: { kind: SurveyedKind; exists: boolean; bytes?: number },
+): void {
+  if (done.has(local, remote)) return;
+  done.add(local, remote);
+  progress.surveyed(kind, local, exists, bytes);
 }
 
 async function untilDone(

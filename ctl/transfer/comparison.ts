@@ -1,12 +1,14 @@
 /**
- * Compares a file of this machine with one of a home by MD5, which each side computes: nothing is moved.
+ * Compares a file of this machine with one of a home: by size and mtime, or by MD5, which each side computes. Nothing is moved.
  */
-import { constants } from 'node:fs';
+import { constants, type BigIntStats } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { Md5 } from '../../posix/libcrypto.js';
+import type { Attributes } from '../../protocol/attributes.js';
 import type { Client } from '../../protocol/client.js';
 import type { RemotePath } from '../../protocol/ids.js';
 import { moveRange } from './pipeline.js';
+import { timestamp } from './source.js';
 import type { TransferContext } from './transfer.js';
 import { readFully } from './upload.js';
 
@@ -20,12 +22,32 @@ export async function remoteMd5(client: Client, path: RemotePath): Promise<Buffe
   }
 }
 
-/** Whether two files hold the same. */
-export async function isSameContent(
+/** A file of this machine, and as it is. */
+export interface LocalFile {
+  readonly path: Buffer;
+  readonly status: Pick<BigIntStats, 'size' | 'mtimeNs'>;
+}
+
+/** A file of a home, and as it is. */
+export interface RemoteFile {
+  readonly path: RemotePath;
+  readonly attributes: Attributes;
+}
+
+/** Whether one need not be moved to where the other is: by size and mtime, or by MD5, as the command wants it. */
+export async function isSame(
   context: TransferContext,
-  local: Buffer,
-  remote: RemotePath,
+  local: LocalFile,
+  { path, attributes }: RemoteFile,
 ): Promise<boolean> {
+  const { size, mtimeNs } = local.status;
+  if (!context.skip || attributes.size !== Number(size)) return false;
+  if (context.byContent) return isSameContent(context, local.path, path);
+  const { sec, nsec } = timestamp(mtimeNs);
+  return attributes.mtime.sec === sec && attributes.mtime.nsec === nsec;
+}
+
+async function isSameContent(context: TransferContext, local: Buffer, remote: RemotePath): Promise<boolean> {
   const [here, there] = await Promise.allSettled([
     localMd5(context, local),
     remoteMd5(context.client, remote),

@@ -1,7 +1,6 @@
 /**
  * What uploads and downloads of one file have in common: what they are given, what they tell, what comes out.
  */
-import type { Attributes, Timestamp } from '../../protocol/attributes.js';
 import type { Client } from '../../protocol/client.js';
 import type { BlockPool } from './blocks.js';
 import type { DoneFiles } from './done-files.js';
@@ -42,12 +41,6 @@ export interface Transferred {
   readonly md5: Buffer;
   /** Where it went on; 0: from the beginning. */
   readonly resumedAt: number;
-}
-
-/** Whether a file with these attributes is a copy of one of this size and mtime, as far as they tell. */
-export function isSame(attributes: Attributes, size: number, mtime: Timestamp): boolean {
-  const { sec, nsec } = attributes.mtime;
-  return attributes.size === size && sec === mtime.sec && nsec === mtime.nsec;
 }
 
 /** `resuming at 62%` */
