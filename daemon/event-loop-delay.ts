@@ -1,6 +1,6 @@
 /*
  * By how much this thread is late: a timer that should fire every INTERVAL_MS, and what it is late by. It starts with the first
- * who wants to know, so that a daemon that nobody watches does not wake up for it.
+ * who asks for the measurements, so that a daemon that nobody watches does not wake up for it.
  */
 import { took } from './measures.js';
 

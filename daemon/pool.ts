@@ -157,13 +157,13 @@ export class WorkerPool {
     else if (slot !== undefined) await this.#call(slot, 'closeHome', { user, reason });
   }
 
-  /** What the workers that run do, as far as they answer. */
-  async report(): Promise<Reports> {
+  /** What the workers that run do, as far as they answer. `watched`: see WorkerCalls. */
+  async report(watched: boolean): Promise<Reports> {
     const reports: WorkerReport[] = [];
     const silent: number[] = [];
     const asked = this.#slots.map(async (slot, index) => {
       if (slot === undefined) return;
-      const answered = this.#call(slot, 'report', null).catch(() => undefined);
+      const answered = this.#call(slot, 'report', { watched }).catch(() => undefined);
       const report = await withDeadline(REPORT_MS, answered);
       if (report === undefined) silent.push(index);
       else reports.push(report);

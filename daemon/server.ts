@@ -355,11 +355,11 @@ export class Server {
 
   async #measurements(): Promise<ControlAnswers['measurements']> {
     measureEventLoopDelay();
-    return measurements(this.#pool, await this.#pool.report());
+    return measurements(this.#pool, await this.#pool.report(true));
   }
 
   async #status(): Promise<ControlAnswers['status']> {
-    const { reports, silent } = await this.#pool.report();
+    const { reports, silent } = await this.#pool.report(false);
     const activities = new Map(
       reports.flatMap(({ sessions }) => sessions.map((one) => [one.sessionId, one])),
     );

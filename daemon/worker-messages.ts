@@ -84,7 +84,8 @@ export interface WorkerCalls {
   };
   /** Ends the sessions of a user and closes the home. */
   closeHome: { readonly params: { readonly user: UserName; readonly reason: string }; readonly result: null };
-  report: { readonly params: null; readonly result: WorkerReport };
+  /** `watched`: from now on the delay of the thread is measured. */
+  report: { readonly params: { readonly watched: boolean }; readonly result: WorkerReport };
   /** Ends all sessions, telling the clients, and closes all homes. */
   shutdown: { readonly params: { readonly reason: string; readonly again: boolean }; readonly result: null };
   /** Still there? */

@@ -114,7 +114,10 @@ async function call<N extends WorkerCallName>(
     [M in WorkerCallName]: (p: WorkerCalls[M]['params']) => Promise<WorkerCalls[M]['result']>;
   } = {
     ping: () => Promise.resolve(null),
-    report: () => Promise.resolve(report()),
+    report: ({ watched }) => {
+      if (watched) measureEventLoopDelay();
+      return Promise.resolve(report());
+    },
     quotaCheck: ({ account, repair, use }) => homes.use(account, use, (home) => home.check(repair)),
     closeHome: async ({ user, reason }) => {
       await endSessions(reason, false, user);
@@ -130,9 +133,7 @@ async function call<N extends WorkerCallName>(
   return handlers[name](params);
 }
 
-/** Who asks for it watches the daemon: from now on the delay of this thread is measured, too. */
 function report(): WorkerReport {
-  measureEventLoopDelay();
   const sessions = [...served].flatMap(([sessionId, { session }]) => {
     session?.countTraffic();
     return session === undefined ? [] : [{ sessionId, ...session.activity }];

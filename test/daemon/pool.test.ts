@@ -135,7 +135,7 @@ t.test('a worker that stops answering is replaced', async (t) => {
   const bench = new Bench(t, { pingMs: 50, hangMs: 6_000 });
   const lily = bench.session('lily');
   const hanging = bench.session('alice', 'hang');
-  t.match(await bench.pool.report(), { silent: [1] }, 'who asks meanwhile is told');
+  t.match(await bench.pool.report(false), { silent: [1] }, 'who asks meanwhile is told');
   await bench.until(() => bench.closed.includes(hanging));
   t.same(bench.lost, [['alice']]);
   const again = bench.session('alice');
@@ -176,7 +176,7 @@ t.test('calls: answers, failures, and the failure of a worker', async (t) => {
   const bench = new Bench(t);
   bench.pool.openHome(account('alice'));
   t.same(
-    await bench.pool.report(),
+    await bench.pool.report(false),
     { reports: [['alice']], silent: [] },
     'the scripted worker answers with names',
   );
