@@ -48,7 +48,7 @@ export function defaultStateDirectory(environment: NodeJS.ProcessEnv = process.e
   return process.geteuid?.() === 0 ? SYSTEM_DIRECTORY : userStateDirectory(environment);
 }
 
-/** STATE/homes; for a user who named no state $XDG_DATA_HOME/ftpmount/homes (~/.local/share/ftpmount/homes). */
+/** STATE/homes; where the state is a user's own by default $XDG_DATA_HOME/ftpmount/homes (~/.local/share/ftpmount/homes). */
 export function defaultHomes(stateDirectory: string, environment: NodeJS.ProcessEnv = process.env): string {
   return stateDirectory === userStateDirectory(environment)
     ? join(baseDirectory(environment['XDG_DATA_HOME'], '.local/share'), 'ftpmount', 'homes')

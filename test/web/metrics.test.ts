@@ -10,7 +10,10 @@ import { temporaryDirectory } from '../lib/directory.js';
 import { runProgram } from '../lib/programs.js';
 import { startWithWeb } from './web.js';
 
-const { daemon, url } = await startWithWeb(t, { users: { alice: { quota: '1M', maxFiles: 50 } } });
+const { daemon, url } = await startWithWeb(t, {
+  users: { alice: { quota: '1M', maxFiles: 50 } },
+  args: ['--lockout-failures', '1'],
+});
 
 /** The samples by their names and labels, as they are written. */
 async function metrics(): Promise<Map<string, number>> {
@@ -48,6 +51,9 @@ t.test('what users do is counted and timed', async (t) => {
   const received = samples.get('ftpmount_received_bytes_total') ?? 0;
   t.ok(received > 100_000 && received < 110_000, `${received} bytes received`);
   t.ok((samples.get('ftpmount_sync_duration_seconds_count{call="fsync"}') ?? 0) >= 1);
+  const locked = await daemon.ftpctl(['ls', ...wrong, daemon.at('alice')], { input: 'wrong\n' });
+  t.match(locked.stderr, /too many failed logins/);
+  t.equal((await metrics()).get('ftpmount_logins_total{result="rejected"}'), 2, 'so is who is locked out');
 });
 
 t.test('classes of durations add up', async (t) => {
