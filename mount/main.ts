@@ -122,6 +122,7 @@ function mountRequest(target: string, mountpoint: string, flags: Flags): MountRe
   const logFile = flags.log ?? (flags.foreground === true ? undefined : defaultLogFile());
   return {
     target: parseTarget(target),
+    source: target,
     mountpoint: resolve(mountpoint),
     driver: flags.driver,
     options: flags.acceptNew === true ? { ...options, acceptNew: true } : options,

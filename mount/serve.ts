@@ -32,6 +32,8 @@ export const DRIVERS = ['kernel', 'fuse-native'] as const;
 /** What to mount where: the command line, read. Plain data, so that it can be handed to another process. */
 export interface MountRequest {
   readonly target: Target;
+  /** What is mounted, as it was typed: mount(8) finds an entry of fstab among what is mounted by it. */
+  readonly source: string;
   readonly mountpoint: string;
   readonly port?: number;
   readonly passwordFile?: string;
@@ -92,7 +94,7 @@ export async function serve(request: MountRequest, onMounted: () => void): Promi
       ...options.flags,
       defaultPermissions: kernelChecks,
       mountpoint,
-      source: options.fsname ?? server,
+      source: options.fsname ?? request.source,
       log,
       create: (caches) => {
         const home = openHome({

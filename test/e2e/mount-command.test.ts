@@ -29,6 +29,8 @@ async function test(): Promise<void> {
       mount -t fuse.ftpmount -o "$3" "$4" "$5"
       trap 'umount -l "$5"' EXIT
       grep " $5 " /proc/mounts
+      echo "$4 $5 fuse.ftpmount $3" > "$6"
+      mount --all --fstab "$6" # which is mounted already
       echo through > "$5/file"
       sync "$5/file"
       umount "$5"
@@ -47,10 +49,11 @@ async function test(): Promise<void> {
         options,
         daemon.at('alice'),
         mountpoint,
+        path.join(directory, 'fstab'),
       ],
       { env: daemon.env, input: `${passwordOf('alice')}\n` },
     );
-    t.match(stdout, new RegExp(`^alice@127.0.0.1:${daemon.port}: ${mountpoint} fuse.ftpmount rw,.*noatime`));
+    t.match(stdout, new RegExp(`^${daemon.at('alice')} ${mountpoint} fuse.ftpmount rw,.*noatime`));
     t.equal(await succeed('cat', [path.join(daemon.home('alice'), 'file')]), 'through\n');
   });
 
