@@ -6,7 +6,7 @@
  * - the operations of a log and those sent behind it see each other in the order in which they were sent: what comes behind a
  *   log that is not carried out yet waits, as all does while the home is counted;
  * - what a peer can make this process hold is bounded: what is unanswered by the window (more is a fault of the protocol),
- *   and no more is read while MAX_UNSENT bytes of answers wait for it.
+ *   and no more is read while so many answers wait for it that others have need of the memory (Backlog).
  *
  * - no session holds the thread for longer than some milliseconds at a time, whatever it is sent at once.
  *
@@ -35,6 +35,7 @@ import {
 } from '../protocol/methods.js';
 import { compact } from '../protocol/references.js';
 import { packTimeLimits } from '../protocol/time-limits.js';
+import { Backlog } from './home/backlog.js';
 import { Call } from './home/call.js';
 import { copyOf } from './home/copies.js';
 import { answer, LentData, type Answer, type HomeMethod } from './home/dispatch.js';
@@ -44,8 +45,6 @@ import type { Log } from './log.js';
 import { count, took } from './measures.js';
 import { loadOf, Underway, type Load } from './underway.js';
 
-/** Bytes of answers that wait for the peer, from which on no more of its requests are read. */
-const MAX_UNSENT = 4 * 1024 * 1024;
 /** For how long requests of one session are carried out one after the other (milliseconds); then others have their turn. */
 const TURN_MS = 5;
 /** How long a shutdown waits for calls that are being worked on (milliseconds). */
@@ -102,6 +101,7 @@ export class Session implements ClientSession {
   /** Calls that are not answered yet. */
   readonly #calls = new Map<number, Call>();
   readonly #underway = new Underway();
+  readonly #backlog = new Backlog();
   /** Calls that wait until the home may be changed, and the log before them is carried out. */
   #deferred: Deferred[] = [];
   /** An `apply` is being carried out. */
@@ -257,7 +257,7 @@ export class Session implements ClientSession {
     if (method === 'ping') return this.#send(id, undefined, null);
     const waits = this.#home.counting || this.#applying || this.#deferred.length > 0;
     if (waits) return this.#defer(id, method, checked);
-    this.#run(id, method, checked, new Call());
+    this.#run(id, method, checked, new Call(this.#backlog));
   }
 
   #logout(id: number): void {
@@ -311,7 +311,7 @@ export class Session implements ClientSession {
 
   #defer(id: number, method: HomeMethod | 'logout', params: unknown): void {
     const load = loadOf(method, params as readonly unknown[]);
-    const deferred = { id, method, params: copyOf(params), load, call: new Call() };
+    const deferred = { id, method, params: copyOf(params), load, call: new Call(this.#backlog) };
     this.#calls.set(id, deferred.call);
     this.#underway.begin(load);
     this.#deferred.push(deferred);
@@ -364,12 +364,14 @@ export class Session implements ClientSession {
   }
 
   #sent(): void {
-    if (this.#paused || this.#channel.bufferedBytes <= MAX_UNSENT) return;
+    this.#backlog.setUnsent(this.#channel.bufferedBytes);
+    if (this.#paused || !this.#backlog.isFull) return;
     this.#paused = true;
     this.#channel.pause();
   }
 
   #drained(): void {
+    this.#backlog.setUnsent(0);
     if (!this.#paused) return;
     this.#paused = false;
     if (!this.#resting) this.#channel.resume();
@@ -387,6 +389,7 @@ export class Session implements ClientSession {
     this.#stopping = true;
     this.#deferred = [];
     for (const call of [...this.#calls.values()]) call.cancel();
+    this.#backlog.close();
     this.#onIdle?.();
     this.#home.detach(this.#client, this);
     this.#resolveClosed(failure);

@@ -2,6 +2,7 @@
  * One call of a client, as the work on it sees it: whether it is still wanted.
  */
 import { Failure } from '../../protocol/failure.js';
+import { Backlog } from './backlog.js';
 
 export class Call {
   /** What is done at once when the call is cancelled. */
@@ -11,6 +12,9 @@ export class Call {
   /** When it came, by performance.now(). */
   readonly began = performance.now();
   #cancelled = false;
+
+  /** `backlog`: of the session, for answers that take memory. */
+  constructor(readonly backlog: Backlog = new Backlog()) {}
 
   cancel(): void {
     if (this.#cancelled) return;

@@ -24,7 +24,7 @@ import type { Prepared } from './lease-waits.js';
 import type { Touch } from './lease-table.js';
 import type { Located } from './located.js';
 import { readOnWay } from './path-units.js';
-import { keepLent, readNow, type Lent } from './reading.js';
+import { keepLent, readDuplicate, readIfCached, type Lent } from './reading.js';
 import { unitOfFile } from './units.js';
 import type { UserHome } from './user-home.js';
 import type { WholeFile } from './whole-uploads.js';
@@ -94,16 +94,19 @@ const TOUCHING = {
       run: () => home.listings.next(client, number, position),
     };
   },
-  read(home, client, [file, offset, length]) {
+  read(home, client, [file, offset, length], call) {
     // Who has all need not be asked where a file is.
     const look = home.leases.holdsAll(client) ? undefined : find(home, client, file);
     return {
       touches: look?.touches ?? [],
       run() {
         look?.located();
-        const { fd } = home.identities.readable(client.provisional.ref(file));
-        const data = readNow(fd, offset, length);
-        return data instanceof Promise ? data.then((lent) => new LentData(lent)) : new LentData(data);
+        const ref = client.provisional.ref(file);
+        const cached = readIfCached(home.identities.readable(ref).fd, offset, length);
+        if (cached !== undefined) return new LentData(cached);
+        const kept = copyOf(ref) as FileRef;
+        const read = () => readDuplicate(home.identities.readable(kept).fd, offset, length);
+        return call.backlog.hold(length, read).then((lent) => new LentData(lent));
       },
     };
   },
@@ -119,9 +122,9 @@ const TOUCHING = {
     };
   },
   // Only a home that has just been started keeps it waiting.
-  fetch: (home, client, [files, bytes]) => ({
+  fetch: (home, client, [files, bytes], call) => ({
     touches: [],
-    run: () => home.fetching.fetch(client, files, bytes),
+    run: () => home.fetching.fetch(client, files, bytes, call),
   }),
   xattrs(home, client, [[file, ...others], bytes]) {
     if (file === undefined) throw new Failure('EINVAL', 'no file');
@@ -227,8 +230,8 @@ const IMMEDIATE = {
     client.handles.forget(number);
     return null;
   },
-  downloadRead(_, client, [number, offset, length]) {
-    const data = client.handles.ofKind(number, 'download').download.read(offset, length);
+  downloadRead(_, client, [number, offset, length], call) {
+    const data = client.handles.ofKind(number, 'download').download.read(offset, length, call);
     return data instanceof Promise ? data.then((lent) => new LentData(lent)) : new LentData(data);
   },
   async digest(home, client, [number], call) {

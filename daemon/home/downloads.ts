@@ -12,7 +12,7 @@ import type { Call } from './call.js';
 import type { Digests } from './digests.js';
 import { SequentialHash } from './hashing.js';
 import type { KeptFile } from './held-files.js';
-import { readBorrowed, readData, type Lent } from './reading.js';
+import { readBorrowed, readCold, readIfCached, type Lent } from './reading.js';
 
 export class Download {
   readonly file: KeptFile;
@@ -42,10 +42,11 @@ export class Download {
     return this.#opened.size;
   }
 
-  read(offset: number, length: number): Lent | Promise<Lent> {
-    if (!this.#remembered) return this.#readAndHash(offset, length);
-    const data = readData(this.file.fd, offset, length);
-    return data instanceof Promise ? this.file.pinned(() => data) : data;
+  read(offset: number, length: number, call: Call): Lent | Promise<Lent> {
+    if (!this.#remembered) return this.#readAndHash(offset, length, call);
+    const { fd } = this.file;
+    const cached = readIfCached(fd, offset, length);
+    return cached ?? this.file.pinned(() => call.backlog.hold(length, () => readCold(fd, offset, length)));
   }
 
   /** The MD5 of the whole file. ESTALE where its size or mtime is not what it was when it was opened. */
@@ -56,9 +57,10 @@ export class Download {
     return this.file.pinned(() => work);
   }
 
-  #readAndHash(offset: number, length: number): Promise<Lent> {
+  #readAndHash(offset: number, length: number, call: Call): Promise<Lent> {
     const former = this.#last;
-    const reading = this.#beforeLast.then(() => readBorrowed(this.file.fd, offset, length));
+    const read = async (): Promise<Lent> => readBorrowed(this.file.fd, offset, length);
+    const reading = this.#beforeLast.then(() => call.backlog.hold(length, read));
     const { shared, released } = share(reading);
     this.#beforeLast = former;
     this.#last = this.#hashAfter(former, offset, reading, released);
@@ -71,19 +73,25 @@ export class Download {
     if (remembered !== undefined) return remembered;
     while (this.#hash.hashed < size) {
       call.throwIfCancelled();
-      const lent = await readBorrowed(this.file.fd, this.#hash.hashed, MAX_DATA);
-      try {
-        if (lent.bytes.length === 0) break;
-        await this.#hash.hash(lent.bytes, 0, lent.bytes.length);
-      } finally {
-        lent.release();
-      }
+      const hashed = await call.backlog.hold(MAX_DATA, () => this.#hashNext());
+      if (hashed === 0) break;
     }
     const now = this.#unchanged();
     if (this.#hash.hashed !== size) throw changed();
     const md5 = this.#hash.digest();
     if (sameTime(now.ctime, this.#opened.ctime)) this.#digests.remember(now, md5);
     return md5;
+  }
+
+  /** Reads and hashes some more. Returns how much it was, in bytes. */
+  async #hashNext(): Promise<number> {
+    const { bytes, release } = await readBorrowed(this.file.fd, this.#hash.hashed, MAX_DATA);
+    try {
+      await this.#hash.hash(bytes, 0, bytes.length);
+      return bytes.length;
+    } finally {
+      release();
+    }
   }
 
   /** The status of the file. ESTALE where its size or mtime is not what it was when it was opened. */

@@ -3,9 +3,9 @@
  * has for writing is left out.
  */
 import { close, dup } from '../../posix/files.js';
-import type { Fd } from '../../posix/fd.js';
 import { statxFd } from '../../posix/status.js';
 import type { FileRef } from '../../protocol/references.js';
+import type { Call } from './call.js';
 import { copyOf } from './copies.js';
 import type { DiskWatch } from './disk-watch.js';
 import type { HomeClient } from './home-client.js';
@@ -17,6 +17,12 @@ import { unitOfFile } from './units.js';
 
 /** [attributes, data], as it travels. */
 type Fetched = [attributes: unknown[], data: Buffer];
+
+/** What may still be fetched for a call. */
+interface Room {
+  bytes: number;
+  readonly call: Call;
+}
 
 export class Fetching {
   readonly #identities: Identities;
@@ -32,8 +38,13 @@ export class Fetching {
   }
 
   /** The answer of `fetch`. */
-  fetch(client: HomeClient, files: readonly FileRef[], bytes: number): unknown[] | Promise<unknown[]> {
-    const room = { bytes };
+  fetch(
+    client: HomeClient,
+    files: readonly FileRef[],
+    bytes: number,
+    call: Call,
+  ): unknown[] | Promise<unknown[]> {
+    const room = { bytes, call };
     const fetched: (Fetched | null)[] = [];
     for (const [at, ref] of files.entries()) {
       const file = this.#fetch(client, ref, room);
@@ -51,7 +62,7 @@ export class Fetching {
     fetched: (Fetched | null)[],
     cold: Promise<Fetched | null>,
     others: readonly FileRef[],
-    room: { bytes: number },
+    room: Room,
   ): Promise<unknown[]> {
     fetched.push(await cold);
     for (const ref of others) {
@@ -62,11 +73,7 @@ export class Fetching {
     return fetched;
   }
 
-  #fetch(
-    client: HomeClient,
-    asked: FileRef,
-    room: { bytes: number },
-  ): Fetched | null | Promise<Fetched | null> {
+  #fetch(client: HomeClient, asked: FileRef, room: Room): Fetched | null | Promise<Fetched | null> {
     try {
       const ref = client.provisional.ref(asked);
       const unit = unitOfFile(this.#identities.file(ref));
@@ -77,22 +84,25 @@ export class Fetching {
       // Before it is read: who changes it from now on asks for the lease first.
       this.#leases.mention(client, [unit]);
       const cached = readIfCached(fd, 0, status.size);
-      if (cached === undefined) return this.#fetchCold(dup(fd), status.size);
+      if (cached === undefined) return this.#fetchCold(copyOf(ref) as FileRef, status.size, room.call);
       return [this.#telling.attributesOf({ fd, status }), Buffer.from(cached.bytes)];
     } catch {
       return null; // gone, no regular file, or its id is not known
     }
   }
 
-  async #fetchCold(own: Fd, size: number): Promise<Fetched | null> {
+  #fetchCold(ref: FileRef, size: number, call: Call): Promise<Fetched | null> {
+    return call.backlog.hold(size, () => this.#read(ref, size)).catch(() => null);
+  }
+
+  async #read(ref: FileRef, size: number): Promise<Fetched | null> {
+    const own = dup(this.#identities.readable(ref).fd);
     try {
       const { bytes, release } = await readBorrowed(own, 0, size);
       const data = Buffer.from(bytes);
       release();
       const status = statxFd(own);
       return status.size === data.length ? [this.#telling.attributesOf({ fd: own, status }), data] : null;
-    } catch {
-      return null;
     } finally {
       close(own);
     }

@@ -22,14 +22,9 @@ const scratch = Buffer.allocUnsafeSlow(MAX_DATA);
 function nothing(): void {}
 
 /**
- * Reads [position, position + length) as far as the file goes. What is returned at once is valid only until the next
- * call.
+ * Reads [position, position + length), as far as the file goes, of what is in the page cache: undefined where that is not all.
+ * It is valid only until the next call.
  */
-export function readData(fd: Fd, position: number, length: number): Lent | Promise<Lent> {
-  return readIfCached(fd, position, length) ?? readCold(fd, position, length);
-}
-
-/** readData() of what is in the page cache: undefined where that is not all. */
 export function readIfCached(fd: Fd, position: number, length: number): Lent | undefined {
   const count = readCached(fd, scratch, length, position);
   return count === undefined ? undefined : { bytes: scratch.subarray(0, count), release: nothing };
@@ -42,12 +37,8 @@ export function keepLent({ bytes, release }: Lent): Lent {
   return { bytes: own, release: nothing };
 }
 
-/** readData() of a descriptor that is good only in this turn. */
-export function readNow(fd: Fd, position: number, length: number): Lent | Promise<Lent> {
-  return readIfCached(fd, position, length) ?? readDuplicate(fd, position, length);
-}
-
-async function readDuplicate(fd: Fd, position: number, length: number): Promise<Lent> {
+/** readCold() of a descriptor that is good only in this turn. */
+export async function readDuplicate(fd: Fd, position: number, length: number): Promise<Lent> {
   const own = dup(fd);
   try {
     return await readCold(own, position, length);
@@ -56,7 +47,7 @@ async function readDuplicate(fd: Fd, position: number, length: number): Promise<
   }
 }
 
-/** readData() into a borrowed buffer that is valid until it is released. */
+/** Reads [position, position + length), as far as the file goes, into a borrowed buffer that is valid until it is released. */
 export function readBorrowed(fd: Fd, position: number, length: number): Lent | Promise<Lent> {
   const buffer = takeBuffer(length);
   const count = readCached(fd, buffer, length, position);
@@ -77,7 +68,8 @@ function readCached(fd: Fd, buffer: Buffer, length: number, position: number): n
   return done;
 }
 
-async function readCold(fd: Fd, position: number, length: number): Promise<Lent> {
+/** readBorrowed() by the thread pool. */
+export async function readCold(fd: Fd, position: number, length: number): Promise<Lent> {
   const buffer = takeBuffer(length);
   try {
     let done = 0;

@@ -1,0 +1,86 @@
+import t from 'tap';
+import { Backlog, LARGEST_SHARE, SMALLEST_SHARE } from '../../../daemon/home/backlog.js';
+import { kindOf } from './fixture.js';
+
+/** Work that is done when it is told, and what was begun of it. */
+class Reads {
+  readonly begun: string[] = [];
+  readonly #ends = new Map<string, () => void>();
+
+  read(name: string): () => Promise<string> {
+    return () => {
+      this.begun.push(name);
+      return new Promise((resolve) => this.#ends.set(name, () => resolve(name)));
+    };
+  }
+
+  end(name: string): void {
+    this.#ends.get(name)?.();
+  }
+}
+
+/** Fills it as a session does: it is told each time it has sent something. Returns how much it holds then. */
+function fill(backlog: Backlog, step: number): number {
+  let unsent = 0;
+  while (!backlog.isFull) backlog.setUnsent((unsent += step));
+  return unsent;
+}
+
+t.test('what many do not read is bounded together, and none gets nothing', (t) => {
+  const step = 128 * 1024;
+  const backlogs = Array.from({ length: 64 }, () => new Backlog());
+  const held = backlogs.map((backlog) => fill(backlog, step));
+  t.equal(held[0], LARGEST_SHARE + step, 'one alone has all that one may have');
+  t.equal(held.at(-1), SMALLEST_SHARE + step);
+  const total = held.reduce((sum, bytes) => sum + bytes);
+  t.ok(total < 64 * 1024 * 1024, `${total} bytes`);
+  for (const backlog of backlogs) backlog.close();
+  t.equal(fill(new Backlog(), step), LARGEST_SHARE + step, 'what ended sessions held is free again');
+  t.end();
+});
+
+t.test('what is made waits for what is not taken, in order', async (t) => {
+  const backlog = new Backlog();
+  const reads = new Reads();
+  backlog.setUnsent(LARGEST_SHARE);
+  const first = backlog.hold(1000, reads.read('first'));
+  const second = backlog.hold(LARGEST_SHARE, reads.read('second'));
+  const third = backlog.hold(1000, reads.read('third'));
+  t.same(reads.begun, []);
+  backlog.setUnsent(0);
+  t.same(reads.begun, ['first'], 'more would be too much');
+  reads.end('first');
+  t.equal(await first, 'first');
+  t.same(reads.begun, ['first', 'second']);
+  reads.end('second');
+  t.equal(await second, 'second');
+  reads.end('third');
+  t.equal(await third, 'third');
+  const large = backlog.hold(2 * LARGEST_SHARE, reads.read('large'));
+  reads.end('large');
+  t.equal(await large, 'large', 'one is made, however large');
+});
+
+t.test('work that fails makes room, at once or later', async (t) => {
+  const backlog = new Backlog();
+  const thrown = backlog.hold(LARGEST_SHARE, () => {
+    throw new Error('at once');
+  });
+  await t.rejects(thrown, { message: 'at once' });
+  await t.rejects(
+    backlog.hold(LARGEST_SHARE, () => Promise.reject(new Error('later'))),
+    { message: 'later' },
+  );
+  t.equal(await backlog.hold(LARGEST_SHARE, () => Promise.resolve('done')), 'done');
+});
+
+t.test('nothing is begun for a session that has ended', async (t) => {
+  const backlog = new Backlog();
+  const reads = new Reads();
+  backlog.setUnsent(LARGEST_SHARE);
+  const waiting = backlog.hold(1000, reads.read('waiting'));
+  backlog.close();
+  t.equal(await kindOf(() => waiting), 'ECANCELED');
+  t.equal(await kindOf(() => backlog.hold(1000, reads.read('late'))), 'ECANCELED');
+  t.same(reads.begun, []);
+});
