@@ -5,7 +5,7 @@
  * Invariant: of each user there is at most one open home, and nothing uses it while it closes: a use that comes then waits
  * and opens it again. So does one that comes with another word on owners: clients then know nothing of before, as after a restart. The main thread is told of every close.
  */
-import { existsSync, mkdirSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure } from '../protocol/failure.js';
 import type { UserName } from '../protocol/ids.js';
@@ -44,6 +44,9 @@ export interface HomesOptions {
   readonly transferLog: Log;
   onClosed(user: UserName, lastUse: number): void;
 }
+
+/** Of a home: nobody else's. */
+const OWN_MODE = 0o700;
 
 export class Homes {
   readonly #options: HomesOptions;
@@ -121,6 +124,7 @@ export class Homes {
     const directory = join(this.#options.directory, account.name);
     return Promise.resolve().then(() => {
       makeHome(directory, state.ledger.read(account.name));
+      if (closeToOthers(directory)) log.warn({ directory }, 'the home was open to others of this machine');
       return UserHome.open({
         account,
         directory,
@@ -169,13 +173,23 @@ export class Homes {
  */
 function makeHome(directory: string, charged: Use | undefined): void {
   const isNew = charged === undefined || (charged.bytes === 0 && charged.files === 0);
-  if (isNew) mkdirSync(directory, { recursive: true, mode: 0o700 });
+  if (isNew) mkdirSync(directory, { recursive: true, mode: OWN_MODE });
   else if (!existsSync(directory)) {
     throw new Failure(
       'EIO',
       'the home is gone from the server: its administrator has to restore it, or to make an empty one',
     );
   }
+}
+
+/**
+ * Lets nobody else of the server's machine in, also where the directory was there before: files in it may be for all to read,
+ * and have set-group-id directories. Returns whether somebody was let in. Throws EPERM where the directory is another's.
+ */
+function closeToOthers(directory: string): boolean {
+  const isOpen = (statSync(directory).mode & 0o7777 & ~OWN_MODE) !== 0;
+  if (isOpen) chmodSync(directory, OWN_MODE);
+  return isOpen;
 }
 
 function limitsOf({ quotaBytes, maxFiles }: Account): { bytes: number; files: number } {

@@ -62,19 +62,25 @@ t.test('a second daemon on the same state, or the same homes', async (t) => {
   );
 });
 
-t.test('a home that is gone is not begun anew as if nothing were', async (t) => {
-  const daemon = await startDaemon(t, { users: { alice: { quota: '1M' } } });
-  const [, port = '', ...login] = daemon.login('alice');
-  const made = await daemon.ftpctl(['mkdir', '--port', port, ...login, daemon.at('alice', 'd')]);
-  t.equal(made.code, 0, made.stderr);
-  await daemon.stop();
-  rmSync(daemon.home('alice'), { recursive: true });
-  await daemon.start();
-  const gone = await daemon.ftpctl(['ls', ...daemon.login('alice'), daemon.at('alice')]);
-  t.match(gone, { code: 1, stderr: /the home is gone from the server/ });
-  mkdirSync(daemon.home('alice'), { mode: 0o700 });
-  t.equal((await daemon.ftpctl(['ls', ...daemon.login('alice'), daemon.at('alice')])).code, 0);
-});
+t.test(
+  'a home that is gone is not begun anew as if nothing were, and one that is made again is closed to others',
+  async (t) => {
+    const daemon = await startDaemon(t, { users: { alice: { quota: '1M' } } });
+    const [, port = '', ...login] = daemon.login('alice');
+    const made = await daemon.ftpctl(['mkdir', '--port', port, ...login, daemon.at('alice', 'd')]);
+    t.equal(made.code, 0, made.stderr);
+    await daemon.stop();
+    rmSync(daemon.home('alice'), { recursive: true });
+    await daemon.start();
+    const gone = await daemon.ftpctl(['ls', ...daemon.login('alice'), daemon.at('alice')]);
+    t.match(gone, { code: 1, stderr: /the home is gone from the server/ });
+    mkdirSync(daemon.home('alice'));
+    chmodSync(daemon.home('alice'), 0o2755);
+    t.equal((await daemon.ftpctl(['ls', ...daemon.login('alice'), daemon.at('alice')])).code, 0);
+    t.equal(statSync(daemon.home('alice')).mode & 0o7777, 0o700);
+    t.match(daemon.service.output, /the home was open to others/);
+  },
+);
 
 t.test('homes that are not where they were', async (t) => {
   const daemon = await startDaemon(t);
