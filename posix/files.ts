@@ -6,7 +6,7 @@
  *
  * All calls block: they are for work that the page cache answers. What may wait for a disk goes to node's
  * thread pool instead (a wake-up costs some 45 us), which is why preadNoWait exists: it tells which; or, where it waits for
- * long (syncfs), to a thread of its own.
+ * long (syncfs), to threads for that (disk-threads.ts).
  *
  * Measured (2-core x86-64 VM, Node 20.20, page cache; node's own synchronous call in parentheses): confined
  * openat2 + close 0.9 us (1.0 by fs, not confined); pread of 4 KiB 0.30 us (0.43), of 1 MiB 42 us;

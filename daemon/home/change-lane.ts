@@ -30,6 +30,7 @@ import type { ToldStatus } from './owner-record.js';
 import { readOnWay } from './path-units.js';
 import type { Telling } from './telling.js';
 import type { VirtualOwners } from './virtual-owners.js';
+import { Unfinished } from './unfinished.js';
 import { unitsOfOperation, unitsReadBy } from './units.js';
 
 const NOTHING = Buffer.alloc(0);
@@ -99,8 +100,9 @@ export class ChangeLane {
     try {
       left = this.#executor.carryOut(client, placed, data, before !== undefined);
     } catch (error) {
-      // Of a write some may be there.
-      if (operation.kind !== WRITE) noted(() => marks?.forgetChange(number));
+      // Of a write some may be there; what is carried out again keeps what is known of the first time.
+      const isAgain = before !== undefined && error instanceof Unfinished;
+      if (operation.kind !== WRITE && !isAgain) noted(() => marks?.forgetChange(number));
       if (!(error instanceof ShortWrite)) throw error;
       left = [error.file];
     }

@@ -9,7 +9,7 @@
  */
 import type { ConfinedTree } from './confined.js';
 import type { Marks } from './marks.js';
-import { syncOnThread } from './sync-thread.js';
+import { onDiskThread } from './disk-threads.js';
 
 /** From the first change that is not durable to the sync (milliseconds). */
 const SYNC_AFTER_MS = 2000;
@@ -120,5 +120,5 @@ export class Durability {
 }
 
 function syncTree(tree: Pick<ConfinedTree, 'root'>): Promise<void> {
-  return syncOnThread(tree, 'syncfs', tree.root);
+  return onDiskThread(tree, 'syncfs', tree.root);
 }

@@ -50,6 +50,7 @@ export class Executor {
   readonly #files: FileChanges;
   readonly #xattrs: XattrChanges;
   readonly #owners: VirtualOwners;
+  readonly #held: HeldFiles;
   readonly #changed: () => void;
 
   /**
@@ -72,6 +73,7 @@ export class Executor {
     this.#times = new OperationTimes({ identities, shown: parts.shown, onFailed: parts.onTimesFailed });
     const home = { tree, identities, held, times: this.#times, owners, moved: parts.moved };
     this.#owners = owners;
+    this.#held = held;
     this.#making = new Making(home);
     this.#removing = new Removing(home);
     this.#files = new FileChanges(home, parts.sliceMs);
@@ -103,7 +105,10 @@ export class Executor {
     this.#changed();
     if (op.kind !== WRITE) this.#times.settleNew();
     const account = inBatch ? client.grant.log : client.grant.awaited;
-    const left = this.#carryOut(client.provisional.resolve(op), data, { client, account, replay });
+    const resolved = client.provisional.resolve(op);
+    const left = this.#held.freeing.whenFull(() =>
+      this.#carryOut(resolved, data, { client, account, replay }),
+    );
     if (inBatch) return left.unknownId === true && left.file !== undefined ? [left.file] : [];
     const directories = (left.directories ?? []).map(({ fd }) =>
       this.#owners.told({ fd, status: statxFd(fd) }),

@@ -16,6 +16,7 @@ import {
   type SetAttributes,
   type Write,
 } from '../../protocol/operations.js';
+import type { FileRef } from '../../protocol/references.js';
 import type { Fd } from '../../posix/fd.js';
 import { copyFileRange, fallocate, ftruncate, pwrite } from '../../posix/files.js';
 import { S_IFLNK, S_IFMT, S_ISGID, S_ISUID } from '../../posix/flags.js';
@@ -52,8 +53,9 @@ export class FileChanges {
   }
 
   setAttributes(op: SetAttributes, lane: Lane): Left {
-    const { identities, times, owners } = this.#home;
+    const { identities, times, owners, held } = this.#home;
     const located = identities.file(op.file);
+    held.freeing.requireIdle(located.status.ino);
     lane.account.prepare();
     if (isDirectory(located.status)) times.settle(located.status.ino);
     if (op.size !== null) this.#resize(op, op.size, located, lane);
@@ -88,8 +90,8 @@ export class FileChanges {
 
   /** EISDIR, EINVAL for what is no file; EDQUOT, ENOSPC, EFBIG. ShortWrite where some of it is written. */
   write(op: Write, data: Buffer, lane: Lane): Left {
-    const { identities, times } = this.#home;
-    const { fd, status: before } = identities.writable(op.file);
+    const { times } = this.#home;
+    const { fd, status: before } = this.#writable(op.file);
     if (data.length === 0) return this.#left(fd, before);
     const start = op.offset ?? before.size;
     const end = start + data.length;
@@ -121,8 +123,8 @@ export class FileChanges {
    * file whose size stays: it is only looked whether there would be room.
    */
   allocate({ file, time, mode, offset, length }: Allocate, lane: Lane): Left {
-    const { identities, times } = this.#home;
-    const { fd, status: before } = identities.writable(file);
+    const { times } = this.#home;
+    const { fd, status: before } = this.#writable(file);
     const end = offset + length;
     if (end > Number.MAX_SAFE_INTEGER) throw new Failure('EFBIG', 'the file would be too large');
     if ((mode & ALLOCATE_PUNCH_HOLE) === 0) requireRoom(fd, end - Math.max(offset, before.size), lane);
@@ -145,7 +147,7 @@ export class FileChanges {
   copy({ file, time, offset, source, sourceOffset, length }: Copy, lane: Lane): Left {
     const { identities, times } = this.#home;
     // In this order: of one file it is the same descriptor.
-    const { fd, status: before } = identities.writable(file);
+    const { fd, status: before } = this.#writable(file);
     const from = identities.readable(source);
     if (sourceOffset + length > from.status.size) throw new Failure('ENODATA', 'the source ends before');
     const end = offset + length;
@@ -169,6 +171,14 @@ export class FileChanges {
     return { ...this.#left(fd, chargingSize(lane.account, fd, before, last, copied)), upTo };
   }
 
+  /** A file to be written. Unfinished. */
+  #writable(file: FileRef): { fd: Fd; status: Status } {
+    const { identities, held } = this.#home;
+    const found = identities.writable(file);
+    held.freeing.requireIdle(found.status.ino);
+    return found;
+  }
+
   #left(fd: Fd, status: Status): Left {
     return { file: leftOf(this.#home, { fd, status }) };
   }
@@ -181,7 +191,8 @@ export class FileChanges {
   #resize(op: SetAttributes, size: number, { status }: Located, lane: Lane): void {
     if (isDirectory(status)) throw new Failure('EISDIR', 'is a directory');
     if (!isRegular(status)) throw new Failure('EINVAL', 'not a regular file');
-    const { fd, status: before } = this.#home.identities.writable(op.file);
+    const { fd, status: before } = this.#writable(op.file);
+    this.#home.held.freeing.requireEmpty(fd, before, size);
     chargingSize(lane.account, fd, before, size, () => ftruncate(fd, size));
   }
 }

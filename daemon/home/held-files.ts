@@ -20,6 +20,7 @@ import type { Use } from '../../state/ledger.js';
 import { CLOCK, type Clock } from './clock.js';
 import { closingOnFailure, type ConfinedTree } from './confined.js';
 import { birthOf, idOf, isDirectory, isRegular } from './file-ids.js';
+import { Freeing } from './freeing.js';
 import { openKept, reopenForWriting, requireRegular } from './file-access.js';
 import { xattrBytes, type XattrFile } from './file-xattrs.js';
 import type { Located, Named } from './located.js';
@@ -148,6 +149,7 @@ export class HeldFiles {
   readonly #quota: Account;
   readonly #removed: RemovedFiles;
   readonly #isShared: () => boolean;
+  readonly freeing: Freeing;
   /** Of kept files. */
   readonly limit: number;
 
@@ -163,7 +165,8 @@ export class HeldFiles {
     this.#tree = parts.tree;
     this.#quota = parts.quota;
     this.#isShared = parts.isShared;
-    this.#removed = new RemovedFiles(parts.clock ?? CLOCK);
+    this.freeing = new Freeing(parts.tree);
+    this.#removed = new RemovedFiles(parts.clock ?? CLOCK, this.freeing);
   }
 
   close(): void {
@@ -301,7 +304,7 @@ export class HeldFiles {
     if (status.nlink === 0 && !isDirectory(status)) {
       account.release(chargedBytes({ fd: kept.fd, status }), 1);
     }
-    close(kept.fd);
+    this.freeing.close(kept.fd);
   }
 
   #find(status: Status): Kept | undefined {

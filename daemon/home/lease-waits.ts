@@ -17,11 +17,12 @@ import type { Clock } from './clock.js';
 import { GrantedAway, type ClientGrant } from './grants.js';
 import type { LeaseHolder, Touch } from './lease-table.js';
 import type { Leases } from './leases.js';
+import { Unfinished } from './unfinished.js';
 
 /** A request that was looked at: what it touches, and its work, to be done in the same turn. */
 export interface Prepared<T> {
   readonly touches: readonly Touch[];
-  /** GrantedAway: nothing was done, and it is to be prepared again when there may be room. */
+  /** GrantedAway, Unfinished: it is to be prepared again when there may be room, or when other work has ended. */
   run(): T;
 }
 
@@ -58,6 +59,8 @@ export interface LeaseWaitsOptions {
 
 /** What those wait for that wait for room: no inode has this number. */
 const ROOM = -1n;
+/** What those wait for that wait for work on another thread. */
+const WORK = -2n;
 /** How long after a time when the term did not run it is looked at again (milliseconds). */
 const AFTER_FREEZE_MS = 1000;
 
@@ -139,7 +142,7 @@ export class LeaseWaits {
   returned(client: LeaseHolder, items: readonly LeaseItem[]): void {
     const { leases } = this.#options;
     const { lowered, forNobody } = leases.returned(client, items);
-    for (const unit of lowered) for (const waiting of this.#ofUnit.get(unit) ?? []) this.#free(waiting);
+    for (const unit of lowered) this.#freeAll(unit);
     leases.vacated(forNobody.filter((unit) => !this.#ofUnit.has(unit)));
   }
 
@@ -155,7 +158,7 @@ export class LeaseWaits {
     this.#roomFreed = true;
     setImmediate(() => {
       this.#roomFreed = false;
-      for (const waiting of this.#ofUnit.get(ROOM) ?? []) this.#free(waiting);
+      this.#freeAll(ROOM);
     });
   }
 
@@ -198,6 +201,10 @@ export class LeaseWaits {
     try {
       return { result: run() };
     } catch (error) {
+      if (error instanceof Unfinished) {
+        void error.until.then(() => this.#freeAll(WORK));
+        return { units: [WORK] };
+      }
       if (!(error instanceof GrantedAway)) throw error;
       onShort(error.by);
       return { units: [ROOM] };
@@ -217,6 +224,10 @@ export class LeaseWaits {
       const others = this.#ofUnit.get(unit);
       if (others?.delete(waiting) === true && others.size === 0) this.#ofUnit.delete(unit);
     }
+  }
+
+  #freeAll(unit: bigint): void {
+    for (const waiting of this.#ofUnit.get(unit) ?? []) this.#free(waiting);
   }
 
   #free(waiting: Waiting): void {

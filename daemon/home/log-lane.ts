@@ -32,6 +32,7 @@ import type { Marks } from './marks.js';
 import { wireError, type Outcome } from './outcomes.js';
 import type { ToldStatus } from './owner-record.js';
 import type { Telling } from './telling.js';
+import { Unfinished } from './unfinished.js';
 import { unitsOfOperation } from './units.js';
 
 /** For how long one user's log may hold the thread (milliseconds). */
@@ -55,6 +56,8 @@ interface Batch {
   done: number;
   /** What stopped it, if anything did. */
   stopped: Outcome | undefined;
+  /** What the next operation waits for, if anything. */
+  until: Promise<void> | undefined;
 }
 
 export class LogLane {
@@ -116,6 +119,7 @@ export class LogLane {
       data,
       done: 0,
       stopped: undefined,
+      until: undefined,
     };
     this.#slice(batch);
     return isDone(batch) ? this.#answer(batch) : this.#goOn(batch);
@@ -131,6 +135,8 @@ export class LogLane {
     batch.first += batch.done;
     batch.done = 0;
     while (!isDone(batch)) {
+      await batch.until;
+      batch.until = undefined;
       await nextTurn();
       while (this.#isFrozen()) await this.#whenChangeable();
       const { client, connection } = batch;
@@ -156,7 +162,7 @@ export class LogLane {
       while (!isDone(batch)) {
         const number = batch.first + batch.done;
         if (number > marks.applied) this.#next(batch, number);
-        if (batch.stopped !== undefined) return;
+        if (batch.stopped !== undefined || batch.until !== undefined) return;
         batch.done += 1;
         if (performance.now() >= end) return;
       }
@@ -173,6 +179,10 @@ export class LogLane {
       if (!returns) this.#requireLeases(client, operation);
       this.#one(client, number, operation, data, returns || marks.mayBeDone(number));
     } catch (error) {
+      if (error instanceof Unfinished) {
+        batch.until = error.until;
+        return;
+      }
       const failure = Failure.from(error);
       if (failure.kind === 'ESTALE') {
         batch.stopped = [number, wireError(failure), []];

@@ -141,9 +141,10 @@ export class Making {
   }
 
   link(op: Link, lane: Lane): Left {
-    const { identities, times } = this.#home;
+    const { identities, times, held } = this.#home;
     const { name, time } = op;
     const file = identities.file(op.file);
+    held.freeing.requireIdle(file.status.ino);
     if (isDirectory(file.status)) throw new Failure('EPERM', 'a directory has one name');
     const directory = this.#directoryFor(op);
     lane.account.prepare();

@@ -101,15 +101,22 @@ export class Publishing {
 
   #name(finished: Finished, directory: Directory, name: Buffer, replaced: Status | undefined): Status {
     const { account, held, identities, changed, moved, owners } = this.#parts;
+    if (replaced !== undefined) held.freeing.requireIdle(replaced.ino);
     account.prepare();
     if (owners.enabled) this.#setOwner(finished.fd, directory, name, replaced);
     let freed: Use | undefined;
+    let replacedFd: Fd | undefined;
     if (replaced !== undefined) {
       const located = { directory: directory.fd, parent: directory.ino, name, status: replaced };
       held.removing(located);
       freed = held.freedBy(located);
+      replacedFd = held.freeing.open(located);
     }
-    finished.rename(directory.fd, name);
+    try {
+      finished.rename(directory.fd, name);
+    } finally {
+      if (replacedFd !== undefined) held.freeing.close(replacedFd);
+    }
     if (replaced !== undefined) {
       identities.removed(replaced, directory.ino, name);
       moved(replaced.ino);

@@ -7,9 +7,9 @@
  * KEPT_MS.
  */
 import type { Fd } from '../../posix/fd.js';
-import { close } from '../../posix/files.js';
 import { sameId, type FileId } from '../../protocol/references.js';
 import type { Clock } from './clock.js';
+import type { Freeing } from './freeing.js';
 
 /** Longer than an answer and the next request are on their way (milliseconds). */
 export const KEPT_MS = 1000;
@@ -24,12 +24,14 @@ interface Removed {
 
 export class RemovedFiles {
   readonly #clock: Clock;
+  readonly #freeing: Freeing;
   /** In the order of removal. */
   readonly #files = new Map<bigint, Removed>();
   #callOff: (() => void) | undefined;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, freeing: Freeing) {
     this.#clock = clock;
+    this.#freeing = freeing;
   }
 
   /** What they hold on the disk. */
@@ -72,6 +74,6 @@ export class RemovedFiles {
     const file = this.#files.get(ino);
     if (file === undefined) return;
     this.#files.delete(ino);
-    close(file.fd);
+    this.#freeing.close(file.fd);
   }
 }

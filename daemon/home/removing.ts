@@ -69,6 +69,7 @@ export class Removing {
       return { file: this.#renamedBefore(op, to, target), directories };
     }
     this.#requireReplaced(op, source, target, lane);
+    this.#home.held.freeing.requireIdle(source.ino);
     lane.account.prepare();
     if (isDirectory(source)) times.settle(source.ino);
     const move = (): void => renameat2(from.fd, op.name, to.fd, op.newName, op.flags);
@@ -161,6 +162,7 @@ export class Removing {
     remove: () => void,
   ): ToldStatus | undefined {
     const { held, times } = this.#home;
+    held.freeing.requireIdle(before.ino);
     const located = { directory: directory.fd, parent: directory.ino, name, status: before };
     if (hold) {
       if (times.inBatch) lane.client.held.holdRemoved(located);
@@ -168,17 +170,19 @@ export class Removing {
     }
     // What a log is about was leased to its client alone.
     if (!times.inBatch) held.removing(located);
-    const freed = held.freedBy(located);
+    const room = held.freedBy(located);
     const kept = held.find(idOf(before));
     const other = kept === undefined && before.nlink > 1 ? this.#pin(directory, name, before) : undefined;
+    const freed = kept === undefined ? held.freeing.open(located) : undefined;
     try {
       remove();
-      this.#removed(directory, name, before, freed, lane);
+      this.#removed(directory, name, before, room, lane);
       const left = kept ?? other;
       if (left === undefined) return undefined;
       return leftOf(this.#home, { fd: left, status: times.shown(statxFd(left), time) });
     } finally {
       if (other !== undefined) close(other);
+      if (freed !== undefined) held.freeing.close(freed);
     }
   }
 

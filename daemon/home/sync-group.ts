@@ -12,7 +12,7 @@ import { close } from '../../posix/files.js';
 import { O_RDONLY } from '../../posix/flags.js';
 import type { Fd } from '../../posix/fd.js';
 import type { ConfinedTree } from './confined.js';
-import { syncOnThread } from './sync-thread.js';
+import { onDiskThread } from './disk-threads.js';
 
 interface Waiting {
   readonly fd: Fd;
@@ -23,10 +23,13 @@ interface Waiting {
 export class SyncGroup {
   /** The home, opened for this. */
   readonly #own: Fd;
+  /** Whose turns its calls take: with the home's own syncs. */
+  readonly #home: object;
   #waiting: Waiting[] = [];
   #running = false;
 
   constructor(tree: Pick<ConfinedTree, 'root' | 'openDirectory'>) {
+    this.#home = tree;
     this.#own = tree.openDirectory(tree.root, Buffer.alloc(0), O_RDONLY);
   }
 
@@ -58,7 +61,7 @@ export class SyncGroup {
   async #syncAll(together: readonly Waiting[]): Promise<void> {
     if (together.length > 1) {
       try {
-        await syncOnThread(this, 'syncfs', this.#own);
+        await onDiskThread(this.#home, 'syncfs', this.#own);
         for (const { done } of together) done();
         return;
       } catch {
@@ -67,7 +70,7 @@ export class SyncGroup {
     }
     for (const { fd, done, failed } of together) {
       try {
-        await syncOnThread(this, 'fsync', fd);
+        await onDiskThread(this.#home, 'fsync', fd);
         done();
       } catch (error) {
         failed(error);

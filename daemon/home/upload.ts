@@ -15,18 +15,19 @@ import { Failure } from '../../protocol/failure.js';
 import type { RemotePath } from '../../protocol/ids.js';
 import { CHECKPOINT_BYTES } from '../../protocol/limits.js';
 import type { Fd } from '../../posix/fd.js';
-import { close, fchmod, ftruncate, pwrite } from '../../posix/files.js';
+import { fchmod, ftruncate, pwrite } from '../../posix/files.js';
 import { S_ISGID, S_ISUID } from '../../posix/flags.js';
 import { utimensat } from '../../posix/names.js';
 import { statxFd } from '../../posix/status.js';
 import type { Call } from './call.js';
 import { chargingSize } from './growth.js';
+import type { Freeing } from './freeing.js';
 import type { SequentialHash } from './hashing.js';
 import type { LeaseHolder } from './lease-table.js';
 import type { ToldStatus } from './owner-record.js';
 import type { Account } from './quota.js';
 import type { SyncGroup } from './sync-group.js';
-import { syncOnThread } from './sync-thread.js';
+import { onDiskThread } from './disk-threads.js';
 
 /** They reach the disk of no file. */
 const SET_ID = S_ISUID | S_ISGID;
@@ -51,6 +52,7 @@ export interface UploadSource {
 export interface UploadHost {
   readonly account: Account;
   readonly syncs: SyncGroup;
+  readonly freeing: Freeing;
   /**
    * Does what may be refused for want of room: later, and `keep` is called at once, where others are to give some back.
    */
@@ -282,7 +284,7 @@ export class Upload {
     try {
       for (let newest = this.#checkpoint; newest !== undefined; newest = this.#checkpoint) {
         this.#checkpoint = undefined;
-        await this.#syncing(syncOnThread(this.#host, 'fdatasync', this.fd));
+        await this.#syncing(onDiskThread(this.#host, 'fdatasync', this.fd));
         await this.#host.record(this, newest.offset, newest.state);
       }
     } catch {
@@ -329,7 +331,7 @@ export class Upload {
 
   #close(): void {
     this.#state = 'closed';
-    close(this.fd);
+    this.#host.freeing.close(this.fd);
     this.#host.closed(this);
     this.#resolveClosed();
   }

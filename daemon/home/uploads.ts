@@ -20,6 +20,7 @@ import type { Digests } from './digests.js';
 import { chargingInode, chargingSize } from './growth.js';
 import { SequentialHash } from './hashing.js';
 import type { Log } from '../log.js';
+import type { Freeing } from './freeing.js';
 import type { HomeClient } from './home-client.js';
 import type { LeaseHolder } from './lease-table.js';
 import type { LeaseWaits } from './lease-waits.js';
@@ -45,6 +46,7 @@ interface Parts {
   /** What is uploaded is charged to this. */
   readonly account: Account;
   readonly publishing: Publishing;
+  readonly freeing: Freeing;
   readonly syncs: SyncGroup;
   readonly telling: Telling;
   readonly waits: LeaseWaits;
@@ -59,6 +61,7 @@ interface Parts {
 export class Uploads implements UploadHost {
   readonly account: Account;
   readonly syncs: SyncGroup;
+  readonly freeing: Freeing;
   readonly #parts: Parts;
   /** By key. */
   readonly #open = new Map<string, Upload>();
@@ -70,6 +73,7 @@ export class Uploads implements UploadHost {
     this.#parts = parts;
     this.account = parts.account;
     this.syncs = parts.syncs;
+    this.freeing = parts.freeing;
   }
 
   /** How many are open, or being begun. */
@@ -186,7 +190,7 @@ export class Uploads implements UploadHost {
   }
 
   whenRoom<T>(owner: LeaseHolder, call: Call, attempt: () => T, keep: () => void): T | Promise<Awaited<T>> {
-    return this.#parts.waits.whenRoom(owner, call, attempt, keep);
+    return this.#parts.waits.whenRoom(owner, call, () => this.freeing.whenFull(attempt), keep);
   }
 
   discard(upload: Upload): void {

@@ -284,7 +284,7 @@ export class UserHome {
     const charging = { ...parts, account: this.#grants.client().awaited };
     const uploading = {
       ...{ ...charging, user: account.name, log, transferLog },
-      ...{ publishing: new Publishing(charging), syncs: new SyncGroup(tree) },
+      ...{ publishing: new Publishing(charging), syncs: new SyncGroup(tree), freeing: this.held.freeing },
     };
     this.wholeUploads = new WholeUploads({ ...uploading, pool: this.#grants.pool });
     this.uploads = new Uploads({

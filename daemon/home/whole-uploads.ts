@@ -20,6 +20,7 @@ import type { Log } from '../log.js';
 import type { Call } from './call.js';
 import type { HiddenFile, InodePool } from './granted-inodes.js';
 import type { HomeClient } from './home-client.js';
+import type { Freeing } from './freeing.js';
 import type { LeaseWaits } from './lease-waits.js';
 import { wireError, type WireError } from './outcomes.js';
 import type { Published, Publishing } from './publishing.js';
@@ -62,6 +63,7 @@ interface Parts {
   readonly publishing: Publishing;
   readonly syncs: SyncGroup;
   readonly waits: LeaseWaits;
+  readonly freeing: Freeing;
   readonly transferLog: Log;
   readonly whenChangeable: () => Promise<void>;
 }
@@ -159,7 +161,7 @@ class Batch {
   }
 
   async #write(file: WholeFile, bytes: Buffer): Promise<HiddenFile> {
-    const { account, publishing, waits, whenChangeable } = this.#parts;
+    const { account, publishing, waits, freeing, whenChangeable } = this.#parts;
     const md5 = new Md5();
     md5.update(bytes);
     if (!md5.digest().equals(file.md5)) {
@@ -167,14 +169,21 @@ class Batch {
     }
     await whenChangeable();
     publishing.requirePlace(file.path);
-    const reserve = (): void => account.reserve(file.size, 1);
-    await waits.whenRoom(this.#client, this.#call, reserve, () => undefined);
-    try {
-      return this.#writeHidden(file, bytes);
-    } catch (error) {
-      account.release(file.size, 1);
-      throw error;
-    }
+    const write = (): HiddenFile => {
+      account.reserve(file.size, 1);
+      try {
+        return this.#writeHidden(file, bytes);
+      } catch (error) {
+        account.release(file.size, 1);
+        throw error;
+      }
+    };
+    return waits.whenRoom(
+      this.#client,
+      this.#call,
+      () => freeing.whenFull(write),
+      () => undefined,
+    );
   }
 
   #writeHidden(file: WholeFile, bytes: Buffer): HiddenFile {

@@ -57,6 +57,7 @@ export class XattrChanges {
 
   #locate(op: SetXattr | RemoveXattr): Located {
     const located = this.#home.identities.file(op.file);
+    this.#home.held.freeing.requireIdle(located.status.ino);
     if (!mayHaveXattrs(located))
       throw new Failure('EPERM', 'only files and directories have such attributes');
     if (isReservedXattr(op.xattr)) {

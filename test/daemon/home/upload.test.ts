@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto';
 import t from 'tap';
 import { Call } from '../../../daemon/home/call.js';
+import { Freeing } from '../../../daemon/home/freeing.js';
 import { SequentialHash } from '../../../daemon/home/hashing.js';
 import { Upload, type UploadHost } from '../../../daemon/home/upload.js';
 import { remotePath } from '../../../protocol/ids.js';
@@ -24,6 +25,7 @@ function unsyncable(): { upload: Upload; asked: string[] } {
   close(other);
   const host: Omit<UploadHost, 'account'> = {
     syncs: new SyncGroup({ root: fd, openDirectory: () => fd }),
+    freeing: new Freeing({ requireDescriptor: nothing, openAt: () => fd }),
     whenRoom: (_owner, _call, attempt) => attempt(),
     whenChangeable: () => Promise.resolve(),
     record: () => Promise.resolve(),

@@ -1,5 +1,5 @@
 /*
- * The thread that waits for disks.
+ * The threads that wait for disks.
  */
 import { execFileSync } from 'node:child_process';
 import { closeSync, constants, openSync, read, writeSync } from 'node:fs';
@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
 import { fd as brandFd } from '../../../posix/fd.js';
-import { syncOnThread } from '../../../daemon/home/sync-thread.js';
+import { DiskThreads, onDiskThread } from '../../../daemon/home/disk-threads.js';
 import { temporaryDirectory } from '../../lib/directory.js';
 import { kindOf } from './fixture.js';
 
@@ -19,7 +19,7 @@ t.test('syncs take none of the threads that read', async (t) => {
   execFileSync('mkfifo', [fifo]);
   const file = brandFd(openSync(join(directory, 'f'), 'w'));
   // Its thread has started.
-  await syncOnThread(t, 'fsync', file);
+  await onDiskThread(t, 'fsync', file);
   const pipe = openSync(fifo, constants.O_RDWR);
   // Each waits on a thread for a byte.
   const reads = Array.from({ length: LIBUV_THREADS }, () =>
@@ -31,22 +31,23 @@ t.test('syncs take none of the threads that read', async (t) => {
     closeSync(pipe);
     closeSync(file);
   });
-  await syncOnThread(t, 'fsync', file);
-  await syncOnThread(t, 'fdatasync', file);
+  await onDiskThread(t, 'fsync', file);
+  await onDiskThread(t, 'fdatasync', file);
 });
 
 t.test('what fails has its errno', async (t) => {
   const none = brandFd(0x7fff_ffff);
   for (const call of ['syncfs', 'fsync', 'fdatasync'] as const) {
-    t.equal(await kindOf(() => syncOnThread(t, call, none)), 'EBADF');
+    t.equal(await kindOf(() => onDiskThread(t, call, none)), 'EBADF');
   }
 });
 
 t.test('who has few has his turn among many of another', async (t) => {
   const file = brandFd(openSync(join(temporaryDirectory(t), 'f'), 'w'));
+  const threads = new DiskThreads(1);
   const order: string[] = [];
   const sync = (owner: object, name: string): Promise<unknown> =>
-    syncOnThread(owner, 'fdatasync', file).then(() => order.push(name));
+    threads.run(owner, { call: 'fdatasync', fd: file }).then(() => order.push(name));
   const [one, two] = [{}, {}];
   await Promise.all([
     ...Array.from({ length: 20 }, () => sync(one, 'one')),
