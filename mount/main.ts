@@ -11,6 +11,7 @@ import { runProgram } from '../protocol/login/report.js';
 import { parsePort, parseTarget } from '../protocol/login/target.js';
 import { VERSION } from '../protocol/version.js';
 import { serveInBackground } from './background.js';
+import { remount } from './fuse/mountpoint.js';
 import { defaultLogFile } from './log-file.js';
 import { parseMountOptions } from './options.js';
 import { DRIVERS, serve, type MountRequest } from './serve.js';
@@ -25,7 +26,8 @@ Mount options (-o a,b=1; those of mount(8) and sshfs that make sense are accepte
   allow_other          other users may enter (as a user: user_allow_other in /etc/fuse.conf)
   uid=N gid=N          owner and group that all files seem to have (default: yours)
   umask=OCTAL          all files show all permission bits but these (neither where the account keeps owners)
-  suid dev             set-id bits and devices have their effect (root only; where the account keeps owners)
+  suid dev             set-id bits and devices have their effect (root only; where the account keeps owners); by mount(8) and
+                       in fstab, which says these two by itself: allow_suid, allow_dev
   port=N               as -p
   soft=SECONDS         operations fail after so long without the server (default: they wait)
   keepalive=SECONDS    a silent server is given up after twice as long (1 to 15, default 15)
@@ -37,6 +39,7 @@ Mount options (-o a,b=1; those of mount(8) and sshfs that make sense are accepte
   accept_new           as --accept-new
   password_stdin       as --password-file -
   noexec noatime fsname=TEXT
+  remount              what is mounted gets other flags: ro, rw, noexec, noatime and the like (root only)
 
 Unmount with ftpmount -u MOUNTPOINT, which waits until everything is on the server, or with umount or fusermount3 -u:
 the mount point is free at once then, and what is left is sent behind it. ftpmount status MOUNTPOINT tells how much that is.
@@ -112,6 +115,10 @@ async function main(): Promise<number> {
     throw new Failure('USAGE', `write ${PROGRAM} [USER@]HOST[:DIR] MOUNTPOINT: see ${PROGRAM} --help`);
   }
   const request = mountRequest(first, second, flags);
+  if (request.options.remount === true) {
+    remount(request.mountpoint, request.options.flags);
+    return EXIT_OK;
+  }
   if (flags.foreground !== true) return serveInBackground(request);
   await serve(request, () => undefined);
   return EXIT_OK;

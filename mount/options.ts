@@ -30,6 +30,8 @@ export interface MountOptions {
   readonly flush?: boolean;
   /** Nothing is changed without asking: what others do is never waited for, and they never wait for this mount. */
   readonly nolease?: boolean;
+  /** What is mounted already gets other flags. */
+  readonly remount?: boolean;
   readonly acceptNew?: boolean;
   /** The password is the first line of standard input, as sshfs has it. */
   readonly passwordFromStdin?: boolean;
@@ -52,6 +54,9 @@ const SIMPLE: Readonly<Record<string, Apply>> = {
   nosuid: (o) => (o.flags.suid = false),
   dev: (o) => (o.flags.dev = true),
   nodev: (o) => (o.flags.dev = false),
+  allow_suid: (o) => (o.flags.suid = true),
+  allow_dev: (o) => (o.flags.dev = true),
+  remount: (o) => (o.remount = true),
   accept_new: (o) => (o.acceptNew = true),
   password_stdin: (o) => (o.passwordFromStdin = true),
   sync: (o) => (o.sync = true),
@@ -84,14 +89,23 @@ const ACCEPTED = new Set(
   (
     'defaults auto noauto user nouser users nofail _netdev relatime norelatime diratime nodiratime ' +
     'default_permissions reconnect big_writes auto_cache kernel_cache intr subtype max_read max_write max_readahead ' +
-    'idmap cache dir_cache max_conns ServerAliveInterval ServerAliveCountMax TCPKeepAlive'
+    'user_id group_id idmap cache dir_cache max_conns ServerAliveInterval ServerAliveCountMax TCPKeepAlive'
   ).split(' '),
 );
+
+/** mount(8) puts one of these first, and mount.fuse(8) then appends `dev` and `suid`, whatever root has said. */
+const FROM_MOUNT = /^r[ow]\b/;
+const APPENDED: readonly string[] = ['suid', 'dev'];
+
+function optionsIn(list: string): string[] {
+  const options = list.split(',').filter((option) => option !== '');
+  return FROM_MOUNT.test(list) ? options.filter((option) => !APPENDED.includes(option)) : options;
+}
 
 /** Reads one or more `-o` values. Throws USAGE naming the option and what is allowed. */
 export function parseMountOptions(lists: readonly string[]): MountOptions {
   const options: Building = { flags: {} };
-  for (const option of lists.flatMap((list) => list.split(',')).filter((each) => each !== '')) {
+  for (const option of lists.flatMap(optionsIn)) {
     const equals = option.indexOf('=');
     const name = equals < 0 ? option : option.slice(0, equals);
     const apply = equals < 0 ? SIMPLE[name] : VALUED[name];

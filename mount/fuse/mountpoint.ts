@@ -11,7 +11,15 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { Failure } from '../../protocol/failure.js';
 import { PosixError } from '../../posix/error.js';
 import { fd, type Fd } from '../../posix/fd.js';
-import { MNT_DETACH, MS_NOATIME, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY } from '../../posix/flags.js';
+import {
+  MNT_DETACH,
+  MS_NOATIME,
+  MS_NODEV,
+  MS_NOEXEC,
+  MS_NOSUID,
+  MS_RDONLY,
+  MS_REMOUNT,
+} from '../../posix/flags.js';
 import { mount, umount2Async } from '../../posix/mounting.js';
 import { escapeOptionValue, fusermountMount, fusermountUnmount } from './fusermount.js';
 import { mountAt } from './mountinfo.js';
@@ -19,6 +27,7 @@ import { MAX_WRITE } from './negotiate.js';
 
 const DEVICE = '/dev/fuse';
 const SUBTYPE = 'ftpmount';
+const TYPE = `fuse.${SUBTYPE}`;
 
 /** umount2(2): not through a symlink that somebody put there. */
 const UMOUNT_NOFOLLOW = 8;
@@ -70,7 +79,7 @@ export async function checkMountpoint(path: string, flags: MountFlags): Promise<
 async function refuseMounted(mountpoint: string): Promise<void> {
   const mounted = mountAt(mountpoint);
   if (mounted?.type.startsWith('fuse') !== true) return;
-  if (mounted.type === `fuse.${SUBTYPE}` && (await isDead(mountpoint))) return detach(mountpoint, true);
+  if (mounted.type === TYPE && (await isDead(mountpoint))) return detach(mountpoint, true);
   throw new Failure(
     'EBUSY',
     `'${mountpoint}' is already mounted (${mounted.source}): unmount it first with ftpmount -u`,
@@ -128,16 +137,10 @@ export async function attach(mountpoint: string, source: string, flags: MountFla
 
 function attachAsRoot(mountpoint: string, source: string, flags: MountFlags): Fd {
   const device = openDevice();
-  let bits = 0;
-  if (flags.suid !== true) bits |= MS_NOSUID;
-  if (flags.dev !== true) bits |= MS_NODEV;
-  if (flags.readOnly === true) bits |= MS_RDONLY;
-  if (flags.noexec === true) bits |= MS_NOEXEC;
-  if (flags.noatime === true) bits |= MS_NOATIME;
   const ids = `user_id=${process.geteuid?.() ?? 0},group_id=${process.getegid?.() ?? 0}`;
   const data = [`fd=${device}`, 'rootmode=40000', ids, ...kernelOptions(flags)].join(',');
   try {
-    mount(source, mountpoint, `fuse.${SUBTYPE}`, bits, data);
+    mount(source, mountpoint, TYPE, bitsOf(flags), data);
     return device;
   } catch (error) {
     closeSync(device);
@@ -147,6 +150,29 @@ function attachAsRoot(mountpoint: string, source: string, flags: MountFlags): Fd
       kind === 'EPERM' ? 'a container needs the capability SYS_ADMIN' : 'see the kernel log (dmesg) for more';
     throw new Failure(kind, `cannot mount on '${mountpoint}' (${error.code}): ${advice}`, { cause: error });
   }
+}
+
+/**
+ * Gives a mount other flags (mount(8), `-o remount`): what FUSE itself was told stays as it is. EINVAL where there is no such
+ * mount; EPERM.
+ */
+export function remount(mountpoint: string, flags: MountFlags): void {
+  const mounted = mountAt(mountpoint);
+  if (mounted?.type !== TYPE)
+    throw new Failure('EINVAL', `'${mountpoint}' is no mount of ftpmount: mount it first`);
+  if (!isRoot())
+    throw new Failure('EPERM', 'only root can change a mount: unmount it, and mount it otherwise');
+  mount(mounted.source, mountpoint, TYPE, MS_REMOUNT | bitsOf(flags), '');
+}
+
+function bitsOf(flags: MountFlags): number {
+  let bits = 0;
+  if (flags.suid !== true) bits |= MS_NOSUID;
+  if (flags.dev !== true) bits |= MS_NODEV;
+  if (flags.readOnly === true) bits |= MS_RDONLY;
+  if (flags.noexec === true) bits |= MS_NOEXEC;
+  if (flags.noatime === true) bits |= MS_NOATIME;
+  return bits;
 }
 
 function openDevice(): Fd {

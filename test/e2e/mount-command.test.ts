@@ -31,6 +31,10 @@ async function test(): Promise<void> {
       grep " $5 " /proc/mounts
       echo "$4 $5 fuse.ftpmount $3" > "$6"
       mount --all --fstab "$6" # which is mounted already
+      mount -o remount,ro "$5"
+      grep " $5 " /proc/mounts
+      ! touch "$5/file" 2> /dev/null || exit 1
+      mount -o remount,rw "$5"
       echo through > "$5/file"
       sync "$5/file"
       umount "$5"
@@ -53,7 +57,11 @@ async function test(): Promise<void> {
       ],
       { env: daemon.env, input: `${passwordOf('alice')}\n` },
     );
-    t.match(stdout, new RegExp(`^${daemon.at('alice')} ${mountpoint} fuse.ftpmount rw,.*noatime`));
+    const shown = `${daemon.at('alice')} ${mountpoint} fuse.ftpmount`;
+    t.match(
+      stdout,
+      new RegExp(`^${shown} rw,nosuid,nodev,.*noatime.*\n${shown} ro,nosuid,nodev,.*noatime.*\n`),
+    );
     t.equal(await succeed('cat', [path.join(daemon.home('alice'), 'file')]), 'through\n');
   });
 

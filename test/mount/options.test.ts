@@ -29,6 +29,17 @@ t.test('options of fstab and systemd are accepted, those of mount(2) handed on',
   t.match(options.flags, { suid: false, dev: false, noexec: true });
 });
 
+t.test('mount(8) says suid and dev whether root has said so or not', async (t) => {
+  t.strictSame(parseMountOptions(['rw,noatime,dev,suid']).flags, { readOnly: false, noatime: true });
+  t.match(parseMountOptions(['ro,allow_suid,allow_dev,dev,suid']).flags, { suid: true, dev: true });
+  t.match(parseMountOptions(['rw,nosuid,nodev']).flags, { suid: false, dev: false });
+  t.match(
+    parseMountOptions(['allow_other,suid,dev']).flags,
+    { suid: true, dev: true },
+    'root did say it here',
+  );
+});
+
 for (const [wrong, says] of [
   ['colour', /unknown mount option 'colour': use accept_new, /],
   ['transform_symlinks', /unknown mount option 'transform_symlinks'/],
