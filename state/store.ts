@@ -14,6 +14,7 @@ import { Accounts, type Account } from './accounts.js';
 import { preparePrivateDirectory, statePaths, type StatePaths } from './directory.js';
 import { DigestStore, type DigestRecord } from './digests.js';
 import { Ledger, type LedgerEntry } from './ledger.js';
+import { closeToOthers } from './privacy.js';
 import { Room } from './room.js';
 import { stateFailure, Transactions } from './transaction.js';
 import { UploadStore, type UploadRecord } from './uploads.js';
@@ -55,6 +56,7 @@ export function openState(directory: string, options: { readOnly?: boolean } = {
     }
   } else {
     preparePrivateDirectory(directory, 'state directory');
+    closeToOthers(paths);
   }
   let root: RootDatabase | undefined;
   let room: Pick<Room, 'require' | 'close'> = NO_ROOM;

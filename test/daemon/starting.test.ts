@@ -130,6 +130,29 @@ t.test('directories that cannot be written', async (t) => {
   t.match(await refused(t, ['--state', join(parent, 'file')], 1), /is not a directory/);
 });
 
+t.test('a state that is open to others', async (t) => {
+  const daemon = await startDaemon(t, { users: { alice: { quota: '1M' } } });
+  await daemon.stop();
+  const database = join(daemon.state, 'state.lmdb');
+  chmodSync(database, 0o644);
+  chmodSync(daemon.state, 0o775);
+  await daemon.start();
+  t.same(
+    [database, daemon.state].map((path) => statSync(path).mode & 0o7777),
+    [0o600, 0o700],
+    'is closed',
+  );
+  await daemon.stop();
+  writeFileSync(join(daemon.state, 'something else'), '');
+  chmodSync(daemon.state, 0o755);
+  await daemon.start();
+  t.equal(statSync(daemon.state).mode & 0o7777, 0o755, 'a directory that holds more is left as it is');
+  await daemon.stop();
+  chmodSync(daemon.state, 0o775);
+  const line = await refused(t, ['--state', daemon.state, '--home', daemon.homes], 1);
+  t.match(line, /is writable by others \(mode 775\): chmod go-w/);
+});
+
 t.test('a server key that is not private, or no key', async (t) => {
   const daemon = await startDaemon(t);
   await daemon.stop();

@@ -1,0 +1,42 @@
+/*
+ * That a state is its owner's alone: it holds password hashes and the server's key.
+ *
+ * What is found wider (a directory made by hand, files restored from a backup) is closed. But a directory that holds other things,
+ * too, is others' business, and only refused where they could put their files in the place of these.
+ */
+import { chmodSync, readdirSync, statSync } from 'node:fs';
+import { basename } from 'node:path';
+import { Failure } from '../protocol/failure.js';
+import { defaultHomes, type StatePaths } from './directory.js';
+
+const OF_OTHERS = 0o077;
+const WRITTEN_BY_OTHERS = 0o022;
+/** Only the owner of a file may replace it. */
+const STICKY = 0o1000;
+
+/** Closes a state to others. EACCES where that cannot be. The server's key is checked by who reads it. */
+export function closeToOthers(paths: StatePaths): void {
+  const { directory, database, throttle, managerLog, userLog } = paths;
+  for (const path of [database, `${database}-lock`, throttle, managerLog, userLog]) {
+    const mode = modeOf(path);
+    if ((mode & OF_OTHERS) !== 0) chmodSync(path, 0o600);
+  }
+  const mode = modeOf(directory);
+  if ((mode & OF_OTHERS) === 0) return;
+  if (holdsNothingElse(paths)) return chmodSync(directory, 0o700);
+  if ((mode & WRITTEN_BY_OTHERS) === 0 || (mode & STICKY) !== 0) return;
+  throw new Failure(
+    'EACCES',
+    `${directory} is writable by others (mode ${mode.toString(8)}): chmod go-w it, or name a directory of its own`,
+  );
+}
+
+/** 0: there is none. */
+function modeOf(path: string): number {
+  return (statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o7777;
+}
+
+function holdsNothingElse({ directory, ...files }: StatePaths): boolean {
+  const own = [...Object.values(files).map((path) => basename(path)), basename(defaultHomes(directory))];
+  return readdirSync(directory).every((name) => own.some((file) => name.startsWith(file)));
+}
