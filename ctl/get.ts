@@ -239,6 +239,9 @@ class Get {
     if (led?.isDirectory() === true) {
       throw new Failure('EISDIR', `${displayName(path)} is a directory here`);
     }
+    if (there !== undefined && !there.isFile() && !there.isSymbolicLink()) {
+      throw new Failure('EEXIST', `${displayName(path)} is a device, FIFO or socket here: remove it first`);
+    }
     if (done.has(path, source)) return;
     const former = there?.isFile() === true ? there : undefined;
     const remote = { path: source, attributes };

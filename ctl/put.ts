@@ -34,6 +34,7 @@ import { isExcluded } from './transfer/filter.js';
 import { allFinished, FILES_AT_ONCE, Lanes, SMALL_FILES_AT_ONCE, isFatal } from './transfer/lanes.js';
 import { SmallUploads } from './transfer/small-upload.js';
 import { permissions, timestamp } from './transfer/source.js';
+import { standardInput } from './transfer/standard-input.js';
 import { SMALL_FILE_BYTES, type TransferContext } from './transfer/transfer.js';
 import { upload } from './transfer/upload.js';
 
@@ -49,7 +50,8 @@ export async function put(
       throw new Failure('USAGE', "'-' is standard input, which can be put by itself only (./- is a file)");
     }
     requireMove(options);
-    return withSession(target, options, (session) => putStream(session, process.stdin, place, options));
+    const input = standardInput();
+    return withSession(target, options, (session) => putStream(session, input, place, options));
   }
   const local = sources.map((source) => Buffer.from(source));
   return withSession(target, options, (session) => putInto(session, local, place, options));

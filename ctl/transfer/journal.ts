@@ -9,7 +9,17 @@
  * Lines are only appended, so a kill at any moment costs at most the last one. A line that cannot be read ends the
  * journal. Nothing here is trusted for correctness: the whole file is compared by MD5 at the end.
  */
-import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  closeSync,
+  constants,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { Md5 } from '../../posix/libcrypto.js';
 import { Failure } from '../../protocol/failure.js';
@@ -19,6 +29,8 @@ export interface Checkpoint {
   readonly md5: Buffer;
 }
 
+/** Of a journal: that of a file of 5 TB. */
+const MAX_BYTES = 64 * 1024 * 1024;
 const BOOT_ID = '/proc/sys/kernel/random/boot_id';
 
 export class Journal {
@@ -70,7 +82,9 @@ export class Journal {
   #start(): void {
     if (typeof this.#path === 'string') mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
     const header = JSON.stringify({ identity: this.#identity, boot: bootId() });
-    writeFileSync(this.#path, `${header}\n`, { mode: 0o600 });
+    // Beside what is downloaded the server may have put something of that name.
+    rmSync(this.#path, { force: true });
+    writeFileSync(this.#path, `${header}\n`, { mode: 0o600, flag: 'wx' });
     this.#started = true;
   }
 }
@@ -78,14 +92,8 @@ export class Journal {
 function read(
   path: string | Buffer,
 ): { identity: string; boot: string; checkpoints: Checkpoint[] } | undefined {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    const failure = Failure.from(error);
-    if (failure.kind === 'ENOENT') return undefined;
-    throw failure;
-  }
+  const text = readIfJournal(path);
+  if (text === undefined) return undefined;
   const [first = '', ...lines] = text.split('\n');
   const header = parseLine(first);
   if (typeof header?.['identity'] !== 'string' || typeof header['boot'] !== 'string') return undefined;
@@ -96,6 +104,24 @@ function read(
     checkpoints.push(checkpoint);
   }
   return { identity: header['identity'], boot: header['boot'], checkpoints };
+}
+
+/** Undefined where there is none: nothing, a link, what is no file, or too long. */
+function readIfJournal(path: string | Buffer): string | undefined {
+  let file: number;
+  try {
+    file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    const failure = Failure.from(error);
+    if (failure.kind === 'ENOENT' || failure.kind === 'ELOOP' || failure.kind === 'ENXIO') return undefined;
+    throw failure;
+  }
+  try {
+    const status = fstatSync(file);
+    return status.isFile() && status.size <= MAX_BYTES ? readFileSync(file, 'utf8') : undefined;
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** Undefined where the line is cut off or holds no state of MD5. */

@@ -8,9 +8,9 @@ import { displayName } from '../names.js';
 
 const NANOSECONDS = 1_000_000_000n;
 
-/** Whether nothing was written to it in between. */
+/** Whether nothing was written to it in between. The mtime may have been set back: the ctime cannot. */
 export function sameFile(a: BigIntStats, b: BigIntStats): boolean {
-  return a.ino === b.ino && a.size === b.size && a.mtimeNs === b.mtimeNs;
+  return a.ino === b.ino && a.size === b.size && a.mtimeNs === b.mtimeNs && a.ctimeNs === b.ctimeNs;
 }
 
 export function changedMeanwhile(source: Buffer): Failure {

@@ -187,7 +187,8 @@ export async function readFully(
 /** Names this state of this file. The device is left out, as its number may differ after a reboot. */
 async function fingerprintOf(source: Buffer, status: BigIntStats): Promise<Buffer> {
   const path = await realpath(source, { encoding: 'buffer' });
-  return createHash('sha256').update(`${status.ino} ${status.size} ${status.mtimeNs} `).update(path).digest();
+  const { ino, size, mtimeNs, ctimeNs } = status;
+  return createHash('sha256').update(`${ino} ${size} ${mtimeNs} ${ctimeNs} `).update(path).digest();
 }
 
 /** One journal for a target, as the server has one partial file for it. */

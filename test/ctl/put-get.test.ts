@@ -270,6 +270,14 @@ t.test('special files are told and skipped', async (t) => {
   const put = await daemon.ftpctl(['put', '-r', ...login, join(local, 'special'), daemon.at('alice')]);
   t.match(put, { code: 1, stderr: /fifo: neither a file, a directory nor a symlink: skipped/ });
   t.strictSame(fs.readdirSync(join(home, 'special')), ['file']);
+  const get = await daemon.ftpctl([
+    'get',
+    ...login,
+    daemon.at('alice', 'special/file'),
+    join(local, 'special/fifo'),
+  ]);
+  t.match(get, { code: 1, stderr: /fifo is a device, FIFO or socket here: remove it first/ });
+  t.ok(fs.statSync(join(local, 'special/fifo')).isFIFO(), 'and are not replaced');
 });
 
 t.test('JSON, one object a file', async (t) => {

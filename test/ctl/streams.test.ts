@@ -7,7 +7,7 @@ import { startProxy } from '../../bench/proxy.js';
 import { startDaemon } from '../lib/daemon.js';
 import { temporaryDirectory } from '../lib/directory.js';
 import { programs } from '../lib/programs.js';
-import { run } from '../lib/run.js';
+import { run, succeed } from '../lib/run.js';
 import { Service } from '../lib/service.js';
 
 t.setTimeout(90_000);
@@ -89,6 +89,25 @@ t.test('a tree travels by tar', async (t) => {
   const back = piped(t, `"$@" | tar -C ${local}/to -x`, 'get', ...login, daemon.at('alice', 'x.tar'), '-');
   t.equal((await back.exited).code, 0, back.output);
   t.equal(fs.readFileSync(join(local, 'to/name'), 'utf8'), 'content');
+});
+
+t.test('standard input may be a file or a device, and no directory', async (t) => {
+  const directory = temporaryDirectory(t);
+  const file = join(directory, 'image');
+  const content = randomBytes(MiB);
+  fs.writeFileSync(file, content);
+  const putFrom = async (source: string) => {
+    const putting = piped(t, `"$@" < ${source}`, 'put', ...login, '-', daemon.at('alice', 'image'));
+    return { ...(await putting.exited), output: putting.output };
+  };
+  t.match(await putFrom(file), { code: 0, output: md5(content) });
+  if (process.geteuid?.() === 0) {
+    const device = (await succeed('losetup', ['--find', '--show', file])).trim();
+    t.teardown(() => run('losetup', ['--detach', device]));
+    t.match(await putFrom(device), { code: 0, output: md5(content) }, 'it was empty, with success');
+  }
+  t.match(await putFrom(directory), { code: 1, output: 'standard input is a directory' });
+  t.ok(fs.readFileSync(join(home, 'image')).equals(content));
 });
 
 t.test('what has no meaning is refused', async (t) => {

@@ -1,4 +1,15 @@
-import { appendFileSync, existsSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  lstatSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { Journal } from '../../../ctl/transfer/journal.js';
@@ -57,6 +68,22 @@ t.test('cut off at every length it is read as far as it goes', async (t) => {
     if (found !== (whole > 0 ? whole * STEP : undefined)) t.fail(`cut at ${length}: ${found}`);
   }
   t.pass('all lengths were tried');
+});
+
+t.test('what else has its name is not read, and not written through', async (t) => {
+  const path = journalWith(t, 1);
+  const other = `${path}.other`;
+  renameSync(path, other);
+  symlinkSync(other, path);
+  const text = readFileSync(other, 'utf8');
+  const journal = Journal.open(path, 'me');
+  t.equal(journal.lastBefore(1e9), undefined, 'a link');
+  journal.append(STEP, stateAfter(STEP));
+  t.equal(readFileSync(other, 'utf8'), text);
+  t.ok(lstatSync(path).isFile());
+  unlinkSync(path);
+  symlinkSync('/dev/zero', path);
+  t.equal(Journal.open(path, 'me').lastBefore(1e9), undefined, 'without an end');
 });
 
 t.test('nonsense is no checkpoint', async (t) => {
