@@ -80,13 +80,18 @@ export class Authentication {
       return { account, key };
     }
     if (password === null) throw new Failure('ENOKEY', 'this key is not known: log in by password');
-    if (!(await this.#checkPassword(attempt, password, account, signal))) {
-      throw new Failure('EKEYREJECTED', 'wrong user or password');
+    for (;;) {
+      const checked = this.#account(user)?.passwordHash;
+      if (!(await this.#checkPassword(attempt, password, checked ?? DECOY_HASH, signal))) {
+        throw new Failure('EKEYREJECTED', 'wrong user or password');
+      }
+      // Read anew: the check took a while, and the account may have been closed meanwhile, or have another password.
+      const current = this.#account(user);
+      if (current === undefined) throw new Failure('EKEYREJECTED', 'wrong user or password');
+      if (current.passwordHash !== checked) continue;
+      this.#throttle.succeeded(attempt);
+      return { account: current, key: null };
     }
-    // Read anew: the check took a while, and the account may have been closed meanwhile.
-    const current = this.#account(user);
-    if (current === undefined) throw new Failure('EKEYREJECTED', 'wrong user or password');
-    return { account: current, key: null };
   }
 
   /** An account that may log in. */
@@ -103,7 +108,7 @@ export class Authentication {
   async #checkPassword(
     attempt: Attempt,
     password: string,
-    account: Account | undefined,
+    hash: string,
     signal: AbortSignal,
   ): Promise<boolean> {
     for (;;) {
@@ -117,13 +122,12 @@ export class Authentication {
       }
       // Asked again when the turn comes: else tries in parallel would all pass before the first one failed.
       const proceed = () => this.#throttle.verdict(attempt, this.#clock.now()).kind === 'try';
-      const matches = await this.#passwords.verify(account?.passwordHash ?? DECOY_HASH, password, proceed);
+      const matches = await this.#passwords.verify(hash, password, proceed);
       if (matches === undefined) {
         signal.throwIfAborted();
         continue;
       }
-      if (matches) this.#throttle.succeeded(attempt);
-      else this.#throttle.failed(attempt, this.#clock.now());
+      if (!matches) this.#throttle.failed(attempt, this.#clock.now());
       return matches;
     }
   }

@@ -110,7 +110,12 @@ export const SETTINGS = {
   'max-queue': count(0, 100_000, 256, 'clients that may wait for a session'),
   'max-unauthenticated': count(1, 100_000, 128, 'connections that are not logged in'),
   'max-per-address': count(1, 100_000, 64, 'connections of one address that are not logged in or wait'),
-  'lockout-failures': count(1, 1000, 10, 'failed logins of a user at an address before a lockout of both'),
+  'lockout-failures': count(
+    1,
+    1000,
+    10,
+    'failed logins of a user at one address, or device, before that user is locked out there',
+  ),
   'lockout-seconds': count(1, 86_400, 300, 'length of a lockout'),
   'max-open-files': count(
     1,

@@ -107,9 +107,13 @@ export class FrontDoor {
     const peer = `${address.includes(':') ? `[${address}]` : address}:${socket.remotePort ?? 0}`;
     const key = throttleKey(address);
     const ofAddress = this.#newcomers.get(key) ?? new Set();
-    if (ofAddress.size >= this.#limits.maxPerAddress) {
-      socket.destroy();
-      return this.#refused(`${peer}: too many connections`);
+    const held = [...ofAddress].filter((newcomer) => !newcomer.socket.destroyed);
+    if (held.length >= this.#limits.maxPerAddress) {
+      this.#refused(`${peer}: too many connections of its address`);
+      // Who holds connections keeps nobody out who logs in, also where many are behind one address.
+      const oldest = held.find(({ isLoggedIn }) => !isLoggedIn);
+      if (oldest === undefined) return void socket.destroy();
+      oldest.socket.destroy();
     }
     const newcomer: Newcomer = { socket, login: undefined, isLoggedIn: false };
     this.#newcomers.set(key, ofAddress.add(newcomer));

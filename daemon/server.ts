@@ -179,6 +179,11 @@ export class Server {
     this.#options.log.info({}, 'stopped');
   }
 
+  /** To be called when something changed in it. */
+  #recordThrottleSoon(): void {
+    this.#throttleTimer ??= setTimeout(() => void this.#recordThrottle(), THROTTLE_RECORD_MS).unref();
+  }
+
   /** Never rejects. */
   #recordThrottle(): Promise<void> {
     clearTimeout(this.#throttleTimer);
@@ -197,10 +202,8 @@ export class Server {
   #loginHost(authentication: Authentication): LoginHost {
     const { state, userLog } = this.#options;
     return {
-      authenticate: (credentials, signal) => {
-        this.#throttleTimer ??= setTimeout(() => void this.#recordThrottle(), THROTTLE_RECORD_MS).unref();
-        return authentication.authenticate(credentials, signal);
-      },
+      authenticate: (credentials, signal) =>
+        authentication.authenticate(credentials, signal).finally(() => this.#recordThrottleSoon()),
       apply: (applicant) => this.#admission.apply(applicant),
       withdraw: (applicant) => this.#admission.withdraw(applicant),
       takeOver: (user, clientId) => this.#takeOver(user, clientId),
@@ -300,8 +303,12 @@ export class Server {
         this.#accountChanged(name, closeSessions === true, reopen === true),
       accountRemoved: ({ name }) => this.#accountRemoved(name),
       quotaCheck: ({ name, repair }) => this.#quotaCheck(name, repair),
-      unlock: ({ userOrAddress }) =>
-        Promise.resolve({ lifted: this.#throttle.forgive(userOrAddress, performance.now()) }),
+      unlock: async ({ userOrAddress }) => {
+        const lifted = this.#throttle.forgive(userOrAddress, performance.now());
+        // Who asks for it is told when it holds, also over a crash.
+        await this.#recordThrottle();
+        return { lifted };
+      },
       status: () => this.#status(),
       measurements: () => this.#measurements(),
     };

@@ -12,6 +12,8 @@
  * - a user that does not exist is counted as one that does;
  * - all tables are bounded; the entry that changed least recently goes first.
  */
+import { isIPv6 } from 'node:net';
+import { plainAddress } from '../protocol/addresses.js';
 import type { KnownPlaces, ThrottleRecord } from '../state/throttle-file.js';
 
 export interface ThrottleLimits {
@@ -192,8 +194,10 @@ function setLatest<T>(table: Map<string, T>, key: string, value: T): void {
 
 /** What counts as one address: an IPv4 address, or the /64 that an IPv6 host has to itself. */
 export function throttleKey(address: string): string {
-  if (!address.includes(':')) return address;
-  const [head = '', tail] = address.split('%', 1).join('').split('::', 2);
+  const [plain = ''] = plainAddress(address).split('%', 1);
+  if (!isIPv6(plain)) return plain;
+  // As the URL standard writes it, who ever wrote it how.
+  const [head = '', tail] = new URL(`http://[${plain}]`).hostname.slice(1, -1).split('::', 2);
   const groups = head === '' ? [] : head.split(':');
   if (tail !== undefined) {
     const after = tail === '' ? [] : tail.split(':');

@@ -12,14 +12,19 @@ const LAST_MS = 5_000;
 
 /**
  * The same for logins that were refused, by either side, and from when on that has lasted long. A password that is wrong counts as a guess
- * each time, and guesses keep the user out: so these are few, and then fewer than the server forgets meanwhile.
+ * each time, and guesses keep the user out (EAGAIN): so these are few, and then fewer than the server forgets meanwhile.
  */
 const FIRST_REFUSED_MS = 5_000;
 const LAST_REFUSED_MS = 60_000;
 const LONG_REFUSED_MS = 5 * 60_000;
 const SLOW_MS = 6 * 60_000;
 
-const REFUSED: ReadonlySet<FailureKind> = new Set<FailureKind>(['HOSTKEY', 'ENOKEY', 'EKEYREJECTED']);
+const REFUSED: ReadonlySet<FailureKind> = new Set<FailureKind>([
+  'HOSTKEY',
+  'ENOKEY',
+  'EKEYREJECTED',
+  'EAGAIN',
+]);
 
 /** What is used of it. */
 export type Waits = Pick<Backoff, 'next' | 'lasted' | 'refusedLong'>;

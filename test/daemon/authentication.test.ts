@@ -195,6 +195,15 @@ t.test('who went away does not wait on', async (t) => {
   await t.rejects(attempt({ password: 'x' }, AbortSignal.abort()), { name: 'AbortError' });
 });
 
+t.test('a password that is changed during the check lets in no more', async (t) => {
+  const accounts = [account('alice')];
+  const { attempt } = setUp(accounts);
+  const trying = attempt({ password: "alice's password" });
+  accounts[0] = account('alice', { passwordHash: 'hash of another' });
+  await t.rejects(trying, REJECTED);
+  t.equal((await attempt({ password: 'another' })).account.name, 'alice');
+});
+
 t.test('an account that is closed during the check does not get in', async (t) => {
   const accounts = [account('alice')];
   const { attempt } = setUp(accounts);

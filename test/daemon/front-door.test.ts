@@ -218,11 +218,30 @@ t.test('too many of one address, waiting ones included', async (t) => {
   const waiting = door.client(PASSWORD, { notifications: { queued: inQueue.fire }, signal: aborted.signal });
   waiting.catch(() => undefined);
   t.equal(await inQueue.promise, 1);
+  const stranger = await door.dial(t);
+  const gone = once(stranger.resume(), 'close');
   const second = await door.client(null);
+  t.equal(second.loginFailure?.kind, 'ENOKEY', 'who holds a connection gives way to who logs in');
+  await gone;
+  aborted.abort();
+  await t.rejects(waiting, { name: 'Failure', kind: 'ECANCELED' }, 'and who waits does not');
+  await second.close();
+});
+
+t.test('where all of one address wait, nobody else of it gets in', async (t) => {
+  const door = await Door.open(
+    t,
+    { limits: { maxUnauthenticated: 99, maxPerAddress: 1 } },
+    { maxSessions: 0 },
+  );
+  const inQueue = signal<number>();
+  const aborted = new AbortController();
+  const waiting = door.client(PASSWORD, { notifications: { queued: inQueue.fire }, signal: aborted.signal });
+  waiting.catch(() => undefined);
+  t.equal(await inQueue.promise, 1);
   await t.rejects(door.client(null), { name: 'Failure' });
   aborted.abort();
   await t.rejects(waiting, { name: 'Failure', kind: 'ECANCELED' });
-  await second.close();
 });
 
 t.test('three wrong passwords, then the connection is closed', async (t) => {

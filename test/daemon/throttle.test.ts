@@ -124,4 +124,7 @@ t.test('an IPv6 host is its /64', async (t) => {
   t.equal(throttleKey('2001:db8::6'), '2001:db8:0:0::/64');
   t.equal(throttleKey('fe80::1%eth0'), 'fe80:0:0:0::/64');
   t.equal(throttleKey('::1'), '0:0:0:0::/64');
+  t.equal(throttleKey('2001:0DB8:0:0:1::6'), '2001:db8:0:0::/64', 'however it is written');
+  t.equal(throttleKey('::ffff:192.0.2.1'), '192.0.2.1');
+  t.equal(throttleKey('alice'), 'alice');
 });

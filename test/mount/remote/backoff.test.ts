@@ -55,6 +55,11 @@ t.test('a login that is refused is tried a few times, then seldom, and never giv
   for (; now < 5 * MINUTE; tries++) now += backoff.next(refused);
   t.ok(tries < 10, 'as many wrong passwords lock the user out');
   t.ok(backoff.refusedLong);
+  backoff.next(new Failure('EAGAIN', 'too many failed logins'));
+  t.ok(
+    backoff.refusedLong,
+    'a lockout, as by the tries of another mount, is no sign that the password was right',
+  );
   t.ok(backoff.next(refused) > 5 * MINUTE, 'the server has forgotten the try before');
   t.equal(backoff.next(new Failure('ECONNREFUSED')), 200, 'a server that is away is another matter');
   t.notOk(backoff.refusedLong);
