@@ -5,7 +5,8 @@
  * Invariant: all that is known here is what the state and the daemon's answers say (state/control.ts), who is signed in, and the
  * samples of the graphs. No file is served: style and script are in the program.
  */
-import { fastify, type FastifyReply } from 'fastify';
+import type { Socket } from 'node:net';
+import { fastify, type FastifyInstance, type FastifyReply } from 'fastify';
 import { Failure } from '../protocol/failure.js';
 import { errnoText } from '../protocol/login/report.js';
 import { History, SAMPLE_MS } from './history.js';
@@ -17,8 +18,9 @@ import { site } from './site.js';
 const MAX_CONNECTIONS = 64;
 /** The longest form; the head of a request is bounded by node. */
 const MAX_BODY = 16 * 1024;
-/** Milliseconds that a request may take to arrive. */
+/** Milliseconds that a request may take to arrive, and how often that is looked at. */
 const REQUEST_MS = 10_000;
+const LOOK_MS = 2_000;
 
 const SECURITY_HEADERS = {
   'content-security-policy':
@@ -44,8 +46,10 @@ export async function startWeb(options: WebOptions): Promise<WebServer> {
     bodyLimit: MAX_BODY,
     requestTimeout: REQUEST_MS,
     forceCloseConnections: true,
+    http: { connectionsCheckingInterval: LOOK_MS },
   });
   web.server.maxConnections = MAX_CONNECTIONS;
+  oneAtATime(web);
   web.addHook('onRequest', async (_, reply) => void reply.headers(SECURITY_HEADERS));
   web.setNotFoundHandler((_, reply) => plain(reply, 404, 'there is no such page'));
   web.setErrorHandler((thrown: Error & { statusCode?: number }, request, reply) => {
@@ -87,6 +91,22 @@ export async function startWeb(options: WebOptions): Promise<WebServer> {
     const where = `${listen.host ?? 'all addresses'}, port ${listen.port}`;
     throw new Failure(kind, `${where}: ${errnoText(code)}: choose another by --web-listen`, { cause: error });
   }
+}
+
+/** Each connection has one request at a time: node would begin all that are sent ahead, thousands. No browser sends any. */
+function oneAtATime(web: FastifyInstance): void {
+  const busy = new WeakSet<Socket>();
+  web.addHook('onRequest', (request, reply, done) => {
+    const { socket } = request.raw;
+    if (busy.has(socket)) {
+      reply.hijack();
+      socket.destroy();
+      return;
+    }
+    busy.add(socket);
+    reply.raw.once('close', () => busy.delete(socket));
+    done();
+  });
 }
 
 function plain(reply: FastifyReply, status: number, text: string): FastifyReply {

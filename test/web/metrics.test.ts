@@ -2,6 +2,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import t from 'tap';
 import { startWeb } from '../../web/server.js';
 import { openState } from '../../state/store.js';
@@ -54,6 +56,18 @@ t.test('what users do is counted and timed', async (t) => {
   const locked = await daemon.ftpctl(['ls', ...wrong, daemon.at('alice')], { input: 'wrong\n' });
   t.match(locked.stderr, /too many failed logins/);
   t.equal((await metrics()).get('ftpmount_logins_total{result="rejected"}'), 2, 'so is who is locked out');
+});
+
+t.test('a connection that sends requests ahead has one of them answered, and is closed', async (t) => {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  let answer = '';
+  socket.on('data', (bytes: Buffer) => (answer += bytes.toString()));
+  const closed = once(socket, 'close');
+  socket.write(`GET /metrics HTTP/1.1\r\nHost: ${hostname}\r\n\r\n`.repeat(5_000));
+  await closed.catch(() => undefined);
+  t.ok(answer.split('HTTP/1.1 200').length <= 2);
+  t.equal((await fetch(`${url}/healthz`)).status, 200);
 });
 
 t.test('classes of durations add up', async (t) => {
