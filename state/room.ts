@@ -33,8 +33,8 @@ export class Room {
   require(): void {
     const { size, blocks } = fstatSync(this.#file);
     const ahead = blocks * BLOCK - size;
-    if (ahead >= ROOM_BYTES / 2 || this.#take(size + ROOM_BYTES)) return;
-    if (ahead >= LEAST_BYTES || this.#take(size + LEAST_BYTES)) return;
+    if (ahead >= ROOM_BYTES / 2 || this.#take(size, ROOM_BYTES)) return;
+    if (ahead >= LEAST_BYTES || this.#take(size, LEAST_BYTES)) return;
     throw new Failure('ENOSPC', "the disk of the server's state is full");
   }
 
@@ -42,14 +42,14 @@ export class Room {
     closeSync(this.#file);
   }
 
-  /** Whether the file has that many bytes of the disk. From its beginning on: what was never written may have none either. */
-  #take(bytes: number): boolean {
+  /** Whether the file has that many bytes of the disk beyond its size; and up to it, for what was never written may have none either. */
+  #take(size: number, more: number): boolean {
     try {
-      fallocate(fd(this.#file), FALLOC_FL_KEEP_SIZE, 0, bytes);
+      fallocate(fd(this.#file), FALLOC_FL_KEEP_SIZE, 0, size + more);
       return true;
     } catch (error) {
       if (!(error instanceof PosixError)) throw error;
-      if (error.code === 'EOPNOTSUPP') return this.#isFree(bytes);
+      if (error.code === 'EOPNOTSUPP') return this.#isFree(more);
       if (error.code === 'ENOSPC' || error.code === 'EDQUOT') return false;
       throw Failure.from(error);
     }

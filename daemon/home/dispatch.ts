@@ -239,7 +239,8 @@ const IMMEDIATE = {
     const md5 = await download.digest(call);
     const { path, size: bytes, startedAt } = download;
     const ms = Date.now() - startedAt;
-    home.transferLog.info({ user: home.user, path, bytes, md5: md5.toString('hex'), ms }, 'download');
+    const moved = download.wasRead ? 'download' : 'md5';
+    home.transferLog.info({ user: home.user, path, bytes, md5: md5.toString('hex'), ms }, moved);
     return md5;
   },
 } satisfies { readonly [M in HomeMethod]?: Immediate<M> };

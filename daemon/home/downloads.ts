@@ -24,6 +24,7 @@ export class Download {
   /** When it was opened. */
   readonly #remembered: boolean;
   readonly #hash = new SequentialHash();
+  #wasRead = false;
   /** The hashing of the last piece, and of the one before. They never reject. */
   #last: Promise<void> = Promise.resolve();
   #beforeLast: Promise<void> = Promise.resolve();
@@ -42,7 +43,13 @@ export class Download {
     return this.#opened.size;
   }
 
+  /** Whether something of it was asked for. Else it is only compared. */
+  get wasRead(): boolean {
+    return this.#wasRead;
+  }
+
   read(offset: number, length: number, call: Call): Lent | Promise<Lent> {
+    this.#wasRead = true;
     if (!this.#remembered) return this.#readAndHash(offset, length, call);
     const { fd } = this.file;
     const cached = readIfCached(fd, offset, length);

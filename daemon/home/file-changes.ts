@@ -18,7 +18,7 @@ import {
 } from '../../protocol/operations.js';
 import type { FileRef } from '../../protocol/references.js';
 import type { Fd } from '../../posix/fd.js';
-import { copyFileRange, fallocate, ftruncate, pwrite } from '../../posix/files.js';
+import { copyFileRange, fallocate, fchmod, ftruncate, pwrite } from '../../posix/files.js';
 import { S_IFLNK, S_IFMT, S_ISGID, S_ISUID } from '../../posix/flags.js';
 import { chownToOwner } from '../../posix/names.js';
 import { fstatfs, statxFd, type Status } from '../../posix/status.js';
@@ -31,6 +31,7 @@ import { withoutSetId, type ToldStatus } from './owner-record.js';
 import { RangeSteps } from './range-steps.js';
 
 const NO_NAME = Buffer.alloc(0);
+const SET_ID = S_ISUID | S_ISGID;
 
 /** Some of a write was written, as the size of the file tells, and for the rest there was no room. */
 export class ShortWrite extends Failure {
@@ -176,6 +177,8 @@ export class FileChanges {
     const { identities, held } = this.#home;
     const found = identities.writable(file);
     held.freeing.requireIdle(found.status.ino);
+    // It was there before it was a home's: nobody has it run what a user writes (a daemon of root's keeps the bits by itself).
+    if ((found.status.mode & SET_ID) !== 0) fchmod(found.fd, found.status.mode & 0o7777 & ~SET_ID);
     return found;
   }
 
@@ -222,5 +225,5 @@ function requireRoom(fd: Fd, bytes: number, { account }: Lane): void {
 
 /** What of a mode reaches the disk. */
 function kept(mode: number, status: Status): number {
-  return mode & ~(isDirectory(status) ? S_ISUID : S_ISUID | S_ISGID);
+  return mode & ~(isDirectory(status) ? S_ISUID : SET_ID);
 }

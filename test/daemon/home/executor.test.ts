@@ -4,6 +4,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import {
+  chmodSync,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -238,6 +239,13 @@ partsTest('write: in place, beyond the end, at the end', {}, async (t, parts) =>
   t.equal(readFileSync(join(parts.directory, 'f'), 'latin1'), 'abcdefghi');
   t.strictSame(client.changed(write(f, 0, 'A', at(3))).mtime, at(3));
   t.equal(client.changed(write(f, 1000, '')).size, 9, 'nothing is nothing');
+  chmodSync(join(parts.directory, 'f'), 0o6755);
+  client.change(write(f, 0, 'a'));
+  t.equal(
+    lstatSync(join(parts.directory, 'f')).mode & 0o7777,
+    0o755,
+    'set-id bits of before do not outlast it',
+  );
   t.equal(await kindOf(() => client.log(write(f, null, 'x'))), 'EINVAL', 'a log does not append');
   t.equal(await kindOf(() => client.change({ ...write(f, 0, ''), data: null } as never)), 'EINVAL');
   t.equal(await kindOf(() => client.change(write(f, Number.MAX_SAFE_INTEGER, 'x'))), 'EFBIG');
