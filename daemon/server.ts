@@ -221,6 +221,8 @@ export class Server {
   #refresh({ account, key }: Identity): Identity | undefined {
     const current = this.#options.state.accounts.get(account.name);
     if (current === undefined || current.disabled) return undefined;
+    // Another user of the name: it is not his password or key that was proved.
+    if (current.createdAt !== account.createdAt) return undefined;
     const revoked = key !== null && !current.keys.some(({ publicKey }) => publicKey === key);
     return revoked ? undefined : { account: current, key };
   }
@@ -344,7 +346,10 @@ export class Server {
     const closedSessions = this.#sessions.ofUser(name).length;
     // However long that takes: what is in the home may be removed then, and the name be another's.
     await this.#pool.closeHome(name, 'the account was removed');
-    this.#options.log.info({ user: name, closedSessions }, 'account removed');
+    this.#options.log.info(
+      { user: name, closedSessions },
+      'closed what was open of a user without an account',
+    );
     return { closedSessions };
   }
 

@@ -1,7 +1,7 @@
 /*
  * What an administrator does with accounts, whether by ftpctl or on the web page.
  *
- * Order of every change: the transaction, the audit trail, the daemon. A change that could not be recorded or that the
+ * Order of every change: the transaction, the audit trail, the daemon (of a new account also before: addUser). A change that could not be recorded or that the
  * daemon could not be told is still made, and the person learns both.
  */
 import { readdir } from 'node:fs/promises';
@@ -55,6 +55,9 @@ export class Administration {
   /**
    * Makes an account; its home is made when the user first logs in. EEXIST, also where a home of that name is there: it is
    * somebody's files, mostly of an earlier user of the name, and handed over only where that is asked for.
+   *
+   * Of an earlier user whose removal the daemon was not told (userdel was killed) sessions and home may still be open: they are
+   * gone before the account is made, and nothing is made where the daemon cannot be told that either.
    */
   async addUser(name: UserName, { adopt, passwordHash, ...settings }: NewUser): Promise<void> {
     const { accounts, homes } = this.#state;
@@ -65,10 +68,12 @@ export class Administration {
       requireKnownHomes(this.#state, homes);
       await refuseLeftHome(join(homes, name), name);
     }
+    const hash = await passwordHash();
+    await this.#endEarlier(name);
     accounts.create({
       name,
       ...settings,
-      passwordHash: await passwordHash(),
+      passwordHash: hash,
       keys: [],
       createdAt: Date.now(),
       disabled: false,
@@ -164,6 +169,17 @@ export class Administration {
       { type: 'accountChanged', name },
     );
     return print;
+  }
+
+  /** Has the daemon close what is open of a user of that name, whose account is gone. */
+  async #endEarlier(name: UserName): Promise<void> {
+    try {
+      await this.#ask({ type: 'accountRemoved', name });
+    } catch (error) {
+      const { kind, message } = Failure.from(error);
+      const text = `no account is made: the running daemon may serve an earlier ${name} still (${message}): restart it`;
+      throw new Failure(kind, text, { cause: error });
+    }
   }
 
   /** Writes the change into the audit trail and tells the daemon, if one runs. Returns its answer. */

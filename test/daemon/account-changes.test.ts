@@ -1,10 +1,11 @@
 /* A running daemon: changes of accounts reach sessions that are open. */
+import { rmSync } from 'node:fs';
 import t from 'tap';
 import { userName } from '../../protocol/ids.js';
 import { generateKeyPair, noiseReady } from '../../protocol/noise.js';
 import { askDaemon } from '../../state/control.js';
 import { openState } from '../../state/store.js';
-import { changeAccount, logIn, startWithAccounts } from '../lib/accounts.js';
+import { changeAccount, logIn, makeAccounts, startWithAccounts } from '../lib/accounts.js';
 import { PathClient } from '../lib/path-client.js';
 import { Told } from '../lib/told.js';
 
@@ -61,6 +62,42 @@ t.test('changes of accounts reach open sessions', async (t) => {
   });
   await bob.closed;
 });
+
+t.test(
+  'a new user gets nothing of an earlier one of the name, whose removal the daemon was not told',
+  async (t) => {
+    const daemon = await startWithAccounts(t, PASSWORD, ['alice', 'bob'], ['--max-sessions', '1']);
+    const { port, state } = daemon;
+    const earlier = await logIn(t, { port, user: 'alice', password: PASSWORD });
+    await new PathClient(earlier).mkdir('directory');
+    const queued = new Told<number>();
+    const notifications = { queued: (place: number) => queued.push(place) };
+    const refused = t.rejects(
+      logIn(t, { port, user: 'bob', password: PASSWORD, notifications }).then(({ loginFailure }) => {
+        throw loginFailure ?? new Error('logged in');
+      }),
+      { name: 'Failure', kind: 'EKEYREJECTED' },
+      'who waited in the queue has not proved that he is the new one',
+    );
+    await queued.until((places) => places.length > 0);
+    const users = openState(state);
+    users.removeUser(ALICE);
+    users.removeUser(userName('bob'));
+    await users.close();
+    rmSync(daemon.home('alice'), { recursive: true });
+    await makeAccounts(state, PASSWORD, ['bob']);
+
+    const added = await daemon.ftpctl(['useradd', 'alice', '--quota', '1G', '--no-password']);
+    t.match(added, { code: 0 }, added.stderr);
+    await t.rejects(earlier.call('statfs', []), 'the session is over when the account is there');
+    await refused;
+    t.match(
+      await askDaemon(state, { type: 'quotaCheck', name: ALICE, repair: false }),
+      [{ ledger: { bytes: 0, files: 0 }, tree: { bytes: 0, files: 0 } }],
+      'a home of his own',
+    );
+  },
+);
 
 t.test('quota check through the daemon', async (t) => {
   const { port, state } = await startWithAccounts(t, PASSWORD, ['alice', 'lily']);

@@ -8,6 +8,7 @@ import { openState } from '../../state/store.js';
 import { temporaryDirectory } from '../lib/directory.js';
 
 const ALICE = userName('alice');
+const BOB = userName('bob');
 const NEW: NewUser = {
   quotaBytes: 1000,
   maxFiles: 0,
@@ -35,6 +36,7 @@ t.test('what was done, by whom, and what the daemon is told', async (t) => {
   await t.rejects(administration.addUser(ALICE, NEW), { name: 'Failure', kind: 'EEXIST' });
   t.match(state.accounts.get(ALICE), { quotaBytes: 2000 });
   t.match(told, [
+    { type: 'accountRemoved', name: 'alice' },
     { type: 'accountChanged', name: 'alice' },
     { type: 'accountChanged', closeSessions: false, reopen: false },
     { type: 'accountChanged', closeSessions: true },
@@ -53,14 +55,25 @@ t.test('what was done, by whom, and what the daemon is told', async (t) => {
 t.test(
   'a change that the daemon does not take up, or that cannot be recorded, is made and told of',
   async (t) => {
-    const refusing = administrationOf(t, () => {
-      throw new Failure('EIO', 'on demand');
+    let refused = 'accountChanged';
+    const refusing = administrationOf(t, (request) => {
+      if (Object(request).type === refused) throw new Failure('EIO', 'on demand');
     });
     await t.rejects(refusing.administration.addUser(ALICE, NEW), {
       kind: 'EIO',
       message: 'the change is made, but the running daemon did not take it up (on demand): restart it',
     });
     t.ok(refusing.state.accounts.get(ALICE));
+    refused = 'accountRemoved';
+    await t.rejects(refusing.administration.addUser(BOB, NEW), {
+      kind: 'EIO',
+      message: /^no account is made: .*earlier bob/,
+    });
+    t.equal(
+      refusing.state.accounts.get(BOB),
+      undefined,
+      'but none while the daemon may serve an earlier user of the name',
+    );
     const { state, administration } = administrationOf(t, () => undefined);
     await administration.addUser(ALICE, NEW);
     rmSync(state.paths.managerLog);
