@@ -10,10 +10,18 @@ export interface PasswordOptions {
   readonly password: boolean;
 }
 
-/** The hash of the new password; null: no login by password. Throws USAGE where there is nobody to ask. */
-export async function newPasswordHash(user: string, options: PasswordOptions): Promise<string | null> {
-  if (!options.password) return null;
-  if (options.passwordFile !== undefined) return hashPassword(readPasswordFile(options.passwordFile));
+/**
+ * What asks for the new password and answers its hash; null: no login by password. A file is read at once, with the rights of
+ * the caller. Throws USAGE where there is nobody to ask.
+ */
+export function newPasswordHash(user: string, options: PasswordOptions): () => Promise<string | null> {
+  if (!options.password) return async () => null;
+  if (options.passwordFile === undefined) return () => askedPasswordHash(user);
+  const password = readPasswordFile(options.passwordFile);
+  return () => hashPassword(password);
+}
+
+async function askedPasswordHash(user: string): Promise<string> {
   const terminal = openTerminal();
   if (terminal === undefined) {
     throw new Failure(

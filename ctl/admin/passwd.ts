@@ -11,7 +11,7 @@ export interface PasswdOptions extends StateOptions, PasswordOptions {
 /** Returns the exit code. */
 export async function passwd(text: string, options: PasswdOptions): Promise<number> {
   const name = userArgument(text);
-  const passwordHash = (): Promise<string | null> => newPasswordHash(name, options);
+  const passwordHash = newPasswordHash(name, options);
   await administer(options, 'change', (administration) =>
     administration.setPassword(name, passwordHash, options.closeSessions === true),
   );

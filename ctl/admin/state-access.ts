@@ -1,7 +1,11 @@
 /**
  * How the administration commands reach the server's state: the same lmdb environment that the daemon uses, so they work
  * with the daemon running or stopped; a running one is told, so that it acts at once.
+ *
+ * Invariant: root works as who owns the state directory. What root made in there would be closed to a daemon that is not
+ * root, and what that daemon's user put there would be followed by root.
  */
+import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Failure } from '../../protocol/failure.js';
 import { userName, type UserName } from '../../protocol/ids.js';
@@ -46,6 +50,7 @@ export async function withState<T>(
   use: (state: State) => Promise<T>,
 ): Promise<T> {
   const directory = stateDirectory(options);
+  actAsOwner(directory);
   // Also a change opens read-only first: a mistyped --state must not make a new directory.
   if (access === 'change') await openState(directory, { readOnly: true }).close();
   const state = openState(directory, { readOnly: access === 'read' });
@@ -54,6 +59,13 @@ export async function withState<T>(
   } finally {
     await state.close();
   }
+}
+
+function actAsOwner(directory: string): void {
+  const owner = statSync(directory, { throwIfNoEntry: false });
+  if (process.geteuid?.() !== 0 || owner === undefined || owner.uid === 0) return;
+  process.setegid?.(owner.gid);
+  process.seteuid?.(owner.uid);
 }
 
 /** Runs `act` with the means to change accounts. */

@@ -18,7 +18,7 @@ export interface UseraddOptions extends StateOptions, PasswordOptions {
 export async function useradd(text: string, options: UseraddOptions): Promise<number> {
   const name = userArgument(text);
   const { quota: quotaBytes, maxFiles = 0, posixOwners = false, adopt = false } = options;
-  const passwordHash = (): Promise<string | null> => newPasswordHash(name, options);
+  const passwordHash = newPasswordHash(name, options);
   const user = { quotaBytes, maxFiles, posixOwners, adopt, passwordHash };
   await administer(options, 'make', (administration) => administration.addUser(name, user));
   await writeOut(`user ${name} added, quota ${formatLimit(quotaBytes)}\n`);

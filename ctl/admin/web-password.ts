@@ -6,8 +6,9 @@ import type { StateOptions } from './state-option.js';
 
 /** Returns the exit code. */
 export async function webPassword(options: StateOptions & PasswordOptions): Promise<number> {
+  const passwordHash = newPasswordHash('the web page', options);
   await administer(options, 'make', async (administration) =>
-    administration.setWebPassword(await newPasswordHash('the web page', options)),
+    administration.setWebPassword(await passwordHash()),
   );
   await writeOut(
     `password of the web page ${options.password ? 'changed' : 'removed: nobody can sign in there'}\n`,

@@ -17,6 +17,7 @@ export const FOLDERS = [
   'ctl',
   'bench',
   'demo',
+  'packaging',
   'test',
 ] as const;
 

@@ -1,0 +1,29 @@
+/*
+ * The configuration file that is installed: every setting that the daemon knows, by its own table, commented out with its
+ * default, so that nothing is set by it and nothing can be missing in it.
+ */
+import { SETTING_NAMES, SETTINGS, type SettingName } from '../daemon/config.js';
+
+/** What stands for a setting whose default is none, is not of this type, or depends on the machine. */
+const EXAMPLES: Partial<Record<SettingName, string | number>> = {
+  listen: ':8083',
+  'web-listen': '127.0.0.1:8084',
+  home: '/var/lib/ftpmount/homes',
+  state: '/var/lib/ftpmount',
+  workers: 4,
+  'log-file': '/var/lib/ftpmount/ftpmountd.log',
+};
+
+const HEAD = `# ftpmountd reads this at its start, and again on "systemctl reload ftpmountd". What is commented out is the default, or an
+# example where the default is none. See ftpmountd.toml(5).
+`;
+
+export function defaultConfig(): string {
+  const entries = SETTING_NAMES.map((name) => {
+    const { help, reloads, fallback } = SETTINGS[name];
+    const example = EXAMPLES[name] ?? fallback;
+    const effect = reloads ? '' : '; takes effect at the next start';
+    return `\n# ${help.replace(' (default: see below)', '')}${effect}\n#${name} = ${JSON.stringify(example)}\n`;
+  });
+  return HEAD + entries.join('');
+}
