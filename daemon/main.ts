@@ -34,6 +34,7 @@ import {
 import type { Log } from './log.js';
 import { openLog } from './log-file.js';
 import { Server } from './server.js';
+import { ServiceManager } from './service-manager.js';
 
 const PROGRAM = 'ftpmountd';
 
@@ -147,7 +148,10 @@ async function main(): Promise<number> {
     throw error;
   });
   process.stdout.write(`listening on ${address}\n`);
+  const manager = new ServiceManager(log);
+  manager.ready();
   const signal = await ended;
+  manager.stopping();
   await web?.close();
   await server.shutdown(`the server is stopping (${signal})`);
   endRun(state);

@@ -8,9 +8,9 @@ import type { Fd } from './fd.js';
 import { addressOf, checked, IOVEC_BYTES, libc } from './libc.js';
 import { watchReadable } from './readiness.js';
 
-const AF_UNIX = 1;
+export const AF_UNIX = 1;
 const SOCK_STREAM = 1;
-const SOCK_CLOEXEC = 0o2000000;
+export const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SCM_RIGHTS = 1;
 const MSG_CMSG_CLOEXEC = 0x40000000;
