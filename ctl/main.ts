@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /*
  * ftpctl: transfers and files of a home without a mount, and administration on the server. Here is the command line, one
  * table of commands; what each does is in the file of its name, which is loaded when it is called for: the encryption, the

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /*
  * ftpmountd: the command line, the signals and the order of starting: settings, state directory and its lock, homes, key,
  * logs, then the server. Everything that fails before "listening on" is one line on standard error and an exit code.

@@ -31,7 +31,7 @@ export function setStage(): Stage {
   for (const name of ['bin', 'config', 'home', 'state', 'mnt', 'far'])
     mkdirSync(path.join(directory, name), { mode: 0o700 });
   for (const [name, part] of Object.entries(PROGRAMS))
-    symlinkSync(fileURLToPath(new URL(`../${part}/main.js`, import.meta.url)), path.join(bin, name));
+    symlinkSync(fileURLToPath(new URL(`../${part}/${name}.js`, import.meta.url)), path.join(bin, name));
   const env = {
     ...process.env,
     // Programs start with `env node`: the node that runs the demo comes first.

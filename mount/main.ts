@@ -1,4 +1,3 @@
-#!/usr/bin/env -S node --max-semi-space-size=4
 /**
  * ftpmount: the command line. Also called by mount(8) as `ftpmount SOURCE MOUNTPOINT -o OPTIONS` for the file system
  * type fuse.ftpmount.

@@ -24,9 +24,9 @@ const LOGROTATE = 'etc/logrotate.d/ftpmount';
 
 /** Links, relative to the root, and the programs that they are. */
 const LINKS: Readonly<Record<string, string>> = {
-  'usr/bin/ftpmount': 'dist/mount/main.js',
-  'usr/bin/ftpmountd': 'dist/daemon/main.js',
-  'usr/bin/ftpctl': 'dist/ctl/main.js',
+  'usr/bin/ftpmount': 'dist/mount/ftpmount.js',
+  'usr/bin/ftpmountd': 'dist/daemon/ftpmountd.js',
+  'usr/bin/ftpctl': 'dist/ctl/ftpctl.js',
 };
 
 /** Files of debian/, and where they go. */

@@ -16,6 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   locks: ['protocol'],
   daemon: ['state', 'locks', 'protocol', 'posix'],
   'daemon/main': ['daemon', 'web', 'state', 'protocol', 'posix'],
+  'daemon/ftpmountd': ['daemon/main', 'protocol'],
   web: ['state', 'protocol'],
   ctl: ['state', 'protocol', 'posix'],
 

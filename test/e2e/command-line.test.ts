@@ -2,11 +2,16 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { programs, runProgram, type ProgramName } from '../lib/programs.js';
+import { run } from '../lib/run.js';
 import { problemOf } from '../lib/said.js';
 
-const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
+const { version, engines } = JSON.parse(
+  readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'),
+) as {
   version: string;
+  engines: { node: string };
 };
+const OLDEST_NODE = engines.node.replace('>=', '');
 
 for (const program of Object.keys(programs) as ProgramName[]) {
   t.test(`${program} --help tells options and exit codes`, async (t) => {
@@ -18,6 +23,15 @@ for (const program of Object.keys(programs) as ProgramName[]) {
 
   t.test(`${program} --version`, async (t) => {
     t.match(await runProgram(program, ['--version']), { code: 0, stdout: `${version}\n`, stderr: '' });
+  });
+
+  t.test(`${program} on a node that is too old says so, and loads nothing more`, async (t) => {
+    const old = `data:text/javascript,Object.defineProperty(process.versions, 'node', { value: '20.18.3' })`;
+    t.match(await run(process.execPath, ['--import', old, programs[program], '--version']), {
+      code: 1,
+      stdout: '',
+      stderr: `${program} needs Node ${OLDEST_NODE} or newer; this is Node 20.18.3\n`,
+    });
   });
 
   t.test(`${program} with an option that is none`, async (t) => {

@@ -2,13 +2,13 @@
 import { fileURLToPath } from 'node:url';
 import { run, type RunOptions, type RunResult } from './run.js';
 
-const main = (part: string): string => fileURLToPath(new URL(`../../${part}/main.js`, import.meta.url));
+const entry = (file: string): string => fileURLToPath(new URL(`../../${file}`, import.meta.url));
 
 /** The compiled entry points, to be run by `process.execPath`. */
 export const programs = {
-  ftpmountd: main('daemon'),
-  ftpmount: main('mount'),
-  ftpctl: main('ctl'),
+  ftpmountd: entry('daemon/ftpmountd.js'),
+  ftpmount: entry('mount/ftpmount.js'),
+  ftpctl: entry('ctl/ftpctl.js'),
 } as const;
 
 export type ProgramName = keyof typeof programs;
