@@ -1,6 +1,6 @@
 /**
  * ftpmount: the command line. Also called by mount(8) as `ftpmount SOURCE MOUNTPOINT -o OPTIONS` for the file system
- * type fuse.ftpmount.
+ * type fuse.ftpmount, and for the type ftpmount by called-by-mount.ts.
  */
 import { resolve } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
@@ -12,6 +12,7 @@ import { VERSION } from '../protocol/version.js';
 import { serveInBackground } from './background.js';
 import { remount } from './fuse/mountpoint.js';
 import { defaultLogFile } from './log-file.js';
+import { argumentsOfMount, isCalledByMount } from './called-by-mount.js';
 import { parseMountOptions } from './options.js';
 import { DRIVERS, serve, type MountRequest } from './serve.js';
 import { showStatus } from './show-status.js';
@@ -88,9 +89,12 @@ function commandLine(): Command {
 }
 
 async function main(): Promise<number> {
+  const given = process.argv.slice(2);
+  const args = isCalledByMount(process.argv) ? argumentsOfMount(given) : given;
+  if (args === undefined) return EXIT_OK;
   const command = commandLine();
   try {
-    command.parse();
+    command.parse(args, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return EXIT_OK;

@@ -27,6 +27,8 @@ const LINKS: Readonly<Record<string, string>> = {
   'usr/bin/ftpmount': 'dist/mount/ftpmount.js',
   'usr/bin/ftpmountd': 'dist/daemon/ftpmountd.js',
   'usr/bin/ftpctl': 'dist/ctl/ftpctl.js',
+  // Debian's /sbin is a link to it: mount(8) looks there.
+  'usr/sbin/mount.ftpmount': 'dist/mount/ftpmount.js',
 };
 
 /** Files of debian/, and where they go. */

@@ -65,6 +65,30 @@ async function test(): Promise<void> {
     t.equal(await succeed('cat', [path.join(daemon.home('alice'), 'file')]), 'through\n');
   });
 
+  t.test('mount -t ftpmount, by the helper that is installed for it', async (t) => {
+    const mountpoint = temporaryDirectory(t);
+    const script = `
+      mount -t tmpfs none /sbin
+      ln -s "$1" /sbin/mount.ftpmount
+      mount -v -n -t ftpmount -o "$2" "$3" "$4"
+      trap 'umount -l "$4"' EXIT
+      grep " $4 " /proc/mounts
+      echo through > "$4/helped"
+      umount "$4"
+      trap - EXIT`;
+    const options = `port=${daemon.port},accept_new,password_stdin,nofail,x-systemd.automount,suid,umask=077`;
+    const stdout = await succeed(
+      'unshare',
+      ['--mount', 'sh', '-euc', script, 'sh', programs.ftpmount, options, daemon.at('alice'), mountpoint],
+      {
+        env: { ...daemon.env, PATH: `${path.dirname(process.execPath)}:${process.env['PATH']}` },
+        input: `${passwordOf('alice')}\n`,
+      },
+    );
+    const shown = `${daemon.at('alice')} ${mountpoint} fuse.ftpmount rw,nosuid,nodev`;
+    t.match(stdout, new RegExp(`^${shown}`, 'm'));
+  });
+
   t.test('uid, gid, umask and allow_other', async (t) => {
     const plain = await mountHome(t, daemon, 'alice');
     await plain.succeed('sh', ['-c', 'mkdir d && echo text > d/f && chmod 600 d/f']);

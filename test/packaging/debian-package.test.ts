@@ -46,6 +46,10 @@ async function test(): Promise<void> {
     };
     for (const program of ['ftpmount', 'ftpmountd', 'ftpctl'])
       t.equal(await succeed(at(`usr/bin/${program}`), ['--version'], { env }), `${version}\n`, program);
+    t.match(await run(at('usr/sbin/mount.ftpmount'), ['here:', '/', '-f', '-n'], { env }), {
+      code: 0,
+      stderr: '',
+    });
   });
 
   t.test('a user is made by root, the daemon that serves it is not root', async (t) => {
