@@ -14,8 +14,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { CHECKOUT, copyPrograms, readManifest } from './checkout.js';
 import { defaultConfig } from './default-config.js';
+import { manPages } from './man-pages.js';
 import { copyNodeModules } from './node-modules.js';
 
 const LIBRARY = 'usr/lib/ftpmount';
@@ -93,6 +95,8 @@ function layOut(root: string): void {
   }
   for (const [file, place] of Object.entries(INSTALLED)) install(root, file, place);
   writeFile(root, CONFIG, defaultConfig());
+  for (const [page, text] of Object.entries(manPages()))
+    writeFile(root, `usr/share/man/man${page.at(-1)}/${page}.gz`, gzipSync(text));
   const documentation = path.join(root, 'usr/share/doc/ftpmount');
   cpSync(path.join(CHECKOUT, 'docs'), documentation, { recursive: true });
   for (const file of ['README.md', 'CHANGELOG.md', 'protocol.md'])
@@ -106,9 +110,9 @@ function install(root: string, file: string, place: string): void {
   copyFileSync(path.join(CHECKOUT, 'packaging/debian', file), path.join(root, place));
 }
 
-function writeFile(root: string, place: string, text: string): void {
+function writeFile(root: string, place: string, content: string | Uint8Array): void {
   mkdirSync(path.join(root, path.dirname(place)), { recursive: true });
-  writeFileSync(path.join(root, place), text);
+  writeFileSync(path.join(root, place), content);
 }
 
 /** Bytes of all files of a tree. */

@@ -18,12 +18,16 @@ const HEAD = `# ftpmountd reads this at its start, and again on "systemctl reloa
 # example where the default is none. See ftpmountd.toml(5).
 `;
 
+/** A value in TOML: the default, or an example where that is none. */
+export function exampleOf(name: SettingName): string {
+  return JSON.stringify(EXAMPLES[name] ?? SETTINGS[name].fallback);
+}
+
 export function defaultConfig(): string {
   const entries = SETTING_NAMES.map((name) => {
-    const { help, reloads, fallback } = SETTINGS[name];
-    const example = EXAMPLES[name] ?? fallback;
+    const { help, reloads } = SETTINGS[name];
     const effect = reloads ? '' : '; takes effect at the next start';
-    return `\n# ${help.replace(' (default: see below)', '')}${effect}\n#${name} = ${JSON.stringify(example)}\n`;
+    return `\n# ${help.replace(' (default: see below)', '')}${effect}\n#${name} = ${exampleOf(name)}\n`;
   });
   return HEAD + entries.join('');
 }

@@ -5,7 +5,9 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gunzipSync } from 'node:zlib';
 import t from 'tap';
+import { SETTING_NAMES } from '../../daemon/config.js';
 import { temporaryDirectory } from '../lib/directory.js';
 import { run, succeed } from '../lib/run.js';
 import { Service } from '../lib/service.js';
@@ -50,6 +52,20 @@ async function test(): Promise<void> {
       code: 0,
       stderr: '',
     });
+  });
+
+  t.test('man pages tell every option, command and setting', async (t) => {
+    const page = (place: string): string =>
+      gunzipSync(readFileSync(at(`usr/share/man/${place}.gz`)))
+        .toString()
+        .replaceAll('\\-', '-');
+    t.match(page('man1/ftpmount.1'), /^\.B -p, --port <port>\nport of the server/m);
+    t.match(page('man1/ftpmount.1'), /~\/\.local\/state/, 'of whoever reads it');
+    t.match(page('man1/ftpctl.1'), /^\.SH FTPCTL PUT\n(?:.*\n)*\.B -r, --recursive\n/m);
+    t.match(page('man1/ftpctl.1'), /^\.SH FTPCTL KEY ADD\n/m);
+    t.match(page('man8/ftpmountd.8'), /^\.SH EXIT CODES\n\.TP\n\.B 0\n/m);
+    const keys = [...page('man5/ftpmountd.toml.5').matchAll(/^\.B (\S+) = /gm)].map(([, key]) => key);
+    t.strictSame(keys, SETTING_NAMES);
   });
 
   t.test('a user is made by root, the daemon that serves it is not root', async (t) => {

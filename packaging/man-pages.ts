@@ -1,0 +1,145 @@
+/*
+ * The man pages, in roff (groff_man(7)): of the programs by what their --help says, of the configuration by the daemon's table of
+ * settings.
+ */
+import { execFileSync } from 'node:child_process';
+import path from 'node:path';
+import { SETTING_NAMES, SETTINGS } from '../daemon/config.js';
+import { CHECKOUT, readManifest } from './checkout.js';
+import { exampleOf } from './default-config.js';
+import { parseHelp, type Block, type Help } from './help-text.js';
+
+/** Titles of lists in a help that list no commands. */
+const NO_COMMANDS: ReadonlySet<string> = new Set(['Arguments', 'Options', 'Exit codes', 'Mount options']);
+/** commander's own, which explains the others. */
+const HELP_COMMAND = 'help';
+
+/** Pages by their names with the section: `ftpctl.1`. */
+export function manPages(): Record<string, string> {
+  return {
+    'ftpmount.1': programPage('ftpmount', 1, 'mount', 'ftpctl(1), ftpmountd(8), mount(8), fuse(4)'),
+    'ftpctl.1': programPage('ftpctl', 1, 'ctl', 'ftpmount(1), ftpmountd(8)'),
+    'ftpmountd.8': programPage('ftpmountd', 8, 'daemon', 'ftpmountd.toml(5), ftpctl(1), ftpmount(1)'),
+    'ftpmountd.toml.5': configurationPage(),
+  };
+}
+
+function programPage(program: string, section: number, layer: string, seeAlso: string): string {
+  const file = path.join(CHECKOUT, 'dist', layer, `${program}.js`);
+  const help = helpOf(file, []);
+  const [about, ...blocks] = help.blocks;
+  const purpose = about?.kind === 'paragraph' ? about.text : '';
+  return page(program, section, purpose, [
+    '.SH SYNOPSIS',
+    ...literal(help.usage),
+    '.SH DESCRIPTION',
+    escaped(purpose),
+    ...blocks.flatMap((block) => rendered(block, '.SH')),
+    ...commandsOf(help, file, []),
+    '.SH SEE ALSO',
+    escaped(seeAlso),
+  ]);
+}
+
+/** The commands that a help lists, and those that theirs do, each with its own help. */
+function commandsOf(help: Help, file: string, parents: readonly string[]): string[] {
+  return commandNames(help).flatMap((name) => {
+    const command = [...parents, name];
+    const own = helpOf(file, command);
+    const deeper = commandsOf(own, file, command);
+    if (deeper.length > 0) return deeper;
+    return [
+      `.SH ${escaped(`${path.basename(file, '.js')} ${command.join(' ')}`.toUpperCase())}`,
+      ...literal(own.usage),
+      ...own.blocks.flatMap((block) => rendered(block, '.SS')),
+    ];
+  });
+}
+
+function commandNames({ blocks }: Help): string[] {
+  let listed = false;
+  const names: string[] = [];
+  for (const block of blocks) {
+    if (block.kind === 'title') listed = !NO_COMMANDS.has(withoutRemark(block.text));
+    else if (block.kind === 'entry' && listed) names.push(block.term.split(' ', 1)[0] ?? '');
+  }
+  return names.filter((name) => name !== HELP_COMMAND);
+}
+
+/** With a home directory that stands for everybody's. */
+function helpOf(file: string, command: readonly string[]): Help {
+  const env = { ...process.env, HOME: '~', XDG_STATE_HOME: '', NODE_OPTIONS: '' };
+  return parseHelp(execFileSync(process.execPath, [file, ...command, '--help'], { encoding: 'utf8', env }));
+}
+
+function configurationPage(): string {
+  const entries = SETTING_NAMES.flatMap((name) => {
+    const { help, allowed, reloads } = SETTINGS[name];
+    const effect = reloads ? 'at once when the configuration is read again' : 'at the next start';
+    return [
+      ...rendered({ kind: 'entry', term: `${name} = ${exampleOf(name)}`, text: `${help}.` }, '.SH'),
+      escaped(`It is ${allowed}, and takes effect ${effect}.`),
+    ];
+  });
+  return page('ftpmountd.toml', 5, 'configuration of ftpmountd', [
+    '.SH DESCRIPTION',
+    escaped(
+      'The daemon reads the file that its option --config names, /etc/ftpmount/ftpmountd.toml for the service, and reads it again on SIGHUP. ' +
+        'It is TOML. What the command line says as well counts. An unknown key or a wrong value is an error.',
+    ),
+    '.SH KEYS',
+    'With their defaults, or an example where the default is none.',
+    ...entries,
+    '.SH SEE ALSO',
+    'ftpmountd(8)',
+  ]);
+}
+
+function page(name: string, section: number, purpose: string, lines: readonly string[]): string {
+  const { version } = readManifest(CHECKOUT);
+  const short = purpose.charAt(0).toLowerCase() + purpose.slice(1).replace(/\.$/, '');
+  return [
+    `.TH ${name.toUpperCase()} ${section} "" "ftpmount ${version}"`,
+    '.SH NAME',
+    `${name} \\- ${escaped(short)}`,
+    ...lines,
+    '',
+  ].join('\n');
+}
+
+function rendered(block: Block, heading: '.SH' | '.SS'): string[] {
+  switch (block.kind) {
+    case 'title': {
+      const title = withoutRemark(block.text);
+      const remark = block.text.slice(title.length).trim();
+      return [
+        `${heading} ${escaped(heading === '.SH' ? title.toUpperCase() : title)}`,
+        escaped(remark),
+      ].filter((line) => line !== '');
+    }
+    case 'paragraph':
+      return ['.PP', escaped(block.text)];
+    case 'entry':
+      return ['.TP', `.B ${escaped(block.term)}`, escaped(block.text)];
+    case 'example':
+      return literal(block.lines);
+  }
+}
+
+/** A title without what is in parentheses behind it. */
+function withoutRemark(title: string): string {
+  return title.replace(/ \(.*\)$/, '');
+}
+
+/** Lines that stay as they are. */
+function literal(lines: readonly string[]): string[] {
+  return ['.PP', '.nf', ...lines.map(escaped), '.fi'];
+}
+
+/** Text in which roff sees no request and no escape, and hyphens are those that are typed. */
+function escaped(text: string): string {
+  return text
+    .replaceAll('\\', '\\e')
+    .replaceAll('-', '\\-')
+    .replace(/^(?=[.'])/, '\\&');
+}
