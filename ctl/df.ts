@@ -1,9 +1,15 @@
-/** `ftpctl df [-h] [USER@]HOST`: the home's space and files: limit, used, and what is left by quota and disk. */
+/**
+ * `ftpctl df [-h] [USER@]HOST`: the home's space and files: limit, used, and what is left by quota and disk; and what partial uploads
+ * take of what is used.
+ */
+import { Failure } from '../protocol/failure.js';
 import { writeOut } from './output/stdout.js';
 import { formatTable } from './output/table.js';
 import type { SessionOptions } from './remote/session-options.js';
+import { partialUploads } from './remote/partial-uploads.js';
 import { remoteArgument } from './remote/place.js';
 import { withSession, type RemoteSession } from './remote/session.js';
+import { PROGRAM } from './program.js';
 import { formatSize } from '../state/sizes.js';
 
 export interface DfFlags {
@@ -19,7 +25,7 @@ export async function df(place: string, options: DfOptions): Promise<number> {
 }
 
 /** Shows quota and use of a home. Returns the exit code. */
-export async function showSpace({ client, account }: RemoteSession, flags: DfFlags): Promise<number> {
+export async function showSpace({ client, account, signal }: RemoteSession, flags: DfFlags): Promise<number> {
   const [, limit, used, free, fileLimit, files, filesFree] = await client.call('statfs', []);
   const space = usage(limit, used, free);
   const inodes = usage(fileLimit, files, filesFree);
@@ -40,7 +46,19 @@ export async function showSpace({ client, account }: RemoteSession, flags: DfFla
     ],
   ];
   const right = rows[0]?.slice(1).map(() => 'right' as const) ?? [];
-  await writeOut(`${formatTable(rows, ['left', ...right]).join('\n')}\n`);
+  const lines = formatTable(rows, ['left', ...right]);
+  let uploads = 0;
+  let bytes = 0;
+  for await (const { received } of partialUploads(client)) {
+    if (signal.aborted) throw new Failure('ECANCELED', 'interrupted');
+    uploads += 1;
+    bytes += received;
+  }
+  if (uploads > 0) {
+    const count = `${uploads} partial ${uploads === 1 ? 'upload' : 'uploads'}`;
+    lines.push(`of that ${formatSize(bytes)} in ${count}, which ${PROGRAM} uploads lists`);
+  }
+  await writeOut(`${lines.join('\n')}\n`);
   return 0;
 }
 

@@ -157,11 +157,41 @@ function commandLine(end: (exitCode: number) => void): Command {
   withSessionOptions(
     program.command('df').helpOption('--help', 'show this help').argument('<place>', '[USER@]HOST'),
   )
-    .description('show quota and use')
+    .description('show quota and use, and what partial uploads take of it')
     .option('-h, --human-readable', 'sizes with K, M, G, T')
     .action(async (place, options) => {
       const { df } = await import('./df.js');
       end(await df(place, options));
+    });
+  const uploads = program
+    .command('uploads')
+    .helpOption('--help', 'show this help')
+    .description('partial uploads: what interrupted ones left in a home');
+  withSessionOptions(
+    uploads
+      .command('list', { isDefault: true })
+      .helpOption('--help', 'show this help')
+      .argument('<place...>', '[USER@]HOST[:PATH]: of a file, or of all below a directory'),
+  )
+    .description('list them: what came so far, the whole size, the age, when it is removed')
+    .option('-h, --human-readable', 'sizes with K, M, G, T')
+    .option('--json', 'one JSON object a line')
+    .action(async (places, options) => {
+      const { uploads: list } = await import('./uploads.js');
+      end(await list(places, options));
+    });
+  withSessionOptions(
+    uploads
+      .command('rm')
+      .argument(
+        '<place...>',
+        '[USER@]HOST[:PATH]: of a file, or of all below a directory; without PATH all of them',
+      ),
+  )
+    .description('throw them away')
+    .action(async (places, options) => {
+      const { uploadsRm } = await import('./uploads.js');
+      end(await uploadsRm(places, options));
     });
   withSessionOptions(program.command('shell').argument('[place]', '[USER@]HOST[:DIR]'))
     .usage('[options] [USER@]HOST[:DIR]')

@@ -124,6 +124,13 @@ export const SETTINGS = {
     'files of one home that are kept open for its mounts; one too many is ENFILE',
     false,
   ),
+  'upload-expiry': count(
+    1,
+    3650,
+    7,
+    'days after which an upload that broke off and nobody goes on with is removed',
+    false,
+  ),
   'lease-term': count(
     MIN_LEASE_TERM_MS / 1000,
     MAX_LEASE_TERM_MS / 1000,

@@ -39,6 +39,7 @@ export interface HomesOptions {
   readonly directory: string;
   readonly leaseTermMs: number;
   readonly maxOpenFiles: number;
+  readonly uploadKeepMs: number;
   readonly firstReserved: number;
   readonly log: Log;
   readonly transferLog: Log;
@@ -120,7 +121,7 @@ export class Homes {
   }
 
   #openHome(account: Account): Promise<UserHome> {
-    const { state, leaseTermMs, maxOpenFiles, firstReserved, log, transferLog } = this.#options;
+    const { state, leaseTermMs, maxOpenFiles, uploadKeepMs, firstReserved, log, transferLog } = this.#options;
     const directory = join(this.#options.directory, account.name);
     return Promise.resolve().then(() => {
       makeHome(directory, state.ledger.read(account.name));
@@ -133,6 +134,7 @@ export class Homes {
         digests: state.digests,
         leaseTermMs,
         maxOpenFiles,
+        uploadKeepMs,
         firstReserved,
         log,
         transferLog: withUser(transferLog, account.name),

@@ -57,6 +57,7 @@ const SHUTDOWN_MS = 15_000;
 const THROTTLE_RECORD_MS = 10_000;
 /** How long `ftpctl` waits for sessions to close that a change of an account, but its removal, ends (milliseconds). */
 const CLOSING_MS = 10_000;
+const DAY_MS = 86_400_000;
 
 /**
  * Bounds of a worker's heap: past the old generation's there is a leak, and better one worker lost than all. The young one takes
@@ -95,6 +96,7 @@ export class Server {
       workerData: {
         leaseTermMs: config['lease-term'] * 1000,
         maxOpenFiles: config['max-open-files'],
+        uploadKeepMs: config['upload-expiry'] * DAY_MS,
         firstReserved: firstReserved(config),
         stateDirectory: state.paths.directory,
         homes,

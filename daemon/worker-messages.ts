@@ -31,6 +31,8 @@ export interface WorkerData {
   readonly leaseTermMs: number;
   /** Files of one home that are kept open for its clients. */
   readonly maxOpenFiles: number;
+  /** For how long a partial upload is kept that nobody goes on with (milliseconds). */
+  readonly uploadKeepMs: number;
   /** The number from which on a descriptor is not for what clients keep open. */
   readonly firstReserved: number;
   /** Where it counts (measures.ts). */

@@ -44,6 +44,7 @@ const {
   bootVerifier,
   leaseTermMs,
   maxOpenFiles,
+  uploadKeepMs,
   firstReserved,
   cells,
 } = workerData as WorkerData;
@@ -56,6 +57,7 @@ const homes = new Homes({
   directory,
   leaseTermMs,
   maxOpenFiles,
+  uploadKeepMs,
   firstReserved,
   log,
   transferLog: remoteLog('user'),

@@ -76,6 +76,9 @@ export const MAX_COPY = 1_048_576;
 /** Files of one `uploadFiles`. */
 export const MAX_UPLOAD_FILES = 256;
 
+/** Partial uploads in one answer of `uploads`; their paths come to MAX_DATA at most. */
+export const MAX_PAGE_UPLOADS = 256;
+
 /** Inode numbers of one kind that a client has been given ahead and has not used. */
 export const MAX_GRANTED_INODES = 256;
 

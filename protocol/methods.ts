@@ -17,6 +17,7 @@ import {
   MAX_LOCKS,
   MAX_OPERATIONS,
   MAX_PAGE_ENTRIES,
+  MAX_PAGE_UPLOADS,
   MAX_PASSWORD,
   MAX_TARGET,
   MAX_TEXT,
@@ -76,6 +77,11 @@ const entry = tuple(name, attributes, optional(bytes(MAX_TARGET)));
 const positions = bytes(POSITION_BYTES * MAX_PAGE_ENTRIES);
 /** [attributes of the directory, entries, cursor of the next page or nil at the end] */
 const listing = tuple(attributes, list(entry, MAX_PAGE_ENTRIES), optional(handle));
+/**
+ * [id, path where the file will appear or nil: not known, size of the whole file or nil: not known, bytes that are there, seconds
+ * since the last of them came, seconds until it is removed, whether a client that is connected has it open]
+ */
+const partialUpload = tuple(name, optional(path), optional(size), size, u32, u32, bool);
 /** [error name, text] */
 const error = tuple(text(64), text(MAX_TEXT));
 /**
@@ -261,6 +267,10 @@ export const METHODS = {
   ),
   /** (handle): gives up and throws the partial file away (`close` keeps that of a file). */
   uploadAbort: method(tuple(handle), nil),
+  /** (id or nil: from the first on) -> the partial uploads behind that id, in the order of their ids; none: there are no more. */
+  uploads: method(tuple(optional(name)), list(partialUpload, MAX_PAGE_UPLOADS)),
+  /** (id): throws a partial upload away. ENOENT. EBUSY: a client that is connected has it open. */
+  uploadRemove: method(tuple(name), nil),
   /** (path) -> (handle, attributes): a file as it is now, to be read in order and hashed on the way. */
   download: method(tuple(path), tuple(handle, attributes)),
   /** (handle of a download, offset, length) -> data; shorter only at the end of the file. */

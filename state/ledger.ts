@@ -25,6 +25,8 @@ export interface QuotaReport {
   readonly user: UserName;
   readonly ledger: Use;
   readonly tree: Use;
+  /** What partial uploads take of that. */
+  readonly uploads: Use;
   readonly repaired: boolean;
 }
 

@@ -12,25 +12,27 @@ import { isOwnName, RESERVED_NAME } from '../../state/home-layout.js';
 import type { Use } from '../../state/ledger.js';
 import { localJoin } from '../names.js';
 
-/** What the tree HOMES/NAME holds; nothing where there is none. */
-export async function countHome(homes: string, name: string): Promise<Use> {
+/** What the tree HOMES/NAME holds, and what partial uploads take of that; nothing where there is none. */
+export async function countHome(homes: string, name: string): Promise<{ tree: Use; uploads: Use }> {
   const home = Buffer.from(join(homes, name));
   const reserved = localJoin(home, RESERVED_NAME);
   const linked = new Set<bigint>();
   const directories: Buffer[] = [home];
-  let bytes = 0;
-  let files = 0;
+  const tree = { bytes: 0, files: 0 };
+  const uploads = { bytes: 0, files: 0 };
   for (let path = directories.pop(); path !== undefined; path = directories.pop()) {
     for await (const entry of entriesOf(path)) {
       if (path.equals(reserved) && isOwnName(entry)) continue;
       const status = await lstat(localJoin(path, entry), { bigint: true });
       if (status.isDirectory()) directories.push(localJoin(path, entry));
       if ((path === home && entry.equals(RESERVED_NAME)) || isCounted(status, linked)) continue;
-      bytes += status.isFile() ? Number(status.size) : 0;
-      files += 1;
+      for (const use of path.equals(reserved) ? [tree, uploads] : [tree]) {
+        use.bytes += status.isFile() ? Number(status.size) : 0;
+        use.files += 1;
+      }
     }
   }
-  return { bytes, files };
+  return { tree, uploads };
 }
 
 /** Whether another name of the same file was counted. */

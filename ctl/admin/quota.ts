@@ -34,8 +34,10 @@ export async function quotaCheck(text: string | undefined, options: QuotaCheckOp
 }
 
 function line(report: QuotaReport): string {
-  const { user, ledger, tree, repaired } = report;
-  const charge = `${user}: charged ${ledger.bytes} bytes, ${ledger.files} files`;
+  const { user, ledger, tree, uploads, repaired } = report;
+  const ofUploads =
+    uploads.files === 0 ? '' : ` (partial uploads: ${uploads.bytes} bytes, ${uploads.files} files)`;
+  const charge = `${user}: charged ${ledger.bytes} bytes, ${ledger.files} files${ofUploads}`;
   if (!differs(report)) return `${charge}: right`;
   const advice = repaired ? 'repaired' : 'repair it with --repair';
   return `${charge}, but the home holds ${tree.bytes} bytes, ${tree.files} files: ${advice}`;
@@ -60,10 +62,10 @@ async function checkStopped(
       const reports: QuotaReport[] = [];
       for (const { name: user } of users) {
         const entry = ledger.read(user);
-        const tree = await countHome(homes, user);
+        const { tree, uploads } = await countHome(homes, user);
         // A home that nobody ever opened is not in the ledger, and is counted when it is.
         const { bytes, files } = entry ?? tree;
-        const report = { user, ledger: { bytes, files }, tree, repaired: false };
+        const report = { user, ledger: { bytes, files }, tree, uploads, repaired: false };
         const repaired = options.repair === true && differs(report);
         // Not clean: nothing was synced here. The daemon counts it when it starts.
         if (repaired) ledger.write(user, tree, false);

@@ -15,9 +15,10 @@ import { writeOut } from '../output/stdout.js';
 import { find, findThere, isDirectory, throughLinks } from '../remote/directory.js';
 import { remove, removeDirectories } from '../rm.js';
 import { showAttributes } from '../stat.js';
+import { listUploads, removeUploads } from '../uploads.js';
 import type { Context, ShellCommand } from './command.js';
-import type { Flag } from './flags.js';
-import { currentPlace, remotePlace, remotePlaces } from './operands.js';
+import type { Flag, Operands } from './flags.js';
+import { currentPlace, homePlace, remotePlace, remotePlaces } from './operands.js';
 import { page } from './run-program.js';
 import type { Word } from './words.js';
 
@@ -233,7 +234,26 @@ export const fileCommands: readonly ShellCommand[] = [
     operand: () => 'nothing',
     run: ({ session }, { flags }) => showSpace(session, { humanReadable: flags.has('human-readable') }),
   },
+  {
+    names: ['uploads'],
+    usage: '[rm] [PATH...]',
+    summary: 'list what interrupted uploads left, or remove it',
+    flags: [HUMAN],
+    least: 0,
+    most: MANY,
+    operand: () => 'remote',
+    run: uploads,
+  },
 ];
+
+async function uploads(context: Context, { flags, words }: Operands): Promise<number> {
+  const [verb] = words;
+  const isNamed = verb?.raw === 'list' || verb?.raw === 'rm';
+  const paths = isNamed ? words.slice(1) : words;
+  const places = paths.length === 0 ? [homePlace(context)] : await remotePlaces(context, paths);
+  if (isNamed && verb.raw === 'rm') return removeUploads(context.session, places);
+  return listUploads(context.session, places, { humanReadable: flags.has('human-readable') });
+}
 
 async function changeDirectory(context: Context, word: Word | undefined): Promise<number> {
   if (word?.raw === '-') {

@@ -32,6 +32,11 @@ export function currentPlace(context: Context): Place {
   return placeOf(context, Buffer.from('.'));
 }
 
+/** The home. */
+export function homePlace(context: Context): Place {
+  return placeOf(context, Buffer.from('/'));
+}
+
 /** The local paths of some words. Throws ENOENT where a pattern matches nothing. */
 export async function localPaths(words: readonly Word[]): Promise<Buffer[]> {
   const paths: Buffer[] = [];

@@ -230,6 +230,11 @@ const IMMEDIATE = {
     client.handles.forget(number);
     return null;
   },
+  uploads: (home, _, [after]) => home.uploads.page(after),
+  async uploadRemove(home, _, [id]) {
+    await home.uploads.remove(id);
+    return null;
+  },
   downloadRead(_, client, [number, offset, length], call) {
     const data = client.handles.ofKind(number, 'download').download.read(offset, length, call);
     return data instanceof Promise ? data.then((lent) => new LentData(lent)) : new LentData(data);

@@ -47,6 +47,11 @@ export function keyOfPartial(name: string): string {
   return name.slice(0, KEY_HEX);
 }
 
+export interface PartialFile {
+  readonly name: string;
+  readonly status: Status;
+}
+
 export class PartialFiles {
   readonly #tree: ConfinedTree;
   readonly #quota: Quota;
@@ -66,12 +71,19 @@ export class PartialFiles {
     return closing(this.#tree.makeReserved(), act);
   }
 
-  /** All partial files. */
-  list(): { name: string; status: Status }[] {
-    const found: { name: string; status: Status }[] = [];
-    this.#eachName((name, directory) => {
-      const status = statusIfAny(directory, name);
-      if (status !== undefined) found.push({ name: name.toString('latin1'), status });
+  /** All names, in no order. */
+  names(): string[] {
+    return [...this.#known().values()].flatMap((names) => [...names]);
+  }
+
+  /** Those of these names that are there. */
+  statuses(names: readonly string[]): PartialFile[] {
+    const found: PartialFile[] = [];
+    this.#withinExisting((directory) => {
+      for (const name of names) {
+        const status = statusIfAny(directory, Buffer.from(name, 'latin1'));
+        if (status !== undefined) found.push({ name, status });
+      }
     });
     return found;
   }
@@ -129,13 +141,13 @@ export class PartialFiles {
     return names;
   }
 
-  #eachName(visit: (name: Buffer, directory: Fd) => void): void {
+  #eachName(visit: (name: Buffer) => void): void {
     const scratch = Buffer.allocUnsafe(SCRATCH_BYTES);
     this.#withinExisting((directory) => {
       for (;;) {
         const records = readEntries(directory, scratch);
         if (records.length === 0) return;
-        for (const { name } of records) if (!isOwnName(name)) visit(name, directory);
+        for (const { name } of records) if (!isOwnName(name)) visit(name);
       }
     });
   }

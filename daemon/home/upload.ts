@@ -22,7 +22,7 @@ import { statxFd } from '../../posix/status.js';
 import type { Call } from './call.js';
 import { chargingSize } from './growth.js';
 import type { Freeing } from './freeing.js';
-import type { SequentialHash } from './hashing.js';
+import { SequentialHash } from './hashing.js';
 import type { LeaseHolder } from './lease-table.js';
 import type { ToldStatus } from './owner-record.js';
 import type { Account } from './quota.js';
@@ -305,8 +305,11 @@ export class Upload {
   }
 
   async #leave(): Promise<void> {
-    if (this.#worthless === undefined && this.target.source !== undefined) this.#close();
-    else await this.#discard();
+    if (this.#worthless !== undefined || this.target.source === undefined) return this.#discard();
+    // There was no checkpoint yet: a record tells what the partial file is of. It only helps.
+    if (this.#written < CHECKPOINT_BYTES)
+      await this.#host.record(this, 0, new SequentialHash().save()).catch(() => undefined);
+    this.#close();
   }
 
   async #discard(): Promise<void> {

@@ -6,13 +6,14 @@
  */
 import { Failure } from '../../protocol/failure.js';
 import type { RemoteHandle, UserName } from '../../protocol/ids.js';
-import { CHECKPOINT_BYTES, MAX_DATA } from '../../protocol/limits.js';
+import { CHECKPOINT_BYTES, MAX_DATA, MAX_PAGE_UPLOADS } from '../../protocol/limits.js';
 import type { Fd } from '../../posix/fd.js';
 import { close, ftruncate } from '../../posix/files.js';
 import { O_CREAT, O_EXCL, O_RDWR } from '../../posix/flags.js';
 import { Md5 } from '../../posix/libcrypto.js';
 import { renameat2 } from '../../posix/names.js';
-import { statxFd } from '../../posix/status.js';
+import { statxFd, type Status } from '../../posix/status.js';
+import type { Use } from '../../state/ledger.js';
 import type { UploadStore } from '../../state/uploads.js';
 import type { Call } from './call.js';
 import { statusIfAny, type ConfinedTree } from './confined.js';
@@ -37,8 +38,6 @@ import { Upload, type UploadHost, type UploadSource, type UploadTarget } from '.
 export type UploadRecords = Pick<UploadStore, 'get' | 'put' | 'remove' | 'list'>;
 
 const PRIVATE_FILE = 0o600;
-/** A partial file that was not written to for so long is removed: it is charged, and nobody sees it. */
-const ABANDONED_SECONDS = 14 * 24 * 3600;
 
 interface Parts {
   readonly user: UserName;
@@ -53,6 +52,8 @@ interface Parts {
   readonly partials: PartialFiles;
   readonly store: UploadRecords;
   readonly digests: Digests;
+  /** A partial file that was not written to for so long (milliseconds) is removed: it is charged. */
+  readonly keepMs: number;
   readonly log: Log;
   readonly transferLog: Log;
   readonly whenChangeable: () => Promise<void>;
@@ -143,21 +144,59 @@ export class Uploads implements UploadHost {
     return answer;
   }
 
-  /** Removes what nobody came back for. To be called while the home is not in use. */
-  removeAbandoned(): void {
+  /** Removes what nobody came back for. Synchronous. */
+  removeExpired(): void {
     const { partials, user, store, log } = this.#parts;
-    const oldest = Date.now() / 1000 - ABANDONED_SECONDS;
     const kept = new Set<string>();
-    for (const { name, status } of partials.list()) {
-      // Its mtime is that of its source as soon as it is complete.
-      if (status.ctime.sec >= oldest && !isStreamPartial(name)) {
-        kept.add(keyOfPartial(name));
+    for (const { name, status } of partials.statuses(partials.names())) {
+      const key = keyOfPartial(name);
+      if (this.#isInUse(key) || (this.#msLeft(status) > 0 && !isStreamPartial(name))) {
+        kept.add(key);
         continue;
       }
       partials.remove(name);
       log.info({ user, bytes: status.size }, 'a partial upload was removed');
     }
-    for (const { key } of store.list(user)) if (!kept.has(key)) this.#forget(key);
+    for (const { key } of store.list(user)) if (!kept.has(key) && !this.#isInUse(key)) this.#forget(key);
+  }
+
+  /** The partial uploads behind that id, as `uploads` answers. */
+  page(after: Buffer | null): unknown[] {
+    const { partials } = this.#parts;
+    const last = after?.toString('latin1') ?? '';
+    const behind = partials.names().filter((name) => name > last);
+    const page: unknown[] = [];
+    let pathBytes = 0;
+    for (const file of partials.statuses(behind.toSorted().slice(0, MAX_PAGE_UPLOADS))) {
+      const { path, size } = this.#targetOf(file.name);
+      pathBytes += path?.length ?? 0;
+      if (pathBytes > MAX_DATA) break;
+      const left = this.#msLeft(file.status);
+      const times = [seconds(this.#parts.keepMs - left), seconds(left)];
+      const isUnderWay = this.#isUnderWay(keyOfPartial(file.name));
+      page.push([Buffer.from(file.name, 'latin1'), path, size, file.status.size, ...times, isUnderWay]);
+    }
+    return page;
+  }
+
+  /** Throws a partial upload away. ENOENT; EBUSY where a client that is connected has it. */
+  async remove(id: Buffer): Promise<void> {
+    const { partials } = this.#parts;
+    const name = id.toString('latin1');
+    const key = keyOfPartial(name);
+    if (!partials.ofKey(key).includes(name)) throw new Failure('ENOENT', 'there is no such partial upload');
+    if (this.#isUnderWay(key)) throw new Failure('EBUSY', 'it is being uploaded');
+    await this.#open.get(key)?.close();
+    await this.whenChangeable();
+    if (this.#isInUse(key)) throw new Failure('EBUSY', 'it is being uploaded');
+    partials.remove(name);
+    this.#forget(key);
+  }
+
+  /** What partial uploads take of the home's use. */
+  get use(): Use {
+    const found = this.#parts.partials.statuses(this.#parts.partials.names());
+    return { bytes: found.reduce((sum, { status }) => sum + status.size, 0), files: found.length };
   }
 
   whenChangeable(): Promise<void> {
@@ -225,6 +264,29 @@ export class Uploads implements UploadHost {
     };
     transferLog.info(fields, 'upload');
     return telling.attributes(told);
+  }
+
+  /** What a partial file is of, as far as that is known: a daemon that was killed may not have recorded it. */
+  #targetOf(name: string): { path: Buffer | null; size: number | null } {
+    const key = keyOfPartial(name);
+    const open = this.#open.get(key)?.target;
+    if (open !== undefined) return { path: open.path, size: open.source?.size ?? null };
+    const { path = null, size = null } = this.#parts.store.get(this.#parts.user, key) ?? {};
+    return { path, size };
+  }
+
+  #isInUse(key: string): boolean {
+    return this.#open.has(key) || this.#beginning.has(key);
+  }
+
+  /** Whether somebody is at it: a client that is away may have it open for a day. */
+  #isUnderWay(key: string): boolean {
+    return this.#beginning.has(key) || this.#open.get(key)?.owner.present === true;
+  }
+
+  /** Until it is removed. Its mtime is that of its source as soon as it is complete, its ctime is not. */
+  #msLeft({ ctime: { sec, nsec } }: Status): number {
+    return sec * 1000 + nsec / 1e6 + this.#parts.keepMs - Date.now();
   }
 
   #left(): void {
@@ -318,4 +380,9 @@ export class Uploads implements UploadHost {
       log.warn({ error, user }, 'the record of an upload was not removed');
     });
   }
+}
+
+/** Whole seconds, as they travel. */
+function seconds(ms: number): number {
+  return Math.min(Math.max(0, Math.floor(ms / 1000)), 0xffff_ffff);
 }

@@ -46,6 +46,7 @@ import { RoomRecalls } from './room-recalls.js';
 import { ShownTimes } from './shown-times.js';
 import { SyncGroup } from './sync-group.js';
 import { Telling } from './telling.js';
+import { UploadExpiry } from './upload-expiry.js';
 import { Uploads, type UploadRecords } from './uploads.js';
 import { VirtualOwners } from './virtual-owners.js';
 import { WholeUploads } from './whole-uploads.js';
@@ -69,6 +70,8 @@ export interface UserHomeOptions {
   readonly leaseTermMs?: number;
   /** Files that are kept open for clients; default: what one client may hold. */
   readonly maxOpenFiles?: number;
+  /** For how long a partial upload is kept that nobody goes on with (milliseconds). */
+  readonly uploadKeepMs: number;
   /** See ConfinedTree.open(). */
   readonly firstReserved?: number;
   /** For tests. */
@@ -120,6 +123,7 @@ export class UserHome {
   readonly #grants: Grants;
   readonly #grace: Grace;
   readonly #clients: Clients;
+  readonly #uploadExpiry: UploadExpiry;
   readonly #ledgerEntry: LedgerEntryWriter;
   readonly #onIdle: () => void;
   /** Set while the home is counted. */
@@ -289,14 +293,10 @@ export class UserHome {
     this.wholeUploads = new WholeUploads({ ...uploading, pool: this.#grants.pool });
     this.uploads = new Uploads({
       ...{ ...uploading, digests: this.digests, store: options.uploads },
-      partials: new PartialFiles(parts),
+      ...{ partials: new PartialFiles(parts), keepMs: options.uploadKeepMs },
     });
     this.#settle();
-    try {
-      this.uploads.removeAbandoned();
-    } catch (error) {
-      log.warn({ error, user: account.name }, 'abandoned uploads were not removed');
-    }
+    this.#uploadExpiry = new UploadExpiry({ uploads: this.uploads, user: account.name, clock, log });
   }
 
   /** Enters a session. To be followed by entered() when its login is answered. */
@@ -375,7 +375,7 @@ export class UserHome {
         this.quota.correct(counted);
         this.#settle();
       }
-      return { user: this.user, ledger: charged, tree: counted, repaired };
+      return { user: this.user, ledger: charged, tree: counted, uploads: this.uploads.use, repaired };
     } finally {
       if (this.#counting === counting) this.#counting = undefined;
       // In this order: what waited is answered before what came behind it is begun.
@@ -445,6 +445,7 @@ export class UserHome {
     this.waits.close();
     this.locks.close();
     this.watch.close();
+    this.#uploadExpiry.close();
     // Those that waited have failed by now.
     await this.wholeUploads.allEnded();
     // First, for it writes marks.

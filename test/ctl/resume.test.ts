@@ -9,7 +9,7 @@ import { temporaryDirectory } from '../lib/directory.js';
 import { programs } from '../lib/programs.js';
 import { Service } from '../lib/service.js';
 
-t.setTimeout(90_000);
+t.setTimeout(120_000);
 
 const MiB = 1024 * 1024;
 
@@ -69,6 +69,32 @@ t.test('a put that is killed goes on', async (t) => {
   t.match(again.stderr, RESUMING);
   t.match(again.stdout, digest);
   t.ok(fs.readFileSync(join(daemon.home('alice'), 'target')).equals(content));
+});
+
+t.test('what a put left is listed, counted, and thrown away', async (t) => {
+  const uploads = (...args: string[]) => daemon.ftpctl(['uploads', ...args]);
+  const place = daemon.at('alice', 'left');
+  const args = ['put', ...login, source, place];
+  const killed = await startTransfer(t, args, () => partialBytes(daemon) > 16 * MiB);
+  await killed.kill();
+  t.match(JSON.parse((await uploads('--json', ...login, place)).stdout), {
+    ...{ path: 'left', size: content.length, underWay: false },
+  });
+  t.match(
+    (await daemon.ftpctl(['quota', 'check', 'alice'])).stdout,
+    / \(partial uploads: \d+ bytes, 1 files\): right$/m,
+  );
+  const input = ['uploads nowhere', 'uploads -h', 'df', 'uploads rm left', 'uploads', 'df'].join('\n');
+  const { stdout } = await daemon.ftpctl(['shell', ...login, daemon.at('alice')], { input });
+  t.match(
+    stdout,
+    /^Received +Size +Age +Expires +Path\n +\d+M +48M +\d+s +\d{4}-\d\d-\d\d \d\d:\d\d +left\nHome .*\n.*\nof that \d+M in 1 partial upload, .*\nHome .*\n.*\n$/,
+  );
+  t.equal(partialBytes(daemon), 0);
+  t.match(await uploads('rm', ...login, place), {
+    code: 1,
+    stderr: /^ftpctl: left: there is no partial upload/,
+  });
 });
 
 t.test('a put whose server is killed goes on', async (t) => {

@@ -52,6 +52,7 @@ t.test('mistakes name file, key and what is allowed', async (t) => {
     ['workers = 1.5', /'workers' must be a whole number/],
     ['workers = 0', /from 1 to 64/],
     ['max-open-files = 0', /'max-open-files' must be a whole number from 1 to 65536/],
+    ['upload-expiry = 0', /'upload-expiry' must be a whole number from 1 to 3650/],
     ['lease-term = 1', /'lease-term' must be a whole number from 2 to 3600/],
     ['max-queue = -1', /'max-queue' must be a whole number from 0 to/],
     ['home = 7', /'home' must be a path/],

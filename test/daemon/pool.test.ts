@@ -39,7 +39,7 @@ class Bench {
       script: new URL('./scripted-worker.js', import.meta.url),
       workerData: {
         ...{ stateDirectory: '', homes: '', serverVersion: '', bootVerifier: Buffer.alloc(8) },
-        ...{ leaseTermMs: LEASE_TERM_MS, maxOpenFiles: 1, firstReserved: 1000 },
+        ...{ leaseTermMs: LEASE_TERM_MS, maxOpenFiles: 1, uploadKeepMs: 86_400_000, firstReserved: 1000 },
       },
       log: this.log,
       onSessionClosed: (id) => this.#did(() => this.closed.push(id)),

@@ -95,6 +95,8 @@ export const METHOD_SAMPLES: Readonly<Record<MethodName, Sample>> = {
     result: [null, ['EIO', 'broken']],
   },
   uploadAbort: { params: [3], result: null },
+  uploads: { params: [NAME], result: [[NAME, PATH, 100, 4, 60, 86_400, false]] },
+  uploadRemove: { params: [NAME], result: null },
   download: { params: [PATH], result: [3, ATTRIBUTES] },
   downloadRead: { params: [3, 0, 4096], result: Buffer.from('data') },
   digest: { params: [3], result: MD5 },

@@ -77,9 +77,18 @@ export class Place {
 
   /** A home that is not really synced, which would wait for all that others write to the disk of the tests. */
   async open(
-    options: Pick<
-      UserHomeOptions,
-      'clock' | 'leaseTermMs' | 'maxOpenFiles' | 'onIdle' | 'openWatch' | 'sliceMs' | 'sync'
+    options: Partial<
+      Pick<
+        UserHomeOptions,
+        | 'clock'
+        | 'leaseTermMs'
+        | 'maxOpenFiles'
+        | 'onIdle'
+        | 'openWatch'
+        | 'sliceMs'
+        | 'sync'
+        | 'uploadKeepMs'
+      >
     > = {},
   ): Promise<UserHome> {
     const home = await UserHome.open({
@@ -91,6 +100,7 @@ export class Place {
       log: this.log(),
       transferLog: this.log(),
       sync: () => Promise.resolve(),
+      uploadKeepMs: 86_400_000,
       ...options,
     });
     this.#t.teardown(() => home.close());

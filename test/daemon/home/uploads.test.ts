@@ -411,32 +411,6 @@ void t.test('a full disk: the piece is refused, the rest can go on', async (t) =
   await home.close();
 });
 
-void t.test('partial files that nobody came back for are removed', async (t) => {
-  const place = new Place(t);
-  const home = await place.open();
-  const client = new TestClient(home);
-  const [handle] = await begin(client, 'f', 10);
-  await client.call('uploadWrite', [handle, 0, Buffer.from('12345')]);
-  // As that of a source of long ago is set before the file gets its name.
-  utimesSync(join(place.directory, '.ftpmount', partials(place)[0] ?? ''), 1000, 1000);
-  client.leave();
-  await home.close();
-  const { now } = Date;
-  const daysLater = (days: number): Promise<UserHome> => {
-    Date.now = () => now() + days * 24 * 3600 * 1000;
-    return place.open();
-  };
-  t.teardown(() => {
-    Date.now = now;
-  });
-  const next = await daysLater(13);
-  t.equal(partials(place).length, 1);
-  t.strictSame(next.quota.used, { bytes: 5, files: 1 });
-  await next.close();
-  t.strictSame((await daysLater(15)).quota.used, { bytes: 0, files: 0 });
-  t.strictSame(partials(place), []);
-});
-
 homeTest('a download is hashed as it is read, in any order', {}, async (t, home, place) => {
   const client = new TestClient(home);
   await client.paths.put('f', CONTENT.subarray(0, 5 * MiB + 3));

@@ -1,0 +1,137 @@
+/**
+ * `ftpctl uploads [list|rm] [USER@]HOST[:PATH]...`: what interrupted uploads left in a home, to be gone on with until it expires.
+ * A place is that of the file to be, or a directory with all below it; none is the whole home.
+ */
+import { Failure } from '../protocol/failure.js';
+import type { RemotePath } from '../protocol/ids.js';
+import { displayName, outputName } from './names.js';
+import { Outcome } from './outcome.js';
+import { minuteText } from './output/attributes.js';
+import { writeOut } from './output/stdout.js';
+import { formatTable } from './output/table.js';
+import { find } from './remote/directory.js';
+import { partialUploads, type PartialUpload } from './remote/partial-uploads.js';
+import { remoteArguments, type Place } from './remote/place.js';
+import type { SessionOptions } from './remote/session-options.js';
+import { withSession, type RemoteSession } from './remote/session.js';
+import { formatSize } from '../state/sizes.js';
+
+export interface UploadsFlags {
+  readonly humanReadable?: boolean;
+  /** One JSON object a line. */
+  readonly json?: boolean;
+}
+
+export interface UploadsOptions extends SessionOptions, UploadsFlags {}
+
+const SLASH = 0x2f;
+const NO_PATH = Buffer.from('(not known)');
+const UNITS = [
+  [86_400, 'd'],
+  [3600, 'h'],
+  [60, 'm'],
+] as const;
+
+/** Returns the exit code. */
+export async function uploads(texts: readonly string[], options: UploadsOptions): Promise<number> {
+  const { target, places } = remoteArguments(texts, true);
+  return withSession(target, options, (session) => listUploads(session, places, options));
+}
+
+/** Returns the exit code. */
+export async function uploadsRm(texts: readonly string[], options: SessionOptions): Promise<number> {
+  const { target, places } = remoteArguments(texts, true);
+  return withSession(target, options, (session) => removeUploads(session, places));
+}
+
+/** Lists the partial uploads of places. Returns the exit code. */
+export async function listUploads(
+  session: RemoteSession,
+  places: readonly Place[],
+  flags: UploadsFlags,
+): Promise<number> {
+  const found = await uploadsOf(session, places);
+  if (flags.json === true) {
+    for (const upload of found) await writeOut(`${JSON.stringify(jsonOf(upload))}\n`);
+    return 0;
+  }
+  if (found.length === 0) return 0;
+  const show = flags.humanReadable === true ? formatSize : String;
+  const rows = found.map(({ received, size, age, left, isUnderWay }) => [
+    show(received),
+    size === undefined ? '-' : show(size),
+    isUnderWay ? '-' : ageText(age),
+    isUnderWay ? 'under way' : expiryText(left),
+  ]);
+  const [head, ...lines] = formatTable(
+    [['Received', 'Size', 'Age', 'Expires', 'Path'], ...rows.map((row) => [...row, ''])],
+    ['right', 'right', 'right', 'left', 'left'],
+  );
+  await writeOut(`${head}\n`);
+  const width = (head ?? '').length - 'Path'.length;
+  for (const [index, { path = NO_PATH }] of found.entries()) {
+    const shown = outputName(path, process.stdout.isTTY);
+    await writeOut(
+      Buffer.concat([Buffer.from((lines[index] ?? '').padEnd(width)), shown, Buffer.from('\n')]),
+    );
+  }
+  return 0;
+}
+
+/** Throws the partial uploads of places away. Returns the exit code. */
+export async function removeUploads(session: RemoteSession, places: readonly Place[]): Promise<number> {
+  const outcome = new Outcome();
+  for (const place of places) {
+    await outcome.guard(place.shown, async () => {
+      const found = await uploadsOf(session, [place]);
+      if (found.length === 0 && place.path.length > 0)
+        throw new Failure('ENOENT', 'there is no partial upload of it, nor below it');
+      for (const { id, path = NO_PATH } of found)
+        await outcome.guard(path, () => session.client.call('uploadRemove', [id]).then(() => undefined));
+    });
+  }
+  return outcome.exitCode;
+}
+
+/** In the order of their paths. */
+async function uploadsOf(
+  { client, signal }: RemoteSession,
+  places: readonly Place[],
+): Promise<PartialUpload[]> {
+  const tops: RemotePath[] = [];
+  for (const { path } of places) tops.push((await find(client, path)).path);
+  const found: PartialUpload[] = [];
+  for await (const upload of partialUploads(client)) {
+    if (signal.aborted) throw new Failure('ECANCELED', 'interrupted');
+    if (tops.some((top) => isWithin(top, upload.path))) found.push(upload);
+  }
+  return found.toSorted((a, b) => Buffer.compare(a.path ?? NO_PATH, b.path ?? NO_PATH));
+}
+
+/** What is not known is in the home. */
+function isWithin(top: RemotePath, path: RemotePath | undefined): boolean {
+  if (top.length === 0) return true;
+  if (path === undefined || !path.subarray(0, top.length).equals(top)) return false;
+  return path.length === top.length || path[top.length] === SLASH;
+}
+
+function jsonOf({ path, size, received, age, left, isUnderWay }: PartialUpload): Record<string, unknown> {
+  return {
+    path: path === undefined ? null : displayName(path),
+    received,
+    size: size ?? null,
+    age,
+    expires: left,
+    underWay: isUnderWay,
+  };
+}
+
+function ageText(seconds: number): string {
+  const [length, letter] = UNITS.find(([unit]) => seconds >= unit) ?? [1, 's'];
+  return `${Math.floor(seconds / length)}${letter}`;
+}
+
+/** By the clock of this machine. */
+function expiryText(secondsLeft: number): string {
+  return minuteText({ sec: Math.floor(Date.now() / 1000) + secondsLeft, nsec: 0 });
+}
