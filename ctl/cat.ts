@@ -11,8 +11,9 @@ import { Outcome } from './outcome.js';
 import { writeOut } from './output/stdout.js';
 import { isSymlink, throughLinks } from './remote/directory.js';
 import type { SessionOptions } from './remote/session-options.js';
-import { remoteArguments, type Place } from './remote/place.js';
-import { withSession, type RemoteSession } from './remote/session.js';
+import { withPlaces } from './remote/matching.js';
+import type { Place } from './remote/place.js';
+import type { RemoteSession } from './remote/session.js';
 
 const READS_AHEAD = 8;
 
@@ -21,8 +22,7 @@ export type Sink = (bytes: Buffer) => Promise<void>;
 
 /** Returns the exit code. */
 export async function cat(texts: readonly string[], options: SessionOptions): Promise<number> {
-  const { target, places } = remoteArguments(texts);
-  return withSession(target, options, (session) => readFiles(session, places, writeOut));
+  return withPlaces(texts, options, (session, places) => readFiles(session, places, writeOut));
 }
 
 /** Reads files of a home one after the other. Returns the exit code. */

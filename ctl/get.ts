@@ -21,6 +21,7 @@ import { getStream } from './get-stream.js';
 import { displayName, isContents, lastComponent, localJoin, STREAM } from './names.js';
 import type { Progress, SurveyedKind } from './output/progress.js';
 import { findThere, isDirectory, openDirectory, throughLinks, type Found } from './remote/directory.js';
+import { matching } from './remote/matching.js';
 import { remoteArguments, type Place } from './remote/place.js';
 import { withSession, type RemoteSession } from './remote/session.js';
 import {
@@ -51,15 +52,24 @@ export async function get(
 ): Promise<number> {
   const { target, places } = remoteArguments(sources);
   if (destination === STREAM) {
-    const [place, ...others] = places;
-    if (others.length > 0) throw new Failure('USAGE', "one file only can be got to '-', standard output");
     requireMove(options);
-    return withSession(target, options, (session) => getStream(session, place, options));
+    return withSession(target, options, async (session) =>
+      getStream(session, onlyOne(await matching(session, [onlyOne(places)])), options),
+    );
   }
   const local = Buffer.from(destination);
   // Before a password is asked for.
   await destinationIsDirectory(places, local, options);
-  return withSession(target, options, (session) => getInto(session, places, local, options));
+  return withSession(target, options, async (session) =>
+    getInto(session, await matching(session, places), local, options),
+  );
+}
+
+function onlyOne(places: readonly Place[]): Place {
+  const [place, ...others] = places;
+  if (place === undefined || others.length > 0)
+    throw new Failure('USAGE', "one file only can be got to '-', standard output");
+  return place;
 }
 
 /** Copies from a home. Returns the exit code. */

@@ -16,8 +16,9 @@ import {
   type RemoteDirectory,
 } from './remote/directory.js';
 import type { SessionOptions } from './remote/session-options.js';
-import { remoteArguments, type Place } from './remote/place.js';
-import { withSession, type RemoteSession } from './remote/session.js';
+import { withPlaces } from './remote/matching.js';
+import type { Place } from './remote/place.js';
+import type { RemoteSession } from './remote/session.js';
 import { formatSize } from '../state/sizes.js';
 
 export interface LsFlags {
@@ -40,8 +41,7 @@ const DOT = 0x2e;
 
 /** Returns the exit code. */
 export async function ls(texts: readonly string[], options: LsOptions): Promise<number> {
-  const { target, places } = remoteArguments(texts, true);
-  return withSession(target, options, (session) => list(session, places, options));
+  return withPlaces(texts, options, (session, places) => list(session, places, options), true);
 }
 
 /** Lists places of a home. Returns the exit code. */

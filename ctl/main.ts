@@ -17,7 +17,8 @@ import { VERSION } from '../protocol/version.js';
 
 const PATHS_HELP = `
 Paths on a server are [USER@]HOST:PATH, relative to the home, also with a leading slash;
-HOST may be an alias of the client's config.toml.`;
+HOST may be an alias of the client's config.toml. Patterns in PATH (* ? [...]) are the server's names that
+match, where there is none of that very spelling: quote them, 'alice@host:photos/*.jpg'.`;
 
 /** A server is restarted in that time, or the network is another one. */
 const RETRY_SECONDS = 120;

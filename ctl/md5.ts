@@ -6,15 +6,15 @@ import { Outcome } from './outcome.js';
 import { md5Line } from './output/progress.js';
 import { writeOut } from './output/stdout.js';
 import { throughLinks } from './remote/directory.js';
-import { remoteArguments, type Place } from './remote/place.js';
+import { withPlaces } from './remote/matching.js';
+import type { Place } from './remote/place.js';
 import type { SessionOptions } from './remote/session-options.js';
-import { withSession, type RemoteSession } from './remote/session.js';
+import type { RemoteSession } from './remote/session.js';
 import { remoteMd5 } from './transfer/comparison.js';
 
 /** Returns the exit code. */
 export async function md5(texts: readonly string[], options: SessionOptions): Promise<number> {
-  const { target, places } = remoteArguments(texts);
-  return withSession(target, options, (session) => showMd5(session, places));
+  return withPlaces(texts, options, (session, places) => showMd5(session, places));
 }
 
 /** Tells the MD5 of files of a home. Returns the exit code. */

@@ -6,6 +6,7 @@ import { lastComponent } from './names.js';
 import { Outcome } from './outcome.js';
 import { find, isDirectory, throughLinks } from './remote/directory.js';
 import type { SessionOptions } from './remote/session-options.js';
+import { matching } from './remote/matching.js';
 import { remoteArguments, type Place } from './remote/place.js';
 import { withSession, type RemoteSession } from './remote/session.js';
 
@@ -23,7 +24,9 @@ export async function mv(texts: readonly string[], options: MvOptions): Promise<
   if (to === undefined || places.length < 2) {
     throw new Failure('USAGE', 'mv takes two paths at least: what to move, and where to');
   }
-  return withSession(target, options, (session) => move(session, places.slice(0, -1), to, options));
+  return withSession(target, options, async (session) =>
+    move(session, await matching(session, places.slice(0, -1)), to, options),
+  );
 }
 
 /** Renames in a home. Returns the exit code. */

@@ -10,8 +10,9 @@ import { localJoin } from './names.js';
 import { Outcome } from './outcome.js';
 import { isDirectory, openDirectory, sortedEntries, throughLinks } from './remote/directory.js';
 import type { SessionOptions } from './remote/session-options.js';
-import { remoteArguments, type Place } from './remote/place.js';
-import { withSession, type RemoteSession } from './remote/session.js';
+import { withPlaces } from './remote/matching.js';
+import type { Place } from './remote/place.js';
+import type { RemoteSession } from './remote/session.js';
 
 export interface RmFlags {
   readonly recursive?: boolean;
@@ -24,8 +25,7 @@ export interface RmOptions extends SessionOptions, RmFlags {}
 
 /** Returns the exit code. */
 export async function rm(texts: readonly string[], options: RmOptions): Promise<number> {
-  const { target, places } = remoteArguments(texts);
-  return withSession(target, options, (session) => remove(session, places, options));
+  return withPlaces(texts, options, (session, places) => remove(session, places, options));
 }
 
 /** Removes files and trees of a home. Returns the exit code. */
@@ -75,8 +75,7 @@ async function removeOne(
 
 /** Returns the exit code. */
 export async function rmdir(texts: readonly string[], options: SessionOptions): Promise<number> {
-  const { target, places } = remoteArguments(texts);
-  return withSession(target, options, (session) => removeDirectories(session, places));
+  return withPlaces(texts, options, (session, places) => removeDirectories(session, places));
 }
 
 /** Removes empty directories of a home. Returns the exit code. */

@@ -6,8 +6,9 @@ import { exactText, modeText, typeText } from './output/attributes.js';
 import { writeOut } from './output/stdout.js';
 import { isSymlink, throughLinks } from './remote/directory.js';
 import type { SessionOptions } from './remote/session-options.js';
-import { remoteArguments, type Place } from './remote/place.js';
-import { withSession, type RemoteSession } from './remote/session.js';
+import { withPlaces } from './remote/matching.js';
+import type { Place } from './remote/place.js';
+import type { RemoteSession } from './remote/session.js';
 
 export interface StatFlags {
   readonly json?: boolean;
@@ -17,8 +18,7 @@ export interface StatOptions extends SessionOptions, StatFlags {}
 
 /** Returns the exit code. */
 export async function stat(texts: readonly string[], options: StatOptions): Promise<number> {
-  const { target, places } = remoteArguments(texts, true);
-  return withSession(target, options, (session) => showAttributes(session, places, options));
+  return withPlaces(texts, options, (session, places) => showAttributes(session, places, options), true);
 }
 
 /** Shows the attributes of places of a home. Returns the exit code. */

@@ -4,7 +4,7 @@
  */
 import { homedir } from 'node:os';
 import type { Names, ShellCommand } from './command.js';
-import type { Lister } from './glob.js';
+import type { Lister } from '../glob.js';
 import { withoutTilde } from './operands.js';
 import { quoted, readLine, type OpenQuote, type Word } from './words.js';
 

@@ -7,8 +7,8 @@ import { Failure } from '../../protocol/failure.js';
 import { parseRemotePath } from '../../protocol/login/remote-path.js';
 import type { Place } from '../remote/place.js';
 import type { Context } from './command.js';
-import { localLister, remoteLister } from './directories.js';
-import { expand, type Lister } from './glob.js';
+import { localLister, remoteLister } from '../listers.js';
+import { expand, type Lister } from '../glob.js';
 import { literal, type Word } from './words.js';
 
 /** The places of some words. Throws ENOENT where a pattern matches nothing. */

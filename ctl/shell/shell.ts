@@ -11,7 +11,7 @@ import { displayName } from '../names.js';
 import type { SessionOptions } from '../remote/session-options.js';
 import { LastingSession } from '../remote/session.js';
 import { complete, type Completed } from './completion.js';
-import { localLister, remoteLister } from './directories.js';
+import { localLister, remoteLister } from '../listers.js';
 import { History } from './history.js';
 import { Interpreter } from './interpreter.js';
 import { Interrupts } from './interrupts.js';

@@ -4,11 +4,12 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { passwordOf, startDaemon } from '../lib/daemon.js';
+import { temporaryDirectory } from '../lib/directory.js';
 import { programs } from '../lib/programs.js';
 import type { RunResult } from '../lib/run.js';
 import { Terminal } from '../lib/terminal.js';
 
-t.setTimeout(60_000);
+t.setTimeout(90_000);
 
 const daemon = await startDaemon(t, { users: { alice: { quota: '64M', maxFiles: 3000 } } });
 const home = daemon.home('alice');
@@ -87,6 +88,28 @@ t.test('rm', async (t) => {
   t.ok(fs.existsSync(join(home, 'kept')), 'a symlink is not followed');
   t.match(await ctl('rm', '-rf', at('')), { code: 1, stderr: /^ftpctl: the home: it cannot be removed/ });
   t.match(await ctl('rm', '-rf', at('../..')), { code: 1, stderr: /the home/ }, 'never above the home');
+});
+
+t.test('patterns', async (t) => {
+  const photos = join(home, 'photos');
+  const local = temporaryDirectory(t);
+  fs.mkdirSync(photos);
+  for (const name of ['a.jpg', 'b.jpg', 'c.png', '.d.jpg', '[ab].png', 'b.png'])
+    fs.writeFileSync(join(photos, name), name);
+  t.equal((await ctl('ls', at('photos/*.jpg'), at('photos/none*'))).stdout, 'photos/a.jpg\nphotos/b.jpg\n');
+  t.match(await ctl('get', at('*/[ab].*'), local), { code: 0 });
+  t.strictSame(fs.readdirSync(local), ['a.jpg', 'b.jpg', 'b.png']);
+  t.match(await ctl('get', at('photos/*.gif'), local), { code: 1, stderr: /^ftpctl: photos\/\*\.gif: / });
+  t.match(await ctl('get', at('photos/c*'), '-'), { code: 0, stdout: 'c.png' });
+  t.match(await ctl('rm', at('photos/[ab].png')), { code: 0 });
+  t.strictSame(
+    fs.readdirSync(photos).toSorted(),
+    ['.d.jpg', 'a.jpg', 'b.jpg', 'b.png', 'c.png'],
+    'as it is spelled',
+  );
+  const quoted = at(String.raw`photos/\*.jpg`);
+  t.match(await ctl('rm', '-f', at('photos/*.gif'), quoted, at('photos/*g')), { code: 0, stderr: '' });
+  t.strictSame(fs.readdirSync(photos), ['.d.jpg']);
 });
 
 t.test('mv', async (t) => {

@@ -2,7 +2,7 @@ import { homedir } from 'node:os';
 import t from 'tap';
 import { complete, type Listers } from '../../../ctl/shell/completion.js';
 import { fileCommands } from '../../../ctl/shell/file-commands.js';
-import type { Lister } from '../../../ctl/shell/glob.js';
+import type { Lister } from '../../../ctl/glob.js';
 import { localCommands } from '../../../ctl/shell/local-commands.js';
 import { transferCommands } from '../../../ctl/shell/transfer-commands.js';
 import { wordsOf } from '../../../ctl/shell/words.js';

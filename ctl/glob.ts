@@ -2,7 +2,7 @@
  * Patterns of names (patterns.ts), as a shell has them: none matches a dot at the beginning of a name. What directories hold the
  * caller knows, so that the same works here and on a server.
  */
-import { charactersOf, isMatch, piecesOf, type Piece } from '../patterns.js';
+import { charactersOf, isMatch, piecesOf, type Piece } from './patterns.js';
 
 /** What a directory holds. */
 export interface Entry {

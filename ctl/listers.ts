@@ -2,12 +2,12 @@
  * What directories hold, here and in the home, for patterns and completion.
  */
 import { readdir, stat } from 'node:fs/promises';
-import type { Client } from '../../protocol/client.js';
-import { Failure, type FailureKind } from '../../protocol/failure.js';
-import type { RemotePath } from '../../protocol/ids.js';
-import { parseRemotePath } from '../../protocol/login/remote-path.js';
-import { localJoin } from '../names.js';
-import { isDirectory, openDirectory, throughLinks } from '../remote/directory.js';
+import type { Client } from '../protocol/client.js';
+import { Failure, type FailureKind } from '../protocol/failure.js';
+import type { RemotePath } from '../protocol/ids.js';
+import { parseRemotePath } from '../protocol/login/remote-path.js';
+import { localJoin } from './names.js';
+import { isDirectory, openDirectory, throughLinks } from './remote/directory.js';
 import type { Entry, Lister } from './glob.js';
 
 /** Where a pattern finds nothing. */

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { expand, matches, type Entry, type Lister } from '../../../ctl/shell/glob.js';
+import { expand, matches, type Entry, type Lister } from '../../ctl/glob.js';
 
 const isMatch = (pattern: string, name: string): boolean => matches(pattern, Buffer.from(name));
 

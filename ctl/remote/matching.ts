@@ -1,0 +1,51 @@
+/**
+ * Patterns in the places of a command line: what they match, as at the prompt. A name of that very spelling wins over a
+ * pattern; one that matches nothing stays as it is, so that the command says that it is not there.
+ */
+import { Failure } from '../../protocol/failure.js';
+import { ROOT_PATH } from '../../protocol/ids.js';
+import { parseRemotePath } from '../../protocol/login/remote-path.js';
+import { expand } from '../glob.js';
+import { remoteLister } from '../listers.js';
+import { lookUp, throughLinks } from './directory.js';
+import { remoteArguments, type Place } from './place.js';
+import type { SessionOptions } from './session-options.js';
+import { withSession, type RemoteSession } from './session.js';
+
+const MAGIC = /[*?[]/;
+
+/** withSession() on the places that arguments name; see remoteArguments(). */
+export function withPlaces<T>(
+  texts: readonly string[],
+  options: SessionOptions,
+  use: (session: RemoteSession, places: readonly Place[]) => Promise<T>,
+  bareHost = false,
+): Promise<T> {
+  const { target, places } = remoteArguments(texts, bareHost);
+  return withSession(target, options, async (session) => use(session, await matching(session, places)));
+}
+
+/** The places with those that match in the stead of patterns. */
+export async function matching(session: RemoteSession, places: readonly Place[]): Promise<Place[]> {
+  const list = remoteLister(session.client, ROOT_PATH, session.signal);
+  const all: Place[] = [];
+  for (const place of places) {
+    const isPattern = MAGIC.test(place.text) && !(await exists(session, place));
+    const found = isPattern ? await expand(place.text, list) : [];
+    if (found.length === 0) all.push(place);
+    for (const name of found) {
+      const path = parseRemotePath(name);
+      all.push({ path, text: name.toString(), shown: path });
+    }
+  }
+  return all;
+}
+
+async function exists({ client }: RemoteSession, { path }: Place): Promise<boolean> {
+  try {
+    return (await throughLinks(client, path, 'kept', (there) => lookUp(client, there))) !== undefined;
+  } catch (error) {
+    if (Failure.from(error).kind === 'ENOTDIR') return false;
+    throw error;
+  }
+}
