@@ -218,6 +218,15 @@ function commandLine(end: (exitCode: number) => void): Command {
       end(await keygen(options));
     });
 
+  program
+    .command('completion')
+    .argument('<shell>', 'bash, zsh or fish')
+    .description('print a script that completes commands, options and known hosts')
+    .action(async (name) => {
+      const { completion } = await import('./completion.js');
+      end(await completion(name, program));
+    });
+
   program.commandsGroup('On the server:');
   administration(program, end);
   return program;

@@ -1,5 +1,9 @@
 /* The table of commands: each says in one line where to look when it is called wrongly. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
+import { temporaryDirectory } from '../lib/directory.js';
 import { runProgram } from '../lib/programs.js';
 import { problemOf } from '../lib/said.js';
 
@@ -14,8 +18,10 @@ const COMMANDS = [
   'cat',
   'stat',
   'df',
+  'uploads rm',
   'shell',
   'keygen',
+  'completion',
   'useradd',
   'usermod',
   'userdel',
@@ -61,6 +67,44 @@ t.test('help, as it may be asked for', async (t) => {
   const unknown = await runProgram('ftpctl', ['help', 'fetch']);
   t.equal(unknown.code, 2);
   t.equal(problemOf(unknown, 'ftpctl'), "there is no command 'fetch': see ftpctl --help");
+});
+
+t.test('completion has the commands, their options and the known hosts', async (t) => {
+  const config = temporaryDirectory(t);
+  mkdirSync(join(config, 'ftpmount'));
+  writeFileSync(join(config, 'ftpmount/known_hosts'), '# c\nfiles.example.org:8083 ftpmount-x25519 AAAA\n');
+  writeFileSync(join(config, 'ftpmount/config.toml'), '[hosts.film]\nhost = "x"\n');
+  const script = join(config, 'bash');
+  writeFileSync(script, (await runProgram('ftpctl', ['completion', 'bash'])).stdout);
+  const complete = (...words: readonly string[]): string[] => {
+    const body =
+      'script=$1; shift; . "$script"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _ftpctl; echo ${COMPREPLY[*]}';
+    const args = ['-c', body, 'bash', script, 'ftpctl', ...words];
+    const env = { ...process.env, XDG_CONFIG_HOME: config };
+    return execFileSync('bash', args, { env, encoding: 'utf8', stdio: 'pipe' }).trim().split(' ');
+  };
+  const commands = complete('');
+  for (const command of COMMANDS) t.ok(commands.includes(command.split(' ')[0] ?? ''), command);
+  t.strictSame(complete('key', 're'), ['remove']);
+  t.strictSame(complete('put', '--re'), ['--recursive', '--retry']);
+  t.strictSame(complete('ls', 'fi'), ['files.example.org:', 'film:']);
+  t.strictSame(complete('get', '-r', 'alice', '@', 'file'), ['files.example.org:'], 'behind the user');
+  t.strictSame(
+    complete('get', 'alice', '@', 'film', ':', 'fi'),
+    [''],
+    'a path of the server is none of these',
+  );
+  t.strictSame(complete('useradd', 'fi'), [''], 'what has nothing to do with another host');
+  for (const shell of ['zsh', 'fish']) {
+    const { stdout } = await runProgram('ftpctl', ['completion', shell]);
+    t.match(stdout, 'web-password');
+    const isThere = spawnSync(shell, ['-n'], { input: stdout });
+    t.ok(isThere.error !== undefined || isThere.status === 0, `${shell} can read it, where there is one`);
+  }
+  t.match(await runProgram('ftpctl', ['completion', 'csh']), {
+    code: 2,
+    stderr: /'csh' .*: bash, zsh, fish$/m,
+  });
 });
 
 t.test('a group without its command', async (t) => {

@@ -1,0 +1,189 @@
+/**
+ * `ftpctl completion bash|zsh|fish`: a script for the person's shell, which completes commands, their options, and the hosts that
+ * this client knows. It is made from the command line itself, so that it has what that has.
+ *
+ * Nothing is run at Tab but sed: to start ftpctl takes longer than a person wants to wait. So paths of a home are not completed.
+ */
+import type { Command } from 'commander';
+import { Failure } from '../protocol/failure.js';
+import { writeOut } from './output/stdout.js';
+import { PROGRAM } from './program.js';
+
+/** A command, or a group of commands. */
+interface Completed {
+  /** `key add`; empty: the program. */
+  readonly name: string;
+  readonly commands: readonly { readonly name: string; readonly text: string }[];
+  readonly options: readonly { readonly flags: readonly string[]; readonly text: string }[];
+  /** Whether an operand may be on a server. */
+  readonly takesHost: boolean;
+}
+
+const SHELLS: Readonly<Record<string, (commands: readonly Completed[]) => string>> = { bash, zsh, fish };
+
+/** Writes the names of known hosts and aliases, where $config is the client's directory. */
+const HOSTS = String.raw`sed -n 's/^\([^#[:blank:]]*\):[0-9]*[[:blank:]].*/\1/p' "$config/known_hosts" 2>/dev/null
+  sed -n 's/^\[hosts\.\([^]"]*\)].*/\1/p' "$config/config.toml" 2>/dev/null`;
+
+const HOSTS_FUNCTION = `_${PROGRAM}_hosts() {
+  local config=\${XDG_CONFIG_HOME:-$HOME/.config}/ftpmount
+  ${HOSTS}
+}`;
+
+/** Returns the exit code. Throws USAGE. */
+export async function completion(shell: string, program: Command): Promise<number> {
+  const script = SHELLS[shell];
+  if (script === undefined) {
+    throw new Failure(
+      'USAGE',
+      `'${shell}' is not a shell that is known here: ${Object.keys(SHELLS).join(', ')}`,
+    );
+  }
+  await writeOut(script(commandsOf(program, [])));
+  return 0;
+}
+
+/** A command and all below it. */
+function commandsOf(command: Command, names: readonly string[]): Completed[] {
+  const help = command.createHelp();
+  const below = help.visibleCommands(command);
+  const options = help.visibleOptions(command).map(({ short, long, description }) => ({
+    flags: [short, long].filter((flag) => flag !== undefined),
+    text: description,
+  }));
+  const all = below.flatMap((one) => commandsOf(one, [...names, one.name()]));
+  const own = {
+    name: names.join(' '),
+    commands: below.map((one) => ({ name: one.name(), text: one.description() })),
+    options,
+    takesHost: names.length > 0 && [{ options }, ...all].some((one) => hasOption(one, '--accept-new')),
+  };
+  return [own, ...all];
+}
+
+function hasOption({ options }: Pick<Completed, 'options'>, name: string): boolean {
+  return options.some(({ flags }) => flags.includes(name));
+}
+
+function flagsOf({ options }: Completed): string {
+  return options.flatMap(({ flags }) => flags).join(' ');
+}
+
+/** The pattern of a `case` that matches each command, as far as it is typed. */
+function anyOf(commands: readonly Completed[]): string {
+  return commands.flatMap(({ name }) => (name === '' ? [] : `' ${name}'`)).join(' | ');
+}
+
+/** The branches of a `case` of what is typed. */
+function branches(commands: readonly Completed[]): string {
+  return commands
+    .map((command) => {
+      const { name, takesHost } = command;
+      const below = command.commands.map((one) => one.name).join(' ');
+      return `    ${name === '' ? "''" : `' ${name}'`}) commands='${below}' options='${flagsOf(command)}' hosts='${takesHost ? 'yes' : ''}' ;;`;
+    })
+    .join('\n');
+}
+
+function bash(commands: readonly Completed[]): string {
+  return `# ${PROGRAM}: eval "$(${PROGRAM} completion bash)"
+${HOSTS_FUNCTION}
+_${PROGRAM}() {
+  local word=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD - 1]} at='' i commands options hosts
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    case "$at \${COMP_WORDS[i]}" in
+      ${anyOf(commands)}) at+=" \${COMP_WORDS[i]}" ;;
+    esac
+  done
+  case $at in
+${branches(commands)}
+  esac
+  COMPREPLY=()
+  if [[ $word == : || $before == : ]]; then
+    # Behind HOST: stands a path of the server.
+    compopt +o default
+  elif [[ $word == -* ]]; then
+    COMPREPLY=($(compgen -W "$options" -- "$word"))
+  else
+    COMPREPLY=($(compgen -W "$commands" -- "$word"))
+    if [[ -n $hosts ]]; then
+      # Where the line is divided at '@' that is a word of its own.
+      [[ $word == @ ]] && word=
+      local known=($(compgen -S : -W "$(_${PROGRAM}_hosts)" -- "$word"))
+      ((\${#known[@]} > 0)) && compopt -o nospace
+      COMPREPLY+=("\${known[@]}")
+    fi
+  fi
+}
+complete -o default -F _${PROGRAM} ${PROGRAM}
+`;
+}
+
+function zsh(commands: readonly Completed[]): string {
+  return `#compdef ${PROGRAM}
+# ${PROGRAM}: eval "$(${PROGRAM} completion zsh)"
+${HOSTS_FUNCTION}
+_${PROGRAM}() {
+  local at='' word commands options hosts
+  for word in "\${(@)words[2,CURRENT-1]}"; do
+    case "$at $word" in
+      ${anyOf(commands)}) at+=" $word" ;;
+    esac
+  done
+  case $at in
+${branches(commands)}
+  esac
+  if [[ $PREFIX == -* ]]; then
+    compadd -- \${=options}
+  elif [[ $PREFIX != *:* ]]; then
+    compadd -- \${=commands}
+    if [[ -n $hosts ]]; then
+      _files
+      compset -P '*@'
+      compadd -S : -- \${(f)"$(_${PROGRAM}_hosts)"}
+    elif [[ -z $commands ]]; then
+      _files
+    fi
+  fi
+}
+compdef _${PROGRAM} ${PROGRAM}
+`;
+}
+
+function fish(commands: readonly Completed[]): string {
+  const quote = (text: string): string => `'${text.replaceAll(/[\\']/g, String.raw`\$&`)}'`;
+  const lines = commands.flatMap(({ name, commands: below, options, takesHost }) => {
+    const words = name === '' ? [] : name.split(' ');
+    const typed = `__${PROGRAM}_at ${name}`.trim();
+    const exactly = `${typed}; and test (count (commandline -opc)) -eq ${words.length + 1}`;
+    const complete = (condition: string): string => `complete -c ${PROGRAM} -n ${quote(condition)}`;
+    return [
+      ...below.map((one) => `${complete(exactly)} -f -a ${one.name} -d ${quote(one.text)}`),
+      ...(name === '' ? [] : options).map(({ flags, text }) => {
+        const given = flags.map((flag) =>
+          flag.startsWith('--') ? `-l ${flag.slice(2)}` : `-s ${flag.slice(1)}`,
+        );
+        return `${complete(typed)} ${given.join(' ')} -d ${quote(text)}`;
+      }),
+      ...(takesHost ? [`${complete(typed)} -a '(__${PROGRAM}_hosts)'`] : []),
+    ];
+  });
+  return `# ${PROGRAM}: ${PROGRAM} completion fish | source
+function __${PROGRAM}_at
+  set -l words (commandline -opc)
+  test (count $argv) -eq 0; and return
+  test (count $words) -gt (count $argv); and test "$words[2..(math (count $argv) + 1)]" = "$argv"
+end
+function __${PROGRAM}_hosts
+  set -l config ~/.config/ftpmount
+  set -q XDG_CONFIG_HOME; and set config $XDG_CONFIG_HOME/ftpmount
+  set -l user (string match -r '^[^@]*@' -- (commandline -ct))
+  begin
+  ${HOSTS}
+  end | while read -l host
+    echo "$user$host:"
+  end
+end
+${lines.join('\n')}
+`;
+}
