@@ -218,6 +218,22 @@ function commandLine(end: (exitCode: number) => void): Command {
       end(await keygen(options));
     });
 
+  const knownHosts = program.command('known-hosts').description('servers whose keys this client remembers');
+  knownHosts
+    .command('list', { isDefault: true })
+    .description('list them')
+    .action(async () => {
+      const { knownHosts: list } = await import('./known-hosts.js');
+      end(await list());
+    });
+  knownHosts
+    .command('forget')
+    .argument('<host>', 'HOST[:PORT], or an alias')
+    .description('forget the key of a server, which may have another one from now on')
+    .action(async (host) => {
+      const { knownHostsForget } = await import('./known-hosts.js');
+      end(await knownHostsForget(host));
+    });
   program
     .command('completion')
     .argument('<shell>', 'bash, zsh or fish')

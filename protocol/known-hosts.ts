@@ -10,7 +10,7 @@
  */
 
 import { closeSync, constants, fstatSync, fsyncSync, mkdirSync, openSync, readFileSync } from 'node:fs';
-import { readSync, writeSync } from 'node:fs';
+import { readSync, realpathSync, renameSync, writeFileSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Failure } from './failure.js';
 import { PUBLIC_KEY_TYPE, decodeKey, formatPublicKey } from './keys.js';
@@ -77,8 +77,33 @@ export function appendHost(path: string, host: string, port: number, publicKey: 
 
 /** All lines of the file, in order; [] where there is none. Throws as lookupHost does. */
 export function readKnownHosts(path: string): KnownHost[] {
+  return entriesOf(readText(path), path);
+}
+
+/**
+ * Removes the keys of hosts by their addresses: those that were there. Other lines stay as they are, but one that is added at the
+ * same moment may be lost: that server is not known then, which is asked about.
+ */
+export function forgetHosts(path: string, isMeant: (address: string) => boolean): KnownHost[] {
+  const text = readText(path);
+  const gone = entriesOf(text, path).filter(({ address }) => isMeant(address));
+  if (gone.length === 0) return gone;
+  const lines = new Set(gone.map(({ line }) => line));
+  const kept = text.split('\n').filter((_, index) => !lines.has(index + 1));
+  try {
+    // Where it is a link that stays one.
+    const file = realpathSync(path);
+    writeFileSync(`${file}.new`, kept.join('\n'), { mode: 0o600, flush: true });
+    renameSync(`${file}.new`, file);
+  } catch (error) {
+    throw Failure.from(error);
+  }
+  return gone;
+}
+
+function entriesOf(whole: string, path: string): KnownHost[] {
   const entries: KnownHost[] = [];
-  for (const [index, line] of readText(path).split('\n').entries()) {
+  for (const [index, line] of whole.split('\n').entries()) {
     const text = line.trim();
     if (text !== '' && !text.startsWith('#')) entries.push(parseEntry(text, path, index + 1));
   }

@@ -1,8 +1,9 @@
 /* The table of commands: each says in one line where to look when it is called wrongly. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { appendHost } from '../../protocol/known-hosts.js';
 import { temporaryDirectory } from '../lib/directory.js';
 import { runProgram } from '../lib/programs.js';
 import { problemOf } from '../lib/said.js';
@@ -22,6 +23,7 @@ const COMMANDS = [
   'shell',
   'keygen',
   'completion',
+  'known-hosts forget',
   'useradd',
   'usermod',
   'userdel',
@@ -105,6 +107,33 @@ t.test('completion has the commands, their options and the known hosts', async (
     code: 2,
     stderr: /'csh' .*: bash, zsh, fish$/m,
   });
+});
+
+t.test('known hosts are listed and forgotten', async (t) => {
+  const config = temporaryDirectory(t);
+  const env = { ...process.env, XDG_CONFIG_HOME: config };
+  const path = join(config, 'ftpmount/known_hosts');
+  for (const [host, port] of [
+    ['files.example.org', 8083],
+    ['files.example.org', 8084],
+    ['::1', 1],
+    ['other.example.org', 9],
+  ] as const)
+    appendHost(path, host, port, Buffer.alloc(32, 1));
+  writeFileSync(join(config, 'ftpmount/config.toml'), '[hosts.work]\nhost = "other.example.org"\nport = 9\n');
+  const knownHosts = (...args: string[]) => runProgram('ftpctl', ['known-hosts', ...args], { env });
+  t.match(
+    (await knownHosts()).stdout,
+    /^files\.example\.org:8083  SHA256:\S+\nfiles[^]*\n\[::1\]:1 .*\nother.*\n$/,
+  );
+  t.match(await knownHosts('forget', 'work'), {
+    code: 0,
+    stdout: /^forgot the key of other\.example\.org:9, /,
+  });
+  t.match(await knownHosts('forget', 'work'), { code: 1, stderr: /^ftpctl: no key of 'work' is known$/m });
+  t.match(await knownHosts('forget', '::1'), { code: 0 });
+  t.match(await knownHosts('forget', 'Files.example.org'), { code: 0, stdout: /8083[^]*8084/ });
+  t.equal(readFileSync(path, 'utf8'), '');
 });
 
 t.test('a group without its command', async (t) => {

@@ -1,11 +1,26 @@
 import { execFile } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
 import { formatPublicKey } from '../../protocol/keys.js';
-import { appendHost, hostAddress, lookupHost, readKnownHosts } from '../../protocol/known-hosts.js';
+import {
+  appendHost,
+  forgetHosts,
+  hostAddress,
+  lookupHost,
+  readKnownHosts,
+} from '../../protocol/known-hosts.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'ftpmount-hosts-'));
 t.teardown(() => rmSync(directory, { recursive: true }));
@@ -37,6 +52,24 @@ t.test('unknown, then pinned, then changed', async (t) => {
     'a port is another server',
   );
   t.strictSame(lookupHost(path, 'example.com', 8083, keyA), { status: 'unknown' });
+});
+
+t.test('what is forgotten is unknown, and the other lines stay', async (t) => {
+  const others = `# mine\n\nexample.org:8084 ${formatPublicKey(keyA)}\n`;
+  const path = hostsFile(`example.org:8083 ${formatPublicKey(keyA)}\n${others}`);
+  const link = hostsFile();
+  symlinkSync(path, link);
+  t.strictSame(
+    forgetHosts(link, () => false),
+    [],
+  );
+  t.match(
+    forgetHosts(link, (address) => address === 'example.org:8083'),
+    [{ address: 'example.org:8083', publicKey: keyA }],
+  );
+  t.equal(readFileSync(path, 'utf8'), others);
+  t.equal(statSync(path).mode & 0o7777, 0o600);
+  t.strictSame(lookupHost(link, 'example.org', 8083, keyA), { status: 'unknown' });
 });
 
 t.test('a host may have several keys, and IPv6 addresses have brackets', async (t) => {
