@@ -7,6 +7,7 @@
  */
 import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -15,6 +16,8 @@ import { Failure } from '../protocol/failure.js';
 /** What `ftpmount status` shows. Sizes are in bytes, times in milliseconds since 1970. */
 export interface MountStatus {
   readonly pid: number;
+  /** Absolute path without symlinks. */
+  readonly mountpoint: string;
   readonly server: string;
   /** What this mount may do without asking. */
   readonly lease: 'home' | 'parts' | 'none';
@@ -35,6 +38,7 @@ export interface MountStatus {
 }
 
 const PRIVATE_DIRECTORY = 0o700;
+const SOCKET = '.sock';
 const MAX_STATUS = 64 * 1024;
 
 /** $XDG_RUNTIME_DIR, else a directory of the user's own among temporary files; root: /run. */
@@ -50,7 +54,7 @@ function directory(environment: NodeJS.ProcessEnv = process.env): string {
 /** The socket of the mount on an absolute path without symlinks. */
 function socketPath(mountpoint: string): string {
   const name = createHash('sha256').update(mountpoint).digest('hex').slice(0, 32);
-  return join(directory(), `${name}.sock`);
+  return join(directory(), `${name}${SOCKET}`);
 }
 
 /** Answers `status` to all who ask, until the returned function is called. */
@@ -83,19 +87,39 @@ export function serveControl(mountpoint: string, status: () => MountStatus): () 
 export async function askStatus(
   mountpoint: string,
 ): Promise<{ status: MountStatus; ended: Promise<void>; close(): void }> {
-  const socket = connect(socketPath(mountpoint));
+  return ask(
+    socketPath(mountpoint),
+    `nobody serves a mount on '${mountpoint}': findmnt -t fuse.ftpmount shows what is`,
+  );
+}
+
+/** The status of all mounts of this user, also of those that were unmounted and send what is left. */
+export async function askAll(): Promise<MountStatus[]> {
+  const names = await readdir(directory()).catch(() => []);
+  const all: MountStatus[] = [];
+  for (const name of names.filter((one) => one.endsWith(SOCKET))) {
+    try {
+      const { status, close } = await ask(join(directory(), name), '');
+      close();
+      all.push(status);
+    } catch {
+      // What was killed left its socket.
+    }
+  }
+  return all;
+}
+
+async function ask(
+  path: string,
+  nobody: string,
+): Promise<{ status: MountStatus; ended: Promise<void>; close(): void }> {
+  const socket = connect(path);
   const ended = new Promise<void>((resolve) => {
     socket.once('close', () => resolve());
   });
   const line = await new Promise<string>((resolve, reject) => {
     let text = '';
-    const fail = (): void =>
-      reject(
-        new Failure(
-          'ENOENT',
-          `nobody serves a mount on '${mountpoint}': findmnt -t fuse.ftpmount shows what is`,
-        ),
-      );
+    const fail = (): void => reject(new Failure('ENOENT', nobody));
     socket.setEncoding('utf8');
     socket.on('data', (more: string) => {
       text += more;

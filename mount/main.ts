@@ -15,6 +15,7 @@ import { defaultLogFile } from './log-file.js';
 import { argumentsOfMount, isCalledByMount } from './called-by-mount.js';
 import { parseMountOptions } from './options.js';
 import { DRIVERS, serve, type MountRequest } from './serve.js';
+import { showList } from './show-list.js';
 import { showStatus } from './show-status.js';
 import { unmount } from './unmount.js';
 
@@ -62,7 +63,7 @@ function commandLine(): Command {
   return new Command(PROGRAM)
     .description('Mounts your home on a server as a directory.')
     .usage(
-      '[options] [USER@]HOST[:DIR] MOUNTPOINT\n       ftpmount -u MOUNTPOINT\n       ftpmount status [--json] MOUNTPOINT',
+      '[options] [USER@]HOST[:DIR] MOUNTPOINT\n       ftpmount -u MOUNTPOINT\n       ftpmount status [--json] MOUNTPOINT\n       ftpmount list [--json]',
     )
     .argument('[places...]', '[USER@]HOST[:DIR] and the directory to mount on')
     .option('-p, --port <port>', 'port of the server (default 8083)', parsePort)
@@ -79,7 +80,7 @@ function commandLine(): Command {
     .addOption(
       new Option('--driver <driver>', 'how to talk to the kernel').choices(DRIVERS).default('kernel'),
     )
-    .option('--json', 'with status: as JSON')
+    .option('--json', 'with status or list: as JSON')
     .option('--log <file>', `log file (default in the background: ${defaultLogFile()})`)
     .version(VERSION, '-V, --version', 'show the version')
     .helpOption('-h, --help', 'show this help')
@@ -112,6 +113,11 @@ async function main(): Promise<number> {
     if (second === undefined || rest.length > 0)
       throw new Failure('USAGE', `write ${PROGRAM} status MOUNTPOINT: see ${PROGRAM} --help`);
     process.stdout.write(await showStatus(second, flags.json === true));
+    return EXIT_OK;
+  }
+  // What is listed has no place; one of that name stands before where to mount it.
+  if (first === 'list' && second === undefined) {
+    process.stdout.write(await showList(flags.json === true));
     return EXIT_OK;
   }
   if (first === undefined || second === undefined || rest.length > 0) {

@@ -113,7 +113,7 @@ export async function serve(request: MountRequest, onMounted: () => void): Promi
       },
     });
     let ending = false;
-    const stopControl = serveControl(mountpoint, () => statusOf(server, remote, state, ending));
+    const stopControl = serveControl(mountpoint, () => statusOf(mountpoint, server, remote, state, ending));
     unmountOnSignals(session, log);
     log.info({ server: host, user: endpoint.user }, 'mounted');
     onMounted();
@@ -148,6 +148,7 @@ async function mountedDirectory(
 }
 
 function statusOf(
+  mountpoint: string,
   server: string,
   remote: Remote,
   state: HomeState | undefined,
@@ -158,6 +159,7 @@ function statusOf(
     state?.leases.mode(WHOLE_HOME) === LEASE_WRITE ? 'home' : state?.leases.any === true ? 'parts' : 'none';
   return {
     pid: process.pid,
+    mountpoint,
     server,
     lease,
     connection: {

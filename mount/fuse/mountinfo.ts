@@ -15,7 +15,12 @@ export interface Mount {
   readonly source: string;
   /** 'MAJOR:MINOR', the st_dev of its files. */
   readonly device: string;
+  /** The uid of who mounted it, if it is a FUSE file system. */
+  readonly owner: number | undefined;
 }
+
+/** What mountinfo calls the type of our mounts. */
+export const MOUNT_TYPE = 'fuse.ftpmount';
 
 /** Spaces, tabs, newlines and backslashes are written as three octal digits. The result's characters are bytes. */
 function unescape(field: string): string {
@@ -31,10 +36,14 @@ export function parseMountinfo(text: string): Mount[] {
     // 36 35 98:0 /root /mount/point rw,noatime master:1 - type source options
     const [before, after] = line.split(' - ');
     const [, , device, , mountpoint] = before?.split(' ') ?? [];
-    const [type, source] = after?.split(' ') ?? [];
+    const [type, source, options = ''] = after?.split(' ') ?? [];
     if (device === undefined || mountpoint === undefined || type === undefined || source === undefined)
       continue;
-    mounts.push({ mountpoint: asPath(unescape(mountpoint)), type, source: asPath(unescape(source)), device });
+    const owner = /(?:^|,)user_id=(\d+)/.exec(options)?.[1];
+    mounts.push({
+      ...{ mountpoint: asPath(unescape(mountpoint)), type, source: asPath(unescape(source)), device },
+      owner: owner === undefined ? undefined : Number(owner),
+    });
   }
   return mounts;
 }
@@ -45,8 +54,11 @@ function asPath(latin1: string): string {
 
 /** The mount on top of others at an absolute path without symlinks, if any. */
 export function mountAt(mountpoint: string): Mount | undefined {
-  const mounts = parseMountinfo(readFileSync('/proc/self/mountinfo', 'latin1'));
-  return mounts.findLast((mount) => mount.mountpoint === mountpoint);
+  return allMounts().findLast((mount) => mount.mountpoint === mountpoint);
+}
+
+export function allMounts(): Mount[] {
+  return parseMountinfo(readFileSync('/proc/self/mountinfo', 'latin1'));
 }
 
 /**

@@ -35,7 +35,7 @@ export async function verifyHost(
       'HOSTKEY',
       `THE KEY OF ${address} HAS CHANGED, someone may be listening in: it is now ${fingerprint(publicKey)}, ` +
         `not the one pinned in ${knownHosts} line ${lines}: ask the server's administrator, and if it is right, ` +
-        `remove that line and connect again`,
+        `ftpctl known-hosts forget ${address}, and connect again`,
     );
   }
   if (!acceptNew) await askPerson(verification, address, publicKey);

@@ -33,6 +33,8 @@ t.test(
       if (data !== `${number}\n`) t.fail(`f${number} holds '${data}'`);
     }
     t.ok(mountAt(mounted.mountpoint), 'the dead mount is still there');
+    const { stdout } = await run(process.execPath, [programs.ftpmount, 'list'], { env: daemon.env });
+    t.match(stdout, ` on ${mounted.mountpoint}: nobody serves it any more`);
     const taken = await run(
       process.execPath,
       [programs.ftpmount, daemon.at('alice'), mounted.mountpoint, ...daemon.login('alice')],

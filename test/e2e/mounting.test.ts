@@ -55,6 +55,8 @@ for (const [name, unmount] of [
     await succeed('sh', ['-c', `echo through > '${mountpoint}/${file}'`]);
     const status = await runProgram('ftpmount', ['status', '--json', mountpoint], { env: daemon.env });
     const { pid } = JSON.parse(status.stdout) as { pid: number };
+    const list = await runProgram('ftpmount', ['list'], { env: daemon.env });
+    t.match(list.stdout, new RegExp(`^alice@.* on ${mountpoint} \\(process ${pid}\\): connected$`, 'm'));
     await unmount(mountpoint);
     t.equal(mountAt(mountpoint), undefined);
     const sent = (): string => readFileSync(path.join(daemon.home('alice'), file), 'utf8');

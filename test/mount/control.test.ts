@@ -6,6 +6,7 @@ import { askStatus, serveControl, type MountStatus } from '../../mount/control.j
 
 const STATUS: MountStatus = {
   pid: 1,
+  mountpoint: '/mnt',
   server: 'alice@example.org:',
   lease: 'home',
   connection: { state: 'connected', since: 0 },

@@ -9,12 +9,13 @@ t.test('reads the table', async (t) => {
     'something else',
   ].join('\n');
   t.strictSame(parseMountinfo(text), [
-    { mountpoint: '/sys', type: 'sysfs', source: 'sysfs', device: '0:20' },
+    { mountpoint: '/sys', type: 'sysfs', source: 'sysfs', device: '0:20', owner: undefined },
     {
       mountpoint: '/mnt/with space\\\t\u00e9',
       type: 'fuse.ftpmount',
       source: 'alice@host:a b',
       device: '0:51',
+      owner: 0,
     },
   ]);
 });

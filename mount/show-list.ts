@@ -1,0 +1,49 @@
+/** `ftpmount list`: the mounts of this user on this machine, as text or as JSON. Never touches a mount, which may hang. */
+import { printable } from '../protocol/login/report.js';
+import { askAll, type MountStatus } from './control.js';
+import { allMounts, MOUNT_TYPE } from './fuse/mountinfo.js';
+import { amount } from './show-status.js';
+
+/** One of them. */
+interface Listed {
+  readonly server: string;
+  readonly mountpoint: string;
+  /** Null where the process that served it is gone. */
+  readonly pid: number | null;
+  readonly state: 'connected' | 'lost' | 'ending' | 'dead';
+  readonly text: string;
+}
+
+export async function showList(json: boolean): Promise<string> {
+  const served = (await askAll()).map(ofStatus);
+  const dead = allMounts()
+    .filter(({ type, owner, mountpoint }) => {
+      const isOwn = type === MOUNT_TYPE && owner === process.getuid?.();
+      return isOwn && !served.some((one) => one.mountpoint === mountpoint && one.state !== 'ending');
+    })
+    .map(({ source, mountpoint }): Listed => {
+      const text = `nobody serves it any more: ftpmount -u '${mountpoint}'`;
+      return { server: source, mountpoint, pid: null, state: 'dead', text };
+    });
+  return [...served, ...dead]
+    .toSorted((a, b) => (a.mountpoint < b.mountpoint ? -1 : 1))
+    .map((one) => `${json ? jsonOf(one) : line(one)}\n`)
+    .join('');
+}
+
+function ofStatus({ server, mountpoint, pid, connection, ending, unsent }: MountStatus): Listed {
+  const mount = { server, mountpoint, pid };
+  if (ending) return { ...mount, state: 'ending', text: `unmounted, ${amount(unsent)} not sent yet` };
+  const reason = connection.reason === undefined ? '' : `: ${connection.reason}`;
+  const text = connection.state === 'connected' ? 'connected' : `connection lost${reason}`;
+  return { ...mount, state: connection.state, text };
+}
+
+function line({ server, mountpoint, pid, text }: Listed): string {
+  const process = pid === null ? '' : ` (process ${pid})`;
+  return printable(`${server} on ${mountpoint}${process}: ${text}`);
+}
+
+function jsonOf({ server, mountpoint, pid, state }: Listed): string {
+  return JSON.stringify({ server, mountpoint, pid, state });
+}
