@@ -5,6 +5,7 @@
 import { homedir } from 'node:os';
 import type { Names, ShellCommand } from './command.js';
 import type { Lister } from '../glob.js';
+import { awaitsValue } from './flags.js';
 import { withoutTilde } from './operands.js';
 import { quoted, readLine, type OpenQuote, type Word } from './words.js';
 
@@ -48,8 +49,14 @@ function commandsFrom(begun: string, commands: readonly ShellCommand[]): string[
 
 function namesAfter(first: Word, before: readonly Word[], commands: readonly ShellCommand[]): Names {
   const command = commands.find(({ names }) => names.includes(first.text.replace(/^-/, '')));
-  const operands = before.filter(({ raw }) => !raw.startsWith('-'));
-  return command?.operand(operands.length) ?? 'nothing';
+  if (command === undefined) return 'nothing';
+  const isValue = (index: number): boolean => {
+    const word = before[index - 1];
+    return word !== undefined && awaitsValue(word, command.flags);
+  };
+  if (isValue(before.length)) return 'nothing';
+  const operands = before.filter(({ raw }, index) => !raw.startsWith('-') && !isValue(index));
+  return command.operand(operands.length);
 }
 
 async function candidatesFor(

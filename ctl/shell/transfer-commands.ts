@@ -6,7 +6,9 @@ import { Failure } from '../../protocol/failure.js';
 import { getInto } from '../get.js';
 import { STREAM } from '../names.js';
 import { putInto } from '../put.js';
+import { parseNumber, parseSize } from '../../state/sizes.js';
 import type { TransferFlags } from '../transfer/command.js';
+import { parseRule } from '../transfer/filter.js';
 import type { Context, ShellCommand } from './command.js';
 import type { Flag, Operands } from './flags.js';
 import { currentPlace, localPath, localPaths, remotePlace, remotePlaces } from './operands.js';
@@ -18,6 +20,10 @@ const FLAGS: readonly Flag[] = [
   { letter: 'c', name: 'checksum', text: 'find what is there already by MD5' },
   { letter: 'n', name: 'dry-run', text: 'change nothing, say what would be copied' },
   { name: 'verify', text: 'change nothing, say what differs by MD5, or is missing' },
+  { name: 'exclude', value: 'PATTERN', text: 'leave out what matches, unless an earlier --include does' },
+  { name: 'include', value: 'PATTERN', text: 'copy what matches, though a later --exclude does' },
+  { name: 'limit', value: 'RATE', text: 'move so many bytes a second at most: 500K, 2M' },
+  { name: 'jobs', value: 'N', text: 'so many large files at once (default 8); small ones go besides' },
   { letter: 'v', name: 'verbose', text: 'tell each file that was moved, with its MD5' },
   { letter: 'q', name: 'quiet', text: 'tell only what goes wrong' },
 ];
@@ -67,30 +73,24 @@ export const transferCommands: readonly ShellCommand[] = [
   },
 ];
 
-async function get(
-  context: Context,
-  { flags, words }: Operands,
-  destination: Word | undefined,
-): Promise<number> {
+async function get(context: Context, operands: Operands, destination: Word | undefined): Promise<number> {
+  const { words } = operands;
   if (destination?.raw === STREAM) {
     throw new Failure('USAGE', "use cat or less to show a file here; './-' is a local file");
   }
   const local = destination === undefined ? HERE : await localPath(destination);
   const sources = await remotePlaces(context, without(words, destination));
-  return getInto(context.session, sources, local, transferFlags(context, flags));
+  return getInto(context.session, sources, local, transferFlags(context, operands));
 }
 
-async function put(
-  context: Context,
-  { flags, words }: Operands,
-  destination: Word | undefined,
-): Promise<number> {
+async function put(context: Context, operands: Operands, destination: Word | undefined): Promise<number> {
+  const { words } = operands;
   if (words.some(({ raw }) => raw === STREAM)) {
     throw new Failure('USAGE', "standard input is the prompt's here; './-' is a local file");
   }
   const place = destination === undefined ? currentPlace(context) : await remotePlace(context, destination);
   const sources = await localPaths(without(words, destination));
-  return putInto(context.session, sources, place, transferFlags(context, flags));
+  return putInto(context.session, sources, place, transferFlags(context, operands));
 }
 
 function destinationOf(words: readonly Word[]): Word | undefined {
@@ -101,9 +101,17 @@ function without(words: readonly Word[], destination: Word | undefined): readonl
   return destination === undefined ? words : words.slice(0, -1);
 }
 
-function transferFlags({ retry }: Context, flags: ReadonlySet<string>): TransferFlags {
+function transferFlags({ retry }: Context, { flags, values }: Operands): TransferFlags {
+  const last = (name: string): string | undefined => values.findLast((one) => one.name === name)?.value;
+  const limit = last('limit');
+  const jobs = last('jobs');
   return {
     retry,
+    filter: values
+      .filter(({ name }) => name === 'exclude' || name === 'include')
+      .map(({ name, value }) => parseRule(value, name === 'exclude')),
+    limit: limit === undefined ? undefined : parseSize(limit),
+    jobs: jobs === undefined ? undefined : parseNumber(jobs),
     recursive: flags.has('recursive'),
     resume: !flags.has('no-resume'),
     checksum: flags.has('checksum'),

@@ -49,6 +49,8 @@ t.test('names of the home and of this machine, by what the operand is', async (t
   t.strictSame(await candidates('put '), ['ldir/', 'local.txt ']);
   t.strictSame(await candidates('put -r ldir ph'), ['photo.txt ', 'photos/']);
   t.strictSame(await candidates('get photo.txt l'), ['ldir/', 'local.txt ']);
+  t.strictSame(await candidates('get --limit 2M phot'), ['photo.txt ', 'photos/'], 'a value is no operand');
+  t.strictSame(await candidates('get --limit '), []);
   t.strictSame(await candidates('lcd '), ['ldir/']);
   t.strictSame(await candidates('lcd ~/'), ['~/mine/']);
   t.strictSame(await candidates('cd /t'), ['/top/']);

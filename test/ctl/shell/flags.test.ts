@@ -6,6 +6,7 @@ const KNOWN: readonly Flag[] = [
   { letter: 'r', name: 'recursive', text: '' },
   { letter: 'f', name: 'force', text: '' },
   { name: 'no-resume', text: '' },
+  { name: 'limit', value: 'RATE', text: '' },
 ];
 
 const read = (line: string): { flags: string[]; words: string[] } => {
@@ -23,11 +24,30 @@ t.test('what only looks like one', async (t) => {
   t.strictSame(read(String.raw`\-r '-f' "-x" - ./-r`), { flags: [], words: ['-r', '-f', '-x', '-', './-r'] });
 });
 
+t.test('values, in their order', async (t) => {
+  const { values, words } = readFlags(wordsOf(`a --limit 2M --limit='1 K' b --limit -- c`), KNOWN);
+  t.strictSame(
+    values.map(({ value }) => value),
+    ['2M', '1 K', '--'],
+  );
+  t.strictSame(
+    words.map(({ text }) => text),
+    ['a', 'b', 'c'],
+  );
+  t.throws(() => read('a --limit'), { kind: 'USAGE', message: '--limit needs a RATE' });
+  t.throws(() => read('a --no-resume=x'), { kind: 'USAGE', message: '--no-resume takes no value' });
+});
+
 t.test('unknown ones', async (t) => {
   t.throws(() => read('-rx'), { kind: 'USAGE', message: "unknown option '-x'" });
   t.throws(() => read('--recurse'), { kind: 'USAGE', message: "unknown option '--recurse'" });
 });
 
 t.test('in the help', async (t) => {
-  t.strictSame(KNOWN.map(flagText), ['-r, --recursive', '-f, --force', '    --no-resume']);
+  t.strictSame(KNOWN.map(flagText), [
+    '-r, --recursive',
+    '-f, --force',
+    '    --no-resume',
+    '    --limit RATE',
+  ]);
 });

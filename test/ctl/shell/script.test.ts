@@ -68,6 +68,9 @@ t.test('copies, with patterns on either side', async (t) => {
     'put *.txt',
     'put d.bin ../more/renamed',
     'put -r tree ../more',
+    "put -r --include tree --exclude '*' --limit=50M . picked",
+    'ls picked',
+    'rm -r picked',
     'mput -q d.bin "b c.txt"',
     String.raw`ls \**`,
     'ls ../m*/re[a-n]amed',
@@ -89,6 +92,7 @@ t.test('copies, with patterns on either side', async (t) => {
   t.equal(result.code, 0, result.stderr);
   t.match(result.stdout, `${local}/to\na.txt\nd.bin\nother\ntree\n`);
   t.match(result.stdout, '*.txt\n../more/renamed\n');
+  t.match(result.stdout, /^tree\n/m, 'what is included');
   t.match(result.stdout, 'content of a.txtcontent of d.binMD5 (a.txt) = ');
   t.match(result.stdout, /\nd\.bin\n$/);
   t.strictSame(fs.readdirSync(join(home, 'copies')), ['d.bin']);
