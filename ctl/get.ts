@@ -24,6 +24,7 @@ import { findThere, isDirectory, openDirectory, throughLinks, type Found } from 
 import { matching } from './remote/matching.js';
 import { remoteArguments, type Place } from './remote/place.js';
 import { withSession, type RemoteSession } from './remote/session.js';
+import { LOCAL_TREE } from './remove-tree.js';
 import {
   requireMove,
   runTransfer,
@@ -33,9 +34,10 @@ import {
   type TransferOptions,
 } from './transfer/command.js';
 import { isSame } from './transfer/comparison.js';
+import { Deletions, directoryInTheWay } from './transfer/deletions.js';
 import { isExcluded } from './transfer/filter.js';
 import { download } from './transfer/download.js';
-import { allFinished, FILES_AT_ONCE, Lanes, SMALL_FILES_AT_ONCE, isFatal } from './transfer/lanes.js';
+import { allFinished, FILES_AT_ONCE, Lanes, SMALL_FILES_AT_ONCE } from './transfer/lanes.js';
 import { LocalSyncs } from './transfer/local-syncs.js';
 import { PERMISSIONS } from './transfer/part.js';
 import { SmallDownloads } from './transfer/small-download.js';
@@ -82,7 +84,7 @@ export async function getInto(
   const into = await destinationIsDirectory(sources, destination, flags);
   const changes: LocalChanges = { made: [], named: new Set() };
   return runTransfer(session, flags, (context, progress) =>
-    new Get(session, context, flags, progress, changes).run(sources, destination, into),
+    new Get(session, context, flags, progress, changes, destination).run(sources, destination, into),
   );
 }
 
@@ -126,6 +128,8 @@ interface Item {
   readonly target: LocalTarget;
   /** Its path from what was named on the command line on: that of the filter rules. */
   readonly listed: Buffer;
+  /** What is there is deleted first, and counts for nothing. */
+  readonly isGone?: boolean;
 }
 
 class Get {
@@ -137,8 +141,12 @@ class Get {
   readonly #smallLanes = new Lanes(SMALL_FILES_AT_ONCE);
   readonly #small: SmallDownloads;
   readonly #changes: LocalChanges;
-  readonly #symlinks: Item[] = [];
+  readonly #deletions: Deletions<Buffer> | undefined;
+  /** What comes where a directory is deleted first. */
+  readonly #replacing: Item[] = [];
+  #isSourceEmpty = true;
   readonly #syncs = new LocalSyncs();
+  #symlinks: Item[] = [];
 
   constructor(
     session: RemoteSession,
@@ -146,6 +154,7 @@ class Get {
     flags: TransferFlags,
     progress: Progress,
     changes: LocalChanges,
+    root: Buffer,
   ) {
     this.#session = session;
     this.#context = context;
@@ -154,6 +163,9 @@ class Get {
     this.#progress = progress;
     this.#changes = changes;
     this.#small = new SmallDownloads(context);
+    if (flags.sync?.deletes === true) {
+      this.#deletions = new Deletions(LOCAL_TREE, root, context, flags, progress);
+    }
   }
 
   get #recursive(): boolean {
@@ -163,7 +175,7 @@ class Get {
   async run(sources: readonly Place[], destination: Buffer, into: boolean): Promise<void> {
     try {
       for (const source of sources) {
-        await this.#guard(source.shown, async () => {
+        await this.#progress.guard(source.shown, async () => {
           const found = await this.#find(source);
           await this.#copySource(source, found, destination, into, sources.length === 1);
         });
@@ -171,18 +183,36 @@ class Get {
     } finally {
       await allFinished(this.#lanes, this.#smallLanes);
     }
-    for (const found of this.#symlinks) await this.#guard(found.source, () => this.#copySymlink(found));
+    await this.#makeSymlinks();
+    await this.#delete();
     for (const { path, attributes } of this.#changes.made.toReversed()) {
-      await this.#guard(path, async () => {
+      await this.#progress.guard(path, async () => {
         await chmod(path, attributes.mode & PERMISSIONS);
         utimensat(AT_FDCWD, path, undefined, attributes.mtime, AT_SYMLINK_NOFOLLOW);
       });
     }
     for (const directory of this.#changes.named) {
       const path = Buffer.from(directory, 'latin1');
-      await this.#smallLanes.run(() => this.#guard(path, () => this.#syncs.syncDirectory(path)));
+      await this.#smallLanes.run(() => this.#progress.guard(path, () => this.#syncs.syncDirectory(path)));
     }
     await allFinished(this.#smallLanes);
+  }
+
+  /** When no file is under way. */
+  async #makeSymlinks(): Promise<void> {
+    const symlinks = this.#symlinks;
+    this.#symlinks = [];
+    for (const item of symlinks) await this.#progress.guard(item.source, () => this.#copySymlink(item));
+  }
+
+  /** Deletes what has to be, and copies what that was in the way of. */
+  async #delete(): Promise<void> {
+    if (this.#deletions === undefined || !(await this.#deletions.carryOut(this.#isSourceEmpty))) return;
+    for (const item of this.#replacing) {
+      await this.#progress.guard(item.source, () => this.#copy({ ...item, isGone: true }));
+    }
+    await allFinished(this.#lanes, this.#smallLanes);
+    await this.#makeSymlinks();
   }
 
   /** What a source is: with -r a link is one, unless a slash asks for what it leads to. */
@@ -212,6 +242,8 @@ class Get {
       const target = { directory: local, name: contents ? Buffer.alloc(0) : name };
       return this.#copyDirectory({ ...item, target, listed: target.name });
     }
+    if (this.#flags.sync !== undefined)
+      throw new Failure('ENOTDIR', 'not a directory: get it with ftpctl get');
     if (into) return this.#copy({ ...item, target: { directory: local, name } });
     if (!isOnly || local.at(-1) === SLASH) throw noDirectory(local);
     return this.#copy({ ...item, target: { directory: parentOf(local), name: lastComponent(local) } });
@@ -220,32 +252,46 @@ class Get {
   async #copy(item: Item): Promise<void> {
     if (this.#session.signal.aborted) throw new Failure('ECANCELED', 'interrupted');
     if (this.#isExcluded(item)) return undefined;
+    this.#isSourceEmpty = false;
     const { source, attributes } = item;
     switch (attributes.mode & S_IFMT) {
       case S_IFREG:
+        if (this.#isBlocked(item)) return undefined;
         return (attributes.size > SMALL_FILE_BYTES ? this.#lanes : this.#smallLanes).run(() =>
-          this.#guard(source, () => this.#copyFile(item)),
+          this.#progress.guard(source, () => this.#copyFile(item)),
         );
       case S_IFDIR:
         return this.#copyDirectory(item);
       case S_IFLNK:
-        this.#symlinks.push(item);
+        if (!this.#isBlocked(item)) this.#symlinks.push(item);
         return undefined;
       default:
         throw new Failure('EINVAL', 'neither a file, a directory nor a symlink: skipped');
     }
   }
 
+  /** Whether a sync has to delete a directory first. EISDIR: it may not. */
+  #isBlocked(item: Item): boolean {
+    if (this.#flags.sync === undefined || item.isGone === true) return false;
+    const path = localJoin(item.target.directory, item.target.name);
+    if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) return false;
+    if (this.#deletions === undefined) throw directoryInTheWay();
+    this.#deletions.add({ path, listed: item.listed, isDirectory: true });
+    this.#replacing.push(item);
+    return true;
+  }
+
   #isExcluded({ listed, attributes }: Pick<Item, 'listed' | 'attributes'>): boolean {
     return isExcluded(this.#flags.filter ?? [], listed, isDirectory(attributes));
   }
 
-  async #copyFile({ source, attributes, target }: Item): Promise<void> {
+  async #copyFile({ source, attributes, target, isGone }: Item): Promise<void> {
     const { done } = this.#context;
     const { size } = attributes;
     const path = localJoin(target.directory, target.name);
-    const there = lstatSync(path, { bigint: true, throwIfNoEntry: false });
-    const led = there?.isSymbolicLink() === true ? statSync(path, { throwIfNoEntry: false }) : there;
+    const there = isGone === true ? undefined : lstatSync(path, { bigint: true, throwIfNoEntry: false });
+    const isFollowed = this.#flags.sync === undefined && there?.isSymbolicLink() === true;
+    const led = isFollowed ? statSync(path, { throwIfNoEntry: false }) : there;
     if (led?.isDirectory() === true) {
       throw new Failure('EISDIR', `${displayName(path)} is a directory here`);
     }
@@ -279,25 +325,36 @@ class Get {
     tellSurveyed(this.#context, this.#progress, path, source, { kind, exists, bytes });
   }
 
-  async #copyDirectory({ source, target, listed }: Item): Promise<void> {
+  async #copyDirectory({ source, target, listed, isGone }: Item): Promise<void> {
     if (!this.#recursive) throw new Failure('EISDIR', 'a directory: use -r to get it with all that is in it');
     const path = localJoin(target.directory, target.name);
     const { attributes, entries } = await openDirectory(this.#session.client, source);
     const isDestination = target.name.length === 0;
-    if (this.#flags.survey === undefined) await this.#makeDirectory(path, attributes, isDestination);
-    // The destination was told already.
-    else if (!(await isDirectoryHere(path, isDestination)) && !isDestination) {
-      this.#tell('directory', source, path, false);
+    const isReplacing = this.#flags.sync !== undefined && !isDestination && isOtherHere(path);
+    const isNew = isGone === true || isReplacing || !isDirectoryHere(path, isDestination);
+    if (this.#flags.survey === undefined) {
+      if (isReplacing) await rm(path);
+      await this.#makeDirectory(path, attributes, isDestination);
     }
+    // The destination was told already.
+    else if (isNew && !isDestination) this.#tell('directory', source, path, isReplacing);
+    // Before anything is made in it: parts come and go.
+    const present = isNew || this.#deletions === undefined ? [] : await LOCAL_TREE.entries(path);
+    const extraneous = new Map(present.map((entry) => [entry.name.toString('latin1'), entry]));
     for await (const entry of entries) {
-      await this.#guard(entry.path, () =>
+      extraneous.delete(entry.name.toString('latin1'));
+      await this.#progress.guard(entry.path, () =>
         this.#copy({
           source: entry.path,
           attributes: entry.attributes,
           target: { directory: path, name: entry.name },
           listed: localJoin(listed, entry.name),
+          isGone: isNew,
         }),
       );
+    }
+    for (const entry of extraneous.values()) {
+      this.#deletions?.add({ ...entry, listed: localJoin(listed, entry.name) });
     }
   }
 
@@ -320,16 +377,16 @@ class Get {
     } catch (error) {
       const failure = Failure.from(error);
       if (failure.kind !== 'EEXIST') throw failure;
-      await isDirectoryHere(path, isDestination);
+      isDirectoryHere(path, isDestination);
     }
   }
 
   /** Made under another name and renamed, so that it replaces a file or symlink, and never a directory. */
-  async #copySymlink({ source, target, attributes }: Item): Promise<void> {
+  async #copySymlink({ source, target, attributes, isGone }: Item): Promise<void> {
     const points = await this.#session.client.call('readlink', [source]);
     const path = localJoin(target.directory, target.name);
     if (this.#flags.survey !== undefined) {
-      const there = lstatSync(path, { throwIfNoEntry: false });
+      const there = isGone === true ? undefined : lstatSync(path, { throwIfNoEntry: false });
       const isSameLink = there?.isSymbolicLink() === true && points.equals(readlinkSync(path, 'buffer'));
       return isSameLink ? undefined : this.#tell('symlink', source, path, there !== undefined);
     }
@@ -345,25 +402,20 @@ class Get {
       throw error;
     }
   }
-
-  /** Tells what goes wrong with one file and goes on with the others, unless nothing can go on. */
-  async #guard(name: Buffer, action: () => Promise<void>): Promise<void> {
-    try {
-      await action();
-    } catch (error) {
-      if (isFatal(error)) throw error;
-      this.#progress.problem(name, error);
-    }
-  }
 }
 
 /** Whether a directory is here, behind a symlink only where that `isDestination`. ENOTDIR: something else is. */
-async function isDirectoryHere(path: Buffer, isDestination: boolean): Promise<boolean> {
+function isDirectoryHere(path: Buffer, isDestination: boolean): boolean {
   const status = (isDestination ? statSync : lstatSync)(path, { throwIfNoEntry: false });
   if (status?.isDirectory() === false) {
     throw new Failure('ENOTDIR', `${displayName(path)} is not a directory here`);
   }
   return status !== undefined;
+}
+
+/** Whether something else than a directory is here. */
+function isOtherHere(path: Buffer): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === false;
 }
 
 async function isLocalDirectory(path: Buffer): Promise<boolean> {

@@ -72,9 +72,10 @@ function commandLine(end: (exitCode: number) => void): Command {
   // commander takes a list only as the last argument, so the last of the list is the destination.
   const putFilter: FilterRule[] = [];
   transferOptions(
-    program
-      .command('put')
-      .argument('<path...>', 'what to copy, or - (standard input, which is not resumed), and where to'),
+    recursiveOption(program.command('put')).argument(
+      '<path...>',
+      'what to copy, or - (standard input, which is not resumed), and where to',
+    ),
     putFilter,
   )
     .usage('[options] SRC... [USER@]HOST:DIR | - [USER@]HOST:FILE')
@@ -85,7 +86,10 @@ function commandLine(end: (exitCode: number) => void): Command {
     });
   const getFilter: FilterRule[] = [];
   transferOptions(
-    program.command('get').argument('<path...>', 'what to copy, and where to, or - (standard output)'),
+    recursiveOption(program.command('get')).argument(
+      '<path...>',
+      'what to copy, and where to, or - (standard output)',
+    ),
     getFilter,
   )
     .usage('[options] [USER@]HOST:SRC... DST | [USER@]HOST:FILE -')
@@ -93,6 +97,25 @@ function commandLine(end: (exitCode: number) => void): Command {
     .action(async (paths, options) => {
       const { get } = await import('./get.js');
       end(await get(...splitLast(paths), { ...options, ...surveyOf(options), filter: getFilter }));
+    });
+
+  const syncFilter: FilterRule[] = [];
+  transferOptions(
+    program
+      .command('sync')
+      .argument('<src>', 'a directory')
+      .argument('<dst>', 'the directory that becomes as it is; one of the two is [USER@]HOST:DIR')
+      .option('--delete', 'delete what only DST has and is not excluded, when all is copied')
+      .option('--allow-empty', 'delete also if nothing is in SRC'),
+    syncFilter,
+  )
+    .usage('[options] DIR [USER@]HOST:DIR | [USER@]HOST:DIR DIR')
+    .description('make a directory as another one is, to a home or from it')
+    .action(async (source, destination, options) => {
+      const { sync } = await import('./sync.js');
+      const flags = { deletes: options.delete === true, allowEmpty: options.allowEmpty === true };
+      const filter = syncFilter;
+      end(await sync(source, destination, { ...options, ...surveyOf(options), filter, sync: flags }));
     });
 
   program.commandsGroup('Files of a home:');
@@ -358,14 +381,17 @@ function administration(program: Command, end: (exitCode: number) => void): void
     });
 }
 
-/** The options of put and get. What --exclude and --include say is added to `filter`, in the order given. */
+function recursiveOption(command: Command): Command {
+  return command.option(
+    '-r, --recursive',
+    'copy directories: DIR itself is made in the destination; of DIR/ what is in it goes there',
+  );
+}
+
+/** The options of put, get and sync. What --exclude and --include say is added to `filter`, in the order given. */
 function transferOptions(command: Command, filter: FilterRule[]): Command {
   const rule = (excludes: boolean) => (pattern: string) => void filter.push(parseRule(pattern, excludes));
   return withSessionOptions(command)
-    .option(
-      '-r, --recursive',
-      'copy directories: DIR itself is made in the destination; of DIR/ what is in it goes there',
-    )
     .option(
       '--no-resume',
       'begin anew: also what an interrupted transfer left, or is there with the same size and time',
@@ -387,7 +413,7 @@ function transferOptions(command: Command, filter: FilterRule[]): Command {
     .addOption(
       new Option(
         '--json',
-        'one JSON object a file: path, bytes; md5, seconds, resumed; or skipped; or finding',
+        'one JSON object a file: path, bytes; md5, seconds, resumed; or skipped, finding, deleted',
       ),
     )
     .addHelpText('after', PATTERNS_HELP);

@@ -17,7 +17,7 @@ export class Outcome {
   }
 
   /** Runs `action`, which is about `name`. What concerns all of the command is thrown on. */
-  async guard(name: Buffer, action: () => Promise<void>): Promise<void> {
+  async guard(name: Buffer, action: () => Promise<unknown>): Promise<void> {
     try {
       await action();
     } catch (error) {

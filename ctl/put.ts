@@ -21,6 +21,7 @@ import { putStream } from './put-stream.js';
 import { find, isDirectory, isSymlink, lookUp, openDirectory } from './remote/directory.js';
 import { remoteArgument, type Place } from './remote/place.js';
 import { withSession, type RemoteSession } from './remote/session.js';
+import { remoteTree } from './remove-tree.js';
 import {
   requireMove,
   runTransfer,
@@ -30,6 +31,7 @@ import {
   type TransferOptions,
 } from './transfer/command.js';
 import { isSame } from './transfer/comparison.js';
+import { Deletions, directoryInTheWay } from './transfer/deletions.js';
 import { isExcluded } from './transfer/filter.js';
 import { allFinished, FILES_AT_ONCE, Lanes, SMALL_FILES_AT_ONCE, isFatal } from './transfer/lanes.js';
 import { SmallUploads } from './transfer/small-upload.js';
@@ -71,7 +73,8 @@ export function putInto(
     if (!into && flags.recursive !== true && (sources.length > 1 || text.endsWith('/'))) {
       throw noDirectory(text);
     }
-    await new Put(session, context, flags, progress, made).run(sources, { path: led, text, attributes });
+    const put = new Put(session, context, flags, progress, made, led);
+    await put.run(sources, { path: led, text, attributes });
   });
 }
 
@@ -126,6 +129,10 @@ class Put {
   readonly #smallLanes = new Lanes(SMALL_FILES_AT_ONCE);
   readonly #small: SmallUploads;
   readonly #made: MadeDirectories;
+  readonly #deletions: Deletions<RemotePath> | undefined;
+  /** What comes where a directory is deleted first. */
+  readonly #replacing: Item[] = [];
+  #isSourceEmpty = true;
   readonly #journals = clientFiles().uploads;
 
   constructor(
@@ -134,6 +141,7 @@ class Put {
     flags: TransferFlags,
     progress: Progress,
     made: MadeDirectories,
+    root: RemotePath,
   ) {
     this.#session = session;
     this.#context = context;
@@ -142,6 +150,9 @@ class Put {
     this.#progress = progress;
     this.#made = made;
     this.#small = new SmallUploads(context);
+    if (flags.sync?.deletes === true) {
+      this.#deletions = new Deletions(remoteTree(session), root, context, flags, progress);
+    }
   }
 
   get #recursive(): boolean {
@@ -151,7 +162,7 @@ class Put {
   async run(sources: readonly Buffer[], destination: Destination): Promise<void> {
     try {
       for (const source of sources) {
-        await this.#guard(source, async () => {
+        await this.#progress.guard(source, async () => {
           const status = await (this.#recursive ? lstat : stat)(source, { bigint: true });
           await this.#copySource(source, status, destination, sources.length === 1);
         });
@@ -159,15 +170,25 @@ class Put {
     } finally {
       await allFinished(this.#lanes, this.#smallLanes);
     }
+    await this.#delete();
     // The deepest last made come first: setting a directory's mtime does not change that of its parent.
     for (const { path, status } of [...this.#made.values()].toReversed()) {
-      await this.#guard(path, async () => {
+      await this.#progress.guard(path, async () => {
         const mtime = timestamp(status.mtimeNs);
         await this.#session.changes.setattr(path, { mode: permissions(status), mtime });
       });
     }
     // Directories and symlinks; the files are durable when they are answered.
     await this.#session.changes.durable();
+  }
+
+  /** Deletes what has to be, and copies what that was in the way of. */
+  async #delete(): Promise<void> {
+    if (this.#deletions === undefined || !(await this.#deletions.carryOut(this.#isSourceEmpty))) return;
+    for (const item of this.#replacing) {
+      await this.#progress.guard(item.source, () => this.#copy({ ...item, existing: undefined }));
+    }
+    await allFinished(this.#lanes, this.#smallLanes);
   }
 
   async #copySource(
@@ -183,7 +204,7 @@ class Put {
         return this.#copyDirectory({ ...item, listed: ROOT_PATH, target: path, existing: attributes });
       }
       if (this.#isExcluded(item)) return undefined;
-      const existing = await this.#makeDirectory(path);
+      const existing = await this.#makeDirectory(path, attributes);
       const target = joinPath(path, name);
       return this.#copy({ ...item, target, existing: existing.get(name.toString('latin1')) });
     }
@@ -198,19 +219,32 @@ class Put {
   async #copy(item: Item): Promise<void> {
     if (this.#session.signal.aborted) throw new Failure('ECANCELED', 'interrupted');
     if (this.#isExcluded(item)) return undefined;
+    this.#isSourceEmpty = false;
     const { source, status } = item;
     switch (Number(status.mode) & S_IFMT) {
       case S_IFREG:
+        if (this.#isBlocked(item)) return undefined;
         return (status.size > SMALL_FILE_BYTES ? this.#lanes : this.#smallLanes).run(() =>
-          this.#guard(source, () => this.#copyFile(item)),
+          this.#progress.guard(source, () => this.#copyFile(item)),
         );
       case S_IFDIR:
         return this.#copyDirectory(item);
       case S_IFLNK:
-        return this.#lanes.run(() => this.#guard(source, () => this.#copySymlink(item)));
+        if (this.#isBlocked(item)) return undefined;
+        return this.#lanes.run(() => this.#progress.guard(source, () => this.#copySymlink(item)));
       default:
         throw new Failure('EINVAL', 'neither a file, a directory nor a symlink: skipped');
     }
+  }
+
+  /** Whether a sync has to delete a directory first. EISDIR: it may not. */
+  #isBlocked(item: Item): boolean {
+    const { target, existing, listed } = item;
+    if (this.#flags.sync === undefined || existing === undefined || !isDirectory(existing)) return false;
+    if (this.#deletions === undefined) throw directoryInTheWay();
+    this.#deletions.add({ path: target, listed, isDirectory: true });
+    this.#replacing.push(item);
+    return true;
   }
 
   #isExcluded({ listed, status }: Pick<Item, 'listed' | 'status'>): boolean {
@@ -246,9 +280,22 @@ class Put {
     tellSurveyed(this.#context, this.#progress, source, target, found);
   }
 
-  async #copyDirectory({ source, status, target, listed }: Item): Promise<void> {
+  async #copyDirectory({ source, status, target, existing, listed }: Item): Promise<void> {
     if (!this.#recursive) throw new Failure('EISDIR', 'a directory: use -r to put it with all that is in it');
-    await this.#fillDirectory(source, target, listed, await this.#makeDirectory(target, status, source));
+    const isRoot = listed.length === 0;
+    if (this.#flags.sync !== undefined && existing !== undefined && !isDirectory(existing) && !isRoot) {
+      if (this.#flags.survey === undefined) await this.#session.changes.unlink(target);
+      else {
+        this.#tell('directory', { source, target, existing });
+        return this.#fillDirectory(source, target, listed, NOTHING);
+      }
+    }
+    await this.#fillDirectory(
+      source,
+      target,
+      listed,
+      await this.#makeDirectory(target, existing, status, source),
+    );
   }
 
   async #fillDirectory(
@@ -259,26 +306,42 @@ class Put {
   ): Promise<void> {
     const options = { encoding: 'buffer' as BufferEncoding, bufferSize: ENTRIES_AT_ONCE };
     const directory = await opendir(source, options);
+    const extraneous = new Map(this.#deletions === undefined ? NOTHING : existing);
     for await (const entry of directory) {
       // node's types do not know the encoding 'buffer' here.
       const name = entry.name as unknown as Buffer;
       const path = localJoin(source, name);
-      await this.#guard(path, async () =>
+      const key = name.toString('latin1');
+      extraneous.delete(key);
+      await this.#progress.guard(path, async () =>
         this.#copy({
           source: path,
           status: lstatSync(path, { bigint: true }),
           target: joinPath(target, name),
-          existing: existing.get(name.toString('latin1')),
+          existing: existing.get(key),
           listed: localJoin(listed, name),
         }),
       );
     }
+    for (const [key, attributes] of extraneous) {
+      const name = Buffer.from(key, 'latin1');
+      this.#deletions?.add({
+        path: joinPath(target, name),
+        listed: localJoin(listed, name),
+        isDirectory: isDirectory(attributes),
+      });
+    }
   }
 
   /** Makes a directory as that of `status` is. One that is there already is otherwise left as it is: what it has. */
-  async #makeDirectory(path: RemotePath, status?: BigIntStats, source: Buffer = path): Promise<Existing> {
+  async #makeDirectory(
+    path: RemotePath,
+    there: Attributes | undefined,
+    status?: BigIntStats,
+    source: Buffer = path,
+  ): Promise<Existing> {
     const { client, changes } = this.#session;
-    if (this.#flags.survey !== undefined) return this.#surveyDirectory(source, path);
+    if (this.#flags.survey !== undefined) return this.#surveyDirectory(source, path, there);
     const key = path.toString('latin1');
     const before = this.#made.has(key);
     try {
@@ -302,13 +365,12 @@ class Put {
   }
 
   /** What #makeDirectory would find. */
-  async #surveyDirectory(source: Buffer, path: RemotePath): Promise<Existing> {
-    const attributes = await lookUp(this.#session.client, path);
-    if (attributes === undefined) {
-      this.#tell('directory', { source, target: path, existing: attributes });
+  async #surveyDirectory(source: Buffer, path: RemotePath, there: Attributes | undefined): Promise<Existing> {
+    if (there === undefined) {
+      this.#tell('directory', { source, target: path, existing: there });
       return NOTHING;
     }
-    requireDirectory(path, attributes);
+    requireDirectory(path, there);
     return this.#list(path);
   }
 
@@ -330,16 +392,6 @@ class Put {
     await changes.symlink(target, points);
     const status = await lstat(source, { bigint: true });
     await changes.setattr(target, { mtime: timestamp(status.mtimeNs) });
-  }
-
-  /** Tells what goes wrong with one file and goes on with the others, unless nothing can go on. */
-  async #guard(name: Buffer, action: () => Promise<void>): Promise<void> {
-    try {
-      await action();
-    } catch (error) {
-      if (isFatal(error)) throw error;
-      this.#progress.problem(name, error);
-    }
   }
 }
 

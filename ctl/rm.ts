@@ -1,18 +1,15 @@
 /**
  * `ftpctl rm [-r] [-f] [USER@]HOST:PATH...` and `ftpctl rmdir`. Symlinks are removed, never followed.
- *
- * A directory is listed to its end before anything in it is removed, as a listing that loses entries while it is read may
- * skip others.
  */
 import { Failure } from '../protocol/failure.js';
 import type { RemotePath } from '../protocol/ids.js';
-import { localJoin } from './names.js';
 import { Outcome } from './outcome.js';
-import { isDirectory, openDirectory, sortedEntries, throughLinks } from './remote/directory.js';
+import { isDirectory, throughLinks } from './remote/directory.js';
 import type { SessionOptions } from './remote/session-options.js';
 import { withPlaces } from './remote/matching.js';
 import type { Place } from './remote/place.js';
 import type { RemoteSession } from './remote/session.js';
+import { remoteTree, removeTree } from './remove-tree.js';
 
 export interface RmFlags {
   readonly recursive?: boolean;
@@ -60,7 +57,11 @@ async function removeOne(
 ): Promise<void> {
   const { client, changes } = session;
   if (!isDirectory(await client.call('getattr', [path]))) return changes.unlink(path);
-  if (flags.recursive === true) return removeTree(session, path, shown, outcome);
+  if (flags.recursive === true) {
+    const guard = outcome.guard.bind(outcome);
+    await removeTree({ tree: remoteTree(session), signal: session.signal, guard }, path, shown);
+    return;
+  }
   if (flags.emptyDirectories !== true) {
     throw new Failure('EISDIR', 'a directory: use -r to remove it with all that is in it');
   }
@@ -88,26 +89,4 @@ export async function removeDirectories(
     await outcome.guard(shown, () => throughLinks(client, path, 'kept', (there) => changes.rmdir(there)));
   }
   return outcome.exitCode;
-}
-
-async function removeTree(
-  session: RemoteSession,
-  path: RemotePath,
-  shown: Buffer,
-  outcome: Outcome,
-): Promise<void> {
-  const { client, changes, signal } = session;
-  if (signal.aborted) throw new Failure('ECANCELED', 'interrupted');
-  const entries = await sortedEntries(await openDirectory(client, path));
-  // All at once: the client's window bounds how many are under way.
-  await Promise.all(
-    entries
-      .filter(({ attributes }) => !isDirectory(attributes))
-      .map((entry) => outcome.guard(localJoin(shown, entry.name), () => changes.unlink(entry.path))),
-  );
-  for (const entry of entries.filter(({ attributes }) => isDirectory(attributes))) {
-    const name = localJoin(shown, entry.name);
-    await outcome.guard(name, () => removeTree(session, entry.path, name, outcome));
-  }
-  await changes.rmdir(path);
 }

@@ -42,9 +42,10 @@ export class Progress {
   #files = 0;
   #bytes = 0;
   #skipped = 0;
-  /** By a survey: what is not there as it is here, and the bytes of its files. */
+  /** By a survey: what is not there as it is here, and the bytes of its files; and what only is there. */
   #found = 0;
   #foundBytes = 0;
+  #extraneous = 0;
   /** Tells of the file that was moved last what is not told yet. */
   #tellOnly: () => void = ignore;
   #firstFailure: Failure | undefined;
@@ -62,9 +63,9 @@ export class Progress {
     return this.#firstFailure;
   }
 
-  /** How much a survey found that is not there as it is here. */
+  /** How much a survey found that is not as it has to be. */
   get found(): number {
-    return this.#found;
+    return this.#found + this.#extraneous;
   }
 
   /**
@@ -112,10 +113,35 @@ export class Progress {
     else this.#tellFound(finding, name);
   }
 
+  /** `name` was deleted, or would be: the source has nothing of that name. */
+  deleted(name: Buffer): void {
+    const { survey, json, quiet } = this.#options;
+    if (survey !== undefined) this.#extraneous += 1;
+    const finding = survey === 'verify' ? 'extra' : 'delete';
+    if (json === true) this.#json({ ...jsonPath(name), ...(survey ? { finding } : { deleted: true }) });
+    else if (survey !== undefined) this.#tellFound(finding, name);
+    else if (quiet !== true) this.#display.line(`deleted ${displayName(name)}`);
+  }
+
+  /** Something the person should know about the command. */
+  note(text: string): void {
+    if (this.#options.quiet !== true && this.#options.json !== true) {
+      this.#display.line(`${PROGRAM}: ${text}`);
+    }
+  }
+
   /** The connection was lost, and there will be another one. */
   lost(failure: Failure): void {
-    if (this.#options.quiet !== true && this.#options.json !== true) {
-      this.#display.line(`${PROGRAM}: ${describe(failure)}: connecting again`);
+    this.note(`${describe(failure)}: connecting again`);
+  }
+
+  /** Runs `action`, tells what goes wrong with `name`, and goes on with the others, unless nothing can go on. */
+  async guard(name: Buffer, action: () => Promise<unknown>): Promise<void> {
+    try {
+      await action();
+    } catch (error) {
+      if (isFatal(error)) throw error;
+      this.problem(name, error);
     }
   }
 
@@ -151,14 +177,17 @@ export class Progress {
 
   #tellSurvey(): void {
     const { survey } = this.#options;
-    if (survey === undefined || this.#found === 0) return;
+    if (survey === undefined || this.found === 0) return;
+    const extraneous = this.#extraneous;
     if (survey === 'dry-run') {
-      this.#display.line(
-        `${this.#found} to copy or make, ${formatSize(this.#foundBytes)}: nothing was changed`,
-      );
+      const deletions = extraneous === 0 ? '' : `, ${extraneous} to delete`;
+      const copies = `${this.#found} to copy or make, ${formatSize(this.#foundBytes)}`;
+      this.#display.line(`${copies}${deletions}: nothing was changed`);
     } else {
-      const verb = this.#found === 1 ? 'differs or is' : 'differ or are';
-      this.#display.line(`${this.#found} ${verb} missing`);
+      const isOne = this.found === 1;
+      const text = isOne ? 'differs or is missing' : 'differ or are missing';
+      const textWithExtra = isOne ? 'differs, is missing or extra' : 'differ, are missing or extra';
+      this.#display.line(`${this.found} ${extraneous === 0 ? text : textWithExtra}`);
     }
   }
 

@@ -56,7 +56,8 @@ function namesAfter(first: Word, before: readonly Word[], commands: readonly She
   };
   if (isValue(before.length)) return 'nothing';
   const operands = before.filter(({ raw }, index) => !raw.startsWith('-') && !isValue(index));
-  return command.operand(operands.length);
+  const texts = operands.map(({ text }) => text);
+  return command.operand(operands.length, texts);
 }
 
 async function candidatesFor(

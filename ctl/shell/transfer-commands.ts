@@ -1,12 +1,13 @@
 /**
  * The commands at the prompt that copy, as ftpctl put and get do: with one operand to the current directory, else to the last
- * one; mput and mget copy all their operands to the current directory.
+ * one; mput and mget copy all their operands to the current directory. sync is told which way.
  */
 import { Failure } from '../../protocol/failure.js';
 import { getInto } from '../get.js';
 import { STREAM } from '../names.js';
 import { putInto } from '../put.js';
 import { parseNumber, parseSize } from '../../state/sizes.js';
+import { syncFrom, syncTo } from '../sync.js';
 import type { TransferFlags } from '../transfer/command.js';
 import { parseRule } from '../transfer/filter.js';
 import type { Context, ShellCommand } from './command.js';
@@ -15,7 +16,6 @@ import { currentPlace, localPath, localPaths, remotePlace, remotePlaces } from '
 import type { Word } from './words.js';
 
 const FLAGS: readonly Flag[] = [
-  { letter: 'r', name: 'recursive', text: 'directories; of DIR/ what is in it' },
   { name: 'no-resume', text: 'begin anew, also what is there with the same size and time' },
   { letter: 'c', name: 'checksum', text: 'find what is there already by MD5' },
   { letter: 'n', name: 'dry-run', text: 'change nothing, say what would be copied' },
@@ -27,6 +27,15 @@ const FLAGS: readonly Flag[] = [
   { letter: 'v', name: 'verbose', text: 'tell each file that was moved, with its MD5' },
   { letter: 'q', name: 'quiet', text: 'tell only what goes wrong' },
 ];
+const TREE_FLAGS: readonly Flag[] = [
+  { letter: 'r', name: 'recursive', text: 'directories; of DIR/ what is in it' },
+  ...FLAGS,
+];
+const SYNC_FLAGS: readonly Flag[] = [
+  { name: 'delete', text: 'delete what only DST has, when all is copied' },
+  { name: 'allow-empty', text: 'delete also if nothing is in SRC' },
+  ...FLAGS,
+];
 const HERE = Buffer.from('.');
 const MANY = Infinity;
 
@@ -35,7 +44,7 @@ export const transferCommands: readonly ShellCommand[] = [
     names: ['get'],
     usage: 'SRC... [DST]',
     summary: 'copy from the home',
-    flags: FLAGS,
+    flags: TREE_FLAGS,
     least: 1,
     most: MANY,
     operand: (index) => (index === 0 ? 'remote' : 'local'),
@@ -45,7 +54,7 @@ export const transferCommands: readonly ShellCommand[] = [
     names: ['mget'],
     usage: 'SRC...',
     summary: 'copy from the home, all that are named',
-    flags: FLAGS,
+    flags: TREE_FLAGS,
     least: 1,
     most: MANY,
     operand: () => 'remote',
@@ -55,7 +64,7 @@ export const transferCommands: readonly ShellCommand[] = [
     names: ['put'],
     usage: 'SRC... [DST]',
     summary: 'copy to the home',
-    flags: FLAGS,
+    flags: TREE_FLAGS,
     least: 1,
     most: MANY,
     operand: (index) => (index === 0 ? 'local' : 'remote'),
@@ -65,11 +74,24 @@ export const transferCommands: readonly ShellCommand[] = [
     names: ['mput'],
     usage: 'SRC...',
     summary: 'copy to the home, all that are named',
-    flags: FLAGS,
+    flags: TREE_FLAGS,
     least: 1,
     most: MANY,
     operand: () => 'local',
     run: (context, operands) => put(context, operands, undefined),
+  },
+  {
+    names: ['sync'],
+    usage: 'put|get SRC DST',
+    summary: 'make the directory DST as SRC is',
+    flags: SYNC_FLAGS,
+    least: 3,
+    most: 3,
+    operand: (index, [direction]) => {
+      if (index === 0) return 'nothing';
+      return (direction === 'put') === (index === 1) ? 'local directory' : 'remote directory';
+    },
+    run: sync,
   },
 ];
 
@@ -91,6 +113,24 @@ async function put(context: Context, operands: Operands, destination: Word | und
   const place = destination === undefined ? currentPlace(context) : await remotePlace(context, destination);
   const sources = await localPaths(without(words, destination));
   return putInto(context.session, sources, place, transferFlags(context, operands));
+}
+
+async function sync(context: Context, operands: Operands): Promise<number> {
+  const { flags, words } = operands;
+  const [direction, from, to] = words;
+  const syncing = {
+    ...transferFlags(context, operands),
+    sync: { deletes: flags.has('delete'), allowEmpty: flags.has('allow-empty') },
+  };
+  if (from !== undefined && to !== undefined) {
+    if (direction?.raw === 'put') {
+      return syncTo(context.session, await localPath(from), await remotePlace(context, to), syncing);
+    }
+    if (direction?.raw === 'get') {
+      return syncFrom(context.session, await remotePlace(context, from), await localPath(to), syncing);
+    }
+  }
+  throw new Failure('USAGE', 'write sync put LOCAL REMOTE, or sync get REMOTE LOCAL');
 }
 
 function destinationOf(words: readonly Word[]): Word | undefined {

@@ -1,5 +1,5 @@
 /**
- * The frame of the two transfer commands: progress, an exit code, another connection where the line breaks, and what a person
+ * The frame of the transfer commands: progress, an exit code, another connection where the line breaks, and what a person
  * is told when all of it ends early.
  */
 import { Failure } from '../../protocol/failure.js';
@@ -14,6 +14,14 @@ import { DoneFiles } from './done-files.js';
 import { RateLimit } from './rate-limit.js';
 import type { TransferContext } from './transfer.js';
 
+/** That the destination becomes as the source is, whatever was there. */
+export interface SyncFlags {
+  /** What only the destination has is deleted. */
+  readonly deletes: boolean;
+  /** Also where the source has nothing at all. */
+  readonly allowEmpty: boolean;
+}
+
 export interface TransferFlags extends ProgressOptions {
   readonly recursive?: boolean;
   /** Seconds for which a server that is away is waited for. */
@@ -24,6 +32,8 @@ export interface TransferFlags extends ProgressOptions {
   readonly checksum?: boolean | undefined;
   /** The first that matches decides; by default there are none. */
   readonly filter?: readonly FilterRule[];
+  /** Of sync; undefined: directories stay what they are, and nothing is deleted. */
+  readonly sync?: SyncFlags | undefined;
   /** Bytes a second; 0: none, as by default. */
   readonly limit?: number | undefined;
   /** How many large files are moved at once; by default FILES_AT_ONCE. */

@@ -1,0 +1,200 @@
+/* ftpctl sync in both directions: the destination becomes as the source is, and nothing else is touched. */
+import * as fs from 'node:fs';
+import { dirname, join } from 'node:path';
+import t, { type Test } from 'tap';
+import { startDaemon } from '../lib/daemon.js';
+import { temporaryDirectory } from '../lib/directory.js';
+import { run, type RunResult } from '../lib/run.js';
+
+t.setTimeout(90_000);
+
+const daemon = await startDaemon(t, { users: { alice: { quota: '64M' } } });
+const login = daemon.login('alice');
+
+/** What is at a path: the content of a file, what a symlink leads to, nothing for a directory (its path ends with a slash). */
+type Tree = Readonly<Record<string, string | { readonly link: string } | null>>;
+
+/** Two directories, of which one is in the home. */
+interface Sides {
+  readonly source: string;
+  readonly destination: string;
+  /** Beside the destination: nothing may ever come of it. */
+  readonly outside: string;
+  sync(...options: string[]): Promise<RunResult>;
+}
+
+function make(directory: string, tree: Tree): void {
+  fs.mkdirSync(directory, { recursive: true });
+  for (const [name, content] of Object.entries(tree)) {
+    const path = join(directory, name);
+    fs.mkdirSync(content === null ? path : dirname(path), { recursive: true });
+    if (content === null) continue;
+    if (typeof content === 'string') fs.writeFileSync(path, content);
+    else fs.symlinkSync(content.link, path);
+  }
+}
+
+/** What `make` makes; names in Latin-1, so that each byte is compared. */
+function found(directory: string): Tree {
+  return Object.fromEntries(foundBelow(Buffer.from(directory), '').toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function foundBelow(directory: Buffer, prefix: string): [string, Tree[string]][] {
+  return fs.readdirSync(directory, { encoding: 'buffer' }).flatMap((name) => {
+    const path = Buffer.concat([directory, Buffer.from('/'), name]);
+    const shown = `${prefix}${name.toString('latin1')}`;
+    const status = fs.lstatSync(path);
+    if (status.isDirectory()) return [[`${shown}/`, null], ...foundBelow(path, `${shown}/`)];
+    return [
+      [shown, status.isSymbolicLink() ? { link: fs.readlinkSync(path) } : fs.readFileSync(path, 'utf8')],
+    ];
+  });
+}
+
+/** Runs a test once to the home and once from it. */
+function bothWays(name: string, test: (t: Test, sides: Sides) => Promise<void>): void {
+  for (const direction of ['put', 'get']) {
+    void t.test(`${name}: ${direction}`, async (t) => {
+      const local = temporaryDirectory(t);
+      const place = `${direction} ${name}`;
+      const [here, there] = [join(local, 'side'), join(daemon.home('alice'), place, 'side')];
+      const [source, destination] = direction === 'put' ? [here, there] : [there, here];
+      const outside = join(dirname(destination), 'outside');
+      make(outside, { kept: 'kept' });
+      make(dirname(source), {});
+      const remote = daemon.at('alice', `${place}/side`);
+      const operands = direction === 'put' ? [here, remote] : [remote, here];
+      const sync = (...options: string[]): Promise<RunResult> =>
+        daemon.ftpctl(['sync', ...login, ...options, ...operands]);
+      await test(t, { source, destination, outside, sync });
+      t.same(found(outside), { kept: 'kept' });
+    });
+  }
+}
+
+const SAME: Tree = { a: 'aa', 'd/b': 'b', 'd/e/': null, link: { link: 'a' } };
+
+bothWays('copies what is missing, and skips what is the same', async (t, { source, destination, sync }) => {
+  make(source, { ...SAME, '-r': 'dash', ' \n"\\': 'odd', 'umläut/\u{1f600}': 'wide' });
+  fs.writeFileSync(Buffer.concat([Buffer.from(`${source}/`), Buffer.from([0xff, 0x80])]), 'no UTF-8');
+  make(destination, { 'd/only-there': 'x' });
+  t.match(await sync(), { code: 0, stderr: /^6 files/m });
+  t.same(found(destination), { ...found(source), 'd/only-there': 'x' });
+  t.match(await sync('--delete'), {
+    code: 0,
+    stderr: /^deleted .*side\/d\/only-there$\n^6 files are there already/m,
+  });
+  t.same(found(destination), found(source));
+});
+
+bothWays('deletes trees and links, and never what links lead to', async (t, sides) => {
+  const { source, destination, outside, sync } = sides;
+  make(source, SAME);
+  make(destination, {
+    'gone/deep/er/file': 'x',
+    'gone/out': { link: outside },
+    out: { link: outside },
+    'd/no': '',
+  });
+  fs.writeFileSync(Buffer.concat([Buffer.from(`${destination}/gone/`), Buffer.from([0xff])]), '');
+  const done = await sync('--delete', '--json');
+  t.equal(done.code, 0, done.stderr);
+  t.equal(done.stdout.match(/"deleted":true/g)?.length, 8);
+  t.same(found(destination), found(source));
+});
+
+bothWays('keeps what is excluded', async (t, { source, destination, sync }) => {
+  make(source, { ...SAME, 'new.o': 'not copied' });
+  make(destination, {
+    'old.o': '',
+    'd/x.o': '',
+    'gone/y.o': '',
+    'gone/x': '',
+    'gone/empty/': null,
+    'tmp/z': '',
+  });
+  t.match(await sync('--delete', '--exclude=*.o', '--exclude=/tmp/'), { code: 0 });
+  t.same(Object.keys(found(destination)), [
+    ...['a', 'd/', 'd/b', 'd/e/', 'd/x.o', 'gone/', 'gone/y.o', 'link', 'old.o', 'tmp/', 'tmp/z'],
+  ]);
+});
+
+bothWays('what is something else is replaced', async (t, { source, destination, outside, sync }) => {
+  make(source, {
+    ...{ file: 'f', 'directory/in': 'i', link: { link: 'x' }, f2: '2' },
+    ...{ 'over-link/sub/in': 'i', 'over-file/in': 'i' },
+  });
+  make(destination, {
+    ...{ 'over-link': { link: outside }, 'over-file': 'was a file', f2: { link: outside } },
+    ...{ 'file/in/side': 'was a tree', 'link/in': 'was a tree' },
+  });
+  const before = found(destination);
+  const planned = await sync('--delete', '-n');
+  t.match(planned, { code: 0, stderr: /^10 to copy or make, 5, 5 to delete: nothing was changed$/m });
+  t.match(planned.stdout, /^delete .*side\/file\/in\/side$/m);
+  t.same(found(destination), before);
+  const kept = await sync();
+  t.match(kept, { code: 1, stderr: /file: .*--delete removes it/ });
+  t.match(kept.stderr, /link: .*--delete removes it/);
+  t.same(found(destination), {
+    ...{ 'directory/': null, 'directory/in': 'i', f2: '2', 'over-file/': null, 'over-file/in': 'i' },
+    ...{ 'over-link/': null, 'over-link/sub/': null, 'over-link/sub/in': 'i' },
+    ...{ 'file/': null, 'file/in/': null, 'file/in/side': 'was a tree' },
+    ...{ 'link/': null, 'link/in': 'was a tree' },
+  });
+  const blocked = await sync('--delete', '--exclude=side');
+  t.match(blocked, { code: 1, stderr: /file: / });
+  t.match(await sync('--delete'), { code: 0 });
+  t.same(found(destination), found(source));
+});
+
+bothWays(
+  'nothing is deleted where something could not be copied',
+  async (t, { source, destination, sync }) => {
+    make(source, SAME);
+    await run('mkfifo', [join(source, 'fifo')]);
+    make(destination, { only: '' });
+    t.match(await sync('--delete'), { code: 1, stderr: /fifo: .*skipped\n(?:.*\n)*.*nothing was deleted/ });
+    t.same(found(destination), { ...SAME, 'd/': null, only: '' });
+  },
+);
+
+bothWays('an empty source empties nothing, unless it may', async (t, { source, destination, sync }) => {
+  make(source, {});
+  make(destination, { a: 'a', 'b/c': 'c' });
+  const before = found(destination);
+  t.match(await sync('--delete'), { code: 1, stderr: /source is empty.*--allow-empty/ });
+  t.same(found(destination), before);
+  t.match(await sync('--delete', '--allow-empty'), { code: 0 });
+  t.same(found(destination), {});
+});
+
+t.test('what cannot be meant', async (t) => {
+  const local = temporaryDirectory(t);
+  make(local, { file: '' });
+  const at = daemon.at('alice', 'none');
+  const sync = (...operands: string[]): Promise<RunResult> => daemon.ftpctl(['sync', ...login, ...operands]);
+  t.match(await sync(local, local), { code: 2, stderr: /one of the two is \[USER@\]HOST:PATH/ });
+  t.match(await sync(at, at), { code: 2 });
+  t.match(await sync('', at), { code: 1, stderr: /ENOENT|[Nn]o such/ });
+  t.match(await sync(join(local, 'file'), at), { code: 1, stderr: /file is not a directory: .*ftpctl put/ });
+  make(daemon.home('alice'), { 'a-file': '' });
+  t.match(await sync('--delete', daemon.at('alice', 'a-file'), local), { code: 1, stderr: /ftpctl get/ });
+  t.same(found(local), { file: '' });
+});
+
+t.test('at the prompt, told which way', async (t) => {
+  const local = temporaryDirectory(t);
+  make(local, { 'here/a': 'a' });
+  make(join(daemon.home('alice'), 'prompt'), { 'there/b': 'b', 'there/c/d': 'd' });
+  const input = [
+    ...['-sync put --delete --verify here there', 'sync put --delete here there'],
+    ...['sync get --delete there back', 'sync here there', ''],
+  ];
+  const options = { cwd: local, input: input.join('\n') };
+  const shell = await daemon.ftpctl(['shell', ...login, daemon.at('alice', 'prompt')], options);
+  t.match(shell, { code: 2, stderr: /deleted .*there\/b[^]*usage: sync/ });
+  t.match(shell.stdout, /missing here\/a\nextra .*b\nextra .*d\nextra .*c\n/);
+  t.match(shell.stderr, /^4 differ, are missing or extra$/m);
+  t.same(found(join(local, 'back')), { a: 'a' });
+});
