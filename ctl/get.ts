@@ -1,8 +1,8 @@
 /**
  * `ftpctl get [USER@]HOST:SRC... DST`: copies files and trees of a home to this machine, as put copies to a home (put.ts): a
  * file goes into DST if that is a directory, else it becomes DST; `tree` is made in DST, of `tree/` the contents go there.
- * What is there already with the same size and mtime is not got again; what is there otherwise keeps its mode. --dry-run and
- * --verify go the same way and change nothing. `-` is standard output (get-stream.ts).
+ * What is there already with the same size and mtime is not got again; what is there otherwise keeps its mode, but for
+ * --preserve. --dry-run and --verify go the same way and change nothing. `-` is standard output (get-stream.ts).
  *
  * Files are looked at synchronously: one after the other that would be a hop to another thread each, and the messages of small
  * files would not fill.
@@ -10,7 +10,7 @@
  * The server is not trusted with local paths: names are single components, a directory that is entered is one and no
  * symlink, and symlinks of a tree are made last, so that nothing is ever written through one of them.
  */
-import { lstatSync, readlinkSync, statSync } from 'node:fs';
+import { chmodSync, lstatSync, readlinkSync, statSync, type BigIntStats } from 'node:fs';
 import { chmod, mkdir, rename, rm, stat, symlink } from 'node:fs/promises';
 import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../posix/flags.js';
 import { utimensat } from '../posix/names.js';
@@ -302,6 +302,7 @@ class Get {
     const former = there?.isFile() === true ? there : undefined;
     const remote = { path: source, attributes };
     if (former !== undefined && (await isSame(this.#context, { path, status: former }, remote))) {
+      this.#preserveMode(path, attributes, former);
       done.add(path, source);
       this.#progress.skipped(path, size);
       return;
@@ -309,7 +310,8 @@ class Get {
     if (this.#flags.survey !== undefined) {
       return this.#tell('file', source, path, there !== undefined, size);
     }
-    const job = { source, ...target, mode: former === undefined ? undefined : permissions(former) };
+    const isKept = former !== undefined && this.#flags.preserve !== true;
+    const job = { source, ...target, mode: isKept ? permissions(former) : undefined };
     const moved = this.#progress.follow(path, async (observer) => {
       const small = size > SMALL_FILE_BYTES ? undefined : await this.#small.download(job, size, observer);
       const transferred = small ?? (await download(this.#context, job, observer));
@@ -318,6 +320,13 @@ class Get {
       return transferred;
     });
     return unlessTold(moved);
+  }
+
+  /** Of a file that is here with the same content. */
+  #preserveMode(path: Buffer, { mode }: Attributes, former: BigIntStats): void {
+    const { preserve, survey } = this.#flags;
+    if (preserve !== true || survey !== undefined) return;
+    if ((mode & PERMISSIONS) !== permissions(former)) chmodSync(path, mode & PERMISSIONS);
   }
 
   /** Tells what is not here as it is there, and is left so. */
@@ -378,6 +387,8 @@ class Get {
       const failure = Failure.from(error);
       if (failure.kind !== 'EEXIST') throw failure;
       isDirectoryHere(path, isDestination);
+      // A destination that is a link stays as it is.
+      if (this.#flags.preserve === true && !isOtherHere(path)) this.#changes.made.push({ path, attributes });
     }
   }
 

@@ -397,6 +397,10 @@ function transferOptions(command: Command, filter: FilterRule[]): Command {
       'begin anew: also what an interrupted transfer left, or is there with the same size and time',
     )
     .option('-c, --checksum', 'find what is there already by MD5, not by size and time')
+    .option(
+      '--preserve',
+      "give the source's mode also to what is there already, and its mtime to directories",
+    )
     .option('--exclude <pattern>', 'leave out what matches, unless an earlier --include does', rule(true))
     .option('--include <pattern>', 'copy what matches, though a later --exclude does', rule(false))
     .option('-n, --dry-run', 'change nothing, say what would be copied')

@@ -3,10 +3,11 @@
  * becomes DST; a tree goes where rsync puts it: `tree` is made in DST, of `tree/` the contents go there, whether DST is there
  * already or not. So the same command means the same after an interruption.
  *
- * What is there already with the same size and mtime is not sent again; what is there otherwise keeps its mode. Small files
- * travel many to a message, others so many at once as --jobs says; a directory gets its mode and mtime when all of it is
- * there. Symlinks of a tree stay symlinks; other special files cannot be in a home and are told. --dry-run and --verify go the
- * same way and change nothing: what would be copied is told. `-` as the only source is standard input (put-stream.ts).
+ * What is there already with the same size and mtime is not sent again; what is there otherwise keeps its mode, but for
+ * --preserve. Small files travel many to a message, others so many at once as --jobs says; a directory gets its mode and mtime
+ * when all of it is there. Symlinks of a tree stay symlinks; other special files cannot be in a home and are told. --dry-run and
+ * --verify go the same way and change nothing: what would be copied is told. `-` as the only source is standard input
+ * (put-stream.ts).
  */
 import { lstatSync, type BigIntStats } from 'node:fs';
 import { lstat, opendir, readlink, stat } from 'node:fs/promises';
@@ -116,6 +117,7 @@ type MadeDirectories = Map<string, MadeDirectory>;
 /** What a directory on the server has: the attributes by name, in Latin-1. */
 type Existing = ReadonlyMap<string, Attributes>;
 
+const ALL_PERMISSIONS = 0o7777;
 const NOTHING: Existing = new Map();
 /** Of a directory here; they are looked at synchronously, as in get.ts. */
 const ENTRIES_AT_ONCE = 512;
@@ -258,12 +260,14 @@ class Put {
     const size = Number(status.size);
     const local = { path: source, status };
     if (there !== undefined && (await isSame(this.#context, local, { path: target, attributes: there }))) {
+      await this.#preserveMode(target, permissions(status), there);
       done.add(source, target);
       this.#progress.skipped(source, size);
       return;
     }
     if (this.#flags.survey !== undefined) return this.#tell('file', { source, target, existing }, size);
-    const mode = there === undefined ? permissions(status) : there.mode & 0o7777;
+    const isKept = there !== undefined && this.#flags.preserve !== true;
+    const mode = isKept ? there.mode & ALL_PERMISSIONS : permissions(status);
     const job = { source, target, mode, account: this.#session.account, journals: this.#journals };
     const moved = this.#progress.follow(source, async (observer) => {
       const small = size > SMALL_FILE_BYTES ? undefined : await this.#small.upload(job, observer);
@@ -272,6 +276,13 @@ class Put {
       return transferred;
     });
     return unlessTold(moved);
+  }
+
+  /** Of a file that is there with the same content. */
+  async #preserveMode(target: RemotePath, mode: number, there: Attributes): Promise<void> {
+    const { preserve, survey } = this.#flags;
+    if (preserve !== true || survey !== undefined || (there.mode & ALL_PERMISSIONS) === mode) return;
+    await this.#session.changes.setattr(target, { mode });
   }
 
   /** Tells what is not there as it is here, and is left so. */
@@ -333,7 +344,7 @@ class Put {
     }
   }
 
-  /** Makes a directory as that of `status` is. One that is there already is otherwise left as it is: what it has. */
+  /** Makes a directory as that of `status` is. Returns what it has: one that is there stays as it is, but for --preserve. */
   async #makeDirectory(
     path: RemotePath,
     there: Attributes | undefined,
@@ -360,6 +371,7 @@ class Put {
       if (!before && !isFatal(failure)) this.#made.delete(key);
       if (failure.kind !== 'EEXIST') throw failure;
       requireDirectory(path, await client.call('getattr', [path]));
+      if (status !== undefined && this.#flags.preserve === true) this.#made.set(key, { path, status });
     }
     return this.#list(path);
   }

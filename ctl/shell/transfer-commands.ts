@@ -18,6 +18,7 @@ import type { Word } from './words.js';
 const FLAGS: readonly Flag[] = [
   { name: 'no-resume', text: 'begin anew, also what is there with the same size and time' },
   { letter: 'c', name: 'checksum', text: 'find what is there already by MD5' },
+  { name: 'preserve', text: "the source's mode also for what is there already" },
   { letter: 'n', name: 'dry-run', text: 'change nothing, say what would be copied' },
   { name: 'verify', text: 'change nothing, say what differs by MD5, or is missing' },
   { name: 'exclude', value: 'PATTERN', text: 'leave out what matches, unless an earlier --include does' },
@@ -155,6 +156,7 @@ function transferFlags({ retry }: Context, { flags, values }: Operands): Transfe
     recursive: flags.has('recursive'),
     resume: !flags.has('no-resume'),
     checksum: flags.has('checksum'),
+    preserve: flags.has('preserve'),
     survey: flags.has('verify') ? 'verify' : flags.has('dry-run') ? 'dry-run' : undefined,
     verbose: flags.has('verbose'),
     quiet: flags.has('quiet'),

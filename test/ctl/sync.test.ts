@@ -169,6 +169,25 @@ bothWays('an empty source empties nothing, unless it may', async (t, { source, d
   t.same(found(destination), {});
 });
 
+bothWays('modes of what is there stay, unless they are preserved', async (t, sides) => {
+  const { source, destination, sync } = sides;
+  make(source, { same: 'same', changed: 'after', 'd/in': '' });
+  fs.cpSync(source, destination, { recursive: true, preserveTimestamps: true });
+  make(destination, { changed: 'before this' });
+  const names = ['same', 'changed', 'd', 'd/in'];
+  for (const name of names) fs.chmodSync(join(destination, name), name === 'd' ? 0o700 : 0o600);
+  for (const name of names) fs.chmodSync(join(source, name), name === 'd' ? 0o755 : 0o644);
+  fs.utimesSync(join(source, 'd'), 1_000_000_000, 1_000_000_000.5);
+  const modes = (): number[] => names.map((name) => fs.statSync(join(destination, name)).mode & 0o7777);
+  t.equal((await sync()).code, 0);
+  t.same(modes(), [0o600, 0o600, 0o700, 0o600]);
+  make(source, { changed: 'once more' });
+  t.equal((await sync('--preserve')).code, 0);
+  t.same(modes(), [0o644, 0o644, 0o755, 0o644]);
+  t.equal(fs.statSync(join(destination, 'd')).mtimeMs, 1_000_000_000_500);
+  t.same(found(destination), found(source));
+});
+
 t.test('what cannot be meant', async (t) => {
   const local = temporaryDirectory(t);
   make(local, { file: '' });
