@@ -11,7 +11,7 @@
  * symlink, and symlinks of a tree are made last, so that nothing is ever written through one of them.
  */
 import { chmodSync, lstatSync, readlinkSync, statSync, type BigIntStats } from 'node:fs';
-import { chmod, mkdir, rename, rm, stat, symlink } from 'node:fs/promises';
+import { chmod, link, mkdir, rename, rm, stat, symlink } from 'node:fs/promises';
 import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../posix/flags.js';
 import { utimensat } from '../posix/names.js';
 import type { Attributes } from '../protocol/attributes.js';
@@ -36,6 +36,7 @@ import {
 import { isSame } from './transfer/comparison.js';
 import { Deletions, directoryInTheWay } from './transfer/deletions.js';
 import { isExcluded } from './transfer/filter.js';
+import { HardLinks, notCopied } from './transfer/hard-links.js';
 import { download } from './transfer/download.js';
 import { allFinished, FILES_AT_ONCE, Lanes, SMALL_FILES_AT_ONCE } from './transfer/lanes.js';
 import { LocalSyncs } from './transfer/local-syncs.js';
@@ -108,6 +109,10 @@ interface LocalTarget {
   readonly name: Buffer;
 }
 
+function pathOf({ directory, name }: LocalTarget): Buffer {
+  return localJoin(directory, name);
+}
+
 interface MadeDirectory {
   readonly path: Buffer;
   readonly attributes: Attributes;
@@ -145,6 +150,7 @@ class Get {
   /** What comes where a directory is deleted first. */
   readonly #replacing: Item[] = [];
   #isSourceEmpty = true;
+  readonly #hardLinks = new HardLinks<Item>();
   readonly #syncs = new LocalSyncs();
   #symlinks: Item[] = [];
 
@@ -183,7 +189,7 @@ class Get {
     } finally {
       await allFinished(this.#lanes, this.#smallLanes);
     }
-    await this.#makeSymlinks();
+    await this.#makeLinks();
     await this.#delete();
     for (const { path, attributes } of this.#changes.made.toReversed()) {
       await this.#progress.guard(path, async () => {
@@ -199,7 +205,10 @@ class Get {
   }
 
   /** When no file is under way. */
-  async #makeSymlinks(): Promise<void> {
+  async #makeLinks(): Promise<void> {
+    for (const { item, first } of this.#hardLinks.take()) {
+      await this.#progress.guard(item.source, () => this.#link(item, first));
+    }
     const symlinks = this.#symlinks;
     this.#symlinks = [];
     for (const item of symlinks) await this.#progress.guard(item.source, () => this.#copySymlink(item));
@@ -212,7 +221,7 @@ class Get {
       await this.#progress.guard(item.source, () => this.#copy({ ...item, isGone: true }));
     }
     await allFinished(this.#lanes, this.#smallLanes);
-    await this.#makeSymlinks();
+    await this.#makeLinks();
   }
 
   /** What a source is: with -r a link is one, unless a slash asks for what it leads to. */
@@ -256,7 +265,7 @@ class Get {
     const { source, attributes } = item;
     switch (attributes.mode & S_IFMT) {
       case S_IFREG:
-        if (this.#isBlocked(item)) return undefined;
+        if (this.#isBlocked(item) || this.#isOtherName(item)) return undefined;
         return (attributes.size > SMALL_FILE_BYTES ? this.#lanes : this.#smallLanes).run(() =>
           this.#progress.guard(source, () => this.#copyFile(item)),
         );
@@ -273,12 +282,17 @@ class Get {
   /** Whether a sync has to delete a directory first. EISDIR: it may not. */
   #isBlocked(item: Item): boolean {
     if (this.#flags.sync === undefined || item.isGone === true) return false;
-    const path = localJoin(item.target.directory, item.target.name);
+    const path = pathOf(item.target);
     if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) return false;
     if (this.#deletions === undefined) throw directoryInTheWay();
     this.#deletions.add({ path, listed: item.listed, isDirectory: true });
     this.#replacing.push(item);
     return true;
+  }
+
+  #isOtherName(item: Item): boolean {
+    const { ino, birth, nlink } = item.attributes;
+    return this.#flags.hardLinks === true && nlink > 1 && this.#hardLinks.isOther(`${ino} ${birth}`, item);
   }
 
   #isExcluded({ listed, attributes }: Pick<Item, 'listed' | 'attributes'>): boolean {
@@ -288,7 +302,7 @@ class Get {
   async #copyFile({ source, attributes, target, isGone }: Item): Promise<void> {
     const { done } = this.#context;
     const { size } = attributes;
-    const path = localJoin(target.directory, target.name);
+    const path = pathOf(target);
     const there = isGone === true ? undefined : lstatSync(path, { bigint: true, throwIfNoEntry: false });
     const isFollowed = this.#flags.sync === undefined && there?.isSymbolicLink() === true;
     const led = isFollowed ? statSync(path, { throwIfNoEntry: false }) : there;
@@ -336,7 +350,7 @@ class Get {
 
   async #copyDirectory({ source, target, listed, isGone }: Item): Promise<void> {
     if (!this.#recursive) throw new Failure('EISDIR', 'a directory: use -r to get it with all that is in it');
-    const path = localJoin(target.directory, target.name);
+    const path = pathOf(target);
     const { attributes, entries } = await openDirectory(this.#session.client, source);
     const isDestination = target.name.length === 0;
     const isReplacing = this.#flags.sync !== undefined && !isDestination && isOtherHere(path);
@@ -392,21 +406,38 @@ class Get {
     }
   }
 
-  /** Made under another name and renamed, so that it replaces a file or symlink, and never a directory. */
   async #copySymlink({ source, target, attributes, isGone }: Item): Promise<void> {
     const points = await this.#session.client.call('readlink', [source]);
-    const path = localJoin(target.directory, target.name);
+    const path = pathOf(target);
     if (this.#flags.survey !== undefined) {
       const there = isGone === true ? undefined : lstatSync(path, { throwIfNoEntry: false });
       const isSameLink = there?.isSymbolicLink() === true && points.equals(readlinkSync(path, 'buffer'));
       return isSameLink ? undefined : this.#tell('symlink', source, path, there !== undefined);
     }
+    await this.#replace(target, async (temporary) => {
+      await symlink(points, temporary);
+      utimensat(AT_FDCWD, temporary, undefined, attributes.mtime, AT_SYMLINK_NOFOLLOW);
+    });
+  }
+
+  async #link({ source, target, isGone }: Item, first: Item): Promise<void> {
+    const { done } = this.#context;
+    const [path, firstPath] = [pathOf(target), pathOf(first.target)];
+    if (!done.has(firstPath, first.source)) throw notCopied(firstPath);
+    const there = isGone === true ? undefined : lstatSync(path, { bigint: true, throwIfNoEntry: false });
+    const file = lstatSync(firstPath, { bigint: true, throwIfNoEntry: false });
+    if (there !== undefined && there.ino === file?.ino && there.dev === file.dev) return undefined;
+    if (this.#flags.survey !== undefined) return this.#tell('file', source, path, there !== undefined);
+    return this.#replace(target, (temporary) => link(firstPath, temporary));
+  }
+
+  /** What is made under another name gets its own by a rename, which replaces a file or symlink, and never a directory. */
+  async #replace(target: LocalTarget, make: (temporary: Buffer) => Promise<void>): Promise<void> {
     const temporary = localJoin(target.directory, Buffer.from(`.ftpmount-link-${process.pid}`));
     await rm(temporary, { force: true });
-    await symlink(points, temporary);
     try {
-      utimensat(AT_FDCWD, temporary, undefined, attributes.mtime, AT_SYMLINK_NOFOLLOW);
-      await rename(temporary, path);
+      await make(temporary);
+      await rename(temporary, pathOf(target));
       this.#named(target.directory);
     } catch (error) {
       await rm(temporary, { force: true });

@@ -34,6 +34,7 @@ import {
 import { isSame } from './transfer/comparison.js';
 import { Deletions, directoryInTheWay } from './transfer/deletions.js';
 import { isExcluded } from './transfer/filter.js';
+import { HardLinks, notCopied } from './transfer/hard-links.js';
 import { allFinished, FILES_AT_ONCE, Lanes, SMALL_FILES_AT_ONCE, isFatal } from './transfer/lanes.js';
 import { SmallUploads } from './transfer/small-upload.js';
 import { permissions, timestamp } from './transfer/source.js';
@@ -135,6 +136,7 @@ class Put {
   /** What comes where a directory is deleted first. */
   readonly #replacing: Item[] = [];
   #isSourceEmpty = true;
+  readonly #hardLinks = new HardLinks<Item>();
   readonly #journals = clientFiles().uploads;
 
   constructor(
@@ -172,6 +174,7 @@ class Put {
     } finally {
       await allFinished(this.#lanes, this.#smallLanes);
     }
+    await this.#linkOthers();
     await this.#delete();
     // The deepest last made come first: setting a directory's mtime does not change that of its parent.
     for (const { path, status } of [...this.#made.values()].toReversed()) {
@@ -191,6 +194,14 @@ class Put {
       await this.#progress.guard(item.source, () => this.#copy({ ...item, existing: undefined }));
     }
     await allFinished(this.#lanes, this.#smallLanes);
+    await this.#linkOthers();
+  }
+
+  /** When no file is under way. */
+  async #linkOthers(): Promise<void> {
+    for (const { item, first } of this.#hardLinks.take()) {
+      await this.#progress.guard(item.source, () => this.#link(item, first));
+    }
   }
 
   async #copySource(
@@ -225,7 +236,7 @@ class Put {
     const { source, status } = item;
     switch (Number(status.mode) & S_IFMT) {
       case S_IFREG:
-        if (this.#isBlocked(item)) return undefined;
+        if (this.#isBlocked(item) || this.#isOtherName(item)) return undefined;
         return (status.size > SMALL_FILE_BYTES ? this.#lanes : this.#smallLanes).run(() =>
           this.#progress.guard(source, () => this.#copyFile(item)),
         );
@@ -247,6 +258,11 @@ class Put {
     this.#deletions.add({ path: target, listed, isDirectory: true });
     this.#replacing.push(item);
     return true;
+  }
+
+  #isOtherName(item: Item): boolean {
+    const { dev, ino, nlink } = item.status;
+    return this.#flags.hardLinks === true && nlink > 1n && this.#hardLinks.isOther(`${dev} ${ino}`, item);
   }
 
   #isExcluded({ listed, status }: Pick<Item, 'listed' | 'status'>): boolean {
@@ -276,6 +292,19 @@ class Put {
       return transferred;
     });
     return unlessTold(moved);
+  }
+
+  async #link({ source, target, existing }: Item, first: Item): Promise<void> {
+    const { done, client } = this.#context;
+    if (done.has(source, target)) return;
+    if (!done.has(first.source, first.target)) throw notCopied(first.source);
+    const file = await lookUp(client, first.target);
+    if (existing !== undefined && existing.ino === file?.ino && existing.birth === file.birth) return;
+    if (this.#flags.survey !== undefined) return this.#tell('file', { source, target, existing });
+    const { changes } = this.#session;
+    if (existing !== undefined) await changes.unlink(target);
+    await changes.link(first.target, target);
+    done.add(source, target);
   }
 
   /** Of a file that is there with the same content. */

@@ -8,6 +8,7 @@ import type { Timestamp } from '../../protocol/attributes.js';
 import type { Client } from '../../protocol/client.js';
 import { splitPath, type RemotePath } from '../../protocol/ids.js';
 import {
+  LINK,
   MKDIR,
   packOperation,
   RELEASE,
@@ -40,6 +41,11 @@ export class Changes {
 
   symlink(path: RemotePath, target: Buffer): Promise<void> {
     return this.#change({ kind: SYMLINK, ...place(path), target, id: null });
+  }
+
+  /** Gives `file` another name. */
+  link(file: RemotePath, path: RemotePath): Promise<void> {
+    return this.#change({ kind: LINK, ...place(path), file: ref(file) });
   }
 
   /** Of a symlink itself. `mode`: permissions. What is absent stays as it is. */

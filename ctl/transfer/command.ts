@@ -36,6 +36,8 @@ export interface TransferFlags extends ProgressOptions {
   readonly sync?: SyncFlags | undefined;
   /** What is there gets the source's mode, too, and directories its mtime; else only what is new does. */
   readonly preserve?: boolean | undefined;
+  /** Names of one file become names of one file. */
+  readonly hardLinks?: boolean | undefined;
   /** Bytes a second; 0: none, as by default. */
   readonly limit?: number | undefined;
   /** How many large files are moved at once; by default FILES_AT_ONCE. */

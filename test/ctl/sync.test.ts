@@ -6,10 +6,12 @@ import { startDaemon } from '../lib/daemon.js';
 import { temporaryDirectory } from '../lib/directory.js';
 import { run, type RunResult } from '../lib/run.js';
 
-t.setTimeout(90_000);
+t.setTimeout(120_000);
 
 const daemon = await startDaemon(t, { users: { alice: { quota: '64M' } } });
 const login = daemon.login('alice');
+
+const SAME_TIME = 1_000_000_000;
 
 /** What is at a path: the content of a file, what a symlink leads to, nothing for a directory (its path ends with a slash). */
 type Tree = Readonly<Record<string, string | { readonly link: string } | null>>;
@@ -29,8 +31,10 @@ function make(directory: string, tree: Tree): void {
     const path = join(directory, name);
     fs.mkdirSync(content === null ? path : dirname(path), { recursive: true });
     if (content === null) continue;
-    if (typeof content === 'string') fs.writeFileSync(path, content);
-    else fs.symlinkSync(content.link, path);
+    if (typeof content === 'string') {
+      fs.writeFileSync(path, content);
+      fs.utimesSync(path, SAME_TIME, SAME_TIME);
+    } else fs.symlinkSync(content.link, path);
   }
 }
 
@@ -179,12 +183,28 @@ bothWays('modes of what is there stay, unless they are preserved', async (t, sid
   for (const name of names) fs.chmodSync(join(source, name), name === 'd' ? 0o755 : 0o644);
   fs.utimesSync(join(source, 'd'), 1_000_000_000, 1_000_000_000.5);
   const modes = (): number[] => names.map((name) => fs.statSync(join(destination, name)).mode & 0o7777);
-  t.equal((await sync()).code, 0);
+  t.match(await sync(), { code: 0, stderr: /^2 files are there already/m });
   t.same(modes(), [0o600, 0o600, 0o700, 0o600]);
   make(source, { changed: 'once more' });
   t.equal((await sync('--preserve')).code, 0);
   t.same(modes(), [0o644, 0o644, 0o755, 0o644]);
   t.equal(fs.statSync(join(destination, 'd')).mtimeMs, 1_000_000_000_500);
+  t.same(found(destination), found(source));
+});
+
+bothWays('hard links are kept where they are asked for', async (t, { source, destination, sync }) => {
+  const names = ['a', 'd/b', 'd/c'];
+  make(source, { a: 'one file', alone: 'alone', 'd/': null });
+  for (const name of names.slice(1)) fs.linkSync(join(source, 'a'), join(source, name));
+  fs.cpSync(source, destination, { recursive: true, preserveTimestamps: true });
+  const files = (): number => new Set(names.map((name) => fs.statSync(join(destination, name)).ino)).size;
+  t.equal(files(), 3);
+  t.match(await sync('-H'), { code: 0, stderr: /^2 files are there already/ });
+  t.equal(files(), 1);
+  t.same(found(destination), found(source));
+  make(source, { a: 'x'.repeat(70_000), new: '' });
+  t.match(await sync('-H'), { code: 0, stderr: /^2 files, /m });
+  t.equal(files(), 1);
   t.same(found(destination), found(source));
 });
 
