@@ -7,9 +7,12 @@
  * page cache may have been lost, so the part is read and hashed again before it is trusted.
  */
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
-import { fd } from '../../posix/fd.js';
+import { dataRuns } from '../../posix/data-runs.js';
+import { fd, type Fd } from '../../posix/fd.js';
+import { pwrite } from '../../posix/files.js';
 import { Md5 } from '../../posix/libcrypto.js';
 import { utimensat } from '../../posix/names.js';
+import { statxFd } from '../../posix/status.js';
 import type { Attributes } from '../../protocol/attributes.js';
 import { Failure } from '../../protocol/failure.js';
 import type { RemoteHandle, RemotePath } from '../../protocol/ids.js';
@@ -19,6 +22,8 @@ import { Journal, type Checkpoint } from './journal.js';
 import { journalOf, lockPart, PART_FLAGS, PART_MODE, partName, PERMISSIONS } from './part.js';
 import { moveRange, type Range } from './pipeline.js';
 import { resumingAt, type TransferContext, type Transferred, type TransferObserver } from './transfer.js';
+
+const ZERO = Buffer.alloc(1);
 
 export interface Download {
   readonly source: RemotePath;
@@ -84,13 +89,15 @@ async function downloadInto(
     end: size,
     md5,
     fill: (block, position) => receive(context, handle, block, position),
-    drain: (block, position) => writeFully(file, block, position),
+    drain: (block, position) => writeData(file, block, position),
     progress: (bytes) => observer.advanced(bytes),
     checkpoint: (at, state) => {
+      reach(fd(file.fd), at);
       journal.append(at, state);
       flusher.start();
     },
   });
+  await file.truncate(size);
   const digest = md5.digest();
   await compareDigest(context, opened, journal, digest);
   await file.chmod(job.mode ?? attributes.mode & PERMISSIONS);
@@ -181,11 +188,19 @@ export function changedMeanwhile(): Failure {
   return new Failure('ESTALE', 'it changed on the server while it was read: get it again');
 }
 
-async function writeFully(file: FileHandle, block: Buffer, position: number): Promise<void> {
-  for (let written = 0; written < block.length;) {
-    const { bytesWritten } = await file.write(block, written, block.length - written, position + written);
-    written += bytesWritten;
+/** What a part is not written to has only zeros. */
+async function writeData(file: FileHandle, block: Buffer, position: number): Promise<void> {
+  for (const { start, end } of dataRuns(block)) {
+    for (let at = start; at < end;) {
+      const { bytesWritten } = await file.write(block, at, end - at, position + at);
+      at += bytesWritten;
+    }
   }
+}
+
+/** A part is as long as its checkpoints tell, also where it ends with a hole. Blocks behind it may be written meanwhile. */
+function reach(file: Fd, size: number): void {
+  if (statxFd(file).size < size) pwrite(file, ZERO, 0, 1, size - 1);
 }
 
 async function readFully(file: FileHandle, block: Buffer, position: number): Promise<void> {

@@ -14,6 +14,7 @@ import { giveBuffer, takeBuffer } from '../../protocol/buffer-pool.js';
 import { Failure } from '../../protocol/failure.js';
 import type { RemotePath } from '../../protocol/ids.js';
 import { CHECKPOINT_BYTES } from '../../protocol/limits.js';
+import { dataRuns } from '../../posix/data-runs.js';
 import type { Fd } from '../../posix/fd.js';
 import { fchmod, ftruncate, pwrite } from '../../posix/files.js';
 import { S_ISGID, S_ISUID } from '../../posix/flags.js';
@@ -238,7 +239,12 @@ export class Upload {
     const end = this.#written + data.length;
     try {
       chargingSize(account, fd, statxFd(fd), end, () => {
-        pwrite(fd, data, 0, data.length, this.#written);
+        let filled = 0;
+        for (const { start, end: stop } of dataRuns(data)) {
+          pwrite(fd, data, start, stop - start, this.#written + start);
+          filled = stop;
+        }
+        if (filled < data.length) ftruncate(fd, end);
       });
     } catch (error) {
       chargingSize(account, fd, statxFd(fd), this.#written, () => ftruncate(fd, this.#written));

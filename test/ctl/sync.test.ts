@@ -8,7 +8,7 @@ import { run, type RunResult } from '../lib/run.js';
 
 t.setTimeout(120_000);
 
-const daemon = await startDaemon(t, { users: { alice: { quota: '64M' } } });
+const daemon = await startDaemon(t, { users: { alice: { quota: '128M' } } });
 const login = daemon.login('alice');
 
 const SAME_TIME = 1_000_000_000;
@@ -206,6 +206,23 @@ bothWays('hard links are kept where they are asked for', async (t, { source, des
   t.match(await sync('-H'), { code: 0, stderr: /^2 files, /m });
   t.equal(files(), 1);
   t.same(found(destination), found(source));
+});
+
+bothWays('holes stay holes', async (t, { source, destination, sync }) => {
+  const size = 20 * 1024 * 1024;
+  make(source, { sparse: 'first', hole: '' });
+  const file = fs.openSync(join(source, 'sparse'), 'r+');
+  fs.writeSync(file, 'in the middle', size / 2 + 7);
+  fs.closeSync(file);
+  for (const name of ['sparse', 'hole']) fs.truncateSync(join(source, name), size);
+  t.match(await sync(), { code: 0, stderr: /^2 files, 40M/m });
+  for (const name of ['sparse', 'hole']) {
+    const [sent, arrived] = [source, destination].map((side) => fs.readFileSync(join(side, name)));
+    t.ok(arrived?.equals(sent ?? Buffer.alloc(0)), name);
+    t.ok(fs.statSync(join(destination, name)).blocks * 512 < size / 10, `${name} has few blocks`);
+    fs.rmSync(join(source, name));
+    fs.rmSync(join(destination, name));
+  }
 });
 
 t.test('what cannot be meant', async (t) => {
