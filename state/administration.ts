@@ -106,10 +106,9 @@ export class Administration {
     passwordHash: () => Promise<string | null>,
     closeSessions: boolean,
   ): Promise<void> {
-    const { accounts } = this.#state;
-    if (accounts.get(name) === undefined) throw noSuchUser(name);
+    this.#requireUser(name);
     const hash = await passwordHash();
-    accounts.update(name, (account) => ({ ...account, passwordHash: hash }));
+    this.#state.accounts.update(name, (account) => ({ ...account, passwordHash: hash }));
     await this.#announce(
       { action: 'passwd', user: name, details: { login: hash === null ? 'by key only' : 'by password' } },
       { type: 'accountChanged', name, closeSessions },
@@ -145,6 +144,7 @@ export class Administration {
 
   /** Ends the user's sessions; the user may connect again. Returns how many there were. */
   async disconnect(name: UserName): Promise<number> {
+    this.#requireUser(name);
     const request = { type: 'accountChanged', name, closeSessions: true } as const;
     const answer = await this.#announce({ action: 'disconnect', user: name }, request);
     return answer?.closedSessions ?? 0;
@@ -152,6 +152,7 @@ export class Administration {
 
   /** Forgets the user's failed logins. Returns how many lockouts that ends. */
   async unlock(name: UserName): Promise<number> {
+    this.#requireUser(name);
     const request = { type: 'unlock', userOrAddress: name } as const;
     const answer = await this.#announce({ action: 'unlock', user: name }, request);
     return answer?.lifted ?? 0;
@@ -201,6 +202,11 @@ export class Administration {
     }
     if (unrecorded !== undefined) throw unrecorded;
     return answer;
+  }
+
+  /** ENOENT. */
+  #requireUser(name: UserName): void {
+    if (this.#state.accounts.get(name) === undefined) throw noSuchUser(name);
   }
 
   /** Throws where the audit trail does not take it. */

@@ -34,6 +34,13 @@ t.test('what was done, by whom, and what the daemon is told', async (t) => {
   await administration.changeUser(ALICE, { quotaBytes: 2000 });
   t.equal(await administration.disconnect(ALICE), 2);
   await t.rejects(administration.addUser(ALICE, NEW), { name: 'Failure', kind: 'EEXIST' });
+  for (const act of ['disconnect', 'unlock'] as const) {
+    await t.rejects(
+      administration[act](BOB),
+      { name: 'Failure', kind: 'ENOENT' },
+      'of nobody nothing is told',
+    );
+  }
   t.match(state.accounts.get(ALICE), { quotaBytes: 2000 });
   t.match(told, [
     { type: 'accountRemoved', name: 'alice' },
