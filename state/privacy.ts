@@ -4,7 +4,7 @@
  * What is found wider (a directory made by hand, files restored from a backup) is closed. But a directory that holds other things,
  * too, is others' business, and only refused where they could put their files in the place of these.
  */
-import { chmodSync, readdirSync, statSync } from 'node:fs';
+import { chmodSync, readdirSync, statSync, type Stats } from 'node:fs';
 import { basename } from 'node:path';
 import { Failure } from '../protocol/failure.js';
 import { defaultHomes, type StatePaths } from './directory.js';
@@ -18,12 +18,14 @@ const STICKY = 0o1000;
 export function closeToOthers(paths: StatePaths): void {
   const { directory, database, throttle, managerLog, userLog } = paths;
   for (const path of [database, `${database}-lock`, throttle, managerLog, userLog]) {
-    const mode = modeOf(path);
-    if ((mode & OF_OTHERS) !== 0) chmodSync(path, 0o600);
+    const status = statSync(path, { throwIfNoEntry: false });
+    // What is no file, or another's, is told of by who opens it.
+    if (status?.isFile() === true && isOwn(status) && (status.mode & OF_OTHERS) !== 0) chmodSync(path, 0o600);
   }
-  const mode = modeOf(directory);
+  const status = statSync(directory);
+  const mode = status.mode & 0o7777;
   if ((mode & OF_OTHERS) === 0) return;
-  if (holdsNothingElse(paths)) return chmodSync(directory, 0o700);
+  if (isOwn(status) && holdsNothingElse(paths)) return chmodSync(directory, 0o700);
   if ((mode & WRITTEN_BY_OTHERS) === 0 || (mode & STICKY) !== 0) return;
   throw new Failure(
     'EACCES',
@@ -31,9 +33,10 @@ export function closeToOthers(paths: StatePaths): void {
   );
 }
 
-/** 0: there is none. */
-function modeOf(path: string): number {
-  return (statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o7777;
+/** Whether this process may change its mode. */
+function isOwn({ uid }: Stats): boolean {
+  const own = process.geteuid?.();
+  return own === 0 || own === uid;
 }
 
 function holdsNothingElse({ directory, ...files }: StatePaths): boolean {
