@@ -18,8 +18,6 @@ export interface DurabilityOptions {
   readonly tree: Pick<ConfinedTree, 'root'>;
   /** Those of all clients of the home. */
   readonly marks: () => Iterable<Pick<Marks, 'applied' | 'setDurable'>>;
-  /** A daemon that was killed may have left what it had not synced. */
-  readonly dirty: boolean;
   /** The marks' `durable` moved. */
   readonly onDurable: () => void;
   /** A sync failed: what is not durable may be lost. Called before those who asked for it are told. */
@@ -32,8 +30,8 @@ export interface DurabilityOptions {
 export class Durability {
   readonly #options: DurabilityOptions;
   #timer: NodeJS.Timeout | undefined;
-  /** Something changed since the last sync began, or did before. */
-  #dirty: boolean;
+  /** Something changed since the last sync began; or did before, for a daemon that was killed left what it had not synced. */
+  #dirty = true;
   #running: Promise<void> | undefined;
   #failed = false;
   /** Of those who asked while one was running. */
@@ -41,7 +39,6 @@ export class Durability {
 
   constructor(options: DurabilityOptions) {
     this.#options = options;
-    this.#dirty = options.dirty;
   }
 
   /** Whether all that was done is on the disk. */

@@ -193,7 +193,7 @@ export class UserHome {
     this.telling = new Telling(this.shown, this.owners);
     this.times = diskTimes(tree);
     this.durability = new Durability({
-      ...{ tree, dirty: !clean },
+      tree,
       marks: () => this.#marks(),
       onDurable: () => this.#tellDurable(),
       onFailed: (error) => {

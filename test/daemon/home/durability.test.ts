@@ -38,7 +38,7 @@ class SlowDisk {
       tree.close();
     });
     this.durability = new Durability({
-      ...{ tree, dirty: true },
+      tree,
       marks: () => [this.marks],
       onDurable: () => this.told.push(this.marks.durable),
       onFailed: (error) => this.errors.push(error),
@@ -62,20 +62,6 @@ class SlowDisk {
     this.running -= 1;
   }
 }
-
-void t.test('where nothing was left and nothing changes nothing is synced', async (t) => {
-  const slow = new SlowDisk(t, { dirty: false });
-  t.ok(slow.durability.reached);
-  await slow.durability.sync();
-  await slow.durability.close();
-  t.equal(slow.most, 0);
-  const left = new SlowDisk(t);
-  t.notOk(left.durability.reached);
-  const closed = left.durability.close();
-  (await left.nextSync()).end();
-  await closed;
-  t.equal(left.most, 1, 'and what a daemon that was killed left is');
-});
 
 void t.test('durable is what was applied when the sync began', async (t) => {
   const slow = new SlowDisk(t);
@@ -225,7 +211,7 @@ void t.test('with a real disk', async (t) => {
   const marks = Marks.open(tree, Buffer.alloc(16, 1));
   let told = 0;
   const durability = new Durability({
-    ...{ tree, dirty: true },
+    tree,
     marks: () => [marks],
     onDurable: () => (told += 1),
     onFailed: (error) => t.fail('it failed', { error }),
