@@ -111,7 +111,7 @@ export class FrontDoor {
     if (held.length >= this.#limits.maxPerAddress) {
       this.#refused(`${peer}: too many connections of its address`);
       // Who holds connections keeps nobody out who logs in, also where many are behind one address.
-      const oldest = held.find(({ isLoggedIn }) => !isLoggedIn);
+      const [oldest] = strangersOf(ofAddress);
       if (oldest === undefined) return void socket.destroy();
       oldest.socket.destroy();
     }
@@ -150,9 +150,7 @@ export class FrontDoor {
     const { maxUnauthenticated } = this.#limits;
     const all = [...this.#newcomers.values()];
     if (all.reduce((sum, { size }) => sum + size, 0) <= maxUnauthenticated) return;
-    const strangers = all.map((newcomers) =>
-      [...newcomers].filter(({ socket, isLoggedIn }) => !isLoggedIn && !socket.destroyed),
-    );
+    const strangers = all.map(strangersOf);
     if (strangers.reduce((sum, { length }) => sum + length, 0) <= maxUnauthenticated) return;
     const [oldest] = strangers.reduce((most, some) => (some.length > most.length ? some : most));
     oldest?.socket.destroy();
@@ -181,6 +179,11 @@ export class FrontDoor {
     this.#options.log.warn({ count: this.#refusals, last: this.#lastRefusal }, 'connections refused');
     this.#refusals = 0;
   }
+}
+
+/** Those that are not logged in, the oldest first. */
+function strangersOf(newcomers: ReadonlySet<Newcomer>): Newcomer[] {
+  return [...newcomers].filter(({ socket, isLoggedIn }) => !isLoggedIn && !socket.destroyed);
 }
 
 function addressOf(socket: Socket): string | undefined {

@@ -19,8 +19,9 @@ export interface Mount {
   readonly owner: number | undefined;
 }
 
-/** What mountinfo calls the type of our mounts. */
-export const MOUNT_TYPE = 'fuse.ftpmount';
+/** What mountinfo calls the type of our mounts: FUSE's, and their own. */
+export const MOUNT_SUBTYPE = 'ftpmount';
+export const MOUNT_TYPE = `fuse.${MOUNT_SUBTYPE}`;
 
 /** Spaces, tabs, newlines and backslashes are written as three octal digits. The result's characters are bytes. */
 function unescape(field: string): string {

@@ -22,12 +22,10 @@ import {
 } from '../../posix/flags.js';
 import { mount, umount2Async } from '../../posix/mounting.js';
 import { escapeOptionValue, fusermountMount, fusermountUnmount } from './fusermount.js';
-import { mountAt } from './mountinfo.js';
+import { MOUNT_SUBTYPE, MOUNT_TYPE, mountAt } from './mountinfo.js';
 import { MAX_WRITE } from './negotiate.js';
 
 const DEVICE = '/dev/fuse';
-const SUBTYPE = 'ftpmount';
-const TYPE = `fuse.${SUBTYPE}`;
 
 /** umount2(2): not through a symlink that somebody put there. */
 const UMOUNT_NOFOLLOW = 8;
@@ -79,7 +77,7 @@ export async function checkMountpoint(path: string, flags: MountFlags): Promise<
 async function refuseMounted(mountpoint: string): Promise<void> {
   const mounted = mountAt(mountpoint);
   if (mounted?.type.startsWith('fuse') !== true) return;
-  if (mounted.type === TYPE && (await isDead(mountpoint))) return detach(mountpoint, true);
+  if (mounted.type === MOUNT_TYPE && (await isDead(mountpoint))) return detach(mountpoint, true);
   throw new Failure(
     'EBUSY',
     `'${mountpoint}' is already mounted (${mounted.source}): unmount it first with ftpmount -u`,
@@ -140,7 +138,7 @@ function attachAsRoot(mountpoint: string, source: string, flags: MountFlags): Fd
   const ids = `user_id=${process.geteuid?.() ?? 0},group_id=${process.getegid?.() ?? 0}`;
   const data = [`fd=${device}`, 'rootmode=40000', ids, ...kernelOptions(flags)].join(',');
   try {
-    mount(source, mountpoint, TYPE, bitsOf(flags), data);
+    mount(source, mountpoint, MOUNT_TYPE, bitsOf(flags), data);
     return device;
   } catch (error) {
     closeSync(device);
@@ -158,11 +156,11 @@ function attachAsRoot(mountpoint: string, source: string, flags: MountFlags): Fd
  */
 export function remount(mountpoint: string, flags: MountFlags): void {
   const mounted = mountAt(mountpoint);
-  if (mounted?.type !== TYPE)
+  if (mounted?.type !== MOUNT_TYPE)
     throw new Failure('EINVAL', `'${mountpoint}' is no mount of ftpmount: mount it first`);
   if (!isRoot())
     throw new Failure('EPERM', 'only root can change a mount: unmount it, and mount it otherwise');
-  mount(mounted.source, mountpoint, TYPE, MS_REMOUNT | bitsOf(flags), '');
+  mount(mounted.source, mountpoint, MOUNT_TYPE, MS_REMOUNT | bitsOf(flags), '');
 }
 
 function bitsOf(flags: MountFlags): number {
@@ -189,7 +187,11 @@ function openDevice(): Fd {
 }
 
 function attachAsUser(mountpoint: string, source: string, flags: MountFlags): Promise<Fd> {
-  const options = [`fsname=${escapeOptionValue(source)}`, `subtype=${SUBTYPE}`, ...kernelOptions(flags)];
+  const options = [
+    `fsname=${escapeOptionValue(source)}`,
+    `subtype=${MOUNT_SUBTYPE}`,
+    ...kernelOptions(flags),
+  ];
   if (flags.readOnly === true) options.push('ro');
   if (flags.noexec === true) options.push('noexec');
   if (flags.noatime === true) options.push('noatime');

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { LEASE_NONE, LEASE_WRITE } from '../../protocol/methods.js';
 import { Admission, type AdmissionLimits, type SessionPlace } from '../../daemon/admission.js';
 import { FrontDoor, type FrontDoorOptions } from '../../daemon/front-door.js';
@@ -207,41 +207,40 @@ t.test('too many strangers: the oldest of the address that has most gives way', 
   await client.close();
 });
 
-t.test('too many of one address, waiting ones included', async (t) => {
-  const door = await Door.open(
-    t,
-    { limits: { maxUnauthenticated: 99, maxPerAddress: 2 } },
-    { maxSessions: 0 },
-  );
+/** A door that lets so many of an address wait, behind which one waits in the queue until `end`. */
+async function withWaiting(
+  t: Test,
+  maxPerAddress: number,
+): Promise<{ door: Door; end: () => Promise<void> }> {
+  const limits = { maxUnauthenticated: 99, maxPerAddress };
+  const door = await Door.open(t, { limits }, { maxSessions: 0 });
   const inQueue = signal<number>();
   const aborted = new AbortController();
   const waiting = door.client(PASSWORD, { notifications: { queued: inQueue.fire }, signal: aborted.signal });
   waiting.catch(() => undefined);
   t.equal(await inQueue.promise, 1);
+  const end = async (): Promise<void> => {
+    aborted.abort();
+    await t.rejects(waiting, { name: 'Failure', kind: 'ECANCELED' }, 'it waited until then');
+  };
+  return { door, end };
+}
+
+t.test('too many of one address, waiting ones included', async (t) => {
+  const { door, end } = await withWaiting(t, 2);
   const stranger = await door.dial(t);
   const gone = once(stranger.resume(), 'close');
   const second = await door.client(null);
   t.equal(second.loginFailure?.kind, 'ENOKEY', 'who holds a connection gives way to who logs in');
   await gone;
-  aborted.abort();
-  await t.rejects(waiting, { name: 'Failure', kind: 'ECANCELED' }, 'and who waits does not');
+  await end();
   await second.close();
 });
 
 t.test('where all of one address wait, nobody else of it gets in', async (t) => {
-  const door = await Door.open(
-    t,
-    { limits: { maxUnauthenticated: 99, maxPerAddress: 1 } },
-    { maxSessions: 0 },
-  );
-  const inQueue = signal<number>();
-  const aborted = new AbortController();
-  const waiting = door.client(PASSWORD, { notifications: { queued: inQueue.fire }, signal: aborted.signal });
-  waiting.catch(() => undefined);
-  t.equal(await inQueue.promise, 1);
+  const { door, end } = await withWaiting(t, 1);
   await t.rejects(door.client(null), { name: 'Failure' });
-  aborted.abort();
-  await t.rejects(waiting, { name: 'Failure', kind: 'ECANCELED' });
+  await end();
 });
 
 t.test('three wrong passwords, then the connection is closed', async (t) => {
