@@ -1,8 +1,8 @@
 /*
  * What an administrator does with accounts, whether by ftpctl or on the web page.
  *
- * Order of every change: the transaction, the audit trail, the daemon (of a new account also before: addUser). A change that could not be recorded or that the
- * daemon could not be told is still made, and the person learns both.
+ * Order of every change: the transaction, the audit trail, the daemon (of a new account also before: addUser). A change that could
+ * not be recorded or that the daemon could not be told is still made, and the person learns both.
  */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
