@@ -7,7 +7,7 @@ import { Failure } from '../protocol/failure.js';
 import { fingerprint, formatPublicKey, readKeyFile, writeKeyFile } from '../protocol/keys.js';
 import { clientFiles } from '../protocol/login/client-files.js';
 import { localUserName } from '../protocol/login/local-user.js';
-import { generateKeyPair, noiseReady } from '../protocol/noise.js';
+import { generateKeyPair } from '../protocol/x25519.js';
 import { writeOut } from './output/stdout.js';
 
 export interface KeygenOptions {
@@ -18,7 +18,6 @@ export interface KeygenOptions {
 
 /** Returns the exit code. */
 export async function keygen(options: KeygenOptions): Promise<number> {
-  await noiseReady();
   const { key: path } = clientFiles();
   if (options.show !== true) {
     const user = localUserName() ?? `uid ${process.getuid?.() ?? 0}`;

@@ -12,7 +12,7 @@ import { accept } from '../protocol/acceptor.js';
 import { plainAddress } from '../protocol/addresses.js';
 import type { AeadProvider } from '../protocol/aead.js';
 import { Failure } from '../protocol/failure.js';
-import type { KeyPair } from '../protocol/noise.js';
+import type { KeyPair } from '../protocol/x25519.js';
 import type { Log } from './log.js';
 import { Login, type LoginHost } from './login.js';
 import { throttleKey } from './throttle.js';

@@ -9,7 +9,7 @@ import { Failure } from '../protocol/failure.js';
 import { EXIT_FAILURE, EXIT_OK } from '../protocol/login/exit-codes.js';
 import { describe, runProgram } from '../protocol/login/report.js';
 import { readKeyFile, writeKeyFile } from '../protocol/keys.js';
-import { generateKeyPair, noiseReady, type KeyPair } from '../protocol/noise.js';
+import { generateKeyPair, type KeyPair } from '../protocol/x25519.js';
 import { VERSION } from '../protocol/version.js';
 import { loadEvp } from '../posix/libcrypto.js';
 import { defaultHomes, defaultStateDirectory, preparePrivateDirectory } from '../state/directory.js';
@@ -116,7 +116,6 @@ async function main(): Promise<number> {
   const userLog = openLog(state.paths.userLog, 'info');
   requireHomes(state, homes);
   beginRun(state);
-  await noiseReady();
   const server = new Server({
     config,
     state,

@@ -13,7 +13,7 @@ import { Failure } from '../protocol/failure.js';
 import type { UserName } from '../protocol/ids.js';
 import { userName } from '../protocol/ids.js';
 import { fingerprint } from '../protocol/keys.js';
-import type { KeyPair } from '../protocol/noise.js';
+import type { KeyPair } from '../protocol/x25519.js';
 import { fd } from '../posix/fd.js';
 import { close, dup } from '../posix/files.js';
 import { noSuchUser, type Account } from '../state/accounts.js';

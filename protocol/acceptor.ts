@@ -12,7 +12,8 @@ import { decodeMessage, encodeServerVersion, type RequestMessage } from './codec
 import { Failure } from './failure.js';
 import { HandshakeStream } from './handshake-stream.js';
 import { HANDSHAKE_MS } from './limits.js';
-import { HandshakeState, type KeyPair } from './noise.js';
+import { HandshakeState } from './noise.js';
+import { type KeyPair } from './x25519.js';
 import { decodePreamble, encodeRefusal, PREAMBLE_LENGTH, startsWithMagic } from './preamble.js';
 
 export interface AcceptOptions {
@@ -36,7 +37,7 @@ export interface Accepted {
 
 /**
  * Performs the handshake. Throws PROTOCOL (the peer speaks something else), ETIMEDOUT, ECONNRESET; the socket is
- * destroyed then. It needs noiseReady() to have resolved.
+ * destroyed then.
  */
 export async function accept(socket: Socket, options: AcceptOptions): Promise<Accepted> {
   const stream = new HandshakeStream(socket);

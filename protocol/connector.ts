@@ -13,7 +13,8 @@ import { decodeServerVersion } from './codec.js';
 import { Failure } from './failure.js';
 import { HandshakeStream, LENGTH_BYTES } from './handshake-stream.js';
 import { HANDSHAKE_MS, MAX_HANDSHAKE_MESSAGE } from './limits.js';
-import { HandshakeState, noiseReady, type KeyPair } from './noise.js';
+import { HandshakeState } from './noise.js';
+import { type KeyPair } from './x25519.js';
 import { encodePreamble, explainRefusal, PREAMBLE_LENGTH, startsWithMagic } from './preamble.js';
 
 export interface ConnectorOptions {
@@ -44,7 +45,6 @@ export interface Connection {
  * answers there, or another version), HOSTKEY (verifyHost refused), ECANCELED (`signal`).
  */
 export async function openConnection(options: ConnectorOptions, firstRequest: Buffer): Promise<Connection> {
-  await noiseReady();
   const connection = (await attempt(options, firstRequest)) ?? (await attempt(options, firstRequest));
   if (connection === undefined) {
     throw new Failure('ECONNRESET', `${addressOf(options)} hung up while its key was being verified`);

@@ -15,8 +15,7 @@ import { closeSync, constants, fchmodSync, fstatSync, fsyncSync, mkdirSync, open
 import { readSync, unlinkSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Failure } from './failure.js';
-import { DH_LENGTH, publicKeyOf } from './noise.js';
-import type { KeyPair } from './noise.js';
+import { DH_LENGTH, exportPrivateKey, importPrivateKey, type KeyPair } from './x25519.js';
 
 export const PUBLIC_KEY_TYPE = 'ftpmount-x25519';
 const PRIVATE_KEY_TYPE = 'ftpmount-x25519-private';
@@ -69,7 +68,9 @@ export function decodeKey(base64: string): Buffer | undefined {
  * Throws EEXIST where there is a file already: a key is never overwritten.
  */
 export function writeKeyFile(path: string, keyPair: KeyPair, comment = ''): void {
-  const line = Buffer.from(`${formatLine(PRIVATE_KEY_TYPE, keyPair.privateKey, comment)}\n`);
+  const privateKey = exportPrivateKey(keyPair);
+  const line = Buffer.from(`${formatLine(PRIVATE_KEY_TYPE, privateKey, comment)}\n`);
+  privateKey.fill(0);
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     const file = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, PRIVATE_MODE);
@@ -101,7 +102,9 @@ export function readKeyFile(path: string): StaticKey {
   const line = Buffer.alloc(MAX_KEY_LINE + 1);
   try {
     const { bytes, comment } = parseLine(PRIVATE_KEY_TYPE, readPrivate(path, line), path);
-    return { publicKey: publicKeyOf(bytes), privateKey: bytes, comment };
+    const pair = importPrivateKey(bytes);
+    bytes.fill(0);
+    return { ...pair, comment };
   } finally {
     line.fill(0);
   }

@@ -4,58 +4,21 @@
  *
  * No I/O: messages are bytes in and bytes out. Whatever a peer sends ends in a payload or in a Failure of
  * kind PROTOCOL, after which the state is wiped and refuses to go on, so that a failed handshake cannot be
- * retried on the same keys. Chaining keys, message keys, DH outputs and the ephemeral private key are
- * overwritten as soon as they are done with (node keeps the contents of Buffers off V8's moving heap, so
- * this reaches the only copy made here; what libsodium and OpenSSL hold inside is theirs to clear).
- *
- * X25519 by libsodium: three DHs of 115 us and a key generation of 128 us are nearly all of the 0.48 ms that
- * a handshake takes a side.
+ * retried on the same keys. Chaining keys, message keys and DH outputs are overwritten as soon as they are
+ * done with (node keeps the contents of Buffers off V8's moving heap, so this reaches the only copy made
+ * here; private keys are inside OpenSSL and its to clear).
  */
 
 import { createHash, createHmac } from 'node:crypto';
-import sodium, { ready } from 'libsodium-wrappers-sumo';
 import { KEY_LENGTH, NONCE_LENGTH, NodeAeadKey, TAG_LENGTH, writeNonce } from './aead.js';
 import type { SuiteName } from './aead.js';
 import { Failure } from './failure.js';
+import { DH_LENGTH, dh, generateKeyPair, type KeyPair } from './x25519.js';
 
-/** An X25519 key pair, 32 bytes each. */
-export interface KeyPair {
-  readonly publicKey: Uint8Array;
-  readonly privateKey: Uint8Array;
-}
-
-/** DHLEN of the specification: the length of a public key and of a DH output. */
-export const DH_LENGTH = 32;
 /** HASHLEN of BLAKE2b, and the length of the handshake hash. */
 const HASH_LENGTH = 64;
 /** The longest Noise message, in bytes (section 3). */
 export const MAX_NOISE_MESSAGE = 65_535;
-
-/** Resolves when libsodium can be called; nothing else here may be used before. */
-export async function noiseReady(): Promise<void> {
-  await ready;
-}
-
-/** GENERATE_KEYPAIR() of section 4.1. */
-export function generateKeyPair(): KeyPair {
-  const { publicKey, privateKey } = sodium.crypto_box_keypair();
-  return { publicKey, privateKey };
-}
-
-/** The public key that belongs to a private key of 32 bytes. */
-export function publicKeyOf(privateKey: Uint8Array): Uint8Array {
-  return sodium.crypto_scalarmult_base(privateKey);
-}
-
-/** DH() of section 4.1. An all-zero output (a public key of low order) is refused, as section 12.1 allows. */
-function dh(keyPair: KeyPair, publicKey: Uint8Array): Uint8Array {
-  try {
-    return sodium.crypto_scalarmult(keyPair.privateKey, publicKey);
-  } catch (cause) {
-    // With two arguments of 32 bytes the all-zero output is the only thing libsodium fails on.
-    throw new Failure('PROTOCOL', 'the peer sent a public key of low order', { cause });
-  }
-}
 
 function hash(...pieces: readonly Uint8Array[]): Buffer {
   const blake2b = createHash('blake2b512');
@@ -206,9 +169,8 @@ export interface HandshakeOptions {
   readonly initiator: boolean;
   /** Bytes both sides must agree on without their being sent in the handshake: the preamble. */
   readonly prologue: Uint8Array;
-  /** Belongs to the caller and is not wiped. */
   readonly staticKeyPair: KeyPair;
-  /** A fixed ephemeral key pair, for test vectors only: its reuse breaks all secrecy. It is copied. */
+  /** A fixed ephemeral key pair, for test vectors only: its reuse breaks all secrecy. */
   readonly ephemeral?: KeyPair;
 }
 
@@ -238,13 +200,7 @@ export class HandshakeState {
   constructor(options: HandshakeOptions) {
     this.#initiator = options.initiator;
     this.#static = options.staticKeyPair;
-    this.#ephemeral =
-      options.ephemeral === undefined
-        ? generateKeyPair()
-        : {
-            publicKey: options.ephemeral.publicKey,
-            privateKey: Uint8Array.from(options.ephemeral.privateKey),
-          };
+    this.#ephemeral = options.ephemeral ?? generateKeyPair();
     this.#symmetric = new SymmetricState(options.suite, `Noise_XX_25519_${options.suite}_BLAKE2b`);
     this.#symmetric.mixHash(options.prologue);
   }
@@ -323,7 +279,6 @@ export class HandshakeState {
   wipe(): void {
     this.#dead = true;
     this.#symmetric.wipe();
-    this.#ephemeral.privateKey.fill(0);
   }
 
   #turn(writing: boolean): readonly Token[] {

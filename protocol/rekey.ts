@@ -1,6 +1,6 @@
 /*
- * REKEY of the Noise specification, section 4.2: the key that follows a key. Apart from noise.ts because records need
- * only this, and libsodium, which the handshake needs, takes 4.5 MiB in each thread that loads it.
+ * REKEY of the Noise specification, section 4.2: the key that follows a key. Apart from noise.ts because records,
+ * in every thread, need only this.
  */
 import { KEY_LENGTH, NodeAeadKey, TAG_LENGTH, type SuiteName } from './aead.js';
 

@@ -7,11 +7,10 @@
  */
 import { Failure } from '../failure.js';
 import { readKeyFile } from '../keys.js';
-import { generateKeyPair, noiseReady, type KeyPair } from '../noise.js';
+import { generateKeyPair, type KeyPair } from '../x25519.js';
 
 /** Throws EACCES where the key file is not private, USAGE where it is no key. */
-export async function loadIdentity(keyPath: string): Promise<KeyPair> {
-  await noiseReady();
+export function loadIdentity(keyPath: string): KeyPair {
   try {
     return readKeyFile(keyPath);
   } catch (error) {

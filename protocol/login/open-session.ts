@@ -54,7 +54,7 @@ export interface OpenedSession {
 export async function openSession(options: OpenSessionOptions): Promise<OpenedSession> {
   const { endpoint, files, signal, notifications = {} } = options;
   const password = options.passwordFile === undefined ? null : readPasswordFile(options.passwordFile);
-  const staticKeyPair = await loadIdentity(files.key);
+  const staticKeyPair = loadIdentity(files.key);
   const terminal = new LazyTerminal();
   const queue = new QueueDisplay();
   let serverKey: Buffer | undefined;

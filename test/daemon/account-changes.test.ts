@@ -2,14 +2,12 @@
 import { rmSync } from 'node:fs';
 import t from 'tap';
 import { userName } from '../../protocol/ids.js';
-import { generateKeyPair, noiseReady } from '../../protocol/noise.js';
+import { generateKeyPair } from '../../protocol/x25519.js';
 import { askDaemon } from '../../state/control.js';
 import { openState } from '../../state/store.js';
 import { changeAccount, logIn, makeAccounts, startWithAccounts } from '../lib/accounts.js';
 import { PathClient } from '../lib/path-client.js';
 import { Told } from '../lib/told.js';
-
-await noiseReady();
 
 const PASSWORD = 'a password for the tests';
 const ALICE = userName('alice');

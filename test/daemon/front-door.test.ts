@@ -11,12 +11,10 @@ import { nodeAead } from '../../protocol/aead.js';
 import { Client, type ConnectOptions, type LoginRequest } from '../../protocol/client.js';
 import { Failure, type FailureKind } from '../../protocol/failure.js';
 import { userName } from '../../protocol/ids.js';
-import { generateKeyPair, noiseReady } from '../../protocol/noise.js';
+import { generateKeyPair } from '../../protocol/x25519.js';
 import { encodePreamble } from '../../protocol/preamble.js';
 import { recordingLog } from '../lib/logs.js';
 import type { Scope } from '../lib/scope.js';
-
-await noiseReady();
 
 const PASSWORD = 'the password';
 

@@ -4,11 +4,9 @@ import { join } from 'node:path';
 import t from 'tap';
 import { Failure } from '../../protocol/failure.js';
 import { userName } from '../../protocol/ids.js';
-import { generateKeyPair, noiseReady } from '../../protocol/noise.js';
+import { generateKeyPair } from '../../protocol/x25519.js';
 import { openState } from '../../state/store.js';
 import { logIn, startWithAccounts } from '../lib/accounts.js';
-
-await noiseReady();
 
 const PASSWORD = 'a password for the tests';
 const ALICE = userName('alice');

@@ -1,6 +1,6 @@
 /* A neighbour who guesses a password, and who knows it: nobody is kept out but who guessed, where that was. */
 import t from 'tap';
-import { generateKeyPair, type KeyPair } from '../../protocol/noise.js';
+import { generateKeyPair, type KeyPair } from '../../protocol/x25519.js';
 import { Attacker } from '../lib/attacker.js';
 import { passwordOf, startDaemon } from '../lib/daemon.js';
 

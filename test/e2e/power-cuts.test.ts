@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { userName } from '../../protocol/ids.js';
 import { formatPublicKey } from '../../protocol/keys.js';
-import { generateKeyPair } from '../../protocol/noise.js';
+import { generateKeyPair } from '../../protocol/x25519.js';
 import { openState, type State } from '../../state/store.js';
 import { countHome } from '../../ctl/admin/count-home.js';
 import { logIn } from '../lib/accounts.js';

@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, statSync, truncateSync } f
 import path from 'node:path';
 import t from 'tap';
 import { formatPublicKey } from '../../protocol/keys.js';
-import { generateKeyPair } from '../../protocol/noise.js';
+import { generateKeyPair } from '../../protocol/x25519.js';
 import { Daemon } from '../lib/daemon.js';
 import { temporaryDirectory } from '../lib/directory.js';
 import { runProgram } from '../lib/programs.js';

@@ -4,14 +4,13 @@
  */
 import { encodeRequest, encodeServerVersion } from '../../protocol/codec.js';
 import { Failure } from '../../protocol/failure.js';
-import { generateKeyPair, HandshakeState, noiseReady } from '../../protocol/noise.js';
+import { HandshakeState } from '../../protocol/noise.js';
+import { generateKeyPair } from '../../protocol/x25519.js';
 import { decodePreamble, encodePreamble, encodeRefusal, explainRefusal } from '../../protocol/preamble.js';
 import type { Random } from '../lib/random.js';
 import { fuzz } from './cases.js';
 import { mutateBytes } from './mutation.js';
 import { METHOD_SAMPLES } from './samples.js';
-
-await noiseReady();
 
 const PAYLOADS = [
   Buffer.alloc(0),

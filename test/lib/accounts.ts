@@ -4,7 +4,7 @@ import { chooseAead } from '../../protocol/aead.js';
 import { Client, type NotificationHandlers } from '../../protocol/client.js';
 import { userName } from '../../protocol/ids.js';
 import { LEASE_NONE, type LeaseMode } from '../../protocol/methods.js';
-import { generateKeyPair, noiseReady, type KeyPair } from '../../protocol/noise.js';
+import { generateKeyPair, type KeyPair } from '../../protocol/x25519.js';
 import { loadEvp } from '../../posix/libcrypto.js';
 import type { Account } from '../../state/accounts.js';
 import { hashPassword } from '../../state/password.js';
@@ -75,7 +75,6 @@ export interface TestLogin {
 
 /** Connects to 127.0.0.1 and logs in; the connection ends with the scope. */
 export async function logIn(scope: Scope, login: TestLogin): Promise<Client> {
-  await noiseReady();
   const { port, user, password, notifications, signal } = login;
   const client = await Client.connect({
     host: '127.0.0.1',

@@ -11,7 +11,7 @@ import { decodeMessage, encodeRequest, type IncomingMessage } from '../../protoc
 import { openConnection } from '../../protocol/connector.js';
 import { MAX_RECORD } from '../../protocol/limits.js';
 import { LEASE_NONE, type LeaseMode, type MethodName } from '../../protocol/methods.js';
-import { generateKeyPair, type KeyPair } from '../../protocol/noise.js';
+import { generateKeyPair, type KeyPair } from '../../protocol/x25519.js';
 import { RecordOpener, RecordSealer } from '../../protocol/records.js';
 import { loadEvp } from '../../posix/libcrypto.js';
 import type { RawOperation } from './raw-operations.js';

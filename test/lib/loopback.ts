@@ -10,7 +10,7 @@ import { Channel, type CipherKeys } from '../../protocol/channel.js';
 import { encodeResponse, type IncomingMessage } from '../../protocol/codec.js';
 import type { Failure } from '../../protocol/failure.js';
 import { LEASE_TERM_MS, MAX_HELD, MAX_RECORD } from '../../protocol/limits.js';
-import { generateKeyPair, noiseReady, type KeyPair } from '../../protocol/noise.js';
+import { generateKeyPair, type KeyPair } from '../../protocol/x25519.js';
 import { packTimeLimits, UNLIMITED_TIMES } from '../../protocol/time-limits.js';
 
 /** A listening server on a free port of 127.0.0.1; everything is closed when the test ends. */
@@ -82,7 +82,6 @@ export async function scriptedServer(
   t: Test,
   script: Script,
 ): Promise<{ port: number; staticKeyPair: KeyPair }> {
-  await noiseReady();
   const staticKeyPair = generateKeyPair();
   const { port } = await listen(t, (socket) => {
     const { timeoutMs } = script;

@@ -4,10 +4,8 @@ import { nodeAead } from '../../protocol/aead.js';
 import { Client, type ConnectOptions } from '../../protocol/client.js';
 import { type IncomingMessage } from '../../protocol/codec.js';
 import { LEASE_WRITE } from '../../protocol/methods.js';
-import { generateKeyPair, noiseReady } from '../../protocol/noise.js';
+import { generateKeyPair } from '../../protocol/x25519.js';
 import { scriptedServer, type Script, type ServerSession } from './loopback.js';
-
-await noiseReady();
 
 export const PATH = Buffer.from('file');
 

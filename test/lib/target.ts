@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Test } from 'tap';
-import { generateKeyPair, noiseReady, type KeyPair } from '../../protocol/noise.js';
+import { generateKeyPair, type KeyPair } from '../../protocol/x25519.js';
 import { logIn, makeAccounts } from './accounts.js';
 import { Attacker, type Intrusion } from './attacker.js';
 import { Daemon } from './daemon.js';
@@ -31,7 +31,6 @@ export class Target {
 
   /** A daemon with the users mallory (who attacks) and alice (who does not). */
   static async start(scope: Scope, options: TargetOptions = {}): Promise<Target> {
-    await noiseReady();
     const keyPair = generateKeyPair();
     const daemon = new Daemon(scope, { args: ['--log-level', 'info', ...(options.args ?? [])] });
     const publicKey = Buffer.from(keyPair.publicKey).toString('base64');

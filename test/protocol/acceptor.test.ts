@@ -5,11 +5,10 @@ import { accept, type Accepted } from '../../protocol/acceptor.js';
 import { encodeNotification, encodeRequest } from '../../protocol/codec.js';
 import { Failure } from '../../protocol/failure.js';
 import { MAX_HANDSHAKE_MESSAGE } from '../../protocol/limits.js';
-import { generateKeyPair, HandshakeState, noiseReady } from '../../protocol/noise.js';
+import { HandshakeState } from '../../protocol/noise.js';
+import { generateKeyPair } from '../../protocol/x25519.js';
 import { encodePreamble } from '../../protocol/preamble.js';
 import { listen } from '../lib/loopback.js';
-
-await noiseReady();
 
 const serverKeys = generateKeyPair();
 const clientKeys = generateKeyPair();

@@ -8,14 +8,11 @@ import { encodeRequest, type IncomingMessage } from '../../protocol/codec.js';
 import { Failure } from '../../protocol/failure.js';
 import { Keepalive } from '../../protocol/keepalive.js';
 import { MAX_DATA, MAX_RECORD } from '../../protocol/limits.js';
-import { noiseReady } from '../../protocol/noise.js';
 import { RecordSealer } from '../../protocol/records.js';
 import { fd } from '../../posix/fd.js';
 import { dup } from '../../posix/files.js';
 import { failing } from '../lib/failing.js';
 import { pairedKeys, socketPair } from '../lib/loopback.js';
-
-await noiseReady();
 
 /** A channel whose messages can be awaited by their number. */
 class Endpoint {

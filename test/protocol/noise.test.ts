@@ -9,9 +9,10 @@ import { NONCE_LENGTH, SUITE_NAMES, TAG_LENGTH, nodeAead, writeNonce } from '../
 import type { SuiteName } from '../../protocol/aead.js';
 import { Failure } from '../../protocol/failure.js';
 import { CipherState, HandshakeState, MAX_NOISE_MESSAGE } from '../../protocol/noise.js';
-import { generateKeyPair, noiseReady, publicKeyOf } from '../../protocol/noise.js';
+import { generateKeyPair, importPrivateKey } from '../../protocol/x25519.js';
 import { rekey } from '../../protocol/rekey.js';
-import type { HandshakeResult, KeyPair } from '../../protocol/noise.js';
+import type { HandshakeResult } from '../../protocol/noise.js';
+import type { KeyPair } from '../../protocol/x25519.js';
 
 interface Vector {
   readonly protocol_name: string;
@@ -27,7 +28,6 @@ interface Vector {
 
 const HANDSHAKE_MESSAGES = 3;
 
-await noiseReady();
 const vectors = readVectors();
 
 /** The file lies beside the sources; the compiled test lies some directories deeper. */
@@ -46,7 +46,7 @@ function hex(text: string): Buffer {
 }
 
 function keyPair(privateKey: string): KeyPair {
-  return { publicKey: publicKeyOf(hex(privateKey)), privateKey: hex(privateKey) };
+  return importPrivateKey(hex(privateKey));
 }
 
 function suiteOf(vector: Vector): SuiteName {
@@ -327,20 +327,13 @@ t.test('calls out of turn are refused, and so is all after a failure', async (t)
   t.throws(() => finished.finish(), kind, 'the keys are handed out once');
 });
 
-t.test('a handshake that is given up goes no further and leaves the caller’s keys alone', async (t) => {
-  const [staticKeyPair, ephemeral] = [generateKeyPair(), generateKeyPair()];
-  const privateKeys = [staticKeyPair, ephemeral].map((pair) => Buffer.from(pair.privateKey));
+t.test('a handshake that is given up goes no further', async (t) => {
   const state = new HandshakeState({
     suite: 'AESGCM',
     initiator: true,
     prologue: Buffer.alloc(0),
-    staticKeyPair,
-    ephemeral,
+    staticKeyPair: generateKeyPair(),
   });
   state.wipe();
   t.throws(() => state.writeMessage(Buffer.alloc(0)), { name: 'Failure', kind: 'PROTOCOL' });
-  t.strictSame(
-    [staticKeyPair, ephemeral].map((pair) => Buffer.from(pair.privateKey)),
-    privateKeys,
-  );
 });

@@ -28,7 +28,8 @@ import {
   NOTIFICATIONS,
   WHOLE_HOME,
 } from '../../protocol/methods.js';
-import { HandshakeState, noiseReady, publicKeyOf, type KeyPair } from '../../protocol/noise.js';
+import { HandshakeState } from '../../protocol/noise.js';
+import { importPrivateKey, type KeyPair } from '../../protocol/x25519.js';
 import * as operations from '../../protocol/operations.js';
 import { packOperation, type Operation } from '../../protocol/operations.js';
 import {
@@ -41,8 +42,6 @@ import {
 import { RecordOpener, RecordSealer } from '../../protocol/records.js';
 import { packId } from '../../protocol/references.js';
 import { rekey } from '../../protocol/rekey.js';
-
-await noiseReady();
 
 /** The document is in the root of the package, this file somewhere below it. */
 function readDocument(): string {
@@ -80,8 +79,7 @@ function example(name: string): Buffer {
 }
 
 function keyPairOf(byte: number): KeyPair {
-  const privateKey = Buffer.alloc(32, byte);
-  return { privateKey, publicKey: publicKeyOf(privateKey) };
+  return importPrivateKey(Buffer.alloc(32, byte));
 }
 
 function framed(message: Buffer): Buffer {

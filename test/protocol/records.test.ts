@@ -2,12 +2,9 @@ import t from 'tap';
 import { chooseAead, nodeAead, SUITE_NAMES, type SuiteName } from '../../protocol/aead.js';
 import { failing } from '../lib/failing.js';
 import { RECORDS_PER_KEY } from '../../protocol/limits.js';
-import { noiseReady } from '../../protocol/noise.js';
 import { rekey } from '../../protocol/rekey.js';
 import { RecordOpener, RecordSealer, type DirectionKey } from '../../protocol/records.js';
 import { loadEvp } from '../../posix/libcrypto.js';
-
-await noiseReady();
 
 const KEY = Buffer.from('000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f', 'hex');
 const MAX = 1000;

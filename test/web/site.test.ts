@@ -5,7 +5,7 @@ import { get, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { formatPublicKey } from '../../protocol/keys.js';
-import { generateKeyPair, noiseReady } from '../../protocol/noise.js';
+import { generateKeyPair } from '../../protocol/x25519.js';
 import { logIn } from '../lib/accounts.js';
 import { passwordOf, type Daemon } from '../lib/daemon.js';
 import { startWithWeb } from './web.js';
@@ -138,7 +138,6 @@ t.test('what the forms do counts at once', async (t) => {
   t.equal(await browser.send('/users/carol/password', { password: 'another' }), 'Password changed.');
   t.equal(await ls(), 5, 'the old password');
   t.equal(await browser.send('/users/carol/password', { password: '' }), 'the password is empty');
-  await noiseReady();
   const key = formatPublicKey(generateKeyPair().publicKey, 'laptop');
   t.match(await browser.send('/users/carol/keys', { key }), /^Key SHA256:\S+ added\.$/);
   t.match(await browser.text('/users/carol'), /<bdi>laptop<\/bdi>/);
