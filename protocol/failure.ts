@@ -1,6 +1,9 @@
 /**
  * The one error class of the project. Its kinds are closed: an errno name is a failed operation, which is
  * answered; PROTOCOL is a fault of the peer, which closes the connection (never answered, never retried on it).
+ *
+ * A Failure has no stack: it is expected, and what is not has one in its cause. Capturing one costs 20 us where a throw without
+ * it costs one, and a FUSE request takes 30 in all (100,000 of them thrown 8 calls deep; Node 20 and 24).
  */
 import { ERRNO, isErrnoName, type ErrnoName } from './errno.js';
 
@@ -24,7 +27,10 @@ export class Failure extends Error {
   readonly kind: FailureKind;
 
   constructor(kind: FailureKind, message: string = kind, options?: ErrorOptions) {
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super(message, options);
+    Error.stackTraceLimit = stackTraceLimit;
     this.name = 'Failure';
     this.kind = kind;
   }
