@@ -5,7 +5,8 @@ import { leaveTerminal } from '../posix/background.js';
 import { EXIT_OK } from '../protocol/login/exit-codes.js';
 import { runProgram } from '../protocol/login/report.js';
 import { MOUNTED } from './background.js';
-import { serve, type MountRequest } from './serve.js';
+import type { MountRequest } from './request.js';
+import { serve } from './serve.js';
 
 function receiveRequest(): Promise<MountRequest> {
   return new Promise((resolve) => {

@@ -5,7 +5,7 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK } from '../protocol/login/exit-codes.js';
-import type { MountRequest } from './serve.js';
+import type { MountRequest } from './request.js';
 
 /** What the child says when the mount is usable and it has left the terminal. */
 export const MOUNTED = 'mounted';

@@ -3,27 +3,9 @@
  * `-f`. It tells of lost connections and of data that could not be written and that nobody waited for.
  */
 import { mkdirSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { dirname, isAbsolute, join } from 'node:path';
+import { dirname } from 'node:path';
 import { destination, pino, type Logger } from 'pino';
 import { Failure } from '../protocol/failure.js';
-
-/** $XDG_STATE_HOME/ftpmount/mount.log: one file for all mounts of a user; lines tell their mount point. */
-export function defaultLogFile(): string {
-  return join(stateDirectory(), 'mount.log');
-}
-
-/** Where data are kept that the server could not take after their program had been told that all is well: by server and time. */
-export function lossDirectory(server: string, now = new Date()): string {
-  const time = now.toISOString().replaceAll(/[:.]/g, '');
-  return join(stateDirectory(), 'lost', `${server.replaceAll(/[^\w.@-]/g, '_')}-${time}`);
-}
-
-function stateDirectory(environment: NodeJS.ProcessEnv = process.env): string {
-  const state = environment['XDG_STATE_HOME'];
-  const base = state !== undefined && isAbsolute(state) ? state : join(homedir(), '.local/state');
-  return join(base, 'ftpmount');
-}
 
 /** A log into a file (0600, appended), or on standard error. Throws EACCES naming the file. */
 export function openMountLog(file: string | undefined, mountpoint: string): Logger {

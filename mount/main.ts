@@ -1,6 +1,7 @@
 /**
  * ftpmount: the command line. Also called by mount(8) as `ftpmount SOURCE MOUNTPOINT -o OPTIONS` for the file system
- * type fuse.ftpmount, and for the type ftpmount by called-by-mount.ts.
+ * type fuse.ftpmount, and for the type ftpmount by called-by-mount.ts. Each thing to do is loaded when it is asked for: what
+ * serves a mount takes as long to load as node itself, and the process that was started needs none of it.
  */
 import { resolve } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
@@ -9,15 +10,10 @@ import { EXIT_CODES_HELP, EXIT_OK } from '../protocol/login/exit-codes.js';
 import { runProgram } from '../protocol/login/report.js';
 import { parsePort, parseTarget } from '../protocol/login/target.js';
 import { VERSION } from '../protocol/version.js';
-import { serveInBackground } from './background.js';
-import { remount } from './fuse/mountpoint.js';
-import { defaultLogFile } from './log-file.js';
 import { argumentsOfMount, isCalledByMount } from './called-by-mount.js';
 import { parseMountOptions } from './options.js';
-import { DRIVERS, serve, type MountRequest } from './serve.js';
-import { showList } from './show-list.js';
-import { showStatus } from './show-status.js';
-import { unmount } from './unmount.js';
+import { DRIVERS, type MountRequest } from './request.js';
+import { defaultLogFile } from './state-files.js';
 
 const PROGRAM = 'ftpmount';
 
@@ -106,17 +102,20 @@ async function main(): Promise<number> {
   if (flags.unmount === true) {
     if (first === undefined || second !== undefined)
       throw new Failure('USAGE', `write ${PROGRAM} -u MOUNTPOINT: see ${PROGRAM} --help`);
+    const { unmount } = await import('./unmount.js');
     await unmount(first, flags.lazy === true);
     return EXIT_OK;
   }
   if (first === 'status') {
     if (second === undefined || rest.length > 0)
       throw new Failure('USAGE', `write ${PROGRAM} status MOUNTPOINT: see ${PROGRAM} --help`);
+    const { showStatus } = await import('./show-status.js');
     process.stdout.write(await showStatus(second, flags.json === true));
     return EXIT_OK;
   }
   // What is listed has no place; one of that name stands before where to mount it.
   if (first === 'list' && second === undefined) {
+    const { showList } = await import('./show-list.js');
     process.stdout.write(await showList(flags.json === true));
     return EXIT_OK;
   }
@@ -125,10 +124,15 @@ async function main(): Promise<number> {
   }
   const request = mountRequest(first, second, flags);
   if (request.options.remount === true) {
+    const { remount } = await import('./fuse/mountpoint.js');
     remount(request.mountpoint, request.options.flags);
     return EXIT_OK;
   }
-  if (flags.foreground !== true) return serveInBackground(request);
+  if (flags.foreground !== true) {
+    const { serveInBackground } = await import('./background.js');
+    return serveInBackground(request);
+  }
+  const { serve } = await import('./serve.js');
   await serve(request, () => undefined);
   return EXIT_OK;
 }

@@ -16,32 +16,17 @@ import type { RemotePath } from '../protocol/ids.js';
 import { LEASE_READ, LEASE_WRITE, WHOLE_HOME } from '../protocol/methods.js';
 import { withoutLinks } from '../protocol/login/links.js';
 import { parseRemotePath } from '../protocol/login/remote-path.js';
-import { resolveEndpoint, type Target } from '../protocol/login/target.js';
+import { resolveEndpoint } from '../protocol/login/target.js';
 import { loadEvp } from '../posix/libcrypto.js';
 import { connector } from './connector.js';
 import { serveControl, type MountStatus } from './control.js';
 import { openHome, type HomeState } from './filesystem/open-home.js';
 import { checkMountpoint } from './fuse/mountpoint.js';
 import { mountFilesystem, type MountSession } from './fuse/session.js';
-import { lossDirectory, openMountLog } from './log-file.js';
-import type { MountOptions } from './options.js';
+import { openMountLog } from './log-file.js';
 import { Remote } from './remote/remote.js';
-
-export const DRIVERS = ['kernel', 'fuse-native'] as const;
-
-/** What to mount where: the command line, read. Plain data, so that it can be handed to another process. */
-export interface MountRequest {
-  readonly target: Target;
-  /** What is mounted, as it was typed: mount(8) finds an entry of fstab among what is mounted by it. */
-  readonly source: string;
-  readonly mountpoint: string;
-  readonly port?: number;
-  readonly passwordFile?: string;
-  readonly driver: (typeof DRIVERS)[number];
-  /** Where the log goes; standard error if absent. */
-  readonly logFile?: string;
-  readonly options: MountOptions;
-}
+import type { MountRequest } from './request.js';
+import { lossDirectory } from './state-files.js';
 
 /**
  * By how much of what is in use the heap may grow before garbage is collected (percent). By itself V8 lets it grow to several
