@@ -9,10 +9,12 @@
  */
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { accept } from '../protocol/acceptor.js';
+import type { Fd } from '../posix/fd.js';
 import { plainAddress } from '../protocol/addresses.js';
 import type { AeadProvider } from '../protocol/aead.js';
 import { Failure } from '../protocol/failure.js';
 import type { KeyPair } from '../protocol/x25519.js';
+import type { ListenAddress } from './config.js';
 import type { Log } from './log.js';
 import { Login, type LoginHost } from './login.js';
 import { throttleKey } from './throttle.js';
@@ -71,20 +73,22 @@ export class FrontDoor {
     this.#limits = limits;
   }
 
-  /** Starts to accept; port 0 picks one. `host` undefined: all addresses, IPv6 and IPv4. Throws a Failure. */
-  async listen(host: string | undefined, port: number): Promise<AddressInfo> {
+  /** Starts to accept, at an address (port 0 picks one) or on a socket that listens. Throws a Failure. */
+  async listen(at: ListenAddress | Fd): Promise<AddressInfo> {
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen({ port, ...(host === undefined ? {} : { host }) }, () => {
+      this.#server.listen(typeof at === 'number' ? { fd: at } : at, () => {
         this.#server.off('error', reject);
         resolve();
       });
     }).catch((error: unknown) => {
-      throw listenFailure(error, host, port);
+      throw listenFailure(error, at);
     });
+    const address = this.#server.address();
+    if (address === null || typeof address === 'string') throw notTcp();
     // From here on errors are those of accept(2): the connection is lost, the server goes on.
     this.#server.on('error', (error) => this.#refused(error.message));
-    return this.#server.address() as AddressInfo; // of a TCP server: neither null nor a path
+    return address;
   }
 
   /** Stops accepting; whoever is not in a session yet is told why, and disconnected. */
@@ -190,7 +194,13 @@ function addressOf(socket: Socket): string | undefined {
   return socket.remoteAddress === undefined ? undefined : plainAddress(socket.remoteAddress);
 }
 
-function listenFailure(error: unknown, host: string | undefined, port: number): Failure {
+function notTcp(): Failure {
+  return new Failure('USAGE', 'what the service manager handed over is no TCP socket: ListenStream= a port');
+}
+
+function listenFailure(error: unknown, at: ListenAddress | Fd): Failure {
+  if (typeof at === 'number') return notTcp();
+  const { host, port } = at;
   const failure = Failure.from(error);
   const where = `${host ?? 'all addresses'}, port ${port}`;
   switch (failure.kind) {

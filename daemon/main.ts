@@ -34,6 +34,7 @@ import type { Log } from './log.js';
 import { openLog } from './log-file.js';
 import { Server } from './server.js';
 import { ServiceManager } from './service-manager.js';
+import { inheritedSocket } from './socket-activation.js';
 
 const PROGRAM = 'ftpmountd';
 
@@ -125,6 +126,7 @@ async function main(): Promise<number> {
     version: VERSION,
     log,
     userLog,
+    socket: inheritedSocket(),
   });
   const ended = nextSignal();
   process.on('SIGHUP', () => {

@@ -14,7 +14,7 @@ import type { UserName } from '../protocol/ids.js';
 import { userName } from '../protocol/ids.js';
 import { fingerprint } from '../protocol/keys.js';
 import type { KeyPair } from '../protocol/x25519.js';
-import { fd } from '../posix/fd.js';
+import { fd, type Fd } from '../posix/fd.js';
 import { close, dup } from '../posix/files.js';
 import { noSuchUser, type Account } from '../state/accounts.js';
 import type { ControlAnswers, ControlRequest } from '../state/control.js';
@@ -49,6 +49,8 @@ export interface ServerOptions {
   readonly version: string;
   readonly log: LogFile;
   readonly userLog: LogFile;
+  /** One that listens already, instead of the configuration's address. */
+  readonly socket?: Fd | undefined;
 }
 
 /** How long sessions may take to finish what is in flight when the daemon ends (milliseconds). */
@@ -134,8 +136,7 @@ export class Server {
   /** Starts to serve; returns HOST:PORT as it listens. Throws a Failure. */
   async start(): Promise<string> {
     const { state, log, staticKeyPair } = this.#options;
-    const { host, port } = this.#config.listen;
-    this.#address = formatAddress(await this.#frontDoor.listen(host, port));
+    this.#address = formatAddress(await this.#frontDoor.listen(this.#options.socket ?? this.#config.listen));
     await this.#control.listen(state.paths.control);
     // From here on modes of files are what the clients ask for; all files of the daemon itself have explicit ones.
     process.umask(0);

@@ -36,6 +36,7 @@ const LINKS: Readonly<Record<string, string>> = {
 /** Files of debian/, and where they go. */
 const INSTALLED: Readonly<Record<string, string>> = {
   'ftpmountd.service': 'usr/lib/systemd/system/ftpmountd.service',
+  'ftpmountd.socket': 'usr/lib/systemd/system/ftpmountd.socket',
   'ftpmount.sysusers': 'usr/lib/sysusers.d/ftpmount.conf',
   'ftpmount.tmpfiles': 'usr/lib/tmpfiles.d/ftpmount.conf',
   'ftpmount.logrotate': LOGROTATE,

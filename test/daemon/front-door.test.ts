@@ -48,7 +48,7 @@ class Door {
     limits: Partial<AdmissionLimits> = {},
   ): Promise<Door> {
     const door = new Door(options, limits);
-    door.#port = (await door.#door.listen('127.0.0.1', 0)).port;
+    door.#port = (await door.#door.listen({ host: '127.0.0.1', port: 0 })).port;
     scope.teardown(() => door.close());
     return door;
   }
@@ -401,10 +401,13 @@ t.test('a port in use is said plainly', async (t) => {
     host: {} as LoginHost,
     log: door.log,
   });
-  await t.rejects(other.listen('127.0.0.1', socket.remotePort ?? 0), {
+  await t.rejects(other.listen({ host: '127.0.0.1', port: socket.remotePort ?? 0 }), {
     name: 'Failure',
     kind: 'EADDRINUSE',
     message: /127\.0\.0\.1, port \d+ is in use: .*--listen/,
   });
-  await t.rejects(other.listen('192.0.2.1', 0), { name: 'Failure', message: /no address of this machine/ });
+  await t.rejects(other.listen({ host: '192.0.2.1', port: 0 }), {
+    name: 'Failure',
+    message: /no address of this machine/,
+  });
 });

@@ -104,11 +104,14 @@ async function test(): Promise<void> {
   });
 
   const skip = existsSync('/usr/bin/systemd-analyze') ? false : 'there is no systemd';
-  t.test('the unit is one that systemd takes', { skip }, async (t) => {
-    const unit = path.join(directory, 'ftpmountd.service');
-    const text = readFileSync(at('usr/lib/systemd/system/ftpmountd.service'), 'utf8');
-    writeFileSync(unit, text.replaceAll('=/usr/bin/ftpmountd', `=${at('usr/bin/ftpmountd')}`));
-    t.match(await run('systemd-analyze', ['verify', '--man=no', unit]), { code: 0, stderr: '' });
+  t.test('the units are such that systemd takes', { skip }, async (t) => {
+    const units = ['ftpmountd.service', 'ftpmountd.socket'].map((name) => {
+      const unit = path.join(directory, name);
+      const text = readFileSync(at(`usr/lib/systemd/system/${name}`), 'utf8');
+      writeFileSync(unit, text.replaceAll('=/usr/bin/ftpmountd', `=${at('usr/bin/ftpmountd')}`));
+      return unit;
+    });
+    t.match(await run('systemd-analyze', ['verify', '--man=no', ...units]), { code: 0, stderr: '' });
   });
 
   t.test('without the package the configuration and the homes stay', async (t) => {
