@@ -24,7 +24,7 @@ export async function knownHosts(): Promise<number> {
 /** Returns the exit code. Throws ENOENT where none is known by that name. */
 export async function knownHostsForget(host: string): Promise<number> {
   const files = clientFiles();
-  const alias = readClientConfig(files.config).get(host);
+  const alias = readClientConfig(files.config).hosts.get(host);
   const isMeant =
     alias === undefined
       ? isNamed(host)

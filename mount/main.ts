@@ -48,6 +48,7 @@ interface Flags {
   readonly foreground?: true;
   readonly unmount?: true;
   readonly lazy?: true;
+  readonly all?: true;
   readonly passwordFile?: string;
   readonly acceptNew?: true;
   readonly driver: (typeof DRIVERS)[number];
@@ -59,7 +60,7 @@ function commandLine(): Command {
   return new Command(PROGRAM)
     .description('Mounts your home on a server as a directory.')
     .usage(
-      '[options] [USER@]HOST[:DIR] MOUNTPOINT\n       ftpmount -u MOUNTPOINT\n       ftpmount status [--json] MOUNTPOINT\n       ftpmount list [--json]',
+      '[options] [USER@]HOST[:DIR] MOUNTPOINT\n       ftpmount -u MOUNTPOINT\n       ftpmount [-u] --all\n       ftpmount status [--json] MOUNTPOINT\n       ftpmount list [--json]',
     )
     .argument('[places...]', '[USER@]HOST[:DIR] and the directory to mount on')
     .option('-p, --port <port>', 'port of the server (default 8083)', parsePort)
@@ -70,6 +71,7 @@ function commandLine(): Command {
     )
     .option('-f, --foreground', 'stay in the foreground, log to standard error')
     .option('-u, --unmount', 'unmount MOUNTPOINT')
+    .option('-a, --all', 'what config.toml has: [mounts."~/remote"] with source = "alice@host"')
     .option('-z, --lazy', 'with -u: detach at once, also what is in use')
     .option('--password-file <file>', 'read the password from the first line of a file; - is standard input')
     .option('--accept-new', 'remember the key of a server that is not known yet, without asking')
@@ -99,6 +101,15 @@ async function main(): Promise<number> {
   }
   const flags = command.opts<Flags>();
   const [first, second, ...rest] = command.args;
+  if (flags.all === true) {
+    if (first !== undefined || flags.foreground === true)
+      throw new Failure('USAGE', `write ${PROGRAM} [-u] --all: see ${PROGRAM} --help`);
+    const { mountAll, unmountAll } = await import('./configured.js');
+    if (flags.unmount === true) return unmountAll(flags.lazy === true);
+    return mountAll(({ source, mountpoint, options }) =>
+      mountRequest(source, mountpoint, { ...flags, option: [options, ...(flags.option ?? [])] }),
+    );
+  }
   if (flags.unmount === true) {
     if (first === undefined || second !== undefined)
       throw new Failure('USAGE', `write ${PROGRAM} -u MOUNTPOINT: see ${PROGRAM} --help`);

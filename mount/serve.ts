@@ -43,7 +43,11 @@ export async function serve(request: MountRequest, onMounted: () => void): Promi
   setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH}`);
   const { target, options } = request;
   const files = clientFiles();
-  const endpoint = resolveEndpoint(target, readClientConfig(files.config), request.port ?? options.port);
+  const endpoint = resolveEndpoint(
+    target,
+    readClientConfig(files.config).hosts,
+    request.port ?? options.port,
+  );
   const directory = parseRemotePath(target.path ?? '');
   // Before the login: nobody should type a password for a mount point that cannot be used.
   const mountpoint = await checkMountpoint(request.mountpoint, options.flags);

@@ -37,6 +37,7 @@ const LINKS: Readonly<Record<string, string>> = {
 const INSTALLED: Readonly<Record<string, string>> = {
   'ftpmountd.service': 'usr/lib/systemd/system/ftpmountd.service',
   'ftpmountd.socket': 'usr/lib/systemd/system/ftpmountd.socket',
+  'ftpmount.user.service': 'usr/lib/systemd/user/ftpmount.service',
   'ftpmount.sysusers': 'usr/lib/sysusers.d/ftpmount.conf',
   'ftpmount.tmpfiles': 'usr/lib/tmpfiles.d/ftpmount.conf',
   'ftpmount.logrotate': LOGROTATE,

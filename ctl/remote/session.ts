@@ -92,7 +92,7 @@ export class LastingSession {
   /** Logs in without wanting leases. `signal` gives up: ECANCELED. */
   static async open(target: Target, options: SessionOptions, signal: AbortSignal): Promise<LastingSession> {
     const files = clientFiles();
-    const endpoint = resolveEndpoint(target, readClientConfig(files.config), options.port);
+    const endpoint = resolveEndpoint(target, readClientConfig(files.config).hosts, options.port);
     const opened = await openSession({
       program: `ftpctl ${VERSION}`,
       endpoint,

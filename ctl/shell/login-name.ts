@@ -35,7 +35,7 @@ export async function withLoginName(target: Target): Promise<Target> {
 
 function usualName(target: Target): string | undefined {
   try {
-    return resolveEndpoint(target, readClientConfig(clientFiles().config), undefined).user;
+    return resolveEndpoint(target, readClientConfig(clientFiles().config).hosts, undefined).user;
   } catch (error) {
     // The name of the person here is none there.
     if (Failure.from(error).kind === 'USAGE') return undefined;

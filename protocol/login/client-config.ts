@@ -1,5 +1,5 @@
 /**
- * The client's config.toml: aliases of servers.
+ * The client's config.toml: aliases of servers, and what `ftpmount --all` mounts.
  *
  *   [hosts.work]
  *   host = "files.example.org"   # the alias itself where missing
@@ -7,10 +7,16 @@
  *   user = "alice"
  *   suite = "ChaChaPoly"         # for processors without AES; else AESGCM
  *
+ *   [mounts."~/remote"]
+ *   source = "work:projects"     # as ftpmount takes it
+ *   options = "soft=30"          # as after -o
+ *
  * What is unknown or of the wrong type is an error that names file, key and what is allowed: a misspelt key would
  * otherwise silently connect somewhere else.
  */
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { isAbsolute } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
 import { SUITE_NAMES, type SuiteName } from '../aead.js';
 import { Failure } from '../failure.js';
@@ -23,13 +29,30 @@ export interface HostAlias {
   readonly suite: SuiteName | undefined;
 }
 
+/** A mount of the file, not parsed further: what a mount option is, the mount knows. */
+export interface ConfiguredMount {
+  /** Absolute. */
+  readonly mountpoint: string;
+  readonly source: string;
+  readonly options: string;
+}
+
+export interface ClientConfig {
+  /** By their names. */
+  readonly hosts: ReadonlyMap<string, HostAlias>;
+  /** In the order of the file. */
+  readonly mounts: readonly ConfiguredMount[];
+}
+
 /** The longest config file that is read, in bytes. */
 const MAX_CONFIG = 1024 * 1024;
 
+const TABLES = ['hosts', 'mounts'];
 const ALIAS_KEYS = ['host', 'port', 'user', 'suite'];
+const MOUNT_KEYS = ['source', 'options'];
 
-/** The aliases of the file by name; none where there is no file. Throws USAGE, or EACCES where others may write it. */
-export function readClientConfig(path: string): Map<string, HostAlias> {
+/** Empty where there is no file. Throws USAGE, or EACCES where others may write it. */
+export function readClientConfig(path: string): ClientConfig {
   const text = readText(path);
   let document: Record<string, unknown>;
   try {
@@ -39,25 +62,40 @@ export function readClientConfig(path: string): Map<string, HostAlias> {
     const reason = error.message.split('\n', 1)[0] ?? '';
     throw new Failure('USAGE', `${path}:${error.line}: ${reason}`, { cause: error });
   }
-  for (const key of Object.keys(document)) {
-    if (key !== 'hosts') throw new Failure('USAGE', `${path}: unknown key '${key}': allowed is hosts`);
-  }
-  const aliases = new Map<string, HostAlias>();
+  requireKeys(document, TABLES, path, '');
+  const hosts = new Map<string, HostAlias>();
   for (const [name, value] of Object.entries(table(document['hosts'] ?? {}, path, 'hosts'))) {
-    aliases.set(name, readAlias(table(value, path, `hosts.${name}`), path, `hosts.${name}`));
+    hosts.set(name, readAlias(table(value, path, `hosts.${name}`), path, `hosts.${name}`));
   }
-  return aliases;
+  const mounts = Object.entries(table(document['mounts'] ?? {}, path, 'mounts')).map(([place, value]) =>
+    readMount(place, table(value, path, `mounts.${place}`), path, `mounts.${place}`),
+  );
+  return { hosts, mounts };
+}
+
+function readMount(
+  place: string,
+  fields: Record<string, unknown>,
+  path: string,
+  where: string,
+): ConfiguredMount {
+  requireKeys(fields, MOUNT_KEYS, path, `${where}.`);
+  const { source, options = '' } = fields;
+  const mountpoint = place.replace(/^~(?=\/|$)/, homedir());
+  if (!isAbsolute(mountpoint)) {
+    throw new Failure('USAGE', `${path}: '${where}' must be an absolute path, or one that begins with ~/`);
+  }
+  if (typeof source !== 'string') {
+    throw new Failure('USAGE', `${path}: '${where}.source' must be a text: [USER@]HOST[:DIR]`);
+  }
+  if (typeof options !== 'string') {
+    throw new Failure('USAGE', `${path}: '${where}.options' must be a text, as after -o`);
+  }
+  return { mountpoint, source, options };
 }
 
 function readAlias(fields: Record<string, unknown>, path: string, where: string): HostAlias {
-  for (const key of Object.keys(fields)) {
-    if (!ALIAS_KEYS.includes(key)) {
-      throw new Failure(
-        'USAGE',
-        `${path}: unknown key '${where}.${key}': allowed are ${ALIAS_KEYS.join(', ')}`,
-      );
-    }
-  }
+  requireKeys(fields, ALIAS_KEYS, path, `${where}.`);
   const { host, port, user, suite } = fields;
   const wrong = (key: string, allowed: string): never => {
     throw new Failure('USAGE', `${path}: '${where}.${key}' must be ${allowed}`);
@@ -74,6 +112,17 @@ function readAlias(fields: Record<string, unknown>, path: string, where: string)
     return wrong('suite', SUITE_NAMES.map((name) => `"${name}"`).join(' or '));
   }
   return { host, port: port === undefined ? undefined : Number(port), user, suite: suiteName };
+}
+
+function requireKeys(
+  fields: Record<string, unknown>,
+  allowed: readonly string[],
+  path: string,
+  prefix: string,
+): void {
+  const unknown = Object.keys(fields).find((key) => !allowed.includes(key));
+  if (unknown === undefined) return;
+  throw new Failure('USAGE', `${path}: unknown key '${prefix}${unknown}': allowed are ${allowed.join(', ')}`);
 }
 
 function isUserName(value: unknown): value is string {

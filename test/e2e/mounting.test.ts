@@ -2,7 +2,7 @@
  * Mounting and unmounting: in front and in the background, ended by each of the ways
  * there are, with everything written.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
 import { startDaemon } from '../lib/daemon.js';
@@ -11,6 +11,11 @@ import { mountHome } from '../lib/mounted.js';
 import { forceUnmount, mountAt } from '../lib/mounts.js';
 import { runProgram } from '../lib/programs.js';
 import { succeed } from '../lib/run.js';
+
+/** Of one that is not this process's child: that it is gone shows in /proc only. */
+async function processEnd(pid: number): Promise<void> {
+  while (existsSync(`/proc/${pid}`)) await new Promise((resolve) => setTimeout(resolve, 10));
+}
 
 const daemon = await startDaemon(t, { users: { alice: { quota: '1G' } } });
 
@@ -61,8 +66,7 @@ for (const [name, unmount] of [
     t.equal(mountAt(mountpoint), undefined);
     const sent = (): string => readFileSync(path.join(daemon.home('alice'), file), 'utf8');
     if (name === 'ftpmount -u') t.equal(sent(), 'through\n', 'it has waited');
-    // It is not this process's child: that it is gone shows in /proc only.
-    while (existsSync(`/proc/${pid}`)) await new Promise((resolve) => setTimeout(resolve, 10));
+    await processEnd(pid);
     t.equal(sent(), 'through\n');
   });
 
@@ -72,4 +76,49 @@ t.test('SIGTERM unmounts, and everything is written', async (t) => {
   t.match(await mounted.service.stop(), { code: 0 });
   t.equal(mountAt(mounted.mountpoint), undefined);
   t.equal(readFileSync(path.join(daemon.home('alice'), 'signalled'), 'utf8'), 'before the signal\n');
+});
+
+t.test('what config.toml lists, with one among it that cannot be mounted', async (t) => {
+  const directory = temporaryDirectory(t);
+  const [first, second] = [path.join(directory, 'first'), path.join(directory, 'second')];
+  const refused = path.join(directory, 'is not there');
+  const configFile = path.join(daemon.clientConfig, 'ftpmount/config.toml');
+  const configure = (...mounts: (readonly [mountpoint: string, source: string])[]): void =>
+    writeFileSync(
+      configFile,
+      mounts.map(([at, source]) => `[mounts."${at}"]\nsource = "${source}"\noptions = "soft=30"\n`).join(''),
+    );
+  t.teardown(() => rmSync(configFile));
+  for (const mountpoint of [first, second]) {
+    await succeed('mkdir', [mountpoint]);
+    t.teardown(() => forceUnmount(mountpoint));
+  }
+  const all = (...args: string[]) =>
+    runProgram('ftpmount', ['--all', ...daemon.login('alice'), ...args], { env: daemon.env });
+  const pids = async (): Promise<number[]> => {
+    const { stdout } = await runProgram('ftpmount', ['list', '--json'], { env: daemon.env });
+    const mounts = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { mountpoint: string; pid: number });
+    return [first, second].map((at) => mounts.find(({ mountpoint }) => mountpoint === at)?.pid ?? 0);
+  };
+
+  configure();
+  t.match(await all(), { code: 2, stderr: /there are no mounts in .*config\.toml/ });
+  configure([first, daemon.at('alice')], [refused, daemon.at('alice')], [second, daemon.at('alice', 'part')]);
+  t.match(await all(), { code: 1, stderr: new RegExp(`^ftpmount: '${refused}' was not mounted$`, 'm') });
+  t.equal(readFileSync(path.join(second, 'inner/file'), 'utf8'), 'x\n');
+  const [served = 0, killed = 0] = await pids();
+
+  process.kill(killed, 'SIGKILL');
+  await processEnd(killed);
+  configure([first, daemon.at('alice')], [second, daemon.at('alice', 'part')]);
+  t.match(await all(), { code: 0, stderr: '' });
+  const [still = 0, anew = 0] = await pids();
+  t.equal(still, served, 'what is mounted is left alone');
+  t.notOk([killed, 0].includes(anew), 'what nobody served is mounted anew');
+  t.match(await all('-u'), { code: 0, stderr: '' });
+  t.same([mountAt(first), mountAt(second)], [undefined, undefined]);
+  t.match(await all('-u'), { code: 0, stderr: '' }, 'nothing is left to do');
 });

@@ -105,12 +105,14 @@ async function test(): Promise<void> {
 
   const skip = existsSync('/usr/bin/systemd-analyze') ? false : 'there is no systemd';
   t.test('the units are such that systemd takes', { skip }, async (t) => {
-    const units = ['ftpmountd.service', 'ftpmountd.socket'].map((name) => {
-      const unit = path.join(directory, name);
-      const text = readFileSync(at(`usr/lib/systemd/system/${name}`), 'utf8');
-      writeFileSync(unit, text.replaceAll('=/usr/bin/ftpmountd', `=${at('usr/bin/ftpmountd')}`));
-      return unit;
-    });
+    const units = ['system/ftpmountd.service', 'system/ftpmountd.socket', 'user/ftpmount.service'].map(
+      (name) => {
+        const unit = path.join(directory, path.basename(name));
+        const text = readFileSync(at(`usr/lib/systemd/${name}`), 'utf8');
+        writeFileSync(unit, text.replaceAll('=/usr/bin/', `=${at('usr/bin/')}`));
+        return unit;
+      },
+    );
     t.match(await run('systemd-analyze', ['verify', '--man=no', ...units]), { code: 0, stderr: '' });
   });
 

@@ -1,4 +1,5 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { readClientConfig } from '../../../protocol/login/client-config.js';
@@ -15,18 +16,28 @@ function read(text: string) {
 }
 
 t.test('aliases', async (t) => {
-  t.equal(readClientConfig(join(directory, 'missing')).size, 0, 'no file, no alias');
-  t.equal(read('').size, 0);
-  const aliases = read(
+  t.equal(readClientConfig(join(directory, 'missing')).hosts.size, 0, 'no file, no alias');
+  t.equal(read('').hosts.size, 0);
+  const { hosts } = read(
     '[hosts.work]\nhost = "::1"\nport = 1\nuser = "al"\nsuite = "ChaChaPoly"\n[hosts.bare]\n',
   );
-  t.strictSame(aliases.get('work'), { host: '::1', port: 1, user: 'al', suite: 'ChaChaPoly' });
-  t.strictSame(aliases.get('bare'), { host: undefined, port: undefined, user: undefined, suite: undefined });
+  t.strictSame(hosts.get('work'), { host: '::1', port: 1, user: 'al', suite: 'ChaChaPoly' });
+  t.strictSame(hosts.get('bare'), { host: undefined, port: undefined, user: undefined, suite: undefined });
+});
+
+t.test('mounts', async (t) => {
+  const { mounts } = read(
+    '[mounts."~/b"]\nsource = "work:x"\noptions = "ro,soft=5"\n[mounts."/a"]\nsource = "h"\n',
+  );
+  t.strictSame(mounts, [
+    { mountpoint: join(homedir(), 'b'), source: 'work:x', options: 'ro,soft=5' },
+    { mountpoint: '/a', source: 'h', options: '' },
+  ]);
 });
 
 t.test('what is wrong names file, key and what is allowed', async (t) => {
   for (const [text, says] of [
-    ['hots = 1', /config\.toml: unknown key 'hots': allowed is hosts/],
+    ['hots = 1', /config\.toml: unknown key 'hots': allowed are hosts, mounts/],
     ['[hosts.a]\npot = 1', /unknown key 'hosts\.a\.pot': allowed are host, port, user, suite/],
     ['[hosts.a]\nport = "1"', /'hosts\.a\.port' must be a whole number from 1 to 65535/],
     ['[hosts.a]\nport = 0', /'hosts\.a\.port'/],
@@ -36,6 +47,10 @@ t.test('what is wrong names file, key and what is allowed', async (t) => {
     ['[hosts.a]\nsuite = "x"', /'hosts\.a\.suite' must be "AESGCM" or "ChaChaPoly"/],
     ['hosts = 3', /'hosts' must be a table/],
     ['hosts.a = 3', /'hosts\.a' must be a table/],
+    ['[mounts.a]\nsource = "h"', /'mounts\.a' must be an absolute path/],
+    ['[mounts."/a"]', /'mounts\.\/a\.source' must be a text/],
+    ['[mounts."/a"]\nsource = "h"\noptions = ["ro"]', /'mounts\.\/a\.options' must be a text, as after -o/],
+    ['[mounts."/a"]\non = "h"', /unknown key 'mounts\.\/a\.on': allowed are source, options/],
     ['x = = 1', /config\.toml:1: /],
   ] as const) {
     t.throws(() => read(text), { kind: 'USAGE', message: says }, text);
