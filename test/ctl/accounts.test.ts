@@ -28,7 +28,7 @@ async function usersOf(daemon: Daemon): Promise<UserRow[]> {
     .map((line) => JSON.parse(line) as UserRow);
 }
 
-const daemon = await startDaemon(t, { users: { early: { quota: '5G', maxFiles: 10 } } });
+const daemon = await startDaemon(t, { users: { early: { quota: '5G', maxFiles: 10 } }, byPassword: true });
 
 t.test('a user made before and one made while the daemon runs', async (t) => {
   const add = await daemon.ftpctl(['useradd', 'late', '--quota', '1.5M', '--password-file', '-'], {

@@ -16,7 +16,10 @@ import { Terminal } from '../lib/terminal.js';
 
 t.setTimeout(60_000);
 
-const daemon = await startDaemon(t, { users: { alice: { quota: '1M' }, lily: { quota: '1M' } } });
+const daemon = await startDaemon(t, {
+  users: { alice: { quota: '1M' }, lily: { quota: '1M' } },
+  byPassword: true,
+});
 const port = ['-p', String(daemon.port)];
 // The first login makes the home.
 await daemon.ftpctl(['ls', ...daemon.login('alice'), daemon.at('alice')]);

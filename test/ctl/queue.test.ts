@@ -13,6 +13,7 @@ t.setTimeout(60_000);
 
 const daemon = await startDaemon(t, {
   users: { alice: { quota: '1M' } },
+  byPassword: true,
   args: ['--max-sessions', '1', '--max-queue', '3'],
 });
 

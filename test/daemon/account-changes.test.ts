@@ -5,7 +5,8 @@ import { userName } from '../../protocol/ids.js';
 import { generateKeyPair } from '../../protocol/x25519.js';
 import { askDaemon } from '../../state/control.js';
 import { openState } from '../../state/store.js';
-import { changeAccount, logIn, makeAccounts, startWithAccounts } from '../lib/accounts.js';
+import { changeAccount, logIn, makeAccounts } from '../lib/accounts.js';
+import { startWithAccounts } from '../lib/daemon.js';
 import { PathClient } from '../lib/path-client.js';
 import { Told } from '../lib/told.js';
 

@@ -6,7 +6,8 @@ import { Failure } from '../../protocol/failure.js';
 import { userName } from '../../protocol/ids.js';
 import { generateKeyPair } from '../../protocol/x25519.js';
 import { openState } from '../../state/store.js';
-import { logIn, startWithAccounts } from '../lib/accounts.js';
+import { logIn } from '../lib/accounts.js';
+import { startWithAccounts } from '../lib/daemon.js';
 
 const PASSWORD = 'a password for the tests';
 const ALICE = userName('alice');

@@ -6,7 +6,8 @@ import t from 'tap';
 import type { NotificationHandlers } from '../../protocol/client.js';
 import { LEASE_WRITE, WHOLE_HOME, type LeaseItem } from '../../protocol/methods.js';
 import { CREATE, MKDIR, packOperation, WRITE, type Operation } from '../../protocol/operations.js';
-import { logIn, startWithAccounts } from '../lib/accounts.js';
+import { logIn } from '../lib/accounts.js';
+import { startWithAccounts } from '../lib/daemon.js';
 import { PathClient, place, ref } from '../lib/path-client.js';
 import { Told } from '../lib/told.js';
 

@@ -4,7 +4,8 @@ import { unlinkSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import type { Client } from '../../protocol/client.js';
 import { askDaemon } from '../../state/control.js';
-import { logIn, startWithAccounts } from '../lib/accounts.js';
+import { logIn } from '../lib/accounts.js';
+import { startWithAccounts } from '../lib/daemon.js';
 import { Told } from '../lib/told.js';
 
 const PASSWORD = 'a password for the tests';

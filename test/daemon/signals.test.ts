@@ -7,8 +7,8 @@ import { userName } from '../../protocol/ids.js';
 import { packOperation, WRITE } from '../../protocol/operations.js';
 import { askDaemon } from '../../state/control.js';
 import { openState } from '../../state/store.js';
-import { logIn, makeAccounts, startWithAccounts } from '../lib/accounts.js';
-import { Daemon } from '../lib/daemon.js';
+import { logIn, makeAccounts } from '../lib/accounts.js';
+import { Daemon, startWithAccounts } from '../lib/daemon.js';
 import { PathClient, ref } from '../lib/path-client.js';
 import { Told } from '../lib/told.js';
 

@@ -5,7 +5,10 @@ import { startDaemon } from '../lib/daemon.js';
 import { mountHome } from '../lib/mounted.js';
 import { mountAt } from '../lib/mounts.js';
 
-const daemon = await startDaemon(t, { users: { alice: { quota: '1G' }, lily: { quota: '1G' } } });
+const daemon = await startDaemon(t, {
+  users: { alice: { quota: '1G' }, lily: { quota: '1G' } },
+  byPassword: true,
+});
 
 t.test('userdel --remove under a mount that is being written to', async (t) => {
   const mounted = await mountHome(t, daemon, 'lily');

@@ -8,6 +8,7 @@ t.setTimeout(120_000);
 
 const daemon = await startDaemon(t, {
   users: { alice: { quota: '1M' } },
+  byPassword: true,
   args: ['--lockout-failures', '2'],
 });
 const laptop = generateKeyPair();

@@ -16,7 +16,7 @@ if (process.geteuid?.() !== 0) t.plan(0, 'only root calls mount(8)');
 else await test();
 
 async function test(): Promise<void> {
-  const daemon = await startDaemon(t, { users: { alice: { quota: '1G' } } });
+  const daemon = await startDaemon(t, { users: { alice: { quota: '1G' } }, byPassword: true });
 
   t.test('mount -t fuse.ftpmount, with the options of fstab', async (t) => {
     const directory = temporaryDirectory(t);

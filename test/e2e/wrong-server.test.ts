@@ -12,7 +12,7 @@ import type { RunResult } from '../lib/run.js';
 import { problemOf } from '../lib/said.js';
 import type { Scope } from '../lib/scope.js';
 
-const daemon = await startDaemon(t, { users: { alice: { quota: '1G' } } });
+const daemon = await startDaemon(t, { users: { alice: { quota: '1G' } }, byPassword: true });
 
 /** Tries `ftpctl ls` and `ftpmount`: both have to fail alike. Returns what ftpctl said. */
 async function tryBoth(t: Scope & Pick<typeof import('tap').t, 'equal'>, wanted: Wanted): Promise<string> {

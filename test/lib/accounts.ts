@@ -1,5 +1,6 @@
 /* Accounts for tests, made in the state itself, and clients that log in by the protocol itself. */
 import { randomBytes } from 'node:crypto';
+import sodium, { ready } from 'libsodium-wrappers-sumo';
 import { chooseAead } from '../../protocol/aead.js';
 import { Client, type NotificationHandlers } from '../../protocol/client.js';
 import { userName } from '../../protocol/ids.js';
@@ -7,9 +8,7 @@ import { LEASE_NONE, type LeaseMode } from '../../protocol/methods.js';
 import { generateKeyPair, type KeyPair } from '../../protocol/x25519.js';
 import { loadEvp } from '../../posix/libcrypto.js';
 import type { Account } from '../../state/accounts.js';
-import { hashPassword } from '../../state/password.js';
 import { openState } from '../../state/store.js';
-import { Daemon } from './daemon.js';
 import type { Scope } from './scope.js';
 
 /** Makes users with a password in a state directory, whether or not a daemon runs on it. */
@@ -19,7 +18,7 @@ export async function makeAccounts(
   names: readonly string[],
   changes: Partial<Account> = {},
 ): Promise<void> {
-  const passwordHash = await hashPassword(password);
+  const passwordHash = await cheapHash(password);
   const state = openState(stateDirectory);
   for (const name of names) {
     state.accounts.create({
@@ -36,17 +35,11 @@ export async function makeAccounts(
   await state.close();
 }
 
-/** Starts a daemon of its own with these users, who all have this password. */
-export async function startWithAccounts(
-  scope: Scope,
-  password: string,
-  users: readonly string[],
-  args: readonly string[] = [],
-): Promise<Daemon> {
-  const daemon = new Daemon(scope, { args });
-  await makeAccounts(daemon.state, password, users);
-  await daemon.start();
-  return daemon;
+/** As the product's, but with the least passes and memory that libsodium takes: that it costs is not what is tested here. */
+async function cheapHash(password: string): Promise<string> {
+  await ready;
+  const { crypto_pwhash_OPSLIMIT_MIN: passes, crypto_pwhash_MEMLIMIT_MIN: memory } = sodium;
+  return sodium.crypto_pwhash_str(password, passes, memory);
 }
 
 /** Changes an account as another program would; the daemon is not told. */

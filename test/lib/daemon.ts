@@ -4,6 +4,12 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { writeKeyFile } from '../../protocol/keys.js';
+import { clientFiles } from '../../protocol/login/client-files.js';
+import { generateKeyPair } from '../../protocol/x25519.js';
+import type { AccountKey } from '../../state/accounts.js';
+import { parseSize } from '../../state/sizes.js';
+import { makeAccounts } from './accounts.js';
 import { temporaryDirectory } from './directory.js';
 import { programs, runProgram } from './programs.js';
 import type { RunOptions, RunResult } from './run.js';
@@ -17,6 +23,8 @@ export interface DaemonOptions {
   readonly within?: readonly string[];
   /** Users to make before it starts: name to quota (and limit of files). The password of NAME is `NAME's password`. */
   readonly users?: Readonly<Record<string, UserLimits>>;
+  /** Clients log in by that, which costs more than all else they do; by default they do by a key that all users have. */
+  readonly byPassword?: boolean;
   /** Where homes and state go; by default a new temporary directory. */
   readonly directory?: string;
 }
@@ -41,6 +49,9 @@ export class Daemon {
   readonly #scope: Scope;
   readonly #args: readonly string[];
   readonly #within: readonly string[];
+  readonly #byPassword: boolean;
+  /** The client's, once there is a user who has it. */
+  #key: AccountKey | undefined;
   #service: Service | undefined;
   #port = 0;
 
@@ -48,6 +59,7 @@ export class Daemon {
     this.#scope = scope;
     this.#args = options.args ?? [];
     this.#within = options.within ?? [];
+    this.#byPassword = options.byPassword ?? false;
     this.directory = options.directory ?? temporaryDirectory(scope);
     this.state = path.join(this.directory, 'state');
     this.homes = path.join(this.directory, 'homes');
@@ -107,18 +119,25 @@ export class Daemon {
     return runProgram('ftpctl', args, { ...options, env: options.env ?? this.env });
   }
 
-  /** Makes a user with the password `passwordOf(name)`. */
+  /** Makes a user with the password `passwordOf(name)`, whether or not the daemon runs. */
   async addUser(name: string, limits: UserLimits): Promise<void> {
-    const args = ['useradd', name, '--quota', limits.quota, '--password-file', '-'];
-    if (limits.maxFiles !== undefined) args.push('--max-files', String(limits.maxFiles));
-    if (limits.posixOwners === true) args.push('--posix-owners');
-    const result = await this.ftpctl(args, { input: `${passwordOf(name)}\n` });
-    if (result.code !== 0) throw new Error(`useradd ${name}: ${result.stdout}${result.stderr}`);
+    if (!this.#byPassword) this.#key ??= this.#makeKey();
+    const { maxFiles = 0, posixOwners = false } = limits;
+    const keys = this.#key === undefined ? [] : [this.#key];
+    const quotaBytes = parseSize(limits.quota);
+    await makeAccounts(this.state, passwordOf(name), [name], { quotaBytes, maxFiles, posixOwners, keys });
+  }
+
+  #makeKey(): AccountKey {
+    const keyPair = generateKeyPair();
+    writeKeyFile(clientFiles(this.env).key, keyPair);
+    return { publicKey: Buffer.from(keyPair.publicKey).toString('base64'), comment: 'test' };
   }
 
   /** What a client is called with to reach this daemon as `user` without a question. */
   login(user: string): string[] {
-    return ['-p', String(this.#port), '--password-file', this.passwordFile(user), '--accept-new'];
+    const password = this.#key === undefined ? ['--password-file', this.passwordFile(user)] : [];
+    return ['-p', String(this.#port), ...password, '--accept-new'];
   }
 
   /** A private file with the password of `user`. */
@@ -148,6 +167,19 @@ export function passwordOf(user: string): string {
 export async function startDaemon(scope: Scope, options: DaemonOptions = {}): Promise<Daemon> {
   const daemon = new Daemon(scope, options);
   for (const [name, limits] of Object.entries(options.users ?? {})) await daemon.addUser(name, limits);
+  await daemon.start();
+  return daemon;
+}
+
+/** Starts a daemon of its own with these users, who all have this password. */
+export async function startWithAccounts(
+  scope: Scope,
+  password: string,
+  users: readonly string[],
+  args: readonly string[] = [],
+): Promise<Daemon> {
+  const daemon = new Daemon(scope, { args });
+  await makeAccounts(daemon.state, password, users);
   await daemon.start();
   return daemon;
 }

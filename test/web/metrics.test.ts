@@ -14,6 +14,7 @@ import { startWithWeb } from './web.js';
 
 const { daemon, url } = await startWithWeb(t, {
   users: { alice: { quota: '1M', maxFiles: 50 } },
+  byPassword: true,
   args: ['--lockout-failures', '1'],
 });
 

@@ -66,7 +66,7 @@ class Browser {
   }
 }
 
-const { daemon, url } = await startWithWeb(t, { users: { alice: { quota: '1M' } } });
+const { daemon, url } = await startWithWeb(t, { users: { alice: { quota: '1M' } }, byPassword: true });
 await setPassword(daemon, PASSWORD);
 const stranger = new Browser(url);
 const browser = new Browser(url);
