@@ -7,7 +7,7 @@
  * where it began. Of a write what fits is written, and the size that it left tells how much; of an append, together with the size
  * where it began.
  */
-import { MKDIR, LINK, RMDIR, TMPFILE, WRITE, type Operation, type Write } from '../../protocol/operations.js';
+import { MKDIR, LINK, TMPFILE, WRITE, type Operation, type Write } from '../../protocol/operations.js';
 import type { FileRef } from '../../protocol/references.js';
 import { PosixError } from '../../posix/error.js';
 import type { Fd } from '../../posix/fd.js';
@@ -15,8 +15,7 @@ import { pread } from '../../posix/files.js';
 import { statxFd } from '../../posix/status.js';
 import { Failure } from '../../protocol/failure.js';
 import { statusIfAny } from './confined.js';
-import type { DiskWatch } from './disk-watch.js';
-import type { Executor } from './executor.js';
+import type { CarriedOut, Executor } from './executor.js';
 import { ShortWrite } from './file-changes.js';
 import { idOf, isDirectory } from './file-ids.js';
 import type { XattrFile } from './file-xattrs.js';
@@ -24,13 +23,13 @@ import type { HomeClient } from './home-client.js';
 import type { Identities } from './identities.js';
 import type { Prepared } from './lease-waits.js';
 import type { Touch } from './lease-table.js';
-import type { Leases } from './leases.js';
 import type { Marks } from './marks.js';
 import type { ToldStatus } from './owner-record.js';
 import { readOnWay } from './path-units.js';
 import type { Telling } from './telling.js';
 import type { VirtualOwners } from './virtual-owners.js';
 import { Unfinished } from './unfinished.js';
+import type { UnitChanges } from './unit-changes.js';
 import { unitsOfOperation, unitsReadBy } from './units.js';
 
 const NOTHING = Buffer.alloc(0);
@@ -38,25 +37,22 @@ const NOTHING = Buffer.alloc(0);
 export class ChangeLane {
   readonly #identities: Identities;
   readonly #executor: Executor;
-  readonly #leases: Leases;
   readonly #telling: Telling;
   readonly #owners: VirtualOwners;
-  readonly #watch: DiskWatch;
+  readonly #units: UnitChanges;
 
   constructor(parts: {
     identities: Identities;
     executor: Executor;
-    leases: Leases;
     telling: Telling;
     owners: VirtualOwners;
-    watch: DiskWatch;
+    units: UnitChanges;
   }) {
     this.#identities = parts.identities;
     this.#executor = parts.executor;
-    this.#leases = parts.leases;
     this.#telling = parts.telling;
     this.#owners = parts.owners;
-    this.#watch = parts.watch;
+    this.#units = parts.units;
   }
 
   prepare(
@@ -78,9 +74,10 @@ export class ChangeLane {
     return {
       touches,
       run: () => {
-        const left = this.#carryOut(client, marks, number, operation, data);
-        this.#noteUnits(client, number, operation, units, left);
-        return this.#wire(left);
+        const { told, lost } = this.#carryOut(client, marks, number, operation, data);
+        this.#noteMade(client, number, operation, units[0], told[0]);
+        if (lost !== undefined) this.#units.lost(client, lost, false);
+        return this.#wire(told);
       },
     };
   }
@@ -91,24 +88,24 @@ export class ChangeLane {
     number: number,
     operation: Operation,
     data: Buffer | null,
-  ): ToldStatus[] {
+  ): CarriedOut {
     const before = marks?.begun(number);
     const end = isAppend(operation) ? this.#endFor(client, operation, data, before ?? null) : null;
     const placed = isAppend(operation) ? { ...operation, offset: end } : operation;
     noted(() => marks?.setBegun(number, end));
-    let left: ToldStatus[];
+    let done: CarriedOut;
     try {
-      left = this.#executor.carryOut(client, placed, data, before !== undefined);
+      done = this.#executor.carryOut(client, placed, data, before !== undefined);
     } catch (error) {
       // Of a write some may be there; what is carried out again keeps what is known of the first time.
       const isAgain = before !== undefined && error instanceof Unfinished;
       if (operation.kind !== WRITE && !isAgain) noted(() => marks?.forgetChange(number));
       if (!(error instanceof ShortWrite)) throw error;
-      left = [error.file];
+      done = { told: [error.file], lost: undefined };
     }
     noted(() => marks?.setDone(number));
-    const [file] = left;
-    return end === null || file === undefined ? left : [file, { ...file, size: end }];
+    const [file] = done.told;
+    return end === null || file === undefined ? done : { ...done, told: [file, { ...file, size: end }] };
   }
 
   /** Where an append goes. `before`: where it went when it was begun the last time. */
@@ -134,34 +131,26 @@ export class ChangeLane {
     }
   }
 
-  #noteUnits(
+  /** A unit that was made. */
+  #noteMade(
     client: HomeClient,
     number: number,
     operation: Operation,
-    units: bigint[],
-    left: readonly ToldStatus[],
+    directory: bigint | undefined,
+    file: ToldStatus | undefined,
   ): void {
-    const [file] = left;
-    const [directory, removed] = units;
     switch (operation.kind) {
       case MKDIR:
       case LINK: {
         if (file === undefined || directory === undefined) return;
         if (!isDirectory(file) && file.nlink !== 2) return;
-        this.#watch.made(client, file.ino);
-        this.#leases.made(client, directory, file.ino, true);
+        this.#units.made(client, directory, file.ino, true);
         return;
       }
       case TMPFILE:
         if (file === undefined) return;
         client.madeUnnamed(number, idOf(file));
-        this.#watch.made(client, file.ino);
-        this.#leases.made(client, file.ino, file.ino, true);
-        return;
-      case RMDIR:
-        if (removed === undefined) return;
-        this.#watch.removed(removed);
-        this.#leases.removed(removed);
+        this.#units.made(client, file.ino, file.ino, true);
         return;
       default:
     }

@@ -40,8 +40,15 @@ import { OperationTimes } from './operation-times.js';
 import { Removing } from './removing.js';
 import type { ToldStatus } from './owner-record.js';
 import type { ShownTimes } from './shown-times.js';
+import type { LostName } from './unit-changes.js';
 import type { VirtualOwners } from './virtual-owners.js';
 import { XattrChanges } from './xattr-changes.js';
+
+/** What became of an operation. */
+export interface CarriedOut {
+  readonly told: ToldStatus[];
+  readonly lost: LostName | undefined;
+}
 
 export class Executor {
   readonly #times: OperationTimes;
@@ -96,11 +103,11 @@ export class Executor {
    * it would do again is not done. Throws as the system call does; ESTALE as Identities does, and where a name leads to
    * another file than the operation means.
    *
-   * Returns, for an awaited change, the status of the file and then of the directories where names changed, as far as they
+   * Told is, of an awaited change, the status of the file and then of the directories where names changed, as far as they
    * are there, or again of the file with the size up to which it was changed; in a batch only the status of a file whose id
    * the client could not know.
    */
-  carryOut(client: ExecutorClient, op: Operation, data: Buffer | null, replay: boolean): ToldStatus[] {
+  carryOut(client: ExecutorClient, op: Operation, data: Buffer | null, replay: boolean): CarriedOut {
     const { inBatch } = this.#times;
     this.#changed();
     if (op.kind !== WRITE) this.#times.settleNew();
@@ -109,7 +116,11 @@ export class Executor {
     const left = this.#held.freeing.whenFull(() =>
       this.#carryOut(resolved, data, { client, account, replay }),
     );
-    if (inBatch) return left.unknownId === true && left.file !== undefined ? [left.file] : [];
+    return { told: this.#told(left), lost: left.lost };
+  }
+
+  #told(left: Left): ToldStatus[] {
+    if (this.#times.inBatch) return left.unknownId === true && left.file !== undefined ? [left.file] : [];
     const directories = (left.directories ?? []).map(({ fd }) =>
       this.#owners.told({ fd, status: statxFd(fd) }),
     );

@@ -193,7 +193,10 @@ export class Leases {
     if (items.length > 0) this.#table.defaultHolder?.lease(items);
   }
 
-  /** A client holds no more than this of these units. */
+  /**
+   * A client holds no more than this of these units. What is not recalled (any more) is passed over, but for the home: it may
+   * have been given again before this came, or be another unit by now.
+   */
   returned(client: LeaseHolder, items: readonly LeaseItem[]): Returned {
     const lowered: bigint[] = [];
     const forNobody: bigint[] = [];
@@ -201,14 +204,14 @@ export class Leases {
     const recalls = this.#table.holdings.get(client)?.recalls;
     for (const [number, mode] of items) {
       if (mode >= LEASE_WRITE) continue;
-      if (recalls?.get(number)?.forNobody === true) forNobody.push(number);
-      const isDefault = this.#table.defaultHolder === client;
       if (number === WHOLE_HOME) {
-        if (isDefault) this.#table.setDefault(undefined);
+        if (this.#table.defaultHolder === client) this.#table.setDefault(undefined);
         continue;
       }
-      const unit = this.#table.units.get(number) ?? (isDefault ? this.#table.except(number) : undefined);
-      if (unit === undefined) continue;
+      const recall = recalls?.get(number);
+      const unit = this.#table.units.get(number);
+      if (recall === undefined || unit === undefined) continue;
+      if (recall.forNobody) forNobody.push(number);
       const held = modeIn(unit, client);
       if (mode < held) lowered.push(number);
       this.#table.setMode(client, number, unit, Math.min(mode, held) as LeaseMode);
@@ -235,23 +238,24 @@ export class Leases {
     if (told) client.lease([[number, mode]]);
   }
 
-  /** A unit is no more: its number may be another's soon. */
-  removed(number: bigint): void {
-    const excepted = this.#end(number, undefined);
+  /** A unit is no more: its number may be another's soon. `by`: who sees by itself that it does not hold it any more. */
+  removed(number: bigint, by?: LeaseHolder): void {
+    const excepted = this.#end(number, undefined, by);
     if (excepted) this.#table.defaultHolder?.lease([[number, LEASE_WRITE]]);
+    this.lockedByOthers(number);
   }
 
   /**
-   * Ends the entry of a unit that is no more, or is another one of the same number, which `next` holds. Returns whether the
-   * default holder knows that the number is not its own by default.
+   * Ends the entry of a unit that is no more, or is another one of the same number, which `next` holds; `by` is not told so.
+   * Returns whether the default holder knows that the number is not its own by default.
    */
-  #end(number: bigint, next: LeaseHolder | undefined): boolean {
+  #end(number: bigint, next: LeaseHolder | undefined, by = next): boolean {
     const unit = this.#table.units.get(number);
     if (unit === undefined) return false;
     const { defaultHolder } = this.#table;
     // It is told below, or by who calls, where it holds the number by default from now on.
     const holders = holdersOf(unit).filter(
-      (holder) => holder !== next && (holder !== defaultHolder || next !== undefined),
+      (holder) => holder !== by && (holder !== defaultHolder || next !== undefined),
     );
     this.#table.forget(number);
     for (const holder of holders) holder.lease([[number, LEASE_NONE]]);

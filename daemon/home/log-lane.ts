@@ -15,14 +15,12 @@ import {
   CREATE,
   LINK,
   MKDIR,
-  RMDIR,
   type Create,
   type Link,
   type Mkdir,
   type Operation,
 } from '../../protocol/operations.js';
 import { copyOf } from './copies.js';
-import type { DiskWatch } from './disk-watch.js';
 import type { Executor } from './executor.js';
 import type { Grace } from './grace.js';
 import type { HomeClient } from './home-client.js';
@@ -33,6 +31,7 @@ import { wireError, type Outcome } from './outcomes.js';
 import type { ToldStatus } from './owner-record.js';
 import type { Telling } from './telling.js';
 import { Unfinished } from './unfinished.js';
+import type { UnitChanges } from './unit-changes.js';
 import { unitsOfOperation } from './units.js';
 
 /** For how long one user's log may hold the thread (milliseconds). */
@@ -69,7 +68,7 @@ export class LogLane {
   readonly #isFrozen: () => boolean;
   readonly #whenChangeable: () => Promise<void>;
   readonly #sliceMs: number;
-  readonly #watch: DiskWatch;
+  readonly #units: UnitChanges;
   /** An operation failed in a way that is no client's doing (EIO). */
   readonly #onBroken: (error: unknown) => void;
 
@@ -84,7 +83,7 @@ export class LogLane {
     whenChangeable: () => Promise<void>;
     /** For tests. */
     sliceMs: number | undefined;
-    watch: DiskWatch;
+    units: UnitChanges;
     onBroken: (error: unknown) => void;
   }) {
     this.#identities = parts.identities;
@@ -95,7 +94,7 @@ export class LogLane {
     this.#isFrozen = parts.isFrozen;
     this.#whenChangeable = parts.whenChangeable;
     this.#sliceMs = parts.sliceMs ?? SLICE_MS;
-    this.#watch = parts.watch;
+    this.#units = parts.units;
     this.#onBroken = parts.onBroken;
   }
 
@@ -209,14 +208,15 @@ export class LogLane {
   }
 
   #one(client: HomeClient, number: number, operation: Operation, data: Buffer | null, replay: boolean): void {
-    const told = this.#executor.carryOut(client, operation, data, replay);
+    const { told, lost } = this.#executor.carryOut(client, operation, data, replay);
     if (told.length > 0) {
       client.outcomes.told(
         number,
         told.map((file) => this.#telling.attributes(file)),
       );
     }
-    this.#noteUnits(client, operation, told[0]);
+    this.#noteMade(client, operation, told[0]);
+    if (lost !== undefined) this.#units.lost(client, lost, true);
   }
 
   /** ESTALE where something of what an operation changes is not the client's own. */
@@ -228,30 +228,23 @@ export class LogLane {
     }
   }
 
-  /** Units that were made or are no more; the client sees by itself what it holds of them. `made`: where its id is told. */
-  #noteUnits(client: HomeClient, operation: Operation, made: ToldStatus | undefined): void {
+  /** A unit that was made; the client sees by itself what it holds of it. `made`: where its id is told. */
+  #noteMade(client: HomeClient, operation: Operation, made: ToldStatus | undefined): void {
     switch (operation.kind) {
       case MKDIR: {
         const op = client.provisional.resolve(operation) as Mkdir;
         const ino = made?.ino ?? op.id?.ino;
         if (ino === undefined) return;
-        this.#watch.made(client, ino);
-        this.#leases.made(client, this.#identities.directoryOf(op.directory).ino, ino, false);
+        this.#units.made(client, this.#identities.directoryOf(op.directory).ino, ino, false);
         return;
       }
       case LINK: {
         const op = client.provisional.resolve(operation) as Link;
         const { status } = this.#identities.file(op.file);
         if (status.nlink !== 2) return;
-        this.#watch.made(client, status.ino);
-        this.#leases.made(client, this.#identities.directoryOf(op.directory).ino, status.ino, false);
+        this.#units.made(client, this.#identities.directoryOf(op.directory).ino, status.ino, false);
         return;
       }
-      case RMDIR:
-        if (operation.id === null) return;
-        this.#watch.removed(operation.id.ino);
-        this.#leases.removed(operation.id.ino);
-        return;
       default:
     }
   }

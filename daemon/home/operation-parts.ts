@@ -14,6 +14,7 @@ import type { OperationTimes } from './operation-times.js';
 import type { ToldStatus } from './owner-record.js';
 import type { ProvisionalIds } from './provisional-ids.js';
 import type { Account } from './quota.js';
+import type { LostName } from './unit-changes.js';
 import type { VirtualOwners } from './virtual-owners.js';
 
 /** The client whose operations are carried out. */
@@ -53,6 +54,7 @@ export interface Left {
   readonly upTo?: number;
   /** Where names were made or removed. */
   readonly directories?: readonly Directory[];
+  readonly lost?: LostName | undefined;
 }
 
 /** A file as an operation left it. */

@@ -19,6 +19,7 @@ import type { LeaseWaits, Prepared } from './lease-waits.js';
 import { readOnWay } from './path-units.js';
 import type { ToldStatus } from './owner-record.js';
 import type { Account } from './quota.js';
+import type { UnitChanges } from './unit-changes.js';
 import type { VirtualOwners } from './virtual-owners.js';
 
 /** A file of the daemon's own that is to get a name. */
@@ -39,6 +40,7 @@ export interface PublishingParts {
   readonly changed: () => void;
   /** To be called with each file whose names change. */
   readonly moved: (ino: bigint) => void;
+  readonly units: UnitChanges;
 }
 
 /** What appeared, and where. */
@@ -90,7 +92,7 @@ export class Publishing {
           requireNoDirectory(replaced);
           // First, for it may fail: what has its name is done.
           const own = identities.openDirectory({ ...directory, path: null });
-          const status = closingOnFailure(own, () => this.#name(finished, directory, name, replaced));
+          const status = closingOnFailure(own, () => this.#name(client, finished, directory, name, replaced));
           const told = this.#parts.owners.told({ fd: finished.fd, status });
           return named({ status, told, directory: own, parent: directory.ino });
         },
@@ -99,8 +101,14 @@ export class Publishing {
     return this.#parts.waits.run({ client, call, prepare, keep: () => undefined });
   }
 
-  #name(finished: Finished, directory: Directory, name: Buffer, replaced: Status | undefined): Status {
-    const { account, held, identities, changed, moved, owners } = this.#parts;
+  #name(
+    client: LeaseHolder,
+    finished: Finished,
+    directory: Directory,
+    name: Buffer,
+    replaced: Status | undefined,
+  ): Status {
+    const { account, held, identities, changed, moved, owners, units } = this.#parts;
     if (replaced !== undefined) held.freeing.requireIdle(replaced.ino);
     account.prepare();
     if (owners.enabled) this.#setOwner(finished.fd, directory, name, replaced);
@@ -120,6 +128,7 @@ export class Publishing {
     if (replaced !== undefined) {
       identities.removed(replaced, directory.ino, name);
       moved(replaced.ino);
+      units.lost(client, { before: replaced, parent: directory.ino, hold: false }, false);
     }
     if (freed !== undefined) account.release(freed.bytes, freed.files);
     const status = statxFd(finished.fd);

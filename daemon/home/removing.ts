@@ -25,6 +25,7 @@ import { idOf, isDirectory, isId } from './file-ids.js';
 import type { Directory } from './identities.js';
 import { expectedAt, leftOf, type HomeParts, type Lane, type Left } from './operation-parts.js';
 import type { ToldStatus } from './owner-record.js';
+import type { LostName } from './unit-changes.js';
 
 export class Removing {
   readonly #home: HomeParts;
@@ -39,9 +40,9 @@ export class Removing {
     if (before === undefined) return { directories: [directory] };
     if (isDirectory(before)) throw new Failure('EISDIR', 'is a directory');
     lane.account.prepare();
-    const file = this.#removing(directory, op, before, lane, () => unlinkat(directory.fd, op.name, 0));
+    const removed = this.#removing(directory, op, before, lane, () => unlinkat(directory.fd, op.name, 0));
     this.#home.times.ofDirectory(directory, op.time);
-    return { file, directories: [directory] };
+    return { ...removed, directories: [directory] };
   }
 
   rmdir(op: Rmdir, lane: Lane): Left {
@@ -53,7 +54,7 @@ export class Removing {
     unlinkat(directory.fd, op.name, AT_REMOVEDIR);
     this.#removed(directory, op.name, before, freed, lane);
     this.#home.times.ofDirectory(directory, op.time);
-    return { directories: [directory] };
+    return { directories: [directory], lost: { before, parent: directory.ino, hold: false } };
   }
 
   rename(op: Rename, lane: Lane): Left {
@@ -74,6 +75,7 @@ export class Removing {
     if (isDirectory(source)) times.settle(source.ino);
     const move = (): void => renameat2(from.fd, op.name, to.fd, op.newName, op.flags);
     const rename = whiteout ? (): void => this.#leavingWhiteout(op.name, from, source, lane, move) : move;
+    let lost: LostName | undefined;
     if (target === undefined) {
       rename();
     } else if ((op.flags & RENAME_EXCHANGE) !== 0) {
@@ -86,13 +88,13 @@ export class Removing {
       return this.#renameToItself(op, from, source, directories, lane, rename);
     } else {
       const replaced = { name: op.newName, hold: op.hold, time: op.time };
-      this.#removing(to, replaced, target, lane, rename);
+      ({ lost } = this.#removing(to, replaced, target, lane, rename));
     }
     identities.learn(source, to.ino, op.newName);
     this.#home.moved(source.ino);
     for (const directory of directories) times.ofDirectory(directory, op.time);
     const status = times.shown(statusAt(to.fd, op.newName), op.time);
-    return { file: leftOf(this.#home, { directory: to.fd, name: op.newName, status }), directories };
+    return { file: leftOf(this.#home, { directory: to.fd, name: op.newName, status }), directories, lost };
   }
 
   /** Runs a rename that leaves a whiteout where the file was, unless nothing happens. EDQUOT. */
@@ -128,8 +130,8 @@ export class Removing {
       return { file: leftOf(this.#home, { directory: from.fd, name: op.name, status: source }), directories };
     }
     const taken = { name: op.name, hold: false, time: op.time };
-    const file = this.#removing(from, taken, source, lane, () => unlinkat(from.fd, op.name, 0));
-    return { file, directories };
+    const removed = this.#removing(from, taken, source, lane, () => unlinkat(from.fd, op.name, 0));
+    return { ...removed, directories };
   }
 
   /** What comes before this operation in its log was done again, too: names are there that it took away. */
@@ -151,7 +153,7 @@ export class Removing {
   }
 
   /**
-   * Runs a call that takes away a name of a file, or of a directory that is empty. The file's status after, if something
+   * Runs a call that takes away a name of a file, or of a directory that is empty. Left is the file's status, if something
    * else leads to it.
    */
   #removing(
@@ -160,8 +162,9 @@ export class Removing {
     before: Status,
     lane: Lane,
     remove: () => void,
-  ): ToldStatus | undefined {
+  ): Pick<Left, 'file' | 'lost'> {
     const { held, times } = this.#home;
+    const lost = { before, parent: directory.ino, hold };
     held.freeing.requireIdle(before.ino);
     const located = { directory: directory.fd, parent: directory.ino, name, status: before };
     if (hold) {
@@ -178,8 +181,8 @@ export class Removing {
       remove();
       this.#removed(directory, name, before, room, lane);
       const left = kept ?? other;
-      if (left === undefined) return undefined;
-      return leftOf(this.#home, { fd: left, status: times.shown(statxFd(left), time) });
+      if (left === undefined) return { lost };
+      return { file: leftOf(this.#home, { fd: left, status: times.shown(statxFd(left), time) }), lost };
     } finally {
       if (other !== undefined) close(other);
       if (freed !== undefined) held.freeing.close(freed);

@@ -46,6 +46,7 @@ import { RoomRecalls } from './room-recalls.js';
 import { ShownTimes } from './shown-times.js';
 import { SyncGroup } from './sync-group.js';
 import { Telling } from './telling.js';
+import { UnitChanges } from './unit-changes.js';
 import { UploadExpiry } from './upload-expiry.js';
 import { Uploads, type UploadRecords } from './uploads.js';
 import { VirtualOwners } from './virtual-owners.js';
@@ -266,6 +267,7 @@ export class UserHome {
     const parts = {
       ...{ tree, quota, changed, held: this.held, identities: this.identities, shown: this.shown },
       ...{ leases: this.leases, waits: this.waits, watch: this.watch, grace: this.#grace },
+      units: new UnitChanges({ leases: this.leases, watch: this.watch }),
       ...{ owners: this.owners, telling: this.telling, sliceMs: options.sliceMs },
       moved: (ino: bigint) => this.locks.moved(ino),
       whenChangeable: () => this.whenChangeable(),

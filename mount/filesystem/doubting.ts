@@ -5,7 +5,7 @@
  */
 import { packRef } from '../../protocol/references.js';
 import { S_IFMT, S_IFREG } from '../../posix/flags.js';
-import type { Inode } from '../tree/inode.js';
+import type { DirectoryInode, Inode } from '../tree/inode.js';
 import type { Doubts } from '../tree/tree.js';
 import type { FileData } from './file-data.js';
 import type { Home } from './home.js';
@@ -54,6 +54,14 @@ export class Doubting {
       kernel.takeBack(doubts);
     }
     return result;
+  }
+
+  /** What lost a name here may be a unit of the leases no more, or is one from now on: the server makes the same of it. */
+  lostName(inode: Inode, directory: DirectoryInode): void {
+    const { leases } = this.#home;
+    const { ino, nlink } = inode.attributes;
+    if (nlink === 0 && !inode.isDirectory() && inode.opens > 0) leases.entered(ino, directory.attributes.ino);
+    else if (nlink < 2) leases.removed(ino);
   }
 
   #holdOpen({ inodes }: Doubts): void {

@@ -220,6 +220,7 @@ export class Names {
     const time = this.#home.clock.now();
     const { inode, freed, hold } = this.#doubting.renaming(this.#known(directory, key), () => {
       const removed = tree.unlink(directory, key, time);
+      this.#doubting.lostName(removed.inode, directory);
       return { ...removed, hold: isHeldOpen(removed.inode) };
     });
     if (this.#takeBack(inode)) return undefined;
@@ -261,7 +262,7 @@ export class Names {
     if (wait !== undefined) return this.#after(wait, caller, () => this.rmdir(directory, key, caller));
     const time = this.#home.clock.now();
     const { inode, freed } = tree.rmdir(directory, key, time);
-    this.#home.leases.removed(inode.attributes.ino);
+    this.#doubting.lostName(inode, directory);
     const operation = { kind: RMDIR, directory: byId(directory), name, time, id: inode.id } as const;
     const entry = this.#home.append(operation, freed, [directory, inode]);
     return this.#home.answered(entry, undefined, caller);
@@ -293,7 +294,9 @@ export class Names {
     const { inode, freed, hold } = this.#doubting.renaming([...this.#known(directory, key), expected], () => {
       const renamed = tree.rename(directory, key, newDirectory, newKey, flags, time);
       // Two names of one file: nothing happens (rename(2)).
-      return { ...renamed, hold: expected !== renamed.inode && isHeldOpen(renamed.replaced) };
+      const replaced = renamed.replaced === renamed.inode ? undefined : renamed.replaced;
+      if (replaced !== undefined) this.#doubting.lostName(replaced, newDirectory);
+      return { ...renamed, hold: isHeldOpen(replaced) };
     });
     if (expected === inode) return undefined;
     this.#home.kernel.moved(

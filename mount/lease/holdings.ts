@@ -70,10 +70,16 @@ export class Leases {
     return this.#units.size;
   }
 
-  /** The server said what is held from now on, which may be less than before. PROTOCOL. */
+  /**
+   * The server said what is held from now on, which may be less than before. It says so of no unit that it waits for: a recall
+   * of one that is being answered is over. PROTOCOL.
+   */
   leased(items: Iterable<LeaseItem>): void {
     this.#generation += 1;
-    for (const [unit, mode] of items) this.#set(unit, mode);
+    for (const [unit, mode] of items) {
+      if (unit !== WHOLE_HOME) this.#callOff(unit);
+      this.#set(unit, mode);
+    }
     checkBound(this.#units.size);
   }
 
@@ -106,10 +112,14 @@ export class Leases {
   entered(unit: bigint, parent: bigint): void {
     // What was known of the number was another unit's: numbers are used again. So was what is being given back of it: who
     // waited for that has the server touch the unit that there is now.
-    if (this.#recalled.delete(unit)) {
-      for (const recall of this.#recalls) recall.items = recall.items.filter(([other]) => other !== unit);
-    }
+    this.#callOff(unit);
     this.#set(unit, this.mode(parent));
+  }
+
+  /** What is being given back of a unit is not. */
+  #callOff(unit: bigint): void {
+    if (!this.#recalled.delete(unit)) return;
+    for (const recall of this.#recalls) recall.items = recall.items.filter(([other]) => other !== unit);
   }
 
   /** A unit that is no more, and was not held as part of the home, needs no memory. */

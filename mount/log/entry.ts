@@ -50,6 +50,8 @@ export class Entry {
   previous: Entry | undefined;
   next: Entry | undefined;
   #waiting: Waiting[] | undefined;
+  /** What came before it when it was taken back. */
+  #before: Entry | undefined;
 
   constructor(operation: LogOperation, charge: Charge, since: number) {
     this.operation = operation;
@@ -73,12 +75,28 @@ export class Entry {
     for (const { stage, resolve } of waiting) if (this.has(stage)) resolve();
   }
 
-  /** Resolves when it has come that far, or out of the log; undefined where it has. */
+  /**
+   * It is taken back, while it is in the log. Who waits for it waits for all that comes before it: that is waited for from now
+   * on.
+   */
+  cancel(): void {
+    const waiting = this.#waiting ?? [];
+    this.#waiting = undefined;
+    this.#before = this.previous;
+    this.state = 'cancelled';
+    for (const each of waiting) this.#await(each);
+  }
+
+  /** Resolves when it, and so what comes before it, has come that far, or out of the log; undefined where it has. */
   when(stage: Stage): Promise<void> | undefined {
     if (this.has(stage)) return undefined;
-    return new Promise((resolve, reject) => {
-      (this.#waiting ??= []).push({ stage, resolve, reject });
-    });
+    return new Promise((resolve, reject) => this.#await({ stage, resolve, reject }));
+  }
+
+  #await(waiting: Waiting): void {
+    if (this.has(waiting.stage)) waiting.resolve();
+    else if (this.#before === undefined) (this.#waiting ??= []).push(waiting);
+    else this.#before.#await(waiting);
   }
 
   /** Nobody will carry it on: who waits is told so. */
@@ -90,6 +108,6 @@ export class Entry {
 
   /** Whether it has come that far, or out of the log. */
   has(stage: Stage): boolean {
-    return RANK[this.state] >= RANK[stage];
+    return this.#before?.has(stage) ?? RANK[this.state] >= RANK[stage];
   }
 }

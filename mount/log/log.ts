@@ -204,8 +204,8 @@ export class Log {
     for (const entry of cancelled) {
       this.#passOver(entry);
       this.#undurable.remove(entry);
+      entry.cancel();
       this.#drop(entry);
-      entry.become('cancelled');
     }
     if (this.#firstUnsent === undefined) this.#hurry = false;
     this.#wake();
@@ -242,7 +242,7 @@ export class Log {
     return room;
   }
 
-  /** Sends it at once where that can be. Resolves also where the entry failed or was cancelled, as the next one does. */
+  /** Sends it at once where that can be. Resolves also where the entry failed; where it was cancelled, with the one before it. */
   whenSent(entry: Entry): Promise<void> | undefined {
     return this.#when(entry, 'sent');
   }

@@ -92,6 +92,8 @@ export class Beliefs {
 
   mayChange(inode: Inode): boolean {
     const unit = this.unitOf(inode);
+    // A file that lost its last name is there for who has it open; for others only for a moment (removed-files.ts).
+    if (inode.removed && !inode.isDirectory() && !inode.held) return false;
     return inode.confirmed && unit !== undefined && this.#leases.owns(unit);
   }
 

@@ -8,7 +8,15 @@ import t from 'tap';
 import { remotePath } from '../../../protocol/ids.js';
 import { LEASE_TERM_MS, RESUME_MS } from '../../../protocol/limits.js';
 import { LEASE_NONE, LEASE_READ, LEASE_WRITE, WHOLE_HOME } from '../../../protocol/methods.js';
-import { CREATE, LINK, MKDIR, packOperation, RMDIR, type Operation } from '../../../protocol/operations.js';
+import {
+  CREATE,
+  LINK,
+  MKDIR,
+  packOperation,
+  RMDIR,
+  UNLINK,
+  type Operation,
+} from '../../../protocol/operations.js';
 import { Call } from '../../../daemon/home/call.js';
 import { listMarks } from '../../../daemon/home/marks.js';
 import { CONTESTED_MS } from '../../../daemon/home/leases.js';
@@ -16,6 +24,7 @@ import { packId } from '../../../protocol/references.js';
 import { ManualClock } from '../../lib/manual-clock.js';
 import { place, ref } from '../../lib/path-client.js';
 import { homeTest, isPending, kindOf, Place, TestClient } from './fixture.js';
+import { setattr } from './home-parts.js';
 
 function mkdir(path: string): Operation {
   return { kind: MKDIR, ...place(path), time: null, mode: 0o755, id: null };
@@ -345,7 +354,21 @@ void t.test('units that a client makes in what it holds are its own', async (t) 
   const rmdir: Operation = { kind: RMDIR, ...place('d/n'), time: null, id: { ino, birth } };
   two.leases();
   t.equal((await two.call('apply', [4, [rmdir].map(packOperation), null]))[0], 4);
-  t.strictSame(two.leases(), [[ino, LEASE_NONE]]);
+  t.equal(home.leases.mode(two.client, ino), LEASE_NONE);
+  const id = await two.paths.stat('d/g');
+  const unlinks = ['d/h', 'd/g'].map((path): Operation => ({
+    ...{ kind: UNLINK, ...place(path), time: null, hold: true },
+    id: { ino: id.ino, birth: id.birth },
+  }));
+  t.equal((await two.call('apply', [5, unlinks.slice(0, 1).map(packOperation), null]))[0], 5);
+  t.equal(home.leases.mode(two.client, id.ino), LEASE_NONE, 'it has one name again');
+  const chmod = setattr({ ino: id.ino, birth: id.birth, path: null }, { mode: 0o600 });
+  t.strictSame(two.leases(), [], 'as it knows');
+  await one.paths.create('d/of-one');
+  clock.pass(CONTESTED_MS + 1);
+  await one.paths.create('d/also');
+  const rest = [...unlinks.slice(1), chmod].map(packOperation);
+  t.equal((await one.call('apply', [1, rest, null]))[0], 2, 'and a unit without one, of who removed that');
 });
 
 homeTest(

@@ -12,7 +12,7 @@ import {
   type LockType,
 } from '../../../protocol/file-locks.js';
 import { LEASE_TERM_MS } from '../../../protocol/limits.js';
-import { LEASE_NONE, LEASE_READ, LEASE_WRITE } from '../../../protocol/methods.js';
+import { LEASE_READ, LEASE_WRITE } from '../../../protocol/methods.js';
 import { Call } from '../../../daemon/home/call.js';
 import { CONTESTED_MS } from '../../../daemon/home/leases.js';
 import type { UserHome } from '../../../daemon/home/user-home.js';
@@ -119,7 +119,6 @@ t.test('where another one has locks, or waits, nobody gets the unit for writing'
   const unit = BigInt((await one.paths.stat('d')).ino);
   const modeOfOne = async (): Promise<number> => {
     clock.pass(CONTESTED_MS + 1);
-    two.give([[unit, LEASE_NONE]]);
     await one.paths.setattr('d/f', { mode: 0o600 });
     return home.leases.mode(one.client, unit);
   };

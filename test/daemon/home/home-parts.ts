@@ -150,7 +150,7 @@ export class PartsClient implements ExecutorClient {
 
   /** An awaited change; what it left, the file first. */
   change(operation: Operation, replay = false): ToldStatus[] {
-    return this.#parts.executor.carryOut(this, operation, null, replay);
+    return this.#parts.executor.carryOut(this, operation, null, replay).told;
   }
 
   /** A change of a file that is still there. */
@@ -178,7 +178,8 @@ export class PartsClient implements ExecutorClient {
   #batch(operations: Operation[], replay: boolean): ToldStatus[][] {
     this.#parts.executor.begin();
     try {
-      return operations.map((operation) => this.#parts.executor.carryOut(this, operation, null, replay));
+      const { executor } = this.#parts;
+      return operations.map((operation) => executor.carryOut(this, operation, null, replay).told);
     } finally {
       this.#parts.executor.end();
     }

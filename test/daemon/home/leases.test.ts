@@ -134,6 +134,23 @@ void t.test('giving back what one does not have makes nobody try again', async (
   t.equal(waiting.state, 'done');
 });
 
+void t.test('what is given back late, of what was given again meanwhile, is passed over', async (t) => {
+  for (const again of ['given', 'made', 'removed'] as const) {
+    const desk = new Desk();
+    const home = desk.client();
+    desk.leases.takeBack([U]);
+    // It has connected again: it is told the same again, and answers both.
+    desk.leases.enter(home);
+    t.strictSame(home.recalled(), Array(2).fill([U, LEASE_NONE]));
+    if (again === 'given') home.returned([U, LEASE_NONE]);
+    if (again === 'made') desk.leases.made(home, V, U, false);
+    if (again === 'removed') desk.leases.removed(U);
+    t.equal(home.mode(U), LEASE_WRITE);
+    home.returned([U, LEASE_NONE]);
+    t.equal(home.mode(U), LEASE_WRITE, again);
+  }
+});
+
 void t.test('what was asked for is not asked for again, but lower', async (t) => {
   const desk = new Desk();
   const one = desk.client();
@@ -424,7 +441,14 @@ void t.test(
     const desk = new Desk();
     const home = desk.client();
     home.leased();
-    for (let unit = 1n; unit <= MAX_LEASES + 1; unit++) home.returned([unit, LEASE_NONE]);
+    const units = Array.from({ length: MAX_LEASES + 1 }, (_, index) => BigInt(index + 1));
+    desk.leases.touch(
+      desk.client(),
+      units.map((unit) => ({ unit, write: true })),
+    );
+    home.returned(...home.recalled().slice(0, -1));
+    t.strictSame(home.leased(), [], 'what is waited for');
+    home.returned([BigInt(units.length), LEASE_NONE]);
     t.strictSame(home.leased(), [[1n, LEASE_WRITE]]);
     t.equal(home.mode(2n), LEASE_NONE);
     t.end();

@@ -1,7 +1,8 @@
 import t from 'tap';
 import { Failure } from '../../../protocol/failure.js';
 import { ROOT_NODE } from '../../../protocol/ids.js';
-import { attributesOf } from '../tree/planted.js';
+import { LEASE_NONE, LEASE_WRITE, WHOLE_HOME } from '../../../protocol/methods.js';
+import { attributesOf, ROOT_INO } from '../tree/planted.js';
 import { failureOf } from '../remote/failure-of.js';
 import { CALLER, letGo, ScriptedHome } from './scripted-home.js';
 
@@ -63,4 +64,21 @@ t.test('a file that others replace between lookup and stat is as the lookup told
   await home.filesystem.open(node, 0, CALLER);
   const ofOpen = async (): Promise<unknown> => home.filesystem.getattr(node, undefined, CALLER);
   t.equal(await failureOf(ofOpen), 'ESTALE', 'one that is open is to be there');
+});
+
+t.test('a file that others removed between lookup and chmod is not changed here', async (t) => {
+  const home = await searchable(t, { a: 10 });
+  home.server.connection.notifications.lease?.([
+    [WHOLE_HOME, LEASE_WRITE],
+    [ROOT_INO, LEASE_NONE],
+  ]);
+  // It can be found for a moment longer.
+  home.answers.getattr = () => ({ ...attributesOf(10), nlink: 0 });
+  home.answers.change = () => {
+    throw new Failure('ESTALE');
+  };
+  const node = await home.node('a');
+  await home.filesystem.getattr(node, undefined, CALLER);
+  await home.filesystem.setattr(node, undefined, { mode: 0o600 }, CALLER);
+  t.equal(home.state.log.last, undefined, 'no change is answered that the server may not be able to make');
 });

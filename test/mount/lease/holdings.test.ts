@@ -101,6 +101,20 @@ t.test('what becomes a unit again while the former one is given back is not give
   t.equal(leases.mode(A), LEASE_READ);
 });
 
+t.test('what is leased again is not given back any more', async (t) => {
+  const leases = new Leases({ over: false });
+  const items: LeaseItem[] = [
+    [A, LEASE_NONE],
+    [B, LEASE_NONE],
+  ];
+  leases.leased([[WHOLE_HOME, LEASE_WRITE]]);
+  const recall = leases.returning(items);
+  leases.leased([[A, LEASE_WRITE]]);
+  t.ok(leases.owns(A));
+  leases.returned(recall);
+  t.strictSame([leases.mode(A), leases.mode(B)], [LEASE_WRITE, LEASE_NONE]);
+});
+
 t.test('a recall of the whole home leaves what is held besides', async (t) => {
   const leases = new Leases({ over: false });
   leases.leased([

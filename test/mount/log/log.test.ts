@@ -309,6 +309,21 @@ t.test('who waits is let go where the entry fails or is cancelled', async (t) =>
   t.equal(failing.failure?.kind, 'EIO');
 });
 
+t.test('who waits for an operation that is taken back waits for what comes before it', async (t) => {
+  const { log } = new Kept();
+  const [before, taken] = [log.append(mkdir(1), NOTHING), log.append(mkdir(2), NOTHING)];
+  const applied = taken.when('applied');
+  log.cancel([taken]);
+  t.ok(taken.when('sent'), 'also who comes later');
+  log.take();
+  t.equal(taken.when('sent'), undefined);
+  t.ok(taken.when('applied'));
+  log.answered(1, 0, []);
+  await applied;
+  t.equal(before.state, 'applied');
+  t.equal(taken.when('applied'), undefined);
+});
+
 t.test('changes wait while too much is not durable', async (t) => {
   const { log } = new Kept({ limitBytes: 10_000 });
   log.write(FILE, 0, Buffer.alloc(6_000), TIME, NOTHING);

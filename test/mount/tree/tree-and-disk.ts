@@ -388,6 +388,7 @@ export class TreeAndDisk {
       close(file);
       this.#open.delete(inode);
       inode.opens--;
+      inode.held = false;
       this.#charge(this.tree.closed(inode));
       this.tree.forget(this.tree.remember(inode), BigInt(inode.lookups));
       return NONE;
@@ -396,6 +397,7 @@ export class TreeAndDisk {
       if (this.#open.has(inode)) return NONE;
       this.tree.remember(inode);
       inode.opens++;
+      inode.held = true;
       this.#open.set(inode, fd(openSync(`/proc/self/fd/${file}`, 'r+')));
       return NONE;
     });
