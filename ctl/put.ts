@@ -35,6 +35,7 @@ import { isSame } from './transfer/comparison.js';
 import { Deletions, directoryInTheWay } from './transfer/deletions.js';
 import { isExcluded } from './transfer/filter.js';
 import { HardLinks, notCopied } from './transfer/hard-links.js';
+import { directoryItself, putXattrs } from './transfer/kept-xattrs.js';
 import { allFinished, FILES_AT_ONCE, Lanes, SMALL_FILES_AT_ONCE, isFatal } from './transfer/lanes.js';
 import { SmallUploads } from './transfer/small-upload.js';
 import { permissions, timestamp } from './transfer/source.js';
@@ -276,6 +277,9 @@ class Put {
     const size = Number(status.size);
     const local = { path: source, status };
     if (there !== undefined && (await isSame(this.#context, local, { path: target, attributes: there }))) {
+      const differs = await this.#putXattrs(source, target);
+      if (differs && this.#flags.survey !== undefined)
+        return this.#tell('file', { source, target, existing });
       await this.#preserveMode(target, permissions(status), there);
       done.add(source, target);
       this.#progress.skipped(source, size);
@@ -330,12 +334,27 @@ class Put {
         return this.#fillDirectory(source, target, listed, NOTHING);
       }
     }
-    await this.#fillDirectory(
-      source,
-      target,
-      listed,
-      await this.#makeDirectory(target, existing, status, source),
+    const there = await this.#makeDirectory(target, existing, status, source);
+    await this.#putDirectoryXattrs({ source, target, existing });
+    await this.#fillDirectory(source, target, listed, there);
+  }
+
+  /** Of one that would be made by now there is nothing to compare. */
+  async #putDirectoryXattrs({ source, target, existing }: Told): Promise<void> {
+    const isSurvey = this.#flags.survey !== undefined;
+    if (this.#context.xattrs === undefined || (isSurvey && existing === undefined)) return;
+    await this.#smallLanes.run(() =>
+      this.#progress.guard(source, async () => {
+        const differs = await this.#putXattrs(directoryItself(source), target);
+        if (differs && isSurvey) this.#tell('directory', { source, target, existing });
+      }),
     );
+  }
+
+  /** Returns whether they were not the same. */
+  #putXattrs(local: Buffer, remote: RemotePath): Promise<boolean> {
+    const changes = this.#flags.survey === undefined ? this.#session.changes : 'survey';
+    return putXattrs(this.#context, { local, remote }, changes);
   }
 
   async #fillDirectory(

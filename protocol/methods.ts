@@ -48,7 +48,7 @@ import {
   type Shaped,
 } from './shape.js';
 import { timeLimits } from './time-limits.js';
-import { xattrName, xattrValue } from './xattrs.js';
+import { xattrName, xattrsToGive, xattrValue } from './xattrs.js';
 
 /** What a client wants to be leased (`login`) and what a lease of a unit allows (`lease`, `recall`, `returned`). */
 export const LEASE_NONE = 0;
@@ -252,15 +252,21 @@ export const METHODS = {
   ),
   /** (handle, offset, data): offset is where the last one ended. Answered when written and hashed. */
   uploadWrite: method(tuple(handle, size, bytes(MAX_DATA, 1)), nil),
-  /** (handle, MD5) -> attributes of the file, now under its name. EBADMSG: size or MD5 differ, all thrown away. */
-  uploadFinish: method(tuple(handle, md5), attributes),
   /**
-   * ([path, size, permissions, mtime sec, nsec, MD5] of each, the data of one after the other) -> nil or an error for each:
-   * whole small files, all of which are on the disk under their names when it is answered.
+   * (handle, MD5, extended attributes) -> attributes of the file, now under its name. EBADMSG: size or MD5 differ, all thrown
+   * away. Where the disk does not take its extended attributes the upload is still open.
+   */
+  uploadFinish: method(tuple(handle, md5, xattrsToGive), attributes),
+  /**
+   * ([path, size, permissions, mtime sec, nsec, MD5, extended attributes] of each, the data of one after the other) -> nil or
+   * an error for each: whole small files, all of which are on the disk under their names when it is answered.
    */
   uploadFiles: method(
     tuple(
-      list(tuple(path, int(0, MAX_DATA), permissions, seconds, nanoseconds, md5), MAX_UPLOAD_FILES),
+      list(
+        tuple(path, int(0, MAX_DATA), permissions, seconds, nanoseconds, md5, xattrsToGive),
+        MAX_UPLOAD_FILES,
+      ),
       bytes(MAX_DATA),
     ),
     list(optional(error), MAX_UPLOAD_FILES),

@@ -12,14 +12,17 @@ import {
   MKDIR,
   packOperation,
   RELEASE,
+  REMOVEXATTR,
   RENAME,
   RMDIR,
   SETATTR,
+  SETXATTR,
   SYMLINK,
   UNLINK,
   type Operation,
 } from '../../protocol/operations.js';
 import type { FileId, FileRef } from '../../protocol/references.js';
+import type { Xattr } from '../../protocol/xattrs.js';
 
 export class Changes {
   #client: Client;
@@ -52,6 +55,14 @@ export class Changes {
   setattr(path: RemotePath, changes: { mode?: number; mtime?: Timestamp }): Promise<void> {
     const { mode = null, mtime = null } = changes;
     return this.#change({ kind: SETATTR, file: ref(path), time: null, mode, size: null, atime: null, mtime });
+  }
+
+  setxattr(path: RemotePath, [xattr, value]: Xattr): Promise<void> {
+    return this.#change({ kind: SETXATTR, file: ref(path), time: null, xattr, value, flags: 0 });
+  }
+
+  removexattr(path: RemotePath, xattr: Buffer): Promise<void> {
+    return this.#change({ kind: REMOVEXATTR, file: ref(path), time: null, xattr });
   }
 
   unlink(path: RemotePath): Promise<void> {

@@ -22,6 +22,7 @@ import { Journal, type Checkpoint } from './journal.js';
 import { journalOf, lockPart, PART_FLAGS, PART_MODE, partName, PERMISSIONS } from './part.js';
 import { moveRange, type Range } from './pipeline.js';
 import { resumingAt, type TransferContext, type Transferred, type TransferObserver } from './transfer.js';
+import { giveXattrs } from './xattrs.js';
 
 const ZERO = Buffer.alloc(1);
 
@@ -100,13 +101,15 @@ async function downloadInto(
   await file.truncate(size);
   const digest = md5.digest();
   await compareDigest(context, opened, journal, digest);
+  const known = await context.xattrs?.of(job.source);
+  const unkept = known && giveXattrs({ fd: fd(file.fd) }, known);
   await file.chmod(job.mode ?? attributes.mode & PERMISSIONS);
   utimensat(fd(file.fd), undefined, undefined, attributes.mtime, 0);
   await flusher.idle();
   await file.sync();
   await rename(part, localJoin(job.directory, job.name));
   journal.remove();
-  return { bytes: size, md5: digest, resumedAt: offset };
+  return { bytes: size, md5: digest, resumedAt: offset, unkept };
 }
 
 /** The checkpoint to go on from, if what is in the part is what was hashed. */

@@ -9,15 +9,18 @@ import { createHash } from 'node:crypto';
 import { constants, type BigIntStats } from 'node:fs';
 import { open, realpath, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fd } from '../../posix/fd.js';
 import { Md5 } from '../../posix/libcrypto.js';
 import { Failure } from '../../protocol/failure.js';
 import type { RemoteHandle, RemotePath } from '../../protocol/ids.js';
 import { CHECKPOINT_BYTES } from '../../protocol/limits.js';
+import type { Xattr } from '../../protocol/xattrs.js';
 import { displayName } from '../names.js';
 import { Journal } from './journal.js';
 import { moveRange, type Range } from './pipeline.js';
 import { changedMeanwhile, sameFile, timestamp } from './source.js';
 import { resumingAt, type TransferContext, type Transferred, type TransferObserver } from './transfer.js';
+import { localXattrs, NO_XATTRS, sendWithXattrs } from './xattrs.js';
 
 export interface Upload {
   /** Local path of a regular file. */
@@ -81,11 +84,12 @@ async function uploadOpened(
       progress: (bytes) => observer.advanced(bytes),
       checkpoint: (at, state) => journal.append(at, state),
     });
+    const xattrs = context.xattrs === undefined ? NO_XATTRS : localXattrs({ fd: fd(file.fd) });
     if (!sameFile(status, await file.stat({ bigint: true }))) throw changedMeanwhile(job.source);
     const digest = md5.digest();
-    await finish(context, handle, digest);
+    const unkept = await sendWithXattrs(xattrs, (kept) => finish(context, handle, digest, kept));
     journal.remove();
-    return { bytes: size, md5: digest, resumedAt: offset };
+    return { bytes: size, md5: digest, resumedAt: offset, unkept };
   } catch (error) {
     const failure = Failure.from(error);
     if (failure.kind === 'EBADMSG') journal.remove();
@@ -156,9 +160,10 @@ export async function finish(
   { client }: TransferContext,
   handle: RemoteHandle,
   digest: Buffer,
+  xattrs: readonly Xattr[] = [],
 ): Promise<void> {
   try {
-    await client.call('uploadFinish', [handle, digest]);
+    await client.call('uploadFinish', [handle, digest, xattrs]);
   } catch (error) {
     const failure = Failure.from(error);
     if (failure.kind !== 'EBADMSG') throw failure;

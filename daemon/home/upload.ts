@@ -14,6 +14,7 @@ import { giveBuffer, takeBuffer } from '../../protocol/buffer-pool.js';
 import { Failure } from '../../protocol/failure.js';
 import type { RemotePath } from '../../protocol/ids.js';
 import { CHECKPOINT_BYTES } from '../../protocol/limits.js';
+import type { Xattr } from '../../protocol/xattrs.js';
 import { dataRuns } from '../../posix/data-runs.js';
 import type { Fd } from '../../posix/fd.js';
 import { fchmod, ftruncate, pwrite } from '../../posix/files.js';
@@ -21,6 +22,7 @@ import { S_ISGID, S_ISUID } from '../../posix/flags.js';
 import { utimensat } from '../../posix/names.js';
 import { statxFd } from '../../posix/status.js';
 import type { Call } from './call.js';
+import { giveXattrs } from './given-xattrs.js';
 import { chargingSize } from './growth.js';
 import type { Freeing } from './freeing.js';
 import { SequentialHash } from './hashing.js';
@@ -173,11 +175,10 @@ export class Upload {
 
   /**
    * EBADMSG where size or MD5 differ, EIO and the like where the disk could not keep what it had taken: all is thrown away.
-   * After any other failure the upload goes on.
+   * After any other failure, such as that of the extended attributes, the upload goes on.
    */
-  async finish(md5: Buffer, call: Call): Promise<ToldStatus> {
+  async finish(md5: Buffer, xattrs: readonly Xattr[], call: Call): Promise<ToldStatus> {
     this.#requireOpen();
-    const expected = Buffer.from(md5);
     if (this.#stalled !== undefined) {
       await this.#stalled;
       this.#requireOpen();
@@ -186,13 +187,14 @@ export class Upload {
     try {
       await this.#settled();
       const { size = this.#written } = this.target.source ?? {};
-      if (this.#written !== size || !this.#hash.digest().equals(expected)) {
+      if (this.#written !== size || !this.#hash.digest().equals(md5)) {
         this.#worthless = new Failure(
           'EBADMSG',
           'size or MD5 differ from what was received: upload it again',
         );
       }
       if (this.#worthless !== undefined) throw this.#worthless;
+      await this.#giveXattrs(xattrs, call);
       fchmod(this.fd, this.target.mode & ~SET_ID);
       utimensat(this.fd, undefined, undefined, this.target.mtime, 0);
       await this.#syncing(this.#host.syncs.sync(this.fd));
@@ -231,6 +233,12 @@ export class Upload {
   /** Called by the host when the file has its name. */
   published(): void {
     this.#close();
+  }
+
+  async #giveXattrs(xattrs: readonly Xattr[], call: Call): Promise<void> {
+    const give = (): void =>
+      giveXattrs(this.#host.account, { fd: this.fd, status: statxFd(this.fd) }, xattrs);
+    await this.#host.whenRoom(this.owner, call, give, () => undefined);
   }
 
   #append(data: Buffer): void {
