@@ -19,6 +19,7 @@ import {
   MAX_PAGE_ENTRIES,
   MAX_PAGE_UPLOADS,
   MAX_PASSWORD,
+  MAX_RUNS,
   MAX_TARGET,
   MAX_TEXT,
   MAX_UPLOAD_FILES,
@@ -252,6 +253,8 @@ export const METHODS = {
   ),
   /** (handle, offset, data): offset is where the last one ended. Answered when written and hashed. */
   uploadWrite: method(tuple(handle, size, bytes(MAX_DATA, 1)), nil),
+  /** (handle, offset, length): as `uploadWrite` of so many zeros, which become a hole. */
+  uploadHole: method(tuple(handle, size, int(1, MAX_DATA)), nil),
   /**
    * (handle, MD5, extended attributes) -> attributes of the file, now under its name. EBADMSG: size or MD5 differ, all thrown
    * away. Where the disk does not take its extended attributes the upload is still open.
@@ -281,6 +284,11 @@ export const METHODS = {
   download: method(tuple(path), tuple(handle, attributes)),
   /** (handle of a download, offset, length) -> data; shorter only at the end of the file. */
   downloadRead: method(tuple(handle, size, int(0, MAX_DATA)), bytes(MAX_DATA)),
+  /**
+   * (handle of a download, offset) -> (until, ends): from the offset on until there are, in turns, a hole up to the first of
+   * these ends, data up to the second, and so on; a hole is behind the last. A hole may be empty.
+   */
+  downloadRuns: method(tuple(handle, size), tuple(size, list(size, 2 * MAX_RUNS))),
   /** (handle of a download) -> MD5 of the whole file. ESTALE: it changed meanwhile. */
   digest: method(tuple(handle), md5),
 } as const;

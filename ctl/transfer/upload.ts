@@ -10,6 +10,7 @@ import { constants, type BigIntStats } from 'node:fs';
 import { open, realpath, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fd } from '../../posix/fd.js';
+import { FileRuns } from '../../posix/file-runs.js';
 import { Md5 } from '../../posix/libcrypto.js';
 import { Failure } from '../../protocol/failure.js';
 import type { RemoteHandle, RemotePath } from '../../protocol/ids.js';
@@ -70,6 +71,7 @@ async function uploadOpened(
       blocks: context.blocks,
       signal,
       fill: (block: Buffer, position: number) => readFully(file, block, position, job.source),
+      runs: new FileRuns(fd(file.fd)),
     };
     if (offset > 0 && journal.lastBefore(offset) === undefined) {
       observer.note('reading again what was sent before');
@@ -80,7 +82,8 @@ async function uploadOpened(
       start: offset,
       end: size,
       md5,
-      drain: (block, position) => send(context, handle, block, position),
+      drain: (block, position, isHole) =>
+        isHole ? sendHole(context, handle, block.length, position) : send(context, handle, block, position),
       progress: (bytes) => observer.advanced(bytes),
       checkpoint: (at, state) => journal.append(at, state),
     });
@@ -121,8 +124,8 @@ async function begin(
 }
 
 /** MD5 of what the server has already: from the journal as far as it reaches, the rest read again. */
-async function hashUpTo(
-  range: Pick<Range, 'blocks' | 'signal' | 'fill'>,
+export async function hashUpTo(
+  range: Pick<Range, 'blocks' | 'signal' | 'fill' | 'runs'>,
   journal: Journal,
   offset: number,
 ): Promise<Md5> {
@@ -153,6 +156,16 @@ export async function send(
       failure === undefined ? resolve() : reject(failure),
     );
   });
+}
+
+/** The same of a hole: nothing of it travels. */
+async function sendHole(
+  { client }: TransferContext,
+  handle: RemoteHandle,
+  length: number,
+  position: number,
+): Promise<void> {
+  await client.call('uploadHole', [handle, position, length]);
 }
 
 /** EBADMSG: the server received something else. */
@@ -190,14 +203,14 @@ export async function readFully(
 }
 
 /** Names this state of this file. The device is left out, as its number may differ after a reboot. */
-async function fingerprintOf(source: Buffer, status: BigIntStats): Promise<Buffer> {
+export async function fingerprintOf(source: Buffer, status: BigIntStats): Promise<Buffer> {
   const path = await realpath(source, { encoding: 'buffer' });
   const { ino, size, mtimeNs, ctimeNs } = status;
   return createHash('sha256').update(`${ino} ${size} ${mtimeNs} ${ctimeNs} `).update(path).digest();
 }
 
 /** One journal for a target, as the server has one partial file for it. */
-function journalPath(job: Upload): string {
+export function journalPath(job: Upload): string {
   const name = createHash('sha256').update(`${job.account}:`).update(job.target).digest('hex');
   return join(job.journals, name);
 }

@@ -222,6 +222,8 @@ const IMMEDIATE = {
   },
   uploadWrite: (_, client, [number, offset, data], call) =>
     client.handles.ofKind(number, 'upload').upload.write(offset, data, call),
+  uploadHole: (_, client, [number, offset, length], call) =>
+    client.handles.ofKind(number, 'upload').upload.write(offset, { length }, call),
   uploadFinish: (home, client, [number, md5, xattrs], call) =>
     home.uploads.finish(client, number, { md5: Buffer.from(md5), xattrs: copyOfXattrs(xattrs) }, call),
   uploadFiles: (home, client, [files, data], call) =>
@@ -241,6 +243,8 @@ const IMMEDIATE = {
     const data = client.handles.ofKind(number, 'download').download.read(offset, length, call);
     return data instanceof Promise ? data.then((lent) => new LentData(lent)) : new LentData(data);
   },
+  downloadRuns: (_, client, [number, offset]) =>
+    client.handles.ofKind(number, 'download').download.runsFrom(offset),
   async digest(home, client, [number], call) {
     const { download } = client.handles.ofKind(number, 'download');
     const md5 = await download.digest(call);

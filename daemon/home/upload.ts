@@ -15,6 +15,7 @@ import { Failure } from '../../protocol/failure.js';
 import type { RemotePath } from '../../protocol/ids.js';
 import { CHECKPOINT_BYTES } from '../../protocol/limits.js';
 import type { Xattr } from '../../protocol/xattrs.js';
+import { ZEROS } from '../../protocol/zeros.js';
 import { dataRuns } from '../../posix/data-runs.js';
 import type { Fd } from '../../posix/fd.js';
 import { fchmod, ftruncate, pwrite } from '../../posix/files.js';
@@ -75,6 +76,9 @@ export interface UploadHost {
   closed(upload: Upload): void;
 }
 
+/** What is appended: data, or a hole. */
+type Piece = Buffer | { readonly length: number };
+
 export class Upload {
   readonly owner: LeaseHolder;
   readonly target: UploadTarget;
@@ -133,13 +137,14 @@ export class Upload {
    * Resolves when written and hashed; so does a piece that was written before, and whose answer was lost. EINVAL where it is
    * not the next one; EDQUOT, ENOSPC: try it again.
    */
-  write(offset: number, data: Buffer, call: Call): null | Promise<null> {
+  write(offset: number, given: Piece, call: Call): null | Promise<null> {
     this.#requireOpen();
     const before = this.#stalled;
     let waits = before !== undefined;
-    let piece = waits ? Buffer.from(data) : data;
+    const own = (): Piece => (Buffer.isBuffer(given) ? Buffer.from(given) : given);
+    let piece = waits ? own() : given;
     const keep = (): void => {
-      if (!waits) piece = Buffer.from(data);
+      if (!waits) piece = own();
       waits = true;
     };
     const attempt = (): null | Promise<null> =>
@@ -157,20 +162,22 @@ export class Upload {
     this.#stalled = stalled;
   }
 
-  #write(offset: number, data: Buffer): null | Promise<null> {
+  #write(offset: number, piece: Piece): null | Promise<null> {
     this.#requireOpen();
+    const data = Buffer.isBuffer(piece) ? piece : ZEROS.subarray(0, piece.length);
     if (offset + data.length <= this.#written) return this.#hashing.then(() => null);
     if (offset !== this.#written) throw new Failure('EINVAL', `the next piece begins at ${this.#written}`);
     const { size = Infinity } = this.target.source ?? {};
     if (data.length > size - offset) throw new Failure('EINVAL', 'more than the announced size');
-    this.#append(data);
+    this.#append(piece);
     if (this.#queued === 0 && this.#hash.isImmediate(data.length) && this.#toBoundary() > data.length) {
       this.#hash.hashNow(data, 0, data.length);
       return null;
     }
+    if (data !== piece) return this.#hashLater(data, data.length);
     const buffer = takeBuffer(data.length);
     data.copy(buffer);
-    return this.#hashLater(buffer, data.length);
+    return this.#hashLater(buffer, data.length).finally(() => giveBuffer(buffer));
   }
 
   /**
@@ -241,18 +248,20 @@ export class Upload {
     await this.#host.whenRoom(this.owner, call, give, () => undefined);
   }
 
-  #append(data: Buffer): void {
+  #append(piece: Piece): void {
     const { fd } = this;
     const { account } = this.#host;
-    const end = this.#written + data.length;
+    const end = this.#written + piece.length;
     try {
       chargingSize(account, fd, statxFd(fd), end, () => {
         let filled = 0;
-        for (const { start, end: stop } of dataRuns(data)) {
-          pwrite(fd, data, start, stop - start, this.#written + start);
-          filled = stop;
+        if (Buffer.isBuffer(piece)) {
+          for (const { start, end: stop } of dataRuns(piece)) {
+            pwrite(fd, piece, start, stop - start, this.#written + start);
+            filled = stop;
+          }
         }
-        if (filled < data.length) ftruncate(fd, end);
+        if (filled < piece.length) ftruncate(fd, end);
       });
     } catch (error) {
       chargingSize(account, fd, statxFd(fd), this.#written, () => ftruncate(fd, this.#written));
@@ -270,7 +279,6 @@ export class Upload {
       return null;
     } finally {
       this.#queued -= 1;
-      giveBuffer(buffer);
     }
   }
 
