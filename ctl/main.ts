@@ -79,6 +79,10 @@ function commandLine(end: (exitCode: number) => void): Command {
     putFilter,
   )
     .usage('[options] SRC... [USER@]HOST:DIR | - [USER@]HOST:FILE')
+    .option(
+      '--inplace',
+      'write into what is there, without room for both; until it is done the file is neither old nor new',
+    )
     .description('copy files and trees to a home')
     .action(async (paths, options) => {
       const { put } = await import('./put.js');

@@ -4,7 +4,7 @@
  * already or not. So the same command means the same after an interruption.
  *
  * What is there already with the same size and mtime is not sent again; what is there otherwise keeps its mode, but for
- * --preserve. Small files travel many to a message, others so many at once as --jobs says; a directory gets its mode and mtime
+ * --preserve, and is replaced, or with --inplace written into. Small files travel many to a message, others so many at once as --jobs says; a directory gets its mode and mtime
  * when all of it is there. Symlinks of a tree stay symlinks; other special files cannot be in a home and are told. --dry-run and
  * --verify go the same way and change nothing: what would be copied is told. `-` as the only source is standard input
  * (put-stream.ts).
@@ -37,11 +37,17 @@ import { isExcluded } from './transfer/filter.js';
 import { HardLinks, notCopied } from './transfer/hard-links.js';
 import { directoryItself, putXattrs } from './transfer/kept-xattrs.js';
 import { allFinished, FILES_AT_ONCE, Lanes, SMALL_FILES_AT_ONCE, isFatal } from './transfer/lanes.js';
+import { overwrite } from './transfer/overwrite.js';
 import { SmallUploads } from './transfer/small-upload.js';
 import { permissions, timestamp } from './transfer/source.js';
 import { standardInput } from './transfer/standard-input.js';
-import { SMALL_FILE_BYTES, type TransferContext } from './transfer/transfer.js';
-import { upload } from './transfer/upload.js';
+import {
+  SMALL_FILE_BYTES,
+  type TransferContext,
+  type Transferred,
+  type TransferObserver,
+} from './transfer/transfer.js';
+import { upload, type Upload } from './transfer/upload.js';
 
 /** Returns the exit code. */
 export async function put(
@@ -55,6 +61,12 @@ export async function put(
       throw new Failure('USAGE', "'-' is standard input, which can be put by itself only (./- is a file)");
     }
     requireMove(options);
+    if (options.inplace === true) {
+      throw new Failure(
+        'USAGE',
+        'standard input replaces what is there when it has ended: leave out --inplace',
+      );
+    }
     const input = standardInput();
     return withSession(target, options, (session) => putStream(session, input, place, options));
   }
@@ -290,12 +302,36 @@ class Put {
     const mode = isKept ? there.mode & ALL_PERMISSIONS : permissions(status);
     const job = { source, target, mode, account: this.#session.account, journals: this.#journals };
     const moved = this.#progress.follow(source, async (observer) => {
-      const small = size > SMALL_FILE_BYTES ? undefined : await this.#small.upload(job, observer);
-      const transferred = small ?? (await upload(this.#context, job, observer));
+      const transferred = await this.#move(job, size, there, observer);
       done.add(source, target);
       return transferred;
     });
     return unlessTold(moved);
+  }
+
+  async #move(
+    job: Upload,
+    size: number,
+    there: Attributes | undefined,
+    observer: TransferObserver,
+  ): Promise<Transferred> {
+    if (there === undefined) return this.#upload(job, size, observer);
+    if (this.#flags.inplace === true) {
+      return overwrite(this.#context, this.#session.changes, { ...job, there }, observer);
+    }
+    try {
+      return await this.#upload(job, size, observer);
+    } catch (error) {
+      const { kind, message } = Failure.from(error);
+      if (kind !== 'EDQUOT' && kind !== 'ENOSPC') throw error;
+      const text = 'the file that is there stays until the new one is whole (--inplace writes into it)';
+      throw new Failure(kind, `${message}, as ${text}`, { cause: error });
+    }
+  }
+
+  async #upload(job: Upload, size: number, observer: TransferObserver): Promise<Transferred> {
+    const small = size > SMALL_FILE_BYTES ? undefined : await this.#small.upload(job, observer);
+    return small ?? upload(this.#context, job, observer);
   }
 
   async #link({ source, target, existing }: Item, first: Item): Promise<void> {

@@ -6,6 +6,7 @@
  */
 import type { Timestamp } from '../../protocol/attributes.js';
 import type { Client } from '../../protocol/client.js';
+import { Failure } from '../../protocol/failure.js';
 import { splitPath, type RemotePath } from '../../protocol/ids.js';
 import {
   LINK,
@@ -19,6 +20,7 @@ import {
   SETXATTR,
   SYMLINK,
   UNLINK,
+  WRITE,
   type Operation,
 } from '../../protocol/operations.js';
 import type { FileId, FileRef } from '../../protocol/references.js';
@@ -52,9 +54,18 @@ export class Changes {
   }
 
   /** Of a symlink itself. `mode`: permissions. What is absent stays as it is. */
-  setattr(path: RemotePath, changes: { mode?: number; mtime?: Timestamp }): Promise<void> {
-    const { mode = null, mtime = null } = changes;
-    return this.#change({ kind: SETATTR, file: ref(path), time: null, mode, size: null, atime: null, mtime });
+  setattr(path: RemotePath, changes: { mode?: number; size?: number; mtime?: Timestamp }): Promise<void> {
+    const { mode = null, size = null, mtime = null } = changes;
+    return this.#change({ kind: SETATTR, file: ref(path), time: null, mode, size, atime: null, mtime });
+  }
+
+  /** EDQUOT: there is no room for all of it. `data` may be changed when this returns. */
+  async write(path: RemotePath, offset: number, data: Buffer): Promise<void> {
+    const operation = packOperation({ kind: WRITE, file: ref(path), offset, data: null, time: null });
+    this.#last += 1;
+    const [file] = await this.#client.call('change', [this.#last, operation], { data });
+    if (file !== undefined && file.size >= offset + data.length) return;
+    throw new Failure('EDQUOT', 'the quota of disk space is used up');
   }
 
   setxattr(path: RemotePath, [xattr, value]: Xattr): Promise<void> {

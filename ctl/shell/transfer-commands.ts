@@ -34,6 +34,10 @@ const TREE_FLAGS: readonly Flag[] = [
   { letter: 'r', name: 'recursive', text: 'directories; of DIR/ what is in it' },
   ...FLAGS,
 ];
+const PUT_FLAGS: readonly Flag[] = [
+  ...TREE_FLAGS,
+  { name: 'inplace', text: 'write into what is there, without room for both: meanwhile it is neither' },
+];
 const SYNC_FLAGS: readonly Flag[] = [
   { name: 'delete', text: 'delete what only DST has, when all is copied' },
   { name: 'allow-empty', text: 'delete also if nothing is in SRC' },
@@ -67,7 +71,7 @@ export const transferCommands: readonly ShellCommand[] = [
     names: ['put'],
     usage: 'SRC... [DST]',
     summary: 'copy to the home',
-    flags: TREE_FLAGS,
+    flags: PUT_FLAGS,
     least: 1,
     most: MANY,
     operand: (index) => (index === 0 ? 'local' : 'remote'),
@@ -77,7 +81,7 @@ export const transferCommands: readonly ShellCommand[] = [
     names: ['mput'],
     usage: 'SRC...',
     summary: 'copy to the home, all that are named',
-    flags: TREE_FLAGS,
+    flags: PUT_FLAGS,
     least: 1,
     most: MANY,
     operand: () => 'local',
@@ -161,6 +165,7 @@ function transferFlags({ retry }: Context, { flags, values }: Operands): Transfe
     preserve: flags.has('preserve'),
     hardLinks: flags.has('hard-links'),
     xattrs: flags.has('xattrs'),
+    inplace: flags.has('inplace'),
     survey: flags.has('verify') ? 'verify' : flags.has('dry-run') ? 'dry-run' : undefined,
     verbose: flags.has('verbose'),
     quiet: flags.has('quiet'),

@@ -41,6 +41,8 @@ export interface TransferFlags extends ProgressOptions {
   readonly hardLinks?: boolean | undefined;
   /** Extended attributes are kept, also of what is there already. */
   readonly xattrs?: boolean | undefined;
+  /** Of put: what is there is written into, and not replaced. */
+  readonly inplace?: boolean | undefined;
   /** Bytes a second; 0: none, as by default. */
   readonly limit?: number | undefined;
   /** How many large files are moved at once; by default FILES_AT_ONCE. */
