@@ -11,7 +11,7 @@
  * symlink, and symlinks of a tree are made last, so that nothing is ever written through one of them.
  */
 import { chmodSync, lstatSync, readlinkSync, statSync, type BigIntStats } from 'node:fs';
-import { chmod, link, mkdir, rename, rm, stat, symlink } from 'node:fs/promises';
+import { chmod, link, mkdir, rename, rm, symlink } from 'node:fs/promises';
 import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../posix/flags.js';
 import { utimensat } from '../posix/names.js';
 import type { Attributes } from '../protocol/attributes.js';
@@ -38,7 +38,15 @@ import { Deletions, directoryInTheWay } from './transfer/deletions.js';
 import { isExcluded } from './transfer/filter.js';
 import { HardLinks, notCopied } from './transfer/hard-links.js';
 import { download } from './transfer/download.js';
+import { directoryItself, getXattrs } from './transfer/kept-xattrs.js';
 import { allFinished, FILES_AT_ONCE, Lanes, SMALL_FILES_AT_ONCE } from './transfer/lanes.js';
+import {
+  isDirectoryHere,
+  isLocalDirectory,
+  isOtherHere,
+  makeIfMissing,
+  parentOf,
+} from './transfer/local-directories.js';
 import { LocalSyncs } from './transfer/local-syncs.js';
 import { PERMISSIONS } from './transfer/part.js';
 import { SmallDownloads } from './transfer/small-download.js';
@@ -176,6 +184,10 @@ class Get {
 
   get #recursive(): boolean {
     return this.#flags.recursive === true;
+  }
+
+  get #isSurvey(): boolean {
+    return this.#flags.survey !== undefined;
   }
 
   async run(sources: readonly Place[], destination: Buffer, into: boolean): Promise<void> {
@@ -316,6 +328,8 @@ class Get {
     const former = there?.isFile() === true ? there : undefined;
     const remote = { path: source, attributes };
     if (former !== undefined && (await isSame(this.#context, { path, status: former }, remote))) {
+      const differs = await getXattrs(this.#context, { local: path, remote: source }, this.#isSurvey);
+      if (differs && this.#isSurvey) return this.#tell('file', source, path, true);
       this.#preserveMode(path, attributes, former);
       done.add(path, source);
       this.#progress.skipped(path, size);
@@ -361,6 +375,7 @@ class Get {
     }
     // The destination was told already.
     else if (isNew && !isDestination) this.#tell('directory', source, path, isReplacing);
+    if (!isNew || !this.#isSurvey) await this.#getDirectoryXattrs(source, path);
     // Before anything is made in it: parts come and go.
     const present = isNew || this.#deletions === undefined ? [] : await LOCAL_TREE.entries(path);
     const extraneous = new Map(present.map((entry) => [entry.name.toString('latin1'), entry]));
@@ -379,6 +394,17 @@ class Get {
     for (const entry of extraneous.values()) {
       this.#deletions?.add({ ...entry, listed: localJoin(listed, entry.name) });
     }
+  }
+
+  async #getDirectoryXattrs(source: RemotePath, path: Buffer): Promise<void> {
+    if (this.#context.xattrs === undefined) return;
+    const pair = { local: directoryItself(path), remote: source };
+    await this.#smallLanes.run(() =>
+      this.#progress.guard(path, async () => {
+        const differs = await getXattrs(this.#context, pair, this.#isSurvey);
+        if (differs && this.#isSurvey) this.#tell('directory', source, path, true);
+      }),
+    );
   }
 
   async #makeDestination(local: Buffer): Promise<void> {
@@ -446,48 +472,6 @@ class Get {
   }
 }
 
-/** Whether a directory is here, behind a symlink only where that `isDestination`. ENOTDIR: something else is. */
-function isDirectoryHere(path: Buffer, isDestination: boolean): boolean {
-  const status = (isDestination ? statSync : lstatSync)(path, { throwIfNoEntry: false });
-  if (status?.isDirectory() === false) {
-    throw new Failure('ENOTDIR', `${displayName(path)} is not a directory here`);
-  }
-  return status !== undefined;
-}
-
-/** Whether something else than a directory is here. */
-function isOtherHere(path: Buffer): boolean {
-  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === false;
-}
-
-async function isLocalDirectory(path: Buffer): Promise<boolean> {
-  try {
-    return (await stat(path)).isDirectory();
-  } catch (error) {
-    if (Failure.from(error).kind === 'ENOENT') return false;
-    throw error;
-  }
-}
-
 function noDirectory(destination: Buffer): Failure {
   return new Failure('ENOTDIR', `'${displayName(destination)}' is not a directory: make it first`);
-}
-
-/** Whether it was missing. */
-async function makeIfMissing(directory: Buffer): Promise<boolean> {
-  try {
-    await mkdir(directory);
-    return true;
-  } catch (error) {
-    if (Failure.from(error).kind !== 'EEXIST' || !(await isLocalDirectory(directory))) throw error;
-    return false;
-  }
-}
-
-/** The directory that a local path is in. */
-function parentOf(path: Buffer): Buffer {
-  const name = lastComponent(path);
-  if (name.length === 0) return path;
-  const start = path.lastIndexOf(name);
-  return path.subarray(0, start);
 }

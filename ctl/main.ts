@@ -79,6 +79,10 @@ function commandLine(end: (exitCode: number) => void): Command {
     putFilter,
   )
     .usage('[options] SRC... [USER@]HOST:DIR | - [USER@]HOST:FILE')
+    .option(
+      '--inplace',
+      'write into what is there, without room for both; until it is done the file is neither old nor new',
+    )
     .description('copy files and trees to a home')
     .action(async (paths, options) => {
       const { put } = await import('./put.js');
@@ -402,6 +406,7 @@ function transferOptions(command: Command, filter: FilterRule[]): Command {
       "give the source's mode also to what is there already, and its mtime to directories",
     )
     .option('-H, --hard-links', 'keep hard links among what is copied')
+    .option('-X, --xattrs', 'keep extended attributes of users (user.*)')
     .option('--exclude <pattern>', 'leave out what matches, unless an earlier --include does', rule(true))
     .option('--include <pattern>', 'copy what matches, though a later --exclude does', rule(false))
     .option('-n, --dry-run', 'change nothing, say what would be copied')

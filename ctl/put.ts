@@ -4,7 +4,7 @@
  * already or not. So the same command means the same after an interruption.
  *
  * What is there already with the same size and mtime is not sent again; what is there otherwise keeps its mode, but for
- * --preserve. Small files travel many to a message, others so many at once as --jobs says; a directory gets its mode and mtime
+ * --preserve, and is replaced, or with --inplace written into. Small files travel many to a message, others so many at once as --jobs says; a directory gets its mode and mtime
  * when all of it is there. Symlinks of a tree stay symlinks; other special files cannot be in a home and are told. --dry-run and
  * --verify go the same way and change nothing: what would be copied is told. `-` as the only source is standard input
  * (put-stream.ts).
@@ -35,12 +35,19 @@ import { isSame } from './transfer/comparison.js';
 import { Deletions, directoryInTheWay } from './transfer/deletions.js';
 import { isExcluded } from './transfer/filter.js';
 import { HardLinks, notCopied } from './transfer/hard-links.js';
+import { directoryItself, putXattrs } from './transfer/kept-xattrs.js';
 import { allFinished, FILES_AT_ONCE, Lanes, SMALL_FILES_AT_ONCE, isFatal } from './transfer/lanes.js';
+import { overwrite } from './transfer/overwrite.js';
 import { SmallUploads } from './transfer/small-upload.js';
 import { permissions, timestamp } from './transfer/source.js';
 import { standardInput } from './transfer/standard-input.js';
-import { SMALL_FILE_BYTES, type TransferContext } from './transfer/transfer.js';
-import { upload } from './transfer/upload.js';
+import {
+  SMALL_FILE_BYTES,
+  type TransferContext,
+  type Transferred,
+  type TransferObserver,
+} from './transfer/transfer.js';
+import { upload, type Upload } from './transfer/upload.js';
 
 /** Returns the exit code. */
 export async function put(
@@ -54,6 +61,12 @@ export async function put(
       throw new Failure('USAGE', "'-' is standard input, which can be put by itself only (./- is a file)");
     }
     requireMove(options);
+    if (options.inplace === true) {
+      throw new Failure(
+        'USAGE',
+        'standard input replaces what is there when it has ended: leave out --inplace',
+      );
+    }
     const input = standardInput();
     return withSession(target, options, (session) => putStream(session, input, place, options));
   }
@@ -276,6 +289,9 @@ class Put {
     const size = Number(status.size);
     const local = { path: source, status };
     if (there !== undefined && (await isSame(this.#context, local, { path: target, attributes: there }))) {
+      const differs = await this.#putXattrs(source, target);
+      if (differs && this.#flags.survey !== undefined)
+        return this.#tell('file', { source, target, existing });
       await this.#preserveMode(target, permissions(status), there);
       done.add(source, target);
       this.#progress.skipped(source, size);
@@ -286,12 +302,36 @@ class Put {
     const mode = isKept ? there.mode & ALL_PERMISSIONS : permissions(status);
     const job = { source, target, mode, account: this.#session.account, journals: this.#journals };
     const moved = this.#progress.follow(source, async (observer) => {
-      const small = size > SMALL_FILE_BYTES ? undefined : await this.#small.upload(job, observer);
-      const transferred = small ?? (await upload(this.#context, job, observer));
+      const transferred = await this.#move(job, size, there, observer);
       done.add(source, target);
       return transferred;
     });
     return unlessTold(moved);
+  }
+
+  async #move(
+    job: Upload,
+    size: number,
+    there: Attributes | undefined,
+    observer: TransferObserver,
+  ): Promise<Transferred> {
+    if (there === undefined) return this.#upload(job, size, observer);
+    if (this.#flags.inplace === true) {
+      return overwrite(this.#context, this.#session.changes, { ...job, there }, observer);
+    }
+    try {
+      return await this.#upload(job, size, observer);
+    } catch (error) {
+      const { kind, message } = Failure.from(error);
+      if (kind !== 'EDQUOT' && kind !== 'ENOSPC') throw error;
+      const text = 'the file that is there stays until the new one is whole (--inplace writes into it)';
+      throw new Failure(kind, `${message}, as ${text}`, { cause: error });
+    }
+  }
+
+  async #upload(job: Upload, size: number, observer: TransferObserver): Promise<Transferred> {
+    const small = size > SMALL_FILE_BYTES ? undefined : await this.#small.upload(job, observer);
+    return small ?? upload(this.#context, job, observer);
   }
 
   async #link({ source, target, existing }: Item, first: Item): Promise<void> {
@@ -330,12 +370,27 @@ class Put {
         return this.#fillDirectory(source, target, listed, NOTHING);
       }
     }
-    await this.#fillDirectory(
-      source,
-      target,
-      listed,
-      await this.#makeDirectory(target, existing, status, source),
+    const there = await this.#makeDirectory(target, existing, status, source);
+    await this.#putDirectoryXattrs({ source, target, existing });
+    await this.#fillDirectory(source, target, listed, there);
+  }
+
+  /** Of one that would be made by now there is nothing to compare. */
+  async #putDirectoryXattrs({ source, target, existing }: Told): Promise<void> {
+    const isSurvey = this.#flags.survey !== undefined;
+    if (this.#context.xattrs === undefined || (isSurvey && existing === undefined)) return;
+    await this.#smallLanes.run(() =>
+      this.#progress.guard(source, async () => {
+        const differs = await this.#putXattrs(directoryItself(source), target);
+        if (differs && isSurvey) this.#tell('directory', { source, target, existing });
+      }),
     );
+  }
+
+  /** Returns whether they were not the same. */
+  #putXattrs(local: Buffer, remote: RemotePath): Promise<boolean> {
+    const changes = this.#flags.survey === undefined ? this.#session.changes : 'survey';
+    return putXattrs(this.#context, { local, remote }, changes);
   }
 
   async #fillDirectory(

@@ -17,6 +17,8 @@ import { checked, CString, firstName, lastErrno, libc, systemCall } from './libc
 
 /** What has attributes: an open file of any kind, or what a name leads to. */
 export type XattrPlace = { readonly fd: Fd } | { readonly directory: Fd; readonly name: Buffer };
+/** The same for who may go by paths. A symlink that is last is not followed. */
+export type XattrTarget = XattrPlace | { readonly path: Buffer };
 
 type List = (path: Uint8Array, into: Uint8Array | null, length: number) => number;
 type Get = (path: Uint8Array, name: Uint8Array, into: Uint8Array | null, length: number) => number;
@@ -60,7 +62,7 @@ const attribute = new CString();
 const NO_BYTES = Buffer.alloc(0);
 
 /** listxattr(2): the names, also those of other kinds than user.*. None where the file system has none. */
-export function listXattrs(place: XattrPlace): Buffer[] {
+export function listXattrs(place: XattrTarget): Buffer[] {
   const length = listInto(place);
   const names: Buffer[] = [];
   for (let at = 0; at < length;) {
@@ -72,7 +74,7 @@ export function listXattrs(place: XattrPlace): Buffer[] {
 }
 
 /** How many bytes of names there are in `scratch`. */
-function listInto(place: XattrPlace): number {
+function listInto(place: XattrTarget): number {
   // Of an open file it refuses one that is open as a path only.
   const byName = !listxattratMissing && 'directory' in place;
   const length = byName ? listAt(place) : listByPath(place);
@@ -91,12 +93,12 @@ function listAt({ directory, name }: Extract<XattrPlace, { directory: Fd }>): nu
   return sysListxattrat(directory, path, AT_SYMLINK_NOFOLLOW, scratch, MOST_BYTES);
 }
 
-function listByPath(place: XattrPlace): number {
+function listByPath(place: XattrTarget): number {
   return callsFor(place).list(pathOf(place, 'listxattr'), scratch, MOST_BYTES);
 }
 
 /** getxattr(2). Undefined where there is none of this name. EOPNOTSUPP. */
-export function getXattr(place: XattrPlace, name: Buffer): Buffer | undefined {
+export function getXattr(place: XattrTarget, name: Buffer): Buffer | undefined {
   const length = lengthOf(place, name, scratch);
   return length === undefined ? undefined : Buffer.from(scratch.subarray(0, length));
 }
@@ -106,7 +108,7 @@ export function xattrLength(place: XattrPlace, name: Buffer): number | undefined
   return lengthOf(place, name, NO_BYTES);
 }
 
-function lengthOf(place: XattrPlace, name: Buffer, into: Buffer): number | undefined {
+function lengthOf(place: XattrTarget, name: Buffer, into: Buffer): number | undefined {
   const get = callsFor(place).get;
   const length = get(pathOf(place, 'getxattr'), attribute.of(name, 'getxattr'), into, into.length);
   if (length >= 0) return length;
@@ -116,23 +118,24 @@ function lengthOf(place: XattrPlace, name: Buffer, into: Buffer): number | undef
 }
 
 /** setxattr(2); flags XATTR_*. */
-export function setXattr(place: XattrPlace, name: Buffer, value: Buffer, flags: number): void {
+export function setXattr(place: XattrTarget, name: Buffer, value: Buffer, flags: number): void {
   const set = callsFor(place).set;
   const result = set(pathOf(place, 'setxattr'), attribute.of(name, 'setxattr'), value, value.length, flags);
   checked(result, 'setxattr');
 }
 
 /** removexattr(2). */
-export function removeXattr(place: XattrPlace, name: Buffer): void {
+export function removeXattr(place: XattrTarget, name: Buffer): void {
   const remove = callsFor(place).remove;
   checked(remove(pathOf(place, 'removexattr'), attribute.of(name, 'removexattr')), 'removexattr');
 }
 
-function callsFor(place: XattrPlace): typeof OPEN {
+function callsFor(place: XattrTarget): typeof OPEN {
   return 'fd' in place ? OPEN : NAMED;
 }
 
-function pathOf(place: XattrPlace, syscall: string): Buffer {
+function pathOf(place: XattrTarget, syscall: string): Buffer {
+  if ('path' in place) return path.of(place.path, syscall);
   if ('fd' in place) return path.of(Buffer.from(`/proc/self/fd/${place.fd}`), syscall);
   return path.of(Buffer.concat([Buffer.from(`/proc/self/fd/${place.directory}/`), place.name]), syscall);
 }

@@ -31,8 +31,13 @@ export function bytesSent(method: MethodName, params: readonly unknown[], data?:
   switch (method) {
     case 'uploadWrite':
       return bytesOf(data ?? params[2]);
-    case 'uploadFiles':
-      return bytesOf(data ?? params[1]);
+    case 'uploadFinish':
+      return valueBytes(params[2]);
+    case 'uploadFiles': {
+      let bytes = bytesOf(data ?? params[1]);
+      for (const file of params[0] as readonly (readonly unknown[])[]) bytes += valueBytes(file[6]);
+      return bytes;
+    }
     case 'change':
       return operationBytes(params[1]) + bytesOf(data ?? params[2]);
     case 'apply': {
@@ -76,6 +81,13 @@ function operationBytes(operation: unknown): number {
   }
   const { data, value } = operation as { readonly data?: unknown; readonly value?: unknown };
   return bytesOf(data ?? value);
+}
+
+/** Of extended attributes, [name, value] each; nil: there are none. */
+function valueBytes(xattrs: unknown): number {
+  let bytes = 0;
+  for (const [, value] of (xattrs ?? []) as readonly (readonly unknown[])[]) bytes += bytesOf(value);
+  return bytes;
 }
 
 function bytesOf(data: unknown): number {

@@ -76,6 +76,9 @@ export const MAX_COPY = 1_048_576;
 /** Files of one `uploadFiles`. */
 export const MAX_UPLOAD_FILES = 256;
 
+/** Runs of data in one answer of `downloadRuns`: the server looks for them in one go. */
+export const MAX_RUNS = 128;
+
 /** Partial uploads in one answer of `uploads`; their paths come to MAX_DATA at most. */
 export const MAX_PAGE_UPLOADS = 256;
 

@@ -19,6 +19,7 @@ import {
   MAX_PAGE_ENTRIES,
   MAX_PAGE_UPLOADS,
   MAX_PASSWORD,
+  MAX_RUNS,
   MAX_TARGET,
   MAX_TEXT,
   MAX_UPLOAD_FILES,
@@ -48,7 +49,7 @@ import {
   type Shaped,
 } from './shape.js';
 import { timeLimits } from './time-limits.js';
-import { xattrName, xattrValue } from './xattrs.js';
+import { xattrName, xattrsToGive, xattrValue } from './xattrs.js';
 
 /** What a client wants to be leased (`login`) and what a lease of a unit allows (`lease`, `recall`, `returned`). */
 export const LEASE_NONE = 0;
@@ -252,15 +253,23 @@ export const METHODS = {
   ),
   /** (handle, offset, data): offset is where the last one ended. Answered when written and hashed. */
   uploadWrite: method(tuple(handle, size, bytes(MAX_DATA, 1)), nil),
-  /** (handle, MD5) -> attributes of the file, now under its name. EBADMSG: size or MD5 differ, all thrown away. */
-  uploadFinish: method(tuple(handle, md5), attributes),
+  /** (handle, offset, length): as `uploadWrite` of so many zeros, which become a hole. */
+  uploadHole: method(tuple(handle, size, int(1, MAX_DATA)), nil),
   /**
-   * ([path, size, permissions, mtime sec, nsec, MD5] of each, the data of one after the other) -> nil or an error for each:
-   * whole small files, all of which are on the disk under their names when it is answered.
+   * (handle, MD5, extended attributes) -> attributes of the file, now under its name. EBADMSG: size or MD5 differ, all thrown
+   * away. Where the disk does not take its extended attributes the upload is still open.
+   */
+  uploadFinish: method(tuple(handle, md5, xattrsToGive), attributes),
+  /**
+   * ([path, size, permissions, mtime sec, nsec, MD5, extended attributes] of each, the data of one after the other) -> nil or
+   * an error for each: whole small files, all of which are on the disk under their names when it is answered.
    */
   uploadFiles: method(
     tuple(
-      list(tuple(path, int(0, MAX_DATA), permissions, seconds, nanoseconds, md5), MAX_UPLOAD_FILES),
+      list(
+        tuple(path, int(0, MAX_DATA), permissions, seconds, nanoseconds, md5, xattrsToGive),
+        MAX_UPLOAD_FILES,
+      ),
       bytes(MAX_DATA),
     ),
     list(optional(error), MAX_UPLOAD_FILES),
@@ -275,6 +284,11 @@ export const METHODS = {
   download: method(tuple(path), tuple(handle, attributes)),
   /** (handle of a download, offset, length) -> data; shorter only at the end of the file. */
   downloadRead: method(tuple(handle, size, int(0, MAX_DATA)), bytes(MAX_DATA)),
+  /**
+   * (handle of a download, offset) -> (until, ends): from the offset on until there are, in turns, a hole up to the first of
+   * these ends, data up to the second, and so on; a hole is behind the last. A hole may be empty.
+   */
+  downloadRuns: method(tuple(handle, size), tuple(size, list(size, 2 * MAX_RUNS))),
   /** (handle of a download) -> MD5 of the whole file. ESTALE: it changed meanwhile. */
   digest: method(tuple(handle), md5),
 } as const;

@@ -4,8 +4,8 @@
  * Only those of users do (user.*): the others mean something to the system that keeps them, which a home's does not.
  */
 import { Failure } from './failure.js';
-import { MAX_XATTR_NAME, MAX_XATTR_VALUE } from './limits.js';
-import { bytes, int, type Shape } from './shape.js';
+import { MAX_XATTR_NAME, MAX_XATTR_VALUE, MAX_XATTRS } from './limits.js';
+import { bytes, int, list, optional, tuple, type Shape } from './shape.js';
 
 const PREFIX = Buffer.from('user.');
 /** The server's own: not there for who looks, and not to be made. */
@@ -34,6 +34,18 @@ export const xattrName: Shape<Buffer> = (value) => {
 };
 
 export const xattrValue = bytes(MAX_XATTR_VALUE);
+
+/** One attribute: its whole name, and its value. */
+export type Xattr = readonly [name: Buffer, value: Buffer];
+
+/** All that a file is to have; nil: none. */
+export const xattrsToGive: Shape<readonly Xattr[]> = (value) => givenXattrs(value) ?? [];
+const givenXattrs = optional(list(tuple(xattrName, xattrValue), MAX_XATTRS));
+
+/** Bytes of names and values. */
+export function bytesOfXattrs(xattrs: readonly Xattr[]): number {
+  return xattrs.reduce((sum, [name, value]) => sum + name.length + value.length, 0);
+}
 
 /** 0, XATTR_CREATE, XATTR_REPLACE, or both, which no file can please. */
 export const xattrFlags = int(0, XATTR_CREATE | XATTR_REPLACE);

@@ -12,6 +12,7 @@ import { PROGRAM } from '../program.js';
 import { formatDuration, formatSize } from '../../state/sizes.js';
 import { isFatal } from '../transfer/lanes.js';
 import type { Transferred, TransferObserver } from '../transfer/transfer.js';
+import { xattrsNotKept } from '../transfer/xattrs.js';
 import { Bars } from './bars.js';
 import type { Display, FileProgress } from './display.js';
 import { Lines } from './lines.js';
@@ -86,6 +87,7 @@ export class Progress {
       this.#bytes += transferred.bytes - transferred.resumedAt;
       this.#display.total(this.#files, this.#bytes);
       this.#tellResult(name, transferred, seconds);
+      if (transferred.unkept !== undefined) this.problem(name, xattrsNotKept(transferred.unkept));
       return transferred;
     } catch (error) {
       file.ended();

@@ -6,20 +6,25 @@
  */
 import type { Timestamp } from '../../protocol/attributes.js';
 import type { Client } from '../../protocol/client.js';
+import { Failure } from '../../protocol/failure.js';
 import { splitPath, type RemotePath } from '../../protocol/ids.js';
 import {
   LINK,
   MKDIR,
   packOperation,
   RELEASE,
+  REMOVEXATTR,
   RENAME,
   RMDIR,
   SETATTR,
+  SETXATTR,
   SYMLINK,
   UNLINK,
+  WRITE,
   type Operation,
 } from '../../protocol/operations.js';
 import type { FileId, FileRef } from '../../protocol/references.js';
+import type { Xattr } from '../../protocol/xattrs.js';
 
 export class Changes {
   #client: Client;
@@ -49,9 +54,26 @@ export class Changes {
   }
 
   /** Of a symlink itself. `mode`: permissions. What is absent stays as it is. */
-  setattr(path: RemotePath, changes: { mode?: number; mtime?: Timestamp }): Promise<void> {
-    const { mode = null, mtime = null } = changes;
-    return this.#change({ kind: SETATTR, file: ref(path), time: null, mode, size: null, atime: null, mtime });
+  setattr(path: RemotePath, changes: { mode?: number; size?: number; mtime?: Timestamp }): Promise<void> {
+    const { mode = null, size = null, mtime = null } = changes;
+    return this.#change({ kind: SETATTR, file: ref(path), time: null, mode, size, atime: null, mtime });
+  }
+
+  /** EDQUOT: there is no room for all of it. `data` may be changed when this returns. */
+  async write(path: RemotePath, offset: number, data: Buffer): Promise<void> {
+    const operation = packOperation({ kind: WRITE, file: ref(path), offset, data: null, time: null });
+    this.#last += 1;
+    const [file] = await this.#client.call('change', [this.#last, operation], { data });
+    if (file !== undefined && file.size >= offset + data.length) return;
+    throw new Failure('EDQUOT', 'the quota of disk space is used up');
+  }
+
+  setxattr(path: RemotePath, [xattr, value]: Xattr): Promise<void> {
+    return this.#change({ kind: SETXATTR, file: ref(path), time: null, xattr, value, flags: 0 });
+  }
+
+  removexattr(path: RemotePath, xattr: Buffer): Promise<void> {
+    return this.#change({ kind: REMOVEXATTR, file: ref(path), time: null, xattr });
   }
 
   unlink(path: RemotePath): Promise<void> {

@@ -20,6 +20,7 @@ const FLAGS: readonly Flag[] = [
   { letter: 'c', name: 'checksum', text: 'find what is there already by MD5' },
   { name: 'preserve', text: "the source's mode also for what is there already" },
   { letter: 'H', name: 'hard-links', text: 'keep hard links among what is copied' },
+  { letter: 'X', name: 'xattrs', text: 'keep extended attributes (user.*)' },
   { letter: 'n', name: 'dry-run', text: 'change nothing, say what would be copied' },
   { name: 'verify', text: 'change nothing, say what differs by MD5, or is missing' },
   { name: 'exclude', value: 'PATTERN', text: 'leave out what matches, unless an earlier --include does' },
@@ -32,6 +33,10 @@ const FLAGS: readonly Flag[] = [
 const TREE_FLAGS: readonly Flag[] = [
   { letter: 'r', name: 'recursive', text: 'directories; of DIR/ what is in it' },
   ...FLAGS,
+];
+const PUT_FLAGS: readonly Flag[] = [
+  ...TREE_FLAGS,
+  { name: 'inplace', text: 'write into what is there, without room for both: meanwhile it is neither' },
 ];
 const SYNC_FLAGS: readonly Flag[] = [
   { name: 'delete', text: 'delete what only DST has, when all is copied' },
@@ -66,7 +71,7 @@ export const transferCommands: readonly ShellCommand[] = [
     names: ['put'],
     usage: 'SRC... [DST]',
     summary: 'copy to the home',
-    flags: TREE_FLAGS,
+    flags: PUT_FLAGS,
     least: 1,
     most: MANY,
     operand: (index) => (index === 0 ? 'local' : 'remote'),
@@ -76,7 +81,7 @@ export const transferCommands: readonly ShellCommand[] = [
     names: ['mput'],
     usage: 'SRC...',
     summary: 'copy to the home, all that are named',
-    flags: TREE_FLAGS,
+    flags: PUT_FLAGS,
     least: 1,
     most: MANY,
     operand: () => 'local',
@@ -159,6 +164,8 @@ function transferFlags({ retry }: Context, { flags, values }: Operands): Transfe
     checksum: flags.has('checksum'),
     preserve: flags.has('preserve'),
     hardLinks: flags.has('hard-links'),
+    xattrs: flags.has('xattrs'),
+    inplace: flags.has('inplace'),
     survey: flags.has('verify') ? 'verify' : flags.has('dry-run') ? 'dry-run' : undefined,
     verbose: flags.has('verbose'),
     quiet: flags.has('quiet'),

@@ -7,6 +7,7 @@ import { EXIT_DIFFERENT, EXIT_OK, exitCodeOf } from '../../protocol/login/exit-c
 import { Progress, type ProgressOptions, type SurveyedKind } from '../output/progress.js';
 import type { SessionOptions } from '../remote/session-options.js';
 import { isPassing, type RemoteSession } from '../remote/session.js';
+import { RemoteXattrs } from '../remote/xattrs.js';
 import { blockBytes, BlockPool } from './blocks.js';
 import { isFatal } from './lanes.js';
 import type { FilterRule } from './filter.js';
@@ -38,6 +39,10 @@ export interface TransferFlags extends ProgressOptions {
   readonly preserve?: boolean | undefined;
   /** Names of one file become names of one file. */
   readonly hardLinks?: boolean | undefined;
+  /** Extended attributes are kept, also of what is there already. */
+  readonly xattrs?: boolean | undefined;
+  /** Of put: what is there is written into, and not replaced. */
+  readonly inplace?: boolean | undefined;
   /** Bytes a second; 0: none, as by default. */
   readonly limit?: number | undefined;
   /** How many large files are moved at once; by default FILES_AT_ONCE. */
@@ -120,7 +125,9 @@ async function untilDone(
   const bytes = limit === undefined ? undefined : blockBytes(limit);
   for (let { resume } = flags; ; resume = true) {
     try {
-      const context = { ...command, client: session.client, resume, blocks: new BlockPool(bytes) };
+      const { client } = session;
+      const xattrs = flags.xattrs === true ? new RemoteXattrs(client) : undefined;
+      const context = { ...command, client, resume, blocks: new BlockPool(bytes), xattrs };
       return await transfer(context, progress);
     } catch (error) {
       const lost = Failure.from(error);

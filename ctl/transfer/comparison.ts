@@ -3,6 +3,8 @@
  */
 import { constants, type BigIntStats } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { fd } from '../../posix/fd.js';
+import { FileRuns } from '../../posix/file-runs.js';
 import { Md5 } from '../../posix/libcrypto.js';
 import type { Attributes } from '../../protocol/attributes.js';
 import type { Client } from '../../protocol/client.js';
@@ -65,6 +67,7 @@ async function localMd5({ blocks, signal }: TransferContext, path: Buffer): Prom
     await moveRange({
       ...{ start: 0, end: size, blocks, signal, md5 },
       fill: (block, position) => readFully(file, block, position, path),
+      runs: new FileRuns(fd(file.fd)),
       drain: () => Promise.resolve(),
       progress: () => undefined,
     });

@@ -9,6 +9,7 @@
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dataRuns } from '../../posix/data-runs.js';
 import { fd, type Fd } from '../../posix/fd.js';
+import { FileRuns } from '../../posix/file-runs.js';
 import { pwrite } from '../../posix/files.js';
 import { Md5 } from '../../posix/libcrypto.js';
 import { utimensat } from '../../posix/names.js';
@@ -21,7 +22,9 @@ import { Flusher } from './flusher.js';
 import { Journal, type Checkpoint } from './journal.js';
 import { journalOf, lockPart, PART_FLAGS, PART_MODE, partName, PERMISSIONS } from './part.js';
 import { moveRange, type Range } from './pipeline.js';
+import { runsFrom } from './remote-runs.js';
 import { resumingAt, type TransferContext, type Transferred, type TransferObserver } from './transfer.js';
+import { giveXattrs } from './xattrs.js';
 
 const ZERO = Buffer.alloc(1);
 
@@ -67,6 +70,7 @@ async function downloadInto(
   observer: TransferObserver,
   opened: Opened,
 ): Promise<Transferred> {
+  const { client } = context;
   const { handle, attributes, part, file } = opened;
   const { size } = attributes;
   lockPart(fd(file.fd), job.name);
@@ -83,30 +87,40 @@ async function downloadInto(
   observer.started(size, offset);
   const md5 = checkpoint === undefined ? new Md5() : Md5.load(checkpoint.md5);
   const flusher = new Flusher(file);
-  await moveRange({
-    ...range,
-    start: offset,
-    end: size,
-    md5,
-    fill: (block, position) => receive(context, handle, block, position),
-    drain: (block, position) => writeData(file, block, position),
-    progress: (bytes) => observer.advanced(bytes),
-    checkpoint: (at, state) => {
-      reach(fd(file.fd), at);
-      journal.append(at, state);
-      flusher.start();
-    },
-  });
-  await file.truncate(size);
-  const digest = md5.digest();
-  await compareDigest(context, opened, journal, digest);
+  const runs = await runsFrom(client, handle, attributes, offset);
+  const early = runs && new EarlyDigest(context, handle);
+  let digest: Buffer;
+  try {
+    await moveRange({
+      ...range,
+      start: offset,
+      end: size,
+      md5,
+      runs,
+      fill: (block, position) => receive(context, handle, block, position),
+      drain: (block, position, isHole) => (isHole ? Promise.resolve() : writeData(file, block, position)),
+      progress: (bytes) => observer.advanced(bytes),
+      checkpoint: (at, state) => {
+        reach(fd(file.fd), at);
+        journal.append(at, state);
+        flusher.start();
+      },
+    });
+    await file.truncate(size);
+    digest = md5.digest();
+    await compareDigest(context, opened, journal, digest, early);
+  } finally {
+    early?.end();
+  }
+  const known = await context.xattrs?.of(job.source);
+  const unkept = known && giveXattrs({ fd: fd(file.fd) }, known);
   await file.chmod(job.mode ?? attributes.mode & PERMISSIONS);
   utimensat(fd(file.fd), undefined, undefined, attributes.mtime, 0);
   await flusher.idle();
   await file.sync();
   await rename(part, localJoin(job.directory, job.name));
   journal.remove();
-  return { bytes: size, md5: digest, resumedAt: offset };
+  return { bytes: size, md5: digest, resumedAt: offset, unkept };
 }
 
 /** The checkpoint to go on from, if what is in the part is what was hashed. */
@@ -126,6 +140,7 @@ async function trusted(
     end: checkpoint.offset,
     md5,
     fill: (block, position) => readFully(file, block, position),
+    runs: new FileRuns(fd(file.fd)),
     drain: () => Promise.resolve(),
     progress: () => undefined,
   });
@@ -157,9 +172,10 @@ async function compareDigest(
   { handle, part }: Opened,
   journal: Journal,
   digest: Buffer,
+  early: EarlyDigest | undefined,
 ): Promise<void> {
   try {
-    await requireDigest(context, handle, digest);
+    await requireDigest(context, handle, digest, early?.answer);
   } catch (error) {
     const { kind } = Failure.from(error);
     if (kind === 'EBADMSG' || kind === 'ESTALE') {
@@ -175,13 +191,30 @@ export async function requireDigest(
   { client }: TransferContext,
   handle: RemoteHandle,
   digest: Buffer,
+  answer = client.call('digest', [handle]),
 ): Promise<void> {
-  const remote = await client.call('digest', [handle]).catch((error: unknown) => {
+  const remote = await answer.catch((error: unknown) => {
     const failure = Failure.from(error);
     throw failure.kind === 'ESTALE' ? changedMeanwhile() : failure;
   });
   if (remote.equals(digest)) return;
   throw new Failure('EBADMSG', 'what was received differs from the file on the server: get it again');
+}
+
+/** The server hashes a file with holes while it is got: that takes longer than to send what is in it. */
+class EarlyDigest {
+  readonly answer: Promise<Buffer>;
+  readonly #unwanted = new AbortController();
+
+  constructor({ client }: TransferContext, handle: RemoteHandle) {
+    this.answer = client.call('digest', [handle], { signal: this.#unwanted.signal });
+    this.answer.catch(() => undefined);
+  }
+
+  /** Who does not wait for the answer does not want it. */
+  end(): void {
+    this.#unwanted.abort();
+  }
 }
 
 export function changedMeanwhile(): Failure {

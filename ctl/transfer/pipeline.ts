@@ -1,5 +1,6 @@
 /**
- * Moves a range of a file, or a stream, through blocks: filled, then hashed and drained at the same time.
+ * Moves a range of a file, or a stream, through blocks: filled, then hashed and drained at the same time. Of a hole there is
+ * nothing to fill: its zeros are hashed, and who drains is told.
  *
  * A put fills from the local file and drains to the server, a get the other way round. Fills of a range are started in order
  * and run at once; drains are started in order; MD5 takes the blocks in order on another thread, while the main thread
@@ -12,6 +13,8 @@ import { addAbortSignal, type Readable } from 'node:stream';
 import type { Md5 } from '../../posix/libcrypto.js';
 import { Failure } from '../../protocol/failure.js';
 import { CHECKPOINT_BYTES } from '../../protocol/limits.js';
+import { ZEROS } from '../../protocol/zeros.js';
+import type { Run } from '../../posix/file-runs.js';
 import type { BlockPool } from './blocks.js';
 
 /** What takes the blocks. */
@@ -19,8 +22,8 @@ export interface Destination {
   readonly blocks: BlockPool;
   /** The hash of everything before the first block. */
   readonly md5: Md5;
-  /** Hands the block on; it may be overwritten when the promise has settled. */
-  drain(block: Buffer, position: number): Promise<void>;
+  /** Hands the block on; it may be overwritten when the promise has settled. One of a hole is shared: nobody writes to it. */
+  drain(block: Buffer, position: number, isHole: boolean): Promise<void>;
   progress(bytes: number): void;
   /** `state` is that of MD5 after `offset` bytes, a multiple of CHECKPOINT_BYTES. */
   checkpoint?(offset: number, state: Buffer): void;
@@ -34,6 +37,8 @@ export interface Range extends Destination {
   readonly end: number;
   /** Fills the whole block with the bytes from `position` on. */
   fill(block: Buffer, position: number): Promise<void>;
+  /** Where holes are, which need not be filled; absent: there are none. */
+  readonly runs?: { at(position: number): Run | Promise<Run> } | undefined;
 }
 
 export interface Stream extends Destination {
@@ -43,14 +48,24 @@ export interface Stream extends Destination {
 
 /** Rejects with the failure of the first block that has one, when no block is in use any more. */
 export async function moveRange(range: Range): Promise<void> {
-  const { start, end, blocks } = range;
+  const { start, end, blocks, runs } = range;
   const pipeline = new Pipeline(range);
-  for (let position = start; position < end && !pipeline.stopped; position += blocks.bytes) {
-    const whole = await blocks.acquire();
-    const block = whole.subarray(0, Math.min(blocks.bytes, end - position));
-    pipeline.take(whole, block, range.fill(block, position), position);
+  try {
+    for (let position = start; position < end && !pipeline.stopped;) {
+      const run = runs === undefined ? { end, isHole: false } : await runs.at(position);
+      // Checkpoints are where blocks end.
+      const blockEnd = position - (position % blocks.bytes) + blocks.bytes;
+      const length = Math.min(blockEnd, run.end, end) - position;
+      // A hole takes a block, too: so no more than there are blocks are under way.
+      const whole = await blocks.acquire();
+      const block = (run.isHole ? ZEROS : whole).subarray(0, length);
+      const filled = run.isHole ? Promise.resolve() : range.fill(block, position);
+      pipeline.take(whole, block, filled, position);
+      position += length;
+    }
+  } finally {
+    await pipeline.finished();
   }
-  await pipeline.finished();
 }
 
 /** The same for what comes one after the other, up to its end. Returns how many bytes that were. */
@@ -149,7 +164,11 @@ async function issueDrain(
   position: number,
 ): Promise<{ ended: Promise<void> }> {
   await Promise.all([before, filled]);
-  return { ended: to.drain(block, position) };
+  return { ended: to.drain(block, position, isOfHole(block)) };
+}
+
+function isOfHole(block: Buffer): boolean {
+  return block.buffer === ZEROS.buffer;
 }
 
 /** Returns the state of MD5 where a checkpoint is due. */

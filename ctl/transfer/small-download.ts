@@ -18,6 +18,7 @@ import type { Download } from './download.js';
 import { LocalSyncs } from './local-syncs.js';
 import { journalOf, lockPart, PART_FLAGS, PART_MODE, partName, PERMISSIONS } from './part.js';
 import type { TransferContext, Transferred, TransferObserver } from './transfer.js';
+import { giveXattrs, type KnownXattrs } from './xattrs.js';
 
 /** A file as it was when its data were read; nil: it is to be got by itself. */
 interface Fetched {
@@ -45,18 +46,22 @@ export class SmallDownloads {
 
   /** Undefined where it cannot come with others: somebody else has a lease of it, or it has grown. */
   async download(job: Download, size: number, observer: TransferObserver): Promise<Transferred | undefined> {
-    const { limit, signal } = this.#context;
+    const { limit, signal, xattrs } = this.#context;
     if (limit !== undefined) await limit.take(size, signal);
-    const { file } = await this.#batches.add({ source: job.source, size });
+    const [{ file }, known] = await Promise.all([
+      this.#batches.add({ source: job.source, size }),
+      xattrs?.of(job.source),
+    ]);
     if (file === undefined) return undefined;
     const { attributes, data } = file;
     observer.started(data.length, 0);
     const part = localJoin(job.directory, partName(job.name));
     const descriptor = openSync(part, PART_FLAGS, PART_MODE);
+    let unkept: Failure | undefined;
     try {
       lockPart(fd(descriptor), job.name);
       try {
-        writePart(fd(descriptor), job, attributes, data);
+        unkept = writePart(fd(descriptor), job, attributes, data, known);
         await this.#syncs.sync(fd(descriptor));
         renameSync(part, localJoin(job.directory, job.name));
       } catch (error) {
@@ -71,15 +76,25 @@ export class SmallDownloads {
     observer.advanced(data.length);
     const md5 = new Md5();
     md5.update(data);
-    return { bytes: data.length, md5: md5.digest(), resumedAt: 0 };
+    return { bytes: data.length, md5: md5.digest(), resumedAt: 0, unkept };
   }
 }
 
-function writePart(part: Fd, job: Download, attributes: Attributes, data: Buffer): void {
+/** Returns why some of the extended attributes were not kept. */
+function writePart(
+  part: Fd,
+  job: Download,
+  attributes: Attributes,
+  data: Buffer,
+  known: KnownXattrs | undefined,
+): Failure | undefined {
   ftruncateSync(part, 0);
   pwrite(part, data, 0, data.length, 0);
+  // Before its mode, which may let nobody write.
+  const unkept = known && giveXattrs({ fd: part }, known);
   fchmodSync(part, job.mode ?? attributes.mode & PERMISSIONS);
   utimensat(part, undefined, undefined, attributes.mtime, 0);
+  return unkept;
 }
 
 /** What comes is a view of the record that lives only during the call, so it is copied. */

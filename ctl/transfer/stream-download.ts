@@ -8,6 +8,7 @@ import { throughLinks } from '../remote/directory.js';
 import { changedMeanwhile, identityOf, receive, requireDigest } from './download.js';
 import type { Checkpoint } from './journal.js';
 import { moveRange } from './pipeline.js';
+import { runsFrom } from './remote-runs.js';
 import type { TransferContext, Transferred, TransferObserver } from './transfer.js';
 
 export class StreamDownload {
@@ -41,6 +42,7 @@ export class StreamDownload {
       await moveRange({
         ...{ start, end: size, blocks, signal, md5 },
         fill: (block, position) => receive(context, handle, block, position),
+        runs: await runsFrom(client, handle, attributes, start),
         drain: (block, position) => this.#give(block, position),
         progress: (bytes) => observer.advanced(bytes),
         checkpoint: (offset, after) => {

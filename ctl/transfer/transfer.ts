@@ -2,6 +2,8 @@
  * What uploads and downloads of one file have in common: what they are given, what they tell, what comes out.
  */
 import type { Client } from '../../protocol/client.js';
+import type { Failure } from '../../protocol/failure.js';
+import type { RemoteXattrs } from '../remote/xattrs.js';
 import type { BlockPool } from './blocks.js';
 import type { DoneFiles } from './done-files.js';
 import type { RateLimit } from './rate-limit.js';
@@ -20,6 +22,8 @@ export interface TransferContext {
   readonly byContent: boolean;
   /** Over all connections of the command. */
   readonly done: DoneFiles;
+  /** Those of the home, where attributes are kept. */
+  readonly xattrs: RemoteXattrs | undefined;
   /** Of the command; undefined: as fast as it goes. */
   readonly limit: RateLimit | undefined;
   /** Interrupts the transfer: what was done stays to be resumed. */
@@ -41,6 +45,8 @@ export interface Transferred {
   readonly md5: Buffer;
   /** Where it went on; 0: from the beginning. */
   readonly resumedAt: number;
+  /** Why it has not all of its extended attributes. */
+  readonly unkept?: Failure | undefined;
 }
 
 /** `resuming at 62%` */

@@ -9,15 +9,19 @@ import { createHash } from 'node:crypto';
 import { constants, type BigIntStats } from 'node:fs';
 import { open, realpath, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fd } from '../../posix/fd.js';
+import { FileRuns } from '../../posix/file-runs.js';
 import { Md5 } from '../../posix/libcrypto.js';
 import { Failure } from '../../protocol/failure.js';
 import type { RemoteHandle, RemotePath } from '../../protocol/ids.js';
 import { CHECKPOINT_BYTES } from '../../protocol/limits.js';
+import type { Xattr } from '../../protocol/xattrs.js';
 import { displayName } from '../names.js';
 import { Journal } from './journal.js';
 import { moveRange, type Range } from './pipeline.js';
 import { changedMeanwhile, sameFile, timestamp } from './source.js';
 import { resumingAt, type TransferContext, type Transferred, type TransferObserver } from './transfer.js';
+import { localXattrs, NO_XATTRS, sendWithXattrs } from './xattrs.js';
 
 export interface Upload {
   /** Local path of a regular file. */
@@ -67,6 +71,7 @@ async function uploadOpened(
       blocks: context.blocks,
       signal,
       fill: (block: Buffer, position: number) => readFully(file, block, position, job.source),
+      runs: new FileRuns(fd(file.fd)),
     };
     if (offset > 0 && journal.lastBefore(offset) === undefined) {
       observer.note('reading again what was sent before');
@@ -77,15 +82,17 @@ async function uploadOpened(
       start: offset,
       end: size,
       md5,
-      drain: (block, position) => send(context, handle, block, position),
+      drain: (block, position, isHole) =>
+        isHole ? sendHole(context, handle, block.length, position) : send(context, handle, block, position),
       progress: (bytes) => observer.advanced(bytes),
       checkpoint: (at, state) => journal.append(at, state),
     });
+    const xattrs = context.xattrs === undefined ? NO_XATTRS : localXattrs({ fd: fd(file.fd) });
     if (!sameFile(status, await file.stat({ bigint: true }))) throw changedMeanwhile(job.source);
     const digest = md5.digest();
-    await finish(context, handle, digest);
+    const unkept = await sendWithXattrs(xattrs, (kept) => finish(context, handle, digest, kept));
     journal.remove();
-    return { bytes: size, md5: digest, resumedAt: offset };
+    return { bytes: size, md5: digest, resumedAt: offset, unkept };
   } catch (error) {
     const failure = Failure.from(error);
     if (failure.kind === 'EBADMSG') journal.remove();
@@ -117,8 +124,8 @@ async function begin(
 }
 
 /** MD5 of what the server has already: from the journal as far as it reaches, the rest read again. */
-async function hashUpTo(
-  range: Pick<Range, 'blocks' | 'signal' | 'fill'>,
+export async function hashUpTo(
+  range: Pick<Range, 'blocks' | 'signal' | 'fill' | 'runs'>,
   journal: Journal,
   offset: number,
 ): Promise<Md5> {
@@ -151,14 +158,25 @@ export async function send(
   });
 }
 
+/** The same of a hole: nothing of it travels. */
+async function sendHole(
+  { client }: TransferContext,
+  handle: RemoteHandle,
+  length: number,
+  position: number,
+): Promise<void> {
+  await client.call('uploadHole', [handle, position, length]);
+}
+
 /** EBADMSG: the server received something else. */
 export async function finish(
   { client }: TransferContext,
   handle: RemoteHandle,
   digest: Buffer,
+  xattrs: readonly Xattr[] = [],
 ): Promise<void> {
   try {
-    await client.call('uploadFinish', [handle, digest]);
+    await client.call('uploadFinish', [handle, digest, xattrs]);
   } catch (error) {
     const failure = Failure.from(error);
     if (failure.kind !== 'EBADMSG') throw failure;
@@ -185,14 +203,14 @@ export async function readFully(
 }
 
 /** Names this state of this file. The device is left out, as its number may differ after a reboot. */
-async function fingerprintOf(source: Buffer, status: BigIntStats): Promise<Buffer> {
+export async function fingerprintOf(source: Buffer, status: BigIntStats): Promise<Buffer> {
   const path = await realpath(source, { encoding: 'buffer' });
   const { ino, size, mtimeNs, ctimeNs } = status;
   return createHash('sha256').update(`${ino} ${size} ${mtimeNs} ${ctimeNs} `).update(path).digest();
 }
 
 /** One journal for a target, as the server has one partial file for it. */
-function journalPath(job: Upload): string {
+export function journalPath(job: Upload): string {
   const name = createHash('sha256').update(`${job.account}:`).update(job.target).digest('hex');
   return join(job.journals, name);
 }

@@ -10,6 +10,7 @@ import { packLock } from '../../protocol/file-locks.js';
 import type { RemotePath } from '../../protocol/ids.js';
 import type { MethodName, Params } from '../../protocol/methods.js';
 import type { FileRef } from '../../protocol/references.js';
+import type { Xattr } from '../../protocol/xattrs.js';
 import { lseek } from '../../posix/files.js';
 import { S_IFLNK, S_IFMT, SEEK_DATA, SEEK_HOLE } from '../../posix/flags.js';
 import { readlinkat } from '../../posix/names.js';
@@ -221,7 +222,10 @@ const IMMEDIATE = {
   },
   uploadWrite: (_, client, [number, offset, data], call) =>
     client.handles.ofKind(number, 'upload').upload.write(offset, data, call),
-  uploadFinish: (home, client, [number, md5], call) => home.uploads.finish(client, number, md5, call),
+  uploadHole: (_, client, [number, offset, length], call) =>
+    client.handles.ofKind(number, 'upload').upload.write(offset, { length }, call),
+  uploadFinish: (home, client, [number, md5, xattrs], call) =>
+    home.uploads.finish(client, number, { md5: Buffer.from(md5), xattrs: copyOfXattrs(xattrs) }, call),
   uploadFiles: (home, client, [files, data], call) =>
     home.wholeUploads.upload(client, files.map(wholeFile), Buffer.from(data), call),
   async uploadAbort(_, client, [number]) {
@@ -239,6 +243,8 @@ const IMMEDIATE = {
     const data = client.handles.ofKind(number, 'download').download.read(offset, length, call);
     return data instanceof Promise ? data.then((lent) => new LentData(lent)) : new LentData(data);
   },
+  downloadRuns: (_, client, [number, offset]) =>
+    client.handles.ofKind(number, 'download').download.runsFrom(offset),
   async digest(home, client, [number], call) {
     const { download } = client.handles.ofKind(number, 'download');
     const md5 = await download.digest(call);
@@ -294,9 +300,14 @@ function isImmediate(method: HomeMethod): method is ImmediateMethod {
 type WireFile = Params<'uploadFiles'>[0][number];
 
 /** A file of an upload, with bytes of its own. */
-function wholeFile([path, size, mode, sec, nsec, md5]: WireFile): WholeFile {
+function wholeFile([path, size, mode, sec, nsec, md5, xattrs]: WireFile): WholeFile {
   const own = Buffer.from(path) as unknown as RemotePath;
-  return { path: own, size, mode, mtime: { sec, nsec }, md5: Buffer.from(md5) };
+  const mtime = { sec, nsec };
+  return { path: own, size, mode, mtime, md5: Buffer.from(md5), xattrs: copyOfXattrs(xattrs) };
+}
+
+function copyOfXattrs(xattrs: readonly Xattr[]): Xattr[] {
+  return xattrs.map(([name, value]) => [Buffer.from(name), Buffer.from(value)]);
 }
 
 /** A file that was looked for: what was read for that, and where it is. */

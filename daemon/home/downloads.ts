@@ -3,14 +3,16 @@
  * second reading; or whose MD5 is remembered, and the data is just read.
  *
  * To be hashed, reads are answered in the order they came, each as soon as it is read; hashing follows on the thread pool, at most two
- * pieces behind. What was not read in order is read and hashed when the digest is asked for.
+ * pieces behind. What was not read in order is read and hashed when the digest is asked for, which may be before the reads: of a
+ * file with holes, in which there is more to hash than to send.
  */
 import { Failure } from '../../protocol/failure.js';
-import { MAX_DATA } from '../../protocol/limits.js';
+import { MAX_DATA, MAX_RUNS } from '../../protocol/limits.js';
+import { FileRuns } from '../../posix/file-runs.js';
 import { statxFd, type Status, type Timestamp } from '../../posix/status.js';
 import type { Call } from './call.js';
 import type { Digests } from './digests.js';
-import { SequentialHash } from './hashing.js';
+import { hashNext, SequentialHash } from './hashing.js';
 import type { KeptFile } from './held-files.js';
 import { readBorrowed, readCold, readIfCached, type Lent } from './reading.js';
 
@@ -25,6 +27,8 @@ export class Download {
   readonly #remembered: boolean;
   readonly #hash = new SequentialHash();
   #wasRead = false;
+  /** The rest is hashed by itself, whatever of it is read meanwhile. */
+  #digesting = false;
   /** The hashing of the last piece, and of the one before. They never reject. */
   #last: Promise<void> = Promise.resolve();
   #beforeLast: Promise<void> = Promise.resolve();
@@ -50,14 +54,31 @@ export class Download {
 
   read(offset: number, length: number, call: Call): Lent | Promise<Lent> {
     this.#wasRead = true;
-    if (!this.#remembered) return this.#readAndHash(offset, length, call);
+    if (!this.#remembered && !this.#digesting) return this.#readAndHash(offset, length, call);
     const { fd } = this.file;
     const cached = readIfCached(fd, offset, length);
     return cached ?? this.file.pinned(() => call.backlog.hold(length, () => readCold(fd, offset, length)));
   }
 
+  /** The answer of `downloadRuns`. */
+  runsFrom(offset: number): [until: number, ends: number[]] {
+    this.#wasRead = true;
+    const runs = new FileRuns(this.file.fd);
+    const ends: number[] = [];
+    let at = offset;
+    for (let asked = 0; asked < MAX_RUNS && at < this.size; asked++) {
+      const { end, isHole } = runs.at(at);
+      if (!isHole && ends.at(-1) === at) ends.pop();
+      else if (!isHole) ends.push(at);
+      at = Math.min(end, this.size);
+      if (!isHole) ends.push(at);
+    }
+    return [at, ends];
+  }
+
   /** The MD5 of the whole file. ESTALE where its size or mtime is not what it was when it was opened. */
   digest(call: Call): Promise<Buffer> {
+    this.#digesting = true;
     const work = this.#last.then(() => this.#digest(call));
     this.#last = work.then(nothing, nothing);
     this.#beforeLast = this.#last;
@@ -78,9 +99,10 @@ export class Download {
     const { size } = this.#opened;
     const remembered = this.#remembered ? this.#digests.of(this.#unchanged()) : undefined;
     if (remembered !== undefined) return remembered;
+    const runs = new FileRuns(this.file.fd);
     while (this.#hash.hashed < size) {
       call.throwIfCancelled();
-      const hashed = await call.backlog.hold(MAX_DATA, () => this.#hashNext());
+      const hashed = await call.backlog.hold(MAX_DATA, () => hashNext(this.#hash, this.file.fd, runs, size));
       if (hashed === 0) break;
     }
     const now = this.#unchanged();
@@ -88,17 +110,6 @@ export class Download {
     const md5 = this.#hash.digest();
     if (sameTime(now.ctime, this.#opened.ctime)) this.#digests.remember(now, md5);
     return md5;
-  }
-
-  /** Reads and hashes some more. Returns how much it was, in bytes. */
-  async #hashNext(): Promise<number> {
-    const { bytes, release } = await readBorrowed(this.file.fd, this.#hash.hashed, MAX_DATA);
-    try {
-      await this.#hash.hash(bytes, 0, bytes.length);
-      return bytes.length;
-    } finally {
-      release();
-    }
   }
 
   /** The status of the file. ESTALE where its size or mtime is not what it was when it was opened. */

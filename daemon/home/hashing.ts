@@ -3,7 +3,12 @@
  *
  * Small pieces are hashed at once: MD5 runs at some 740 MB/s, and a thread's wake-up costs as much as 32 KiB of it.
  */
+import type { Fd } from '../../posix/fd.js';
+import type { FileRuns } from '../../posix/file-runs.js';
 import { Md5 } from '../../posix/libcrypto.js';
+import { MAX_DATA } from '../../protocol/limits.js';
+import { ZEROS } from '../../protocol/zeros.js';
+import { readBorrowed } from './reading.js';
 
 const HASH_AT_ONCE = 32 * 1024;
 
@@ -56,5 +61,26 @@ export class SequentialHash {
   /** The state of the hash, for Md5.load(). */
   save(): Buffer {
     return this.#md5.save();
+  }
+}
+
+/**
+ * Hashes some more of a file, up to `end`, from where `hash` is; of holes nothing is read. Returns how much that was, in bytes;
+ * 0: the file ends there.
+ */
+export async function hashNext(hash: SequentialHash, fd: Fd, runs: FileRuns, end: number): Promise<number> {
+  const { hashed: start } = hash;
+  const run = runs.at(start);
+  const length = Math.min(MAX_DATA, end - start, run.end - start);
+  if (run.isHole) {
+    await hash.hash(ZEROS, 0, length);
+    return length;
+  }
+  const { bytes, release } = await readBorrowed(fd, start, length);
+  try {
+    await hash.hash(bytes, 0, bytes.length);
+    return bytes.length;
+  } finally {
+    release();
   }
 }

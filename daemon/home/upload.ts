@@ -14,6 +14,8 @@ import { giveBuffer, takeBuffer } from '../../protocol/buffer-pool.js';
 import { Failure } from '../../protocol/failure.js';
 import type { RemotePath } from '../../protocol/ids.js';
 import { CHECKPOINT_BYTES } from '../../protocol/limits.js';
+import type { Xattr } from '../../protocol/xattrs.js';
+import { ZEROS } from '../../protocol/zeros.js';
 import { dataRuns } from '../../posix/data-runs.js';
 import type { Fd } from '../../posix/fd.js';
 import { fchmod, ftruncate, pwrite } from '../../posix/files.js';
@@ -21,6 +23,7 @@ import { S_ISGID, S_ISUID } from '../../posix/flags.js';
 import { utimensat } from '../../posix/names.js';
 import { statxFd } from '../../posix/status.js';
 import type { Call } from './call.js';
+import { giveXattrs } from './given-xattrs.js';
 import { chargingSize } from './growth.js';
 import type { Freeing } from './freeing.js';
 import { SequentialHash } from './hashing.js';
@@ -72,6 +75,9 @@ export interface UploadHost {
   /** The upload is not open any more. */
   closed(upload: Upload): void;
 }
+
+/** What is appended: data, or a hole. */
+type Piece = Buffer | { readonly length: number };
 
 export class Upload {
   readonly owner: LeaseHolder;
@@ -131,13 +137,14 @@ export class Upload {
    * Resolves when written and hashed; so does a piece that was written before, and whose answer was lost. EINVAL where it is
    * not the next one; EDQUOT, ENOSPC: try it again.
    */
-  write(offset: number, data: Buffer, call: Call): null | Promise<null> {
+  write(offset: number, given: Piece, call: Call): null | Promise<null> {
     this.#requireOpen();
     const before = this.#stalled;
     let waits = before !== undefined;
-    let piece = waits ? Buffer.from(data) : data;
+    const own = (): Piece => (Buffer.isBuffer(given) ? Buffer.from(given) : given);
+    let piece = waits ? own() : given;
     const keep = (): void => {
-      if (!waits) piece = Buffer.from(data);
+      if (!waits) piece = own();
       waits = true;
     };
     const attempt = (): null | Promise<null> =>
@@ -155,29 +162,30 @@ export class Upload {
     this.#stalled = stalled;
   }
 
-  #write(offset: number, data: Buffer): null | Promise<null> {
+  #write(offset: number, piece: Piece): null | Promise<null> {
     this.#requireOpen();
+    const data = Buffer.isBuffer(piece) ? piece : ZEROS.subarray(0, piece.length);
     if (offset + data.length <= this.#written) return this.#hashing.then(() => null);
     if (offset !== this.#written) throw new Failure('EINVAL', `the next piece begins at ${this.#written}`);
     const { size = Infinity } = this.target.source ?? {};
     if (data.length > size - offset) throw new Failure('EINVAL', 'more than the announced size');
-    this.#append(data);
+    this.#append(piece);
     if (this.#queued === 0 && this.#hash.isImmediate(data.length) && this.#toBoundary() > data.length) {
       this.#hash.hashNow(data, 0, data.length);
       return null;
     }
+    if (data !== piece) return this.#hashLater(data, data.length);
     const buffer = takeBuffer(data.length);
     data.copy(buffer);
-    return this.#hashLater(buffer, data.length);
+    return this.#hashLater(buffer, data.length).finally(() => giveBuffer(buffer));
   }
 
   /**
    * EBADMSG where size or MD5 differ, EIO and the like where the disk could not keep what it had taken: all is thrown away.
-   * After any other failure the upload goes on.
+   * After any other failure, such as that of the extended attributes, the upload goes on.
    */
-  async finish(md5: Buffer, call: Call): Promise<ToldStatus> {
+  async finish(md5: Buffer, xattrs: readonly Xattr[], call: Call): Promise<ToldStatus> {
     this.#requireOpen();
-    const expected = Buffer.from(md5);
     if (this.#stalled !== undefined) {
       await this.#stalled;
       this.#requireOpen();
@@ -186,13 +194,14 @@ export class Upload {
     try {
       await this.#settled();
       const { size = this.#written } = this.target.source ?? {};
-      if (this.#written !== size || !this.#hash.digest().equals(expected)) {
+      if (this.#written !== size || !this.#hash.digest().equals(md5)) {
         this.#worthless = new Failure(
           'EBADMSG',
           'size or MD5 differ from what was received: upload it again',
         );
       }
       if (this.#worthless !== undefined) throw this.#worthless;
+      await this.#giveXattrs(xattrs, call);
       fchmod(this.fd, this.target.mode & ~SET_ID);
       utimensat(this.fd, undefined, undefined, this.target.mtime, 0);
       await this.#syncing(this.#host.syncs.sync(this.fd));
@@ -233,18 +242,26 @@ export class Upload {
     this.#close();
   }
 
-  #append(data: Buffer): void {
+  async #giveXattrs(xattrs: readonly Xattr[], call: Call): Promise<void> {
+    const give = (): void =>
+      giveXattrs(this.#host.account, { fd: this.fd, status: statxFd(this.fd) }, xattrs);
+    await this.#host.whenRoom(this.owner, call, give, () => undefined);
+  }
+
+  #append(piece: Piece): void {
     const { fd } = this;
     const { account } = this.#host;
-    const end = this.#written + data.length;
+    const end = this.#written + piece.length;
     try {
       chargingSize(account, fd, statxFd(fd), end, () => {
         let filled = 0;
-        for (const { start, end: stop } of dataRuns(data)) {
-          pwrite(fd, data, start, stop - start, this.#written + start);
-          filled = stop;
+        if (Buffer.isBuffer(piece)) {
+          for (const { start, end: stop } of dataRuns(piece)) {
+            pwrite(fd, piece, start, stop - start, this.#written + start);
+            filled = stop;
+          }
         }
-        if (filled < data.length) ftruncate(fd, end);
+        if (filled < piece.length) ftruncate(fd, end);
       });
     } catch (error) {
       chargingSize(account, fd, statxFd(fd), this.#written, () => ftruncate(fd, this.#written));
@@ -262,7 +279,6 @@ export class Upload {
       return null;
     } finally {
       this.#queued -= 1;
-      giveBuffer(buffer);
     }
   }
 

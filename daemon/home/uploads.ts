@@ -7,7 +7,9 @@
 import { Failure } from '../../protocol/failure.js';
 import type { RemoteHandle, UserName } from '../../protocol/ids.js';
 import { CHECKPOINT_BYTES, MAX_DATA, MAX_PAGE_UPLOADS } from '../../protocol/limits.js';
+import type { Xattr } from '../../protocol/xattrs.js';
 import type { Fd } from '../../posix/fd.js';
+import { FileRuns } from '../../posix/file-runs.js';
 import { close, ftruncate } from '../../posix/files.js';
 import { O_CREAT, O_EXCL, O_RDWR } from '../../posix/flags.js';
 import { Md5 } from '../../posix/libcrypto.js';
@@ -19,7 +21,7 @@ import type { Call } from './call.js';
 import { statusIfAny, type ConfinedTree } from './confined.js';
 import type { Digests } from './digests.js';
 import { chargingInode, chargingSize } from './growth.js';
-import { SequentialHash } from './hashing.js';
+import { hashNext, SequentialHash } from './hashing.js';
 import type { Log } from '../log.js';
 import type { Freeing } from './freeing.js';
 import type { HomeClient } from './home-client.js';
@@ -29,7 +31,6 @@ import type { ToldStatus } from './owner-record.js';
 import { isStreamPartial, keyOfPartial, partialName, uploadKey, type PartialFiles } from './partial-files.js';
 import type { Published, Publishing } from './publishing.js';
 import type { Account } from './quota.js';
-import { readBorrowed } from './reading.js';
 import type { SyncGroup } from './sync-group.js';
 import type { Telling } from './telling.js';
 import { Upload, type UploadHost, type UploadSource, type UploadTarget } from './upload.js';
@@ -38,6 +39,13 @@ import { Upload, type UploadHost, type UploadSource, type UploadTarget } from '.
 export type UploadRecords = Pick<UploadStore, 'get' | 'put' | 'remove' | 'list'>;
 
 const PRIVATE_FILE = 0o600;
+
+/** What a client tells of a file when it has sent all of it. */
+export interface Finished {
+  /** 16 bytes. */
+  readonly md5: Buffer;
+  readonly xattrs: readonly Xattr[];
+}
 
 interface Parts {
   readonly user: UserName;
@@ -132,11 +140,11 @@ export class Uploads implements UploadHost {
   }
 
   /** Finishes an upload: its file's attributes. Asked for once more, the answer is the same. */
-  finish(client: HomeClient, number: RemoteHandle, md5: Buffer, call: Call): Promise<unknown[]> {
+  finish(client: HomeClient, number: RemoteHandle, finished: Finished, call: Call): Promise<unknown[]> {
     const former = client.finishedUploads.get(number);
     if (former !== undefined) return former;
     const { upload } = client.handles.ofKind(number, 'upload');
-    const answer = this.#finish(upload, md5, call).finally(() => {
+    const answer = this.#finish(upload, finished, call).finally(() => {
       if (upload.closed) client.handles.forget(number);
       else client.finishedUploads.delete(number);
     });
@@ -250,8 +258,8 @@ export class Uploads implements UploadHost {
     });
   }
 
-  async #finish(upload: Upload, md5: Buffer, call: Call): Promise<unknown[]> {
-    const told = await upload.finish(md5, call);
+  async #finish(upload: Upload, { md5, xattrs }: Finished, call: Call): Promise<unknown[]> {
+    const told = await upload.finish(md5, xattrs, call);
     const { user, transferLog, telling } = this.#parts;
     const { path } = upload.target;
     const ms = Date.now() - upload.startedAt;
@@ -351,14 +359,11 @@ export class Uploads implements UploadHost {
     if (recorded !== undefined) return recorded;
     const hash = new SequentialHash();
     const end = length - (length % CHECKPOINT_BYTES);
+    const runs = new FileRuns(fd);
     while (hash.hashed < end) {
       call.throwIfCancelled();
-      const lent = await readBorrowed(fd, hash.hashed, Math.min(MAX_DATA, end - hash.hashed));
-      try {
-        if (lent.bytes.length === 0) throw new Failure('EIO', 'the partial file became shorter');
-        await hash.hash(lent.bytes, 0, lent.bytes.length);
-      } finally {
-        lent.release();
+      if ((await hashNext(hash, fd, runs, end)) === 0) {
+        throw new Failure('EIO', 'the partial file became shorter');
       }
     }
     return hash;

@@ -15,9 +15,12 @@ import { close, fchmod, pwrite } from '../../posix/files.js';
 import { S_ISGID, S_ISUID } from '../../posix/flags.js';
 import { Md5 } from '../../posix/libcrypto.js';
 import { utimensat } from '../../posix/names.js';
+import { statxFd } from '../../posix/status.js';
 import type { Timestamp } from '../../protocol/attributes.js';
+import { bytesOfXattrs, type Xattr } from '../../protocol/xattrs.js';
 import type { Log } from '../log.js';
 import type { Call } from './call.js';
+import { giveXattrs } from './given-xattrs.js';
 import type { HiddenFile, InodePool } from './granted-inodes.js';
 import type { HomeClient } from './home-client.js';
 import type { Freeing } from './freeing.js';
@@ -41,6 +44,7 @@ export interface WholeFile {
   readonly mtime: Timestamp;
   /** 16 bytes. */
   readonly md5: Buffer;
+  readonly xattrs: readonly Xattr[];
 }
 
 /** What becomes of a file. */
@@ -187,12 +191,13 @@ class Batch {
   }
 
   #writeHidden(file: WholeFile, bytes: Buffer): HiddenFile {
-    const { pool } = this.#parts;
+    const { pool, account } = this.#parts;
     const hidden = pool.makeHidden();
     try {
       pwrite(hidden.fd, bytes, 0, bytes.length, 0);
       fchmod(hidden.fd, file.mode & ~SET_ID);
       utimensat(hidden.fd, undefined, undefined, file.mtime, 0);
+      giveXattrs(account, { fd: hidden.fd, status: statxFd(hidden.fd) }, file.xattrs);
       return hidden;
     } catch (error) {
       close(hidden.fd);
@@ -250,7 +255,7 @@ class Batch {
     close(hidden.fd);
     if (named) return;
     this.#parts.pool.removeHidden(hidden);
-    this.#parts.account.release(file.size, 1);
+    this.#parts.account.release(file.size + bytesOfXattrs(file.xattrs), 1);
   }
 
   #outcome({ file, failure }: Item, ms: number): Outcome {

@@ -306,6 +306,32 @@ t.test('the quota is told, and what fits is kept', async (t) => {
   t.match(await daemon.ftpctl(['quota', 'check', 'lily']), { code: 0, stdout: /^lily: .*: right$/m });
 });
 
+t.test('--inplace writes into the file that is there, where both have no room', async (t) => {
+  const local = temporaryDirectory(t);
+  const [source, target] = [join(local, 'f'), join(daemon.home('lily'), 'f')];
+  const put = (...options: string[]) =>
+    daemon.ftpctl(['put', ...daemon.login('lily'), ...options, source, daemon.at('lily', 'f')]);
+  const content = randomBytes(900_000);
+  fs.writeFileSync(target, Buffer.alloc(800_000, 'old'), { mode: 0o640 });
+  fs.linkSync(target, join(daemon.home('lily'), 'other'));
+  t.match(await daemon.ftpctl(['quota', 'check', '--repair', 'lily']), { code: 0 });
+  for (const [options, size] of [
+    [[], content.length],
+    [['--inplace'], 2_000_000],
+  ] as const) {
+    fs.writeFileSync(source, content.subarray(0, size));
+    fs.truncateSync(source, size);
+    t.match(await put(...options), { code: 7, stderr: options.length === 0 ? /--inplace/ : /quota/ });
+    t.ok(fs.readFileSync(target).equals(Buffer.alloc(800_000, 'old')));
+  }
+  fs.writeFileSync(source, content);
+  t.match(await put('--inplace'), { code: 0, stdout: md5(content) });
+  t.ok(fs.readFileSync(join(daemon.home('lily'), 'other')).equals(content));
+  t.equal(fs.statSync(target).mode & 0o7777, 0o640);
+  t.match(await put('--inplace'), { code: 0, stderr: /^1 file is there already/ });
+  t.match(await daemon.ftpctl(['quota', 'check', 'lily']), { code: 0, stdout: /^lily: .*: right$/m });
+});
+
 t.test('a get does not write through symlinks of the server, nor give its files special bits', async (t) => {
   const local = temporaryDirectory(t);
   const outside = temporaryDirectory(t);

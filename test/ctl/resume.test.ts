@@ -71,6 +71,25 @@ t.test('a put that is killed goes on', async (t) => {
   t.ok(fs.readFileSync(join(daemon.home('alice'), 'target')).equals(content));
 });
 
+t.test('a put into the file that is there goes on, too', async (t) => {
+  const target = join(daemon.home('alice'), 'inplace');
+  fs.writeFileSync(target, 'old');
+  const { ino } = fs.statSync(target);
+  const journals = join(daemon.clientState, 'ftpmount', 'uploads');
+  fs.mkdirSync(journals, { recursive: true, mode: 0o700 });
+  const journaled = (): number =>
+    fs.readdirSync(journals).reduce((bytes, name) => bytes + bytesOf(join(journals, name)), 0);
+  const before = journaled();
+  const args = ['put', '--inplace', ...login, source, daemon.at('alice', 'inplace')];
+  const killed = await startTransfer(t, args, () => journaled() > before);
+  await killed.kill();
+  const again = await daemon.ftpctl(args);
+  t.match(again, { code: 0, stderr: RESUMING });
+  t.ok(fs.readFileSync(target).equals(content));
+  t.equal(fs.statSync(target).ino, ino);
+  t.equal(journaled(), before);
+});
+
 t.test('what a put left is listed, counted, and thrown away', async (t) => {
   const uploads = (...args: string[]) => daemon.ftpctl(['uploads', ...args]);
   const place = daemon.at('alice', 'left');

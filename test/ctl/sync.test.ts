@@ -2,13 +2,16 @@
 import * as fs from 'node:fs';
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
+import { getXattr, listXattrs, removeXattr, setXattr } from '../../posix/xattrs.js';
 import { startDaemon } from '../lib/daemon.js';
 import { temporaryDirectory } from '../lib/directory.js';
 import { run, type RunResult } from '../lib/run.js';
 
 t.setTimeout(120_000);
 
-const daemon = await startDaemon(t, { users: { alice: { quota: '128M' } } });
+const daemon = await startDaemon(t, {
+  users: { alice: { quota: '128M' }, lily: { quota: '72000' } },
+});
 const login = daemon.login('alice');
 
 const SAME_TIME = 1_000_000_000;
@@ -223,6 +226,57 @@ bothWays('holes stay holes', async (t, { source, destination, sync }) => {
     fs.rmSync(join(source, name));
     fs.rmSync(join(destination, name));
   }
+});
+
+/** The extended attributes of each of these names, as text. */
+function xattrsOf(directory: string, names: readonly string[]): unknown {
+  return names.map((name) => {
+    const place = { path: Buffer.from(join(directory, name)) };
+    return Object.fromEntries(
+      listXattrs(place).map((xattr) => [String(xattr), String(getXattr(place, xattr))]),
+    );
+  });
+}
+
+function setXattrs(directory: string, name: string, values: Readonly<Record<string, string>>): void {
+  const place = { path: Buffer.from(join(directory, name)) };
+  for (const xattr of listXattrs(place)) removeXattr(place, xattr);
+  for (const [xattr, value] of Object.entries(values)) {
+    setXattr(place, Buffer.from(xattr), Buffer.from(value), 0);
+  }
+}
+
+bothWays('-X keeps extended attributes', async (t, { source, destination, sync }) => {
+  const names = ['', 'small', 'large', 'd', 'd/none'];
+  make(source, { small: 's', large: 'l'.repeat(70_000), 'd/none': '' });
+  setXattrs(source, '', { 'user.root': 'r' });
+  setXattrs(source, 'small', { 'user.a': 'one', 'user.long': 'x'.repeat(1500) });
+  setXattrs(source, 'large', { 'user.a': 'two', 'user.empty': '' });
+  setXattrs(source, 'd', { 'user.d': '\u{1f600}' });
+  make(destination, { large: 'another' });
+  setXattrs(destination, 'large', { 'user.former': 'of what is replaced' });
+  t.match(await sync('-X'), { code: 0, stderr: /^3 files, /m });
+  t.same(xattrsOf(destination, names), xattrsOf(source, names));
+
+  setXattrs(source, 'small', { 'user.a': 'other', 'user.b': 'more' });
+  setXattrs(source, 'd', {});
+  const before = xattrsOf(destination, names);
+  t.match(await sync('-X', '--verify'), { code: 8, stderr: /^2 differ/m, stdout: /differs .*small$/m });
+  t.same(xattrsOf(destination, names), before);
+  t.match(await sync('-X'), { code: 0, stderr: /^3 files are there already/ });
+  t.same(xattrsOf(destination, names), xattrsOf(source, names));
+});
+
+t.test('attributes for which there is no room are told, and their file arrives', async (t) => {
+  const local = temporaryDirectory(t);
+  make(local, { large: 'l'.repeat(70_000) });
+  setXattrs(local, 'large', { 'user.a': 'x'.repeat(3000) });
+  const put = ['put', '-X', ...daemon.login('lily'), join(local, 'large'), daemon.at('lily')];
+  t.match(await daemon.ftpctl(put), {
+    code: 7,
+    stderr: /large: its extended attributes were not kept: the quota/,
+  });
+  t.match(found(daemon.home('lily')), found(local));
 });
 
 t.test('what cannot be meant', async (t) => {

@@ -89,9 +89,10 @@ export const METHOD_SAMPLES: Readonly<Record<MethodName, Sample>> = {
   close: { params: [3], result: null },
   uploadBegin: { params: [PATH, 100, 0o644, ...TIME, Buffer.alloc(32, 9)], result: [3, 0, false] },
   uploadWrite: { params: [3, 0, Buffer.from('data')], result: null },
-  uploadFinish: { params: [3, MD5], result: ATTRIBUTES },
+  uploadHole: { params: [3, 4, 4096], result: null },
+  uploadFinish: { params: [3, MD5, [[XATTR, Buffer.from('value')]]], result: ATTRIBUTES },
   uploadFiles: {
-    params: [[[PATH, 4, 0o644, ...TIME, MD5]], Buffer.from('data')],
+    params: [[[PATH, 4, 0o644, ...TIME, MD5, [[XATTR, Buffer.from('value')]]]], Buffer.from('data')],
     result: [null, ['EIO', 'broken']],
   },
   uploadAbort: { params: [3], result: null },
@@ -99,6 +100,7 @@ export const METHOD_SAMPLES: Readonly<Record<MethodName, Sample>> = {
   uploadRemove: { params: [NAME], result: null },
   download: { params: [PATH], result: [3, ATTRIBUTES] },
   downloadRead: { params: [3, 0, 4096], result: Buffer.from('data') },
+  downloadRuns: { params: [3, 0], result: [8192, [4096, 8192]] },
   digest: { params: [3], result: MD5 },
 };
 

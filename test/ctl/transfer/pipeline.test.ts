@@ -75,13 +75,47 @@ t.test('it goes on from a checkpoint', async (t) => {
   t.equal(told.bytes, source.length - CHECKPOINT_BYTES);
 });
 
+t.test('a hole is hashed, and told to who drains, and never filled', async (t) => {
+  const hole = { start: 3 * BLOCK_BYTES + 7, end: CHECKPOINT_BYTES + 2 * BLOCK_BYTES - 9 };
+  const filled: number[] = [];
+  const holes: number[] = [];
+  const { range, told } = moving({
+    fill: async (block, position) => {
+      filled.push(position);
+      block.fill('x');
+    },
+    drain: async (block, position, isHole) => {
+      if (isHole) holes.push(position, block.length);
+    },
+    runs: {
+      at: (position) =>
+        position < hole.start
+          ? { end: hole.start, isHole: false }
+          : { end: position < hole.end ? hole.end : Infinity, isHole: position < hole.end },
+    },
+    checkpoint: (offset) => told.checkpoints.push(offset),
+  });
+  const md5 = range.md5;
+  await moveRange(range);
+  const whole = Buffer.alloc(range.end, 'x').fill(0, hole.start, hole.end);
+  t.equal(md5.digest().toString('hex'), createHash('md5').update(whole).digest('hex'));
+  t.ok(filled.every((position) => position < hole.start || position >= hole.end));
+  t.equal(holes[0], hole.start);
+  t.equal((holes.at(-2) ?? 0) + (holes.at(-1) ?? 0), hole.end);
+  t.strictSame(told.checkpoints, [CHECKPOINT_BYTES]);
+  t.equal(told.bytes, range.end);
+  await allBlocksAreFree(range.blocks);
+});
+
 t.test('a failure ends it, and no block is lost or told as moved', async (t) => {
   const failAt = 3 * BLOCK_BYTES;
   for (const part of ['fill', 'drain'] as const) {
     const good = moving();
     const { range, told } = moving({
       [part]: (block: Buffer, position: number) =>
-        position === failAt ? Promise.reject(new Error(`no ${part}`)) : good.range[part](block, position),
+        position === failAt
+          ? Promise.reject(new Error(`no ${part}`))
+          : good.range[part](block, position, false),
     });
     await t.rejects(moveRange(range), { message: `no ${part}` });
     t.ok(told.bytes <= failAt, part);
@@ -108,7 +142,7 @@ t.test('an interruption ends it after what is under way', async (t) => {
     ...range,
     drain: (block, position) => {
       if (position === 2 * BLOCK_BYTES) interrupt.abort();
-      return drain(block, position);
+      return drain(block, position, false);
     },
   });
   await t.rejects(moved, failing('ECANCELED'));

@@ -52,7 +52,7 @@ function unsyncable(): { upload: Upload; asked: string[] } {
 void t.test('what the disk could not keep is thrown away: it would not say so again', async (t) => {
   const { upload, asked } = unsyncable();
   const md5 = createHash('md5').update(NOTHING).digest();
-  t.equal(await kindOf(() => upload.finish(md5, new Call())), 'EINVAL', 'as a socket says');
+  t.equal(await kindOf(() => upload.finish(md5, [], new Call())), 'EINVAL', 'as a socket says');
   t.strictSame(asked, ['discard', 'closed']);
-  t.equal(await kindOf(() => upload.finish(md5, new Call())), 'EBADF');
+  t.equal(await kindOf(() => upload.finish(md5, [], new Call())), 'EBADF');
 });

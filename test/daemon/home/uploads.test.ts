@@ -451,3 +451,48 @@ homeTest('a download of a file that changes is ESTALE', {}, async (t, home, plac
   t.equal(await kindOf(() => client.call('digest', [third], call)), 'ECANCELED');
   t.equal(await kindOf(() => client.call('download', [''])), 'EISDIR');
 });
+
+homeTest(
+  'a hole is neither sent nor read, and charged as what it is of the size',
+  {},
+  async (t, home, place) => {
+    const client = new TestClient(home);
+    const [hole, size] = [CHECKPOINT_BYTES + 10, CHECKPOINT_BYTES + 2 * MAX_DATA];
+    const content = Buffer.concat([Buffer.from('first'), Buffer.alloc(size - 5)]);
+    content.write('later', hole);
+    const md5 = createHash('md5').update(content).digest();
+    const skip = async (handle: Begun[0], from: number, to: number): Promise<void> => {
+      for (let at = from; at < to; at += MAX_DATA)
+        await client.call('uploadHole', [handle, at, Math.min(MAX_DATA, to - at)]);
+    };
+    const [handle] = await begin(client, 'f', size);
+    await client.call('uploadWrite', [handle, 0, Buffer.from('first')]);
+    await skip(handle, 5, hole);
+    t.equal(await kindOf(() => client.call('uploadHole', [handle, hole + 1, 1])), 'EINVAL');
+    t.equal(await kindOf(() => client.call('uploadHole', [handle, hole, size])), 'EINVAL');
+    await client.call('close', [handle]);
+    const [again, offset] = await begin(client, 'f', size);
+    t.equal(offset, CHECKPOINT_BYTES);
+    await skip(again, offset, hole);
+    await client.call('uploadWrite', [again, hole, Buffer.from('later')]);
+    await skip(again, hole + 5, size);
+    await client.call('uploadFinish', [again, md5]);
+    t.ok(readFileSync(join(place.directory, 'f')).equals(content));
+    t.ok(statSync(join(place.directory, 'f')).blocks * 512 < MAX_DATA);
+
+    const [download] = await client.call('download', [Buffer.from('f')]);
+    const digest = client.call('digest', [download]);
+    const [until, ends] = await client.call('downloadRuns', [download, 0]);
+    t.equal(until, size);
+    const data = ends.flatMap((end, i) => (i % 2 === 1 ? [[ends[i - 1] ?? 0, end]] : []));
+    t.equal(data.length, 2);
+    for (const [start = 0, end = 0] of data) {
+      const read = await client.call('downloadRead', [download, start, end - start]);
+      t.ok(read.equals(content.subarray(start, end)), 'also while the whole is hashed');
+    }
+    t.same(await digest, md5);
+    const [behind] = await client.call('downloadRuns', [download, size - 1]);
+    t.equal(behind, size);
+    await client.call('close', [download]);
+  },
+);

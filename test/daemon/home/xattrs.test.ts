@@ -2,6 +2,7 @@
  * Extended attributes of users: set, told, removed, and charged as a count of the tree finds them (homeTest, partsTest).
  */
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { LEASE_WRITE } from '../../../protocol/methods.js';
 import { RELEASE, REMOVEXATTR, SETXATTR, type Operation } from '../../../protocol/operations.js';
@@ -183,4 +184,34 @@ homeTest('the first file is asked back, the others are told where nobody has the
   const two = new TestClient(home, { wants: LEASE_WRITE });
   t.strictSame(await told(two, ['asked/f', 'own/f', 'nowhere']), [{}, null, null]);
   t.strictSame(await told(two, ['own/f', 'asked/f']), [{}, {}]);
+});
+
+homeTest('uploads give their files all of them, or are refused', { bytes: 100 }, async (t, home) => {
+  const client = await withFile(home, 'old');
+  await client.paths.change(set(ref('old'), 'user.old', 'of the old file'));
+  const data = 'text';
+  const md5 = createHash('md5').update(data).digest();
+  const upload = async (...given: [name: string, value: string][]): Promise<unknown> => {
+    const xattrs = given.map((xattr) => xattr.map((text) => Buffer.from(text)));
+    const file = [Buffer.from('old'), data.length, 0o400, 1, 2, md5, xattrs];
+    return (await client.call('uploadFiles', [[file], Buffer.from(data)]))[0]?.[0] ?? null;
+  };
+  t.equal(await upload(['user.a', 'x'.repeat(80)]), 'EDQUOT');
+  t.equal(await upload(['user.a', '1'], ['user.a', '2']), 'EINVAL');
+  t.equal(await upload(['user.ftpmount.owner', '']), 'EACCES');
+  t.strictSame(await told(client, ['old']), [{ 'user.old': 'of the old file' }]);
+  t.equal(await upload(['user.a', 'one'], ['user.b', '']), null);
+  t.strictSame(await told(client, ['old']), [{ 'user.a': 'one', 'user.b': '' }]);
+
+  const begin = ['new', data.length, 0o400, 1, 2, Buffer.alloc(32)];
+  const [handle] = await client.call('uploadBegin', begin);
+  await client.call('uploadWrite', [handle, 0, Buffer.from(data)]);
+  const finish = (xattrs: unknown): Promise<unknown> => client.call('uploadFinish', [handle, md5, xattrs]);
+  const given = (value: string): Buffer[][] => [[Buffer.from('user.a'), Buffer.from(value)]];
+  t.equal(
+    await kindOf(() => finish([...given('fits'), [Buffer.from('user.b'), Buffer.alloc(80)]])),
+    'EDQUOT',
+  );
+  await finish(given('another'));
+  t.strictSame(await told(client, ['new']), [{ 'user.a': 'another' }]);
 });
