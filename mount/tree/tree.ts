@@ -96,6 +96,11 @@ export class Tree {
     return this.#numbers.remember(inode.nodeId === 0 ? this.#names.keptOf(inode) : inode);
   }
 
+  /** The kernel is told of the inode by another number from now on. */
+  renumber(inode: Inode): void {
+    this.#numbers.renumber(inode);
+  }
+
   /** The kernel gives lookups back. Returns the inode where it does not know it any more. */
   forget(id: NodeId, count: bigint): Inode | undefined {
     const forgotten = this.#numbers.forget(id, count);
