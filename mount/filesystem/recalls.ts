@@ -53,7 +53,10 @@ export class Recalls {
   }
 
   leased(items: readonly LeaseItem[]): void {
-    this.#home.leases.leased(items);
+    const { leases } = this.#home;
+    const lost = items.filter(([unit, mode]) => mode === LEASE_NONE && leases.believes(unit));
+    leases.leased(items);
+    if (lost.length > 0) this.#doubting.units(lost.map(([unit]) => unit));
     this.#renew();
   }
 

@@ -109,6 +109,14 @@ t.test('a change that is asked for is made when the server has not stopped withi
   );
 });
 
+t.test('what the server says is not held any more is dropped by the kernel, too', async (t) => {
+  const home = await ScriptedHome.open(t);
+  await home.own({ file: attributesOf(10) });
+  await home.node('file');
+  home.server.connection.notifications.lease?.([[ROOT_INO, LEASE_NONE]]);
+  t.ok(home.dropped.includes(`${ROOT_NODE}/file`));
+});
+
 t.test('who lists a directory while it is given back holds up neither the kernel nor others', async (t) => {
   const home = await ScriptedHome.open(t);
   await home.own({ file: attributesOf(10) });
