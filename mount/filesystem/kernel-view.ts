@@ -44,6 +44,18 @@ interface Place {
   readonly key: string;
 }
 
+/** Where the kernel has a directory. */
+interface KernelPlace extends Place {
+  /** The kernel's number of the parent. */
+  readonly node: NodeId | 0;
+}
+
+/** Where the kernel was told of a directory that it had elsewhere. */
+interface Move extends Place {
+  /** Inode.asked by then. */
+  readonly asked: number;
+}
+
 export class KernelView {
   readonly #tree: Tree;
   readonly #caches: KernelCaches;
@@ -60,7 +72,9 @@ export class KernelView {
   /** When names of a directory were last taken back. */
   readonly #contested = new WeakMap<DirectoryInode, number>();
   /** Where the kernel has the directories that it was told of. */
-  readonly #places = new WeakMap<Inode, Place>();
+  readonly #places = new WeakMap<Inode, KernelPlace>();
+  /** Directories that the kernel was told of elsewhere than where it had them, and may not have been able to move. */
+  readonly #moves = new WeakMap<Inode, Move>();
   /** What the kernel does not believe: it was taken back, and not told for longer since. */
   readonly #takenBack = new WeakSet<Name | Inode>();
 
@@ -108,7 +122,9 @@ export class KernelView {
   lookedUp(name: Name): Entry {
     const believed = !this.#isContested(name) && this.#isBelieved(name) && this.#noteRecent(name);
     this.#told(name, believed);
-    return this.#entry(name.inode, believed);
+    const entry = this.#entry(name.inode, believed);
+    // That the kernel asks for its attributes shows that it has moved it.
+    return this.#moves.has(name.inode) ? { ...entry, validMs: 0 } : entry;
   }
 
   /** Tells of a file without a name, which counts as a lookup. */
@@ -125,8 +141,8 @@ export class KernelView {
   }
 
   #told(name: Name, believed: boolean): void {
-    const { inode, parent, key } = name;
-    if (inode.isDirectory() && !this.isElsewhere(name)) this.#places.set(inode, { parent, key });
+    const { inode } = name;
+    if (inode.isDirectory() && !this.isElsewhere(name)) this.#places.set(inode, placeOf(name));
     if (!believed) return;
     this.#takenBack.delete(name);
     this.#again.delete(name);
@@ -135,20 +151,33 @@ export class KernelView {
   /** Whether the kernel has a directory in another one than where it is now: somebody else moved it. */
   isElsewhere({ inode, parent }: Name): boolean {
     const place = inode.isDirectory() && inode.nodeId !== 0 ? this.#places.get(inode) : undefined;
-    return place !== undefined && place.parent !== parent && place.parent.nodeId !== 0;
+    return (
+      place !== undefined && place.node !== parent.nodeId && place.parent.nodes.includes(place.node as NodeId)
+    );
   }
 
   /**
    * Has the kernel drop a directory where it was, before it is told where it is. It has each directory once, and moves what it
    * has when it is told of another place; but not while a rename(2) is under way (d_splice_alias): then it is ESTALE to who
    * asked, however often that is tried where it is the rename(2) that asks. Undefined: nothing is to be waited for.
+   *
+   * It cannot drop what a program works in or has something open in. Then who asked tries once more, and is told of the
+   * directory by another number: what the program works in stays as it is, and is the same directory.
    */
   dropElsewhere(name: Name): Promise<void> | undefined {
+    const { inode } = name;
+    const move = this.#moves.get(inode);
+    this.#moves.delete(inode);
+    if (move !== undefined && move.asked === inode.asked && isAt(move, name)) {
+      this.#tree.renumber(inode);
+      this.#places.delete(inode);
+    }
     if (!this.isElsewhere(name)) return undefined;
-    const { parent, key } = this.#places.get(name.inode) ?? name;
-    this.#caches.invalidateEntry(parent.nodeId as NodeId, Buffer.from(key, 'latin1'), true);
+    const { node, key } = this.#places.get(inode) ?? placeOf(name);
+    this.#moves.set(inode, { parent: name.parent, key: name.key, asked: inode.asked });
+    this.#caches.invalidateEntry(node as NodeId, Buffer.from(key, 'latin1'), true);
     const dropped = this.#caches.settled().then(() => {
-      this.#places.delete(name.inode);
+      this.#places.delete(inode);
     });
     return orAfter(DROPPED_MS, dropped, () => undefined);
   }
@@ -157,7 +186,7 @@ export class KernelView {
   moved(from: Place, to: Place, exchanged: boolean): void {
     for (const { parent, key } of exchanged ? [from, to] : [to]) {
       const inode = parent.directory.names.get(key)?.inode;
-      if (inode?.isDirectory() === true) this.#places.set(inode, { parent, key });
+      if (inode?.isDirectory() === true) this.#places.set(inode, placeOf({ parent, key }));
     }
   }
 
@@ -198,14 +227,14 @@ export class KernelView {
         for (const key of this.#negatives.get(inode) ?? []) this.#expire(inode, key);
         this.forgotten(inode);
       }
-      if (inode.nodeId === 0) continue;
+      if (inode.nodes.length === 0) continue;
       // The pages of a directory are the kernel's own listing.
       const drops = inode.directory !== undefined || inode.opens > 0;
       if (!drops && this.#takenBack.has(inode)) continue;
       this.#takenBack.add(inode);
       if (!drops && !this.#pages.has(inode)) this.#pages.set(inode, inode.attributes);
       this.told(inode);
-      this.#caches.invalidateNode(inode.nodeId, drops ? 0 : NO_DATA, 0);
+      this.#drop(inode, drops ? 0 : NO_DATA);
     }
   }
 
@@ -228,16 +257,20 @@ export class KernelView {
 
   /** The attributes are not what the kernel has, and it is not about to be answered with others. */
   dropAttributes(inode: Inode): void {
-    if (inode.nodeId === 0) return;
+    if (inode.nodes.length === 0) return;
     this.told(inode);
-    this.#caches.invalidateNode(inode.nodeId, NO_DATA, 0);
+    this.#drop(inode, NO_DATA);
   }
 
   /** The data of a file are not what the kernel has. */
   dropPages(inode: Inode): void {
-    if (inode.nodeId === 0) return;
+    if (inode.nodes.length === 0) return;
     this.told(inode);
-    this.#caches.invalidateNode(inode.nodeId, 0, 0);
+    this.#drop(inode, 0);
+  }
+
+  #drop({ nodes }: Inode, offset: number): void {
+    for (const node of nodes) this.#caches.invalidateNode(node, offset, 0);
   }
 
   settled(): Promise<void> {
@@ -302,8 +335,16 @@ export class KernelView {
   }
 
   #expire(directory: DirectoryInode, key: string): void {
-    if (directory.nodeId !== 0) this.#caches.invalidateEntry(directory.nodeId, Buffer.from(key, 'latin1'));
+    for (const node of directory.nodes) this.#caches.invalidateEntry(node, Buffer.from(key, 'latin1'));
   }
+}
+
+function placeOf({ parent, key }: Place): KernelPlace {
+  return { parent, key, node: parent.nodeId };
+}
+
+function isAt(one: Place, other: Place): boolean {
+  return one.parent === other.parent && one.key === other.key;
 }
 
 function sameContent(a: Attributes, b: Attributes): boolean {

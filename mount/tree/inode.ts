@@ -44,6 +44,8 @@ export type DirectoryInode = Inode & { readonly directory: Directory<Name> };
 /** Inode numbers of files that have one of their own until the server has made them: no disk's are so high. */
 const FIRST_PROVISIONAL = 1n << 62n;
 
+const NO_NODES: readonly NodeId[] = [];
+
 export class Inode {
   /** As last told or made, whether it is believed or not. */
   attributes: Attributes;
@@ -57,8 +59,12 @@ export class Inode {
   readonly names = new Links<Name>();
   /** The kernel's number of it; 0 while the kernel does not know it. */
   nodeId: NodeId | 0 = 0;
-  /** How often the kernel was told of it and has not forgotten. */
+  /** Numbers of a directory that it had in the kernel before that one, and which the kernel still knows (numbers.ts). */
+  formerNodes: readonly NodeId[] = NO_NODES;
+  /** How often the kernel was told of it, by whatever number, and has not forgotten. */
   lookups = 0;
+  /** How often the kernel has asked for it by a number. */
+  asked = 0;
   /** How often the kernel was told of its attributes, or to forget them. */
   told = 0;
   /** The inode number that programs were told, where it is another by now: the server has made the file since. */
@@ -86,6 +92,11 @@ export class Inode {
   get id(): FileId {
     const { ino, birth } = this.attributes;
     return { ino, birth };
+  }
+
+  /** All numbers by which the kernel knows it. */
+  get nodes(): readonly NodeId[] {
+    return this.nodeId === 0 ? this.formerNodes : [this.nodeId, ...this.formerNodes];
   }
 
   isDirectory(): this is DirectoryInode {

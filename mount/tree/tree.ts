@@ -96,6 +96,11 @@ export class Tree {
     return this.#numbers.remember(inode.nodeId === 0 ? this.#names.keptOf(inode) : inode);
   }
 
+  /** The kernel is told of the inode by another number from now on. */
+  renumber(inode: Inode): void {
+    this.#numbers.renumber(inode);
+  }
+
   /** The kernel gives lookups back. Returns the inode where it does not know it any more. */
   forget(id: NodeId, count: bigint): Inode | undefined {
     const forgotten = this.#numbers.forget(id, count);
@@ -156,6 +161,19 @@ export class Tree {
     if (!this.#beliefs.isWhole(parent)) return undefined;
     this.#names.listed(parent);
     return [...parent.directory.names.values()];
+  }
+
+  /** listing() of a directory whose unit is being given back. */
+  partingListing({ directory }: DirectoryInode): Name[] | undefined {
+    return directory.parting === directory.version ? [...directory.names.values()] : undefined;
+  }
+
+  /** Units are given back: others may change them from now on. */
+  parted(units: Iterable<bigint>): void {
+    for (const unit of units) {
+      const inode = this.#names.byIndex(unit);
+      if (inode?.isDirectory() === true) inode.directory.parting = undefined;
+    }
   }
 
   /** The unit of the leases that an inode's attributes and data belong to; undefined where it is not known. */

@@ -2,7 +2,16 @@
  * Names that another mount has just changed: what is done by such a name here has the outcome that it has on a disk. The kernel
  * has each directory at one place, and tells ESTALE where it cannot move it to where it is found now.
  */
-import { mkdirSync, renameSync, rmdirSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmdirSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import t from 'tap';
 import { startDaemon } from '../lib/daemon.js';
 import { mountHome, type Mounted } from '../lib/mounted.js';
@@ -41,21 +50,25 @@ for (const args of [[], ['-o', 'nolease']]) {
     };
 
     t.test('a directory that was moved there is renamed here, wherever to', async (t) => {
-      for (const where of ['elsewhere', 'back', 'from above', 'beside'] as const) {
+      const wheres = ['elsewhere', 'back', 'from above', 'beside'] as const;
+      for (const [where, used] of wheres.flatMap((each) => [[each, false] as const, [each, true] as const])) {
         const [x, y, z] = [directory(), directory(), directory()];
         mkdirSync(here.path(x, 'moving'));
         make(here, `${x}/moving/below`, 'filled directory');
         statSync(here.path(x, 'moving', 'below', 'in it'));
+        // The kernel has the directory where it was as long as a program has something open in it.
+        const open = used ? openSync(here.path(x, 'moving', 'below', 'in it'), 'r') : undefined;
         renameSync(there.path(x, 'moving'), there.path(y, 'moving'));
         const to = { elsewhere: `${z}/to`, back: `${x}/to`, 'from above': 'to', beside: `${y}/to` }[where];
         const renamed = outcome(() => renameSync(here.path(y, 'moving'), here.path(to)));
-        t.equal(renamed, 'done', where);
+        t.equal(renamed, 'done', `${where}${used ? ', in use' : ''}`);
         t.ok(statSync(there.path(to, 'below', 'in it')).isFile());
         renameSync(there.path(to), there.path(x, 'away'));
         t.equal(
           outcome(() => statSync(here.path(x, 'away', 'below', 'in it'))),
           'done',
         );
+        if (open !== undefined) closeSync(open);
       }
     });
 

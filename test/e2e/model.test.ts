@@ -9,9 +9,10 @@ import * as fs from 'node:fs/promises';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import { startProxy } from '../../bench/proxy.js';
-import { fd } from '../../posix/fd.js';
-import { S_IFCHR } from '../../posix/flags.js';
-import { mknodat } from '../../posix/names.js';
+import { fd, type Fd } from '../../posix/fd.js';
+import { RENAME_EXCHANGE, RENAME_NOREPLACE, S_IFCHR, S_IFSOCK } from '../../posix/flags.js';
+import { mknodat, renameat2 } from '../../posix/names.js';
+import { getXattr, setXattr } from '../../posix/xattrs.js';
 import { startDaemon, type Daemon } from '../lib/daemon.js';
 import { temporaryDirectory } from '../lib/directory.js';
 import { mountHome } from '../lib/mounted.js';
@@ -25,6 +26,7 @@ const MAX_SIZE = 20_000;
 const IDS = [0, 1, 1000, 2 ** 32 - 2];
 const OWNED_MODES = [0o644, 0o4755, 0o2755, 0o2775, 0o2645, 0o1777, 0o6777, 0];
 const DEV_NULL = 0x103;
+const XATTR = Buffer.from('user.a');
 
 /** One operation, as it is made below a root. */
 interface Step {
@@ -40,6 +42,42 @@ function randomPath(random: (below: number) => number): string {
   const parts: string[] = [];
   for (let depth = random(3); depth >= 0; depth--) parts.push(pick(random, NAMES));
   return parts.join('/');
+}
+
+/** Opens the directory of a name for a call that node has not. */
+async function inDirectory<T>(
+  root: string,
+  at: string,
+  run: (directory: Fd, name: Buffer) => T,
+): Promise<Awaited<T>> {
+  const directory = await fs.open(path.join(root, path.dirname(at)), 'r');
+  try {
+    return await run(fd(directory.fd), Buffer.from(path.basename(at)));
+  } finally {
+    await directory.close();
+  }
+}
+
+/** Renames with RENAME_EXCHANGE or RENAME_NOREPLACE. */
+function renameWith(root: string, at: string, to: string, flags: number): Promise<void> {
+  return inDirectory(root, at, (from, name) =>
+    inDirectory(root, to, (into, newName) => renameat2(from, name, into, newName, flags)),
+  );
+}
+
+/** Removes a name of a file, which is changed as long as it is open. What it is then. */
+async function changeRemoved(file: string, size: number, data: Buffer, offset: number): Promise<unknown[]> {
+  const open = await fs.open(file, 'r+');
+  try {
+    await fs.unlink(file);
+    await open.truncate(size);
+    await open.write(data, 0, data.length, offset);
+    await open.chmod(0o640);
+    const status = await open.stat();
+    return [status.size, status.mode, status.nlink];
+  } finally {
+    await open.close();
+  }
 }
 
 /** `owners`: also what changes owners, set-id bits, and makes devices. */
@@ -75,20 +113,29 @@ function randomStep(random: (below: number) => number, owners: boolean): Step {
     () => step(`symlink ${at}`, (root) => fs.symlink(to, path.join(root, at))),
     () => step(`chmod ${at} ${mode.toString(8)}`, (root) => fs.chmod(path.join(root, at), mode)),
     () => step(`utimes ${at}`, (root) => fs.lutimes(path.join(root, at), offset, size)),
+    () => step(`exchange ${at} ${to}`, (root) => renameWith(root, at, to, RENAME_EXCHANGE)),
+    () => step(`rename ${at} ${to}, new`, (root) => renameWith(root, at, to, RENAME_NOREPLACE)),
+    () =>
+      step(`socket ${at}`, (root) =>
+        inDirectory(root, at, (...name) => mknodat(...name, S_IFSOCK | 0o600, 0)),
+      ),
+    () =>
+      step(`unlink ${at} and change it`, (root) =>
+        changeRemoved(path.join(root, at), size, Buffer.alloc(100, byte), offset),
+      ),
+    () =>
+      step(`setfattr ${at}`, async (root) =>
+        setXattr({ path: Buffer.from(path.join(root, at)) }, XATTR, Buffer.alloc(size % 100, byte), 0),
+      ),
     () => step(`list ${at}`, async (root) => (await fs.readdir(path.join(root, at))).toSorted()),
   ];
   const ofOwners: (() => Step)[] = [
     () => step(`lchown ${at} ${uid}:${gid}`, (root) => fs.lchown(path.join(root, at), uid, gid)),
     () => step(`chown ${at} ${uid}:${gid}`, (root) => fs.chown(path.join(root, at), uid, gid)),
     () =>
-      step(`mknod ${at}`, async (root) => {
-        const directory = await fs.open(path.join(root, path.dirname(at)), 'r');
-        try {
-          mknodat(fd(directory.fd), Buffer.from(path.basename(at)), S_IFCHR | 0o640, DEV_NULL);
-        } finally {
-          await directory.close();
-        }
-      }),
+      step(`mknod ${at}`, (root) =>
+        inDirectory(root, at, (...name) => mknodat(...name, S_IFCHR | 0o640, DEV_NULL)),
+      ),
     () => step(`chmod ${at} ${mode.toString(8)}`, (root) => fs.chmod(path.join(root, at), mode)),
   ];
   return pick(random, owners ? [...makers, ...ofOwners] : makers)();
@@ -123,7 +170,8 @@ async function picture(root: string, owners: boolean): Promise<string[]> {
         lines.push(kind);
       } else {
         const data = await fs.readFile(path.join(root, each));
-        lines.push(`${kind} ${status.size} ${data.length} ${digest(data)}`);
+        const xattr = getXattr({ path: Buffer.from(path.join(root, each)) }, XATTR)?.toString('latin1');
+        lines.push(`${kind} ${status.size} ${data.length} ${digest(data)} ${xattr ?? ''}`);
       }
     }
   };

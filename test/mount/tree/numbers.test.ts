@@ -20,6 +20,28 @@ t.test('an inode has a number while the kernel knows it', async (t) => {
   t.not(numbers.remember(file), id, 'no number is given twice');
 });
 
+t.test('an inode that got another number is known by both until each is given back', async (t) => {
+  for (const newestFirst of [true, false]) {
+    const { tree, root } = plant({ whole: true });
+    const numbers = new Numbers(root);
+    const file = makeFile(tree, root, 'file');
+    numbers.renumber(file);
+    const former = numbers.remember(file);
+    numbers.remember(file);
+    numbers.renumber(file);
+    const newest = numbers.remember(file);
+    t.not(newest, former);
+    t.same(file.nodes, [newest, former]);
+    t.equal(numbers.get(former), file);
+    t.equal(numbers.forget(former, 1n), undefined);
+    const [first, last] = newestFirst ? [newest, former] : [former, newest];
+    t.equal(numbers.forget(first, 1n), undefined);
+    t.same([file.nodes, file.lookups], [[last], 1]);
+    t.equal(numbers.forget(last, 1n), file);
+    t.same([file.nodes, file.lookups], [[], 0]);
+  }
+});
+
 t.test('the root is never forgotten, and unknown numbers are no harm', async (t) => {
   const { root } = plant();
   const numbers = new Numbers(root);
