@@ -423,7 +423,7 @@ function transferOptions(command: Command, filter: FilterRule[]): Command {
     .addOption(
       new Option(
         '--json',
-        'one JSON object a file: path, bytes; md5, seconds, resumed; or skipped, finding, deleted',
+        'one JSON object a file: path, bytes; md5, seconds, resumedAt; or skipped, finding, deleted',
       ),
     )
     .addHelpText('after', PATTERNS_HELP);

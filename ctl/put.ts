@@ -4,10 +4,10 @@
  * already or not. So the same command means the same after an interruption.
  *
  * What is there already with the same size and mtime is not sent again; what is there otherwise keeps its mode, but for
- * --preserve, and is replaced, or with --inplace written into. Small files travel many to a message, others so many at once as --jobs says; a directory gets its mode and mtime
- * when all of it is there. Symlinks of a tree stay symlinks; other special files cannot be in a home and are told. --dry-run and
- * --verify go the same way and change nothing: what would be copied is told. `-` as the only source is standard input
- * (put-stream.ts).
+ * --preserve, and is replaced, or with --inplace written into. Small files travel many to a message, others so many at once as
+ * --jobs says; a directory gets its mode and mtime when all of it is there. Symlinks of a tree stay symlinks; other special
+ * files cannot be in a home and are told. --dry-run and --verify go the same way and change nothing: what would be copied is
+ * told. `-` as the only source is standard input (put-stream.ts).
  */
 import { lstatSync, type BigIntStats } from 'node:fs';
 import { lstat, opendir, readlink, stat } from 'node:fs/promises';

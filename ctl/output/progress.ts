@@ -206,7 +206,7 @@ export class Progress {
         bytes,
         md5: md5.toString('hex'),
         seconds: rounded,
-        resumed: resumedAt > 0,
+        resumedAt,
       });
       return;
     }

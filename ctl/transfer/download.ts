@@ -3,8 +3,11 @@
  * agrees with the server's, so the old file stays whole until then.
  *
  * An interrupted get leaves the part and its journal. It is continued if the file on the server is still the same (inode,
- * birth, size, mtime). What was written since the machine booted is there as it was hashed; after a reboot the
- * page cache may have been lost, so the part is read and hashed again before it is trusted.
+ * birth, size, mtime). What was written since the machine booted is there, so that nothing of it is sent again: what lies behind the
+ * last checkpoint is read and hashed. After a reboot the page cache may have been lost: the part is trusted up to the last
+ * checkpoint, if it is read and hashed again as it was.
+ *
+ * Invariant: a part is written in order, and so has no gap wherever it ends.
  */
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dataRuns } from '../../posix/data-runs.js';
@@ -19,7 +22,7 @@ import { Failure } from '../../protocol/failure.js';
 import type { RemoteHandle, RemotePath } from '../../protocol/ids.js';
 import { localJoin } from '../names.js';
 import { Flusher } from './flusher.js';
-import { Journal, type Checkpoint } from './journal.js';
+import { Journal } from './journal.js';
 import { journalOf, lockPart, PART_FLAGS, PART_MODE, partName, PERMISSIONS } from './part.js';
 import { moveRange, type Range } from './pipeline.js';
 import { runsFrom } from './remote-runs.js';
@@ -79,16 +82,16 @@ async function downloadInto(
     observer.note('the file on the server has changed since the interruption: starting anew');
   }
   const range = { blocks: context.blocks, signal: context.signal };
-  const checkpoint = context.resume ? await trusted(range, journal, file, size) : undefined;
-  const offset = checkpoint?.offset ?? 0;
+  const { md5, offset } = context.resume ? await trusted(range, journal, file, size) : nothing();
   if (offset === 0) journal.remove();
   else observer.note(resumingAt(offset, size));
   await file.truncate(offset);
+  journal.begin();
   observer.started(size, offset);
-  const md5 = checkpoint === undefined ? new Md5() : Md5.load(checkpoint.md5);
   const flusher = new Flusher(file);
   const runs = await runsFrom(client, handle, attributes, offset);
   const early = runs && new EarlyDigest(context, handle);
+  let written = Promise.resolve();
   let digest: Buffer;
   try {
     await moveRange({
@@ -98,7 +101,10 @@ async function downloadInto(
       md5,
       runs,
       fill: (block, position) => receive(context, handle, block, position),
-      drain: (block, position, isHole) => (isHole ? Promise.resolve() : writeData(file, block, position)),
+      drain: (block, position, isHole) => {
+        if (!isHole) written = written.then(() => writeData(file, block, position));
+        return written;
+      },
       progress: (bytes) => observer.advanced(bytes),
       checkpoint: (at, state) => {
         reach(fd(file.fd), at);
@@ -123,28 +129,44 @@ async function downloadInto(
   return { bytes: size, md5: digest, resumedAt: offset, unkept };
 }
 
-/** The checkpoint to go on from, if what is in the part is what was hashed. */
+/** How much of a part can be gone on with, in bytes, and the hash of that. */
+interface Trusted {
+  readonly md5: Md5;
+  readonly offset: number;
+}
+
+function nothing(): Trusted {
+  return { md5: new Md5(), offset: 0 };
+}
+
 async function trusted(
   range: Pick<Range, 'blocks' | 'signal'>,
   journal: Journal,
   file: FileHandle,
   size: number,
-): Promise<Checkpoint | undefined> {
-  const status = await file.stat();
-  const checkpoint = journal.lastBefore(Math.min(status.size, size));
-  if (checkpoint === undefined || journal.sameBoot) return checkpoint;
-  const md5 = new Md5();
-  await moveRange({
-    ...range,
-    start: 0,
-    end: checkpoint.offset,
-    md5,
-    fill: (block, position) => readFully(file, block, position),
-    runs: new FileRuns(fd(file.fd)),
-    drain: () => Promise.resolve(),
-    progress: () => undefined,
-  });
-  return md5.save().equals(checkpoint.md5) ? checkpoint : undefined;
+): Promise<Trusted> {
+  const length = Math.min((await file.stat()).size, size);
+  const checkpoint = journal.lastBefore(length);
+  const hash = async (start: number, end: number, md5: Md5): Promise<Trusted> => {
+    await moveRange({
+      ...{ ...range, start, end, md5 },
+      fill: (block, position) => readFully(file, block, position),
+      runs: new FileRuns(fd(file.fd)),
+      drain: () => Promise.resolve(),
+      progress: () => undefined,
+      checkpoint: (at, state) => {
+        if (journal.sameBoot) journal.append(at, state);
+      },
+    });
+    return { md5, offset: end };
+  };
+  if (journal.sameBoot) {
+    const { offset = 0, md5 } = checkpoint ?? {};
+    return hash(offset, length, md5 === undefined ? new Md5() : Md5.load(md5));
+  }
+  if (checkpoint === undefined) return nothing();
+  const there = await hash(0, checkpoint.offset, new Md5());
+  return there.md5.save().equals(checkpoint.md5) ? there : nothing();
 }
 
 /** Fills a block. The result is a view of the record that lives only during the call, so it is copied: the one copy of a get. */

@@ -41,7 +41,7 @@ export class Journal {
   #started: boolean;
   /** There was a journal of another identity: the file of the transfer has changed since. */
   readonly replaced: boolean;
-  /** Written since this machine booted: what was written to files before is still there. */
+  /** There is one of this identity, begun since this machine booted: what was written to files since then is still there. */
   readonly sameBoot: boolean;
 
   private constructor(
@@ -54,7 +54,7 @@ export class Journal {
     this.#started = found?.identity === identity;
     this.#checkpoints = this.#started && found !== undefined ? found.checkpoints : [];
     this.replaced = found !== undefined && !this.#started;
-    this.sameBoot = found?.boot === bootId();
+    this.sameBoot = this.#started && found?.boot === bootId();
   }
 
   /** The journal at a path, empty where there is none of this identity. */
@@ -67,8 +67,13 @@ export class Journal {
     return this.#checkpoints.findLast((checkpoint) => checkpoint.offset <= offset);
   }
 
-  append(offset: number, md5: Buffer): void {
+  /** Tells from now on what the transfer is about. */
+  begin(): void {
     if (!this.#started) this.#start();
+  }
+
+  append(offset: number, md5: Buffer): void {
+    this.begin();
     this.#checkpoints.push({ offset, md5 });
     appendFileSync(this.#path, `${JSON.stringify({ offset, md5: md5.toString('base64') })}\n`);
   }

@@ -32,7 +32,6 @@ export interface Destination {
 }
 
 export interface Range extends Destination {
-  /** A multiple of what a block holds. */
   readonly start: number;
   readonly end: number;
   /** Fills the whole block with the bytes from `position` on. */

@@ -288,7 +288,7 @@ t.test('JSON, one object a file', async (t) => {
   const told = JSON.parse(put.stdout) as Record<string, unknown>;
   t.strictSame(
     { ...told, seconds: 0 },
-    { path: join(local, 'j'), bytes: 4, md5: md5(Buffer.from('json')), seconds: 0, resumed: false },
+    { path: join(local, 'j'), bytes: 4, md5: md5(Buffer.from('json')), seconds: 0, resumedAt: 0 },
   );
   t.type(told['seconds'], 'number');
 });

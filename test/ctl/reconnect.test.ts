@@ -52,7 +52,7 @@ void t.test('what is to be sent anew is, though it looks as what is there', asyn
   const put = await server.ftpctl(['put', '--json', '--no-resume'], ['plain', server.at('plain')]);
   t.equal(put.code, 0, put.stderr);
   t.equal(calls(), 2);
-  t.match(JSON.parse(put.stdout), { path: 'plain', resumed: false });
+  t.match(JSON.parse(put.stdout), { path: 'plain', resumedAt: 0 });
 });
 
 void t.test('a file whose answer was lost is told', async (t) => {

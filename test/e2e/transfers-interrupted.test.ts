@@ -1,6 +1,7 @@
 /*
  * Trees that are put and got while the client is killed or told to stop, the daemon is killed, or the line is cut, at random
- * moments: the same command again completes it, what arrived is what was sent, and nothing partial is left.
+ * moments: the same command again completes it, what arrived is what was sent, nothing partial is left, and of a get hardly
+ * anything is sent twice.
  *
  * ROUNDS=100 in the environment runs it for as long, SEED=n repeats a run.
  */
@@ -13,13 +14,14 @@ import { startDaemon } from '../lib/daemon.js';
 import { temporaryDirectory } from '../lib/directory.js';
 import { programs } from '../lib/programs.js';
 import { randomFrom, seedOfRun } from '../lib/random.js';
-import { run } from '../lib/run.js';
+import { run, type RunResult } from '../lib/run.js';
 import { Service } from '../lib/service.js';
 
 const ROUNDS = Number(process.env['ROUNDS'] ?? 5);
 /** What a whole transfer takes here, about: interruptions come within that (milliseconds). */
 const WHOLE_MS = 900;
 const MiB = 1024 * 1024;
+const MOST_TWICE = 8 * MiB;
 
 t.setTimeout(ROUNDS * 60_000);
 
@@ -63,15 +65,39 @@ function partials(directory: string): string[] {
     .filter((name) => /ftpmount-part|^\.ftpmount\/[0-9a-f]{32}-/.test(name));
 }
 
-/** Starts a command, does something to it at a random moment, and waits for its end. */
-async function interrupted(args: readonly string[]): Promise<string> {
+/** Starts a command, does something to it at a random moment, or when it `has` come so far, and waits for its end. */
+async function interrupted(args: readonly string[], has?: () => boolean): Promise<string> {
   const names = Object.keys(FAULTS) as (keyof typeof FAULTS)[];
   const fault = names[random(names.length)] ?? 'a cut line';
   const service = new Service(t, process.execPath, [programs.ftpctl, ...args], { env: daemon.env });
-  await new Promise((resolve) => setTimeout(resolve, random(WHOLE_MS)));
+  const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+  if (has === undefined) await pause(random(WHOLE_MS));
+  else while (!service.ended && !has()) await pause(1);
   if (!service.ended) await FAULTS[fault](service);
   await service.exited;
   return fault;
+}
+
+/** Bytes of what arrived of a tree that is got, partial files among them. */
+function bytesBelow(directory: string): number {
+  if (!fs.existsSync(directory)) return 0;
+  return (
+    fs
+      .readdirSync(directory, { recursive: true, encoding: 'utf8' })
+      .filter((name) => !name.endsWith('.state'))
+      // Parts come and go.
+      .map((name) => fs.statSync(join(directory, name), { throwIfNoEntry: false }))
+      .reduce((bytes, status) => bytes + (status?.isFile() === true ? status.size : 0), 0)
+  );
+}
+
+/** Bytes that a command moved, as its JSON tells. */
+function moved({ stdout }: RunResult): number {
+  return stdout
+    .split('\n')
+    .filter((line) => line.includes('"md5"'))
+    .map((line) => JSON.parse(line) as { bytes: number; resumedAt: number })
+    .reduce((sum, { bytes, resumedAt }) => sum + bytes - resumedAt, 0);
 }
 
 t.test(`transfers that are interrupted, seed ${seed}`, async (t) => {
@@ -85,10 +111,13 @@ t.test(`transfers that are interrupted, seed ${seed}`, async (t) => {
       [put, join(home, 'to/tree'), [home]],
       [get, join(got, 'tree'), [got, home]],
     ] as const) {
-      const fault = await interrupted(args);
+      const enough = random(bytesBelow(tree));
+      const fault = await interrupted(args, args === get ? () => bytesBelow(got) >= enough : undefined);
       const about = `round ${round}, ${args[0]}, ${fault}`;
-      const again = await daemon.ftpctl(args);
-      t.match(again, { code: 0, stdout: '', stderr: '' }, about);
+      const arrived = bytesBelow(got);
+      const again = await daemon.ftpctl([...args, '--json']);
+      t.match(again, { code: 0, stderr: '' }, about);
+      if (args === get) t.ok(arrived + moved(again) - bytesBelow(tree) <= MOST_TWICE, `${about}: sent once`);
       t.equal((await run('diff', ['-r', tree, there])).stdout, '', about);
       for (const place of places) t.same(partials(place), [], `${about}: nothing partial is left`);
     }
