@@ -1,15 +1,25 @@
 /**
  * The kernel's numbers of inodes (nodeids) and how often it was told of each.
  *
- * Invariants: an inode has a number while its lookups are not all given back. Numbers are never given twice, so the
+ * Invariants: an inode has a number while its lookups are not all given back. A number is never given to another file, so the
  * generation is always 0.
+ *
+ * What the kernel forgets may come back by a file handle (open_by_handle_at(2), NFS), which is the number. So the file behind
+ * a number stays known, of as many as there is room for, and has the same number when the kernel is told of it again.
  */
 import { Failure } from '../../protocol/failure.js';
 import { nodeId, ROOT_NODE, type NodeId } from '../../protocol/ids.js';
+import { sameId, type FileId } from '../../protocol/references.js';
 import type { Inode } from './inode.js';
+
+/** Numbers that the kernel has forgotten and that still lead to their files: 4 MiB. */
+export const MAX_FORGOTTEN = 16_384;
 
 export class Numbers {
   readonly #inodes = new Map<NodeId, Inode>();
+  /** What the kernel has forgotten, the oldest first; and their numbers, by inode number. */
+  readonly #forgotten = new Map<NodeId, FileId>();
+  readonly #numbers = new Map<bigint, NodeId>();
   readonly #root: Inode;
   #next: number = ROOT_NODE + 1;
 
@@ -27,10 +37,17 @@ export class Numbers {
     return inode;
   }
 
+  /** The file of a number, also of one that the kernel has forgotten. ESTALE where that was too many numbers ago. */
+  fileOf(id: NodeId): FileId {
+    const file = this.#inodes.get(id)?.id ?? this.#forgotten.get(id);
+    if (file === undefined) throw new Failure('ESTALE');
+    return file;
+  }
+
   /** Counts a lookup. */
   remember(inode: Inode): NodeId {
     if (inode.nodeId === 0) {
-      inode.nodeId = nodeId(this.#next++);
+      inode.nodeId = this.#numberBefore(inode.id) ?? nodeId(this.#next++);
       this.#inodes.set(inode.nodeId, inode);
     }
     inode.lookups++;
@@ -45,10 +62,36 @@ export class Numbers {
     if (inode.lookups > 0) return undefined;
     this.#inodes.delete(id);
     inode.nodeId = 0;
+    this.#keep(id, inode);
     return inode;
   }
 
   all(): Iterable<Inode> {
     return this.#inodes.values();
+  }
+
+  /** Not of what is gone; nor of what has no id that is its own for ever (a provisional one; a disk that tells no births). */
+  #keep(number: NodeId, { id, removed }: Inode): void {
+    if (removed || id.ino === 0n || id.birth === 0n) return;
+    const before = this.#numbers.get(id.ino);
+    if (before !== undefined) this.#forgotten.delete(before);
+    this.#numbers.set(id.ino, number);
+    this.#forgotten.set(number, id);
+    if (this.#forgotten.size <= MAX_FORGOTTEN) return;
+    for (const [oldest, { ino }] of this.#forgotten) {
+      this.#forgotten.delete(oldest);
+      this.#numbers.delete(ino);
+      break;
+    }
+  }
+
+  /** The number that a file had before the kernel forgot it. */
+  #numberBefore(id: FileId): NodeId | undefined {
+    const number = this.#numbers.get(id.ino);
+    const file = number === undefined ? undefined : this.#forgotten.get(number);
+    if (number === undefined || file === undefined || !sameId(file, id)) return undefined;
+    this.#numbers.delete(id.ino);
+    this.#forgotten.delete(number);
+    return number;
   }
 }

@@ -1,8 +1,10 @@
 /* What programs do with files on a mounted home: a database, an editor that saves by rename, very large files. */
-import { readFileSync, statSync } from 'node:fs';
+import { closeSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import t from 'tap';
 import { startDaemon } from '../lib/daemon.js';
+import { handleOf, openByHandle, type Handle } from '../lib/file-handles.js';
 import { mountHome } from '../lib/mounted.js';
+import { succeed } from '../lib/run.js';
 
 const daemon = await startDaemon(t, { users: { alice: { quota: '8G' } } });
 const mounted = await mountHome(t, daemon, 'alice');
@@ -88,3 +90,26 @@ t.test('names of any bytes, through shell tools', async (t) => {
   );
   await mounted.succeed('rm', ['-rf', 'odd']);
 });
+
+t.test(
+  'file handles lead to what the kernel has forgotten',
+  { skip: process.geteuid?.() !== 0 },
+  async (t) => {
+    await mounted.succeed('sh', ['-c', 'mkdir -p dir/sub; echo here > dir/sub/file; echo gone > removed']);
+    const [file, directory, removed] = ['dir/sub/file', 'dir/sub', 'removed'].map((name) =>
+      handleOf(mounted.path(name)),
+    ) as [Handle, Handle, Handle];
+    await mounted.succeed('mv', ['dir/sub/file', 'dir/sub/renamed']);
+    await mounted.succeed('rm', ['removed']);
+    await mounted.synced();
+    await succeed('sh', ['-c', 'echo 2 > /proc/sys/vm/drop_caches']);
+    const opened = openByHandle(mounted.mountpoint, file);
+    t.equal(readFileSync(opened, 'latin1'), 'here\n');
+    closeSync(opened);
+    const listed = openByHandle(mounted.mountpoint, directory);
+    t.same(readdirSync(`/proc/self/fd/${listed}`), ['renamed']);
+    t.equal(readlinkSync(`/proc/self/fd/${listed}`), mounted.path('dir/sub'), 'the kernel knows where it is');
+    closeSync(listed);
+    t.throws(() => openByHandle(mounted.mountpoint, removed), { code: 'ESTALE' });
+  },
+);
