@@ -1,4 +1,5 @@
 /* What programs do with files on a mounted home: a database, an editor that saves by rename, very large files. */
+import { spawnSync } from 'node:child_process';
 import { closeSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import t from 'tap';
 import { startDaemon } from '../lib/daemon.js';
@@ -113,3 +114,30 @@ t.test(
     t.throws(() => openByHandle(mounted.mountpoint, removed), { code: 'ESTALE' });
   },
 );
+
+/** Tests of file systems that Debian has, in a short form: left out where they are not installed. */
+const SUITES: Readonly<Record<string, readonly string[]>> = {
+  fio: [
+    ...['--minimal', '--size=2m', '--bs=4k', '--rw=randwrite', '--verify=crc32c', '--verify_fatal=1'],
+    ...['--name=buffered', '--ioengine=psync'],
+    ...['--name=direct', '--ioengine=libaio', '--direct=1', '--iodepth=8'],
+    ...['--name=mapped', '--ioengine=mmap'],
+  ],
+  dbench: ['-t', '1', '2'],
+  'stress-ng': [
+    ...['--temp-path', '.', '--verify', '--timeout', '1', '--dentry', '1', '--dentries', '256'],
+    ...['--fallocate', '1', '--fallocate-bytes', '4M', '--seek', '1', '--seek-size', '4M'],
+    ...['rename', 'chmod', 'utime', 'xattr', 'flock', 'lockf'].flatMap((each) => [`--${each}`, '1']),
+  ],
+};
+
+for (const [program, args] of Object.entries(SUITES)) {
+  const installed = spawnSync('sh', ['-c', 'command -v "$1"', 'sh', program]).status === 0;
+  t.test(`${program} finds nothing`, { skip: installed ? false : 'not installed' }, async (t) => {
+    await mounted.succeed('mkdir', [program]);
+    await mounted.succeed(program, args, { cwd: mounted.path(program), timeoutMs: 60_000 });
+    await mounted.synced();
+    await mounted.succeed('rm', ['-r', program]);
+    t.notMatch(mounted.service.output, /"level":"error"/, 'nothing that was answered is lost');
+  });
+}
