@@ -4,10 +4,10 @@ import { closeSync, readdirSync, readFileSync, readlinkSync, statSync } from 'no
 import t from 'tap';
 import { startDaemon } from '../lib/daemon.js';
 import { handleOf, openByHandle, type Handle } from '../lib/file-handles.js';
-import { mountHome } from '../lib/mounted.js';
+import { mountHome, type Mounted } from '../lib/mounted.js';
 import { succeed } from '../lib/run.js';
 
-const daemon = await startDaemon(t, { users: { alice: { quota: '8G' } } });
+const daemon = await startDaemon(t, { users: { alice: { quota: '8G' }, bob: { quota: '1G' } } });
 const mounted = await mountHome(t, daemon, 'alice');
 
 t.test('sqlite writes, rolls back and finds its database whole', async (t) => {
@@ -114,6 +114,40 @@ t.test(
     t.throws(() => openByHandle(mounted.mountpoint, removed), { code: 'ESTALE' });
   },
 );
+
+t.test('reading moves atime where that is asked for, and nothing else', async (t) => {
+  const times = (file: string) => {
+    const { atimeNs, mtimeNs, ctimeNs } = statSync(file, { bigint: true });
+    return { atimeNs, changed: [mtimeNs, ctimeNs] };
+  };
+  /** Reads, and tells whether atime moved. */
+  const reads = async (bob: Mounted, file: string, command: string): Promise<boolean> => {
+    const before = times(file);
+    await bob.succeed('sh', ['-c', command]);
+    const { atimeNs, changed } = times(file);
+    t.same(changed, before.changed, command);
+    t.ok(atimeNs >= before.atimeNs);
+    return atimeNs > before.atimeNs;
+  };
+  const relatime = await mountHome(t, daemon, 'bob', { args: ['-o', 'relatime'] });
+  const made = relatime.path('dir/file');
+  await relatime.succeed('sh', ['-c', 'mkdir dir; echo text > dir/file']);
+  t.ok(await reads(relatime, made, 'cat dir/file'));
+  t.notOk(await reads(relatime, made, 'cat dir/file'), 'once after a change');
+  t.ok(await reads(relatime, relatime.path('dir'), 'ls dir'));
+  t.notOk(await reads(relatime, relatime.path('dir'), 'ls dir'));
+  await relatime.synced();
+  const before = times(made);
+  t.equal(statSync(`${daemon.home('bob')}/dir/file`, { bigint: true }).atimeNs, before.atimeNs);
+  await relatime.unmount();
+
+  const strictatime = await mountHome(t, daemon, 'bob', { args: ['-o', 'strictatime,nodiratime'] });
+  const file = strictatime.path('dir/file');
+  t.same(times(file), before, 'the server keeps all three');
+  for (let turn = 0; turn < 2; turn++) t.ok(await reads(strictatime, file, 'cat dir/file'), 'each time');
+  t.notOk(await reads(strictatime, file, 'dd if=dir/file iflag=noatime status=none'));
+  t.notOk(await reads(strictatime, strictatime.path('dir'), 'touch dir/file; ls dir'));
+});
 
 /** Tests of file systems that Debian has, in a short form: left out where they are not installed. */
 const SUITES: Readonly<Record<string, readonly string[]>> = {
