@@ -32,10 +32,12 @@ Mount options (-o a,b=1; those of mount(8) and sshfs that make sense are accepte
   flush                close waits until the server has what was written, as with sshfs and NFS: a round trip
   sync                 every change waits for the server: a round trip each
   nolease              as sync, and never keeps other mounts of this home waiting
+  relatime             reading moves atime once after a change and once a day, strictatime: each time that data are asked for;
+                       nodiratime: of files only (default noatime: each costs the server a change)
   nonempty             mount over a directory that has entries
   accept_new           as --accept-new
   password_stdin       as --password-file -
-  noexec noatime fsname=TEXT
+  noexec fsname=TEXT
   remount              what is mounted gets other flags: ro, rw, noexec, noatime and the like (root only)
 
 Unmount with ftpmount -u MOUNTPOINT, which waits until everything is on the server, or with umount or fusermount3 -u:

@@ -127,6 +127,10 @@ export type Eventually<T> = T | Promise<T>;
 export type EntrySink = (entry: DirectoryEntry, resolved?: Entry) => boolean;
 
 export interface Filesystem {
+  /**
+   * '.' is asked for by a file handle: it leads to the node itself, which need be no directory, nor be known any more; '..' to
+   * the directory that it is in. ESTALE.
+   */
   lookup(parent: NodeId, name: Buffer, caller: Caller): Eventually<Entry | NegativeEntry>;
   /** Gives back `count` lookups of a node; at zero the node may be forgotten. Never fails. */
   forget(node: NodeId, count: bigint): void;

@@ -5,6 +5,7 @@
  */
 import { Failure } from '../protocol/failure.js';
 import { KEEPALIVE_MS } from '../protocol/limits.js';
+import type { AtimePolicies, AtimePolicy } from './filesystem/access-times.js';
 import type { MountFlags } from './fuse/mountpoint.js';
 
 /** The options of one mount, after all `-o` lists were merged; absent means the default. */
@@ -30,6 +31,10 @@ export interface MountOptions {
   readonly flush?: boolean;
   /** Nothing is changed without asking: what others do is never waited for, and they never wait for this mount. */
   readonly nolease?: boolean;
+  /** When reading moves atime. */
+  readonly atime?: AtimePolicy;
+  /** Not that of directories. */
+  readonly nodiratime?: boolean;
   /** What is mounted already gets other flags. */
   readonly remount?: boolean;
   readonly acceptNew?: boolean;
@@ -50,6 +55,9 @@ const SIMPLE: Readonly<Record<string, Apply>> = {
   noexec: (o) => (o.flags.noexec = true),
   atime: (o) => (o.flags.noatime = false),
   noatime: (o) => (o.flags.noatime = true),
+  relatime: (o) => (o.atime = 'relatime'),
+  strictatime: (o) => (o.atime = 'strictatime'),
+  nodiratime: (o) => (o.nodiratime = true),
   suid: (o) => (o.flags.suid = true),
   nosuid: (o) => (o.flags.suid = false),
   dev: (o) => (o.flags.dev = true),
@@ -87,7 +95,7 @@ const SIZE_UNITS: Readonly<Record<string, number>> = { '': 1, K: 1024, M: MiB, G
  */
 const ACCEPTED = new Set(
   (
-    'defaults auto noauto user nouser users nofail _netdev relatime norelatime diratime nodiratime ' +
+    'defaults auto noauto user nouser users nofail _netdev norelatime diratime ' +
     'default_permissions reconnect big_writes auto_cache kernel_cache intr subtype max_read max_write max_readahead ' +
     'user_id group_id idmap cache dir_cache max_conns ServerAliveInterval ServerAliveCountMax TCPKeepAlive'
   ).split(' '),
@@ -114,6 +122,13 @@ export function parseMountOptions(lists: readonly string[]): MountOptions {
       throw new Failure('USAGE', refusal(name, equals >= 0));
   }
   return options;
+}
+
+/** Nothing is read for its time of access unless that is asked for: each costs the server a change. */
+export function atimePolicies({ flags, atime, nodiratime = false }: MountOptions): AtimePolicies {
+  const isOff = flags.readOnly === true || flags.noatime === true;
+  const files = isOff ? 'noatime' : (atime ?? (nodiratime ? 'relatime' : 'noatime'));
+  return { files, directories: nodiratime ? 'noatime' : files };
 }
 
 function refusal(name: string, hasValue: boolean): string {

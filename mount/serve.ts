@@ -24,6 +24,7 @@ import { openHome, type HomeState } from './filesystem/open-home.js';
 import { checkMountpoint } from './fuse/mountpoint.js';
 import { mountFilesystem, type MountSession } from './fuse/session.js';
 import { openMountLog } from './log-file.js';
+import { atimePolicies } from './options.js';
 import { Remote } from './remote/remote.js';
 import type { MountRequest } from './request.js';
 import { lossDirectory } from './state-files.js';
@@ -94,6 +95,7 @@ export async function serve(request: MountRequest, onMounted: () => void): Promi
             umask: options.umask,
           },
           temper: { sync: options.sync === true, flush: options.flush === true },
+          atime: atimePolicies(options),
           unsentBytes: options.unsent,
           lossDirectory: lossDirectory(server),
         });

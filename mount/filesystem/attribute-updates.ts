@@ -51,6 +51,17 @@ export class AttributeUpdates {
     return this.#home.answered(entry, kernel.attributes(inode), caller);
   }
 
+  /** atime becomes now, and nothing else moves; of what may be changed here. Not where the log is full: nobody waits for it. */
+  accessed(inode: Inode): void {
+    const { tree, log, clock } = this.#home;
+    if (inode.isGone || log.room() !== undefined) return;
+    const { ino, birth } = inode.id;
+    const time = inode.attributes.ctime;
+    const own = this.#own(inode, { atime: 'now' }, clock.now());
+    const charge = tree.setattr(inode, own, time);
+    this.#home.append({ ...own, kind: SETATTR, file: { ino, birth, path: null }, time }, charge, [inode]);
+  }
+
   #own(inode: Inode, { mode, size, atime, mtime, ...owner }: AttributeChanges, time: Timestamp) {
     const { limits } = this.#home.clock;
     const onDisk = (wanted: Timestamp | 'now' | undefined): Timestamp | null =>

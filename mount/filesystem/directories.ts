@@ -10,6 +10,7 @@ import { S_IFDIR, S_IFMT } from '../../posix/flags.js';
 import type { Caller, DirectoryEntry, EntrySink, Eventually, OpenAnswer } from '../operations.js';
 import { shownIno, type DirectoryInode, type Name } from '../tree/inode.js';
 import { HandleTable, type DirectoryHandle, type Snapshot } from './handles.js';
+import type { AccessTimes } from './access-times.js';
 import type { Home } from './home.js';
 import type { Listings } from './listings.js';
 import { LongListing } from './long-listing.js';
@@ -26,11 +27,13 @@ export class Directories {
   readonly #home: Home;
   readonly #listings: Listings;
   readonly #syncs: Syncs;
+  readonly #accessTimes: AccessTimes;
   readonly #handles = new HandleTable<DirectoryHandle>();
   /** The version of a directory that the kernel has in its cache of listings. */
   readonly #kernelVersions = new WeakMap<DirectoryInode, number>();
 
-  constructor(home: Home, listings: Listings, syncs: Syncs) {
+  constructor(home: Home, listings: Listings, syncs: Syncs, accessTimes: AccessTimes) {
+    this.#accessTimes = accessTimes;
     this.#home = home;
     this.#listings = listings;
     this.#syncs = syncs;
@@ -42,7 +45,8 @@ export class Directories {
       told: lossSeen(inode),
     });
     const known = this.#home.tree.isWhole(inode);
-    const keepCache = known && this.#kernelVersions.get(inode) === inode.directory.version;
+    const keepCache =
+      known && !this.#accessTimes.isDue(inode) && this.#kernelVersions.get(inode) === inode.directory.version;
     return { handle, keepCache, cacheDirectory: known };
   }
 
@@ -57,6 +61,7 @@ export class Directories {
   ): Eventually<void> {
     if (inode.removed) return undefined;
     const read = this.#read(inode, id, offset, plus, sink, caller);
+    this.#accessTimes.read(inode);
     if (!(read instanceof Promise)) return read;
     return read.catch((thrown: unknown) => {
       if (Failure.from(thrown).kind !== 'ESTALE' || !inode.removed) throw thrown;

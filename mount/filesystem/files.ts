@@ -13,6 +13,7 @@ import {
   O_ACCMODE,
   O_APPEND,
   O_EXCL,
+  O_NOATIME,
   O_RDONLY,
   O_TRUNC,
   S_IFDIR,
@@ -25,6 +26,7 @@ import type { Caller, Entry, Eventually, OpenAnswer, WantedLock } from '../opera
 import { ownedBy } from '../ownership.js';
 import { interruptible } from '../remote/interruption.js';
 import type { DirectoryInode, Inode } from '../tree/inode.js';
+import type { AccessTimes } from './access-times.js';
 import type { AttributeUpdates } from './attribute-updates.js';
 import type { FileData } from './file-data.js';
 import { requireLocks, underLocks, type FileLocks } from './file-locks.js';
@@ -46,6 +48,7 @@ export interface FilesParts {
   readonly names: Names;
   readonly lookups: Lookups;
   readonly attributes: AttributeUpdates;
+  readonly accessTimes: AccessTimes;
   readonly data: FileData;
   readonly syncs: Syncs;
   readonly handles: HandleTable<FileHandle>;
@@ -57,6 +60,7 @@ export class Files {
   readonly #names: Names;
   readonly #lookups: Lookups;
   readonly #attributes: AttributeUpdates;
+  readonly #accessTimes: AccessTimes;
   readonly #data: FileData;
   readonly #syncs: Syncs;
   readonly #handles: HandleTable<FileHandle>;
@@ -71,6 +75,7 @@ export class Files {
     this.#names = parts.names;
     this.#lookups = parts.lookups;
     this.#attributes = parts.attributes;
+    this.#accessTimes = parts.accessTimes;
     this.#data = parts.data;
     this.#syncs = parts.syncs;
     this.#handles = parts.handles;
@@ -261,13 +266,15 @@ export class Files {
     inode.opens += 1;
     const writable = (flags & O_ACCMODE) !== O_RDONLY;
     const appending = (flags & O_APPEND) !== 0;
+    const movesAtime = this.#accessTimes.move && (flags & O_NOATIME) === 0;
+    const keeps = keepCache && !(movesAtime && this.#accessTimes.isDue(inode));
     const handle = this.#handles.add({
-      ...{ inode, writable, appending, reader: undefined },
+      ...{ inode, writable, appending, movesAtime, reader: undefined },
       ...{ told: lossSeen(inode), toldAtClose: undefined, locks: undefined, locksLost: false },
       writes: new Set(),
     });
     const direct = this.#home.kernel.mapsDirect && !this.#home.tree.mayChange(inode);
-    return { handle, keepCache, direct };
+    return { handle, keepCache: keeps, direct };
   }
 
   /** close(2). */
@@ -318,7 +325,6 @@ export class Files {
 
   // Data
 
-  /** `triesLeft`: how often it is done again where the answer is short for what the kernel was told meanwhile. */
   read(
     inode: Inode,
     id: HandleId,
@@ -326,9 +332,24 @@ export class Files {
     length: number,
     reply: (pieces: readonly Buffer[]) => void,
     caller: Caller,
-    triesLeft = MAX_SHORT_READS,
   ): Eventually<void> {
     const handle = this.#handles.get(id);
+    const read = this.#read(inode, handle, offset, length, reply, caller, MAX_SHORT_READS);
+    if (!handle.movesAtime) return read;
+    const accessed = (): void => this.#accessTimes.read(inode);
+    return read instanceof Promise ? read.then(accessed) : accessed();
+  }
+
+  /** `triesLeft`: how often it is done again where the answer is short for what the kernel was told meanwhile. */
+  #read(
+    inode: Inode,
+    handle: FileHandle,
+    offset: number,
+    length: number,
+    reply: (pieces: readonly Buffer[]) => void,
+    caller: Caller,
+    triesLeft: number,
+  ): Eventually<void> {
     requireLocks(handle);
     const size = this.#home.tree.knows(inode) ? inode.attributes.size : undefined;
     const known = size === undefined ? undefined : this.#data.known(inode, offset, length, size);
@@ -350,7 +371,7 @@ export class Files {
     const read = handle.reader.read(offset, length, size, checked, caller);
     if (!(read instanceof Promise)) return read;
     return read.then(() => {
-      if (again) return this.read(inode, id, offset, length, reply, caller, triesLeft - 1);
+      if (again) return this.#read(inode, handle, offset, length, reply, caller, triesLeft - 1);
       if (!this.#home.tree.knows(inode)) kernel.dropPages(inode);
       return undefined;
     });

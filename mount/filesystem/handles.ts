@@ -21,6 +21,8 @@ export interface FileHandle extends Opened {
   readonly writable: boolean;
   /** Every write goes to the end. */
   readonly appending: boolean;
+  /** Reading through it may move atime: without O_NOATIME. */
+  readonly movesAtime: boolean;
   /** Owners of the locks that were taken through it, by kind; undefined: there were none. */
   locks: readonly [posix: Set<bigint>, flock: Set<bigint>] | undefined;
   /** Some of them were lost. */

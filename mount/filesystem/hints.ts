@@ -1,12 +1,19 @@
 /**
  * Paths of inodes as they were at a place in the log: hints for a server that has forgotten where they are. The tree knows
- * where they are now; what the log's later operations moved or removed is put back.
+ * where they are now; what the log's later operations moved or removed is put back, and a name that they made is none yet.
  *
  * A server that was restarted is sent thousands of operations again, each with hints: so the moves are listed once, and
  * extended by what was appended since.
  */
 import { remotePath, type RemotePath } from '../../protocol/ids.js';
-import { RENAME, RENAME_EXCHANGE, RMDIR, UNLINK, type LogOperation } from '../../protocol/operations.js';
+import {
+  LINK,
+  RENAME,
+  RENAME_EXCHANGE,
+  RMDIR,
+  UNLINK,
+  type LogOperation,
+} from '../../protocol/operations.js';
 import type { FileId, FileRef } from '../../protocol/references.js';
 import type { Entry } from '../log/entry.js';
 import type { Log } from '../log/log.js';
@@ -20,11 +27,15 @@ interface Place {
   readonly name: Buffer;
 }
 
-/** Before the operation of this rank, the inode was at this place. */
-interface Move {
-  readonly rank: number;
-  readonly from: Place;
+/** The inode had this place since behind the operation of one rank, until the one of another took it. */
+interface Stay {
+  readonly place: Place;
+  readonly since: number;
+  readonly until: number;
 }
+
+/** `since` of a place that no operation of the log has made. */
+const BEFORE = -1;
 
 /** Deeper than that is a circle. */
 const MAX_DEPTH = 32_768;
@@ -36,8 +47,10 @@ export class Hints {
   readonly #ids: ServerIds;
   /** The place of an entry among those that were listed. */
   #ranks = new WeakMap<Entry, number>();
-  /** By indexOf(), the earliest first. */
-  #moves = new Map<bigint, Move[]>();
+  /** By indexOf(), those that ended first. */
+  #stays = new Map<bigint, Stay[]>();
+  /** By indexOf(), and then by keyOf(): the places that the log has made and not taken, and since when. */
+  #made = new Map<bigint, Map<string, number>>();
   #listed = 0;
   #last: Entry | undefined;
   /** ServerIds.changes when they were listed. */
@@ -52,7 +65,8 @@ export class Hints {
   /** What was listed is not needed any more. */
   clear(): void {
     this.#ranks = new WeakMap();
-    this.#moves = new Map();
+    this.#stays = new Map();
+    this.#made = new Map();
     this.#listed = 0;
     this.#last = undefined;
   }
@@ -100,24 +114,44 @@ export class Hints {
   }
 
   #note(operation: LogOperation, rank: number): void {
-    if (operation.kind === UNLINK || operation.kind === RMDIR) {
-      this.#put(operation.id, operation.directory, operation.name, rank);
+    if (operation.kind === LINK) {
+      if (operation.file.ino !== null) this.#make(operation.file, operation.directory, operation.name, rank);
+    } else if (operation.kind === UNLINK || operation.kind === RMDIR) {
+      this.#take(operation.id, operation.directory, operation.name, rank);
     } else if (operation.kind === RENAME) {
-      this.#put(operation.id, operation.directory, operation.name, rank);
-      const exchanges = (operation.flags & RENAME_EXCHANGE) !== 0;
-      if (exchanges || operation.replaced !== null) {
-        this.#put(operation.replaced, operation.newDirectory, operation.newName, rank);
-      }
+      const { id, replaced, directory, name, newDirectory, newName, flags } = operation;
+      this.#take(id, directory, name, rank);
+      this.#take(replaced, newDirectory, newName, rank);
+      this.#make(id, newDirectory, newName, rank);
+      if ((flags & RENAME_EXCHANGE) !== 0) this.#make(replaced, directory, name, rank);
     }
   }
 
-  #put(id: FileId | null, directory: FileRef, name: Buffer, rank: number): void {
-    if (id === null || directory.ino === null) return;
+  #make(id: FileId | null, directory: FileRef, name: Buffer, rank: number): void {
+    const place = this.#place(directory, name);
+    if (id === null || place === undefined) return;
     const index = this.#indexOf(id);
-    const move = { rank, from: { parent: this.#indexOf(directory), name } };
-    const moves = this.#moves.get(index);
-    if (moves === undefined) this.#moves.set(index, [move]);
-    else moves.push(move);
+    const made = this.#made.get(index) ?? new Map<string, number>();
+    this.#made.set(index, made.set(keyOf(place), rank));
+  }
+
+  #take(id: FileId | null, directory: FileRef, name: Buffer, rank: number): void {
+    const place = this.#place(directory, name);
+    if (id === null || place === undefined) return;
+    const index = this.#indexOf(id);
+    const stay = { place, since: this.#since(index, place), until: rank };
+    this.#made.get(index)?.delete(keyOf(place));
+    const stays = this.#stays.get(index);
+    if (stays === undefined) this.#stays.set(index, [stay]);
+    else stays.push(stay);
+  }
+
+  #place(directory: FileRef, name: Buffer): Place | undefined {
+    return directory.ino === null ? undefined : { parent: this.#indexOf(directory), name };
+  }
+
+  #since(index: bigint, place: Place): number {
+    return this.#made.get(index)?.get(keyOf(place)) ?? BEFORE;
   }
 
   /** By what the tree finds it. */
@@ -131,7 +165,8 @@ export class Hints {
     if (base === undefined) return undefined;
     const names: Buffer[] = [];
     for (let at = indexOf(id), depth = 0; at !== indexOf(root.id); depth++) {
-      const place = this.#moves.get(at)?.find((move) => move.rank >= rank)?.from ?? this.#placeNow(at);
+      const stay = this.#stays.get(at)?.find(({ since, until }) => since < rank && rank <= until);
+      const place = stay?.place ?? this.#placeNow(at, rank);
       if (place === undefined || depth > MAX_DEPTH) return undefined;
       names.push(place.name);
       at = place.parent;
@@ -145,9 +180,16 @@ export class Hints {
     }
   }
 
-  #placeNow(index: bigint): Place | undefined {
-    const [name] = this.#tree.byIndex(index)?.names ?? [];
-    if (name === undefined) return undefined;
-    return { parent: indexOf(name.parent.id), name: Buffer.from(name.key, 'latin1') };
+  /** A place that it has now, and had at that rank. */
+  #placeNow(index: bigint, rank: number): Place | undefined {
+    for (const { parent, key } of this.#tree.byIndex(index)?.names ?? []) {
+      const place = { parent: indexOf(parent.id), name: Buffer.from(key, 'latin1') };
+      if (this.#since(index, place) < rank) return place;
+    }
+    return undefined;
   }
+}
+
+function keyOf({ parent, name }: Place): string {
+  return `${parent}/${name.toString('latin1')}`;
 }

@@ -3,7 +3,8 @@
  * from the server.
  */
 import { Failure } from '../../protocol/failure.js';
-import { packRef } from '../../protocol/references.js';
+import type { NodeId } from '../../protocol/ids.js';
+import { packRef, sameId } from '../../protocol/references.js';
 import { S_IFLNK, S_IFMT } from '../../posix/flags.js';
 import type { AttributesAnswer, Caller, Entry, Eventually, NegativeEntry } from '../operations.js';
 import { interruptible } from '../remote/interruption.js';
@@ -71,6 +72,37 @@ export class Lookups {
     );
     // Here, where the caller still waits for it: it counts as a lookup.
     return name === undefined ? kernel.absent(directory, key) : this.#lookedUp(name, caller);
+  }
+
+  /**
+   * What a file handle leads to (open_by_handle_at(2), NFS): the kernel has its number, and may have forgotten the rest. Round
+   * trips: none where it is believed, else one. ESTALE.
+   */
+  byNumber(id: NodeId, caller: Caller): Eventually<Entry> {
+    const { tree, kernel } = this.#home;
+    const file = tree.fileOf(id);
+    const kept = tree.byId(file);
+    const inode = kept !== undefined && sameId(kept.id, file) ? kept : undefined;
+    if (inode !== undefined && tree.knows(inode)) return kernel.unnamed(inode);
+    const found = this.#home.ask(
+      'getattr',
+      inode === undefined ? [] : [inode],
+      caller,
+      () => [packRef(inode === undefined ? { ...file, path: null } : tree.refOf(inode))],
+      (attributes) => {
+        if (!sameId(attributes, file) || attributes.nlink === 0) throw new Failure('ESTALE');
+        return tree.unnamed(attributes);
+      },
+    );
+    return found.then((told) => kernel.unnamed(told));
+  }
+
+  /** The directory that one of this number is in, by which the kernel finds the way up from it. ESTALE where that is not known. */
+  parentOf(id: NodeId): Entry {
+    const { tree, kernel } = this.#home;
+    const [name] = tree.getDirectory(id).names;
+    if (name === undefined) throw new Failure('ESTALE');
+    return kernel.unnamed(name.parent);
   }
 
   /** The attributes, from the server where they are not believed. */

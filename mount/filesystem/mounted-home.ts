@@ -78,7 +78,10 @@ export class MountedHome implements Filesystem {
   // Names
 
   lookup(parent: NodeId, name: Buffer, caller: Caller): Eventually<Entry | NegativeEntry> {
-    return this.#lookups.lookup(this.#home.tree.getDirectory(parent), keyOf(name), caller);
+    const key = keyOf(name);
+    if (key === '.') return this.#lookups.byNumber(parent, caller);
+    if (key === '..') return this.#lookups.parentOf(parent);
+    return this.#lookups.lookup(this.#home.tree.getDirectory(parent), key, caller);
   }
 
   forget(node: NodeId, count: bigint): void {

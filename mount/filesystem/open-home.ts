@@ -14,6 +14,7 @@ import type { KernelCaches } from '../operations.js';
 import type { Ownership } from '../ownership.js';
 import type { Remote } from '../remote/remote.js';
 import { Tree } from '../tree/tree.js';
+import { AccessTimes, type AtimePolicies } from './access-times.js';
 import { AttributeUpdates } from './attribute-updates.js';
 import { AwaitedChanges } from './awaited-changes.js';
 import { Directories } from './directories.js';
@@ -55,6 +56,8 @@ export interface OpenHomeOptions {
   readonly ownership: Ownership;
   readonly log: LossLog;
   readonly temper: Temper;
+  /** Default: reading moves no atime. */
+  readonly atime?: AtimePolicies;
   /** Bytes of changes that may not be durable (-o unsent=). */
   readonly unsentBytes?: number | undefined;
   /** Where data of changes that failed after their answer are kept. */
@@ -137,10 +140,12 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
   const locks = new FileLocks(home, options.log);
   const handles = new HandleTable<FileHandle>();
   const attributes = new AttributeUpdates(home, data);
-  const files = new Files({ home, names, lookups, attributes, data, syncs, handles, locks });
+  const { atime = { files: 'noatime', directories: 'noatime' } } = options;
+  const accessTimes = new AccessTimes(home, attributes, atime);
+  const files = new Files({ home, names, lookups, attributes, accessTimes, data, syncs, handles, locks });
   files.maxOpen = options.maxOpenFiles;
   const ranges = new Ranges({ home, lookups, data, handles });
-  const directories = new Directories(home, listings, syncs);
+  const directories = new Directories(home, listings, syncs, accessTimes);
   const recalls = new Recalls({ home, doubting, term, locks });
   const space = new Space(home);
   const xattrs = new Xattrs(home);

@@ -12,7 +12,6 @@
  *   rest; 0.46, the median of 7 turns, on a busy one), as each waits for its answer.
  * - FUSE_NO_OPEN_SUPPORT, FUSE_NO_OPENDIR_SUPPORT: opens must reach the server (access, leases).
  * - FUSE_DONT_MASK, FUSE_POSIX_ACL: the kernel applies umask and checks permission bits.
- * - FUSE_EXPORT_SUPPORT: no NFS export of a mount.
  */
 import { Failure } from '../../protocol/failure.js';
 import { MAX_DATA } from '../../protocol/limits.js';
@@ -36,6 +35,7 @@ export const INIT_FLAGS = {
   ASYNC_READ: 1 << 0,
   POSIX_LOCKS: 1 << 1,
   ATOMIC_O_TRUNC: 1 << 3,
+  EXPORT_SUPPORT: 1 << 4,
   BIG_WRITES: 1 << 5,
   FLOCK_LOCKS: 1 << 10,
   DO_READDIRPLUS: 1 << 13,
@@ -58,6 +58,7 @@ const WANTED =
   INIT_FLAGS.POSIX_LOCKS | // locks hold between mounts: without it the kernel keeps them itself, for this machine
   INIT_FLAGS.FLOCK_LOCKS | // the same of flock(2)
   INIT_FLAGS.ATOMIC_O_TRUNC | // one OPEN instead of OPEN and SETATTR: one round trip
+  INIT_FLAGS.EXPORT_SUPPORT | // file handles lead to what the kernel has forgotten: it asks for '.' of a number
   INIT_FLAGS.BIG_WRITES | // else 4 KiB each (kernels since 4.20 always do)
   INIT_FLAGS.DO_READDIRPLUS | // a listing answers the lookups of `ls -l` and `find`
   INIT_FLAGS.READDIRPLUS_AUTO | // but costs nothing where only names are read

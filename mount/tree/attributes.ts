@@ -8,6 +8,7 @@ import type { Owner } from '../../protocol/owners.js';
 import type { FileId } from '../../protocol/references.js';
 
 const PERMISSIONS = 0o7777;
+const SET_ID = S_ISUID | S_ISGID;
 const S_IXGRP = 0o010;
 
 /** What an empty directory takes on ext4; the server tells the true figures when it is asked. */
@@ -50,7 +51,8 @@ function made(
 ): Attributes {
   const { ino, birth } = id;
   const blocks = blocksOf(size);
-  return { ino, birth, mode, nlink, size, blocks, rdev, atime: time, mtime: time, ctime: time, owner };
+  const kept = owner === null ? withoutUnkept(mode) : mode;
+  return { ino, birth, mode: kept, nlink, size, blocks, rdev, atime: time, mtime: time, ctime: time, owner };
 }
 
 /** Of another user or group; null: as it is. Set-id bits of a file go, as chown(2) says. */
@@ -107,7 +109,13 @@ export function written(before: Attributes, start: number, end: number, time: Ti
 
 /** Other permissions, the type stays. */
 export function permitted(before: Attributes, mode: number, time: Timestamp): Attributes {
-  return changed(before, { mode: (before.mode & S_IFMT) | (mode & PERMISSIONS), ctime: time });
+  const whole = (before.mode & S_IFMT) | (mode & PERMISSIONS);
+  return changed(before, { mode: before.owner === null ? withoutUnkept(whole) : whole, ctime: time });
+}
+
+/** A mode as the server keeps it where files have no owners: no set-id bits, but set-group-ID of directories. */
+function withoutUnkept(mode: number): number {
+  return mode & ~((mode & S_IFMT) === S_IFDIR ? S_ISUID : SET_ID);
 }
 
 export function timed(

@@ -1,18 +1,28 @@
 /**
  * The kernel's numbers of inodes (nodeids) and how often it was told of each.
  *
- * Invariants: an inode has a number while its lookups are not all given back. Numbers are never given twice, so the
+ * Invariants: an inode has a number while its lookups are not all given back. A number is never given to another file, so the
  * generation is always 0. A directory may get another number while the kernel knows it by one, as the kernel has each number
  * at one place, and cannot always move it to where somebody else has moved the directory (kernel-view.ts).
+ *
+ * What the kernel forgets may come back by a file handle (open_by_handle_at(2), NFS), which is the number. So the file behind
+ * a number stays known, of as many as there is room for, and has the same number when the kernel is told of it again.
  */
 import { Failure } from '../../protocol/failure.js';
 import { nodeId, ROOT_NODE, type NodeId } from '../../protocol/ids.js';
+import { sameId, type FileId } from '../../protocol/references.js';
 import type { Inode } from './inode.js';
+
+/** Numbers that the kernel has forgotten and that still lead to their files: 4 MiB. */
+export const MAX_FORGOTTEN = 16_384;
 
 export class Numbers {
   readonly #inodes = new Map<NodeId, Inode>();
   /** Lookups of numbers that inodes had before. */
   readonly #former = new Map<NodeId, number>();
+  /** What the kernel has forgotten, the oldest first; and their numbers, by inode number. */
+  readonly #forgotten = new Map<NodeId, FileId>();
+  readonly #numbers = new Map<bigint, NodeId>();
   readonly #root: Inode;
   #next: number = ROOT_NODE + 1;
 
@@ -31,10 +41,17 @@ export class Numbers {
     return inode;
   }
 
+  /** The file of a number, also of one that the kernel has forgotten. ESTALE where that was too many numbers ago. */
+  fileOf(id: NodeId): FileId {
+    const file = this.#inodes.get(id)?.id ?? this.#forgotten.get(id);
+    if (file === undefined) throw new Failure('ESTALE');
+    return file;
+  }
+
   /** Counts a lookup. */
   remember(inode: Inode): NodeId {
     if (inode.nodeId === 0) {
-      inode.nodeId = nodeId(this.#next++);
+      inode.nodeId = this.#numberBefore(inode.id) ?? nodeId(this.#next++);
       this.#inodes.set(inode.nodeId, inode);
     }
     inode.lookups++;
@@ -64,7 +81,9 @@ export class Numbers {
     this.#inodes.delete(id);
     if (id === inode.nodeId) inode.nodeId = 0;
     else if (this.#former.delete(id)) inode.formerNodes = inode.formerNodes.filter((other) => other !== id);
-    return inode.lookups === 0 ? inode : undefined;
+    if (inode.lookups > 0) return undefined;
+    this.#keep(id, inode);
+    return inode;
   }
 
   #lookupsOf(id: NodeId, inode: Inode): number {
@@ -75,5 +94,30 @@ export class Numbers {
 
   all(): Iterable<Inode> {
     return this.#inodes.values();
+  }
+
+  /** Not of what is gone; nor of what has no id that is its own for ever (a provisional one; a disk that tells no births). */
+  #keep(number: NodeId, { id, removed }: Inode): void {
+    if (removed || id.ino === 0n || id.birth === 0n) return;
+    const before = this.#numbers.get(id.ino);
+    if (before !== undefined) this.#forgotten.delete(before);
+    this.#numbers.set(id.ino, number);
+    this.#forgotten.set(number, id);
+    if (this.#forgotten.size <= MAX_FORGOTTEN) return;
+    for (const [oldest, { ino }] of this.#forgotten) {
+      this.#forgotten.delete(oldest);
+      this.#numbers.delete(ino);
+      break;
+    }
+  }
+
+  /** The number that a file had before the kernel forgot it. */
+  #numberBefore(id: FileId): NodeId | undefined {
+    const number = this.#numbers.get(id.ino);
+    const file = number === undefined ? undefined : this.#forgotten.get(number);
+    if (number === undefined || file === undefined || !sameId(file, id)) return undefined;
+    this.#numbers.delete(id.ino);
+    this.#forgotten.delete(number);
+    return number;
   }
 }

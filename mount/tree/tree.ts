@@ -82,6 +82,11 @@ export class Tree {
     return inode;
   }
 
+  /** The file of a number that the kernel knows, or knew before (numbers.ts). Throws ESTALE. */
+  fileOf(id: NodeId): FileId {
+    return this.#numbers.fileOf(id);
+  }
+
   /** By what indexOf() says. */
   byIndex(index: bigint): Inode | undefined {
     return this.#names.byIndex(index);

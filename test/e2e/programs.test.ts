@@ -1,10 +1,13 @@
 /* What programs do with files on a mounted home: a database, an editor that saves by rename, very large files. */
-import { readFileSync, statSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { closeSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import t from 'tap';
 import { startDaemon } from '../lib/daemon.js';
-import { mountHome } from '../lib/mounted.js';
+import { handleOf, openByHandle, type Handle } from '../lib/file-handles.js';
+import { mountHome, type Mounted } from '../lib/mounted.js';
+import { succeed } from '../lib/run.js';
 
-const daemon = await startDaemon(t, { users: { alice: { quota: '8G' } } });
+const daemon = await startDaemon(t, { users: { alice: { quota: '8G' }, bob: { quota: '1G' } } });
 const mounted = await mountHome(t, daemon, 'alice');
 
 t.test('sqlite writes, rolls back and finds its database whole', async (t) => {
@@ -88,3 +91,87 @@ t.test('names of any bytes, through shell tools', async (t) => {
   );
   await mounted.succeed('rm', ['-rf', 'odd']);
 });
+
+t.test(
+  'file handles lead to what the kernel has forgotten',
+  { skip: process.geteuid?.() !== 0 },
+  async (t) => {
+    await mounted.succeed('sh', ['-c', 'mkdir -p dir/sub; echo here > dir/sub/file; echo gone > removed']);
+    const [file, directory, removed] = ['dir/sub/file', 'dir/sub', 'removed'].map((name) =>
+      handleOf(mounted.path(name)),
+    ) as [Handle, Handle, Handle];
+    await mounted.succeed('mv', ['dir/sub/file', 'dir/sub/renamed']);
+    await mounted.succeed('rm', ['removed']);
+    await mounted.synced();
+    await succeed('sh', ['-c', 'echo 2 > /proc/sys/vm/drop_caches']);
+    const opened = openByHandle(mounted.mountpoint, file);
+    t.equal(readFileSync(opened, 'latin1'), 'here\n');
+    closeSync(opened);
+    const listed = openByHandle(mounted.mountpoint, directory);
+    t.same(readdirSync(`/proc/self/fd/${listed}`), ['renamed']);
+    t.equal(readlinkSync(`/proc/self/fd/${listed}`), mounted.path('dir/sub'), 'the kernel knows where it is');
+    closeSync(listed);
+    t.throws(() => openByHandle(mounted.mountpoint, removed), { code: 'ESTALE' });
+  },
+);
+
+t.test('reading moves atime where that is asked for, and nothing else', async (t) => {
+  const times = (file: string) => {
+    const { atimeNs, mtimeNs, ctimeNs } = statSync(file, { bigint: true });
+    return { atimeNs, changed: [mtimeNs, ctimeNs] };
+  };
+  /** Reads, and tells whether atime moved. */
+  const reads = async (bob: Mounted, file: string, command: string): Promise<boolean> => {
+    const before = times(file);
+    await bob.succeed('sh', ['-c', command]);
+    const { atimeNs, changed } = times(file);
+    t.same(changed, before.changed, command);
+    t.ok(atimeNs >= before.atimeNs);
+    return atimeNs > before.atimeNs;
+  };
+  const relatime = await mountHome(t, daemon, 'bob', { args: ['-o', 'relatime'] });
+  const made = relatime.path('dir/file');
+  await relatime.succeed('sh', ['-c', 'mkdir dir; echo text > dir/file']);
+  t.ok(await reads(relatime, made, 'cat dir/file'));
+  t.notOk(await reads(relatime, made, 'cat dir/file'), 'once after a change');
+  t.ok(await reads(relatime, relatime.path('dir'), 'ls dir'));
+  t.notOk(await reads(relatime, relatime.path('dir'), 'ls dir'));
+  await relatime.synced();
+  const before = times(made);
+  t.equal(statSync(`${daemon.home('bob')}/dir/file`, { bigint: true }).atimeNs, before.atimeNs);
+  await relatime.unmount();
+
+  const strictatime = await mountHome(t, daemon, 'bob', { args: ['-o', 'strictatime,nodiratime'] });
+  const file = strictatime.path('dir/file');
+  t.same(times(file), before, 'the server keeps all three');
+  for (let turn = 0; turn < 2; turn++) t.ok(await reads(strictatime, file, 'cat dir/file'), 'each time');
+  t.notOk(await reads(strictatime, file, 'dd if=dir/file iflag=noatime status=none'));
+  t.notOk(await reads(strictatime, strictatime.path('dir'), 'touch dir/file; ls dir'));
+});
+
+/** Tests of file systems that Debian has, in a short form: left out where they are not installed. */
+const SUITES: Readonly<Record<string, readonly string[]>> = {
+  fio: [
+    ...['--minimal', '--size=2m', '--bs=4k', '--rw=randwrite', '--verify=crc32c', '--verify_fatal=1'],
+    ...['--name=buffered', '--ioengine=psync'],
+    ...['--name=direct', '--ioengine=libaio', '--direct=1', '--iodepth=8'],
+    ...['--name=mapped', '--ioengine=mmap'],
+  ],
+  dbench: ['-t', '1', '2'],
+  'stress-ng': [
+    ...['--temp-path', '.', '--verify', '--timeout', '1', '--dentry', '1', '--dentries', '256'],
+    ...['--fallocate', '1', '--fallocate-bytes', '4M', '--seek', '1', '--seek-size', '4M'],
+    ...['rename', 'chmod', 'utime', 'xattr', 'flock', 'lockf'].flatMap((each) => [`--${each}`, '1']),
+  ],
+};
+
+for (const [program, args] of Object.entries(SUITES)) {
+  const installed = spawnSync('sh', ['-c', 'command -v "$1"', 'sh', program]).status === 0;
+  t.test(`${program} finds nothing`, { skip: installed ? false : 'not installed' }, async (t) => {
+    await mounted.succeed('mkdir', [program]);
+    await mounted.succeed(program, args, { cwd: mounted.path(program), timeoutMs: 60_000 });
+    await mounted.synced();
+    await mounted.succeed('rm', ['-r', program]);
+    t.notMatch(mounted.service.output, /"level":"error"/, 'nothing that was answered is lost');
+  });
+}

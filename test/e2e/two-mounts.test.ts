@@ -38,6 +38,19 @@ t.test('names, content, sizes and modes, one way and the other', async (t) => {
   }
 });
 
+t.test('set-id bits of files, which the server does not keep, are seen by no mount', async (t) => {
+  for (const [here, there] of [
+    [one, two],
+    [two, one],
+  ] as const) {
+    const shown = 'stat -c "%n %a" d/*';
+    const modes = 'd/dir 3751\nd/file 1751\nd/pipe 1751\n';
+    const make = 'mkdir -p d/dir; touch d/file; mkfifo d/pipe; chmod 7751 d/*';
+    t.equal(await here.succeed('sh', ['-c', `${make}; ${shown}`]), modes);
+    t.equal(await there.succeed('sh', ['-c', `${shown}; rm -r d`]), modes);
+  }
+});
+
 t.test('room that is made, and holes', async (t) => {
   for (const [here, there] of [
     [one, two],

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { Failure } from '../../protocol/failure.js';
-import { parseMountOptions } from '../../mount/options.js';
+import { atimePolicies, parseMountOptions } from '../../mount/options.js';
 
 t.test('what sshfs users write is understood', async (t) => {
   const options = parseMountOptions([
@@ -30,6 +30,16 @@ t.test('options of fstab and systemd are accepted, those of mount(2) handed on',
 });
 
 t.test('mount(8) says suid and dev whether root has said so or not', async (t) => {
+  for (const [options, files, directories] of [
+    ['', 'noatime', 'noatime'],
+    ['relatime', 'relatime', 'relatime'],
+    ['strictatime,nodiratime', 'strictatime', 'noatime'],
+    ['nodiratime', 'relatime', 'noatime'],
+    ['strictatime,noatime', 'noatime', 'noatime'],
+    ['strictatime,ro', 'noatime', 'noatime'],
+  ] as const) {
+    t.strictSame(atimePolicies(parseMountOptions([options])), { files, directories }, options);
+  }
   t.strictSame(parseMountOptions(['rw,noatime,dev,suid']).flags, { readOnly: false, noatime: true });
   t.match(parseMountOptions(['ro,allow_suid,allow_dev,dev,suid']).flags, { suid: true, dev: true });
   t.match(parseMountOptions(['rw,nosuid,nodev']).flags, { suid: false, dev: false });

@@ -1,5 +1,13 @@
 import t from 'tap';
-import { CREATE, MKDIR, RENAME, RMDIR, UNLINK, type LogOperation } from '../../../protocol/operations.js';
+import {
+  CREATE,
+  LINK,
+  MKDIR,
+  RENAME,
+  RMDIR,
+  UNLINK,
+  type LogOperation,
+} from '../../../protocol/operations.js';
 import type { FileId, FileRef } from '../../../protocol/references.js';
 import { Hints } from '../../../mount/filesystem/hints.js';
 import { ServerIds } from '../../../mount/filesystem/server-ids.js';
@@ -57,6 +65,39 @@ t.test('a path is that of before what the log moves and removes later', async (t
   t.same(hinted(renamed), ['', '']);
   t.same(hinted(later), ['c/b']);
   t.same(hinted(append(create(a, 'z'))), ['c'], 'also what was appended since');
+});
+
+t.test('of a file with several names the path is one that it had then', async (t) => {
+  const { tree, root, log, hints } = setup();
+  const file = makeFile(tree, root, 'f');
+  const append = (operation: LogOperation): Entry => log.append(operation, NOTHING);
+  const named = (name: string) => ({ directory: refTo(root), name: Buffer.from(name), time: NOW });
+  const link = (name: string): Entry => {
+    tree.link(file, root, name, NOW);
+    return append({ kind: LINK, ...named(name), file: refTo(file) });
+  };
+  const unlink = (name: string): Entry => {
+    tree.unlink(root, name, NOW);
+    return append({ kind: UNLINK, ...named(name), id: file.id, hold: false });
+  };
+  const [a, b] = [link('a'), link('b')];
+  unlink('a');
+  const again = link('a');
+  unlink('f');
+  const c = link('c');
+  tree.rename(root, 'c', root, 'd', 0, NOW);
+  append({
+    kind: RENAME,
+    ...{ ...named('c'), id: file.id, newDirectory: refTo(root), newName: Buffer.from('d') },
+    ...{ flags: 0, replaced: null, hold: false },
+  });
+  for (const name of ['a', 'b']) unlink(name);
+  const last = link('e');
+  const pathOf = (entry: Entry): unknown => {
+    const operation = hints.add(entry.operation, entry);
+    return 'file' in operation ? operation.file.path?.toString() : undefined;
+  };
+  t.same([a, b, again, c, last].map(pathOf), ['f', 'a', 'f', 'a', 'd']);
 });
 
 t.test('ids are those that the server has, and of what it lost provisional ones with a path', async (t) => {

@@ -1,8 +1,9 @@
 import t from 'tap';
 import { Failure } from '../../../protocol/failure.js';
-import { ROOT_NODE } from '../../../protocol/ids.js';
+import { nodeId, ROOT_NODE, type NodeId } from '../../../protocol/ids.js';
 import { LEASE_NONE, LEASE_WRITE, WHOLE_HOME } from '../../../protocol/methods.js';
-import { attributesOf, ROOT_INO } from '../tree/planted.js';
+import type { Entry } from '../../../mount/operations.js';
+import { attributesOf, DIRECTORY, REGULAR, ROOT_INO } from '../tree/planted.js';
 import { failureOf } from '../remote/failure-of.js';
 import { CALLER, letGo, ScriptedHome } from './scripted-home.js';
 
@@ -15,7 +16,7 @@ function searchable(scope: Parameters<typeof ScriptedHome.open>[0], files: Reado
     lookup: ([, name]) => {
       const ino = files[String(name)];
       if (ino === undefined) throw new Failure('ENOENT');
-      return [attributesOf(ino), null];
+      return [attributesOf(ino, String(name) === 'dir' ? DIRECTORY : REGULAR), null];
     },
   });
 }
@@ -81,4 +82,27 @@ t.test('a file that others removed between lookup and chmod is not changed here'
   await home.filesystem.getattr(node, undefined, CALLER);
   await home.filesystem.setattr(node, undefined, { mode: 0o600 }, CALLER);
   t.equal(home.state.log.last, undefined, 'no change is answered that the server may not be able to make');
+});
+
+t.test('a file handle leads to what the kernel has forgotten, as long as it is there', async (t) => {
+  const home = await searchable(t, { a: 10, dir: 11 });
+  const byHandle = async (node: NodeId, name = '.') =>
+    (await home.filesystem.lookup(node, Buffer.from(name), CALLER)) as Entry;
+  const node = await home.node('a');
+  home.filesystem.forget(node, 1n);
+  home.answers.getattr = () => attributesOf(10, REGULAR, { size: 7 });
+  t.match(await byHandle(node), { nodeId: node, generation: 0n, attributes: { ino: 10n, size: 7 } });
+  t.equal(await home.node('a'), node, 'by its name it is the same');
+  home.filesystem.forget(node, 2n);
+  for (const attributes of [attributesOf(12), attributesOf(10, REGULAR, { nlink: 0 })]) {
+    home.answers.getattr = () => attributes;
+    t.equal(await failureOf(() => byHandle(node)), 'ESTALE');
+  }
+  t.equal(await failureOf(() => byHandle(nodeId(999))), 'ESTALE');
+  t.match(await byHandle(await home.node('dir'), '..'), { nodeId: ROOT_NODE });
+  await home.own({ b: attributesOf(13) });
+  const known = await home.node('b');
+  home.filesystem.forget(known, 1n);
+  delete home.answers.getattr;
+  t.match(await byHandle(known), { nodeId: known }, 'without asking, where that is believed');
 });

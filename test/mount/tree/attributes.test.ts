@@ -73,10 +73,22 @@ t.test('a directory counts its subdirectories, on disks that do', async (t) => {
 });
 
 t.test('permissions, times and names change ctime only besides', async (t) => {
-  t.match(permitted(attributesOf(9), 0o177600, NOW), { mode: 0o107600, mtime: LONG_AGO, ctime: NOW });
+  t.match(permitted(attributesOf(9), 0o177600, NOW), { mode: 0o101600, mtime: LONG_AGO, ctime: NOW });
   t.match(relinked(attributesOf(9), 1, NOW), { nlink: 2, mtime: LONG_AGO, ctime: NOW });
   const at = { sec: -1, nsec: 5 };
   t.match(timed(attributesOf(9), undefined, at, NOW), { atime: LONG_AGO, mtime: at, ctime: NOW });
+});
+
+t.test('set-id bits are only where files have owners, but set-group-ID of directories', async (t) => {
+  const owner = { uid: 5, gid: 6 };
+  const ofOwner = (mode: number) => attributesOf(9, mode, { owner });
+  const file = { id: ID, time: NOW };
+  t.equal(permitted(attributesOf(9, DIRECTORY), 0o7700, NOW).mode, 0o43700);
+  t.equal(permitted(ofOwner(REGULAR), 0o7700, NOW).mode, 0o107700);
+  t.equal(permitted(ofOwner(DIRECTORY), 0o7700, NOW).mode, 0o47700);
+  t.equal(ofNewFile(file, 0o106755).mode, 0o100755);
+  t.equal(ofNewFile({ ...file, owner }, 0o106755).mode, 0o106755);
+  t.equal(ofNewDirectory(file, 0o6755, 2).mode, 0o42755);
 });
 
 t.test('what is kept shares equal times', async (t) => {

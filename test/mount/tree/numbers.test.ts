@@ -1,7 +1,8 @@
 import t from 'tap';
-import { nodeId, ROOT_NODE } from '../../../protocol/ids.js';
-import { Numbers } from '../../../mount/tree/numbers.js';
-import { makeFile, outcomeOf, plant } from './planted.js';
+import { nodeId, ROOT_NODE, type NodeId } from '../../../protocol/ids.js';
+import type { Inode } from '../../../mount/tree/inode.js';
+import { MAX_FORGOTTEN, Numbers } from '../../../mount/tree/numbers.js';
+import { attributesOf, makeFile, NOW, outcomeOf, plant } from './planted.js';
 
 t.test('an inode has a number while the kernel knows it', async (t) => {
   const { tree, root } = plant({ whole: true });
@@ -17,7 +18,42 @@ t.test('an inode has a number while the kernel knows it', async (t) => {
     outcomeOf(() => numbers.get(id)),
     'ESTALE',
   );
-  t.not(numbers.remember(file), id, 'no number is given twice');
+  t.equal(numbers.remember(file), id, 'it has the same one again');
+});
+
+t.test('a number that the kernel has forgotten leads to its file, and is given to no other', async (t) => {
+  const { tree, root } = plant({ whole: true });
+  const numbers = new Numbers(root);
+  const forgotten = (inode: Inode): NodeId => {
+    const id = numbers.remember(inode);
+    numbers.forget(id, 1n);
+    return id;
+  };
+  const file = makeFile(tree, root, 'file');
+  const id = forgotten(file);
+  t.same(numbers.fileOf(id), file.id);
+  const again = makeFile(tree, root, 'again');
+  again.attributes = { ...again.attributes, ino: file.id.ino, birth: file.id.birth + 1n };
+  t.not(forgotten(again), id, 'the inode number is used again');
+  t.equal(
+    outcomeOf(() => numbers.fileOf(id)),
+    'ESTALE',
+  );
+  const others = Array.from({ length: MAX_FORGOTTEN + 1 }, (_, i) => tree.unnamed(attributesOf(1000 + i)));
+  const [first, second] = others.map(forgotten);
+  t.equal(
+    outcomeOf(() => numbers.fileOf(first as NodeId)),
+    'ESTALE',
+    'the oldest, where they are too many',
+  );
+  t.same(numbers.fileOf(second as NodeId), others[1]?.id);
+  const removed = makeFile(tree, root, 'removed');
+  tree.unlink(root, 'removed', NOW);
+  const gone = forgotten(removed);
+  t.equal(
+    outcomeOf(() => numbers.fileOf(gone)),
+    'ESTALE',
+  );
 });
 
 t.test('an inode that got another number is known by both until each is given back', async (t) => {

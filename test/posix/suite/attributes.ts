@@ -7,7 +7,7 @@ import { command, withFile, type Operation } from '../operation.js';
 export const attributes: Record<string, Operation> = {
   'chmod is seen'(d) {
     fs.writeFileSync(at(d, 'f'), '');
-    for (const mode of [0o600, 0o755, 0o444, 0o4755, 0o000, 0o640]) {
+    for (const mode of [0o600, 0o755, 0o444, 0o1755, 0o000, 0o640]) {
       fs.chmodSync(at(d, 'f'), mode);
       assert.equal(fs.statSync(at(d, 'f')).mode & 0o7777, mode);
     }

@@ -17,6 +17,19 @@ export const links: Record<string, Operation> = {
     assert.equal(fs.statSync(at(d, 'b')).nlink, 1);
     assert.equal(read(at(d, 'b')), 'two');
   },
+  'a file of many names, most of which go again, keeps the others'(d) {
+    fs.writeFileSync(at(d, 'f'), 'content');
+    const names = Array.from({ length: 40 }, (_, i) => at(d, `l${i}`));
+    for (let turn = 0; turn < 2; turn++) {
+      for (const name of names) fs.linkSync(at(d, 'f'), name);
+      for (const name of names) fs.unlinkSync(name);
+    }
+    fs.renameSync(at(d, 'f'), at(d, 'g'));
+    fs.linkSync(at(d, 'g'), at(d, 'last'));
+    command(d, 'sync', '.');
+    assert.deepEqual(fs.readdirSync(d).toSorted(), ['g', 'last']);
+    assert.equal(fs.statSync(at(d, 'last')).nlink, 2);
+  },
   'a hard link over what is there'(d) {
     fs.writeFileSync(at(d, 'a'), '');
     fs.writeFileSync(at(d, 'b'), '');
