@@ -1,12 +1,12 @@
-/* The commands of the documents do what they say, read from top to bottom and typed as they stand; settings and links are right. */
-import { existsSync, writeFileSync } from 'node:fs';
+/* The commands of the documents do what they say, read from top to bottom and typed as they stand; settings exist. */
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import { readConfigFile } from '../../daemon/config.js';
 import { readClientConfig } from '../../protocol/login/client-config.js';
 import { Daemon } from '../lib/daemon.js';
 import { temporaryDirectory } from '../lib/directory.js';
-import { readDocuments, ROOT, type Document } from './markdown.js';
+import { readDocuments, type Document } from './markdown.js';
 import { commandsOf, followDocument } from './reader.js';
 
 t.setTimeout(200_000);
@@ -34,14 +34,6 @@ t.test('settings are read as they stand', async (t) => {
       writeFileSync(file, text, { mode: 0o600 });
       const read = marks.includes('client') ? readClientConfig : readConfigFile;
       t.doesNotThrow(() => read(file), `${name}:${line}`);
-    }
-  }
-});
-
-t.test('links lead to files that are there', async (t) => {
-  for (const { name, links } of documents) {
-    for (const link of links.filter((one) => !/^https?:|^#/.test(one))) {
-      t.ok(existsSync(new URL(link, new URL(name, ROOT))), `${name}: ${link}`);
     }
   }
 });

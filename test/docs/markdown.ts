@@ -19,10 +19,8 @@ export interface Document {
   /** From the root of the project. */
   readonly name: string;
   readonly blocks: readonly Block[];
-  /** What stands between backquotes outside of blocks. */
-  readonly code: readonly string[];
-  /** Where links lead to, relative to the document. */
-  readonly links: readonly string[];
+  /** All that is outside of blocks. */
+  readonly prose: string;
 }
 
 /** README.md and docs/. */
@@ -51,9 +49,15 @@ export function parseDocument(name: string, text: string): Document {
     }
   }
   if (begun !== undefined) throw new Error(`${name}:${begun.line}: a block that does not end`);
-  const code = [...prose.join('\n').matchAll(/`([^`]+)`/g)].map(([, inline = '']) =>
-    inline.replaceAll('\n', ' '),
-  );
-  const links = [...prose.join('\n').matchAll(/\]\(([^)]+)\)/g)].map(([, link = '']) => link);
-  return { name, blocks, code, links };
+  return { name, blocks, prose: prose.join('\n') };
+}
+
+/** What stands between backquotes outside of blocks. */
+export function codeOf({ prose }: Document): string[] {
+  return [...prose.matchAll(/`([^`]+)`/g)].map(([, code = '']) => code.replaceAll('\n', ' '));
+}
+
+/** Where links lead to, relative to the document. */
+export function linksOf({ prose }: Document): string[] {
+  return [...prose.matchAll(/\]\(([^)]+)\)/g)].map(([, link = '']) => link);
 }

@@ -26,7 +26,7 @@ const QUESTIONS: readonly (readonly [RegExp, string])[] = [
 ];
 
 /** What the shell does before and after: the paths that documents name are the reader's own, and daemons end with it. */
-const PRELUDE = String.raw`
+const PRELUDE = `
 set -eu
 mount -t tmpfs none /mnt
 mount -t tmpfs none /srv
@@ -45,6 +45,8 @@ trap at_end EXIT
 cd
 mkdir -p remote photos/2024 'archive/old films'
 touch photos/sea.jpg photos/2024/hills.jpg archive/film.mkv 'archive/old films/first.mkv'
+echo '${PASSWORD}' > password.txt
+chmod 600 password.txt
 tar -chf rootfs.tar -C / bin/sh $(ldd /bin/sh | grep -o '/[^ ]*' | cut -c 2-)
 `;
 
