@@ -90,8 +90,7 @@ export class Server {
     this.#config = config;
     this.#admission = new Admission(admissionLimits(config));
     this.#throttle = new Throttle(throttleLimits(config));
-    const record = readThrottle(state.paths.throttle);
-    if (record !== undefined) this.#throttle.restore(record, performance.now(), Date.now());
+    this.#restoreThrottle();
     this.#pool = new WorkerPool({
       size: config.workers,
       script: new URL('./worker.js', import.meta.url),
@@ -137,7 +136,10 @@ export class Server {
   async start(): Promise<string> {
     const { state, log, staticKeyPair } = this.#options;
     this.#address = formatAddress(await this.#frontDoor.listen(this.#options.socket ?? this.#config.listen));
-    await this.#control.listen(state.paths.control);
+    await this.#control.listen(state.paths.control).catch(async (error: unknown) => {
+      await this.#frontDoor.close('the server did not start');
+      throw error;
+    });
     // From here on modes of files are what the clients ask for; all files of the daemon itself have explicit ones.
     process.umask(0);
     log.info({ address: this.#address, key: fingerprint(staticKeyPair.publicKey) }, 'listening');
@@ -180,6 +182,17 @@ export class Server {
     ]);
     for (const { sessionId } of this.#sessions.list()) this.#sessionClosed(sessionId);
     this.#options.log.info({}, 'stopped');
+  }
+
+  /** What cannot be read is no reason not to serve: who was locked out gets a new start. */
+  #restoreThrottle(): void {
+    const { state, log } = this.#options;
+    try {
+      const record = readThrottle(state.paths.throttle);
+      if (record !== undefined) this.#throttle.restore(record, performance.now(), Date.now());
+    } catch (error) {
+      log.warn({ error }, 'what was known of failed logins is lost: lockouts begin anew');
+    }
   }
 
   /** To be called when something changed in it. */

@@ -60,7 +60,8 @@ async function checkStopped(
       if (homes === undefined)
         throw new Failure('ENOENT', 'there are no homes yet: no daemon ran on this state');
       const reports: QuotaReport[] = [];
-      for (const { name: user } of users) {
+      for (const account of users) {
+        const { name: user } = account;
         const entry = ledger.read(user);
         const { tree, uploads } = await countHome(homes, user);
         // A home that nobody ever opened is not in the ledger, and is counted when it is.
@@ -68,7 +69,7 @@ async function checkStopped(
         const report = { user, ledger: { bytes, files }, tree, uploads, repaired: false };
         const repaired = options.repair === true && differs(report);
         // Not clean: nothing was synced here. The daemon counts it when it starts.
-        if (repaired) ledger.write(user, tree, false);
+        if (repaired) ledger.write(account, tree, false);
         reports.push({ ...report, repaired });
       }
       return reports;

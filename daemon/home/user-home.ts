@@ -56,7 +56,7 @@ import { WholeUploads } from './whole-uploads.js';
 const RETURN_MS = 5000;
 
 export interface UserHomeOptions {
-  readonly account: Pick<Account, 'name' | 'quotaBytes' | 'maxFiles' | 'posixOwners'>;
+  readonly account: Pick<Account, 'name' | 'createdAt' | 'quotaBytes' | 'maxFiles' | 'posixOwners'>;
   /** Absolute path of the home on the server; it exists. */
   readonly directory: string;
   readonly ledger: LedgerStore;
@@ -167,7 +167,7 @@ export class UserHome {
     this.#onIdle = options.onIdle ?? (() => undefined);
     this.#ledgerEntry = new LedgerEntryWriter({
       ledger: options.ledger,
-      user: account.name,
+      account,
       clean,
       use: () => this.quota.used,
       onError: (error) => log.error({ error, user: account.name }, 'the ledger was not written'),
