@@ -36,6 +36,7 @@ import type { LoggedIn, LoginHost } from './login.js';
 import { countLogin, measurements } from './measurements.js';
 import { WorkerPool } from './pool.js';
 import { reclaimDescriptors } from './reclaim.js';
+import { Refusals } from './refusals.js';
 import { Sessions } from './sessions.js';
 import { Throttle, type ThrottleLimits } from './throttle.js';
 
@@ -81,12 +82,15 @@ export class Server {
   readonly #frontDoor: FrontDoor;
   readonly #pool: WorkerPool;
   readonly #control: ControlServer;
+  /** In user.log. */
+  readonly #refusals: Refusals;
   #address = '';
 
   constructor(options: ServerOptions) {
     const { config, state, staticKeyPair, aead, version, log, userLog } = options;
     const homes = realpathSync(options.homes); // as /proc/self/fd shows it
     this.#options = options;
+    this.#refusals = new Refusals(userLog, 'logins refused');
     this.#config = config;
     this.#admission = new Admission(admissionLimits(config));
     this.#throttle = new Throttle(throttleLimits(config));
@@ -175,6 +179,7 @@ export class Server {
     this.#control.close();
     // Who waits is sent away first: else it would get the places of the sessions that end now.
     await this.#frontDoor.close(reason);
+    this.#refusals.flush();
     await Promise.all([
       this.#pool.close(reason, true, SHUTDOWN_MS),
       this.#argon2.close(),
@@ -216,7 +221,7 @@ export class Server {
   }
 
   #loginHost(authentication: Authentication): LoginHost {
-    const { state, userLog } = this.#options;
+    const { state } = this.#options;
     return {
       authenticate: (credentials, signal) =>
         authentication.authenticate(credentials, signal).finally(() => this.#recordThrottleSoon()),
@@ -229,7 +234,8 @@ export class Server {
         countLogin(kind);
         // What was typed as a name may be a password: only names of accounts are logged.
         const known = isUserName(user) && state.accounts.get(user) !== undefined ? user : null;
-        if (kind !== 'ENOKEY') userLog.warn({ user: known, peer, kind, message }, 'login refused');
+        if (kind !== 'ENOKEY')
+          this.#refusals.write('warn', { user: known, peer, kind, message }, 'login refused');
       },
     };
   }
@@ -306,7 +312,7 @@ export class Server {
       await this.#administrator.check(password, address);
     } catch (error) {
       const { kind, message } = Failure.from(error);
-      this.#options.userLog.warn({ peer: address, kind, message }, 'web login refused');
+      this.#refusals.write('warn', { peer: address, kind, message }, 'web login refused');
       throw error;
     }
     this.#options.userLog.info({ peer: address }, 'web login');

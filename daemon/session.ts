@@ -44,7 +44,7 @@ import type { TurnTaker } from './home/turns.js';
 import type { UserHome } from './home/user-home.js';
 import type { Log } from './log.js';
 import { count, took } from './measures.js';
-import { loadOf, Underway, type Load } from './underway.js';
+import { loadOf, sizeOf, Underway, type Load } from './underway.js';
 
 /** How long a shutdown waits for calls that are being worked on (milliseconds). */
 const SHUTDOWN_MS = 5_000;
@@ -83,6 +83,8 @@ interface Deferred {
   readonly method: HomeMethod | 'logout';
   /** As the row of METHODS yields them. */
   readonly params: unknown;
+  /** Bytes that it takes while it waits. */
+  readonly size: number;
   readonly load: Load;
   readonly call: Call;
 }
@@ -279,16 +281,19 @@ export class Session implements ClientSession, TurnTaker {
   }
 
   /** Answers later. Throws PROTOCOL where that is more than the window allows. */
-  #await({ id, method, load, call }: Omit<Deferred, 'params'>, result: Promise<Answer>): void {
+  #await({ id, method, load, call }: Omit<Deferred, 'params' | 'size'>, result: Promise<Answer>): void {
     this.#calls.set(id, call);
     this.#applying ||= method === 'apply';
+    this.#backlog.addUnderway(load.sent);
     const settled = result.then(
       (ended) => {
+        this.#backlog.addUnderway(-load.sent);
         this.#answered(id, load);
         measure(method, call);
         this.#answer(id, ended);
       },
       (thrown: unknown) => {
+        this.#backlog.addUnderway(-load.sent);
         this.#answered(id, load);
         measure(method, call);
         this.#refuse(id, this.#failureOf(thrown, method));
@@ -305,10 +310,13 @@ export class Session implements ClientSession, TurnTaker {
 
   #defer(id: number, method: HomeMethod | 'logout', params: unknown): void {
     const load = loadOf(method, params as readonly unknown[]);
-    const deferred = { id, method, params: copyOf(params), load, call: new Call(this.#backlog) };
+    const size = sizeOf(params);
+    const deferred = { id, method, params: copyOf(params), size, load, call: new Call(this.#backlog) };
     this.#calls.set(id, deferred.call);
     this.#underway.begin(load);
+    this.#backlog.addDeferred(size);
     this.#deferred.push(deferred);
+    this.#listen();
     if (this.#deferred.length === 1 && !this.#applying) this.#goOnLater();
   }
 
@@ -327,10 +335,12 @@ export class Session implements ClientSession, TurnTaker {
     }
   }
 
-  #runNext({ id, method, params, load, call }: Deferred): void {
+  #runNext({ id, method, params, size, load, call }: Deferred): void {
     this.#answered(id, load);
     // What comes behind a logout is not begun.
     if (this.#stopping) return;
+    this.#backlog.addDeferred(-size);
+    this.#listen();
     try {
       this.#home.heard(this.#client, isBehindLog(method));
       this.#run(id, method, params, call);
@@ -362,16 +372,21 @@ export class Session implements ClientSession, TurnTaker {
 
   #sent(): void {
     this.#backlog.setUnsent(this.#channel.bufferedBytes);
-    if (this.#paused || !this.#backlog.isFull) return;
-    this.#paused = true;
-    this.#channel.pause();
+    this.#listen();
   }
 
   #drained(): void {
     this.#backlog.setUnsent(0);
-    if (!this.#paused) return;
-    this.#paused = false;
-    if (!this.#resting) this.#channel.resume();
+    this.#listen();
+  }
+
+  /** Hears the peer, but where that would take too much memory. */
+  #listen(): void {
+    const { isFull } = this.#backlog;
+    if (isFull === this.#paused) return;
+    this.#paused = isFull;
+    if (isFull) this.#channel.pause();
+    else if (!this.#resting) this.#channel.resume();
   }
 
   #answered(id: number, load: Load): void {

@@ -5,6 +5,7 @@ import t from 'tap';
 import { encodeNotification } from '../../protocol/codec.js';
 import { LEASE_NONE, LEASE_WRITE, METHODS, WHOLE_HOME } from '../../protocol/methods.js';
 import { packOperation } from '../../protocol/operations.js';
+import { Backlog, REQUESTS_BUDGET } from '../../daemon/home/backlog.js';
 import { listMarks } from '../../daemon/home/marks.js';
 import { isPending, Place } from './home/fixture.js';
 import { counting, create, mkdir, rename, sessionTest, write } from './session-parts.js';
@@ -17,13 +18,26 @@ sessionTest('what no window counts is bounded in bytes, too', async (t, home, di
   for (let i = 0; i < 400; i++) void peer.send('hold', [path]);
   t.equal((await peer.session.closed)?.kind, 'PROTOCOL');
   t.equal(home.waits.size, 0);
-  const counted = await Peer.connect(t, home, disk);
-  const done = counting(home);
-  const many = Array.from({ length: 1024 }, (_, i) => [i + 1, LEASE_NONE]);
-  for (let i = 0; i < 2000; i++) void counted.send('returned', [many]);
-  t.equal((await counted.session.closed)?.kind, 'PROTOCOL');
-  done();
   await holder.cut();
+});
+
+sessionTest('who sends more than can be carried out now is heard again later', async (t, home, disk) => {
+  const peer = await Peer.connect(t, home, disk);
+  const elsewhere = new Place(t);
+  const other = await Peer.connect(t, await elsewhere.open(), elsewhere);
+  const done = counting(home);
+  const full = new Backlog();
+  full.addUnderway(REQUESTS_BUDGET);
+  const many = Array.from({ length: 1024 }, (_, i) => [i + 1, LEASE_NONE]);
+  const answers = Array.from({ length: 40 }, () => peer.send('returned', [many]));
+  const heard = (): number => peer.session.activity.requests;
+  for (let before = -1; before < heard(); await other.send('statfs', [])) before = heard();
+  t.ok(heard() < 40, `${heard()} of 40 wait`);
+  full.addUnderway(-REQUESTS_BUDGET);
+  done();
+  t.ok((await Promise.all(answers)).every(({ kind }) => kind === 'ok'));
+  await peer.cut();
+  await other.cut();
 });
 
 void t.test('a long log gives others their turn, and is seen whole by what is sent behind it', async (t) => {
