@@ -357,7 +357,7 @@ function administration(program: Command, end: (exitCode: number) => void): void
 
   const quota = program.command('quota').description('what is charged to users');
   withStateOption(quota.command('check').argument('[name]'))
-    .description('compare it with what the homes hold')
+    .description('have the daemon compare it with what the homes hold')
     .option('--repair', 'charge what they hold')
     .option('--json', 'one JSON object a line')
     .action(async (user, options) => {

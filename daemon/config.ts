@@ -96,6 +96,14 @@ export const SETTINGS = {
     fallback: undefined,
     reloads: false,
   }),
+  'web-host': setting<string | undefined>({
+    read: (value) => (typeof value === 'string' && /^[a-z0-9][a-z0-9.-]*$/i.test(value) ? value : undefined),
+    allowed: 'the name of a host',
+    help: "name by which browsers reach the page, beside localhost and this machine's addresses (default: none)",
+    argument: 'NAME',
+    fallback: undefined,
+    reloads: false,
+  }),
   home: path("directory of the users' homes (default: see below)", 'DIR'),
   state: path('directory of accounts, quotas, key and logs (default: see below)', 'DIR'),
   workers: count(

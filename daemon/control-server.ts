@@ -2,9 +2,10 @@
  * The daemon's end of the control socket (state/control.ts): one request a connection, answered, closed. What a request
  * does is the handler's affair.
  */
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, unlinkSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { Failure } from '../protocol/failure.js';
+import { errnoText } from '../protocol/login/report.js';
 import {
   formatControlAnswer,
   MAX_CONTROL_REQUEST,
@@ -43,7 +44,7 @@ export class ControlServer {
         `the path of the state directory is too long for a socket in it: ${path}`,
       );
     }
-    rmSync(path, { force: true });
+    removeStale(path);
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject);
       this.#server.listen(path, () => {
@@ -88,5 +89,18 @@ export class ControlServer {
       this.#log.warn({ error }, 'control request failed');
     }
     socket.end(formatControlAnswer(answer));
+  }
+}
+
+/** What a killed daemon left. Throws a Failure where something else is in the way. */
+function removeStale(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    const { kind, code } = Failure.from(error);
+    if (kind === 'ENOENT') return;
+    throw new Failure(kind, `${path} is in the way of the control socket (${errnoText(code)}): remove it`, {
+      cause: error,
+    });
   }
 }

@@ -17,6 +17,7 @@ import type { KeyPair } from '../protocol/x25519.js';
 import type { ListenAddress } from './config.js';
 import type { Log } from './log.js';
 import { Login, type LoginHost } from './login.js';
+import { Refusals } from './refusals.js';
 import { throttleKey } from './throttle.js';
 
 export interface FrontDoorLimits {
@@ -38,11 +39,6 @@ export interface FrontDoorOptions {
   readonly loginMs?: number;
 }
 
-/** Refusals are logged together, at most once in this time (milliseconds): there may be thousands a second. */
-const REFUSALS_MS = 10_000;
-/** Connections that came to nothing and get a line each in that time: strangers must not fill the disk with them. */
-const MAX_LINES = 100;
-
 /** A connection that has no session. */
 interface Newcomer {
   readonly socket: Socket;
@@ -57,14 +53,12 @@ export class FrontDoor {
   #limits: FrontDoorLimits;
   /** By address, the oldest first. */
   readonly #newcomers = new Map<string, Set<Newcomer>>();
-  #lines = 0;
-  #refusals = 0;
-  #lastRefusal = '';
-  #refusalTimer: NodeJS.Timeout | undefined;
+  readonly #refusals: Refusals;
 
   constructor(options: FrontDoorOptions) {
     this.#options = options;
     this.#limits = options.limits;
+    this.#refusals = new Refusals(options.log, 'connections refused');
     this.#server = createServer({ noDelay: true, allowHalfOpen: false, pauseOnConnect: false });
     this.#server.on('connection', (socket) => void this.#serve(socket));
   }
@@ -87,13 +81,13 @@ export class FrontDoor {
     const address = this.#server.address();
     if (address === null || typeof address === 'string') throw notTcp();
     // From here on errors are those of accept(2): the connection is lost, the server goes on.
-    this.#server.on('error', (error) => this.#refused(error.message));
+    this.#server.on('error', (error) => this.#refusals.count(error.message));
     return address;
   }
 
   /** Stops accepting; whoever is not in a session yet is told why, and disconnected. */
   async close(reason: string): Promise<void> {
-    this.#logRefusals();
+    this.#refusals.flush();
     this.#server.close();
     const farewells: Promise<void>[] = [];
     for (const { socket, login } of [...this.#newcomers.values()].flatMap((newcomers) => [...newcomers])) {
@@ -113,7 +107,7 @@ export class FrontDoor {
     const ofAddress = this.#newcomers.get(key) ?? new Set();
     const held = [...ofAddress].filter((newcomer) => !newcomer.socket.destroyed);
     if (held.length >= this.#limits.maxPerAddress) {
-      this.#refused(`${peer}: too many connections of its address`);
+      this.#refusals.count(`${peer}: too many connections of its address`);
       // Who holds connections keeps nobody out who logs in, also where many are behind one address.
       const [oldest] = strangersOf(ofAddress);
       if (oldest === undefined) return void socket.destroy();
@@ -139,9 +133,10 @@ export class FrontDoor {
       });
       newcomer.login = login;
       const failure = await login.done;
-      if (failure !== undefined) this.#failed(peer, failure, 'connection closed before a session');
+      if (failure !== undefined)
+        this.#refusals.write('info', { peer, error: failure }, 'connection closed before a session');
     } catch (error) {
-      this.#failed(peer, error, 'handshake failed');
+      this.#refusals.write('info', { peer, error }, 'handshake failed');
       socket.destroy();
     } finally {
       ofAddress.delete(newcomer);
@@ -158,30 +153,7 @@ export class FrontDoor {
     if (strangers.reduce((sum, { length }) => sum + length, 0) <= maxUnauthenticated) return;
     const [oldest] = strangers.reduce((most, some) => (some.length > most.length ? some : most));
     oldest?.socket.destroy();
-    this.#refused('too many connections that are not logged in');
-  }
-
-  /** Logs it, or counts it among the refusals once there are too many. */
-  #failed(peer: string, error: unknown, what: string): void {
-    this.#lines += 1;
-    if (this.#lines > MAX_LINES) return this.#refused(`${peer}: ${what}`);
-    this.#options.log.info({ peer, error }, what);
-    this.#refusalTimer ??= setTimeout(() => this.#logRefusals(), REFUSALS_MS).unref();
-  }
-
-  #refused(last: string): void {
-    this.#refusals += 1;
-    this.#lastRefusal = last;
-    this.#refusalTimer ??= setTimeout(() => this.#logRefusals(), REFUSALS_MS).unref();
-  }
-
-  #logRefusals(): void {
-    clearTimeout(this.#refusalTimer);
-    this.#refusalTimer = undefined;
-    this.#lines = 0;
-    if (this.#refusals === 0) return;
-    this.#options.log.warn({ count: this.#refusals, last: this.#lastRefusal }, 'connections refused');
-    this.#refusals = 0;
+    this.#refusals.count('too many connections that are not logged in');
   }
 }
 

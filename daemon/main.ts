@@ -28,7 +28,6 @@ import {
   SETTINGS,
   type Config,
   type GivenSettings,
-  type ListenAddress,
 } from './config.js';
 import type { Log } from './log.js';
 import { openLog } from './log-file.js';
@@ -137,7 +136,7 @@ async function main(): Promise<number> {
     }
   });
   const address = await server.start();
-  const web = await startWebPage(config['web-listen'], {
+  const web = await startWebPage(config, {
     state,
     homes,
     ask: (request) => server.ask(request),
@@ -162,13 +161,13 @@ async function main(): Promise<number> {
 
 /** The web page, where there is to be one; nothing of it is loaded else. */
 async function startWebPage(
-  listen: ListenAddress | undefined,
+  { 'web-listen': listen, 'web-host': name }: Config,
   { log, ...parts }: Pick<WebOptions, 'state' | 'homes' | 'ask' | 'checkPassword'> & { readonly log: Log },
 ): Promise<WebServer | undefined> {
   if (listen === undefined) return undefined;
   const { startWeb } = await import('../web/server.js');
   const onError = (error: unknown, what: string): void => log.error({ error, what }, 'the web page');
-  const web = await startWeb({ ...parts, listen, onError });
+  const web = await startWeb({ ...parts, listen, name, onError });
   log.info({ url: web.url }, 'web page');
   process.stdout.write(`web page on ${web.url}\n`);
   return web;

@@ -36,6 +36,7 @@ import type { LoggedIn, LoginHost } from './login.js';
 import { countLogin, measurements } from './measurements.js';
 import { WorkerPool } from './pool.js';
 import { reclaimDescriptors } from './reclaim.js';
+import { Refusals } from './refusals.js';
 import { Sessions } from './sessions.js';
 import { Throttle, type ThrottleLimits } from './throttle.js';
 
@@ -81,17 +82,19 @@ export class Server {
   readonly #frontDoor: FrontDoor;
   readonly #pool: WorkerPool;
   readonly #control: ControlServer;
+  /** In user.log. */
+  readonly #refusals: Refusals;
   #address = '';
 
   constructor(options: ServerOptions) {
     const { config, state, staticKeyPair, aead, version, log, userLog } = options;
     const homes = realpathSync(options.homes); // as /proc/self/fd shows it
     this.#options = options;
+    this.#refusals = new Refusals(userLog, 'logins refused');
     this.#config = config;
     this.#admission = new Admission(admissionLimits(config));
     this.#throttle = new Throttle(throttleLimits(config));
-    const record = readThrottle(state.paths.throttle);
-    if (record !== undefined) this.#throttle.restore(record, performance.now(), Date.now());
+    this.#restoreThrottle();
     this.#pool = new WorkerPool({
       size: config.workers,
       script: new URL('./worker.js', import.meta.url),
@@ -137,7 +140,10 @@ export class Server {
   async start(): Promise<string> {
     const { state, log, staticKeyPair } = this.#options;
     this.#address = formatAddress(await this.#frontDoor.listen(this.#options.socket ?? this.#config.listen));
-    await this.#control.listen(state.paths.control);
+    await this.#control.listen(state.paths.control).catch(async (error: unknown) => {
+      await this.#frontDoor.close('the server did not start');
+      throw error;
+    });
     // From here on modes of files are what the clients ask for; all files of the daemon itself have explicit ones.
     process.umask(0);
     log.info({ address: this.#address, key: fingerprint(staticKeyPair.publicKey) }, 'listening');
@@ -173,6 +179,7 @@ export class Server {
     this.#control.close();
     // Who waits is sent away first: else it would get the places of the sessions that end now.
     await this.#frontDoor.close(reason);
+    this.#refusals.flush();
     await Promise.all([
       this.#pool.close(reason, true, SHUTDOWN_MS),
       this.#argon2.close(),
@@ -180,6 +187,17 @@ export class Server {
     ]);
     for (const { sessionId } of this.#sessions.list()) this.#sessionClosed(sessionId);
     this.#options.log.info({}, 'stopped');
+  }
+
+  /** What cannot be read is no reason not to serve: who was locked out gets a new start. */
+  #restoreThrottle(): void {
+    const { state, log } = this.#options;
+    try {
+      const record = readThrottle(state.paths.throttle);
+      if (record !== undefined) this.#throttle.restore(record, performance.now(), Date.now());
+    } catch (error) {
+      log.warn({ error }, 'what was known of failed logins is lost: lockouts begin anew');
+    }
   }
 
   /** To be called when something changed in it. */
@@ -203,7 +221,7 @@ export class Server {
   }
 
   #loginHost(authentication: Authentication): LoginHost {
-    const { state, userLog } = this.#options;
+    const { state } = this.#options;
     return {
       authenticate: (credentials, signal) =>
         authentication.authenticate(credentials, signal).finally(() => this.#recordThrottleSoon()),
@@ -216,7 +234,8 @@ export class Server {
         countLogin(kind);
         // What was typed as a name may be a password: only names of accounts are logged.
         const known = isUserName(user) && state.accounts.get(user) !== undefined ? user : null;
-        if (kind !== 'ENOKEY') userLog.warn({ user: known, peer, kind, message }, 'login refused');
+        if (kind !== 'ENOKEY')
+          this.#refusals.write('warn', { user: known, peer, kind, message }, 'login refused');
       },
     };
   }
@@ -293,7 +312,7 @@ export class Server {
       await this.#administrator.check(password, address);
     } catch (error) {
       const { kind, message } = Failure.from(error);
-      this.#options.userLog.warn({ peer: address, kind, message }, 'web login refused');
+      this.#refusals.write('warn', { peer: address, kind, message }, 'web login refused');
       throw error;
     }
     this.#options.userLog.info({ peer: address }, 'web login');

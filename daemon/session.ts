@@ -8,7 +8,7 @@
  * - what a peer can make this process hold is bounded: what is unanswered by the window (more is a fault of the protocol),
  *   and no more is read while so many answers wait for it that others have need of the memory (Backlog).
  *
- * - no session holds the thread for longer than some milliseconds at a time, whatever it is sent at once.
+ * - all the sessions of a user hold the thread for some milliseconds at a time, whatever they are sent at once (Turns).
  *
  * Most methods are answered within onMessage, from the message's own bytes.
  * Calls that are answered so are never counted as under way: only those that go on on other threads, or wait.
@@ -40,13 +40,12 @@ import { Call } from './home/call.js';
 import { copyOf } from './home/copies.js';
 import { answer, LentData, type Answer, type HomeMethod } from './home/dispatch.js';
 import type { ClientSession, HomeClient } from './home/home-client.js';
+import type { TurnTaker } from './home/turns.js';
 import type { UserHome } from './home/user-home.js';
 import type { Log } from './log.js';
 import { count, took } from './measures.js';
-import { loadOf, Underway, type Load } from './underway.js';
+import { loadOf, sizeOf, Underway, type Load } from './underway.js';
 
-/** For how long requests of one session are carried out one after the other (milliseconds); then others have their turn. */
-const TURN_MS = 5;
 /** How long a shutdown waits for calls that are being worked on (milliseconds). */
 const SHUTDOWN_MS = 5_000;
 
@@ -84,11 +83,13 @@ interface Deferred {
   readonly method: HomeMethod | 'logout';
   /** As the row of METHODS yields them. */
   readonly params: unknown;
+  /** Bytes that it takes while it waits. */
+  readonly size: number;
   readonly load: Load;
   readonly call: Call;
 }
 
-export class Session implements ClientSession {
+export class Session implements ClientSession, TurnTaker {
   /** Resolves when the connection is gone and the home has let go of the session. */
   readonly closed: Promise<Failure | undefined>;
   readonly #home: UserHome;
@@ -107,8 +108,6 @@ export class Session implements ClientSession {
   /** An `apply` is being carried out. */
   #applying = false;
   #paused = false;
-  /** Milliseconds that requests took since others had their turn. */
-  #taken = 0;
   /** Others have their turn. */
   #resting = false;
   #stopping = false;
@@ -146,6 +145,7 @@ export class Session implements ClientSession {
       ...[leased, covered, home.leaseTermMs, packTimeLimits(home.times), home.maxOpenFiles],
     ];
     this.#channel.send(encodeResponse(login.requestId, undefined, result));
+    home.turns.join(this);
     home.entered(client);
   }
 
@@ -203,13 +203,23 @@ export class Session implements ClientSession {
     if (!this.#stopping) void this.shutdown(reason, true);
   }
 
+  rest(): void {
+    this.#resting = true;
+    this.#channel.pause();
+  }
+
+  goOn(): void {
+    this.#resting = false;
+    if (!this.#paused) this.#channel.resume();
+  }
+
   /** Throws PROTOCOL, which closes the channel. */
   #receive(message: IncomingMessage): void {
     const waits = this.#applying || this.#deferred.length > 0;
     this.#home.heard(this.#client, !waits && message.kind === 'request' && isBehindLog(message.method));
     switch (message.kind) {
       case 'request':
-        this.#timed(message);
+        this.#home.turns.spend(() => this.#request(message), this);
         break;
       case 'notification':
         this.#notification(message);
@@ -223,20 +233,6 @@ export class Session implements ClientSession {
     if (method !== 'cancel') return;
     const [id] = protocolFault(() => NOTIFICATIONS.cancel.params(params));
     this.#calls.get(id)?.cancel();
-  }
-
-  #timed(message: RequestMessage): void {
-    const began = performance.now();
-    this.#request(message);
-    this.#taken += performance.now() - began;
-    if (this.#taken < TURN_MS || this.#resting) return;
-    this.#resting = true;
-    this.#channel.pause();
-    setImmediate(() => {
-      this.#taken = 0;
-      this.#resting = false;
-      if (!this.#paused) this.#channel.resume();
-    });
   }
 
   #request({ id, method, params }: RequestMessage): void {
@@ -285,16 +281,19 @@ export class Session implements ClientSession {
   }
 
   /** Answers later. Throws PROTOCOL where that is more than the window allows. */
-  #await({ id, method, load, call }: Omit<Deferred, 'params'>, result: Promise<Answer>): void {
+  #await({ id, method, load, call }: Omit<Deferred, 'params' | 'size'>, result: Promise<Answer>): void {
     this.#calls.set(id, call);
     this.#applying ||= method === 'apply';
+    this.#backlog.addUnderway(load.sent);
     const settled = result.then(
       (ended) => {
+        this.#backlog.addUnderway(-load.sent);
         this.#answered(id, load);
         measure(method, call);
         this.#answer(id, ended);
       },
       (thrown: unknown) => {
+        this.#backlog.addUnderway(-load.sent);
         this.#answered(id, load);
         measure(method, call);
         this.#refuse(id, this.#failureOf(thrown, method));
@@ -311,35 +310,43 @@ export class Session implements ClientSession {
 
   #defer(id: number, method: HomeMethod | 'logout', params: unknown): void {
     const load = loadOf(method, params as readonly unknown[]);
-    const deferred = { id, method, params: copyOf(params), load, call: new Call(this.#backlog) };
+    const size = sizeOf(params);
+    const deferred = { id, method, params: copyOf(params), size, load, call: new Call(this.#backlog) };
     this.#calls.set(id, deferred.call);
     this.#underway.begin(load);
+    this.#backlog.addDeferred(size);
     this.#deferred.push(deferred);
+    this.#listen();
     if (this.#deferred.length === 1 && !this.#applying) this.#goOnLater();
   }
 
   #goOnLater(): void {
-    void this.#home.whenChangeable().then(() => this.#runDeferred());
+    const { turns } = this.#home;
+    void this.#home.whenChangeable().then(() => turns.putOff(() => this.#runDeferred()));
   }
 
   #runDeferred(): void {
-    const deferred = this.#deferred;
-    this.#deferred = [];
-    for (const [at, { id, method, params, load, call }] of deferred.entries()) {
-      if (this.#applying) {
-        this.#deferred = deferred.slice(at);
-        return;
-      }
-      this.#answered(id, load);
-      // What comes behind a logout is not begun.
-      if (this.#stopping) continue;
-      try {
-        this.#home.heard(this.#client, isBehindLog(method));
-        this.#run(id, method, params, call);
-      } catch (thrown) {
-        this.#channel.destroy(Failure.from(thrown));
-        return;
-      }
+    while (!this.#applying) {
+      if (this.#home.counting) return this.#goOnLater();
+      const next = this.#deferred.shift();
+      if (next === undefined) return;
+      this.#runNext(next);
+      if (this.#home.turns.isOver) return this.#goOnLater();
+    }
+  }
+
+  #runNext({ id, method, params, size, load, call }: Deferred): void {
+    this.#answered(id, load);
+    // What comes behind a logout is not begun.
+    if (this.#stopping) return;
+    this.#backlog.addDeferred(-size);
+    this.#listen();
+    try {
+      this.#home.heard(this.#client, isBehindLog(method));
+      this.#run(id, method, params, call);
+    } catch (thrown) {
+      this.#deferred = [];
+      this.#channel.destroy(Failure.from(thrown));
     }
   }
 
@@ -365,16 +372,21 @@ export class Session implements ClientSession {
 
   #sent(): void {
     this.#backlog.setUnsent(this.#channel.bufferedBytes);
-    if (this.#paused || !this.#backlog.isFull) return;
-    this.#paused = true;
-    this.#channel.pause();
+    this.#listen();
   }
 
   #drained(): void {
     this.#backlog.setUnsent(0);
-    if (!this.#paused) return;
-    this.#paused = false;
-    if (!this.#resting) this.#channel.resume();
+    this.#listen();
+  }
+
+  /** Hears the peer, but where that would take too much memory. */
+  #listen(): void {
+    const { isFull } = this.#backlog;
+    if (isFull === this.#paused) return;
+    this.#paused = isFull;
+    if (isFull) this.#channel.pause();
+    else if (!this.#resting) this.#channel.resume();
   }
 
   #answered(id: number, load: Load): void {
@@ -388,6 +400,7 @@ export class Session implements ClientSession {
     this.#keepalive.stop();
     this.#stopping = true;
     this.#deferred = [];
+    this.#home.turns.leave(this);
     for (const call of [...this.#calls.values()]) call.cancel();
     this.#backlog.close();
     this.#onIdle?.();

@@ -2,6 +2,7 @@
  * What one session has under way, held to the limits that its client keeps (protocol/window): more is a fault of the peer.
  */
 import { Failure } from '../protocol/failure.js';
+import { bytesSent } from '../protocol/file-data.js';
 import { MAX_BYTES_IN_FLIGHT, MAX_CALLS } from '../protocol/limits.js';
 import type { MethodName } from '../protocol/methods.js';
 import { weightOf, type Lane, type Weight } from '../protocol/window.js';
@@ -15,15 +16,19 @@ const OVERHEAD_BYTES = 16;
 export interface Load extends Weight {
   /** Bytes of memory, of a request that no window counts. */
   readonly kept: number;
+  /** Bytes of file data that it brings. */
+  readonly sent: number;
 }
 
 /** `params` as the row of METHODS yields them. */
 export function loadOf(method: MethodName, params: readonly unknown[]): Load {
   const weight = weightOf(method, params);
-  return { ...weight, kept: weight.calls === 0 ? sizeOf(params) : 0 };
+  const kept = weight.calls === 0 ? sizeOf(params) : 0;
+  return { ...weight, kept, sent: bytesSent(method, params) };
 }
 
-function sizeOf(value: unknown): number {
+/** Bytes of memory that parameters take. */
+export function sizeOf(value: unknown): number {
   if (Buffer.isBuffer(value)) return value.length + OVERHEAD_BYTES;
   if (typeof value !== 'object' || value === null) return OVERHEAD_BYTES;
   return Object.values(value).reduce<number>((sum, part) => sum + sizeOf(part), OVERHEAD_BYTES);

@@ -8,6 +8,7 @@ import { SETTING_NAMES, SETTINGS, type SettingName } from '../daemon/config.js';
 const EXAMPLES: Partial<Record<SettingName, string | number>> = {
   listen: ':8083',
   'web-listen': '127.0.0.1:8084',
+  'web-host': 'server.example',
   home: '/var/lib/ftpmount/homes',
   state: '/var/lib/ftpmount',
   workers: 4,

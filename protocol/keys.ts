@@ -22,7 +22,7 @@ const PRIVATE_KEY_TYPE = 'ftpmount-x25519-private';
 
 /** The longest key line that is read, in bytes. */
 const MAX_KEY_LINE = 1024;
-/** The longest comment of a key, in UTF-16 units. */
+/** The longest comment of a key, in bytes. */
 const MAX_COMMENT = 255;
 
 const PRIVATE_MODE = 0o600;
@@ -157,7 +157,9 @@ function formatLine(type: string, key: Uint8Array, comment: string): string {
 /** No control characters: comments are shown on terminals and kept in files of lines. */
 function isComment(comment: string): boolean {
   return (
-    comment.length <= MAX_COMMENT && comment === comment.trim() && !/[\p{Cc}\p{Zl}\p{Zp}]/u.test(comment)
+    Buffer.byteLength(comment) <= MAX_COMMENT &&
+    comment === comment.trim() &&
+    !/[\p{Cc}\p{Zl}\p{Zp}]/u.test(comment)
   );
 }
 

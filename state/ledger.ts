@@ -3,7 +3,8 @@
  * memory, and the entry here is marked dirty first, on the disk: after a crash it says "recount", never a wrong figure.
  * It is clean again only when the disk has all that it tells of.
  *
- * Invariant: an entry exists only for an account. A worker that closes the home of a removed user writes nothing.
+ * Invariant: an entry exists only for an account. A worker that closes the home of a removed user writes nothing, nor into the
+ * entry of a later user of the name.
  */
 import type { Database } from 'lmdb';
 import type { UserName } from '../protocol/ids.js';
@@ -30,15 +31,22 @@ export interface QuotaReport {
   readonly repaired: boolean;
 }
 
+/** Whose use it is: another account of the same name was made at another time. */
+export interface ChargedAccount {
+  readonly name: UserName;
+  /** As Account has it. */
+  readonly createdAt: number;
+}
+
 /** What the ledger has to know of the accounts: which there are. */
-type AccountNames = Pick<Database<unknown, string>, 'doesExist'>;
+type ChargedAccounts = Pick<Database<ChargedAccount, string>, 'get'>;
 
 export class Ledger {
   readonly #table: Database<LedgerEntry, string>;
-  readonly #accounts: AccountNames;
+  readonly #accounts: ChargedAccounts;
   readonly #transactions: Transactions;
 
-  constructor(table: Database<LedgerEntry, string>, accounts: AccountNames, transactions: Transactions) {
+  constructor(table: Database<LedgerEntry, string>, accounts: ChargedAccounts, transactions: Transactions) {
     this.#table = table;
     this.#accounts = accounts;
     this.#transactions = transactions;
@@ -66,10 +74,10 @@ export class Ledger {
   }
 
   /** Records the use; on the disk when it returns. `clean`: what it tells of is there before. */
-  write(user: UserName, use: Use, clean: boolean): void {
+  write({ name, createdAt }: ChargedAccount, use: Use, clean: boolean): void {
     this.#transactions.run(() => {
-      if (!this.#accounts.doesExist(user)) return;
-      this.#table.putSync(user, { bytes: use.bytes, files: use.files, clean });
+      if (this.#accounts.get(name)?.createdAt !== createdAt) return;
+      this.#table.putSync(name, { bytes: use.bytes, files: use.files, clean });
     });
   }
 }

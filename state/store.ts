@@ -11,6 +11,7 @@ import { open, type Database, type RootDatabase } from 'lmdb';
 import { Failure } from '../protocol/failure.js';
 import type { UserName } from '../protocol/ids.js';
 import { Accounts, type Account } from './accounts.js';
+import { damageOf } from './database-check.js';
 import { preparePrivateDirectory, statePaths, type StatePaths } from './directory.js';
 import { DigestStore, type DigestRecord } from './digests.js';
 import { Ledger, type LedgerEntry } from './ledger.js';
@@ -61,6 +62,7 @@ export function openState(directory: string, options: { readOnly?: boolean } = {
   let root: RootDatabase | undefined;
   let room: Pick<Room, 'require' | 'close'> = NO_ROOM;
   try {
+    requireUndamaged(paths);
     if (!readOnly) {
       // lmdb would make its files as the umask allows: they hold password hashes.
       for (const path of [paths.database, `${paths.database}-lock`]) makePrivateFile(path);
@@ -88,6 +90,14 @@ export function openState(directory: string, options: { readOnly?: boolean } = {
       { cause: error },
     );
   }
+}
+
+/** EIO: lmdb would end the process. */
+function requireUndamaged({ directory, database }: StatePaths): void {
+  const damage = existsSync(database) ? damageOf(database) : undefined;
+  if (damage === undefined) return;
+  const advice = `restore ${directory} from a backup, or move the file away and make its users anew`;
+  throw new Failure('EIO', `${database} is damaged (${damage}): ${advice}`);
 }
 
 /** Of who only reads. */

@@ -3,8 +3,9 @@
  * has room for small changes only (room.ts). It is written now and then, and not synced: a crash loses some seconds of it, and
  * nothing that anybody was promised.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
+import { Failure } from '../protocol/failure.js';
 
 /** Whence a user was let in; the latest last. */
 export interface KnownPlaces {
@@ -24,20 +25,27 @@ export interface ThrottleRecord {
   readonly addresses: readonly FailureCount[];
 }
 
-/** Undefined where there is none, or it is damaged. */
+/** Undefined where there is none. Throws a Failure where it is damaged, or cannot be read. */
 export function readThrottle(path: string): ThrottleRecord | undefined {
-  try {
-    const record: unknown = JSON.parse(readFileSync(path, 'utf8'));
-    return isRecord(record) ? record : undefined;
-  } catch {
-    return undefined;
-  }
+  if (!existsSync(path)) return undefined;
+  const record = parseOrNull(readFileSync(path, 'utf8'));
+  if (!isRecord(record)) throw new Failure('EIO', `${path} is damaged`);
+  return record;
 }
 
 /** Replaces it. Only one at a time. */
 export async function writeThrottle(path: string, record: ThrottleRecord): Promise<void> {
   await writeFile(`${path}.new`, JSON.stringify(record), { mode: 0o600 });
   await rename(`${path}.new`, path);
+}
+
+/** What is no JSON, as a record that is none. */
+function parseOrNull(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }
 
 function isRecord(value: unknown): value is ThrottleRecord {

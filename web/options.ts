@@ -5,6 +5,8 @@ import type { State } from '../state/store.js';
 export interface WebOptions {
   /** `host` undefined: all addresses. */
   readonly listen: { readonly host: string | undefined; readonly port: number };
+  /** By which browsers reach it, beside its addresses. */
+  readonly name: string | undefined;
   readonly state: State;
   /** Absolute: the directory of the homes. */
   readonly homes: string;

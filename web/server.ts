@@ -9,6 +9,7 @@ import type { Socket } from 'node:net';
 import { fastify, type FastifyInstance, type FastifyReply } from 'fastify';
 import { Failure } from '../protocol/failure.js';
 import { errnoText } from '../protocol/login/report.js';
+import { isOwnHost } from './host.js';
 import { History, SAMPLE_MS } from './history.js';
 import { monitoring } from './monitoring.js';
 import type { WebOptions } from './options.js';
@@ -21,6 +22,8 @@ const MAX_BODY = 16 * 1024;
 /** Milliseconds that a request may take to arrive, and how often that is looked at. */
 const REQUEST_MS = 10_000;
 const LOOK_MS = 2_000;
+
+const BAD_REQUEST = 'bad request\n';
 
 const SECURITY_HEADERS = {
   'content-security-policy':
@@ -40,23 +43,32 @@ export interface WebServer {
 
 /** Throws a Failure where it cannot listen. */
 export async function startWeb(options: WebOptions): Promise<WebServer> {
-  const { listen, ask, onError } = options;
+  const { listen, name, ask, onError } = options;
   const web = fastify({
     logger: false,
     bodyLimit: MAX_BODY,
     requestTimeout: REQUEST_MS,
     forceCloseConnections: true,
     http: { connectionsCheckingInterval: LOOK_MS },
+    frameworkErrors: (_error, _request, reply) => {
+      reply.headers(SECURITY_HEADERS);
+      return plain(reply, 400, BAD_REQUEST);
+    },
+    clientErrorHandler: refuseGarbage,
   });
   web.server.maxConnections = MAX_CONNECTIONS;
   oneAtATime(web);
-  web.addHook('onRequest', async (_, reply) => void reply.headers(SECURITY_HEADERS));
-  web.setNotFoundHandler((_, reply) => plain(reply, 404, 'there is no such page'));
+  web.addHook('onRequest', async ({ headers }, reply) => {
+    reply.headers(SECURITY_HEADERS);
+    if (!isOwnHost(headers.host, name))
+      return plain(reply, 421, 'the page has another name: ftpmountd --web-host says which\n');
+  });
+  web.setNotFoundHandler((_, reply) => plain(reply, 404, 'there is no such page\n'));
   web.setErrorHandler((thrown: Error & { statusCode?: number }, request, reply) => {
     const status = thrown.statusCode ?? 500;
-    if (status < 500) return plain(reply, status, 'bad request');
+    if (status < 500) return plain(reply, status, BAD_REQUEST);
     onError(thrown, `${request.method} ${request.routeOptions.url ?? 'of nothing'}`);
-    return plain(reply, status, 'internal error: the log of the daemon says more');
+    return plain(reply, status, 'internal error: the log of the daemon says more\n');
   });
 
   const history = new History();
@@ -109,6 +121,19 @@ function oneAtATime(web: FastifyInstance): void {
   });
 }
 
+/** What node could not read as a request, or did not get in time. */
+function refuseGarbage({ code }: Error & { readonly code?: string }, socket: Socket): void {
+  const status =
+    code === 'ERR_HTTP_REQUEST_TIMEOUT'
+      ? '408 Request Timeout'
+      : code === 'HPE_HEADER_OVERFLOW'
+        ? '431 Request Header Fields Too Large'
+        : '400 Bad Request';
+  const head = `HTTP/1.1 ${status}\r\nContent-Type: text/plain\r\nContent-Length: ${BAD_REQUEST.length}\r\nConnection: close`;
+  if (socket.writable) socket.write(`${head}\r\n\r\n${BAD_REQUEST}`);
+  socket.destroy();
+}
+
 function plain(reply: FastifyReply, status: number, text: string): FastifyReply {
-  return reply.code(status).type('text/plain').send(`${text}\n`);
+  return reply.code(status).type('text/plain').send(text);
 }

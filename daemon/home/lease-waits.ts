@@ -17,6 +17,7 @@ import type { Clock } from './clock.js';
 import { GrantedAway, type ClientGrant } from './grants.js';
 import type { LeaseHolder, Touch } from './lease-table.js';
 import type { Leases } from './leases.js';
+import type { Turns } from './turns.js';
 import { Unfinished } from './unfinished.js';
 
 /** A request that was looked at: what it touches, and its work, to be done in the same turn. */
@@ -53,6 +54,7 @@ export interface LeaseWaitsOptions {
   readonly onShort: (by: ClientGrant | undefined) => void;
   /** Sees to it that what it is told of stays true; whether that is only so from now on (disk-watch.ts). */
   readonly cover: (client: LeaseHolder, touches: readonly Touch[]) => boolean;
+  readonly turns: Turns;
   /** The home cannot be changed, nor anything be given back: the term does not run. */
   readonly isFrozen: () => boolean;
 }
@@ -238,9 +240,19 @@ export class LeaseWaits {
   #tryFreed(): void {
     const freed = this.#freed;
     this.#freed = new Set();
-    for (const waiting of [...this.#waiting]) {
+    this.#tryEach([...this.#waiting].filter((waiting) => freed.has(waiting)));
+  }
+
+  /** Those for which the turn is too short are the first of the next one: before what came behind them. */
+  #tryEach(freed: readonly Waiting[]): void {
+    const { turns } = this.#options;
+    for (const [at, waiting] of freed.entries()) {
+      if (at > 0 && turns.isOver && !this.#closed) {
+        void turns.putOff(() => this.#tryEach(freed.slice(at)), 'first');
+        return;
+      }
       // Not one that was cancelled since.
-      if (freed.has(waiting) && this.#waiting.has(waiting)) waiting.tryAgain();
+      if (this.#waiting.has(waiting)) turns.spend(() => waiting.tryAgain());
     }
   }
 }

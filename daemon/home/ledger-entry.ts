@@ -5,8 +5,7 @@
  *
  * A write of the ledger is an fsync: one before the first change, and at most one each WRITE_AFTER_MS.
  */
-import type { UserName } from '../../protocol/ids.js';
-import type { Ledger, Use } from '../../state/ledger.js';
+import type { ChargedAccount, Ledger, Use } from '../../state/ledger.js';
 
 /** What is needed of the ledger. */
 export type LedgerStore = Pick<Ledger, 'read' | 'markDirty' | 'write'>;
@@ -15,7 +14,7 @@ const WRITE_AFTER_MS = 5000;
 
 export class LedgerEntryWriter {
   readonly #ledger: LedgerStore;
-  readonly #user: UserName;
+  readonly #account: ChargedAccount;
   readonly #use: () => Use;
   readonly #onError: (error: unknown) => void;
   #clean: boolean;
@@ -23,14 +22,14 @@ export class LedgerEntryWriter {
 
   constructor(options: {
     ledger: LedgerStore;
-    user: UserName;
+    account: ChargedAccount;
     /** Whether the entry is clean now. */
     clean: boolean;
     use: () => Use;
     onError: (error: unknown) => void;
   }) {
     this.#ledger = options.ledger;
-    this.#user = options.user;
+    this.#account = options.account;
     this.#clean = options.clean;
     this.#use = options.use;
     this.#onError = options.onError;
@@ -39,7 +38,7 @@ export class LedgerEntryWriter {
   /** To be called before each change: costs nothing but the first time after settle(). */
   beforeChange(): void {
     if (this.#clean) {
-      this.#ledger.markDirty(this.#user);
+      this.#ledger.markDirty(this.#account.name);
       this.#clean = false;
     }
     this.#timer ??= setTimeout(() => this.#writeLater(), WRITE_AFTER_MS).unref();
@@ -50,14 +49,14 @@ export class LedgerEntryWriter {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#clean) return;
-    this.#ledger.write(this.#user, this.#use(), clean);
+    this.#ledger.write(this.#account, this.#use(), clean);
     this.#clean = clean;
   }
 
   #writeLater(): void {
     this.#timer = undefined;
     try {
-      this.#ledger.write(this.#user, this.#use(), false);
+      this.#ledger.write(this.#account, this.#use(), false);
     } catch (error) {
       this.#onError(error);
     }

@@ -8,7 +8,6 @@
  * is its outcome. What a failed sync may have lost is carried out again, as a replay. ESTALE stops: nothing from there on is
  * done, and the client sends it again.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Failure } from '../../protocol/failure.js';
 import { LEASE_WRITE } from '../../protocol/methods.js';
 import {
@@ -30,12 +29,10 @@ import type { Marks } from './marks.js';
 import { wireError, type Outcome } from './outcomes.js';
 import type { ToldStatus } from './owner-record.js';
 import type { Telling } from './telling.js';
+import type { Turns } from './turns.js';
 import { Unfinished } from './unfinished.js';
 import type { UnitChanges } from './unit-changes.js';
 import { unitsOfOperation } from './units.js';
-
-/** For how long one user's log may hold the thread (milliseconds). */
-const SLICE_MS = 5;
 
 /** An `apply` that is being carried out. */
 interface Batch {
@@ -67,7 +64,7 @@ export class LogLane {
   readonly #telling: Telling;
   readonly #isFrozen: () => boolean;
   readonly #whenChangeable: () => Promise<void>;
-  readonly #sliceMs: number;
+  readonly #turns: Turns;
   readonly #units: UnitChanges;
   /** An operation failed in a way that is no client's doing (EIO). */
   readonly #onBroken: (error: unknown) => void;
@@ -81,8 +78,7 @@ export class LogLane {
     /** The home cannot be changed now. */
     isFrozen: () => boolean;
     whenChangeable: () => Promise<void>;
-    /** For tests. */
-    sliceMs: number | undefined;
+    turns: Turns;
     units: UnitChanges;
     onBroken: (error: unknown) => void;
   }) {
@@ -93,7 +89,7 @@ export class LogLane {
     this.#telling = parts.telling;
     this.#isFrozen = parts.isFrozen;
     this.#whenChangeable = parts.whenChangeable;
-    this.#sliceMs = parts.sliceMs ?? SLICE_MS;
+    this.#turns = parts.turns;
     this.#units = parts.units;
     this.#onBroken = parts.onBroken;
   }
@@ -136,14 +132,18 @@ export class LogLane {
     while (!isDone(batch)) {
       await batch.until;
       batch.until = undefined;
-      await nextTurn();
-      while (this.#isFrozen()) await this.#whenChangeable();
-      const { client, connection } = batch;
-      if (client.ended || !client.present || client.connections !== connection)
-        throw new Failure('ECONNABORTED', 'the client has gone');
-      this.#slice(batch);
+      await this.#whenChangeable();
+      await this.#turns.putOff(() => this.#nextSlice(batch));
     }
     return this.#answer(batch);
+  }
+
+  #nextSlice(batch: Batch): void {
+    if (this.#isFrozen()) return;
+    const { client, connection } = batch;
+    if (client.ended || !client.present || client.connections !== connection)
+      throw new Failure('ECONNABORTED', 'the client has gone');
+    this.#slice(batch);
   }
 
   #answer({ client, marks, from, stopped }: Batch): unknown[] {
@@ -155,7 +155,6 @@ export class LogLane {
 
   #slice(batch: Batch): void {
     const { marks } = batch;
-    const end = performance.now() + this.#sliceMs;
     this.#executor.begin();
     try {
       while (!isDone(batch)) {
@@ -163,7 +162,7 @@ export class LogLane {
         if (number > marks.applied) this.#next(batch, number);
         if (batch.stopped !== undefined || batch.until !== undefined) return;
         batch.done += 1;
-        if (performance.now() >= end) return;
+        if (this.#turns.isOver) return;
       }
     } finally {
       this.#executor.end();

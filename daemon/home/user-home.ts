@@ -46,6 +46,7 @@ import { RoomRecalls } from './room-recalls.js';
 import { ShownTimes } from './shown-times.js';
 import { SyncGroup } from './sync-group.js';
 import { Telling } from './telling.js';
+import { Turns } from './turns.js';
 import { UnitChanges } from './unit-changes.js';
 import { UploadExpiry } from './upload-expiry.js';
 import { Uploads, type UploadRecords } from './uploads.js';
@@ -56,7 +57,7 @@ import { WholeUploads } from './whole-uploads.js';
 const RETURN_MS = 5000;
 
 export interface UserHomeOptions {
-  readonly account: Pick<Account, 'name' | 'quotaBytes' | 'maxFiles' | 'posixOwners'>;
+  readonly account: Pick<Account, 'name' | 'createdAt' | 'quotaBytes' | 'maxFiles' | 'posixOwners'>;
   /** Absolute path of the home on the server; it exists. */
   readonly directory: string;
   readonly ledger: LedgerStore;
@@ -101,6 +102,7 @@ export class UserHome {
   readonly owners: VirtualOwners;
   readonly telling: Telling;
   readonly times: TimeLimits;
+  readonly turns: Turns;
   readonly leases: Leases;
   readonly waits: LeaseWaits;
   readonly locks: HomeLocks;
@@ -167,7 +169,7 @@ export class UserHome {
     this.#onIdle = options.onIdle ?? (() => undefined);
     this.#ledgerEntry = new LedgerEntryWriter({
       ledger: options.ledger,
-      user: account.name,
+      account,
       clean,
       use: () => this.quota.used,
       onError: (error) => log.error({ error, user: account.name }, 'the ledger was not written'),
@@ -203,6 +205,7 @@ export class UserHome {
       },
       sync: options.sync,
     });
+    this.turns = new Turns(options.sliceMs);
     this.locks = new HomeLocks({
       ...{ identities: this.identities, clock, termMs: leaseTermMs, log },
       leases: () => this.leases,
@@ -222,8 +225,7 @@ export class UserHome {
       onChanged: (units) => this.leases.takeBack(units),
     });
     this.waits = new LeaseWaits({
-      leases: this.leases,
-      clock,
+      ...{ leases: this.leases, clock, turns: this.turns },
       cover: (client, touches) => this.watch.cover(client, touches),
       isHeldUp: (client) => this.counting || this.#grace.holdsUp((client as HomeClient).id),
       onShort: (by) => this.room.ask(by),
@@ -263,14 +265,12 @@ export class UserHome {
       onError: (error) =>
         log.error({ error, user: account.name }, 'the disk refused what was to be done for a client'),
     });
-    const changed = (): void => this.durability.changed();
     const parts = {
-      ...{ tree, quota, changed, held: this.held, identities: this.identities, shown: this.shown },
-      ...{ leases: this.leases, waits: this.waits, watch: this.watch, grace: this.#grace },
-      units: new UnitChanges({ leases: this.leases, watch: this.watch }),
-      ...{ owners: this.owners, telling: this.telling, sliceMs: options.sliceMs },
-      moved: (ino: bigint) => this.locks.moved(ino),
-      whenChangeable: () => this.whenChangeable(),
+      ...{ tree, quota, held: this.held, identities: this.identities, shown: this.shown },
+      ...{ leases: this.leases, waits: this.waits, turns: this.turns, watch: this.watch, grace: this.#grace },
+      ...{ telling: this.telling, units: new UnitChanges({ leases: this.leases, watch: this.watch }) },
+      ...{ moved: (ino: bigint) => this.locks.moved(ino), changed: () => this.durability.changed() },
+      ...{ owners: this.owners, whenChangeable: () => this.whenChangeable(), sliceMs: options.sliceMs },
     };
     const executor = new Executor({
       ...parts,

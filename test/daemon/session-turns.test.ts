@@ -5,6 +5,7 @@ import t from 'tap';
 import { encodeNotification } from '../../protocol/codec.js';
 import { LEASE_NONE, LEASE_WRITE, METHODS, WHOLE_HOME } from '../../protocol/methods.js';
 import { packOperation } from '../../protocol/operations.js';
+import { Backlog, REQUESTS_BUDGET } from '../../daemon/home/backlog.js';
 import { listMarks } from '../../daemon/home/marks.js';
 import { isPending, Place } from './home/fixture.js';
 import { counting, create, mkdir, rename, sessionTest, write } from './session-parts.js';
@@ -17,13 +18,26 @@ sessionTest('what no window counts is bounded in bytes, too', async (t, home, di
   for (let i = 0; i < 400; i++) void peer.send('hold', [path]);
   t.equal((await peer.session.closed)?.kind, 'PROTOCOL');
   t.equal(home.waits.size, 0);
-  const counted = await Peer.connect(t, home, disk);
-  const done = counting(home);
-  const many = Array.from({ length: 1024 }, (_, i) => [i + 1, LEASE_NONE]);
-  for (let i = 0; i < 2000; i++) void counted.send('returned', [many]);
-  t.equal((await counted.session.closed)?.kind, 'PROTOCOL');
-  done();
   await holder.cut();
+});
+
+sessionTest('who sends more than can be carried out now is heard again later', async (t, home, disk) => {
+  const peer = await Peer.connect(t, home, disk);
+  const elsewhere = new Place(t);
+  const other = await Peer.connect(t, await elsewhere.open(), elsewhere);
+  const done = counting(home);
+  const full = new Backlog();
+  full.addUnderway(REQUESTS_BUDGET);
+  const many = Array.from({ length: 1024 }, (_, i) => [i + 1, LEASE_NONE]);
+  const answers = Array.from({ length: 40 }, () => peer.send('returned', [many]));
+  const heard = (): number => peer.session.activity.requests;
+  for (let before = -1; before < heard(); await other.send('statfs', [])) before = heard();
+  t.ok(heard() < 40, `${heard()} of 40 wait`);
+  full.addUnderway(-REQUESTS_BUDGET);
+  done();
+  t.ok((await Promise.all(answers)).every(({ kind }) => kind === 'ok'));
+  await peer.cut();
+  await other.cut();
 });
 
 void t.test('a long log gives others their turn, and is seen whole by what is sent behind it', async (t) => {
@@ -64,20 +78,49 @@ void t.test('a long log gives others their turn, and is seen whole by what is se
   await other.cut();
 });
 
-sessionTest('who asks for much at once does not hold up others', async (t, home, disk) => {
-  const peer = await Peer.connect(t, home, disk);
-  const path = Array.from({ length: 200 }, () => 'd');
+/** Makes what takes some 0.1 ms to walk to. */
+async function deepDirectory(peer: Peer): Promise<string> {
+  const path = Array.from({ length: 100 }, () => 'd');
   for (let depth = 1; depth <= path.length; depth++) await peer.paths.mkdir(path.slice(0, depth).join('/'));
-  const other = await Peer.connect(t, home, disk);
-  let answered = 0;
-  const walks = Array.from({ length: 100 }, async () => {
-    const { kind } = await peer.send('getattr', [path.join('/')]);
-    answered += 1;
+  return path.join('/');
+}
+
+/** Asks a hundred times at once. */
+function askOften(peer: Peer, path: string): { kinds: Promise<string>[]; answered: number } {
+  const asked = { kinds: [] as Promise<string>[], answered: 0 };
+  asked.kinds = Array.from({ length: 100 }, async () => {
+    const { kind } = await peer.send('getattr', [path]);
+    asked.answered += 1;
     return kind;
   });
+  return asked;
+}
+
+sessionTest('who asks for much at once does not hold up others', async (t, home, disk) => {
+  const peer = await Peer.connect(t, home, disk);
+  const path = await deepDirectory(peer);
+  const other = await Peer.connect(t, home, disk);
+  const asked = askOften(peer, path);
   await other.send('statfs', []);
-  t.ok(answered < 100, `${answered} of 100 were answered first`);
-  t.ok((await Promise.all(walks)).every((kind) => kind === 'ok'));
+  t.ok(asked.answered < 100, `${asked.answered} of 100 were answered first`);
+  t.ok((await Promise.all(asked.kinds)).every((kind) => kind === 'ok'));
+  await peer.cut();
+  await other.cut();
+});
+
+sessionTest('who has waited for the home does not hold up others either', async (t, home, disk) => {
+  const peer = await Peer.connect(t, home, disk);
+  const path = await deepDirectory(peer);
+  const elsewhere = new Place(t);
+  const other = await Peer.connect(t, await elsewhere.open(), elsewhere);
+  const done = counting(home);
+  const asked = askOften(peer, path);
+  await peer.send('ping', []);
+  t.equal(asked.answered, 0);
+  done();
+  await other.send('statfs', []);
+  t.ok(asked.answered < 100, `${asked.answered} of 100 were answered first`);
+  t.ok((await Promise.all(asked.kinds)).every((kind) => kind === 'ok'));
   await peer.cut();
   await other.cut();
 });

@@ -64,15 +64,18 @@ sessionTest('answers to nothing, bad cancels and reused ids close the connection
     (peer) => peer.channel.send(encodeResponse(1, undefined, null)),
     (peer) => peer.channel.send(encodeNotification('cancel', ['x'])),
     (peer) => {
-      void peer.send('sync', [0], undefined, 5);
-      void peer.send('sync', [0], undefined, 5);
+      void peer.send('getattr', [''], undefined, 5);
+      void peer.send('getattr', [''], undefined, 5);
     },
   ];
+  // Until the holder gives back nothing is answered.
+  const holder = await Peer.connect(t, home, disk, { wants: LEASE_WRITE });
   for (const send of hostile) {
     const peer = await Peer.connect(t, home, disk);
     send(peer);
     t.equal((await peer.session.closed)?.kind, 'PROTOCOL');
   }
+  await holder.cut();
 });
 
 sessionTest('more calls than the window close the connection', async (t, home, disk) => {

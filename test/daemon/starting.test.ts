@@ -1,5 +1,14 @@
 /* ftpmountd's command line: what stops it from starting is one line that says what to do, and an exit code. */
-import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { Daemon, startDaemon } from '../lib/daemon.js';
@@ -153,7 +162,7 @@ t.test('a state that is open to others', async (t) => {
   t.match(line, /is writable by others \(mode 775\): chmod go-w/);
 });
 
-t.test('a server key that is not private, or no key', async (t) => {
+t.test('parts of the state that are damaged, or not private', async (t) => {
   const daemon = await startDaemon(t);
   await daemon.stop();
   const key = join(daemon.state, 'server.key');
@@ -163,6 +172,27 @@ t.test('a server key that is not private, or no key', async (t) => {
   chmodSync(key, 0o600);
   writeFileSync(key, 'no key\n');
   t.match(await refused(t, ['--state', daemon.state, '--home', daemon.homes], 2), /server\.key.*not a key/);
+  rmSync(key);
+
+  const control = join(daemon.state, 'control.sock');
+  mkdirSync(control);
+  t.match(
+    await refused(t, ['--state', daemon.state, '--home', daemon.homes], 1),
+    /control\.sock is in the way.*remove it/,
+  );
+  rmdirSync(control);
+
+  const throttle = join(daemon.state, 'throttle.json');
+  writeFileSync(throttle, '{');
+  await daemon.start();
+  t.match(daemon.service.output, /throttle\.json is damaged.*failed logins is lost/);
+  await daemon.stop();
+
+  truncateSync(join(daemon.state, 'state.lmdb'), 8192);
+  t.match(
+    await refused(t, ['--state', daemon.state, '--home', daemon.homes], 1),
+    /state\.lmdb is damaged .*restore/,
+  );
 });
 
 t.test(

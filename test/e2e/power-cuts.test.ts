@@ -12,8 +12,8 @@ import { userName } from '../../protocol/ids.js';
 import { formatPublicKey } from '../../protocol/keys.js';
 import { generateKeyPair } from '../../protocol/x25519.js';
 import { openState, type State } from '../../state/store.js';
-import { countHome } from '../../ctl/admin/count-home.js';
 import { logIn } from '../lib/accounts.js';
+import { countHome } from '../lib/count-home.js';
 import { passwordOf, type Daemon } from '../lib/daemon.js';
 import { startDaemonOnDisk } from '../lib/daemon-on-disk.js';
 import { temporaryDirectory } from '../lib/directory.js';
@@ -159,7 +159,7 @@ async function verify(t: Test, daemon: Daemon, answered: Answered): Promise<void
     const entry = state.ledger.read(ALICE);
     if (entry?.clean !== true) return;
     const { bytes, files } = entry;
-    t.strictSame({ bytes, files }, (await countHome(daemon.homes, ALICE)).tree, 'clean is what is there');
+    t.strictSame({ bytes, files }, countHome(daemon.home(ALICE)), 'clean is what is there');
   });
 }
 

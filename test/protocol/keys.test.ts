@@ -114,7 +114,7 @@ t.test('a file that holds no key is refused, by name', async (t) => {
     'two lines': `${good} a\n${good} b`,
     'a control character': `${good} \u001b[2J`,
     'too long': `${good} ${'x'.repeat(2000)}`,
-    'a long comment': `${good} ${'x'.repeat(256)}`,
+    'a long comment': `${good} ${'é'.repeat(128)}`,
   };
   const path = join(directory, 'bad');
   for (const [name, content] of Object.entries(contents)) {

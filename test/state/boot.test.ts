@@ -13,15 +13,9 @@ function counted(t: Test): State {
   const state = openState(join(temporaryDirectory(t), 'state'));
   t.teardown(() => state.close());
   const limits = { quotaBytes: 0, maxFiles: 0 };
-  state.accounts.create({
-    name: ALICE,
-    ...limits,
-    passwordHash: null,
-    keys: [],
-    createdAt: 0,
-    disabled: false,
-  });
-  state.ledger.write(ALICE, { bytes: 3, files: 1 }, true);
+  const account = { name: ALICE, ...limits, passwordHash: null, keys: [], createdAt: 0, disabled: false };
+  state.accounts.create(account);
+  state.ledger.write(account, { bytes: 3, files: 1 }, true);
   beginRun(state, OTHER_BOOT);
   return state;
 }

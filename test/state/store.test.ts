@@ -1,11 +1,13 @@
 /* The state directory: what is written is there for others, private, and gone when it has to be. */
 import { execFile } from 'node:child_process';
-import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
 import { userName } from '../../protocol/ids.js';
 import type { Account } from '../../state/accounts.js';
+import { damageOf } from '../../state/database-check.js';
+import { statePaths } from '../../state/directory.js';
 import { openState, type State } from '../../state/store.js';
 import type { UploadRecord } from '../../state/uploads.js';
 import { temporaryDirectory } from '../lib/directory.js';
@@ -13,6 +15,8 @@ import type { Scope } from '../lib/scope.js';
 
 const ALICE = userName('alice');
 const LILY = userName('lily');
+/** Of the database. */
+const PAGE = 4096;
 
 function account(name = ALICE): Account {
   return {
@@ -98,7 +102,7 @@ t.test('the ledger', async (t) => {
   t.equal(ledger.read(ALICE), undefined, 'never counted');
   ledger.markDirty(ALICE);
   t.equal(ledger.read(ALICE), undefined, 'still never counted');
-  ledger.write(ALICE, { bytes: 2 ** 45, files: 7 }, true);
+  ledger.write(account(), { bytes: 2 ** 45, files: 7 }, true);
   t.same(ledger.read(ALICE), { bytes: 2 ** 45, files: 7, clean: true });
   ledger.markDirty(ALICE);
   t.same(ledger.read(ALICE), { bytes: 2 ** 45, files: 7, clean: false });
@@ -108,16 +112,17 @@ t.test('a removed user leaves nothing to a new one of the same name', async (t) 
   const state = open(t);
   const { accounts, ledger, uploads } = state;
   accounts.create(account());
-  ledger.write(ALICE, { bytes: 1, files: 1 }, true);
+  ledger.write(account(), { bytes: 1, files: 1 }, true);
   await uploads.put(ALICE, 'one', upload(0));
   state.removeUser(ALICE);
   // A worker that closes the home after that:
-  ledger.write(ALICE, { bytes: 1, files: 1 }, true);
+  ledger.write(account(), { bytes: 1, files: 1 }, true);
   t.equal(accounts.get(ALICE), undefined);
   t.equal(ledger.read(ALICE), undefined);
   t.same(uploads.list(ALICE), []);
-  accounts.create(account());
-  t.equal(ledger.read(ALICE), undefined);
+  accounts.create({ ...account(), createdAt: 1_700_000_000_001 });
+  ledger.write(account(), { bytes: 1, files: 1 }, true);
+  t.equal(ledger.read(ALICE), undefined, 'nor does a worker that closes the home of the former one');
   t.throws(() => state.removeUser(LILY), { name: 'Failure', kind: 'ENOENT' });
 });
 
@@ -197,4 +202,26 @@ t.test('digests: of one version of one file, and a bounded number of them', asyn
   digests.removeAll(ALICE);
   t.equal(digests.get(ALICE, { ...file, ino: 1023n }), undefined);
   t.same(digests.get(LILY, file), md5);
+});
+
+t.test('a database that lacks pages is refused, and no other one', async (t) => {
+  const directory = join(temporaryDirectory(t), 'state');
+  const database = statePaths(directory).database;
+  const state = openState(directory);
+  const users = Array.from({ length: 40 }, (_, i) => account(userName(`user${i}`)));
+  for (const one of users)
+    state.accounts.create({ ...one, keys: [{ publicKey: 'k'.repeat(9000), comment: '' }] });
+  // In one transaction pages are taken and given back that are never written.
+  for (const { name } of users.slice(1)) state.removeUser(name);
+  t.equal(damageOf(database), undefined);
+  await state.close();
+  const whole = readFileSync(database);
+  const refused = { kind: 'EIO', message: /state\.lmdb is damaged \(its page \d+ .*restore/ };
+  truncateSync(database, 2 * PAGE);
+  t.throws(() => openState(directory), refused, 'cut off');
+  t.throws(() => openState(directory, { readOnly: true }), refused);
+  writeFileSync(database, Buffer.from(whole).fill(0, 2 * PAGE));
+  t.throws(() => openState(directory), refused, 'never written');
+  writeFileSync(database, whole);
+  await openState(directory).close();
 });

@@ -1,4 +1,4 @@
-/* The file of failed logins: what was written comes back; anything else is as if there were none. */
+/* The file of failed logins: what was written comes back; anything else is told. */
 import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
@@ -23,7 +23,7 @@ t.test('what was written comes back', async (t) => {
   t.equal(statSync(path).mode & 0o777, 0o600);
 });
 
-t.test('what is damaged is none', async (t) => {
+t.test('what is damaged is told', async (t) => {
   const path = join(temporaryDirectory(t), 'throttle.json');
   for (const damaged of [
     '',
@@ -39,6 +39,6 @@ t.test('what is damaged is none', async (t) => {
     JSON.stringify({ ...RECORD, known: [['alice', { addresses: [1], devices: [] }]] }),
   ]) {
     writeFileSync(path, damaged);
-    t.equal(readThrottle(path), undefined, damaged);
+    t.throws(() => readThrottle(path), { kind: 'EIO', message: /is damaged/ }, damaged);
   }
 });

@@ -106,7 +106,7 @@ t.test('/healthz', async (t) => {
   const ask = (async () => ({ silentWorkers: [1] })) as unknown as Ask;
   const listen = { host: '127.0.0.1', port: 0 };
   const web = await startWeb({
-    ...{ listen, state, homes: directory, ask, onError: () => undefined },
+    ...{ listen, name: undefined, state, homes: directory, ask, onError: () => undefined },
     checkPassword: () => Promise.reject(new Error('not asked')),
   });
   const ill = await fetch(`${web.url}/healthz`);

@@ -1,8 +1,10 @@
 /* The page of the administrator, over HTTP as a browser speaks it: who gets in, what the forms do, and what names show as. */
 import { once } from 'node:events';
 import { appendFileSync } from 'node:fs';
-import { get, type IncomingMessage } from 'node:http';
+import { get, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
+import { connect as connectTo } from 'node:net';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
 import { formatPublicKey } from '../../protocol/keys.js';
 import { generateKeyPair } from '../../protocol/x25519.js';
@@ -66,7 +68,11 @@ class Browser {
   }
 }
 
-const { daemon, url } = await startWithWeb(t, { users: { alice: { quota: '1M' } }, byPassword: true });
+const { daemon, url } = await startWithWeb(t, {
+  args: ['--web-host', 'home.example'],
+  users: { alice: { quota: '1M' } },
+  byPassword: true,
+});
 await setPassword(daemon, PASSWORD);
 const stranger = new Browser(url);
 const browser = new Browser(url);
@@ -80,7 +86,21 @@ t.test('who is not signed in sees nothing, and does nothing', async (t) => {
   t.equal(added.headers.get('location'), '/login');
   t.notMatch((await daemon.ftpctl(['users'])).stdout, /eve/);
   for (const path of ['/../../etc/passwd', '/%2e%2e/%2e%2e/etc/passwd', '/style.css/../server.key']) {
-    t.equal(await rawStatus(path), 404, path);
+    t.equal((await raw(path)).status, 404, path);
+  }
+});
+
+t.test('what is no request, or for another host, gets a line of text', async (t) => {
+  const refused = { status: 400, body: 'bad request\n' };
+  for (const path of ['/%zz', `/users/${'x'.repeat(200)}`]) t.match(await raw(path), refused, path);
+  const socket = connectTo({ port: Number(new URL(url).port), host: '127.0.0.1' });
+  socket.end('GARBAGE\r\n\r\n');
+  t.match(await text(socket), /^HTTP\/1\.1 400 [^]*\r\n\r\nbad request\n$/);
+  for (const host of ['localhost:8084', '127.0.0.1', '[::1]:8084', 'HOME.example']) {
+    t.equal((await raw('/healthz', { host })).status, 200, host);
+  }
+  for (const host of ['evil.example', '127.0.0.1.evil.example', 'localhost.evil.example:8084']) {
+    t.match(await raw('/metrics', { host }), { status: 421, body: /^the page has another name/ }, host);
   }
 });
 
@@ -208,12 +228,14 @@ async function connect(t: Test, program: string, onShutdown: () => void = () => 
   await logIn(t, { ...login, notifications: { shutdown: onShutdown } });
 }
 
-/** Of a path as it stands: fetch would tidy it. */
-async function rawStatus(path: string): Promise<number | undefined> {
+/** The answer to a path as it stands: fetch would tidy it. */
+async function raw(
+  path: string,
+  headers: OutgoingHttpHeaders = {},
+): Promise<{ status: number; body: string }> {
   const { hostname, port } = new URL(url);
-  const [answer] = (await once(get({ hostname, port, path }), 'response')) as [IncomingMessage];
-  answer.resume();
-  return answer.statusCode;
+  const [answer] = (await once(get({ hostname, port, path, headers }), 'response')) as [IncomingMessage];
+  return { status: answer.statusCode ?? 0, body: await text(answer) };
 }
 
 async function until(holds: () => Promise<boolean>): Promise<void> {

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { Backlog, LARGEST_SHARE, SMALLEST_SHARE } from '../../../daemon/home/backlog.js';
+import { Backlog, LARGEST_SHARE, REQUESTS_BUDGET, SMALLEST_SHARE } from '../../../daemon/home/backlog.js';
 import { kindOf } from './fixture.js';
 
 /** Work that is done when it is told, and what was begun of it. */
@@ -36,6 +36,26 @@ t.test('what many do not read is bounded together, and none gets nothing', (t) =
   t.ok(total < 64 * 1024 * 1024, `${total} bytes`);
   for (const backlog of backlogs) backlog.close();
   t.equal(fill(new Backlog(), step), LARGEST_SHARE + step, 'what ended sessions held is free again');
+  t.end();
+});
+
+t.test('what was sent and cannot be carried out yet is bounded, too', (t) => {
+  const step = 1024 * 1024;
+  const backlogs = Array.from({ length: 64 }, () => new Backlog());
+  let held = 0;
+  for (const backlog of backlogs) for (; !backlog.isFull; held += step) backlog.addDeferred(step);
+  t.ok(held <= REQUESTS_BUDGET + 64 * step, `${held} bytes`);
+  t.equal(fill(new Backlog(), step), LARGEST_SHARE + step, 'answers have a budget of their own');
+  for (const backlog of backlogs) backlog.close();
+  const waiting = new Backlog();
+  waiting.addUnderway(REQUESTS_BUDGET);
+  t.equal(waiting.isFull, false, 'who waits for others is heard');
+  const last = new Backlog();
+  last.addDeferred(SMALLEST_SHARE + 1);
+  t.equal(last.isFull, true, 'but it counts');
+  waiting.addUnderway(-REQUESTS_BUDGET);
+  t.equal(last.isFull, false);
+  last.close();
   t.end();
 });
 

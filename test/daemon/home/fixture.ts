@@ -62,7 +62,6 @@ export class Place {
       ...this.account,
       passwordHash: null,
       keys: [],
-      createdAt: 0,
       disabled: false,
     });
     t.teardown(() => this.state.close());
@@ -72,7 +71,7 @@ export class Place {
 
   get account() {
     const { bytes = 0, files = 0, posixOwners = false } = this.#limits;
-    return { name: this.user, quotaBytes: bytes, maxFiles: files, posixOwners };
+    return { name: this.user, createdAt: 0, quotaBytes: bytes, maxFiles: files, posixOwners };
   }
 
   /** A home that is not really synced, which would wait for all that others write to the disk of the tests. */

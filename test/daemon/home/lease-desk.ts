@@ -8,6 +8,7 @@ import { Call } from '../../../daemon/home/call.js';
 import { LeaseWaits } from '../../../daemon/home/lease-waits.js';
 import type { LeaseHolder } from '../../../daemon/home/lease-table.js';
 import { Leases } from '../../../daemon/home/leases.js';
+import { Turns } from '../../../daemon/home/turns.js';
 import { ManualClock } from '../../lib/manual-clock.js';
 
 /** A table with its waits and a clock, and nothing else. */
@@ -15,9 +16,12 @@ export class Desk {
   readonly clock = new ManualClock();
   readonly leases: Leases;
   readonly waits: LeaseWaits;
+  readonly turns: Turns;
   frozen = false;
 
-  constructor() {
+  /** `quantumMs`: how long a turn is; default: for all. */
+  constructor(quantumMs = Infinity) {
+    this.turns = new Turns(quantumMs);
     this.leases = new Leases({
       locks: { ofOthers: () => false, unitsOfOthers: () => [], lost: () => undefined },
       termMs: LEASE_TERM_MS,
@@ -29,6 +33,7 @@ export class Desk {
     this.waits = new LeaseWaits({
       leases: this.leases,
       clock: this.clock,
+      turns: this.turns,
       isHeldUp: () => false,
       onShort: () => undefined,
       cover: () => false,

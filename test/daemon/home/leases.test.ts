@@ -480,3 +480,21 @@ void t.test(
     }
   },
 );
+
+void t.test('of those who waited some go on in each turn, before what comes behind them', async (t) => {
+  const desk = new Desk(0);
+  const one = desk.client();
+  const waiting = [1, 2, 3].map(() => desk.client().read(U));
+  one.returned([U, LEASE_READ]);
+  let behind: number | undefined;
+  const done = (): number => waiting.filter(({ state }) => state === 'done').length;
+  const ended = desk.turns.putOff(() => {
+    behind = done();
+  });
+  await Promise.resolve();
+  t.equal(done(), 1);
+  await settled();
+  t.equal(done(), 2);
+  await ended;
+  t.equal(behind, 3);
+});
