@@ -7,9 +7,10 @@ import { Command, CommanderError, Option } from 'commander';
 import { Failure } from '../protocol/failure.js';
 import { EXIT_CODES_HELP, EXIT_OK } from '../protocol/login/exit-codes.js';
 import { runProgram } from '../protocol/login/report.js';
+import { parsePort } from '../protocol/login/target.js';
 import { withStateOption } from './admin/state-option.js';
 import { PROGRAM } from './program.js';
-import { withSessionOptions } from './remote/session-options.js';
+import { withSessionOptions, withSharedSessionOptions } from './remote/session-options.js';
 import { parseCount, parseNumber, parseSize } from '../state/sizes.js';
 import type { Survey } from './output/progress.js';
 import { parseRule, type FilterRule } from './transfer/filter.js';
@@ -123,7 +124,7 @@ function commandLine(end: (exitCode: number) => void): Command {
     });
 
   program.commandsGroup('Files of a home:');
-  withSessionOptions(
+  withSharedSessionOptions(
     program.command('ls').helpOption('--help', 'show this help').argument('<place...>', '[USER@]HOST:PATH'),
   )
     .description('list directories')
@@ -134,14 +135,17 @@ function commandLine(end: (exitCode: number) => void): Command {
       const { ls } = await import('./ls.js');
       end(await ls(places, options));
     });
-  withSessionOptions(program.command('mkdir').argument('<place...>', '[USER@]HOST:DIR'), '--port <port>')
+  withSharedSessionOptions(
+    program.command('mkdir').argument('<place...>', '[USER@]HOST:DIR'),
+    '--port <port>',
+  )
     .description('make directories')
     .option('-p, --parents', 'also those above it that are missing; one that is there is well')
     .action(async (places, options) => {
       const { mkdir } = await import('./mkdir.js');
       end(await mkdir(places, options));
     });
-  withSessionOptions(program.command('rm').argument('<place...>', '[USER@]HOST:PATH'))
+  withSharedSessionOptions(program.command('rm').argument('<place...>', '[USER@]HOST:PATH'))
     .description('remove files')
     .option('-r, --recursive', 'remove directories with all that is in them')
     .option('-f, --force', 'say nothing of what is not there')
@@ -149,13 +153,15 @@ function commandLine(end: (exitCode: number) => void): Command {
       const { rm } = await import('./rm.js');
       end(await rm(places, options));
     });
-  withSessionOptions(program.command('rmdir').argument('<place...>', '[USER@]HOST:DIR'))
+  withSharedSessionOptions(program.command('rmdir').argument('<place...>', '[USER@]HOST:DIR'))
     .description('remove empty directories')
     .action(async (places, options) => {
       const { rmdir } = await import('./rm.js');
       end(await rmdir(places, options));
     });
-  withSessionOptions(program.command('mv').argument('<place...>', '[USER@]HOST:PATH, the last is where to'))
+  withSharedSessionOptions(
+    program.command('mv').argument('<place...>', '[USER@]HOST:PATH, the last is where to'),
+  )
     .usage('[options] [USER@]HOST:FROM... [USER@]HOST:TO')
     .description('rename, or move into a directory')
     .option('-n, --no-clobber', 'replace nothing')
@@ -163,26 +169,26 @@ function commandLine(end: (exitCode: number) => void): Command {
       const { mv } = await import('./mv.js');
       end(await mv(places, options));
     });
-  withSessionOptions(program.command('cat').argument('<place...>', '[USER@]HOST:FILE'))
+  withSharedSessionOptions(program.command('cat').argument('<place...>', '[USER@]HOST:FILE'))
     .description('write files to standard output')
     .action(async (places, options) => {
       const { cat } = await import('./cat.js');
       end(await cat(places, options));
     });
-  withSessionOptions(program.command('md5').argument('<place...>', '[USER@]HOST:FILE'))
+  withSharedSessionOptions(program.command('md5').argument('<place...>', '[USER@]HOST:FILE'))
     .description('show the MD5 of files, which the server computes')
     .action(async (places, options) => {
       const { md5 } = await import('./md5.js');
       end(await md5(places, options));
     });
-  withSessionOptions(program.command('stat').argument('<place...>', '[USER@]HOST:PATH'))
+  withSharedSessionOptions(program.command('stat').argument('<place...>', '[USER@]HOST:PATH'))
     .description('show all attributes')
     .option('--json', 'one JSON object a line')
     .action(async (places, options) => {
       const { stat } = await import('./stat.js');
       end(await stat(places, options));
     });
-  withSessionOptions(
+  withSharedSessionOptions(
     program.command('df').helpOption('--help', 'show this help').argument('<place>', '[USER@]HOST'),
   )
     .description('show quota and use, and what partial uploads take of it')
@@ -195,7 +201,7 @@ function commandLine(end: (exitCode: number) => void): Command {
     .command('uploads')
     .helpOption('--help', 'show this help')
     .description('partial uploads: what interrupted ones left in a home');
-  withSessionOptions(
+  withSharedSessionOptions(
     uploads
       .command('list', { isDefault: true })
       .helpOption('--help', 'show this help')
@@ -208,7 +214,7 @@ function commandLine(end: (exitCode: number) => void): Command {
       const { uploads: list } = await import('./uploads.js');
       end(await list(places, options));
     });
-  withSessionOptions(
+  withSharedSessionOptions(
     uploads
       .command('rm')
       .argument(
@@ -260,6 +266,25 @@ function commandLine(end: (exitCode: number) => void): Command {
     .action(async (host) => {
       const { knownHostsForget } = await import('./known-hosts.js');
       end(await knownHostsForget(host));
+    });
+  const master = program
+    .command('master')
+    .description('sessions that are kept for the next command (master-idle in config.toml)');
+  master
+    .command('list', { isDefault: true })
+    .description('list them')
+    .action(async () => {
+      const { masterList } = await import('./masters.js');
+      end(await masterList());
+    });
+  master
+    .command('exit')
+    .argument('[server...]', '[USER@]HOST; without one all of them')
+    .description('end them: the next command logs in again')
+    .option('-p, --port <port>', 'port of the server (default 8083)', parsePort)
+    .action(async (servers, options) => {
+      const { masterExit } = await import('./masters.js');
+      end(await masterExit(servers, options));
     });
   program
     .command('completion')

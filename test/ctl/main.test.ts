@@ -24,6 +24,7 @@ const COMMANDS = [
   'keygen',
   'completion',
   'known-hosts forget',
+  'master exit',
   'useradd',
   'usermod',
   'userdel',
