@@ -7,8 +7,8 @@ import { Command, CommanderError, Option } from 'commander';
 import { Failure } from '../protocol/failure.js';
 import { EXIT_CODES_HELP, EXIT_OK } from '../protocol/login/exit-codes.js';
 import { runProgram } from '../protocol/login/report.js';
-import { parsePort } from '../protocol/login/target.js';
 import { withStateOption } from './admin/state-option.js';
+import { clientCommands } from './client-commands.js';
 import { PROGRAM } from './program.js';
 import { withSessionOptions, withSharedSessionOptions } from './remote/session-options.js';
 import { parseCount, parseNumber, parseSize } from '../state/sizes.js';
@@ -241,59 +241,7 @@ function commandLine(end: (exitCode: number) => void): Command {
       const { shell } = await import('./shell/shell.js');
       end(await shell(place, options));
     });
-  program
-    .command('keygen')
-    .description('make the key by which this client logs in without a password')
-    .option('--comment <text>', 'a name for the key (default: user@host)')
-    .option('--show', 'only show the key that is there')
-    .action(async (options) => {
-      const { keygen } = await import('./keygen.js');
-      end(await keygen(options));
-    });
-
-  const knownHosts = program.command('known-hosts').description('servers whose keys this client remembers');
-  knownHosts
-    .command('list', { isDefault: true })
-    .description('list them')
-    .action(async () => {
-      const { knownHosts: list } = await import('./known-hosts.js');
-      end(await list());
-    });
-  knownHosts
-    .command('forget')
-    .argument('<host>', 'HOST[:PORT], or an alias')
-    .description('forget the key of a server, which may have another one from now on')
-    .action(async (host) => {
-      const { knownHostsForget } = await import('./known-hosts.js');
-      end(await knownHostsForget(host));
-    });
-  const master = program
-    .command('master')
-    .description('sessions that are kept for the next command (master-idle in config.toml)');
-  master
-    .command('list', { isDefault: true })
-    .description('list them')
-    .action(async () => {
-      const { masterList } = await import('./masters.js');
-      end(await masterList());
-    });
-  master
-    .command('exit')
-    .argument('[server...]', '[USER@]HOST; without one all of them')
-    .description('end them: the next command logs in again')
-    .option('-p, --port <port>', 'port of the server (default 8083)', parsePort)
-    .action(async (servers, options) => {
-      const { masterExit } = await import('./masters.js');
-      end(await masterExit(servers, options));
-    });
-  program
-    .command('completion')
-    .argument('<shell>', 'bash, zsh or fish')
-    .description('print a script that completes commands, options and known hosts')
-    .action(async (name) => {
-      const { completion } = await import('./completion.js');
-      end(await completion(name, program));
-    });
+  clientCommands(program, end);
 
   program.commandsGroup('On the server:');
   administration(program, end);

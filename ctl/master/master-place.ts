@@ -58,8 +58,12 @@ export function makePrivate(directory: string): boolean {
   }
 }
 
-/** What changes when a file does: empty where it is not there. */
+/** What changes when a file does: empty where it cannot be seen, which the login then tells. */
 function stateOf(path: string): string {
-  const status = statSync(path, { bigint: true, throwIfNoEntry: false });
-  return status === undefined ? '' : `${status.dev}.${status.ino}.${status.ctimeNs}`;
+  try {
+    const { dev, ino, ctimeNs } = statSync(path, { bigint: true });
+    return `${dev}.${ino}.${ctimeNs}`;
+  } catch {
+    return '';
+  }
 }

@@ -11,6 +11,8 @@ export interface SessionOptions {
   readonly acceptNew?: boolean;
   /** False: neither use the session that a master keeps nor leave one. */
   readonly master?: boolean;
+  /** False: a person is asked neither for a password nor about a key, even where there is a terminal. */
+  readonly asks?: boolean;
 }
 
 /** Adds the options of SessionOptions. `-p` is the port, but where a command means something else by it (mkdir). */

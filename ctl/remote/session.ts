@@ -97,6 +97,7 @@ export class LastingSession {
       aead: chooseAead(loadEvp()),
       passwordFile: options.passwordFile,
       acceptNew: options.acceptNew === true,
+      asks: options.asks !== false,
       signal,
     });
     return new LastingSession(opened, accountOf(endpoint));

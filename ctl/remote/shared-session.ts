@@ -1,7 +1,6 @@
 /**
  * A session for a command that asks and changes little: the one that a master keeps, where there is one (ctl/master), else a
- * login, whose session then becomes that of a master. What only a login needs is loaded for it: the handshake's cryptography
- * takes longer than such a command.
+ * login, whose session then becomes that of a master. What only a login needs is loaded for it.
  */
 import { dirname } from 'node:path';
 import type { Client } from '../../protocol/client.js';

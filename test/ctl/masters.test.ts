@@ -1,7 +1,7 @@
 /* One login for many commands: who types a password is not asked again while a master keeps the session. */
 import * as fs from 'node:fs';
 import { once } from 'node:events';
-import { join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import t from 'tap';
 import { passwordOf, startDaemon } from '../lib/daemon.js';
 import { temporaryDirectory } from '../lib/directory.js';
@@ -75,6 +75,28 @@ t.test('a password is typed once, and not kept', async (t) => {
   fs.chmodSync(masters, 0o710);
   t.match(await ls(), NEEDS_PASSWORD, 'others could have put another one there');
   fs.chmodSync(masters, 0o700);
+});
+
+t.test('Tab completes paths of the home, over the session that is there', async (t) => {
+  const bin = temporaryDirectory(t);
+  fs.symlinkSync(programs.ftpctl, join(bin, 'ftpctl'));
+  const path = [bin, dirname(process.execPath), process.env['PATH']].join(delimiter);
+  for (const name of ['my films', 'my films/part 1', 'my music']) fs.mkdirSync(join(home, name));
+  const body =
+    '. <(ftpctl completion bash); COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _ftpctl; printf "%s\\n" "${COMPREPLY[@]}"';
+  const complete = async (...typed: string[]): Promise<string[]> => {
+    const words = ['ftpctl', 'ls', '--port', String(daemon.port), ...typed];
+    const { stdout } = await run('setsid', ['-w', 'bash', '-c', body, 'bash', ...words], {
+      env: { ...env, PATH: path },
+    });
+    return stdout.trimEnd().split('\n');
+  };
+  t.strictSame(await complete('alice', '@', '127.0.0.1', ':', 'my'), ['my\\ films/', 'my\\ music/']);
+  t.strictSame(await complete('alice', '@', '127.0.0.1', ':', 'my\\ films/'), ['my\\ films/part\\ 1/']);
+  const asking = ['complete-path', ...port, daemon.at('lily', 'x')];
+  const terminal = new Terminal(t, [process.execPath, programs.ftpctl, ...asking], env);
+  t.equal((await terminal.exited).code, 5, 'nobody is asked at Tab');
+  t.notMatch(terminal.output, 'Password of');
 });
 
 t.test('commands at the same time do not meet', async (t) => {
