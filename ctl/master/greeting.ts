@@ -35,10 +35,13 @@ export interface Description {
   readonly idleLimit: number;
 }
 
-/** A client on the session of the master that listens at `path`; undefined where there is none that can be used. */
-export async function joinMaster(path: string): Promise<Client | undefined> {
+/**
+ * A client on the session of the master that listens at `path`; undefined where there is none that can be used, or `signal` gives
+ * up.
+ */
+export async function joinMaster(path: string, signal: AbortSignal): Promise<Client | undefined> {
   try {
-    const { socket, stream, answer } = await greet(path, 'join');
+    const { socket, stream, answer } = await greet(path, 'join', signal);
     if (answer !== READY) throw new Failure('PROTOCOL', 'no master');
     return Client.over({ socket, keys: noKeys(), leftover: stream.release() }, { aead: plainRecords });
   } catch {
@@ -74,12 +77,14 @@ export function sayReady(stream: HandshakeStream): void {
   stream.writeMessage(Buffer.from(READY));
 }
 
-async function greet(path: string, greeting: Greeting) {
+async function greet(path: string, greeting: Greeting, signal?: AbortSignal) {
   // Whose socket it is has to be known before anything is believed that comes from it.
   if (!isPrivate(dirname(path))) throw new Failure('EACCES', `${dirname(path)} is not private`);
   const socket = openSocket();
   socket.connect({ path });
   const stream = new HandshakeStream(socket);
+  const giveUp = (): void => stream.destroy();
+  signal?.addEventListener('abort', giveUp);
   try {
     stream.setDeadline(ANSWER_MS);
     stream.writeMessage(Buffer.from(greeting));
@@ -89,5 +94,7 @@ async function greet(path: string, greeting: Greeting) {
   } catch (error) {
     stream.destroy();
     throw error;
+  } finally {
+    signal?.removeEventListener('abort', giveUp);
   }
 }

@@ -33,7 +33,7 @@ export class Master {
   readonly #shared: Shared;
   readonly #server: Server;
   readonly #relays = new Set<Relay>();
-  /** Greeted, and not a Relay yet. */
+  /** Commands that asked to join, and have no Relay yet. */
   #joining = 0;
   #lastChange: number;
   /** By the clock, which goes on while the machine sleeps. */
@@ -115,32 +115,37 @@ export class Master {
 
   async #serve(socket: Socket): Promise<void> {
     const stream = new HandshakeStream(socket);
-    this.#joining += 1;
-    clearTimeout(this.#idle);
     try {
       switch (await readGreeting(stream)) {
-        case 'join': {
-          await this.#requireServer();
-          if (!this.#isListening) throw new Failure('ESHUTDOWN', 'this master ends');
-          sayReady(stream);
-          const relay = new Relay(this.#shared, socket, stream.release());
-          this.#relays.add(relay);
-          void relay.ended.then(() => {
-            this.#relays.delete(relay);
-            this.#rest();
-          });
+        case 'join':
+          await this.#join(stream, socket);
           break;
-        }
         case 'describe':
           stream.writeMessage(Buffer.from(JSON.stringify(this.#description())));
           break;
         case 'end':
-          this.#unlisten();
+          this.#retire();
           stream.writeMessage(Buffer.alloc(0));
           break;
       }
     } catch {
       stream.destroy();
+    }
+  }
+
+  async #join(stream: HandshakeStream, socket: Socket): Promise<void> {
+    this.#joining += 1;
+    clearTimeout(this.#idle);
+    try {
+      await this.#requireServer();
+      if (!this.#isListening) throw new Failure('ESHUTDOWN', 'this master ends');
+      sayReady(stream);
+      const relay = new Relay(this.#shared, socket, stream.release());
+      this.#relays.add(relay);
+      void relay.ended.then(() => {
+        this.#relays.delete(relay);
+        this.#rest();
+      });
     } finally {
       this.#joining -= 1;
       this.#rest();

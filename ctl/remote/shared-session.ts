@@ -25,7 +25,7 @@ export function withSharedSession<T>(
   return withInterrupt(async (signal) => {
     const endpoint = endpointOf(target, options);
     const place = masterPlace(endpoint, options)?.place;
-    const client = place === undefined ? undefined : await joinMaster(place);
+    const client = place === undefined ? undefined : await joinMaster(place, signal);
     if (client !== undefined) return useShared(client, accountOf(endpoint), signal, use);
     const { LastingSession } = await import('./session.js');
     const session = await LastingSession.open(endpoint, options, signal);
