@@ -12,8 +12,8 @@ import { deserialize, serialize } from 'node:v8';
 import { openSocket } from '../../protocol/byte-source.js';
 import type { Client, Detached } from '../../protocol/client.js';
 
-/** How the master is to go on. */
-export interface Going {
+/** What a master is told besides. */
+export interface MasterOptions {
   /** Path of the socket to listen at. */
   readonly place: string;
   /** USER@HOST:PORT */
@@ -24,7 +24,7 @@ export interface Going {
   readonly lastChange: number;
 }
 
-type Message = Going & Omit<Detached, 'socket'>;
+type Message = MasterOptions & Omit<Detached, 'socket'>;
 
 const MASTER = fileURLToPath(new URL('main.js', import.meta.url));
 const STANDARD_INPUT = 0;
@@ -34,9 +34,9 @@ const CONNECTION = 3;
  * Starts a master with the session of `client`, which is closed then. It has nothing else of this process: neither terminal nor
  * pipes nor the current directory, so that nobody waits for it. Throws EAGAIN where the client is not at rest.
  */
-export async function handOver(client: Client, going: Going): Promise<void> {
+export async function handOver(client: Client, options: MasterOptions): Promise<void> {
   const { socket, ...connection } = client.detach();
-  const message: Message = { ...going, ...connection };
+  const message: Message = { ...options, ...connection };
   try {
     const master = spawn(process.execPath, [MASTER], {
       cwd: '/',
@@ -59,8 +59,8 @@ export async function handOver(client: Client, going: Going): Promise<void> {
 }
 
 /** What handOver() gave to this process. */
-export function takeOver(): { connection: Detached; going: Going } {
+export function takeOver(): { connection: Detached; options: MasterOptions } {
   // Written by the same version of this program.
-  const { keys, leftover, ...going } = deserialize(readFileSync(STANDARD_INPUT)) as Message;
-  return { connection: { socket: openSocket(CONNECTION), keys, leftover }, going };
+  const { keys, leftover, ...options } = deserialize(readFileSync(STANDARD_INPUT)) as Message;
+  return { connection: { socket: openSocket(CONNECTION), keys, leftover }, options };
 }

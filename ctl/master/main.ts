@@ -4,8 +4,8 @@ import { chooseAead } from '../../protocol/aead.js';
 import { takeOver } from './handing-over.js';
 import { Master } from './master.js';
 
-const { connection, going } = takeOver();
-const master = new Master(connection, chooseAead(loadEvp()), going);
+const { connection, options } = takeOver();
+const master = new Master(connection, chooseAead(loadEvp()), options);
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => master.stop());
 await master.run();
 process.exit();

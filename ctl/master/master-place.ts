@@ -8,7 +8,7 @@
  */
 import { createHash } from 'node:crypto';
 import { lstatSync, mkdirSync, readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { ClientFiles } from '../../protocol/login/client-files.js';
 import type { Endpoint } from '../../protocol/login/target.js';
 import { VERSION } from '../../protocol/version.js';
@@ -48,14 +48,24 @@ export function isPrivate(directory: string): boolean {
   return status?.isDirectory() === true && status.uid === process.getuid?.() && (status.mode & 0o077) === 0;
 }
 
-/** Makes it where it is missing. Returns whether it isPrivate(). */
+/**
+ * Makes it where it is missing, but not in a directory of another user, which sudo may leave in the environment. Returns whether
+ * it isPrivate().
+ */
 export function makePrivate(directory: string): boolean {
   try {
+    if (!isOwn(directory)) return false;
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     return isPrivate(directory);
   } catch {
     return false;
   }
+}
+
+/** Whether a directory, or where it is to be, belongs to this user. */
+function isOwn(directory: string): boolean {
+  const status = lstatSync(directory, { throwIfNoEntry: false });
+  return status === undefined ? isOwn(dirname(directory)) : status.uid === process.getuid?.();
 }
 
 /** What changes when a file does: empty where it cannot be seen, which the login then tells. */

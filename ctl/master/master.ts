@@ -20,7 +20,7 @@ import { Client, type Detached } from '../../protocol/client.js';
 import { Failure } from '../../protocol/failure.js';
 import { HandshakeStream } from '../../protocol/handshake-stream.js';
 import { readGreeting, sayReady, type Description } from './greeting.js';
-import type { Going } from './handing-over.js';
+import type { MasterOptions } from './handing-over.js';
 import { Relay, type Shared } from './relay.js';
 
 /** A server that was heard so lately is there (milliseconds); else it is asked, and may take so long. */
@@ -28,7 +28,7 @@ const FRESH_MS = 5_000;
 const PATIENCE_MS = 3_000;
 
 export class Master {
-  readonly #going: Going;
+  readonly #options: MasterOptions;
   readonly #client: Client;
   readonly #shared: Shared;
   readonly #server: Server;
@@ -43,9 +43,9 @@ export class Master {
   #resolveStopped: () => void = () => undefined;
   readonly #stopped: Promise<void>;
 
-  constructor(connection: Detached, aead: AeadProvider, going: Going) {
-    this.#going = going;
-    this.#lastChange = going.lastChange;
+  constructor(connection: Detached, aead: AeadProvider, options: MasterOptions) {
+    this.#options = options;
+    this.#lastChange = options.lastChange;
     this.#stopped = new Promise((resolve) => {
       this.#resolveStopped = resolve;
     });
@@ -86,7 +86,7 @@ export class Master {
 
   /** Returns whether the place is this one's. */
   async #listen(): Promise<boolean> {
-    const { place } = this.#going;
+    const { place } = this.#options;
     const own = `${place}.${process.pid}`;
     this.#server.listen(own);
     try {
@@ -108,7 +108,7 @@ export class Master {
 
   #unlisten(): void {
     // The name first: who comes then finds nobody, and no other master.
-    if (this.#isListening) rmSync(this.#going.place, { force: true });
+    if (this.#isListening) rmSync(this.#options.place, { force: true });
     this.#isListening = false;
     this.#server.close();
   }
@@ -169,12 +169,12 @@ export class Master {
   #rest(): void {
     clearTimeout(this.#idle);
     if (this.#relays.size + this.#joining > 0) return;
-    if (this.#isListening) this.#idle = setTimeout(() => this.stop(), this.#going.idleMs);
+    if (this.#isListening) this.#idle = setTimeout(() => this.stop(), this.#options.idleMs);
     else this.stop();
   }
 
   #description(): Description {
-    const { account, idleMs } = this.#going;
+    const { account, idleMs } = this.#options;
     return { account, pid: process.pid, commands: this.#relays.size, idleLimit: idleMs / 1000 };
   }
 }
