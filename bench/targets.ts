@@ -173,6 +173,7 @@ async function mountedHome(
     'env',
     `XDG_CONFIG_HOME=${daemon.clientConfig}`,
     `XDG_STATE_HOME=${daemon.clientState}`,
+    'XDG_RUNTIME_DIR=/dev/null',
     process.execPath,
     programs.ftpctl,
     ...args,

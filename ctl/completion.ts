@@ -1,8 +1,9 @@
 /**
- * `ftpctl completion bash|zsh|fish`: a script for the person's shell, which completes commands, their options, and the hosts that
- * this client knows. It is made from the command line itself, so that it has what that has.
+ * `ftpctl completion bash|zsh|fish`: a script for the person's shell, which completes commands, their options, the hosts that
+ * this client knows, and behind HOST: the paths of the home. It is made from the command line itself, so that it has what that has.
  *
- * Nothing is run at Tab but sed: to start ftpctl takes longer than a person wants to wait. So paths of a home are not completed.
+ * At Tab nothing is run but sed, as to start ftpctl takes a moment; for paths it is `ftpctl complete-path` (complete-path.ts), with
+ * the options on the line that say how to log in.
  */
 import type { Command } from 'commander';
 import { Failure } from '../protocol/failure.js';
@@ -28,6 +29,19 @@ const HOSTS = String.raw`sed -n 's/^\([^#[:blank:]]*\):[0-9]*[[:blank:]].*/\1/p'
 const HOSTS_FUNCTION = `_${PROGRAM}_hosts() {
   local config=\${XDG_CONFIG_HOME:-$HOME/.config}/ftpmount
   ${HOSTS}
+}`;
+
+/** Sets $login to those of the words of a line that say how to log in. The number tells a port from mkdir's -p. */
+const LOGIN_FUNCTION = `_${PROGRAM}_login() {
+  login=()
+  while (($# > 1)); do
+    case "$1 $2" in
+      '--port =' | '--password-file =') login+=("$1" "$3") ;;
+      '-p '[0-9]* | '--port '[0-9]* | '--password-file '*) login+=("$1" "\${2/#\\~\\//$HOME/}") ;;
+      --port=* | --password-file=*) login+=("$1") ;;
+    esac
+    shift
+  done
 }`;
 
 /** Returns the exit code. Throws USAGE. */
@@ -88,6 +102,7 @@ function branches(commands: readonly Completed[]): string {
 function bash(commands: readonly Completed[]): string {
   return `# ${PROGRAM}: eval "$(${PROGRAM} completion bash)"
 ${HOSTS_FUNCTION}
+${LOGIN_FUNCTION}
 _${PROGRAM}() {
   local word=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD - 1]} at='' i commands options hosts
   for ((i = 1; i < COMP_CWORD; i++)); do
@@ -100,8 +115,18 @@ ${branches(commands)}
   esac
   COMPREPLY=()
   if [[ $word == : || $before == : ]]; then
-    # Behind HOST: stands a path of the server.
-    compopt +o default
+    # Behind HOST: stands a path of the server. The line is divided at '@' and ':'.
+    compopt +o default -o nospace
+    local last=$COMP_CWORD path='' host login found
+    [[ $word == : ]] || { path=\${word//\\\\/}; ((last--)); }
+    host=\${COMP_WORDS[last - 1]}
+    [[ \${COMP_WORDS[last - 2]} == @ ]] && host=\${COMP_WORDS[last - 3]}@$host
+    _${PROGRAM}_login "\${COMP_WORDS[@]:1:COMP_CWORD}"
+    while read -r found; do
+      printf -v word %q "$found"
+      [[ $found == */ ]] || word+=' '
+      COMPREPLY+=("$word")
+    done < <([[ -n $hosts ]] && ${PROGRAM} complete-path "\${login[@]}" -- "$host:$path" 2>/dev/null)
   elif [[ $word == -* ]]; then
     COMPREPLY=($(compgen -W "$options" -- "$word"))
   else
@@ -123,6 +148,7 @@ function zsh(commands: readonly Completed[]): string {
   return `#compdef ${PROGRAM}
 # ${PROGRAM}: eval "$(${PROGRAM} completion zsh)"
 ${HOSTS_FUNCTION}
+${LOGIN_FUNCTION}
 _${PROGRAM}() {
   local at='' word commands options hosts
   for word in "\${(@)words[2,CURRENT-1]}"; do
@@ -144,6 +170,13 @@ ${branches(commands)}
     elif [[ -z $commands ]]; then
       _files
     fi
+  elif [[ -n $hosts ]]; then
+    local host=\${PREFIX%%:*} login found
+    _${PROGRAM}_login "\${(@)words[2,CURRENT]}"
+    compset -P 1 '*:'
+    found=("\${(@f)$(${PROGRAM} complete-path "\${login[@]}" -- "\${(Q)host}:\${(Q)PREFIX}" 2>/dev/null)}")
+    compadd -S '' -- \${(M)found:#*/}
+    compadd -- \${found:#*/}
   fi
 }
 compdef _${PROGRAM} ${PROGRAM}
@@ -165,25 +198,49 @@ function fish(commands: readonly Completed[]): string {
         );
         return `${complete(typed)} ${given.join(' ')} -d ${quote(text)}`;
       }),
-      ...(takesHost ? [`${complete(typed)} -a '(__${PROGRAM}_hosts)'`] : []),
+      ...(takesHost ? [`${complete(typed)} -a '(__${PROGRAM}_places)'`] : []),
     ];
   });
   return `# ${PROGRAM}: ${PROGRAM} completion fish | source
 function __${PROGRAM}_at
   set -l words (commandline -opc)
   test (count $argv) -eq 0; and return
-  test (count $words) -gt (count $argv); and test "$words[2..(math (count $argv) + 1)]" = "$argv"
+  set -l last (math (count $argv) + 1)
+  test (count $words) -ge $last; and test "$words[2..$last]" = "$argv"
 end
-function __${PROGRAM}_hosts
+function __${PROGRAM}_places
+  set -l word (commandline -ct)
+  set -l words (commandline -opc)
+  if string match -q '*:*' -- $word
+    set -l login
+    for i in (seq 2 (count $words))
+      switch $words[$i]
+        case -p --port --password-file
+          # mkdir's -p has no number behind it.
+          if test $words[$i] = --password-file; or string match -qr '^[0-9]+$' -- $words[(math $i + 1)]
+            set -a login $words[$i] (string replace -r '^~/' $HOME/ -- $words[(math $i + 1)])
+          end
+        case '--port=*' '--password-file=*'
+          set -a login $words[$i]
+      end
+    end
+    set -l host (string replace -r ':.*' : -- $word)
+    ${PROGRAM} complete-path $login -- (string unescape -- $word) 2>/dev/null | while read -l path
+      echo "$host$path"
+    end
+    return
+  end
   set -l config ~/.config/ftpmount
   set -q XDG_CONFIG_HOME; and set config $XDG_CONFIG_HOME/ftpmount
-  set -l user (string match -r '^[^@]*@' -- (commandline -ct))
+  set -l user (string match -r '^[^@]*@' -- $word)
   begin
   ${HOSTS}
   end | while read -l host
     echo "$user$host:"
   end
 end
+# Behind HOST: there are no files of this machine.
+complete -c ${PROGRAM} -n 'string match -q "*:*" -- (commandline -ct)' -f
 ${lines.join('\n')}
 `;
 }

@@ -8,7 +8,8 @@ import { formatTable } from './output/table.js';
 import type { SessionOptions } from './remote/session-options.js';
 import { partialUploads } from './remote/partial-uploads.js';
 import { remoteArgument } from './remote/place.js';
-import { withSession, type RemoteSession } from './remote/session.js';
+import type { RemoteSession } from './remote/session.js';
+import { withSharedSession } from './remote/shared-session.js';
 import { PROGRAM } from './program.js';
 import { formatSize } from '../state/sizes.js';
 
@@ -21,7 +22,7 @@ export interface DfOptions extends SessionOptions, DfFlags {}
 /** Returns the exit code. */
 export async function df(place: string, options: DfOptions): Promise<number> {
   const { target } = remoteArgument(place, true);
-  return withSession(target, options, (session) => showSpace(session, options));
+  return withSharedSession(target, options, (session) => showSpace(session, options));
 }
 
 /** Shows quota and use of a home. Returns the exit code. */

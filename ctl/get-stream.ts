@@ -4,14 +4,14 @@
  */
 import { writeOut } from './output/stdout.js';
 import type { Place } from './remote/place.js';
-import type { RemoteSession } from './remote/session.js';
+import type { OwnSession } from './remote/session.js';
 import { runTransfer, unlessTold, type TransferFlags } from './transfer/command.js';
 import { StreamDownload } from './transfer/stream-download.js';
 
 const ENDINGS = { repeats: true, advice: 'what was written is not the whole file' };
 
 /** Copies a file of a home to standard output. Returns the exit code. */
-export function getStream(session: RemoteSession, source: Place, flags: TransferFlags): Promise<number> {
+export function getStream(session: OwnSession, source: Place, flags: TransferFlags): Promise<number> {
   const download = new StreamDownload(source.path, writeOut);
   return runTransfer(
     session,

@@ -23,7 +23,7 @@ import type { Progress, SurveyedKind } from './output/progress.js';
 import { findThere, isDirectory, openDirectory, throughLinks, type Found } from './remote/directory.js';
 import { matching } from './remote/matching.js';
 import { remoteArguments, type Place } from './remote/place.js';
-import { withSession, type RemoteSession } from './remote/session.js';
+import { withOwnSession, type OwnSession } from './remote/session.js';
 import { LOCAL_TREE } from './remove-tree.js';
 import {
   requireMove,
@@ -64,14 +64,14 @@ export async function get(
   const { target, places } = remoteArguments(sources);
   if (destination === STREAM) {
     requireMove(options);
-    return withSession(target, options, async (session) =>
+    return withOwnSession(target, options, async (session) =>
       getStream(session, onlyOne(await matching(session, [onlyOne(places)])), options),
     );
   }
   const local = Buffer.from(destination);
   // Before a password is asked for.
   await destinationIsDirectory(places, local, options);
-  return withSession(target, options, async (session) =>
+  return withOwnSession(target, options, async (session) =>
     getInto(session, await matching(session, places), local, options),
   );
 }
@@ -85,7 +85,7 @@ function onlyOne(places: readonly Place[]): Place {
 
 /** Copies from a home. Returns the exit code. */
 export async function getInto(
-  session: RemoteSession,
+  session: OwnSession,
   sources: readonly Place[],
   destination: Buffer,
   flags: TransferFlags,
@@ -146,7 +146,7 @@ interface Item {
 }
 
 class Get {
-  readonly #session: RemoteSession;
+  readonly #session: OwnSession;
   readonly #context: TransferContext;
   readonly #flags: TransferFlags;
   readonly #progress: Progress;
@@ -163,7 +163,7 @@ class Get {
   #symlinks: Item[] = [];
 
   constructor(
-    session: RemoteSession,
+    session: OwnSession,
     context: TransferContext,
     flags: TransferFlags,
     progress: Progress,

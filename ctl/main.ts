@@ -8,8 +8,9 @@ import { Failure } from '../protocol/failure.js';
 import { EXIT_CODES_HELP, EXIT_OK } from '../protocol/login/exit-codes.js';
 import { runProgram } from '../protocol/login/report.js';
 import { withStateOption } from './admin/state-option.js';
+import { clientCommands } from './client-commands.js';
 import { PROGRAM } from './program.js';
-import { withSessionOptions } from './remote/session-options.js';
+import { withSessionOptions, withSharedSessionOptions } from './remote/session-options.js';
 import { parseCount, parseNumber, parseSize } from '../state/sizes.js';
 import type { Survey } from './output/progress.js';
 import { parseRule, type FilterRule } from './transfer/filter.js';
@@ -123,7 +124,7 @@ function commandLine(end: (exitCode: number) => void): Command {
     });
 
   program.commandsGroup('Files of a home:');
-  withSessionOptions(
+  withSharedSessionOptions(
     program.command('ls').helpOption('--help', 'show this help').argument('<place...>', '[USER@]HOST:PATH'),
   )
     .description('list directories')
@@ -134,14 +135,17 @@ function commandLine(end: (exitCode: number) => void): Command {
       const { ls } = await import('./ls.js');
       end(await ls(places, options));
     });
-  withSessionOptions(program.command('mkdir').argument('<place...>', '[USER@]HOST:DIR'), '--port <port>')
+  withSharedSessionOptions(
+    program.command('mkdir').argument('<place...>', '[USER@]HOST:DIR'),
+    '--port <port>',
+  )
     .description('make directories')
     .option('-p, --parents', 'also those above it that are missing; one that is there is well')
     .action(async (places, options) => {
       const { mkdir } = await import('./mkdir.js');
       end(await mkdir(places, options));
     });
-  withSessionOptions(program.command('rm').argument('<place...>', '[USER@]HOST:PATH'))
+  withSharedSessionOptions(program.command('rm').argument('<place...>', '[USER@]HOST:PATH'))
     .description('remove files')
     .option('-r, --recursive', 'remove directories with all that is in them')
     .option('-f, --force', 'say nothing of what is not there')
@@ -149,13 +153,15 @@ function commandLine(end: (exitCode: number) => void): Command {
       const { rm } = await import('./rm.js');
       end(await rm(places, options));
     });
-  withSessionOptions(program.command('rmdir').argument('<place...>', '[USER@]HOST:DIR'))
+  withSharedSessionOptions(program.command('rmdir').argument('<place...>', '[USER@]HOST:DIR'))
     .description('remove empty directories')
     .action(async (places, options) => {
       const { rmdir } = await import('./rm.js');
       end(await rmdir(places, options));
     });
-  withSessionOptions(program.command('mv').argument('<place...>', '[USER@]HOST:PATH, the last is where to'))
+  withSharedSessionOptions(
+    program.command('mv').argument('<place...>', '[USER@]HOST:PATH, the last is where to'),
+  )
     .usage('[options] [USER@]HOST:FROM... [USER@]HOST:TO')
     .description('rename, or move into a directory')
     .option('-n, --no-clobber', 'replace nothing')
@@ -163,26 +169,26 @@ function commandLine(end: (exitCode: number) => void): Command {
       const { mv } = await import('./mv.js');
       end(await mv(places, options));
     });
-  withSessionOptions(program.command('cat').argument('<place...>', '[USER@]HOST:FILE'))
+  withSharedSessionOptions(program.command('cat').argument('<place...>', '[USER@]HOST:FILE'))
     .description('write files to standard output')
     .action(async (places, options) => {
       const { cat } = await import('./cat.js');
       end(await cat(places, options));
     });
-  withSessionOptions(program.command('md5').argument('<place...>', '[USER@]HOST:FILE'))
+  withSharedSessionOptions(program.command('md5').argument('<place...>', '[USER@]HOST:FILE'))
     .description('show the MD5 of files, which the server computes')
     .action(async (places, options) => {
       const { md5 } = await import('./md5.js');
       end(await md5(places, options));
     });
-  withSessionOptions(program.command('stat').argument('<place...>', '[USER@]HOST:PATH'))
+  withSharedSessionOptions(program.command('stat').argument('<place...>', '[USER@]HOST:PATH'))
     .description('show all attributes')
     .option('--json', 'one JSON object a line')
     .action(async (places, options) => {
       const { stat } = await import('./stat.js');
       end(await stat(places, options));
     });
-  withSessionOptions(
+  withSharedSessionOptions(
     program.command('df').helpOption('--help', 'show this help').argument('<place>', '[USER@]HOST'),
   )
     .description('show quota and use, and what partial uploads take of it')
@@ -195,7 +201,7 @@ function commandLine(end: (exitCode: number) => void): Command {
     .command('uploads')
     .helpOption('--help', 'show this help')
     .description('partial uploads: what interrupted ones left in a home');
-  withSessionOptions(
+  withSharedSessionOptions(
     uploads
       .command('list', { isDefault: true })
       .helpOption('--help', 'show this help')
@@ -208,7 +214,7 @@ function commandLine(end: (exitCode: number) => void): Command {
       const { uploads: list } = await import('./uploads.js');
       end(await list(places, options));
     });
-  withSessionOptions(
+  withSharedSessionOptions(
     uploads
       .command('rm')
       .argument(
@@ -235,40 +241,7 @@ function commandLine(end: (exitCode: number) => void): Command {
       const { shell } = await import('./shell/shell.js');
       end(await shell(place, options));
     });
-  program
-    .command('keygen')
-    .description('make the key by which this client logs in without a password')
-    .option('--comment <text>', 'a name for the key (default: user@host)')
-    .option('--show', 'only show the key that is there')
-    .action(async (options) => {
-      const { keygen } = await import('./keygen.js');
-      end(await keygen(options));
-    });
-
-  const knownHosts = program.command('known-hosts').description('servers whose keys this client remembers');
-  knownHosts
-    .command('list', { isDefault: true })
-    .description('list them')
-    .action(async () => {
-      const { knownHosts: list } = await import('./known-hosts.js');
-      end(await list());
-    });
-  knownHosts
-    .command('forget')
-    .argument('<host>', 'HOST[:PORT], or an alias')
-    .description('forget the key of a server, which may have another one from now on')
-    .action(async (host) => {
-      const { knownHostsForget } = await import('./known-hosts.js');
-      end(await knownHostsForget(host));
-    });
-  program
-    .command('completion')
-    .argument('<shell>', 'bash, zsh or fish')
-    .description('print a script that completes commands, options and known hosts')
-    .action(async (name) => {
-      const { completion } = await import('./completion.js');
-      end(await completion(name, program));
-    });
+  clientCommands(program, end);
 
   program.commandsGroup('On the server:');
   administration(program, end);

@@ -5,7 +5,8 @@ import { Outcome } from './outcome.js';
 import { find, isDirectory, throughLinks } from './remote/directory.js';
 import type { SessionOptions } from './remote/session-options.js';
 import { remoteArguments, type Place } from './remote/place.js';
-import { withSession, type RemoteSession } from './remote/session.js';
+import type { RemoteSession } from './remote/session.js';
+import { withSharedSession } from './remote/shared-session.js';
 
 export interface MkdirFlags {
   readonly parents?: boolean;
@@ -16,7 +17,7 @@ export interface MkdirOptions extends SessionOptions, MkdirFlags {}
 /** Returns the exit code. */
 export async function mkdir(texts: readonly string[], options: MkdirOptions): Promise<number> {
   const { target, places } = remoteArguments(texts);
-  return withSession(target, options, (session) => makeDirectories(session, places, options));
+  return withSharedSession(target, options, (session) => makeDirectories(session, places, options));
 }
 
 /** Makes directories in a home. Returns the exit code. */

@@ -8,7 +8,8 @@ import { find, isDirectory, throughLinks } from './remote/directory.js';
 import type { SessionOptions } from './remote/session-options.js';
 import { matching } from './remote/matching.js';
 import { remoteArguments, type Place } from './remote/place.js';
-import { withSession, type RemoteSession } from './remote/session.js';
+import type { RemoteSession } from './remote/session.js';
+import { withSharedSession } from './remote/shared-session.js';
 
 export interface MvFlags {
   /** False with --no-clobber. */
@@ -24,7 +25,7 @@ export async function mv(texts: readonly string[], options: MvOptions): Promise<
   if (to === undefined || places.length < 2) {
     throw new Failure('USAGE', 'mv takes two paths at least: what to move, and where to');
   }
-  return withSession(target, options, async (session) =>
+  return withSharedSession(target, options, async (session) =>
     move(session, await matching(session, places.slice(0, -1)), to, options),
   );
 }

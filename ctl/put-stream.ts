@@ -7,7 +7,7 @@ import { Failure } from '../protocol/failure.js';
 import { STREAM } from './names.js';
 import { find, isDirectory } from './remote/directory.js';
 import type { Place } from './remote/place.js';
-import type { RemoteSession } from './remote/session.js';
+import type { OwnSession } from './remote/session.js';
 import { runTransfer, unlessTold, type TransferFlags } from './transfer/command.js';
 import { uploadStream } from './transfer/stream-upload.js';
 
@@ -19,7 +19,7 @@ const ENDINGS = {
 
 /** Copies a stream to a home. Returns the exit code. */
 export function putStream(
-  session: RemoteSession,
+  session: OwnSession,
   source: Readable,
   place: Place,
   flags: TransferFlags,

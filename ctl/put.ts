@@ -21,7 +21,7 @@ import type { Progress, SurveyedKind } from './output/progress.js';
 import { putStream } from './put-stream.js';
 import { find, isDirectory, isSymlink, lookUp, openDirectory } from './remote/directory.js';
 import { remoteArgument, type Place } from './remote/place.js';
-import { withSession, type RemoteSession } from './remote/session.js';
+import { withOwnSession, type OwnSession } from './remote/session.js';
 import { remoteTree } from './remove-tree.js';
 import {
   requireMove,
@@ -68,15 +68,15 @@ export async function put(
       );
     }
     const input = standardInput();
-    return withSession(target, options, (session) => putStream(session, input, place, options));
+    return withOwnSession(target, options, (session) => putStream(session, input, place, options));
   }
   const local = sources.map((source) => Buffer.from(source));
-  return withSession(target, options, (session) => putInto(session, local, place, options));
+  return withOwnSession(target, options, (session) => putInto(session, local, place, options));
 }
 
 /** Copies to a home. Returns the exit code. */
 export function putInto(
-  session: RemoteSession,
+  session: OwnSession,
   sources: readonly Buffer[],
   { path, text }: Place,
   flags: TransferFlags,
@@ -137,7 +137,7 @@ const NOTHING: Existing = new Map();
 const ENTRIES_AT_ONCE = 512;
 
 class Put {
-  readonly #session: RemoteSession;
+  readonly #session: OwnSession;
   readonly #context: TransferContext;
   readonly #flags: TransferFlags;
   readonly #progress: Progress;
@@ -153,7 +153,7 @@ class Put {
   readonly #journals = clientFiles().uploads;
 
   constructor(
-    session: RemoteSession,
+    session: OwnSession,
     context: TransferContext,
     flags: TransferFlags,
     progress: Progress,

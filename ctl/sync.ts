@@ -9,7 +9,7 @@ import { getInto } from './get.js';
 import { displayName } from './names.js';
 import { putInto } from './put.js';
 import { remoteArgument, type Place } from './remote/place.js';
-import { withSession, type RemoteSession } from './remote/session.js';
+import { withOwnSession, type OwnSession } from './remote/session.js';
 import type { SyncFlags, TransferFlags, TransferOptions } from './transfer/command.js';
 
 const SLASH = Buffer.from('/');
@@ -27,7 +27,7 @@ export async function sync(
   }
   if (isRemote(source)) {
     const { target, place } = remoteArgument(source);
-    return withSession(target, options, (session) =>
+    return withOwnSession(target, options, (session) =>
       syncFrom(session, place, Buffer.from(destination), options),
     );
   }
@@ -35,12 +35,12 @@ export async function sync(
   const local = Buffer.from(source);
   // Before a password is asked for.
   await requireDirectory(local);
-  return withSession(target, options, (session) => syncTo(session, local, place, options));
+  return withOwnSession(target, options, (session) => syncTo(session, local, place, options));
 }
 
 /** Makes a directory of the home as `source` is. Returns the exit code. */
 export async function syncTo(
-  session: RemoteSession,
+  session: OwnSession,
   source: Buffer,
   destination: Place,
   flags: Syncing<TransferFlags>,
@@ -52,7 +52,7 @@ export async function syncTo(
 
 /** Makes a directory here as `source` is. Returns the exit code. */
 export function syncFrom(
-  session: RemoteSession,
+  session: OwnSession,
   source: Place,
   destination: Buffer,
   flags: Syncing<TransferFlags>,

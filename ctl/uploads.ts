@@ -13,7 +13,8 @@ import { find } from './remote/directory.js';
 import { partialUploads, type PartialUpload } from './remote/partial-uploads.js';
 import { remoteArguments, type Place } from './remote/place.js';
 import type { SessionOptions } from './remote/session-options.js';
-import { withSession, type RemoteSession } from './remote/session.js';
+import type { RemoteSession } from './remote/session.js';
+import { withSharedSession } from './remote/shared-session.js';
 import { formatSize } from '../state/sizes.js';
 
 export interface UploadsFlags {
@@ -35,13 +36,13 @@ const UNITS = [
 /** Returns the exit code. */
 export async function uploads(texts: readonly string[], options: UploadsOptions): Promise<number> {
   const { target, places } = remoteArguments(texts, true);
-  return withSession(target, options, (session) => listUploads(session, places, options));
+  return withSharedSession(target, options, (session) => listUploads(session, places, options));
 }
 
 /** Returns the exit code. */
 export async function uploadsRm(texts: readonly string[], options: SessionOptions): Promise<number> {
   const { target, places } = remoteArguments(texts, true);
-  return withSession(target, options, (session) => removeUploads(session, places));
+  return withSharedSession(target, options, (session) => removeUploads(session, places));
 }
 
 /** Lists the partial uploads of places. Returns the exit code. */

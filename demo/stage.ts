@@ -38,6 +38,8 @@ export function setStage(): Stage {
     PATH: [bin, path.dirname(process.execPath), process.env['PATH']].join(':'),
     XDG_CONFIG_HOME: path.join(directory, 'config'),
     XDG_STATE_HOME: path.join(directory, 'config'),
+    // No directory for sockets: no session is left to a master.
+    XDG_RUNTIME_DIR: '/dev/null',
     FTPMOUNT_STATE: path.join(directory, 'state'),
     LC_ALL: 'C.UTF-8',
     GIT_AUTHOR_NAME: 'lily',

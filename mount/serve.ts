@@ -8,7 +8,7 @@ import { setFlagsFromString } from 'node:v8';
 import { S_IFDIR, S_IFMT } from '../posix/flags.js';
 import { chooseAead } from '../protocol/aead.js';
 import type { Attributes } from '../protocol/attributes.js';
-import { hostAddress } from '../protocol/known-hosts.js';
+import { hostAddress } from '../protocol/addresses.js';
 import { readClientConfig } from '../protocol/login/client-config.js';
 import { clientFiles } from '../protocol/login/client-files.js';
 import { Failure } from '../protocol/failure.js';

@@ -9,12 +9,13 @@
  *
  * One Client is one connection; reconnecting is for its user. Ids of requests count from 1 on each: the login's.
  */
+import type { Socket } from 'node:net';
 import type { AeadProvider } from './aead.js';
 import type { Attributes } from './attributes.js';
-import { Channel } from './channel.js';
+import { Channel, type CipherKeys } from './channel.js';
 import { encodeNotification, encodeRequest, type Data, type OutgoingMessage } from './codec.js';
 import type { IncomingMessage, ResponseMessage } from './codec.js';
-import { openConnection, type Connection, type ConnectorOptions } from './connector.js';
+import { openConnection, type ConnectorOptions } from './connector.js';
 import { Failure } from './failure.js';
 import { bytesAnswered, bytesAsked } from './file-data.js';
 import { Keepalive } from './keepalive.js';
@@ -76,12 +77,22 @@ export interface NotificationHandlers {
   shutdown?(reason: string, again: boolean): void;
 }
 
-export interface ConnectOptions extends ConnectorOptions {
+export interface ClientOptions {
   readonly aead: AeadProvider;
-  readonly login: LoginRequest;
   readonly notifications?: NotificationHandlers;
   /** Something is sent at least so often; a server that is silent for twice as long is dropped. Default: KEEPALIVE_MS. */
   readonly keepaliveMs?: number;
+}
+
+export interface ConnectOptions extends ConnectorOptions, ClientOptions {
+  readonly login: LoginRequest;
+}
+
+/** An encrypted connection, as it is handed from one who had it to the next. */
+export interface Detached {
+  readonly socket: Socket;
+  readonly keys: CipherKeys;
+  readonly leftover: Buffer;
 }
 
 /** Gets the answer: a failure or a result. Buffers in a result are views, valid only during the call. */
@@ -95,10 +106,13 @@ interface Call {
   readonly weight: Weight;
   /** Bytes of file data that were asked for: no more may come. */
   readonly asked: number;
+  /** The result is passed on as it travelled. */
+  readonly isRelayed: boolean;
   readonly done: (failure: Failure | undefined, result: unknown) => void;
 }
 
 export class Client {
+  readonly #socket: Socket;
   readonly #channel: Channel;
   readonly #keepalive: Keepalive;
   readonly #notifications: NotificationHandlers;
@@ -123,7 +137,7 @@ export class Client {
   static async connect(options: ConnectOptions): Promise<Client> {
     const { signal, login } = options;
     const firstRequest = Buffer.concat(encodeRequest(LOGIN_ID, 'login', loginParams(login)));
-    const client = new Client(await openConnection(options, firstRequest), options);
+    const client = new Client(await openConnection(options, firstRequest), options, MAX_RECORD_BEFORE_LOGIN);
     const onAbort = (): void => client.#channel.destroy(new Failure('ECANCELED', 'logging in was cancelled'));
     signal?.addEventListener('abort', onAbort);
     if (signal?.aborted === true) onAbort();
@@ -145,8 +159,14 @@ export class Client {
     return client;
   }
 
-  private constructor(connection: Connection, options: ConnectOptions) {
+  /** Goes on with a connection that is logged in already, where another Client stopped: see detach(). */
+  static over(connection: Detached, options: ClientOptions): Client {
+    return new Client(connection, options, MAX_RECORD);
+  }
+
+  private constructor(connection: Detached, options: ClientOptions, maxRecord: number) {
     const { keys } = connection;
+    this.#socket = connection.socket;
     this.#notifications = options.notifications ?? {};
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
@@ -155,7 +175,7 @@ export class Client {
       keys,
       aead: options.aead,
       leftover: connection.leftover,
-      maxRecord: MAX_RECORD_BEFORE_LOGIN,
+      maxRecord,
       events: {
         onMessage: (message) => this.#onMessage(message),
         onClose: (failure) => this.#onClose(failure),
@@ -174,7 +194,7 @@ export class Client {
     return this.#loginFailure;
   }
 
-  /** What the login gave. Throws ENOTCONN before it succeeded. */
+  /** What the login gave. Throws ENOTCONN before it succeeded, and where it was another Client's. */
   get session(): LoginResult {
     if (this.#session === undefined) throw new Failure('ENOTCONN', 'not logged in');
     return this.#session;
@@ -201,6 +221,25 @@ export class Client {
     data: Data | undefined,
     done: Done<M>,
   ): number {
+    // The table of results makes what done gets a Result<M>.
+    return this.#begin(method, params, data, false, done as Call['done']);
+  }
+
+  /**
+   * `request` of somebody else, who checks the result: `done` gets it as it travelled. `params` are as they travelled, too: no shape
+   * may have changed them.
+   */
+  relay(method: MethodName, params: readonly unknown[], done: Call['done']): number {
+    return this.#begin(method, params, undefined, true, done);
+  }
+
+  #begin(
+    method: MethodName,
+    params: readonly unknown[],
+    data: Data | undefined,
+    isRelayed: boolean,
+    done: Call['done'],
+  ): number {
     const id = this.#ids.take(this.#calls);
     if (!this.open) {
       queueMicrotask(() => done(this.#whyClosed(), undefined));
@@ -212,8 +251,7 @@ export class Client {
     if (this.#window.admit(weight)) this.#channel.send(message);
     else if (data === undefined) this.#window.wait(id, weight, message);
     else this.#window.wait(id, weight, encodeRequest(id, method, params, copyData(data)));
-    // The table of results makes what done gets a Result<M>.
-    this.#calls.set(id, { method, weight, asked: bytesAsked(method, params), done: done as Call['done'] });
+    this.#calls.set(id, { method, weight, asked: bytesAsked(method, params), isRelayed, done });
     return id;
   }
 
@@ -265,6 +303,19 @@ export class Client {
     await this.#channel.end();
   }
 
+  /**
+   * Gives the connection away and is closed then: see Channel.detach() for what is to be done in the same tick. Throws EAGAIN where
+   * a call has no answer yet, as that would come to somebody else.
+   */
+  detach(): Detached {
+    if (!this.open) throw this.#whyClosed();
+    if (this.#calls.size > 0) throw new Failure('EAGAIN', 'calls are under way');
+    const detached = { socket: this.#socket, ...this.#channel.detach() };
+    this.#closing = true;
+    this.#onClose(undefined);
+    return detached;
+  }
+
   /** Closes at once. Calls without an answer fail with `failure`. */
   destroy(failure: Failure): void {
     this.#channel.destroy(failure);
@@ -284,6 +335,7 @@ export class Client {
       method: 'login',
       weight: weightOf('login', []),
       asked: 0,
+      isRelayed: false,
       done: (failure, result) => {
         if (failure === undefined) {
           const [serverVersion, verifier, resumed, root, applied, leased, covered, ...limits] =
@@ -322,17 +374,18 @@ export class Client {
     if (call === undefined || this.#window.isWaiting(id)) {
       throw new Failure('PROTOCOL', `the server answered request ${id}, which is not under way`);
     }
+    const { method, isRelayed } = call;
     const shaped =
-      error === undefined
-        ? expectShape<unknown>(METHODS[call.method].result, result, call.method)
+      error === undefined && !isRelayed
+        ? expectShape<unknown>(METHODS[method].result, result, method)
         : undefined;
-    if (shaped !== undefined && bytesAnswered(call.method, shaped) > call.asked) {
-      throw new Failure('PROTOCOL', `the server sent more than ${call.method} asked for`);
+    if (shaped !== undefined && bytesAnswered(method, shaped) > call.asked) {
+      throw new Failure('PROTOCOL', `the server sent more than ${method} asked for`);
     }
     this.#calls.delete(id);
     this.#window.leave(call.weight);
     this.#sendWaiting();
-    call.done(error, shaped);
+    call.done(error, isRelayed ? result : shaped);
   }
 
   #sendWaiting(): void {

@@ -12,6 +12,7 @@
 import { closeSync, constants, fstatSync, fsyncSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { readSync, realpathSync, renameSync, writeFileSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { hostAddress } from './addresses.js';
 import { Failure } from './failure.js';
 import { PUBLIC_KEY_TYPE, decodeKey, formatPublicKey } from './keys.js';
 
@@ -34,15 +35,6 @@ export type HostLookup =
   | { readonly status: 'unknown' }
   /** The host is known, but by other keys only: these. Never empty. */
   | { readonly status: 'changed'; readonly entries: readonly KnownHost[] };
-
-/** The name of a server in the file: lower-case host and port, an IPv6 address in brackets. Throws USAGE. */
-export function hostAddress(host: string, port: number): string {
-  if (!/^[^\s\p{Cc}#[\]]+$/u.test(host))
-    throw new Failure('USAGE', `not a host name: ${JSON.stringify(host)}`);
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new Failure('USAGE', `not a port: ${port}`);
-  const name = host.toLowerCase();
-  return name.includes(':') ? `[${name}]:${port}` : `${name}:${port}`;
-}
 
 /**
  * Looks the key of a server up. A missing file knows nobody.

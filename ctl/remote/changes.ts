@@ -34,6 +34,11 @@ export class Changes {
     this.#client = client;
   }
 
+  /** The number of the last one; 0: none was made. */
+  get last(): number {
+    return this.#last;
+  }
+
   /** From now on they are made over another connection of the same client. */
   moveTo(client: Client): void {
     this.#client = client;

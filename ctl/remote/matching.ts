@@ -10,11 +10,12 @@ import { remoteLister } from '../listers.js';
 import { lookUp, throughLinks } from './directory.js';
 import { remoteArguments, type Place } from './place.js';
 import type { SessionOptions } from './session-options.js';
-import { withSession, type RemoteSession } from './session.js';
+import type { RemoteSession } from './session.js';
+import { withSharedSession } from './shared-session.js';
 
 const MAGIC = /[*?[]/;
 
-/** withSession() on the places that arguments name; see remoteArguments(). */
+/** withSharedSession() on the places that arguments name; see remoteArguments(). */
 export function withPlaces<T>(
   texts: readonly string[],
   options: SessionOptions,
@@ -22,7 +23,7 @@ export function withPlaces<T>(
   bareHost = false,
 ): Promise<T> {
   const { target, places } = remoteArguments(texts, bareHost);
-  return withSession(target, options, async (session) => use(session, await matching(session, places)));
+  return withSharedSession(target, options, async (session) => use(session, await matching(session, places)));
 }
 
 /** The places with those that match in the stead of patterns. */

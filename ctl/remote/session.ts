@@ -1,29 +1,33 @@
 /**
- * A session on a server: logged in once, for one command (withSession) or for those of a prompt (LastingSession).
+ * A session of a process's own on a server: logged in once, for one command (withOwnSession) or for those of a prompt
+ * (LastingSession). It is what moves much data, and what goes on over another connection where one breaks.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { loadEvp } from '../../posix/libcrypto.js';
 import { chooseAead } from '../../protocol/aead.js';
 import { Client, type ConnectOptions } from '../../protocol/client.js';
 import { Failure, type FailureKind } from '../../protocol/failure.js';
-import { hostAddress } from '../../protocol/known-hosts.js';
-import { readClientConfig } from '../../protocol/login/client-config.js';
 import { clientFiles } from '../../protocol/login/client-files.js';
 import { openSession, type OpenedSession } from '../../protocol/login/open-session.js';
-import { resolveEndpoint, type Endpoint, type Target } from '../../protocol/login/target.js';
+import type { Endpoint, Target } from '../../protocol/login/target.js';
 import { VERSION } from '../../protocol/version.js';
 import { Changes } from './changes.js';
+import { accountOf, endpointOf } from './endpoint.js';
+import { withGrace, withInterrupt } from './interrupt.js';
 import type { SessionOptions } from './session-options.js';
 
 /** What a command works with. */
 export interface RemoteSession {
-  /** The connection; another one after reconnect(). */
   readonly client: Client;
   readonly changes: Changes;
   /** USER@HOST:PORT */
   readonly account: string;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
+}
+
+/** With a connection of its own, which is another one after reconnect(). */
+export interface OwnSession extends RemoteSession {
   /**
    * Connects again after the connection was lost, without asking anybody, and tries for so long (milliseconds). Throws what the
    * last try did, or at once what another try would not mend; ECANCELED.
@@ -46,32 +50,23 @@ export function isPassing(thrown: unknown): boolean {
   return PASSING.has(Failure.from(thrown).kind);
 }
 
-/** How long a command may take to end in order after Ctrl-C (milliseconds). */
-const GRACE_MS = 2_000;
-
 /**
- * Logs in without wanting leases, runs `use`, and logs out whatever happens. The first Ctrl-C aborts `signal`, so that a
- * command can end in order; GRACE_MS later the calls that a silent server still owes an answer fail with ECANCELED. A
- * second Ctrl-C ends the process at once.
+ * Logs in without wanting leases, runs `use`, and logs out whatever happens. Ctrl-C: see interrupt.ts; the calls that a
+ * silent server still owes an answer then fail with ECANCELED.
  */
-export async function withSession<T>(
+export function withOwnSession<T>(
   target: Target,
   options: SessionOptions,
-  use: (session: RemoteSession) => Promise<T>,
+  use: (session: OwnSession) => Promise<T>,
 ): Promise<T> {
-  const interrupted = new AbortController();
-  const interrupt = (): void => interrupted.abort();
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
-  try {
-    const session = await LastingSession.open(target, options, interrupted.signal);
+  return withInterrupt(async (signal) => {
+    const session = await LastingSession.open(endpointOf(target, options), options, signal);
     try {
-      return await session.run(interrupted.signal, use);
+      return await session.run(signal, use);
     } finally {
       await session.close();
     }
-  } finally {
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
-  }
+  });
 }
 
 /** A session for any number of commands, one at a time. */
@@ -90,16 +85,19 @@ export class LastingSession {
   }
 
   /** Logs in without wanting leases. `signal` gives up: ECANCELED. */
-  static async open(target: Target, options: SessionOptions, signal: AbortSignal): Promise<LastingSession> {
-    const files = clientFiles();
-    const endpoint = resolveEndpoint(target, readClientConfig(files.config).hosts, options.port);
+  static async open(
+    endpoint: Endpoint,
+    options: SessionOptions,
+    signal: AbortSignal,
+  ): Promise<LastingSession> {
     const opened = await openSession({
       program: `ftpctl ${VERSION}`,
       endpoint,
-      files,
+      files: clientFiles(),
       aead: chooseAead(loadEvp()),
       passwordFile: options.passwordFile,
       acceptNew: options.acceptNew === true,
+      asks: options.asks !== false,
       signal,
     });
     return new LastingSession(opened, accountOf(endpoint));
@@ -113,20 +111,13 @@ export class LastingSession {
     return this.#changes;
   }
 
-  /** Runs a command, which `signal` interrupts: it may end in order; GRACE_MS later its calls fail with ECANCELED. */
-  async run<T>(signal: AbortSignal, use: (session: RemoteSession) => Promise<T>): Promise<T> {
-    let grace: NodeJS.Timeout | undefined;
-    const endSoon = (): void => {
-      grace = setTimeout(() => this.breakOff(), GRACE_MS);
-    };
-    signal.addEventListener('abort', endSoon);
-    if (signal.aborted) endSoon();
-    try {
-      return await use(new CommandSession(this, signal));
-    } finally {
-      clearTimeout(grace);
-      signal.removeEventListener('abort', endSoon);
-    }
+  /** Runs a command, which `signal` interrupts: it may end in order; a moment later its calls fail with ECANCELED. */
+  run<T>(signal: AbortSignal, use: (session: OwnSession) => Promise<T>): Promise<T> {
+    return withGrace(
+      signal,
+      () => this.breakOff(),
+      () => use(new CommandSession(this, signal)),
+    );
   }
 
   /** Ends the connection: what has no answer fails with ECANCELED. */
@@ -134,7 +125,7 @@ export class LastingSession {
     this.#client.destroy(new Failure('ECANCELED', 'interrupted'));
   }
 
-  /** See RemoteSession. */
+  /** See OwnSession. */
   async reconnect(ms: number, signal: AbortSignal): Promise<void> {
     await this.#client.close().catch(() => undefined);
     const giveUp = performance.now() + ms;
@@ -167,7 +158,7 @@ export class LastingSession {
 }
 
 /** The session as one command has it. */
-class CommandSession implements RemoteSession {
+class CommandSession implements OwnSession {
   readonly signal: AbortSignal;
   readonly #lasting: LastingSession;
 
@@ -191,8 +182,4 @@ class CommandSession implements RemoteSession {
   reconnect(ms: number): Promise<void> {
     return this.#lasting.reconnect(ms, this.signal);
   }
-}
-
-function accountOf({ user, host, port }: Endpoint): string {
-  return `${user}@${hostAddress(host, port)}`;
 }

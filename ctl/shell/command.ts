@@ -2,7 +2,7 @@
  * What a command at the prompt is, and what it is given.
  */
 import type { RemotePath } from '../../protocol/ids.js';
-import type { RemoteSession } from '../remote/session.js';
+import type { OwnSession } from '../remote/session.js';
 import type { Flag, Operands } from './flags.js';
 
 /** What an operand names, for its completion. */
@@ -29,7 +29,7 @@ export interface ShellCommand {
 
 /** The prompt, as a command sees it. */
 export interface Context {
-  readonly session: RemoteSession;
+  readonly session: OwnSession;
   /** Where relative remote paths begin. */
   readonly directory: RemotePath;
   /** Where that was before; undefined: nowhere else. */

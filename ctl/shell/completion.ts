@@ -5,6 +5,7 @@
 import { homedir } from 'node:os';
 import type { Names, ShellCommand } from './command.js';
 import type { Lister } from '../glob.js';
+import { pathCandidates, splitTyped } from '../path-candidates.js';
 import { awaitsValue } from './flags.js';
 import { withoutTilde } from './operands.js';
 import { quoted, readLine, type OpenQuote, type Word } from './words.js';
@@ -88,29 +89,14 @@ async function pathsFor(
   list: Lister,
   directoriesOnly: boolean,
 ): Promise<string[]> {
-  const path = withoutTilde(word, home);
-  const end = path.lastIndexOf('/') + 1;
-  const begun = path.slice(end);
+  const candidates = await pathCandidates(withoutTilde(word, home), list);
   // What is written of the directory stays, but for its quotes; `~` does, too.
-  const written = word.text.slice(0, word.text.lastIndexOf('/') + 1);
-  const entries = await list(Buffer.from(path.slice(0, end)));
-  return entries
+  const written = splitTyped(word.text).directory;
+  return candidates
     .filter(({ isDirectory }) => isDirectory || !directoriesOnly)
-    .flatMap(({ name, isDirectory }) => {
-      const text = typeable(name);
-      return text === undefined ? [] : [{ text, isDirectory }];
-    })
-    .filter(({ text }) => text.startsWith(begun) && (begun !== '' || !text.startsWith('.')))
-    .toSorted((a, b) => (a.text < b.text ? -1 : 1))
-    .map(({ text, isDirectory }) => {
+    .map(({ name, isDirectory }) => {
       const tilde = open === '' && word.raw.startsWith('~/') ? '~' : '';
-      const name = quoted(`${written.slice(tilde.length)}${text}`, open, tilde === '');
-      return `${tilde}${open}${name}${isDirectory ? '/' : `${open} `}`;
+      const text = quoted(`${written.slice(tilde.length)}${name}`, open, tilde === '');
+      return `${tilde}${open}${text}${isDirectory ? '/' : `${open} `}`;
     });
-}
-
-/** The text that means a name; undefined where it cannot be typed. */
-function typeable(name: Buffer): string | undefined {
-  const text = name.toString('utf8');
-  return Buffer.from(text).equals(name) && !/\p{Cc}/u.test(text) ? text : undefined;
 }

@@ -7,7 +7,7 @@ import { ROOT_PATH, type RemotePath } from '../../protocol/ids.js';
 import { EXIT_INTERRUPTED, EXIT_OK } from '../../protocol/login/exit-codes.js';
 import { report } from '../../protocol/login/report.js';
 import { PROGRAM } from '../program.js';
-import { isPassing, type LastingSession, type RemoteSession } from '../remote/session.js';
+import { isPassing, type LastingSession, type OwnSession } from '../remote/session.js';
 import type { Context, ShellCommand } from './command.js';
 import { fileCommands } from './file-commands.js';
 import { readFlags, type Operands } from './flags.js';
@@ -66,7 +66,7 @@ export class Interpreter {
     }
   }
 
-  async #run(line: string, session: RemoteSession): Promise<number> {
+  async #run(line: string, session: OwnSession): Promise<number> {
     const context = this.#context(session);
     if (line.startsWith('!')) return runLine(context, line.slice(1).trim());
     const [name, ...words] = wordsOf(line);
@@ -99,12 +99,12 @@ export class Interpreter {
     return operands;
   }
 
-  async #reconnect(session: RemoteSession, why: string): Promise<void> {
+  async #reconnect(session: OwnSession, why: string): Promise<void> {
     process.stderr.write(`${PROGRAM}: ${why}: connecting again\n`);
     await session.reconnect(this.#options.retry * 1000);
   }
 
-  #context(session: RemoteSession): Context {
+  #context(session: OwnSession): Context {
     const directory = (): RemotePath => this.#directory;
     const former = (): RemotePath | undefined => this.#former;
     return {

@@ -8,6 +8,7 @@ import { EXIT_INTERRUPTED, EXIT_OK } from '../../protocol/login/exit-codes.js';
 import { clientFiles } from '../../protocol/login/client-files.js';
 import { parseTarget } from '../../protocol/login/target.js';
 import { displayName } from '../names.js';
+import { endpointOf } from '../remote/endpoint.js';
 import type { SessionOptions } from '../remote/session-options.js';
 import { LastingSession } from '../remote/session.js';
 import { complete, type Completed } from './completion.js';
@@ -49,7 +50,7 @@ export async function shell(place: string | undefined, options: ShellOptions): P
   const interrupts = new Interrupts();
   try {
     const session = await interrupts.during(
-      (signal) => LastingSession.open(target, options, signal),
+      (signal) => LastingSession.open(endpointOf(target, options), options, signal),
       () => process.exit(EXIT_INTERRUPTED),
     );
     try {

@@ -6,7 +6,7 @@ import { Failure } from '../../protocol/failure.js';
 import { EXIT_DIFFERENT, EXIT_OK, exitCodeOf } from '../../protocol/login/exit-codes.js';
 import { Progress, type ProgressOptions, type SurveyedKind } from '../output/progress.js';
 import type { SessionOptions } from '../remote/session-options.js';
-import { isPassing, type RemoteSession } from '../remote/session.js';
+import { isPassing, type OwnSession } from '../remote/session.js';
 import { RemoteXattrs } from '../remote/xattrs.js';
 import { blockBytes, BlockPool } from './blocks.js';
 import { isFatal } from './lanes.js';
@@ -63,7 +63,7 @@ export interface TransferOptions extends SessionOptions, TransferFlags {}
 
 /** Runs `transfer`. Returns the exit code: that of the first problem, if there was one. */
 export async function runTransfer(
-  session: RemoteSession,
+  session: OwnSession,
   flags: TransferFlags,
   transfer: (context: TransferContext, progress: Progress) => Promise<void>,
   endings = RESUMABLE,
@@ -107,7 +107,7 @@ export function tellSurveyed(
 }
 
 async function untilDone(
-  session: RemoteSession,
+  session: OwnSession,
   flags: TransferFlags,
   transfer: (context: TransferContext, progress: Progress) => Promise<void>,
   progress: Progress,

@@ -1,5 +1,7 @@
 /**
- * The client's config.toml: aliases of servers, and what `ftpmount --all` mounts.
+ * The client's config.toml: aliases of servers, what `ftpmount --all` mounts, and how long ftpctl keeps a session.
+ *
+ *   master-idle = 60             # seconds until the next command; 0: not at all
  *
  *   [hosts.work]
  *   host = "files.example.org"   # the alias itself where missing
@@ -42,16 +44,22 @@ export interface ClientConfig {
   readonly hosts: ReadonlyMap<string, HostAlias>;
   /** In the order of the file. */
   readonly mounts: readonly ConfiguredMount[];
+  /** How long a session is kept that no command uses (milliseconds); 0: not at all. */
+  readonly masterIdleMs: number;
 }
+
+/** In seconds: what it is, and what it may be set to (a day). */
+const MASTER_IDLE = 60;
+const MAX_MASTER_IDLE = 86_400;
 
 /** The longest config file that is read, in bytes. */
 const MAX_CONFIG = 1024 * 1024;
 
-const TABLES = ['hosts', 'mounts'];
+const KEYS = ['hosts', 'mounts', 'master-idle'];
 const ALIAS_KEYS = ['host', 'port', 'user', 'suite'];
 const MOUNT_KEYS = ['source', 'options'];
 
-/** Empty where there is no file. Throws USAGE, or EACCES where others may write it. */
+/** What the file says, or what holds without one. Throws USAGE, or EACCES where others may write it. */
 export function readClientConfig(path: string): ClientConfig {
   const text = readText(path);
   let document: Record<string, unknown>;
@@ -62,7 +70,11 @@ export function readClientConfig(path: string): ClientConfig {
     const reason = error.message.split('\n', 1)[0] ?? '';
     throw new Failure('USAGE', `${path}:${error.line}: ${reason}`, { cause: error });
   }
-  requireKeys(document, TABLES, path, '');
+  requireKeys(document, KEYS, path, '');
+  const idle = document['master-idle'] ?? MASTER_IDLE;
+  if (typeof idle !== 'number' || !Number.isInteger(idle) || idle < 0 || idle > MAX_MASTER_IDLE) {
+    throw new Failure('USAGE', `${path}: 'master-idle' must be a whole number from 0 to ${MAX_MASTER_IDLE}`);
+  }
   const hosts = new Map<string, HostAlias>();
   for (const [name, value] of Object.entries(table(document['hosts'] ?? {}, path, 'hosts'))) {
     hosts.set(name, readAlias(table(value, path, `hosts.${name}`), path, `hosts.${name}`));
@@ -70,7 +82,7 @@ export function readClientConfig(path: string): ClientConfig {
   const mounts = Object.entries(table(document['mounts'] ?? {}, path, 'mounts')).map(([place, value]) =>
     readMount(place, table(value, path, `mounts.${place}`), path, `mounts.${place}`),
   );
-  return { hosts, mounts };
+  return { hosts, mounts, masterIdleMs: idle * 1000 };
 }
 
 function readMount(

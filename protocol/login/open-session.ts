@@ -30,6 +30,8 @@ export interface OpenSessionOptions {
   readonly passwordFile?: string | undefined;
   /** Pin the key of an unknown server without asking. */
   readonly acceptNew?: boolean;
+  /** False: as where there is no terminal. */
+  readonly asks?: boolean;
   /** See LoginRequest; default: LEASE_NONE. */
   readonly leaseWanted?: LeaseMode;
   readonly notifications?: NotificationHandlers;
@@ -55,7 +57,7 @@ export async function openSession(options: OpenSessionOptions): Promise<OpenedSe
   const { endpoint, files, signal, notifications = {} } = options;
   const password = options.passwordFile === undefined ? null : readPasswordFile(options.passwordFile);
   const staticKeyPair = loadIdentity(files.key);
-  const terminal = new LazyTerminal();
+  const terminal = new LazyTerminal(options.asks !== false);
   const queue = new QueueDisplay();
   let serverKey: Buffer | undefined;
   const login: LoginRequest = {
@@ -184,10 +186,15 @@ function explain(failure: Failure, { user, host, likelyPort }: Endpoint): Failur
 
 /** The terminal, opened when something has to be asked: most sessions never do. */
 class LazyTerminal {
+  readonly #isThere: boolean;
   #terminal: Terminal | undefined;
 
+  constructor(isThere: boolean) {
+    this.#isThere = isThere;
+  }
+
   open(): Terminal | undefined {
-    this.#terminal ??= openTerminal();
+    if (this.#isThere) this.#terminal ??= openTerminal();
     return this.#terminal;
   }
 

@@ -4,9 +4,10 @@
  *
  * A key that differs from the pinned one is refused always: no option and no answer accepts it.
  */
+import { hostAddress } from '../addresses.js';
 import { Failure } from '../failure.js';
 import { fingerprint } from '../keys.js';
-import { appendHost, hostAddress, lookupHost } from '../known-hosts.js';
+import { appendHost, lookupHost } from '../known-hosts.js';
 import type { Terminal } from './terminal.js';
 
 export interface HostVerification {

@@ -24,6 +24,7 @@ const COMMANDS = [
   'keygen',
   'completion',
   'known-hosts forget',
+  'master exit',
   'useradd',
   'usermod',
   'userdel',
@@ -76,8 +77,11 @@ t.test('completion has the commands, their options and the known hosts', async (
   mkdirSync(join(config, 'ftpmount'));
   writeFileSync(join(config, 'ftpmount/known_hosts'), '# c\nfiles.example.org:8083 ftpmount-x25519 AAAA\n');
   writeFileSync(join(config, 'ftpmount/config.toml'), '[hosts.film]\nhost = "x"\n');
-  const script = join(config, 'bash');
-  writeFileSync(script, (await runProgram('ftpctl', ['completion', 'bash'])).stdout);
+  const written = (shell: string, text: string): string => {
+    writeFileSync(join(config, shell), text);
+    return join(config, shell);
+  };
+  const script = written('bash', (await runProgram('ftpctl', ['completion', 'bash'])).stdout);
   const complete = (...words: readonly string[]): string[] => {
     const body =
       'script=$1; shift; . "$script"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _ftpctl; echo ${COMPREPLY[*]}';
@@ -100,7 +104,8 @@ t.test('completion has the commands, their options and the known hosts', async (
   for (const shell of ['zsh', 'fish']) {
     const { stdout } = await runProgram('ftpctl', ['completion', shell]);
     t.match(stdout, 'web-password');
-    const isThere = spawnSync(shell, ['-n'], { input: stdout });
+    // fish reads no script from a socket, as an input would be.
+    const isThere = spawnSync(shell, ['-n', written(shell, stdout)]);
     t.ok(isThere.error !== undefined || isThere.status === 0, `${shell} can read it, where there is one`);
   }
   t.match(await runProgram('ftpctl', ['completion', 'csh']), {

@@ -79,12 +79,16 @@ export class Daemon {
     return this.#service;
   }
 
-  /** The environment of a client program: this process's, with configuration of its own. */
+  /**
+   * The environment of a client program: this process's, with configuration of its own. Without a directory for sockets no
+   * command leaves its session to a master.
+   */
   get env(): NodeJS.ProcessEnv {
     return {
       ...process.env,
       XDG_CONFIG_HOME: this.clientConfig,
       XDG_STATE_HOME: this.clientState,
+      XDG_RUNTIME_DIR: '/dev/null',
       FTPMOUNT_STATE: this.state,
     };
   }

@@ -137,6 +137,7 @@ export class EvilServer {
       ...process.env,
       XDG_CONFIG_HOME: path.join(this.directory, 'config'),
       XDG_STATE_HOME: path.join(this.directory, 'state'),
+      XDG_RUNTIME_DIR: '/dev/null',
     };
     this.#password = path.join(this.directory, 'password');
     writeFileSync(this.#password, 'secret\n', { mode: 0o600 });

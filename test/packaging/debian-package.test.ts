@@ -73,7 +73,12 @@ async function test(): Promise<void> {
     const { uid, gid } = statSync(state);
     t.not(uid, 0);
     const daemonEnv = { ...env, HOME: state, FTPMOUNT_STATE: state };
-    const clientEnv = { ...daemonEnv, XDG_CONFIG_HOME: directory, XDG_STATE_HOME: directory };
+    const clientEnv = {
+      ...daemonEnv,
+      XDG_CONFIG_HOME: directory,
+      XDG_STATE_HOME: directory,
+      XDG_RUNTIME_DIR: '/dev/null',
+    };
     const passwordFile = path.join(directory, 'password');
     writeFileSync(passwordFile, `${PASSWORD}\n`, { mode: 0o600 });
     const ftpctl = (...args: string[]): Promise<string> =>

@@ -13,14 +13,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
+import { hostAddress } from '../../protocol/addresses.js';
 import { formatPublicKey } from '../../protocol/keys.js';
-import {
-  appendHost,
-  forgetHosts,
-  hostAddress,
-  lookupHost,
-  readKnownHosts,
-} from '../../protocol/known-hosts.js';
+import { appendHost, forgetHosts, lookupHost, readKnownHosts } from '../../protocol/known-hosts.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'ftpmount-hosts-'));
 t.teardown(() => rmSync(directory, { recursive: true }));

@@ -35,9 +35,17 @@ t.test('mounts', async (t) => {
   ]);
 });
 
+t.test('how long a session is kept', async (t) => {
+  t.equal(read('').masterIdleMs, 60_000);
+  t.equal(read('master-idle = 0').masterIdleMs, 0);
+  t.equal(read('master-idle = 600\n[hosts.a]\n').masterIdleMs, 600_000);
+});
+
 t.test('what is wrong names file, key and what is allowed', async (t) => {
   for (const [text, says] of [
-    ['hots = 1', /config\.toml: unknown key 'hots': allowed are hosts, mounts/],
+    ['hots = 1', /config\.toml: unknown key 'hots': allowed are hosts, mounts, master-idle/],
+    ['master-idle = -1', /'master-idle' must be a whole number from 0 to 86400/],
+    ['master-idle = "60"', /'master-idle'/],
     ['[hosts.a]\npot = 1', /unknown key 'hosts\.a\.pot': allowed are host, port, user, suite/],
     ['[hosts.a]\nport = "1"', /'hosts\.a\.port' must be a whole number from 1 to 65535/],
     ['[hosts.a]\nport = 0', /'hosts\.a\.port'/],
@@ -73,6 +81,8 @@ t.test('where the files are', async (t) => {
     config: '/c/ftpmount/config.toml',
     uploads: '/s/ftpmount/uploads',
     history: '/s/ftpmount/shell-history',
+    masters: '/s/ftpmount/masters',
   });
+  t.equal(clientFiles({ XDG_RUNTIME_DIR: '/r', XDG_STATE_HOME: '/s' }).masters, '/r/ftpmount/masters');
   t.match(clientFiles({ XDG_CONFIG_HOME: 'relative' }).key, /^\/.*\/\.config\/ftpmount\/key$/, 'as XDG says');
 });
