@@ -328,7 +328,7 @@ function administration(program: Command, end: (exitCode: number) => void): void
       end(await webPassword(options));
     });
   withStateOption(program.command('users'))
-    .description('list users with limits and use')
+    .description('list users with limits, use and last login')
     .option('--json', 'one JSON object a line')
     .action(async (options) => {
       const { users } = await import('./admin/users.js');

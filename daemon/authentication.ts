@@ -76,7 +76,7 @@ export class Authentication {
     const key = Buffer.from(publicKey).toString('base64');
     const attempt = { user, address: throttleKey(address), device: key };
     if (account?.keys.some((one) => one.publicKey === key) === true) {
-      this.#throttle.succeeded(attempt);
+      this.#throttle.succeeded(attempt, Date.now());
       return { account, key };
     }
     if (password === null) throw new Failure('ENOKEY', 'this key is not known: log in by password');
@@ -89,7 +89,7 @@ export class Authentication {
       const current = this.#account(user);
       if (current === undefined) throw new Failure('EKEYREJECTED', 'wrong user or password');
       if (current.passwordHash !== checked) continue;
-      this.#throttle.succeeded(attempt);
+      this.#throttle.succeeded(attempt, Date.now());
       return { account: current, key: null };
     }
   }

@@ -54,7 +54,7 @@ interface Count {
   lastAt: number;
 }
 
-const NOWHERE: KnownPlaces = { addresses: [], devices: [] };
+const NOWHERE: KnownPlaces = { addresses: [], devices: [], lastLogin: 0 };
 
 export class Throttle {
   #limits: ThrottleLimits;
@@ -97,14 +97,15 @@ export class Throttle {
     this.#count(this.#counts.addresses, attempt.address, now);
   }
 
-  /** A login, by password or key: its device and its address are known from now on. */
-  succeeded(attempt: Attempt): void {
+  /** A login, by password or key: its device and its address are known from now on. `at`: milliseconds since 1970. */
+  succeeded(attempt: Attempt, at: number): void {
     const { user, address, device } = attempt;
     this.#counts.places.delete(placeKey(user, this.#placeOf(attempt).place));
     const { addresses, devices } = this.#known.get(user) ?? NOWHERE;
     setLatest(this.#known, user, {
       addresses: withLatest(addresses, address, MAX_ADDRESSES),
       devices: withLatest(devices, device, MAX_DEVICES),
+      lastLogin: at,
     });
   }
 

@@ -16,6 +16,7 @@ import { noSuchUser } from '../state/accounts.js';
 import { Administration } from '../state/administration.js';
 import { readAudit } from '../state/audit-reading.js';
 import type { DaemonStatus } from '../state/control.js';
+import { lastLogins } from '../state/last-logins.js';
 import { hashPassword } from '../state/password.js';
 import { parseCount, parseSize } from '../state/sizes.js';
 import { userRows } from '../state/user-rows.js';
@@ -128,7 +129,10 @@ export function site(web: FastifyInstance, options: WebOptions, history: History
     const disks = await readDisks({ homes, state: state.paths.directory });
     return dashboard({ status: await status(), disks, samples: history.samples });
   });
-  page('/users', '/users', async (session) => usersPage(userRows(state, await status()), session));
+  page('/users', '/users', async (session) => {
+    const now = await status();
+    return usersPage(userRows(state, now), lastLogins(state.paths, now), session);
+  });
   page('/users/:name', '/users', async (session, request) => {
     const name = nameIn(request.params as Parameters);
     const now = await status();
@@ -136,6 +140,7 @@ export function site(web: FastifyInstance, options: WebOptions, history: History
     if (row === undefined) throw noSuchUser(name);
     return userPage(
       row,
+      lastLogins(state.paths, now)(row.account),
       now.sessions.filter(({ user }) => user === name),
       session,
     );

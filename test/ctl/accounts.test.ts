@@ -6,7 +6,7 @@ import { passwordOf, startDaemon, type Daemon } from '../lib/daemon.js';
 import { temporaryDirectory } from '../lib/directory.js';
 import { runProgram } from '../lib/programs.js';
 
-t.setTimeout(60_000);
+t.setTimeout(150_000);
 
 const ls = (daemon: Daemon, user: string) => daemon.ftpctl(['ls', ...daemon.login(user), daemon.at(user)]);
 
@@ -16,6 +16,7 @@ interface UserRow {
   readonly maxFiles: number;
   readonly usedBytes: number | null;
   readonly usedFiles: number | null;
+  readonly lastLogin: string | null;
   readonly disabled: boolean;
   readonly posixOwners: boolean;
 }
@@ -141,6 +142,11 @@ t.test('quota check, by the daemon and without it', async (t) => {
   t.match((await daemon.ftpctl(['status'])).stdout, /^ftpmountd .* process \d+, on 127\.0\.0\.1:\d+/);
   t.match(JSON.parse((await daemon.ftpctl(['status', '--json'])).stdout), { pid: daemon.service.pid });
   await daemon.stop();
+  const [{ lastLogin } = { lastLogin: null }] = await usersOf(daemon);
+  t.ok(
+    Date.parse(lastLogin ?? '') >= Date.now() - performance.now(),
+    'the last login, also without the daemon',
+  );
   t.match(await daemon.ftpctl(['status']), { code: 1, stderr: /^ftpctl: no daemon runs on / });
   t.match(await daemon.ftpctl(['quota', 'check', 'late']), { code: 0, stdout: right });
   const planted = join(daemon.home('late'), 'planted');
@@ -195,6 +201,7 @@ t.test(
     t.match(await add(), { code: 1, stderr: /holds files of an earlier early: remove it, or hand it over/ });
     t.strictSame(await usersOf(daemon), []);
     t.equal((await add('--adopt')).code, 0);
+    t.match(await usersOf(daemon), [{ name: 'early', lastLogin: null }], 'nor is his last login');
     t.equal((await daemon.ftpctl(['userdel', 'early', '--remove'])).code, 0);
     t.equal((await add()).code, 0, 'nothing is left');
     t.equal((await daemon.ftpctl(['userdel', 'early'])).code, 0);

@@ -10,7 +10,7 @@ import { logIn } from '../lib/accounts.js';
 import { passwordOf, type Daemon } from '../lib/daemon.js';
 import { startWithWeb } from './web.js';
 
-t.setTimeout(60_000);
+t.setTimeout(150_000);
 
 const PASSWORD = 'the administrator';
 

@@ -7,10 +7,11 @@ import { html } from '../html.js';
 import type { SignedIn } from '../sign-in.js';
 import { form, type Page } from './frame.js';
 import { name, quotaBar, table } from './parts.js';
-import { limitFields } from './users.js';
+import { lastLoginOf, limitFields } from './users.js';
 
 export function userPage(
   { account, use }: UserRow,
+  lastLogin: number | undefined,
   sessions: DaemonStatus['sessions'],
   session: SignedIn,
 ): Page {
@@ -21,7 +22,8 @@ export function userPage(
         <h2>Use</h2>
         ${quotaBar(use, account.quotaBytes)}
         <p>
-          Files: ${use?.files ?? '-'}${files}; login: ${loginWays(account)};
+          Files: ${use?.files ?? '-'}${files}; login: ${loginWays(account)}, the last one:
+          ${lastLoginOf(lastLogin)};
           <a href="/audit?user=${account.name}">audit trail</a>
         </p>
       </section>

@@ -1,29 +1,43 @@
 /* All users with what they use, and the form for another one. */
 import { html, type Html } from '../html.js';
 import type { SignedIn } from '../sign-in.js';
+import type { Account } from '../../state/accounts.js';
+import { formatTime } from '../../state/times.js';
 import { loginWays, type UserRow } from '../../state/user-rows.js';
 import { form, type Page } from './frame.js';
 import { quotaBar, table } from './parts.js';
 
-export function usersPage(rows: readonly UserRow[], session: SignedIn): Page {
+/** `lastLogin`: see lastLogins(). */
+export function usersPage(
+  rows: readonly UserRow[],
+  lastLogin: (account: Account) => number | undefined,
+  session: SignedIn,
+): Page {
   const content = html`<details ${rows.length === 0 ? html`open` : undefined}>
       <summary>Add a user</summary>
       ${form(session, '/users', addFields(), 'fields')}
     </details>
     <section>
       ${table(
-        ['User', 'Use', 'Files', 'Sessions', 'Login'],
+        ['User', 'Use', 'Files', 'Sessions', 'Last login', 'Login'],
         rows.map(({ account, use, sessions }) => [
           html`<a href="/users/${account.name}">${account.name}</a>`,
           quotaBar(use, account.quotaBytes),
           html`${use?.files ?? '-'}${account.maxFiles === 0 ? '' : ` of ${account.maxFiles}`}`,
           html`${sessions}`,
+          lastLoginOf(lastLogin(account)),
           html`${loginWays(account)}`,
         ]),
         'There are no users yet.',
       )}
     </section>`;
   return { title: 'Users', content };
+}
+
+/** In words. */
+export function lastLoginOf(at: number | undefined): Html {
+  if (at === undefined) return html`-`;
+  return html`<time datetime="${new Date(at).toISOString()}">${formatTime(at)}</time>`;
 }
 
 function addFields(): Html {
