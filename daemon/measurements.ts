@@ -6,6 +6,7 @@ import type { Reports, WorkerPool } from './pool.js';
 
 const RESULTS: Partial<Record<FailureKind, LoginResult>> = {
   EKEYREJECTED: 'rejected',
+  EKEYEXPIRED: 'rejected',
   EAGAIN: 'rejected', // locked out
   EBUSY: 'busy',
   EUSERS: 'full',

@@ -16,7 +16,7 @@ import { fingerprint } from '../protocol/keys.js';
 import type { KeyPair } from '../protocol/x25519.js';
 import { fd, type Fd } from '../posix/fd.js';
 import { close, dup } from '../posix/files.js';
-import { noSuchUser, type Account } from '../state/accounts.js';
+import { isExpired, noSuchUser, type Account } from '../state/accounts.js';
 import type { ControlAnswers, ControlRequest } from '../state/control.js';
 import type { QuotaReport } from '../state/ledger.js';
 import type { State } from '../state/store.js';
@@ -30,6 +30,7 @@ import { ControlServer } from './control-server.js';
 import { withDeadline } from './deadline.js';
 import { descriptorShortage, firstReserved } from './descriptor-limit.js';
 import { measureEventLoopDelay } from './event-loop-delay.js';
+import { Expiry } from './expiry.js';
 import { FrontDoor, type FrontDoorLimits } from './front-door.js';
 import type { LogFile } from './log-file.js';
 import type { LoggedIn, LoginHost } from './login.js';
@@ -72,6 +73,7 @@ export class Server {
   #config: Config;
   readonly #startedAt = Date.now();
   readonly #sessions = new Sessions();
+  readonly #expiry: Expiry;
   readonly #admission: Admission;
   readonly #throttle: Throttle;
   #throttleTimer: NodeJS.Timeout | undefined;
@@ -115,6 +117,13 @@ export class Server {
       onLog: ({ log: name, level, fields, message }) =>
         (name === 'user' ? userLog : log)[level]({ ...fields }, message),
       closeDescriptor: (descriptor) => close(fd(descriptor)),
+    });
+    this.#expiry = new Expiry({
+      accounts: () => this.#accountsThere(),
+      onExpired: (name) => {
+        userLog.info({ user: name }, 'account expired');
+        void this.#accountChanged(name, false, false);
+      },
     });
     this.#administrator = new Administrator(state, this.#argon2, throttleLimits(config));
     const authentication = new Authentication({
@@ -171,6 +180,7 @@ export class Server {
   async shutdown(reason: string): Promise<void> {
     this.#options.log.info({ reason, sessions: this.#sessions.list().length }, 'shutting down');
     this.#control.close();
+    this.#expiry.close();
     // Who waits is sent away first: else it would get the places of the sessions that end now.
     await this.#frontDoor.close(reason);
     await Promise.all([
@@ -223,7 +233,7 @@ export class Server {
 
   #refresh({ account, key }: Identity): Identity | undefined {
     const current = this.#options.state.accounts.get(account.name);
-    if (current === undefined || current.disabled) return undefined;
+    if (current === undefined || current.disabled || isExpired(current)) return undefined;
     // Another user of the name: it is not his password or key that was proved.
     if (current.createdAt !== account.createdAt) return undefined;
     const revoked = key !== null && !current.keys.some(({ publicKey }) => publicKey === key);
@@ -275,6 +285,7 @@ export class Server {
     });
     keys.sendKey.fill(0);
     keys.receiveKey.fill(0);
+    this.#expiry.expects(account.expiresAt);
     const by = key === null ? 'password' : fingerprint(Buffer.from(key, 'base64'));
     countLogin();
     this.#options.userLog.info({ user: account.name, peer, by, program }, 'login');
@@ -334,8 +345,10 @@ export class Server {
       closeAll || this.#refresh({ account, key }) === undefined;
     const ending = this.#sessions.ofUser(name).filter((record) => revoked(record) || reopens);
     for (const record of ending) {
-      this.#pool.endSession(record.sessionId, 'the account changed', reopens && !revoked(record));
+      const reason = isExpired(account) ? 'the account has expired' : 'the account changed';
+      this.#pool.endSession(record.sessionId, reason, reopens && !revoked(record));
     }
+    if (ending.length < this.#sessions.ofUser(name).length) this.#expiry.expects(account.expiresAt);
     this.#pool.accountChanged(forWorker(account), reopens);
     await withDeadline(
       CLOSING_MS,
@@ -343,6 +356,12 @@ export class Server {
     );
     this.#options.log.info({ user: name, closedSessions: ending.length }, 'account changed');
     return { closedSessions: ending.length };
+  }
+
+  /** The accounts of those who have sessions. */
+  #accountsThere(): Account[] {
+    const users = new Set(this.#sessions.list().map(({ user }) => user));
+    return [...users].flatMap((user) => this.#options.state.accounts.get(user) ?? []);
   }
 
   async #accountRemoved(name: UserName): Promise<{ closedSessions: number }> {

@@ -28,8 +28,14 @@ export interface Account {
   readonly createdAt: number;
   /** No login, by whatever means. */
   readonly disabled: boolean;
+  /** No login from then on: milliseconds since 1970; null: it does not expire. */
+  readonly expiresAt: number | null;
   /** Files have virtual owners (daemon/home/virtual-owners.ts); missing in accounts of before: no. */
   readonly posixOwners?: boolean;
+}
+
+export function isExpired({ expiresAt }: Pick<Account, 'expiresAt'>, now = Date.now()): boolean {
+  return expiresAt !== null && expiresAt <= now;
 }
 
 /** ENOENT, for whoever names an account that is none. */

@@ -15,6 +15,7 @@ import { recordAccountChange, type AccountChange, type AuditDetails } from './au
 import type { ControlAnswers, ControlRequest } from './control.js';
 import { requireKnownHomes } from './homes-marker.js';
 import type { State } from './store.js';
+import { formatEnd } from './times.js';
 
 /** Asks the daemon of the state; undefined where none runs. */
 export type AskIfRunning = <R extends ControlRequest>(
@@ -30,7 +31,7 @@ export interface AdministrationOptions {
 
 export type Limits = Pick<Account, 'quotaBytes' | 'maxFiles'>;
 
-export interface NewUser extends Limits {
+export interface NewUser extends Limits, Pick<Account, 'expiresAt'> {
   readonly posixOwners: boolean;
   /** The home may be there already. */
   readonly adopt: boolean;
@@ -39,7 +40,9 @@ export interface NewUser extends Limits {
 }
 
 /** What of an account may be changed; what is missing stays. */
-export type AccountSettings = Partial<Limits & { readonly disabled: boolean; readonly posixOwners: boolean }>;
+export type AccountSettings = Partial<
+  Limits & Pick<Account, 'disabled' | 'expiresAt'> & { readonly posixOwners: boolean }
+>;
 
 export class Administration {
   readonly #state: State;
@@ -79,22 +82,22 @@ export class Administration {
       disabled: false,
     });
     await this.#announce(
-      { action: 'useradd', user: name, details: settings },
+      { action: 'useradd', user: name, details: detailsOf(settings) },
       { type: 'accountChanged', name },
     );
   }
 
-  /** Open sessions follow at once: of a user who is disabled they end, and of owners they are told by connecting again. */
+  /** Open sessions follow at once: of a user who is disabled, or expired, they end, and of owners they are told by connecting again. */
   async changeUser(name: UserName, settings: AccountSettings): Promise<Account> {
-    let before: AuditDetails = {};
+    let before: AccountSettings = {};
     const account = this.#state.accounts.update(name, (found) => {
       before = settingsOf(found, settings);
       return { ...found, ...settings };
     });
     const { disabled, posixOwners } = settings;
-    const reopen = posixOwners !== undefined && posixOwners !== before['posixOwners'];
+    const reopen = posixOwners !== undefined && posixOwners !== before.posixOwners;
     await this.#announce(
-      { action: 'usermod', user: name, details: settings, before },
+      { action: 'usermod', user: name, details: detailsOf(settings), before: detailsOf(before) },
       { type: 'accountChanged', name, closeSessions: disabled === true, reopen },
     );
     return account;
@@ -223,9 +226,15 @@ export class Administration {
 }
 
 /** What an account has of these settings. */
-function settingsOf(account: Account, settings: AccountSettings): AuditDetails {
+function settingsOf(account: Account, settings: AccountSettings): AccountSettings {
   const names = Object.keys(settings) as (keyof AccountSettings)[];
-  return Object.fromEntries(names.map((name) => [name, account[name] ?? false]));
+  const all = { posixOwners: false, ...account };
+  return Object.fromEntries(names.map((name) => [name, all[name]]));
+}
+
+/** As the audit trail tells them. */
+function detailsOf({ expiresAt, ...settings }: AccountSettings): AuditDetails {
+  return expiresAt === undefined ? settings : { ...settings, expires: formatEnd(expiresAt) };
 }
 
 /** EEXIST where there is something. */

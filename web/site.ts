@@ -19,6 +19,7 @@ import type { DaemonStatus } from '../state/control.js';
 import { lastLogins } from '../state/last-logins.js';
 import { hashPassword } from '../state/password.js';
 import { parseCount, parseSize } from '../state/sizes.js';
+import { formatEnd, parseEnd } from '../state/times.js';
 import { userRows } from '../state/user-rows.js';
 import { readDisks } from './disks.js';
 import type { History } from './history.js';
@@ -158,6 +159,7 @@ export function site(web: FastifyInstance, options: WebOptions, history: History
       const name = userName(fields.get('name') ?? '');
       const user = {
         ...limitsIn(fields),
+        expiresAt: parseEnd(fields.get('expires') ?? 'never'),
         posixOwners: false,
         adopt: false,
         passwordHash: () => hashIn(fields),
@@ -178,6 +180,12 @@ export function site(web: FastifyInstance, options: WebOptions, history: History
   ofUser('limits', async (administration, name, fields) => {
     await administration.changeUser(name, limitsIn(fields));
     return 'Limits changed.';
+  });
+  ofUser('expires', async (administration, name, fields) => {
+    const { expiresAt } = await administration.changeUser(name, {
+      expiresAt: parseEnd(fields.get('expires') ?? ''),
+    });
+    return `Logins until: ${formatEnd(expiresAt)}.`;
   });
   ofUser('password', async (administration, name, fields) => {
     const password = fields.get('password') ?? '';

@@ -1,6 +1,7 @@
 /** `ftpctl useradd NAME --quota 5G`: makes an account. */
 import { writeOut } from '../output/stdout.js';
 import { formatLimit } from '../../state/sizes.js';
+import { expiryOf } from './expiry.js';
 import { newPasswordHash, type PasswordOptions } from './new-password.js';
 import { administer, userArgument } from './state-access.js';
 import type { StateOptions } from './state-option.js';
@@ -10,6 +11,8 @@ export interface UseraddOptions extends StateOptions, PasswordOptions {
   readonly quota: number;
   readonly maxFiles?: number;
   readonly posixOwners?: boolean;
+  /** See parseEnd(). */
+  readonly expires?: number | null;
   /** The home may be there already. */
   readonly adopt?: boolean;
 }
@@ -18,9 +21,10 @@ export interface UseraddOptions extends StateOptions, PasswordOptions {
 export async function useradd(text: string, options: UseraddOptions): Promise<number> {
   const name = userArgument(text);
   const { quota: quotaBytes, maxFiles = 0, posixOwners = false, adopt = false } = options;
+  const { expires: expiresAt = null } = options;
   const passwordHash = newPasswordHash(name, options);
-  const user = { quotaBytes, maxFiles, posixOwners, adopt, passwordHash };
+  const user = { quotaBytes, maxFiles, posixOwners, expiresAt, adopt, passwordHash };
   await administer(options, 'make', (administration) => administration.addUser(name, user));
-  await writeOut(`user ${name} added, quota ${formatLimit(quotaBytes)}\n`);
+  await writeOut(`user ${name} added, quota ${formatLimit(quotaBytes)}${expiryOf({ expiresAt })}\n`);
   return 0;
 }

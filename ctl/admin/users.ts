@@ -32,17 +32,18 @@ export async function users(options: UsersOptions): Promise<number> {
     use === undefined ? '-' : String(use.files),
     String(sessions),
     timeOf(lastLogin(account)),
+    timeOf(account.expiresAt),
     loginWays(account),
   ]);
-  const head = ['User', 'Quota', 'Used', 'MaxFiles', 'Files', 'Sessions', 'LastLogin', 'Login'];
+  const head = ['User', 'Quota', 'Used', 'MaxFiles', 'Files', 'Sessions', 'LastLogin', 'Expires', 'Login'];
   const right = head.slice(1, 6).map(() => 'right' as const);
-  const lines = formatTable([head, ...table], ['left', ...right, 'left', 'left']);
+  const lines = formatTable([head, ...table], ['left', ...right, 'left', 'left', 'left']);
   await writeOut(`${lines.join('\n')}\n`);
   return 0;
 }
 
-function timeOf(lastLogin: number | undefined): string {
-  return lastLogin === undefined ? '-' : formatTime(lastLogin);
+function timeOf(at: number | null | undefined): string {
+  return at === null || at === undefined ? '-' : formatTime(at);
 }
 
 function jsonOf({ account, use, sessions }: UserRow, lastLogin: number | undefined): Record<string, unknown> {
@@ -57,6 +58,7 @@ function jsonOf({ account, use, sessions }: UserRow, lastLogin: number | undefin
     password: account.passwordHash !== null,
     keys: account.keys.length,
     disabled: account.disabled,
+    expiresAt: account.expiresAt === null ? null : new Date(account.expiresAt).toISOString(),
     posixOwners: account.posixOwners === true,
     createdAt: new Date(account.createdAt).toISOString(),
   };

@@ -122,6 +122,19 @@ t.test('owners are kept for who is to have them', async (t) => {
   t.equal((await daemon.ftpctl(['userdel', 'owner'])).code, 0);
 });
 
+t.test('an account that has expired, and that does not', async (t) => {
+  const expires = (text: string) => daemon.ftpctl(['usermod', 'early', '--expires', text]);
+  t.match(await expires('2026-02-31'), { code: 2, stderr: /^ftpctl: '2026-02-31' is no date: write one / });
+  t.match(await expires('2020-01-31'), { code: 0, stdout: /, expired 2020-01-31 00:00/ });
+  t.match((await daemon.ftpctl(['users'])).stdout, /^early .* 2020-01-31 00:00 +expired$/m);
+  t.match(await ls(daemon, 'early'), {
+    code: 5,
+    stderr: /login of early@.* failed: the account has expired: ask who administers the server/,
+  });
+  t.equal((await expires('never')).code, 0);
+  t.equal((await ls(daemon, 'early')).code, 0);
+});
+
 t.test('disabled and enabled', async (t) => {
   t.equal((await daemon.ftpctl(['usermod', 'early', '--disable'])).code, 0);
   t.equal((await ls(daemon, 'early')).code, 5);

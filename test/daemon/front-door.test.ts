@@ -98,6 +98,7 @@ class Door {
           keys: [],
           createdAt: 0,
           disabled: false,
+          expiresAt: null,
         };
         return { account, key: null };
       },

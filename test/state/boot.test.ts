@@ -20,6 +20,7 @@ function counted(t: Test): State {
     keys: [],
     createdAt: 0,
     disabled: false,
+    expiresAt: null,
   });
   state.ledger.write(ALICE, { bytes: 3, files: 1 }, true);
   beginRun(state, OTHER_BOOT);

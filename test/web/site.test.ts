@@ -131,6 +131,13 @@ t.test('what the forms do counts at once', async (t) => {
   t.equal(await browser.send('/users/carol/limits', { quota: '2G', maxFiles: '70' }), 'Limits changed.');
   t.match((await daemon.ftpctl(['users'])).stdout, /^carol +2\.0G +\S+ +70 /m);
   t.match(await browser.text('/users'), /of 2\.0G[^]*<meter/);
+  t.match(await browser.send('/users/carol/expires', { expires: 'soon' }), /is no date/);
+  t.equal(
+    await browser.send('/users/carol/expires', { expires: '2020-01-31' }),
+    'Logins until: 2020-01-31 00:00.',
+  );
+  t.match(await browser.text('/users'), /<td data-label="Login">expired</);
+  t.equal(await browser.send('/users/carol/expires', { expires: 'never' }), 'Logins until: never.');
   t.match(await browser.send('/users/carol/disable'), /refused/);
   t.equal(await ls(), 5);
   t.match(await browser.send('/users/carol/enable'), /allowed/);

@@ -2,12 +2,13 @@
 import { fingerprintOf } from '../../state/account-keys.js';
 import type { DaemonStatus } from '../../state/control.js';
 import { formatDuration, formatSize } from '../../state/sizes.js';
+import { formatEnd } from '../../state/times.js';
 import { loginWays, type UserRow } from '../../state/user-rows.js';
 import { html } from '../html.js';
 import type { SignedIn } from '../sign-in.js';
 import { form, type Page } from './frame.js';
 import { name, quotaBar, table } from './parts.js';
-import { lastLoginOf, limitFields } from './users.js';
+import { expiryField, lastLoginOf, limitFields } from './users.js';
 
 export function userPage(
   { account, use }: UserRow,
@@ -51,6 +52,7 @@ export function userPage(
       </section>
       <section>
         <h2>Access</h2>
+        ${form(session, `${at}/expires`, html`${expiryField(formatEnd(account.expiresAt))} <button>Change the end</button>`, 'fields')}
         <div class="row">
           ${form(session, `${at}/disconnect`, html`<button class="plain">Disconnect</button>`)}
           ${form(session, `${at}/unlock`, html`<button class="plain">Forget failed logins</button>`)}

@@ -42,11 +42,19 @@ export function lastLoginOf(at: number | undefined): Html {
 
 function addFields(): Html {
   return html`<label>Name <input name="name" required autocomplete="off" autocapitalize="none" /></label>
-    ${limitFields('', '0')}
+    ${limitFields('', '0')} ${expiryField('never')}
     <label
       >Password (none: login by key only) <input type="password" name="password" autocomplete="new-password"
     /></label>
     <button>Add the user</button>`;
+}
+
+/** When the account expires, as it is now. */
+export function expiryField(expires: string): Html {
+  return html`<label
+    >Logins until: 2027-01-31 (its beginning), 90d, or never
+    <input name="expires" required value="${expires}" autocomplete="off"
+  /></label>`;
 }
 
 /** The limits, as they are now. */

@@ -64,6 +64,7 @@ export class Place {
       keys: [],
       createdAt: 0,
       disabled: false,
+      expiresAt: null,
     });
     t.teardown(() => this.state.close());
   }
