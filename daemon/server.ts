@@ -25,6 +25,7 @@ import { Administrator } from './administrator.js';
 import { Admission, type AdmissionLimits, type SessionPlace } from './admission.js';
 import { Argon2Thread } from './argon2-thread.js';
 import { Authentication, type Identity } from './authentication.js';
+import { Banned } from './banned.js';
 import { needingRestart, type Config } from './config.js';
 import { ControlServer } from './control-server.js';
 import { withDeadline } from './deadline.js';
@@ -37,7 +38,7 @@ import type { LoggedIn, LoginHost } from './login.js';
 import { countLogin, measurements } from './measurements.js';
 import { WorkerPool } from './pool.js';
 import { reclaimDescriptors } from './reclaim.js';
-import { Sessions } from './sessions.js';
+import { Sessions, type SessionRecord } from './sessions.js';
 import { Throttle, type ThrottleLimits } from './throttle.js';
 
 export interface ServerOptions {
@@ -74,6 +75,7 @@ export class Server {
   readonly #startedAt = Date.now();
   readonly #sessions = new Sessions();
   readonly #expiry: Expiry;
+  readonly #banned: Banned;
   readonly #admission: Admission;
   readonly #throttle: Throttle;
   #throttleTimer: NodeJS.Timeout | undefined;
@@ -131,6 +133,7 @@ export class Server {
       passwords: this.#argon2,
       throttle: this.#throttle,
     });
+    this.#banned = new Banned(() => state.bans.list());
     this.#frontDoor = new FrontDoor({
       limits: frontDoorLimits(config),
       staticKeyPair,
@@ -138,6 +141,7 @@ export class Server {
       serverVersion: `ftpmountd ${version}`,
       log,
       host: this.#loginHost(authentication),
+      isBanned: (address) => this.#banned.has(address),
     });
     this.#control = new ControlServer((request) => this.ask(request), log);
   }
@@ -325,6 +329,7 @@ export class Server {
         await this.#recordThrottle();
         return { lifted };
       },
+      bansChanged: () => this.#bansChanged(),
       status: () => this.#status(),
       measurements: () => this.#measurements(),
     };
@@ -344,18 +349,33 @@ export class Server {
     const revoked = ({ key }: { key: string | null }): boolean =>
       closeAll || this.#refresh({ account, key }) === undefined;
     const ending = this.#sessions.ofUser(name).filter((record) => revoked(record) || reopens);
-    for (const record of ending) {
-      const reason = isExpired(account) ? 'the account has expired' : 'the account changed';
-      this.#pool.endSession(record.sessionId, reason, reopens && !revoked(record));
-    }
-    if (ending.length < this.#sessions.ofUser(name).length) this.#expiry.expects(account.expiresAt);
+    const reason = isExpired(account) ? 'the account has expired' : 'the account changed';
+    const ended = this.#endSessions(ending, (record) => [reason, reopens && !revoked(record)]);
+    if (!isExpired(account)) this.#expiry.expects(account.expiresAt);
     this.#pool.accountChanged(forWorker(account), reopens);
+    await ended;
+    this.#options.log.info({ user: name, closedSessions: ending.length }, 'account changed');
+    return { closedSessions: ending.length };
+  }
+
+  async #bansChanged(): Promise<{ closedSessions: number }> {
+    this.#banned.reload();
+    this.#frontDoor.bansChanged();
+    const ending = this.#sessions.list().filter(({ peer }) => this.#banned.has(addressOf(peer)));
+    await this.#endSessions(ending, () => ['the address is banned', false]);
+    return { closedSessions: ending.length };
+  }
+
+  /** Ends them for a reason each, which says whether the client may connect again; returns when they are closed. Bounded in time. */
+  async #endSessions(
+    ending: readonly SessionRecord[],
+    reasonFor: (record: SessionRecord) => readonly [reason: string, again: boolean],
+  ): Promise<void> {
+    for (const record of ending) this.#pool.endSession(record.sessionId, ...reasonFor(record));
     await withDeadline(
       CLOSING_MS,
       Promise.all(ending.map(({ sessionId }) => this.#sessions.whenClosed(sessionId))),
     );
-    this.#options.log.info({ user: name, closedSessions: ending.length }, 'account changed');
-    return { closedSessions: ending.length };
   }
 
   /** The accounts of those who have sessions. */
@@ -440,6 +460,11 @@ function frontDoorLimits(config: Config): FrontDoorLimits {
 
 function formatAddress({ address, family, port }: AddressInfo): string {
   return family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+/** Of ADDRESS:PORT or [ADDRESS]:PORT. */
+function addressOf(peer: string): string {
+  return peer.slice(0, peer.lastIndexOf(':')).replace(/^\[|\]$/g, '');
 }
 
 function isUserName(text: string): text is UserName {

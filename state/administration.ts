@@ -14,6 +14,7 @@ import { noSuchUser, type Account } from './accounts.js';
 import { recordAccountChange, type AccountChange, type AuditDetails } from './audit.js';
 import type { ControlAnswers, ControlRequest } from './control.js';
 import { requireKnownHomes } from './homes-marker.js';
+import { networkOf } from './networks.js';
 import type { State } from './store.js';
 import { formatEnd } from './times.js';
 
@@ -159,6 +160,23 @@ export class Administration {
     const request = { type: 'unlock', userOrAddress: name } as const;
     const answer = await this.#announce({ action: 'unlock', user: name }, request);
     return answer?.lifted ?? 0;
+  }
+
+  /** Nobody connects from there, until then (milliseconds since 1970; null: for ever). `text`: see networkOf(). */
+  async ban(text: string, until: number | null): Promise<{ network: string; closedSessions: number }> {
+    const network = networkOf(text);
+    this.#state.bans.add({ network, since: Date.now(), until });
+    const details = { network, until: formatEnd(until) };
+    const answer = await this.#announce({ action: 'ban', details }, { type: 'bansChanged' });
+    return { network, closedSessions: answer?.closedSessions ?? 0 };
+  }
+
+  /** Returns the network. ENOENT. */
+  async unban(text: string): Promise<string> {
+    const network = networkOf(text);
+    this.#state.bans.remove(network);
+    await this.#announce({ action: 'unban', details: { network } }, { type: 'bansChanged' });
+    return network;
   }
 
   /** The administrator's at the web page, where who is signed in has to sign in again; null: nobody can. */

@@ -1,5 +1,5 @@
 /*
- * The state of a server in one lmdb environment: accounts, the quota ledger, resumable uploads, digests of files. The
+ * The state of a server in one lmdb environment: accounts, the quota ledger, resumable uploads, digests of files, bans. The
  * daemon's threads and ftpctl open it at once; lmdb's reader table and writer lock keep them apart, so there is no owner
  * to ask.
  *
@@ -11,6 +11,7 @@ import { open, type Database, type RootDatabase } from 'lmdb';
 import { Failure } from '../protocol/failure.js';
 import type { UserName } from '../protocol/ids.js';
 import { Accounts, type Account } from './accounts.js';
+import { Bans, type Ban } from './bans.js';
 import { preparePrivateDirectory, statePaths, type StatePaths } from './directory.js';
 import { DigestStore, type DigestRecord } from './digests.js';
 import { Ledger, type LedgerEntry } from './ledger.js';
@@ -27,6 +28,7 @@ export interface State {
   readonly ledger: Ledger;
   readonly uploads: UploadStore;
   readonly digests: DigestStore;
+  readonly bans: Bans;
   /** Removes an account with its ledger, uploads and digests, in one transaction. ENOENT. */
   removeUser(name: UserName): void;
   /** Where the daemon of this state keeps the homes (absolute), as it last started; undefined before. */
@@ -114,12 +116,14 @@ function tablesOf(paths: StatePaths, root: RootDatabase, room: Pick<Room, 'requi
     });
   const uploads = new UploadStore(uploadTable, transactions);
   const digests = new DigestStore(digestTable, transactions);
+  const bans = new Bans(openTable<Ban>(root, 'bans'), transactions);
   return {
     paths,
     accounts,
     ledger,
     uploads,
     digests,
+    bans,
     removeUser(name) {
       transactions.run(() => {
         accounts.remove(name);

@@ -25,6 +25,7 @@ import { readDisks } from './disks.js';
 import type { History } from './history.js';
 import type { WebOptions } from './options.js';
 import { auditPage } from './pages/audit.js';
+import { bansPage } from './pages/bans.js';
 import { dashboard } from './pages/dashboard.js';
 import { framed, loginPage, type Page } from './pages/frame.js';
 import { userPage } from './pages/user.js';
@@ -146,6 +147,7 @@ export function site(web: FastifyInstance, options: WebOptions, history: History
       session,
     );
   });
+  page('/bans', '/bans', (session) => bansPage(state.bans.list(), session));
   page('/audit', '/audit', async (_, request) => {
     const { user = '', text = '' } = request.query as Partial<Record<string, unknown>>;
     const filter = { user: String(user), text: String(text), limit: MAX_ENTRIES };
@@ -168,6 +170,22 @@ export function site(web: FastifyInstance, options: WebOptions, history: History
       return `User ${name} added.`;
     },
   );
+  const onBans = (
+    path: string,
+    act: (administration: Administration, network: string, fields: URLSearchParams) => Promise<string>,
+  ): void =>
+    action(
+      path,
+      () => '/bans',
+      (administration, fields) => act(administration, fields.get('network') ?? '', fields),
+    );
+  onBans('/bans', async (administration, text, fields) => {
+    const { network, closedSessions } = await administration.ban(text, parseEnd(fields.get('until') ?? ''));
+    return `${network} is banned; sessions that ended: ${closedSessions}.`;
+  });
+  onBans('/bans/remove', async (administration, text) => {
+    return `${await administration.unban(text)} is not banned any more.`;
+  });
   const ofUser = (
     path: string,
     act: (administration: Administration, name: UserName, fields: URLSearchParams) => Promise<string>,

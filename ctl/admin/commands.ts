@@ -4,7 +4,7 @@
  */
 import type { Command } from 'commander';
 import { parseCount, parseSize } from '../../state/sizes.js';
-import { parseEnd } from '../../state/times.js';
+import { parseSpan } from '../../state/times.js';
 import { withStateOption } from './state-option.js';
 
 const SIZES_HELP = `
@@ -13,7 +13,6 @@ Sizes take K, M, G and T, powers of 1024: 5G, 0.5T; 0 is no limit.`;
 const EXPIRES_OPTION = [
   '--expires <time>',
   'refuse logins from then on: 2027-01-31 (its beginning), 2027-01-31T18:00, 90d from now, or never',
-  (text: string) => parseEnd(text),
 ] as const;
 
 /** Adds them to `program`. */
@@ -119,6 +118,26 @@ export function administrationCommands(program: Command, end: (exitCode: number)
     .action(async (userOrAddress, options) => {
       const { unlock } = await import('./unlock.js');
       end(await unlock(userOrAddress, options));
+    });
+  withStateOption(program.command('ban').argument('<address|network>', 'such as 192.0.2.7 or 2001:db8::/32'))
+    .description('refuse connections from there, close sessions')
+    .option('--for <time>', 'end by itself, after 30m, 12h, 7d or 2w', parseSpan)
+    .action(async (network, options) => {
+      const { ban } = await import('./bans.js');
+      end(await ban(network, options));
+    });
+  withStateOption(program.command('unban').argument('<address|network>', 'as ftpctl bans lists it'))
+    .description('end a ban')
+    .action(async (network, options) => {
+      const { unban } = await import('./bans.js');
+      end(await unban(network, options));
+    });
+  withStateOption(program.command('bans'))
+    .description('list bans')
+    .option('--json', 'one JSON object a line')
+    .action(async (options) => {
+      const { listBans } = await import('./bans.js');
+      end(await listBans(options));
     });
   withStateOption(program.command('status'))
     .description('show what the running daemon does')

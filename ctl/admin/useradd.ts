@@ -1,6 +1,7 @@
 /** `ftpctl useradd NAME --quota 5G`: makes an account. */
 import { writeOut } from '../output/stdout.js';
 import { formatLimit } from '../../state/sizes.js';
+import { parseEnd } from '../../state/times.js';
 import { expiryOf } from './expiry.js';
 import { newPasswordHash, type PasswordOptions } from './new-password.js';
 import { administer, userArgument } from './state-access.js';
@@ -12,7 +13,7 @@ export interface UseraddOptions extends StateOptions, PasswordOptions {
   readonly maxFiles?: number;
   readonly posixOwners?: boolean;
   /** See parseEnd(). */
-  readonly expires?: number | null;
+  readonly expires?: string;
   /** The home may be there already. */
   readonly adopt?: boolean;
 }
@@ -21,7 +22,7 @@ export interface UseraddOptions extends StateOptions, PasswordOptions {
 export async function useradd(text: string, options: UseraddOptions): Promise<number> {
   const name = userArgument(text);
   const { quota: quotaBytes, maxFiles = 0, posixOwners = false, adopt = false } = options;
-  const { expires: expiresAt = null } = options;
+  const expiresAt = parseEnd(options.expires ?? 'never');
   const passwordHash = newPasswordHash(name, options);
   const user = { quotaBytes, maxFiles, posixOwners, expiresAt, adopt, passwordHash };
   await administer(options, 'make', (administration) => administration.addUser(name, user));

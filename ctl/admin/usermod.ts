@@ -5,6 +5,7 @@
 import { Failure } from '../../protocol/failure.js';
 import { writeOut } from '../output/stdout.js';
 import { formatLimit } from '../../state/sizes.js';
+import { parseEnd } from '../../state/times.js';
 import { expiryOf } from './expiry.js';
 import { administer, userArgument } from './state-access.js';
 import type { StateOptions } from './state-option.js';
@@ -17,7 +18,7 @@ export interface UsermodOptions extends StateOptions {
   readonly enable?: boolean;
   readonly posixOwners?: boolean;
   /** See parseEnd(). */
-  readonly expires?: number | null;
+  readonly expires?: string;
 }
 
 /** Returns the exit code. */
@@ -30,7 +31,7 @@ export async function usermod(text: string, options: UsermodOptions): Promise<nu
     ...(maxFiles === undefined ? {} : { maxFiles }),
     ...(disabled === undefined ? {} : { disabled }),
     ...(posixOwners === undefined ? {} : { posixOwners }),
-    ...(expires === undefined ? {} : { expiresAt: expires }),
+    ...(expires === undefined ? {} : { expiresAt: parseEnd(expires) }),
   };
   if (Object.keys(details).length === 0 || (disable === true && enable === true)) {
     throw new Failure(

@@ -159,6 +159,19 @@ t.test('what the forms do counts at once', async (t) => {
   t.notMatch(trail, /alice/, 'the filter');
 });
 
+t.test('bans', async (t) => {
+  const network = '203.0.113.9/24';
+  t.match(await browser.send('/bans', { network: 'nowhere', until: '1d' }), /is no address/);
+  t.equal(
+    await browser.send('/bans', { network, until: 'never' }),
+    '203.0.113.0/24 is banned; sessions that ended: 0.',
+  );
+  t.match(await browser.text('/bans'), /203\.0\.113\.0\/24[^]*never/);
+  t.match(await browser.text('/metrics'), /^ftpmount_bans 1$/m);
+  t.equal(await browser.send('/bans/remove', { network }), '203.0.113.0/24 is not banned any more.');
+  t.match(await browser.text('/audit?text=unban'), /network: 203/);
+});
+
 t.test('disconnect ends the sessions', async (t) => {
   const closed = new Promise<void>((resolve) => {
     void connect(t, 'test', () => resolve());

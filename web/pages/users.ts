@@ -2,10 +2,9 @@
 import { html, type Html } from '../html.js';
 import type { SignedIn } from '../sign-in.js';
 import type { Account } from '../../state/accounts.js';
-import { formatTime } from '../../state/times.js';
 import { loginWays, type UserRow } from '../../state/user-rows.js';
 import { form, type Page } from './frame.js';
-import { quotaBar, table } from './parts.js';
+import { quotaBar, table, time } from './parts.js';
 
 /** `lastLogin`: see lastLogins(). */
 export function usersPage(
@@ -34,10 +33,9 @@ export function usersPage(
   return { title: 'Users', content };
 }
 
-/** In words. */
+/** See lastLogins(). */
 export function lastLoginOf(at: number | undefined): Html {
-  if (at === undefined) return html`-`;
-  return html`<time datetime="${new Date(at).toISOString()}">${formatTime(at)}</time>`;
+  return at === undefined ? html`-` : time(at);
 }
 
 function addFields(): Html {
