@@ -22,6 +22,12 @@ import { UploadStore, type UploadRecord } from './uploads.js';
 
 const PRIVATE_MODE = 0o600;
 
+export interface UserDefaults {
+  /** Undefined: it has to be said for each. */
+  readonly quotaBytes?: number;
+  readonly maxFiles: number;
+}
+
 export interface State {
   readonly paths: StatePaths;
   readonly accounts: Accounts;
@@ -37,6 +43,8 @@ export interface State {
   homesId: string | undefined;
   /** The boot of the daemon that runs, or that ended otherwise than in order (boot.ts). */
   runningIn: string | undefined;
+  /** What a new user gets who is given nothing else, as the daemon's configuration says. */
+  userDefaults: UserDefaults;
   /** Of the administrator's password at the web page (password.ts); undefined: nobody can sign in. */
   webPasswordHash: string | undefined;
   close(): Promise<void>;
@@ -148,6 +156,12 @@ function tablesOf(paths: StatePaths, root: RootDatabase, room: Pick<Room, 'requi
     },
     set runningIn(boot) {
       set('runningIn', boot);
+    },
+    get userDefaults() {
+      return JSON.parse(settings.get('userDefaults') ?? '{"maxFiles":0}') as UserDefaults; // written below
+    },
+    set userDefaults(defaults) {
+      set('userDefaults', JSON.stringify(defaults));
     },
     get webPasswordHash() {
       settings.resetReadTxn(); // it may be another process that changed it, as in Accounts

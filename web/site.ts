@@ -133,7 +133,7 @@ export function site(web: FastifyInstance, options: WebOptions, history: History
   });
   page('/users', '/users', async (session) => {
     const now = await status();
-    return usersPage(userRows(state, now), lastLogins(state.paths, now), session);
+    return usersPage(userRows(state, now), lastLogins(state.paths, now), state.userDefaults, session);
   });
   page('/users/:name', '/users', async (session, request) => {
     const name = nameIn(request.params as Parameters);

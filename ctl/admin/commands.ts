@@ -10,6 +10,12 @@ import { withStateOption } from './state-option.js';
 const SIZES_HELP = `
 Sizes take K, M, G and T, powers of 1024: 5G, 0.5T; 0 is no limit.`;
 
+const BATCH_HELP = `
+A file is CSV with a head, or JSON: one object a line, or an array. Fields are name, quota, maxFiles, expires,
+disabled, posixOwners, keys (in CSV separated by ;), password or passwordHash; of what is missing the options count:
+  name,quota,expires,password
+  alice,5G,2027-01-31,wide open spaces`;
+
 const EXPIRES_OPTION = [
   '--expires <time>',
   'refuse logins from then on: 2027-01-31 (its beginning), 2027-01-31T18:00, 90d from now, or never',
@@ -18,14 +24,20 @@ const EXPIRES_OPTION = [
 /** Adds them to `program`. */
 export function administrationCommands(program: Command, end: (exitCode: number) => void): void {
   const name = '<name>';
-  passwordOptions(withStateOption(program.command('useradd').argument(name)))
-    .description('make a user')
-    .requiredOption('--quota <size>', 'limit of bytes; 0 is none', parseSize)
-    .option('--max-files <n>', 'limit of files; 0 is none', parseCount)
+  passwordOptions(withStateOption(program.command('useradd').argument('[name]')))
+    .usage('[options] NAME | --batch FILE [options]')
+    .description('make a user, or all of a file')
+    .option('--batch <file>', 'make the users in a file, all or none; - is standard input')
+    .option('--quota <size>', 'limit of bytes; 0 is none (default: ftpmountd --default-quota)', parseSize)
+    .option(
+      '--max-files <n>',
+      'limit of files; 0 is none (default: ftpmountd --default-max-files)',
+      parseCount,
+    )
     .option(...EXPIRES_OPTION)
     .option('--posix-owners', 'keep owner, group, full mode and devices of files')
     .option('--adopt', 'hand over the home of that name that is there already')
-    .addHelpText('after', SIZES_HELP)
+    .addHelpText('after', `${SIZES_HELP}\n${BATCH_HELP}`)
     .action(async (user, options) => {
       const { useradd } = await import('./useradd.js');
       end(await useradd(user, options));
@@ -76,6 +88,27 @@ export function administrationCommands(program: Command, end: (exitCode: number)
     .action(async (options) => {
       const { users } = await import('./users.js');
       end(await users(options));
+    });
+
+  withStateOption(
+    program
+      .command('import')
+      .argument('<format>', 'passwd (people of /etc/passwd) or sftpgo (its dump of users)')
+      .argument('<file>', 'the file, or -'),
+  )
+    .description('make the users of another program, all or none')
+    .option('--quota <size>', 'limit of bytes of who has none there; 0 is none', parseSize)
+    .option('--adopt', 'hand over homes of these names that are there already')
+    .action(async (format, file, options) => {
+      const { importUsers } = await import('./import.js');
+      end(await importUsers(format, file, options));
+    });
+  withStateOption(program.command('export'))
+    .description('print the users as useradd --batch reads them')
+    .option('--password-hashes', 'with the hashes of their passwords: keep them secret')
+    .action(async (options) => {
+      const { exportUsers } = await import('./export.js');
+      end(await exportUsers(options));
     });
 
   const key = program.command('key').description('keys that log a user in without a password');

@@ -240,6 +240,29 @@ t.test('while the disk of the homes is away nobody gets a name that may have fil
   t.notOk(fs.existsSync(daemon.home('away')));
 });
 
+t.test('the users of a file, all or none, and the same again by export', async (t) => {
+  const batch = (text: string, ...more: string[]) =>
+    daemon.ftpctl(['useradd', '--batch', '-', ...more], { input: text });
+  const csv = `name,maxFiles,password\ncarol,7,${passwordOf('carol')}\ndora,,${passwordOf('dora')}\n`;
+  t.match(await batch(`${csv}away,,\ncarol,,\nX,,\n`), {
+    code: 1,
+    stderr:
+      /^ftpctl: -:2: the quota is missing[^]*-:5: carol is there twice[^]*-:6: user name 'X' is not[^]*ftpctl: mistakes in -: \d; nothing is changed\n$/,
+  });
+  t.strictSame(await usersOf(daemon), []);
+  t.match(await batch(csv, '--quota', '1G'), { code: 0, stdout: 'users added: 2\n' });
+  t.equal((await ls(daemon, 'dora')).code, 0);
+  const plain = await daemon.ftpctl(['export']);
+  t.notMatch(plain.stdout, /argon2/);
+  const { stdout } = await daemon.ftpctl(['export', '--password-hashes']);
+  const before = await usersOf(daemon);
+  for (const name of ['carol', 'dora']) t.equal((await daemon.ftpctl(['userdel', name, '--remove'])).code, 0);
+  t.equal((await batch(stdout)).code, 0);
+  const kept = ({ name, quotaBytes, maxFiles }: UserRow) => ({ name, quotaBytes, maxFiles });
+  t.strictSame((await usersOf(daemon)).map(kept), before.map(kept));
+  t.equal((await ls(daemon, 'carol')).code, 0, 'with the password');
+});
+
 t.test('the audit trail tells who, what and when, and no secret', async (t) => {
   const text = fs.readFileSync(join(daemon.state, 'manager.log'), 'utf8');
   const actions = text
@@ -247,7 +270,8 @@ t.test('the audit trail tells who, what and when, and no secret', async (t) => {
     .split('\n')
     .map((line) => (JSON.parse(line) as { msg: string }).msg);
   t.strictSame([...new Set(actions)].toSorted(), ['passwd', 'useradd', 'userdel', 'usermod']);
-  for (const secret of ['another', passwordOf('late'), 'argon2']) t.notMatch(text, secret);
+  for (const secret of ['another', passwordOf('late'), passwordOf('carol'), 'argon2'])
+    t.notMatch(text, secret);
 });
 
 t.test('help', async (t) => {

@@ -1,7 +1,7 @@
 /* One user: what there is of it, and the forms that change it. */
 import { fingerprintOf } from '../../state/account-keys.js';
 import type { DaemonStatus } from '../../state/control.js';
-import { formatDuration, formatSize } from '../../state/sizes.js';
+import { exactSize, formatDuration, formatSize } from '../../state/sizes.js';
 import { formatEnd } from '../../state/times.js';
 import { loginWays, type UserRow } from '../../state/user-rows.js';
 import { html } from '../html.js';
@@ -107,17 +107,4 @@ export function userPage(
       )}
     </section>`;
   return { title: account.name, content };
-}
-
-/** A size as it may be typed, without loss. */
-function exactSize(bytes: number): string {
-  for (const [power, unit] of [
-    [4, 'T'],
-    [3, 'G'],
-    [2, 'M'],
-    [1, 'K'],
-  ] as const) {
-    if (bytes > 0 && bytes % 1024 ** power === 0) return `${bytes / 1024 ** power}${unit}`;
-  }
-  return String(bytes);
 }

@@ -2,6 +2,8 @@
 import { html, type Html } from '../html.js';
 import type { SignedIn } from '../sign-in.js';
 import type { Account } from '../../state/accounts.js';
+import { exactSize } from '../../state/sizes.js';
+import type { UserDefaults } from '../../state/store.js';
 import { loginWays, type UserRow } from '../../state/user-rows.js';
 import { form, type Page } from './frame.js';
 import { quotaBar, table, time } from './parts.js';
@@ -10,11 +12,12 @@ import { quotaBar, table, time } from './parts.js';
 export function usersPage(
   rows: readonly UserRow[],
   lastLogin: (account: Account) => number | undefined,
+  defaults: UserDefaults,
   session: SignedIn,
 ): Page {
   const content = html`<details ${rows.length === 0 ? html`open` : undefined}>
       <summary>Add a user</summary>
-      ${form(session, '/users', addFields(), 'fields')}
+      ${form(session, '/users', addFields(defaults), 'fields')}
     </details>
     <section>
       ${table(
@@ -38,9 +41,10 @@ export function lastLoginOf(at: number | undefined): Html {
   return at === undefined ? html`-` : time(at);
 }
 
-function addFields(): Html {
+function addFields({ quotaBytes, maxFiles }: UserDefaults): Html {
   return html`<label>Name <input name="name" required autocomplete="off" autocapitalize="none" /></label>
-    ${limitFields('', '0')} ${expiryField('never')}
+    ${limitFields(quotaBytes === undefined ? '' : exactSize(quotaBytes), String(maxFiles))}
+    ${expiryField('never')}
     <label
       >Password (none: login by key only) <input type="password" name="password" autocomplete="new-password"
     /></label>
