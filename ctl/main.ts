@@ -1,13 +1,13 @@
 /*
  * ftpctl: transfers and files of a home without a mount, and administration on the server. Here is the command line, one
- * table of commands; what each does is in the file of its name, which is loaded when it is called for: the connection, the
- * progress bars and the account database take 35, 20 and 80 ms to load.
+ * table of commands (of administration: admin/commands.ts); what each does is in the file of its name, which is loaded when it is
+ * called for: the connection, the progress bars and the account database take 35, 20 and 80 ms to load.
  */
 import { Command, CommanderError, Option } from 'commander';
 import { Failure } from '../protocol/failure.js';
 import { EXIT_CODES_HELP, EXIT_OK } from '../protocol/login/exit-codes.js';
 import { runProgram } from '../protocol/login/report.js';
-import { withStateOption } from './admin/state-option.js';
+import { administrationCommands } from './admin/commands.js';
 import { clientCommands } from './client-commands.js';
 import { PROGRAM } from './program.js';
 import { withSessionOptions, withSharedSessionOptions } from './remote/session-options.js';
@@ -38,9 +38,6 @@ const PATTERNS_HELP = `
 Patterns are rsync's, and the first that matches decides: *.o (a name), dir/ (directories only), sub/*.o
 (the last names of a path), /tree/tmp (from what is named on: here of 'tree', /tmp of 'tree/'). * and ? match
 no slash, ** does; [a-z] is one of these, [!a-z] none of them. A directory left out is not looked into.`;
-
-const SIZES_HELP = `
-Sizes take K, M, G and T, powers of 1024: 5G, 0.5T; 0 is no limit.`;
 
 await runProgram(PROGRAM, async () => {
   let exitCode = EXIT_OK;
@@ -244,118 +241,8 @@ function commandLine(end: (exitCode: number) => void): Command {
   clientCommands(program, end);
 
   program.commandsGroup('On the server:');
-  administration(program, end);
+  administrationCommands(program, end);
   return program;
-}
-
-function administration(program: Command, end: (exitCode: number) => void): void {
-  const name = '<name>';
-  passwordOptions(withStateOption(program.command('useradd').argument(name)))
-    .description('make a user')
-    .requiredOption('--quota <size>', 'limit of bytes; 0 is none', parseSize)
-    .option('--max-files <n>', 'limit of files; 0 is none', parseCount)
-    .option('--posix-owners', 'keep owner, group, full mode and devices of files')
-    .option('--adopt', 'hand over the home of that name that is there already')
-    .addHelpText('after', SIZES_HELP)
-    .action(async (user, options) => {
-      const { useradd } = await import('./admin/useradd.js');
-      end(await useradd(user, options));
-    });
-  withStateOption(program.command('usermod').argument(name))
-    .description('change limits, or whether the user may log in')
-    .option('--quota <size>', 'limit of bytes; 0 is none', parseSize)
-    .option('--max-files <n>', 'limit of files; 0 is none', parseCount)
-    .option('--disable', 'refuse logins, close sessions')
-    .option('--enable', 'allow logins again')
-    .option('--posix-owners', 'keep owner, group, full mode and devices of files')
-    .option('--no-posix-owners', "all files are the user's")
-    .addHelpText('after', SIZES_HELP)
-    .action(async (user, options) => {
-      const { usermod } = await import('./admin/usermod.js');
-      end(await usermod(user, options));
-    });
-  withStateOption(program.command('userdel').argument(name))
-    .description('remove a user')
-    .option('--remove', 'with the home and all that is in it')
-    .option('--home <dir>', 'directory of the homes, where no daemon ran yet')
-    .action(async (user, options) => {
-      const { userdel } = await import('./admin/userdel.js');
-      end(await userdel(user, options));
-    });
-  passwordOptions(withStateOption(program.command('passwd').argument(name)))
-    .description('change the password')
-    .option('--close-sessions', 'close the sessions that are open')
-    .action(async (user, options) => {
-      const { passwd } = await import('./admin/passwd.js');
-      end(await passwd(user, options));
-    });
-  withStateOption(program.command('web-password'))
-    .description('set the password of the web page (ftpmountd --web-listen)')
-    .option(
-      '--password-file <file>',
-      'read the password from the first line of a file, or of - (standard input)',
-    )
-    .option('--no-password', 'nobody can sign in')
-    .action(async (options) => {
-      const { webPassword } = await import('./admin/web-password.js');
-      end(await webPassword(options));
-    });
-  withStateOption(program.command('users'))
-    .description('list users with limits and use')
-    .option('--json', 'one JSON object a line')
-    .action(async (options) => {
-      const { users } = await import('./admin/users.js');
-      end(await users(options));
-    });
-
-  const key = program.command('key').description('keys that log a user in without a password');
-  withStateOption(key.command('add').argument(name).argument('<key>', 'the key, a file that holds it, or -'))
-    .description('add a public key, as ftpctl keygen prints it')
-    .action(async (user, text, options) => {
-      const { keyAdd } = await import('./admin/key.js');
-      end(await keyAdd(user, text, options));
-    });
-  withStateOption(key.command('list').argument(name))
-    .description('list keys')
-    .action(async (user, options) => {
-      const { keyList } = await import('./admin/key.js');
-      end(await keyList(user, options));
-    });
-  withStateOption(key.command('remove').argument(name).argument('<key>', 'its fingerprint or comment'))
-    .description('remove a key')
-    .action(async (user, text, options) => {
-      const { keyRemove } = await import('./admin/key.js');
-      end(await keyRemove(user, text, options));
-    });
-
-  const quota = program.command('quota').description('what is charged to users');
-  withStateOption(quota.command('check').argument('[name]'))
-    .description('have the daemon compare it with what the homes hold')
-    .option('--repair', 'charge what they hold')
-    .option('--json', 'one JSON object a line')
-    .action(async (user, options) => {
-      const { quotaCheck } = await import('./admin/quota.js');
-      end(await quotaCheck(user, options));
-    });
-  withStateOption(program.command('adopt').argument('<dir>', 'the directory of the homes'))
-    .description('say where the homes are, after they were moved or restored')
-    .action(async (directory, options) => {
-      const { adopt } = await import('./admin/adopt.js');
-      end(await adopt(directory, options));
-    });
-  withStateOption(program.command('unlock').argument('<user|address>', 'who is locked out'))
-    .description('forget the failed logins of a user, or from an address')
-    .action(async (userOrAddress, options) => {
-      const { unlock } = await import('./admin/unlock.js');
-      end(await unlock(userOrAddress, options));
-    });
-  withStateOption(program.command('status'))
-    .description('show what the running daemon does')
-    .option('--json', 'as JSON')
-    .action(async (options) => {
-      const { status } = await import('./admin/status.js');
-      end(await status(options));
-    });
 }
 
 function recursiveOption(command: Command): Command {
@@ -413,12 +300,6 @@ function withClassicStart(args: readonly string[]): readonly string[] {
   const isClassic =
     args[0]?.startsWith('-') === true && args.some((arg) => /^(?:-s|--server(?:=|$))/.test(arg));
   return isClassic ? ['shell', ...args] : args;
-}
-
-function passwordOptions(command: Command): Command {
-  return command
-    .option('--password-file <file>', 'read the password from the first line of a file; - is standard input')
-    .option('--no-password', 'login by key only');
 }
 
 /** Sources and destination of a command that copies. Throws USAGE. */

@@ -25,7 +25,7 @@ export class Administrator {
       passwords,
       throttle: this.#throttle,
       lookUp: (name) => ({
-        ...{ name, quotaBytes: 0, maxFiles: 0, keys: [], createdAt: 0, disabled: false },
+        ...{ name, quotaBytes: 0, maxFiles: 0, keys: [], createdAt: 0, disabled: false, expiresAt: null },
         passwordHash: state.webPasswordHash ?? null,
       }),
     });

@@ -1,6 +1,6 @@
 /*
  * Who someone is: by the static key that the handshake proved, or by password. Answers ENOKEY (a password is wanted) or
- * EKEYREJECTED and nothing finer.
+ * EKEYREJECTED and nothing finer; that an account has expired is for who has proved that it is his (EKEYEXPIRED).
  *
  * Invariant: an unknown, a disabled and a password-less account cost and answer what an account with another password
  * does: the same Argon2id parameters (DECOY_HASH), the same delays, the same lockout, the same words.
@@ -8,7 +8,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../protocol/failure.js';
 import { userName } from '../protocol/ids.js';
-import type { Account } from '../state/accounts.js';
+import { isExpired, type Account } from '../state/accounts.js';
 import { DECOY_HASH } from '../state/password.js';
 import { throttleKey, type Attempt, type Throttle } from './throttle.js';
 
@@ -67,8 +67,8 @@ export class Authentication {
   }
 
   /**
-   * Throws ENOKEY (no password given, and the key is not one of the user's), EKEYREJECTED, or EAGAIN (too many failed: says when
-   * to try again). `signal` ends the wait of a client that went away.
+   * Throws ENOKEY (no password given, and the key is not one of the user's), EKEYREJECTED, EKEYEXPIRED, or EAGAIN (too many failed: says
+   * when to try again). `signal` ends the wait of a client that went away.
    */
   async authenticate(credentials: Credentials, signal: AbortSignal): Promise<Identity> {
     const { user, password, address, publicKey } = credentials;
@@ -76,8 +76,7 @@ export class Authentication {
     const key = Buffer.from(publicKey).toString('base64');
     const attempt = { user, address: throttleKey(address), device: key };
     if (account?.keys.some((one) => one.publicKey === key) === true) {
-      this.#throttle.succeeded(attempt);
-      return { account, key };
+      return this.#accept({ account, key }, attempt);
     }
     if (password === null) throw new Failure('ENOKEY', 'this key is not known: log in by password');
     for (;;) {
@@ -89,9 +88,16 @@ export class Authentication {
       const current = this.#account(user);
       if (current === undefined) throw new Failure('EKEYREJECTED', 'wrong user or password');
       if (current.passwordHash !== checked) continue;
-      this.#throttle.succeeded(attempt);
-      return { account: current, key: null };
+      return this.#accept({ account: current, key: null }, attempt);
     }
+  }
+
+  #accept(identity: Identity, attempt: Attempt): Identity {
+    if (isExpired(identity.account)) {
+      throw new Failure('EKEYEXPIRED', 'the account has expired: ask who administers the server');
+    }
+    this.#throttle.succeeded(attempt, Date.now());
+    return identity;
   }
 
   /** An account that may log in. */

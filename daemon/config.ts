@@ -18,6 +18,7 @@ import {
   MIN_LEASE_TERM_MS,
 } from '../protocol/limits.js';
 import { errnoText } from '../protocol/login/report.js';
+import { parseSize } from '../state/sizes.js';
 import { LOG_LEVELS, type LogLevel } from './log.js';
 
 /** Where to listen. */
@@ -68,6 +69,23 @@ function path(help: string, argument: string): Setting<string> {
     argument,
     fallback: undefined,
     reloads: false,
+  };
+}
+
+function size(help: string): Setting<number | undefined> {
+  return {
+    read: (value) => {
+      try {
+        return parseSize(String(value));
+      } catch {
+        return undefined;
+      }
+    },
+    allowed: 'a size such as 5G, or 0 for none',
+    help,
+    argument: 'SIZE',
+    fallback: undefined,
+    reloads: true,
   };
 }
 
@@ -146,6 +164,8 @@ export const SETTINGS = {
     'seconds for which others wait for a mount that is gone',
     false,
   ),
+  'default-quota': size('quota of new users of whom none is said (default: it has to be said)'),
+  'default-max-files': count(0, 10 ** 15, 0, 'limit of files of new users of whom none is said; 0 is none'),
   'log-level': setting<LogLevel>({
     read: (value) => LOG_LEVELS.find((level) => level === value),
     allowed: `one of ${LOG_LEVELS.join(', ')}`,

@@ -18,6 +18,7 @@ import type { ListenAddress } from './config.js';
 import type { Log } from './log.js';
 import { Login, type LoginHost } from './login.js';
 import { Refusals } from './refusals.js';
+import { count } from './measures.js';
 import { throttleKey } from './throttle.js';
 
 export interface FrontDoorLimits {
@@ -33,6 +34,7 @@ export interface FrontDoorOptions {
   readonly aead: AeadProvider;
   readonly serverVersion: string;
   readonly host: LoginHost;
+  readonly isBanned: (address: string) => boolean;
   readonly log: Log;
   /** Instead of HANDSHAKE_MS and LOGIN_MS (milliseconds). */
   readonly handshakeMs?: number;
@@ -85,6 +87,14 @@ export class FrontDoor {
     return address;
   }
 
+  /** To be called when there are other bans. */
+  bansChanged(): void {
+    for (const { socket } of [...this.#newcomers.values()].flatMap((newcomers) => [...newcomers])) {
+      const address = addressOf(socket);
+      if (address !== undefined && this.#options.isBanned(address)) socket.destroy();
+    }
+  }
+
   /** Stops accepting; whoever is not in a session yet is told why, and disconnected. */
   async close(reason: string): Promise<void> {
     this.#refusals.flush();
@@ -99,10 +109,15 @@ export class FrontDoor {
 
   /** Never rejects. */
   async #serve(socket: Socket): Promise<void> {
-    const { staticKeyPair, serverVersion, aead, host, handshakeMs, loginMs } = this.#options;
+    const { staticKeyPair, serverVersion, aead, host, isBanned, handshakeMs, loginMs } = this.#options;
     const address = addressOf(socket);
     if (address === undefined) return void socket.destroy(); // gone already
     const peer = `${address.includes(':') ? `[${address}]` : address}:${socket.remotePort ?? 0}`;
+    if (isBanned(address)) {
+      count('banned');
+      this.#refusals.count(`${peer}: banned`);
+      return void socket.destroy();
+    }
     const key = throttleKey(address);
     const ofAddress = this.#newcomers.get(key) ?? new Set();
     const held = [...ofAddress].filter((newcomer) => !newcomer.socket.destroyed);

@@ -16,7 +16,7 @@ import { defaultHomes, defaultStateDirectory, preparePrivateDirectory } from '..
 import { beginRun, endRun } from '../state/boot.js';
 import { lockHomes, lockState } from '../state/lock.js';
 import { requireHomes } from '../state/homes-marker.js';
-import { openState } from '../state/store.js';
+import { openState, type State } from '../state/store.js';
 import type { WebOptions } from '../web/options.js';
 import type { WebServer } from '../web/server.js';
 import {
@@ -116,6 +116,7 @@ async function main(): Promise<number> {
   const userLog = openLog(state.paths.userLog, 'info');
   requireHomes(state, homes);
   beginRun(state);
+  noteDefaults(state, config);
   const server = new Server({
     config,
     state,
@@ -130,7 +131,9 @@ async function main(): Promise<number> {
   const ended = nextSignal();
   process.on('SIGHUP', () => {
     try {
-      server.reload(readConfig());
+      const changed = readConfig();
+      noteDefaults(state, changed);
+      server.reload(changed);
     } catch (error) {
       log.error({ error: describe(error) }, 'the configuration is wrong: the former one stays in force');
     }
@@ -157,6 +160,12 @@ async function main(): Promise<number> {
   await state.close();
   for (const lock of locks) lock.release();
   return EXIT_OK;
+}
+
+/** ftpctl, which knows the state and no configuration, makes users by them. */
+function noteDefaults(state: Pick<State, 'userDefaults'>, config: Config): void {
+  const { 'default-quota': quotaBytes, 'default-max-files': maxFiles } = config;
+  state.userDefaults = { ...(quotaBytes === undefined ? {} : { quotaBytes }), maxFiles };
 }
 
 /** The web page, where there is to be one; nothing of it is loaded else. */

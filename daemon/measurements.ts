@@ -6,6 +6,7 @@ import type { Reports, WorkerPool } from './pool.js';
 
 const RESULTS: Partial<Record<FailureKind, LoginResult>> = {
   EKEYREJECTED: 'rejected',
+  EKEYEXPIRED: 'rejected',
   EAGAIN: 'rejected', // locked out
   EBUSY: 'busy',
   EUSERS: 'full',
@@ -27,6 +28,7 @@ export function measurements(pool: Pick<WorkerPool, 'cells'>, { reports }: Repor
   ];
   return {
     logins: record(LOGIN_RESULTS, (result) => counted(result, all)),
+    banned: counted('banned', all),
     bytesReceived: counted('bytesReceived', all),
     bytesSent: counted('bytesSent', all),
     leases: reports.reduce((sum, { leases }) => sum + leases, 0),

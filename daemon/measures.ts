@@ -14,7 +14,7 @@ import {
   type SyncCall,
 } from '../state/measurements.js';
 
-export type Counted = LoginResult | 'bytesReceived' | 'bytesSent' | 'leasesRecalled';
+export type Counted = LoginResult | 'banned' | 'bytesReceived' | 'bytesSent' | 'leasesRecalled';
 export type Timed = MethodName | SyncCall | 'queue' | 'eventLoop';
 
 export type Cells = Float64Array<SharedArrayBuffer>;
@@ -23,7 +23,13 @@ export type Cells = Float64Array<SharedArrayBuffer>;
 const TIMED_CELLS = DURATION_BOUNDS.length + 2;
 const LONGEST = TIMED_CELLS - 2;
 
-const COUNTED: readonly Counted[] = [...LOGIN_RESULTS, 'bytesReceived', 'bytesSent', 'leasesRecalled'];
+const COUNTED: readonly Counted[] = [
+  ...LOGIN_RESULTS,
+  'banned',
+  'bytesReceived',
+  'bytesSent',
+  'leasesRecalled',
+];
 export const TIMED_METHODS = Object.keys(METHODS) as readonly MethodName[];
 const TIMED: readonly Timed[] = [...TIMED_METHODS, ...SYNC_CALLS, 'queue', 'eventLoop'];
 

@@ -16,7 +16,7 @@ import { fingerprint } from '../protocol/keys.js';
 import type { KeyPair } from '../protocol/x25519.js';
 import { fd, type Fd } from '../posix/fd.js';
 import { close, dup } from '../posix/files.js';
-import { noSuchUser, type Account } from '../state/accounts.js';
+import { isExpired, noSuchUser, type Account } from '../state/accounts.js';
 import type { ControlAnswers, ControlRequest } from '../state/control.js';
 import type { QuotaReport } from '../state/ledger.js';
 import type { State } from '../state/store.js';
@@ -25,11 +25,13 @@ import { Administrator } from './administrator.js';
 import { Admission, type AdmissionLimits, type SessionPlace } from './admission.js';
 import { Argon2Thread } from './argon2-thread.js';
 import { Authentication, type Identity } from './authentication.js';
+import { Banned } from './banned.js';
 import { needingRestart, type Config } from './config.js';
 import { ControlServer } from './control-server.js';
 import { withDeadline } from './deadline.js';
 import { descriptorShortage, firstReserved } from './descriptor-limit.js';
 import { measureEventLoopDelay } from './event-loop-delay.js';
+import { Expiry } from './expiry.js';
 import { FrontDoor, type FrontDoorLimits } from './front-door.js';
 import type { LogFile } from './log-file.js';
 import type { LoggedIn, LoginHost } from './login.js';
@@ -37,7 +39,7 @@ import { countLogin, measurements } from './measurements.js';
 import { WorkerPool } from './pool.js';
 import { reclaimDescriptors } from './reclaim.js';
 import { Refusals } from './refusals.js';
-import { Sessions } from './sessions.js';
+import { Sessions, type SessionRecord } from './sessions.js';
 import { Throttle, type ThrottleLimits } from './throttle.js';
 
 export interface ServerOptions {
@@ -73,6 +75,8 @@ export class Server {
   #config: Config;
   readonly #startedAt = Date.now();
   readonly #sessions = new Sessions();
+  readonly #expiry: Expiry;
+  readonly #banned: Banned;
   readonly #admission: Admission;
   readonly #throttle: Throttle;
   #throttleTimer: NodeJS.Timeout | undefined;
@@ -119,12 +123,20 @@ export class Server {
         (name === 'user' ? userLog : log)[level]({ ...fields }, message),
       closeDescriptor: (descriptor) => close(fd(descriptor)),
     });
+    this.#expiry = new Expiry({
+      accounts: () => this.#accountsThere(),
+      onExpired: (name) => {
+        userLog.info({ user: name }, 'account expired');
+        void this.#accountChanged(name, false, false);
+      },
+    });
     this.#administrator = new Administrator(state, this.#argon2, throttleLimits(config));
     const authentication = new Authentication({
       lookUp: (name) => state.accounts.get(name),
       passwords: this.#argon2,
       throttle: this.#throttle,
     });
+    this.#banned = new Banned(() => state.bans.list());
     this.#frontDoor = new FrontDoor({
       limits: frontDoorLimits(config),
       staticKeyPair,
@@ -132,6 +144,7 @@ export class Server {
       serverVersion: `ftpmountd ${version}`,
       log,
       host: this.#loginHost(authentication),
+      isBanned: (address) => this.#banned.has(address),
     });
     this.#control = new ControlServer((request) => this.ask(request), log);
   }
@@ -177,6 +190,7 @@ export class Server {
   async shutdown(reason: string): Promise<void> {
     this.#options.log.info({ reason, sessions: this.#sessions.list().length }, 'shutting down');
     this.#control.close();
+    this.#expiry.close();
     // Who waits is sent away first: else it would get the places of the sessions that end now.
     await this.#frontDoor.close(reason);
     this.#refusals.flush();
@@ -242,7 +256,7 @@ export class Server {
 
   #refresh({ account, key }: Identity): Identity | undefined {
     const current = this.#options.state.accounts.get(account.name);
-    if (current === undefined || current.disabled) return undefined;
+    if (current === undefined || current.disabled || isExpired(current)) return undefined;
     // Another user of the name: it is not his password or key that was proved.
     if (current.createdAt !== account.createdAt) return undefined;
     const revoked = key !== null && !current.keys.some(({ publicKey }) => publicKey === key);
@@ -294,6 +308,7 @@ export class Server {
     });
     keys.sendKey.fill(0);
     keys.receiveKey.fill(0);
+    this.#expiry.expects(account.expiresAt);
     const by = key === null ? 'password' : fingerprint(Buffer.from(key, 'base64'));
     countLogin();
     this.#options.userLog.info({ user: account.name, peer, by, program }, 'login');
@@ -333,6 +348,7 @@ export class Server {
         await this.#recordThrottle();
         return { lifted };
       },
+      bansChanged: () => this.#bansChanged(),
       status: () => this.#status(),
       measurements: () => this.#measurements(),
     };
@@ -352,16 +368,39 @@ export class Server {
     const revoked = ({ key }: { key: string | null }): boolean =>
       closeAll || this.#refresh({ account, key }) === undefined;
     const ending = this.#sessions.ofUser(name).filter((record) => revoked(record) || reopens);
-    for (const record of ending) {
-      this.#pool.endSession(record.sessionId, 'the account changed', reopens && !revoked(record));
-    }
+    const reason = isExpired(account) ? 'the account has expired' : 'the account changed';
+    const ended = this.#endSessions(ending, (record) => [reason, reopens && !revoked(record)]);
+    if (!isExpired(account)) this.#expiry.expects(account.expiresAt);
     this.#pool.accountChanged(forWorker(account), reopens);
+    await ended;
+    this.#options.log.info({ user: name, closedSessions: ending.length }, 'account changed');
+    return { closedSessions: ending.length };
+  }
+
+  async #bansChanged(): Promise<{ closedSessions: number }> {
+    this.#banned.reload();
+    this.#frontDoor.bansChanged();
+    const ending = this.#sessions.list().filter(({ peer }) => this.#banned.has(addressOf(peer)));
+    await this.#endSessions(ending, () => ['the address is banned', false]);
+    return { closedSessions: ending.length };
+  }
+
+  /** Ends them for a reason each, which says whether the client may connect again; returns when they are closed. Bounded in time. */
+  async #endSessions(
+    ending: readonly SessionRecord[],
+    reasonFor: (record: SessionRecord) => readonly [reason: string, again: boolean],
+  ): Promise<void> {
+    for (const record of ending) this.#pool.endSession(record.sessionId, ...reasonFor(record));
     await withDeadline(
       CLOSING_MS,
       Promise.all(ending.map(({ sessionId }) => this.#sessions.whenClosed(sessionId))),
     );
-    this.#options.log.info({ user: name, closedSessions: ending.length }, 'account changed');
-    return { closedSessions: ending.length };
+  }
+
+  /** The accounts of those who have sessions. */
+  #accountsThere(): Account[] {
+    const users = new Set(this.#sessions.list().map(({ user }) => user));
+    return [...users].flatMap((user) => this.#options.state.accounts.get(user) ?? []);
   }
 
   async #accountRemoved(name: UserName): Promise<{ closedSessions: number }> {
@@ -440,6 +479,11 @@ function frontDoorLimits(config: Config): FrontDoorLimits {
 
 function formatAddress({ address, family, port }: AddressInfo): string {
   return family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+/** Of ADDRESS:PORT or [ADDRESS]:PORT. */
+function addressOf(peer: string): string {
+  return peer.slice(0, peer.lastIndexOf(':')).replace(/^\[|\]$/g, '');
 }
 
 function isUserName(text: string): text is UserName {

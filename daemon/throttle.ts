@@ -12,8 +12,7 @@
  * - a user that does not exist is counted as one that does;
  * - all tables are bounded; the entry that changed least recently goes first.
  */
-import { isIPv6 } from 'node:net';
-import { plainAddress } from '../protocol/addresses.js';
+import { ipv6Groups, plainAddress } from '../protocol/addresses.js';
 import type { KnownPlaces, ThrottleRecord } from '../state/throttle-file.js';
 
 export interface ThrottleLimits {
@@ -54,7 +53,7 @@ interface Count {
   lastAt: number;
 }
 
-const NOWHERE: KnownPlaces = { addresses: [], devices: [] };
+const NOWHERE: KnownPlaces = { addresses: [], devices: [], lastLogin: 0 };
 
 export class Throttle {
   #limits: ThrottleLimits;
@@ -97,14 +96,15 @@ export class Throttle {
     this.#count(this.#counts.addresses, attempt.address, now);
   }
 
-  /** A login, by password or key: its device and its address are known from now on. */
-  succeeded(attempt: Attempt): void {
+  /** A login, by password or key: its device and its address are known from now on. `at`: milliseconds since 1970. */
+  succeeded(attempt: Attempt, at: number): void {
     const { user, address, device } = attempt;
     this.#counts.places.delete(placeKey(user, this.#placeOf(attempt).place));
     const { addresses, devices } = this.#known.get(user) ?? NOWHERE;
     setLatest(this.#known, user, {
       addresses: withLatest(addresses, address, MAX_ADDRESSES),
       devices: withLatest(devices, device, MAX_DEVICES),
+      lastLogin: at,
     });
   }
 
@@ -194,15 +194,7 @@ function setLatest<T>(table: Map<string, T>, key: string, value: T): void {
 
 /** What counts as one address: an IPv4 address, or the /64 that an IPv6 host has to itself. */
 export function throttleKey(address: string): string {
-  const [plain = ''] = plainAddress(address).split('%', 1);
-  if (!isIPv6(plain)) return plain;
-  // As the URL standard writes it, who ever wrote it how.
-  const [head = '', tail] = new URL(`http://[${plain}]`).hostname.slice(1, -1).split('::', 2);
-  const groups = head === '' ? [] : head.split(':');
-  if (tail !== undefined) {
-    const after = tail === '' ? [] : tail.split(':');
-    while (groups.length + after.length < 8) groups.push('0');
-    groups.push(...after);
-  }
-  return `${groups.slice(0, 4).join(':')}::/64`;
+  const plain = plainAddress(address);
+  const groups = ipv6Groups(plain);
+  return groups === undefined ? plain : `${groups.slice(0, 4).join(':')}::/64`;
 }

@@ -12,6 +12,7 @@ const EXAMPLES: Partial<Record<SettingName, string | number>> = {
   home: '/var/lib/ftpmount/homes',
   state: '/var/lib/ftpmount',
   workers: 4,
+  'default-quota': '5G',
   'log-file': '/var/lib/ftpmount/ftpmountd.log',
 };
 

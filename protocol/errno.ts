@@ -58,6 +58,7 @@ export const ERRNO = {
   EDQUOT: 122,
   ECANCELED: 125,
   ENOKEY: 126,
+  EKEYEXPIRED: 127,
   EKEYREJECTED: 129,
 } as const;
 

@@ -109,7 +109,7 @@ export const METHODS = {
    * (user, password or nil, client id, lease wanted, program and version)
    * -> (server version, boot verifier, resumed, root attributes, applied, leased, covered, term, limits of times).
    * Without a password the client's static key must be one of the user's: ENOKEY asks for a password.
-   * EKEYREJECTED: wrong user or password. EAGAIN: too many wrong ones. EUSERS: the queue is full. EBUSY: too many sessions of this user.
+   * EKEYREJECTED: wrong user or password. EKEYEXPIRED: the account has expired. EAGAIN: too many wrong ones. EUSERS: the queue is full. EBUSY: too many sessions of this user.
    * `resumed`: the client is known: its handles and held files are there. `applied`: the last operation of its log that
    * was carried out, and need not be sent again. `leased`: the leases that it had are still its own. `covered`: what is
    * left of its log is taken, as it was made under leases that nobody else has had. `term`: for how long

@@ -4,7 +4,7 @@ import { fingerprint, parsePublicKey } from '../protocol/keys.js';
 import type { Account, AccountKey } from './accounts.js';
 
 /** More keys than a person has machines. */
-const MAX_KEYS = 64;
+export const MAX_KEYS = 64;
 
 /** A key as `ftpctl keygen` prints it. Throws USAGE or EINVAL. */
 export function accountKey(text: string): AccountKey {

@@ -28,14 +28,23 @@ export interface Account {
   readonly createdAt: number;
   /** No login, by whatever means. */
   readonly disabled: boolean;
+  /** No login from then on: milliseconds since 1970; null: it does not expire. */
+  readonly expiresAt: number | null;
   /** Files have virtual owners (daemon/home/virtual-owners.ts); missing in accounts of before: no. */
   readonly posixOwners?: boolean;
+}
+
+export function isExpired({ expiresAt }: Pick<Account, 'expiresAt'>, now = Date.now()): boolean {
+  return expiresAt !== null && expiresAt <= now;
 }
 
 /** ENOENT, for whoever names an account that is none. */
 export function noSuchUser(name: UserName): Failure {
   return new Failure('ENOENT', `there is no user ${name}: ftpctl users lists them`);
 }
+
+/** What adding an account takes of the disk at most, in bytes: two pages. */
+const MOST_OF_ACCOUNT = 8192;
 
 export class Accounts {
   readonly #table: Database<Account, string>;
@@ -65,17 +74,19 @@ export class Accounts {
   }
 
   /**
-   * Adds an account. EEXIST. What a ledger of a former account of this name says is forgotten: a home that was left
+   * Adds accounts, all or none. EEXIST. What a ledger of a former account of the name says is forgotten: a home that was left
    * behind is counted anew.
    */
-  create(account: Account): void {
+  create(...added: readonly Account[]): void {
     this.#transactions.run(() => {
-      if (this.#table.doesExist(account.name)) {
-        throw new Failure('EEXIST', `there is a user ${account.name} already`);
+      for (const account of added) {
+        if (this.#table.doesExist(account.name)) {
+          throw new Failure('EEXIST', `there is a user ${account.name} already`);
+        }
+        this.#table.putSync(account.name, account);
+        this.#ledger.removeSync(account.name);
       }
-      this.#table.putSync(account.name, account);
-      this.#ledger.removeSync(account.name);
-    });
+    }, added.length * MOST_OF_ACCOUNT);
   }
 
   /** Replaces an account by what `change` makes of it, and returns that. ENOENT. */

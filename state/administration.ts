@@ -1,7 +1,7 @@
 /*
  * What an administrator does with accounts, whether by ftpctl or on the web page.
  *
- * Order of every change: the transaction, the audit trail, the daemon (of a new account also before: addUser). A change that could
+ * Order of every change: the transaction, the audit trail, the daemon (of new accounts also before: addUsers). A change that could
  * not be recorded or that the daemon could not be told is still made, and the person learns both.
  */
 import { readdir } from 'node:fs/promises';
@@ -10,11 +10,13 @@ import { Failure } from '../protocol/failure.js';
 import type { UserName } from '../protocol/ids.js';
 import { errnoText } from '../protocol/login/report.js';
 import { accountKey, fingerprintOf, keyOf, withKey } from './account-keys.js';
-import { noSuchUser, type Account } from './accounts.js';
+import { noSuchUser, type Account, type AccountKey } from './accounts.js';
 import { recordAccountChange, type AccountChange, type AuditDetails } from './audit.js';
 import type { ControlAnswers, ControlRequest } from './control.js';
 import { requireKnownHomes } from './homes-marker.js';
+import { networkOf } from './networks.js';
 import type { State } from './store.js';
+import { formatEnd } from './times.js';
 
 /** Asks the daemon of the state; undefined where none runs. */
 export type AskIfRunning = <R extends ControlRequest>(
@@ -30,16 +32,22 @@ export interface AdministrationOptions {
 
 export type Limits = Pick<Account, 'quotaBytes' | 'maxFiles'>;
 
-export interface NewUser extends Limits {
+export interface NewUser extends Limits, Pick<Account, 'expiresAt'> {
   readonly posixOwners: boolean;
   /** The home may be there already. */
   readonly adopt: boolean;
+  readonly keys?: readonly AccountKey[];
+  readonly disabled?: boolean;
   /** Asked when nothing else stands in the way. See Account. */
   readonly passwordHash: () => Promise<string | null>;
 }
 
+export type NamedUser = NewUser & Pick<Account, 'name'>;
+
 /** What of an account may be changed; what is missing stays. */
-export type AccountSettings = Partial<Limits & { readonly disabled: boolean; readonly posixOwners: boolean }>;
+export type AccountSettings = Partial<
+  Limits & Pick<Account, 'disabled' | 'expiresAt'> & { readonly posixOwners: boolean }
+>;
 
 export class Administration {
   readonly #state: State;
@@ -52,49 +60,71 @@ export class Administration {
     this.#ask = ask;
   }
 
+  addUser(name: UserName, user: NewUser): Promise<void> {
+    return this.addUsers([{ ...user, name }]);
+  }
+
+  /** Why users cannot be made, by their places in the list. EEXIST: the name is taken, or files are left of an earlier user of it. */
+  async refusals(users: readonly Pick<NamedUser, 'name' | 'adopt'>[]): Promise<Map<number, Failure>> {
+    const { accounts, homes } = this.#state;
+    const refusals = new Map<number, Failure>();
+    const names = new Set<UserName>();
+    for (const [index, { name, adopt }] of users.entries()) {
+      try {
+        if (names.has(name)) throw new Failure('EEXIST', `${name} is there twice`);
+        names.add(name);
+        if (accounts.get(name) !== undefined) {
+          throw new Failure('EEXIST', `there is a user ${name} already: change it with usermod`);
+        }
+        if (adopt || homes === undefined) continue;
+        requireKnownHomes(this.#state, homes);
+        await refuseLeftHome(join(homes, name), name);
+      } catch (error) {
+        refusals.set(index, Failure.from(error));
+      }
+    }
+    return refusals;
+  }
+
   /**
-   * Makes an account; its home is made when the user first logs in. EEXIST, also where a home of that name is there: it is
-   * somebody's files, mostly of an earlier user of the name, and handed over only where that is asked for.
+   * Makes accounts, all or none; a home is made when its user first logs in. Throws the first of refusals(): files that are left
+   * are somebody's, mostly of an earlier user of the name, and handed over only where that is asked for.
    *
    * Of an earlier user whose removal the daemon was not told (userdel was killed) sessions and home may still be open: they are
    * gone before the account is made, and nothing is made where the daemon cannot be told that either.
    */
-  async addUser(name: UserName, { adopt, passwordHash, ...settings }: NewUser): Promise<void> {
-    const { accounts, homes } = this.#state;
-    if (accounts.get(name) !== undefined) {
-      throw new Failure('EEXIST', `there is a user ${name} already: change it with usermod`);
+  async addUsers(users: readonly NamedUser[]): Promise<void> {
+    for (const failure of (await this.refusals(users)).values()) throw failure;
+    const added: Account[] = [];
+    for (const { passwordHash, adopt: _, ...user } of users) {
+      const hash = await passwordHash();
+      added.push({ keys: [], disabled: false, ...user, passwordHash: hash, createdAt: Date.now() });
     }
-    if (!adopt && homes !== undefined) {
-      requireKnownHomes(this.#state, homes);
-      await refuseLeftHome(join(homes, name), name);
+    for (const { name } of added) await this.#endEarlier(name);
+    this.#state.accounts.create(...added);
+    let failed: Failure | undefined;
+    for (const { name, quotaBytes, maxFiles, posixOwners = false, expiresAt } of added) {
+      const details = detailsOf({ quotaBytes, maxFiles, posixOwners, expiresAt });
+      try {
+        await this.#announce({ action: 'useradd', user: name, details }, { type: 'accountChanged', name });
+      } catch (error) {
+        failed ??= Failure.from(error); // the others are recorded all the same
+      }
     }
-    const hash = await passwordHash();
-    await this.#endEarlier(name);
-    accounts.create({
-      name,
-      ...settings,
-      passwordHash: hash,
-      keys: [],
-      createdAt: Date.now(),
-      disabled: false,
-    });
-    await this.#announce(
-      { action: 'useradd', user: name, details: settings },
-      { type: 'accountChanged', name },
-    );
+    if (failed !== undefined) throw failed;
   }
 
-  /** Open sessions follow at once: of a user who is disabled they end, and of owners they are told by connecting again. */
+  /** Open sessions follow at once: of a user who is disabled, or expired, they end, and of owners they are told by connecting again. */
   async changeUser(name: UserName, settings: AccountSettings): Promise<Account> {
-    let before: AuditDetails = {};
+    let before: AccountSettings = {};
     const account = this.#state.accounts.update(name, (found) => {
       before = settingsOf(found, settings);
       return { ...found, ...settings };
     });
     const { disabled, posixOwners } = settings;
-    const reopen = posixOwners !== undefined && posixOwners !== before['posixOwners'];
+    const reopen = posixOwners !== undefined && posixOwners !== before.posixOwners;
     await this.#announce(
-      { action: 'usermod', user: name, details: settings, before },
+      { action: 'usermod', user: name, details: detailsOf(settings), before: detailsOf(before) },
       { type: 'accountChanged', name, closeSessions: disabled === true, reopen },
     );
     return account;
@@ -156,6 +186,23 @@ export class Administration {
     const request = { type: 'unlock', userOrAddress: name } as const;
     const answer = await this.#announce({ action: 'unlock', user: name }, request);
     return answer?.lifted ?? 0;
+  }
+
+  /** Nobody connects from there, until then (milliseconds since 1970; null: for ever). `text`: see networkOf(). */
+  async ban(text: string, until: number | null): Promise<{ network: string; closedSessions: number }> {
+    const network = networkOf(text);
+    this.#state.bans.add({ network, since: Date.now(), until });
+    const details = { network, until: formatEnd(until) };
+    const answer = await this.#announce({ action: 'ban', details }, { type: 'bansChanged' });
+    return { network, closedSessions: answer?.closedSessions ?? 0 };
+  }
+
+  /** Returns the network. ENOENT. */
+  async unban(text: string): Promise<string> {
+    const network = networkOf(text);
+    this.#state.bans.remove(network);
+    await this.#announce({ action: 'unban', details: { network } }, { type: 'bansChanged' });
+    return network;
   }
 
   /** The administrator's at the web page, where who is signed in has to sign in again; null: nobody can. */
@@ -223,9 +270,15 @@ export class Administration {
 }
 
 /** What an account has of these settings. */
-function settingsOf(account: Account, settings: AccountSettings): AuditDetails {
+function settingsOf(account: Account, settings: AccountSettings): AccountSettings {
   const names = Object.keys(settings) as (keyof AccountSettings)[];
-  return Object.fromEntries(names.map((name) => [name, account[name] ?? false]));
+  const all = { posixOwners: false, ...account };
+  return Object.fromEntries(names.map((name) => [name, all[name]]));
+}
+
+/** As the audit trail tells them. */
+function detailsOf({ expiresAt, ...settings }: AccountSettings): AuditDetails {
+  return expiresAt === undefined ? settings : { ...settings, expires: formatEnd(expiresAt) };
 }
 
 /** EEXIST where there is something. */

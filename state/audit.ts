@@ -16,6 +16,8 @@ export type AccountAction =
   | 'key-remove'
   | 'disconnect'
   | 'unlock'
+  | 'ban'
+  | 'unban'
   | 'web-password';
 
 export type AuditDetails = Readonly<Record<string, string | number | boolean>>;

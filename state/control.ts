@@ -36,6 +36,8 @@ export type ControlRequest =
   | { readonly type: 'quotaCheck'; readonly name: UserName | null; readonly repair: boolean }
   /** Forget the failed logins of a user, or from an address. */
   | { readonly type: 'unlock'; readonly userOrAddress: string }
+  /** The bans were changed: read them anew, and close the sessions of who is banned. */
+  | { readonly type: 'bansChanged' }
   | { readonly type: 'status' }
   | { readonly type: 'measurements' };
 
@@ -75,6 +77,7 @@ export interface ControlAnswers {
   quotaCheck: readonly QuotaReport[];
   /** How many lockouts ended. */
   unlock: { readonly lifted: number };
+  bansChanged: { readonly closedSessions: number };
   status: DaemonStatus;
   measurements: Measurements;
 }
@@ -104,6 +107,8 @@ export function parseControlRequest(line: string): ControlRequest {
       };
     case 'unlock':
       return { type: 'unlock', userOrAddress: String(request['userOrAddress']) };
+    case 'bansChanged':
+      return { type: 'bansChanged' };
     case 'status':
       return { type: 'status' };
     case 'measurements':

@@ -23,6 +23,8 @@ export interface Durations {
 
 export interface Measurements {
   readonly logins: Readonly<Record<LoginResult, number>>;
+  /** Connections that were refused because of a ban. */
+  readonly banned: number;
   /** Bytes of all sessions on the network. */
   readonly bytesReceived: number;
   readonly bytesSent: number;

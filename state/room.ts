@@ -29,12 +29,12 @@ export class Room {
     this.#file = openSync(path, constants.O_WRONLY);
   }
 
-  /** To be called before each write. ENOSPC: nothing may be written. */
-  require(): void {
+  /** To be called before each write; `more`: bytes beyond LEAST_BYTES that it may take. ENOSPC: nothing may be written. */
+  require(more = 0): void {
     const { size, blocks } = fstatSync(this.#file);
     const ahead = blocks * BLOCK - size;
-    if (ahead >= ROOM_BYTES / 2 || this.#take(size, ROOM_BYTES)) return;
-    if (ahead >= LEAST_BYTES || this.#take(size, LEAST_BYTES)) return;
+    if (ahead >= ROOM_BYTES / 2 + more || this.#take(size, ROOM_BYTES + more)) return;
+    if (ahead >= LEAST_BYTES + more || this.#take(size, LEAST_BYTES + more)) return;
     throw new Failure('ENOSPC', "the disk of the server's state is full");
   }
 

@@ -65,3 +65,16 @@ export function formatDuration(seconds: number): string {
   const pad = (value: number): string => String(value).padStart(2, '0');
   return h > 0 ? `${h}:${pad(m)}:${pad(s)}` : `${m}:${pad(s)}`;
 }
+
+/** A size as it may be typed, without loss. */
+export function exactSize(bytes: number): string {
+  for (const [power, unit] of [
+    [4, 'T'],
+    [3, 'G'],
+    [2, 'M'],
+    [1, 'K'],
+  ] as const) {
+    if (bytes > 0 && bytes % 1024 ** power === 0) return `${bytes / 1024 ** power}${unit}`;
+  }
+  return String(bytes);
+}

@@ -1,5 +1,5 @@
 /*
- * The state of a server in one lmdb environment: accounts, the quota ledger, resumable uploads, digests of files. The
+ * The state of a server in one lmdb environment: accounts, the quota ledger, resumable uploads, digests of files, bans. The
  * daemon's threads and ftpctl open it at once; lmdb's reader table and writer lock keep them apart, so there is no owner
  * to ask.
  *
@@ -12,6 +12,7 @@ import { Failure } from '../protocol/failure.js';
 import type { UserName } from '../protocol/ids.js';
 import { Accounts, type Account } from './accounts.js';
 import { damageOf } from './database-check.js';
+import { Bans, type Ban } from './bans.js';
 import { preparePrivateDirectory, statePaths, type StatePaths } from './directory.js';
 import { DigestStore, type DigestRecord } from './digests.js';
 import { Ledger, type LedgerEntry } from './ledger.js';
@@ -22,12 +23,19 @@ import { UploadStore, type UploadRecord } from './uploads.js';
 
 const PRIVATE_MODE = 0o600;
 
+export interface UserDefaults {
+  /** Undefined: it has to be said for each. */
+  readonly quotaBytes?: number;
+  readonly maxFiles: number;
+}
+
 export interface State {
   readonly paths: StatePaths;
   readonly accounts: Accounts;
   readonly ledger: Ledger;
   readonly uploads: UploadStore;
   readonly digests: DigestStore;
+  readonly bans: Bans;
   /** Removes an account with its ledger, uploads and digests, in one transaction. ENOENT. */
   removeUser(name: UserName): void;
   /** Where the daemon of this state keeps the homes (absolute), as it last started; undefined before. */
@@ -36,6 +44,8 @@ export interface State {
   homesId: string | undefined;
   /** The boot of the daemon that runs, or that ended otherwise than in order (boot.ts). */
   runningIn: string | undefined;
+  /** What a new user gets who is given nothing else, as the daemon's configuration says. */
+  userDefaults: UserDefaults;
   /** Of the administrator's password at the web page (password.ts); undefined: nobody can sign in. */
   webPasswordHash: string | undefined;
   close(): Promise<void>;
@@ -124,12 +134,14 @@ function tablesOf(paths: StatePaths, root: RootDatabase, room: Pick<Room, 'requi
     });
   const uploads = new UploadStore(uploadTable, transactions);
   const digests = new DigestStore(digestTable, transactions);
+  const bans = new Bans(openTable<Ban>(root, 'bans'), transactions);
   return {
     paths,
     accounts,
     ledger,
     uploads,
     digests,
+    bans,
     removeUser(name) {
       transactions.run(() => {
         accounts.remove(name);
@@ -154,6 +166,12 @@ function tablesOf(paths: StatePaths, root: RootDatabase, room: Pick<Room, 'requi
     },
     set runningIn(boot) {
       set('runningIn', boot);
+    },
+    get userDefaults() {
+      return JSON.parse(settings.get('userDefaults') ?? '{"maxFiles":0}') as UserDefaults; // written below
+    },
+    set userDefaults(defaults) {
+      set('userDefaults', JSON.stringify(defaults));
     },
     get webPasswordHash() {
       settings.resetReadTxn(); // it may be another process that changed it, as in Accounts

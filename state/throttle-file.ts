@@ -1,5 +1,5 @@
 /*
- * What the daemon knows of failed logins, and whence users were let in, over its restarts: a file of its own, for the database
+ * What the daemon knows of failed logins, and whence and when users were let in, over its restarts: a file of its own, for the database
  * has room for small changes only (room.ts). It is written now and then, and not synced: a crash loses some seconds of it, and
  * nothing that anybody was promised.
  */
@@ -7,10 +7,12 @@ import { existsSync, readFileSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
 import { Failure } from '../protocol/failure.js';
 
-/** Whence a user was let in; the latest last. */
+/** Whence a user was let in, the latest last; and when last. */
 export interface KnownPlaces {
   readonly addresses: readonly string[];
   readonly devices: readonly string[];
+  /** Milliseconds since 1970. */
+  readonly lastLogin: number;
 }
 
 /** `age`: how long before the record the last failure was, in milliseconds. */
@@ -64,9 +66,10 @@ function isRecord(value: unknown): value is ThrottleRecord {
 }
 
 function isKnown(value: unknown): boolean {
-  const { addresses, devices } = Object(value) as Partial<Record<string, unknown>>;
-  return [addresses, devices].every(
-    (list) => Array.isArray(list) && list.every((one) => typeof one === 'string'),
+  const { addresses, devices, lastLogin } = Object(value) as Partial<Record<string, unknown>>;
+  return (
+    typeof lastLogin === 'number' &&
+    [addresses, devices].every((list) => Array.isArray(list) && list.every((one) => typeof one === 'string'))
   );
 }
 

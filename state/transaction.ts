@@ -18,10 +18,10 @@ export class Transactions {
 
   /**
    * Runs `action` in one write transaction, or in the one that it is called in; on the disk when it returns. What `action`
-   * throws is thrown on, and nothing is changed. ENOSPC.
+   * throws is thrown on, and nothing is changed. `more`: see Room.require(). ENOSPC.
    */
-  run<T>(action: () => T): T {
-    this.#room.require();
+  run<T>(action: () => T, more = 0): T {
+    this.#room.require(more);
     try {
       return this.#root.transactionSync(action);
     } catch (error) {

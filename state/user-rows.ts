@@ -1,5 +1,5 @@
 /* What there is to show of each user: `ftpctl users`, the web page and the metrics. */
-import type { Account } from './accounts.js';
+import { isExpired, type Account } from './accounts.js';
 import type { DaemonStatus } from './control.js';
 import type { Use } from './ledger.js';
 import type { State } from './store.js';
@@ -31,8 +31,10 @@ export function userRows(
 }
 
 /** How a user may log in, in words. */
-export function loginWays({ disabled, passwordHash, keys }: Account): string {
+export function loginWays(account: Account): string {
+  const { disabled, passwordHash, keys } = account;
   if (disabled) return 'disabled';
+  if (isExpired(account)) return 'expired';
   const ways = [
     ...(passwordHash === null ? [] : ['password']),
     ...(keys.length === 0 ? [] : [keys.length === 1 ? '1 key' : `${keys.length} keys`]),

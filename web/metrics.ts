@@ -10,10 +10,12 @@ export interface Observed {
   readonly measurements: Measurements;
   readonly users: readonly UserRow[];
   readonly disks: readonly Disk[];
+  /** How many there are. */
+  readonly bans: number;
 }
 
 /** The answer of /metrics. */
-export function formatMetrics({ status, measurements, users, disks }: Observed): string {
+export function formatMetrics({ status, measurements, users, disks, bans }: Observed): string {
   const e = new Exposition();
   const { logins, calls, syncs, loopDelays } = measurements;
 
@@ -38,6 +40,9 @@ export function formatMetrics({ status, measurements, users, disks }: Observed):
     'Logins by how they ended.',
     LOGIN_RESULTS.map((result) => [logins[result], { result }]),
   );
+
+  e.counter('ftpmount_banned_connections_total', 'Connections that bans refused.', [[measurements.banned]]);
+  e.gauge('ftpmount_bans', 'Bans that are in force.', [[bans]]);
 
   e.counter('ftpmount_received_bytes_total', 'Bytes from clients, of sessions.', [
     [measurements.bytesReceived],

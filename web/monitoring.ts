@@ -23,6 +23,7 @@ export function monitoring(web: FastifyInstance, { state, homes, ask }: WebOptio
       readDisks({ homes, state: state.paths.directory }),
     ]);
     const users = userRows(state, status);
-    return reply.type(EXPOSITION_TYPE).send(formatMetrics({ status, measurements, disks, users }));
+    const bans = state.bans.list().length;
+    return reply.type(EXPOSITION_TYPE).send(formatMetrics({ status, measurements, disks, users, bans }));
   });
 }

@@ -16,13 +16,16 @@ import { noSuchUser } from '../state/accounts.js';
 import { Administration } from '../state/administration.js';
 import { readAudit } from '../state/audit-reading.js';
 import type { DaemonStatus } from '../state/control.js';
+import { lastLogins } from '../state/last-logins.js';
 import { hashPassword } from '../state/password.js';
 import { parseCount, parseSize } from '../state/sizes.js';
+import { formatEnd, parseEnd } from '../state/times.js';
 import { userRows } from '../state/user-rows.js';
 import { readDisks } from './disks.js';
 import type { History } from './history.js';
 import type { WebOptions } from './options.js';
 import { auditPage } from './pages/audit.js';
+import { bansPage } from './pages/bans.js';
 import { dashboard } from './pages/dashboard.js';
 import { framed, loginPage, type Page } from './pages/frame.js';
 import { userPage } from './pages/user.js';
@@ -128,7 +131,10 @@ export function site(web: FastifyInstance, options: WebOptions, history: History
     const disks = await readDisks({ homes, state: state.paths.directory });
     return dashboard({ status: await status(), disks, samples: history.samples });
   });
-  page('/users', '/users', async (session) => usersPage(userRows(state, await status()), session));
+  page('/users', '/users', async (session) => {
+    const now = await status();
+    return usersPage(userRows(state, now), lastLogins(state.paths, now), state.userDefaults, session);
+  });
   page('/users/:name', '/users', async (session, request) => {
     const name = nameIn(request.params as Parameters);
     const now = await status();
@@ -136,10 +142,12 @@ export function site(web: FastifyInstance, options: WebOptions, history: History
     if (row === undefined) throw noSuchUser(name);
     return userPage(
       row,
+      lastLogins(state.paths, now)(row.account),
       now.sessions.filter(({ user }) => user === name),
       session,
     );
   });
+  page('/bans', '/bans', (session) => bansPage(state.bans.list(), session));
   page('/audit', '/audit', async (_, request) => {
     const { user = '', text = '' } = request.query as Partial<Record<string, unknown>>;
     const filter = { user: String(user), text: String(text), limit: MAX_ENTRIES };
@@ -153,6 +161,7 @@ export function site(web: FastifyInstance, options: WebOptions, history: History
       const name = userName(fields.get('name') ?? '');
       const user = {
         ...limitsIn(fields),
+        expiresAt: parseEnd(fields.get('expires') ?? 'never'),
         posixOwners: false,
         adopt: false,
         passwordHash: () => hashIn(fields),
@@ -161,6 +170,22 @@ export function site(web: FastifyInstance, options: WebOptions, history: History
       return `User ${name} added.`;
     },
   );
+  const onBans = (
+    path: string,
+    act: (administration: Administration, network: string, fields: URLSearchParams) => Promise<string>,
+  ): void =>
+    action(
+      path,
+      () => '/bans',
+      (administration, fields) => act(administration, fields.get('network') ?? '', fields),
+    );
+  onBans('/bans', async (administration, text, fields) => {
+    const { network, closedSessions } = await administration.ban(text, parseEnd(fields.get('until') ?? ''));
+    return `${network} is banned; sessions that ended: ${closedSessions}.`;
+  });
+  onBans('/bans/remove', async (administration, text) => {
+    return `${await administration.unban(text)} is not banned any more.`;
+  });
   const ofUser = (
     path: string,
     act: (administration: Administration, name: UserName, fields: URLSearchParams) => Promise<string>,
@@ -173,6 +198,12 @@ export function site(web: FastifyInstance, options: WebOptions, history: History
   ofUser('limits', async (administration, name, fields) => {
     await administration.changeUser(name, limitsIn(fields));
     return 'Limits changed.';
+  });
+  ofUser('expires', async (administration, name, fields) => {
+    const { expiresAt } = await administration.changeUser(name, {
+      expiresAt: parseEnd(fields.get('expires') ?? ''),
+    });
+    return `Logins until: ${formatEnd(expiresAt)}.`;
   });
   ofUser('password', async (administration, name, fields) => {
     const password = fields.get('password') ?? '';

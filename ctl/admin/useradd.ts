@@ -1,26 +1,49 @@
-/** `ftpctl useradd NAME --quota 5G`: makes an account. */
+/** `ftpctl useradd NAME --quota 5G` makes an account; `ftpctl useradd --batch FILE` those of a file. */
+import { Failure } from '../../protocol/failure.js';
 import { writeOut } from '../output/stdout.js';
 import { formatLimit } from '../../state/sizes.js';
+import { parseEnd } from '../../state/times.js';
+import { addRecords, MISSING_QUOTA } from './add-records.js';
+import { expiryOf } from './expiry.js';
 import { newPasswordHash, type PasswordOptions } from './new-password.js';
 import { administer, userArgument } from './state-access.js';
 import type { StateOptions } from './state-option.js';
+import { readUserFile } from './user-file.js';
+import { readRecords } from './user-records.js';
 
 export interface UseraddOptions extends StateOptions, PasswordOptions {
+  /** A file of users, or `-`. */
+  readonly batch?: string;
   /** Bytes; 0: no limit. */
-  readonly quota: number;
+  readonly quota?: number;
   readonly maxFiles?: number;
   readonly posixOwners?: boolean;
+  /** See parseEnd(). */
+  readonly expires?: string;
   /** The home may be there already. */
   readonly adopt?: boolean;
 }
 
 /** Returns the exit code. */
-export async function useradd(text: string, options: UseraddOptions): Promise<number> {
-  const name = userArgument(text);
-  const { quota: quotaBytes, maxFiles = 0, posixOwners = false, adopt = false } = options;
+export async function useradd(text: string | undefined, options: UseraddOptions): Promise<number> {
+  const { batch, posixOwners = false, adopt = false } = options;
+  const expiresAt = parseEnd(options.expires ?? 'never');
+  const given = {
+    ...(options.quota === undefined ? {} : { quotaBytes: options.quota }),
+    ...(options.maxFiles === undefined ? {} : { maxFiles: options.maxFiles }),
+    ...{ posixOwners, expiresAt, adopt },
+  };
+  if ((batch === undefined) === (text === undefined)) {
+    throw new Failure('USAGE', 'say the name of one user, or --batch FILE');
+  }
+  if (batch !== undefined) return addRecords(batch, readRecords(readUserFile(batch)), given, options);
+  const name = userArgument(text ?? '');
   const passwordHash = newPasswordHash(name, options);
-  const user = { quotaBytes, maxFiles, posixOwners, adopt, passwordHash };
-  await administer(options, 'make', (administration) => administration.addUser(name, user));
-  await writeOut(`user ${name} added, quota ${formatLimit(quotaBytes)}\n`);
+  await administer(options, 'make', async (administration, state) => {
+    const { quotaBytes, ...user } = { ...state.userDefaults, ...given };
+    if (quotaBytes === undefined) throw new Failure('USAGE', MISSING_QUOTA);
+    await administration.addUser(name, { ...user, quotaBytes, passwordHash });
+    await writeOut(`user ${name} added, quota ${formatLimit(quotaBytes)}${expiryOf({ expiresAt })}\n`);
+  });
   return 0;
 }

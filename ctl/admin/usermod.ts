@@ -1,10 +1,12 @@
 /**
- * `ftpctl usermod NAME`: changes limits, whether the user may log in, or whether files have owners of their own. Open sessions
+ * `ftpctl usermod NAME`: changes limits, whether and until when the user may log in, or whether files have owners of their own. Open sessions
  * follow at once; of owners they are told by connecting again.
  */
 import { Failure } from '../../protocol/failure.js';
 import { writeOut } from '../output/stdout.js';
 import { formatLimit } from '../../state/sizes.js';
+import { parseEnd } from '../../state/times.js';
+import { expiryOf } from './expiry.js';
 import { administer, userArgument } from './state-access.js';
 import type { StateOptions } from './state-option.js';
 
@@ -15,23 +17,26 @@ export interface UsermodOptions extends StateOptions {
   readonly disable?: boolean;
   readonly enable?: boolean;
   readonly posixOwners?: boolean;
+  /** See parseEnd(). */
+  readonly expires?: string;
 }
 
 /** Returns the exit code. */
 export async function usermod(text: string, options: UsermodOptions): Promise<number> {
   const name = userArgument(text);
-  const { quota, maxFiles, disable, enable, posixOwners } = options;
+  const { quota, maxFiles, disable, enable, posixOwners, expires } = options;
   const disabled = disable === true ? true : enable === true ? false : undefined;
   const details = {
     ...(quota === undefined ? {} : { quotaBytes: quota }),
     ...(maxFiles === undefined ? {} : { maxFiles }),
     ...(disabled === undefined ? {} : { disabled }),
     ...(posixOwners === undefined ? {} : { posixOwners }),
+    ...(expires === undefined ? {} : { expiresAt: parseEnd(expires) }),
   };
   if (Object.keys(details).length === 0 || (disable === true && enable === true)) {
     throw new Failure(
       'USAGE',
-      'say what to change: --quota, --max-files, --disable, --enable, --posix-owners or --no-posix-owners',
+      'say what to change: --quota, --max-files, --expires, --disable, --enable, --posix-owners or --no-posix-owners',
     );
   }
   const account = await administer(options, 'change', (administration) =>
@@ -41,7 +46,7 @@ export async function usermod(text: string, options: UsermodOptions): Promise<nu
   const login = account.disabled ? ', may not log in' : '';
   const owners = account.posixOwners === true ? ', files have owners' : '';
   await writeOut(
-    `user ${name}: quota ${formatLimit(account.quotaBytes)}, limit of files ${files}${owners}${login}\n`,
+    `user ${name}: quota ${formatLimit(account.quotaBytes)}, limit of files ${files}${owners}${expiryOf(account)}${login}\n`,
   );
   return 0;
 }

@@ -1,9 +1,11 @@
-/** `ftpctl users [--json]`: the accounts with their limits and use. */
+/** `ftpctl users [--json]`: the accounts with their limits, use and last login. */
 import { askDaemon } from '../../state/control.js';
+import { lastLogins } from '../../state/last-logins.js';
 import { loginWays, userRows, type UserRow } from '../../state/user-rows.js';
 import { writeOut } from '../output/stdout.js';
 import { formatTable } from '../output/table.js';
 import { formatLimit, formatSize } from '../../state/sizes.js';
+import { formatTime } from '../../state/times.js';
 import { stateDirectory, withState } from './state-access.js';
 import type { StateOptions } from './state-option.js';
 
@@ -14,9 +16,12 @@ export interface UsersOptions extends StateOptions {
 /** Returns the exit code. */
 export async function users(options: UsersOptions): Promise<number> {
   const status = await askDaemon(stateDirectory(options), { type: 'status' });
-  const rows = await withState(options, 'read', async (state) => userRows(state, status));
+  const { rows, lastLogin } = await withState(options, 'read', async (state) => ({
+    rows: userRows(state, status),
+    lastLogin: lastLogins(state.paths, status),
+  }));
   if (options.json === true) {
-    for (const row of rows) await writeOut(`${JSON.stringify(jsonOf(row))}\n`);
+    for (const row of rows) await writeOut(`${JSON.stringify(jsonOf(row, lastLogin(row.account)))}\n`);
     return 0;
   }
   const table = rows.map(({ account, use, sessions }) => [
@@ -26,15 +31,22 @@ export async function users(options: UsersOptions): Promise<number> {
     account.maxFiles === 0 ? 'none' : String(account.maxFiles),
     use === undefined ? '-' : String(use.files),
     String(sessions),
+    timeOf(lastLogin(account)),
+    timeOf(account.expiresAt),
     loginWays(account),
   ]);
-  const head = ['User', 'Quota', 'Used', 'MaxFiles', 'Files', 'Sessions', 'Login'];
-  const lines = formatTable([head, ...table], ['left', 'right', 'right', 'right', 'right', 'right', 'left']);
+  const head = ['User', 'Quota', 'Used', 'MaxFiles', 'Files', 'Sessions', 'LastLogin', 'Expires', 'Login'];
+  const right = head.slice(1, 6).map(() => 'right' as const);
+  const lines = formatTable([head, ...table], ['left', ...right, 'left', 'left', 'left']);
   await writeOut(`${lines.join('\n')}\n`);
   return 0;
 }
 
-function jsonOf({ account, use, sessions }: UserRow): Record<string, unknown> {
+function timeOf(at: number | null | undefined): string {
+  return at === null || at === undefined ? '-' : formatTime(at);
+}
+
+function jsonOf({ account, use, sessions }: UserRow, lastLogin: number | undefined): Record<string, unknown> {
   return {
     name: account.name,
     quotaBytes: account.quotaBytes,
@@ -42,9 +54,11 @@ function jsonOf({ account, use, sessions }: UserRow): Record<string, unknown> {
     usedBytes: use?.bytes ?? null,
     usedFiles: use?.files ?? null,
     sessions,
+    lastLogin: lastLogin === undefined ? null : new Date(lastLogin).toISOString(),
     password: account.passwordHash !== null,
     keys: account.keys.length,
     disabled: account.disabled,
+    expiresAt: account.expiresAt === null ? null : new Date(account.expiresAt).toISOString(),
     posixOwners: account.posixOwners === true,
     createdAt: new Date(account.createdAt).toISOString(),
   };

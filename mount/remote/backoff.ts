@@ -22,6 +22,7 @@ const SLOW_MS = 6 * 60_000;
 const REFUSED: ReadonlySet<FailureKind> = new Set<FailureKind>([
   'HOSTKEY',
   'ENOKEY',
+  'EKEYEXPIRED',
   'EKEYREJECTED',
   'EAGAIN',
 ]);

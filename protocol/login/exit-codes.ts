@@ -32,6 +32,7 @@ const CODES: Partial<Record<FailureKind, number>> = {
   PROTOCOL: EXIT_CONNECTION,
   HOSTKEY: EXIT_HOST_KEY,
   ENOKEY: EXIT_AUTHENTICATION,
+  EKEYEXPIRED: EXIT_AUTHENTICATION,
   EKEYREJECTED: EXIT_AUTHENTICATION,
   EAGAIN: EXIT_AUTHENTICATION,
   EUSERS: EXIT_SERVER_FULL,
@@ -52,7 +53,7 @@ Exit codes:
   2    wrong command line or configuration
   3    no connection, or it was lost
   4    the server's key is not the known one, or was not accepted
-  5    wrong user or password, or too many wrong ones of late
+  5    wrong user or password, too many wrong ones of late, or an account that expired
   6    the server is full, or the user has too many sessions
   7    quota or disk full
   8    what was compared (--verify) differs, or is missing

@@ -51,7 +51,7 @@ export interface OpenedSession {
 
 /**
  * Connects and logs in. Throws what openConnection throws, HOSTKEY, ENOKEY (a password is needed and nobody can be asked),
- * EKEYREJECTED (wrong user or password), EAGAIN (too many wrong ones: says when to try again), EUSERS (no room: the queue is full, or the user has too many sessions).
+ * EKEYREJECTED (wrong user or password), EKEYEXPIRED, EAGAIN (too many wrong ones: says when to try again), EUSERS (no room: the queue is full, or the user has too many sessions).
  */
 export async function openSession(options: OpenSessionOptions): Promise<OpenedSession> {
   const { endpoint, files, signal, notifications = {} } = options;
@@ -172,6 +172,7 @@ function explain(failure: Failure, { user, host, likelyPort }: Endpoint): Failur
           cause,
         },
       );
+    case 'EKEYEXPIRED':
     case 'EKEYREJECTED':
     case 'EAGAIN':
       return new Failure(failure.kind, `login of ${user}@${host} failed: ${failure.message}`, { cause });

@@ -6,7 +6,7 @@ import { passwordOf, startDaemon, type Daemon } from '../lib/daemon.js';
 import { temporaryDirectory } from '../lib/directory.js';
 import { runProgram } from '../lib/programs.js';
 
-t.setTimeout(60_000);
+t.setTimeout(150_000);
 
 const ls = (daemon: Daemon, user: string) => daemon.ftpctl(['ls', ...daemon.login(user), daemon.at(user)]);
 
@@ -16,6 +16,7 @@ interface UserRow {
   readonly maxFiles: number;
   readonly usedBytes: number | null;
   readonly usedFiles: number | null;
+  readonly lastLogin: string | null;
   readonly disabled: boolean;
   readonly posixOwners: boolean;
 }
@@ -121,6 +122,19 @@ t.test('owners are kept for who is to have them', async (t) => {
   t.equal((await daemon.ftpctl(['userdel', 'owner'])).code, 0);
 });
 
+t.test('an account that has expired, and that does not', async (t) => {
+  const expires = (text: string) => daemon.ftpctl(['usermod', 'early', '--expires', text]);
+  t.match(await expires('2026-02-31'), { code: 2, stderr: /^ftpctl: '2026-02-31' is no date: write one / });
+  t.match(await expires('2020-01-31'), { code: 0, stdout: /, expired 2020-01-31 00:00/ });
+  t.match((await daemon.ftpctl(['users'])).stdout, /^early .* 2020-01-31 00:00 +expired$/m);
+  t.match(await ls(daemon, 'early'), {
+    code: 5,
+    stderr: /login of early@.* failed: the account has expired: ask who administers the server/,
+  });
+  t.equal((await expires('never')).code, 0);
+  t.equal((await ls(daemon, 'early')).code, 0);
+});
+
 t.test('disabled and enabled', async (t) => {
   t.equal((await daemon.ftpctl(['usermod', 'early', '--disable'])).code, 0);
   t.equal((await ls(daemon, 'early')).code, 5);
@@ -141,6 +155,11 @@ t.test('quota check', async (t) => {
   t.match((await daemon.ftpctl(['status'])).stdout, /^ftpmountd .* process \d+, on 127\.0\.0\.1:\d+/);
   t.match(JSON.parse((await daemon.ftpctl(['status', '--json'])).stdout), { pid: daemon.service.pid });
   await daemon.stop();
+  const [{ lastLogin } = { lastLogin: null }] = await usersOf(daemon);
+  t.ok(
+    Date.parse(lastLogin ?? '') >= Date.now() - performance.now(),
+    'the last login, also without the daemon',
+  );
   t.match(await daemon.ftpctl(['status']), { code: 1, stderr: /^ftpctl: no daemon runs on / });
   t.match(await daemon.ftpctl(['quota', 'check']), {
     code: 1,
@@ -194,6 +213,7 @@ t.test(
     t.match(await add(), { code: 1, stderr: /holds files of an earlier early: remove it, or hand it over/ });
     t.strictSame(await usersOf(daemon), []);
     t.equal((await add('--adopt')).code, 0);
+    t.match(await usersOf(daemon), [{ name: 'early', lastLogin: null }], 'nor is his last login');
     t.equal((await daemon.ftpctl(['userdel', 'early', '--remove'])).code, 0);
     t.equal((await add()).code, 0, 'nothing is left');
     t.equal((await daemon.ftpctl(['userdel', 'early'])).code, 0);
@@ -219,6 +239,29 @@ t.test('while the disk of the homes is away nobody gets a name that may have fil
   t.notOk(fs.existsSync(daemon.home('away')));
 });
 
+t.test('the users of a file, all or none, and the same again by export', async (t) => {
+  const batch = (text: string, ...more: string[]) =>
+    daemon.ftpctl(['useradd', '--batch', '-', ...more], { input: text });
+  const csv = `name,maxFiles,password\ncarol,7,${passwordOf('carol')}\ndora,,${passwordOf('dora')}\n`;
+  t.match(await batch(`${csv}away,,\ncarol,,\nX,,\n`), {
+    code: 1,
+    stderr:
+      /^ftpctl: -:2: the quota is missing[^]*-:5: carol is there twice[^]*-:6: user name 'X' is not[^]*ftpctl: mistakes in -: \d; nothing is changed\n$/,
+  });
+  t.strictSame(await usersOf(daemon), []);
+  t.match(await batch(csv, '--quota', '1G'), { code: 0, stdout: 'users added: 2\n' });
+  t.equal((await ls(daemon, 'dora')).code, 0);
+  const plain = await daemon.ftpctl(['export']);
+  t.notMatch(plain.stdout, /argon2/);
+  const { stdout } = await daemon.ftpctl(['export', '--password-hashes']);
+  const before = await usersOf(daemon);
+  for (const name of ['carol', 'dora']) t.equal((await daemon.ftpctl(['userdel', name, '--remove'])).code, 0);
+  t.equal((await batch(stdout)).code, 0);
+  const kept = ({ name, quotaBytes, maxFiles }: UserRow) => ({ name, quotaBytes, maxFiles });
+  t.strictSame((await usersOf(daemon)).map(kept), before.map(kept));
+  t.equal((await ls(daemon, 'carol')).code, 0, 'with the password');
+});
+
 t.test('the audit trail tells who, what and when, and no secret', async (t) => {
   const text = fs.readFileSync(join(daemon.state, 'manager.log'), 'utf8');
   const actions = text
@@ -226,7 +269,8 @@ t.test('the audit trail tells who, what and when, and no secret', async (t) => {
     .split('\n')
     .map((line) => (JSON.parse(line) as { msg: string }).msg);
   t.strictSame([...new Set(actions)].toSorted(), ['passwd', 'useradd', 'userdel', 'usermod']);
-  for (const secret of ['another', passwordOf('late'), 'argon2']) t.notMatch(text, secret);
+  for (const secret of ['another', passwordOf('late'), passwordOf('carol'), 'argon2'])
+    t.notMatch(text, secret);
 });
 
 t.test('help', async (t) => {

@@ -55,6 +55,15 @@ t.test('changes of accounts reach open sessions', async (t) => {
   await users.close();
   t.same(await askDaemon(state, { type: 'accountRemoved', name: userName('lily') }), { closedSessions: 1 });
   await lily.closed;
+  const expiring = await logIn(t, { port, user: 'bob', password: PASSWORD });
+  await changeAccount(state, 'bob', (a) => ({ ...a, expiresAt: Date.now() + 500 }));
+  t.same(await askDaemon(state, { type: 'accountChanged', name: userName('bob') }), { closedSessions: 0 });
+  await expiring.closed; // it expired
+  await t.rejects(logIn(t, { port, user: 'bob', password: PASSWORD }), {
+    name: 'Failure',
+    kind: 'EKEYEXPIRED',
+  });
+  await changeAccount(state, 'bob', (a) => ({ ...a, expiresAt: null }));
   const bob = await logIn(t, { port, user: 'bob', password: PASSWORD });
   t.same(await askDaemon(state, { type: 'accountChanged', name: userName('bob'), closeSessions: true }), {
     closedSessions: 1,

@@ -25,6 +25,7 @@ function account(name: string, changes: Partial<Account> = {}): Account {
     keys: [],
     createdAt: 0,
     disabled: false,
+    expiresAt: null,
     ...changes,
   };
 }
@@ -96,6 +97,18 @@ t.test('a disabled account has no key', async (t) => {
   const keys = [{ publicKey: KEY.toString('base64'), comment: '' }];
   const { attempt } = setUp([account('alice', { keys, disabled: true })]);
   await t.rejects(attempt({}), { name: 'Failure', kind: 'ENOKEY' });
+});
+
+t.test('that an account has expired is for who proves that it is his', async (t) => {
+  const key = { publicKey: KEY.toString('base64'), comment: '' };
+  const { attempt } = setUp([account('alice', { keys: [key], expiresAt: 1 })]);
+  const EXPIRED = { name: 'Failure', kind: 'EKEYEXPIRED', message: /^the account has expired/ };
+  await t.rejects(attempt({}), EXPIRED);
+  await t.rejects(attempt({ publicKey: OTHER_KEY }), { name: 'Failure', kind: 'ENOKEY' });
+  await t.rejects(attempt({ publicKey: OTHER_KEY, password: 'x' }), REJECTED);
+  await t.rejects(attempt({ publicKey: OTHER_KEY, password: "alice's password" }), EXPIRED);
+  const later = setUp([account('alice', { expiresAt: Date.now() + 60_000 })]);
+  t.ok(await later.attempt({ password: "alice's password" }));
 });
 
 t.test(

@@ -54,6 +54,7 @@ t.test('mistakes name file, key and what is allowed', async (t) => {
     ['max-open-files = 0', /'max-open-files' must be a whole number from 1 to 65536/],
     ['upload-expiry = 0', /'upload-expiry' must be a whole number from 1 to 3650/],
     ['lease-term = 1', /'lease-term' must be a whole number from 2 to 3600/],
+    ['default-quota = "5X"', /'default-quota' must be a size/],
     ['max-queue = -1', /'max-queue' must be a whole number from 0 to/],
     ['home = 7', /'home' must be a path/],
     ['home = ""', /'home' must be a path/],

@@ -37,6 +37,7 @@ class Door {
       aead: nodeAead,
       serverVersion: 'test',
       host: this.#host(),
+      isBanned: () => false,
       log: this.log,
       ...options,
     });
@@ -98,6 +99,7 @@ class Door {
           keys: [],
           createdAt: 0,
           disabled: false,
+          expiresAt: null,
         };
         return { account, key: null };
       },
@@ -399,6 +401,7 @@ t.test('a port in use is said plainly', async (t) => {
     aead: nodeAead,
     serverVersion: '',
     host: {} as LoginHost,
+    isBanned: () => false,
     log: door.log,
   });
   await t.rejects(other.listen({ host: '127.0.0.1', port: socket.remotePort ?? 0 }), {

@@ -20,6 +20,7 @@ function account(name: string): Account {
     keys: [],
     createdAt: 0,
     disabled: false,
+    expiresAt: null,
   };
 }
 

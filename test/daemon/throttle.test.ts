@@ -54,7 +54,7 @@ t.test('guesses from everywhere, or at everybody, are slow', async (t) => {
 
 t.test('who was let in before does not wait for strangers', async (t) => {
   const throttle = new Throttle(LIMITS);
-  throttle.succeeded(from('alice', 'campus', 'laptop'));
+  throttle.succeeded(from('alice', 'campus', 'laptop'), 0);
   for (let i = 0; i < 100; i++) throttle.failed(from('alice', `bot ${i}`), 0);
   t.same(throttle.verdict(from('alice', 'campus'), 0), TRY, 'from the address');
   t.same(throttle.verdict(from('alice', 'train', 'laptop'), 0), TRY, 'with the device');
@@ -68,7 +68,7 @@ t.test('who was let in before does not wait for strangers', async (t) => {
 t.test('a success forgives where it was, and nothing that strangers did', async (t) => {
   const throttle = new Throttle(LIMITS);
   fail(throttle, from('alice', 'a', 'd'), 4);
-  throttle.succeeded(from('alice', 'a', 'd'));
+  throttle.succeeded(from('alice', 'a', 'd'), 0);
   t.same(throttle.verdict(from('alice', 'a', 'd'), 0), TRY);
   t.same(throttle.verdict(from('alice', 'b'), 0), { kind: 'wait', ms: 2000 });
   t.same(throttle.verdict(from('bob', 'a'), 0), { kind: 'wait', ms: 2000 });
@@ -88,7 +88,7 @@ t.test('the administrator forgives a user, or an address', async (t) => {
 
 t.test('a restart forgets neither lockouts nor who is known', async (t) => {
   const before = new Throttle(LIMITS);
-  before.succeeded(from('alice', 'home', 'laptop'));
+  before.succeeded(from('alice', 'home', 'laptop'), 5);
   fail(before, from('alice', 'bot'), 5, 1000);
   const after = new Throttle(LIMITS);
   after.restore(structuredClone(before.record(11_000, 5_000_000)), 0, 5_020_000);
@@ -112,7 +112,7 @@ t.test('the tables are bounded; what changed last stays', async (t) => {
   throttle.failed(from('one more', 'one more'), 0);
   t.same(throttle.verdict(from('alice', 'a'), 0), TRY);
   t.same(throttle.verdict(from('user0', 'b'), 0), { kind: 'wait', ms: 250 });
-  for (let i = 0; i < 1000; i++) throttle.succeeded(from('bob', `address ${i}`, `device ${i}`));
+  for (let i = 0; i < 1000; i++) throttle.succeeded(from('bob', `address ${i}`, `device ${i}`), 0);
   const [[, known] = []] = throttle.record(0, 0).known;
   t.equal(known?.addresses.length, 16);
   t.equal(known?.devices.at(-1), 'device 999');

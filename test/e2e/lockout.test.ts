@@ -1,6 +1,8 @@
 /* A neighbour who guesses a password, and who knows it: nobody is kept out but who guessed, where that was. */
+import { connect } from 'node:net';
 import t from 'tap';
 import { generateKeyPair, type KeyPair } from '../../protocol/x25519.js';
+import { logIn } from '../lib/accounts.js';
 import { Attacker } from '../lib/attacker.js';
 import { passwordOf, startDaemon } from '../lib/daemon.js';
 
@@ -56,3 +58,28 @@ t.test(
     t.match(await ls(), { code: 0 });
   },
 );
+
+t.test('who is banned is out at once, gets no word of the server, also after a restart', async (t) => {
+  const login = { port: daemon.port, user: 'alice', password: passwordOf('alice'), keyPair: laptop };
+  const inside = await logIn(t, login);
+  t.match(await daemon.ftpctl(['ban', '127.0.0.1/8', '--for', '1h']), {
+    code: 0,
+    stdout: /^127\.0\.0\.0\/8 is banned until [-\d]+ [:\d]+, sessions that ended: 1\n$/,
+  });
+  await inside.closed;
+  const answer = async (): Promise<string> => {
+    const socket = connect(daemon.port, '127.0.0.1');
+    let text = '';
+    socket.on('data', (bytes: Buffer) => (text += bytes.toString())).on('error', () => undefined);
+    await new Promise((resolve) => socket.on('close', resolve));
+    return text;
+  };
+  t.equal(await answer(), '');
+  await daemon.stop();
+  await daemon.start();
+  t.equal(await answer(), '');
+  t.match(await daemon.ftpctl(['bans']), { code: 0, stdout: /\n127\.0\.0\.0\/8 / });
+  t.equal((await daemon.ftpctl(['unban', '127.0.0.1/8'])).code, 0);
+  t.equal(await fromLaptop(), 'ok');
+  t.match(await daemon.ftpctl(['unban', '127.0.0.1/8']), { code: 1, stderr: /is not banned/ });
+});

@@ -29,6 +29,7 @@ export async function makeAccounts(
       keys: [],
       createdAt: Date.now(),
       disabled: false,
+      expiresAt: null,
       ...changes,
     });
   }

@@ -17,7 +17,15 @@ t.test('with all of it set there is every setting, mostly with its default', asy
   writeFileSync(file, defaultConfig().replace(/^#(?! )/gm, ''));
   const given = readConfigFile(file);
   t.strictSame(Object.keys(given), SETTING_NAMES);
-  const examples = ['web-listen', 'web-host', 'home', 'state', 'workers', 'log-file'] as const;
+  const examples = [
+    'web-listen',
+    'web-host',
+    'home',
+    'state',
+    'workers',
+    'default-quota',
+    'log-file',
+  ] as const;
   t.match(
     { ...mergeSettings(given), ...Object.fromEntries(examples.map((name) => [name, 0])) },
     {

@@ -13,6 +13,7 @@ const NEW: NewUser = {
   quotaBytes: 1000,
   maxFiles: 0,
   posixOwners: false,
+  expiresAt: null,
   adopt: false,
   passwordHash: () => Promise.resolve(null),
 };
@@ -31,7 +32,7 @@ t.test('what was done, by whom, and what the daemon is told', async (t) => {
     return { closedSessions: 2 };
   });
   await administration.addUser(ALICE, NEW);
-  await administration.changeUser(ALICE, { quotaBytes: 2000 });
+  await administration.changeUser(ALICE, { quotaBytes: 2000, expiresAt: new Date(2027, 0, 31).getTime() });
   t.equal(await administration.disconnect(ALICE), 2);
   await t.rejects(administration.addUser(ALICE, NEW), { name: 'Failure', kind: 'EEXIST' });
   for (const act of ['disconnect', 'unlock'] as const) {
@@ -53,7 +54,10 @@ t.test('what was done, by whom, and what the daemon is told', async (t) => {
     lines.map((line) => JSON.parse(line) as unknown),
     [
       { by: 'a test', user: 'alice', msg: 'useradd', quotaBytes: 1000 },
-      { msg: 'usermod', quotaBytes: 2000, before: { quotaBytes: 1000 } },
+      {
+        ...{ msg: 'usermod', quotaBytes: 2000, expires: '2027-01-31 00:00' },
+        before: { quotaBytes: 1000, expires: 'never' },
+      },
       { msg: 'disconnect' },
     ],
   );

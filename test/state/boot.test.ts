@@ -13,7 +13,15 @@ function counted(t: Test): State {
   const state = openState(join(temporaryDirectory(t), 'state'));
   t.teardown(() => state.close());
   const limits = { quotaBytes: 0, maxFiles: 0 };
-  const account = { name: ALICE, ...limits, passwordHash: null, keys: [], createdAt: 0, disabled: false };
+  const account = {
+    name: ALICE,
+    ...limits,
+    passwordHash: null,
+    keys: [],
+    createdAt: 0,
+    disabled: false,
+    expiresAt: null,
+  };
   state.accounts.create(account);
   state.ledger.write(account, { bytes: 3, files: 1 }, true);
   beginRun(state, OTHER_BOOT);

@@ -38,6 +38,7 @@ t.test('requests arrive as they were sent, answers come back', async (t) => {
     { type: 'quotaCheck', name: null, repair: true },
     { type: 'quotaCheck', name: ALICE, repair: false },
     { type: 'unlock', userOrAddress: '192.0.2.1' },
+    { type: 'bansChanged' },
     { type: 'status' },
   ];
   for (const [index, request] of requests.entries()) {

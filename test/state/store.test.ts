@@ -27,6 +27,7 @@ function account(name = ALICE): Account {
     keys: [{ publicKey: 'a2V5', comment: 'laptop' }],
     createdAt: 1_700_000_000_000,
     disabled: false,
+    expiresAt: null,
   };
 }
 

@@ -7,7 +7,7 @@ import { temporaryDirectory } from '../lib/directory.js';
 
 const RECORD: ThrottleRecord = {
   at: 5,
-  known: [['alice', { addresses: ['::/64'], devices: ['key'] }]],
+  known: [['alice', { addresses: ['::/64'], devices: ['key'], lastLogin: 3 }]],
   places: [['address ::/64: bob', 3, 1.5]],
   users: [['bob', 3, 1.5]],
   addresses: [],
@@ -36,7 +36,7 @@ t.test('what is damaged is told', async (t) => {
     JSON.stringify({ ...RECORD, users: [['bob', 3]] }),
     JSON.stringify({ ...RECORD, places: [null] }),
     JSON.stringify({ ...RECORD, known: [['alice', null]] }),
-    JSON.stringify({ ...RECORD, known: [['alice', { addresses: [1], devices: [] }]] }),
+    JSON.stringify({ ...RECORD, known: [['alice', { addresses: [1], devices: [], lastLogin: 3 }]] }),
   ]) {
     writeFileSync(path, damaged);
     t.throws(() => readThrottle(path), { kind: 'EIO', message: /is damaged/ }, damaged);

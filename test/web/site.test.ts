@@ -12,7 +12,7 @@ import { logIn } from '../lib/accounts.js';
 import { passwordOf, type Daemon } from '../lib/daemon.js';
 import { startWithWeb } from './web.js';
 
-t.setTimeout(60_000);
+t.setTimeout(150_000);
 
 const PASSWORD = 'the administrator';
 
@@ -151,6 +151,13 @@ t.test('what the forms do counts at once', async (t) => {
   t.equal(await browser.send('/users/carol/limits', { quota: '2G', maxFiles: '70' }), 'Limits changed.');
   t.match((await daemon.ftpctl(['users'])).stdout, /^carol +2\.0G +\S+ +70 /m);
   t.match(await browser.text('/users'), /of 2\.0G[^]*<meter/);
+  t.match(await browser.send('/users/carol/expires', { expires: 'soon' }), /is no date/);
+  t.equal(
+    await browser.send('/users/carol/expires', { expires: '2020-01-31' }),
+    'Logins until: 2020-01-31 00:00.',
+  );
+  t.match(await browser.text('/users'), /<td data-label="Login">expired</);
+  t.equal(await browser.send('/users/carol/expires', { expires: 'never' }), 'Logins until: never.');
   t.match(await browser.send('/users/carol/disable'), /refused/);
   t.equal(await ls(), 5);
   t.match(await browser.send('/users/carol/enable'), /allowed/);
@@ -170,6 +177,19 @@ t.test('what the forms do counts at once', async (t) => {
   }
   t.match(trail, /by: web page \(127\.0\.0\.1\)/);
   t.notMatch(trail, /alice/, 'the filter');
+});
+
+t.test('bans', async (t) => {
+  const network = '203.0.113.9/24';
+  t.match(await browser.send('/bans', { network: 'nowhere', until: '1d' }), /is no address/);
+  t.equal(
+    await browser.send('/bans', { network, until: 'never' }),
+    '203.0.113.0/24 is banned; sessions that ended: 0.',
+  );
+  t.match(await browser.text('/bans'), /203\.0\.113\.0\/24[^]*never/);
+  t.match(await browser.text('/metrics'), /^ftpmount_bans 1$/m);
+  t.equal(await browser.send('/bans/remove', { network }), '203.0.113.0/24 is not banned any more.');
+  t.match(await browser.text('/audit?text=unban'), /network: 203/);
 });
 
 t.test('disconnect ends the sessions', async (t) => {

@@ -1,11 +1,17 @@
 /* Parts of several pages: tables that are cards on a phone, and use beside its limit. */
 import { html, type Html } from '../html.js';
 import { formatLimit, formatSize } from '../../state/sizes.js';
+import { formatTime } from '../../state/times.js';
 import type { Use } from '../../state/ledger.js';
 
 /** Names that others chose: whatever they are written in, what stands around them keeps its place. */
 export function name(text: string): Html {
   return html`<bdi>${text}</bdi>`;
+}
+
+/** In the time zone of the server. */
+export function time(at: number): Html {
+  return html`<time datetime="${new Date(at).toISOString()}">${formatTime(at)}</time>`;
 }
 
 /** `none`: what is said in place of a table without rows. */

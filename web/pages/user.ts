@@ -1,16 +1,18 @@
 /* One user: what there is of it, and the forms that change it. */
 import { fingerprintOf } from '../../state/account-keys.js';
 import type { DaemonStatus } from '../../state/control.js';
-import { formatDuration, formatSize } from '../../state/sizes.js';
+import { exactSize, formatDuration, formatSize } from '../../state/sizes.js';
+import { formatEnd } from '../../state/times.js';
 import { loginWays, type UserRow } from '../../state/user-rows.js';
 import { html } from '../html.js';
 import type { SignedIn } from '../sign-in.js';
 import { form, type Page } from './frame.js';
 import { name, quotaBar, table } from './parts.js';
-import { limitFields } from './users.js';
+import { expiryField, lastLoginOf, limitFields } from './users.js';
 
 export function userPage(
   { account, use }: UserRow,
+  lastLogin: number | undefined,
   sessions: DaemonStatus['sessions'],
   session: SignedIn,
 ): Page {
@@ -21,7 +23,8 @@ export function userPage(
         <h2>Use</h2>
         ${quotaBar(use, account.quotaBytes)}
         <p>
-          Files: ${use?.files ?? '-'}${files}; login: ${loginWays(account)};
+          Files: ${use?.files ?? '-'}${files}; login: ${loginWays(account)}, the last one:
+          ${lastLoginOf(lastLogin)};
           <a href="/audit?user=${account.name}">audit trail</a>
         </p>
       </section>
@@ -49,6 +52,7 @@ export function userPage(
       </section>
       <section>
         <h2>Access</h2>
+        ${form(session, `${at}/expires`, html`${expiryField(formatEnd(account.expiresAt))} <button>Change the end</button>`, 'fields')}
         <div class="row">
           ${form(session, `${at}/disconnect`, html`<button class="plain">Disconnect</button>`)}
           ${form(session, `${at}/unlock`, html`<button class="plain">Forget failed logins</button>`)}
@@ -103,17 +107,4 @@ export function userPage(
       )}
     </section>`;
   return { title: account.name, content };
-}
-
-/** A size as it may be typed, without loss. */
-function exactSize(bytes: number): string {
-  for (const [power, unit] of [
-    [4, 'T'],
-    [3, 'G'],
-    [2, 'M'],
-    [1, 'K'],
-  ] as const) {
-    if (bytes > 0 && bytes % 1024 ** power === 0) return `${bytes / 1024 ** power}${unit}`;
-  }
-  return String(bytes);
 }

@@ -1,23 +1,33 @@
 /* All users with what they use, and the form for another one. */
 import { html, type Html } from '../html.js';
 import type { SignedIn } from '../sign-in.js';
+import type { Account } from '../../state/accounts.js';
+import { exactSize } from '../../state/sizes.js';
+import type { UserDefaults } from '../../state/store.js';
 import { loginWays, type UserRow } from '../../state/user-rows.js';
 import { form, type Page } from './frame.js';
-import { quotaBar, table } from './parts.js';
+import { quotaBar, table, time } from './parts.js';
 
-export function usersPage(rows: readonly UserRow[], session: SignedIn): Page {
+/** `lastLogin`: see lastLogins(). */
+export function usersPage(
+  rows: readonly UserRow[],
+  lastLogin: (account: Account) => number | undefined,
+  defaults: UserDefaults,
+  session: SignedIn,
+): Page {
   const content = html`<details ${rows.length === 0 ? html`open` : undefined}>
       <summary>Add a user</summary>
-      ${form(session, '/users', addFields(), 'fields')}
+      ${form(session, '/users', addFields(defaults), 'fields')}
     </details>
     <section>
       ${table(
-        ['User', 'Use', 'Files', 'Sessions', 'Login'],
+        ['User', 'Use', 'Files', 'Sessions', 'Last login', 'Login'],
         rows.map(({ account, use, sessions }) => [
           html`<a href="/users/${account.name}">${account.name}</a>`,
           quotaBar(use, account.quotaBytes),
           html`${use?.files ?? '-'}${account.maxFiles === 0 ? '' : ` of ${account.maxFiles}`}`,
           html`${sessions}`,
+          lastLoginOf(lastLogin(account)),
           html`${loginWays(account)}`,
         ]),
         'There are no users yet.',
@@ -26,13 +36,27 @@ export function usersPage(rows: readonly UserRow[], session: SignedIn): Page {
   return { title: 'Users', content };
 }
 
-function addFields(): Html {
+/** See lastLogins(). */
+export function lastLoginOf(at: number | undefined): Html {
+  return at === undefined ? html`-` : time(at);
+}
+
+function addFields({ quotaBytes, maxFiles }: UserDefaults): Html {
   return html`<label>Name <input name="name" required autocomplete="off" autocapitalize="none" /></label>
-    ${limitFields('', '0')}
+    ${limitFields(quotaBytes === undefined ? '' : exactSize(quotaBytes), String(maxFiles))}
+    ${expiryField('never')}
     <label
       >Password (none: login by key only) <input type="password" name="password" autocomplete="new-password"
     /></label>
     <button>Add the user</button>`;
+}
+
+/** When the account expires, as it is now. */
+export function expiryField(expires: string): Html {
+  return html`<label
+    >Logins until: 2027-01-31 (its beginning), 90d, or never
+    <input name="expires" required value="${expires}" autocomplete="off"
+  /></label>`;
 }
 
 /** The limits, as they are now. */

@@ -63,6 +63,7 @@ export class Place {
       passwordHash: null,
       keys: [],
       disabled: false,
+      expiresAt: null,
     });
     t.teardown(() => this.state.close());
   }

@@ -1,0 +1,85 @@
+/**
+ * Makes the users of a file (user-records.ts), all or none: what is wrong is told line by line, before anything is changed.
+ */
+import { Failure } from '../../protocol/failure.js';
+import { printable } from '../../protocol/login/report.js';
+import type { NamedUser } from '../../state/administration.js';
+import { hashPasswords } from '../../state/password-threads.js';
+import type { UserDefaults } from '../../state/store.js';
+import { writeOut } from '../output/stdout.js';
+import { PROGRAM } from '../program.js';
+import { administer } from './state-access.js';
+import type { StateOptions } from './state-option.js';
+import type { Mistake, ReadRecords, UserRecord } from './user-records.js';
+
+/** Mistakes that are told; the others are counted. */
+const MAX_TOLD = 50;
+
+export const MISSING_QUOTA =
+  'the quota is missing: say --quota SIZE (0 is none), or set ftpmountd --default-quota';
+
+/** What users get of whom the file says nothing. */
+export interface RecordDefaults extends Partial<UserDefaults> {
+  readonly expiresAt: number | null;
+  readonly posixOwners: boolean;
+  readonly adopt: boolean;
+}
+
+/** `file`: its name, for mistakes. Returns the exit code. */
+export async function addRecords(
+  file: string,
+  { records, mistakes }: ReadRecords,
+  given: RecordDefaults,
+  options: StateOptions,
+): Promise<number> {
+  await administer(options, 'make', async (administration, state) => {
+    const defaults = { ...state.userDefaults, ...given };
+    const hashOf = hashing(records.map(({ record }) => record));
+    const found = [...mistakes];
+    const users = records.map(({ line, record }): NamedUser => {
+      const {
+        quota = defaults.quotaBytes,
+        maxFiles = defaults.maxFiles,
+        disabled = false,
+        keys = [],
+      } = record;
+      const { expires = defaults.expiresAt, posixOwners = defaults.posixOwners } = record;
+      if (quota === undefined) found.push({ line, message: MISSING_QUOTA });
+      return {
+        ...{ name: record.name, quotaBytes: quota ?? 0, maxFiles, posixOwners, disabled, keys },
+        ...{ expiresAt: expires, adopt: defaults.adopt, passwordHash: () => hashOf(record) },
+      };
+    });
+    for (const [index, { message }] of await administration.refusals(users)) {
+      found.push({ line: records[index]?.line ?? 0, message });
+    }
+    if (found.length > 0) throw refused(file, found);
+    await administration.addUsers(users);
+  });
+  await writeOut(`users added: ${records.length}\n`);
+  return 0;
+}
+
+/** What answers the hash of a user's password; the first time that it is asked all are hashed. */
+function hashing(records: readonly UserRecord[]): (record: UserRecord) => Promise<string | null> {
+  const withPassword = records.filter(({ password }) => password !== undefined);
+  let hashes: Promise<Map<UserRecord, string>> | undefined;
+  const hashAll = async (): Promise<Map<UserRecord, string>> => {
+    const all = await hashPasswords(withPassword.map(({ password = '' }) => password));
+    return new Map(withPassword.map((record, index) => [record, all[index] ?? '']));
+  };
+  return async (record) => {
+    if (record.password === undefined) return record.passwordHash ?? null;
+    hashes ??= hashAll();
+    return (await hashes).get(record) ?? null;
+  };
+}
+
+/** Tells the mistakes, one a line. */
+function refused(file: string, mistakes: readonly Mistake[]): Failure {
+  const sorted = mistakes.toSorted((a, b) => a.line - b.line);
+  for (const { line, message } of sorted.slice(0, MAX_TOLD)) {
+    process.stderr.write(`${PROGRAM}: ${printable(`${file}:${line}: ${message}`)}\n`);
+  }
+  return new Failure('EINVAL', `mistakes in ${file}: ${mistakes.length}; nothing is changed`);
+}

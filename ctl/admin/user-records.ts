@@ -1,0 +1,177 @@
+/**
+ * Users in a file, as `ftpctl useradd --batch` reads them and `ftpctl export` writes them: JSON, one object a line or an array of
+ * them, or CSV with a head. The fields are those of UserRecord; of what is missing, or an empty cell, the default counts.
+ *
+ * Invariant: nothing is guessed; what is not understood is a mistake of its line, and all mistakes are found.
+ */
+import { Failure } from '../../protocol/failure.js';
+import { userName, type UserName } from '../../protocol/ids.js';
+import { accountKey, MAX_KEYS } from '../../state/account-keys.js';
+import type { AccountKey } from '../../state/accounts.js';
+import { checkPassword, isPasswordHash } from '../../state/password.js';
+import { parseCount, parseSize } from '../../state/sizes.js';
+import { parseEnd } from '../../state/times.js';
+
+/** Most users of a file. */
+const MAX_USERS = 10_000;
+
+export interface UserRecord {
+  readonly name: UserName;
+  readonly quota?: number;
+  readonly maxFiles?: number;
+  readonly expires?: number | null;
+  readonly disabled?: boolean;
+  readonly posixOwners?: boolean;
+  /** In CSV separated by semicolons. */
+  readonly keys?: readonly AccountKey[];
+  readonly password?: string;
+  readonly passwordHash?: string;
+}
+
+/** What is wrong in a line (from 1; of a JSON array the place in it). */
+export interface Mistake {
+  readonly line: number;
+  readonly message: string;
+}
+
+export interface ReadRecords {
+  readonly records: readonly { readonly line: number; readonly record: UserRecord }[];
+  readonly mistakes: readonly Mistake[];
+}
+
+/** How each field is read; they throw. */
+const FIELDS: { readonly [F in keyof UserRecord]-?: (value: unknown) => UserRecord[F] } = {
+  name: (value) => userName(textOf(value)),
+  quota: (value) => parseSize(String(value)),
+  maxFiles: (value) => parseCount(String(value)),
+  expires: (value) => parseEnd(textOf(value)),
+  disabled: truthOf,
+  posixOwners: truthOf,
+  keys: (value) => {
+    const texts: unknown[] = Array.isArray(value) ? value : textOf(value).split(';');
+    if (texts.length > MAX_KEYS) throw new Failure('E2BIG', `there are more than ${MAX_KEYS} keys`);
+    return texts.map((text) => accountKey(textOf(text)));
+  },
+  password: (value) => {
+    const password = textOf(value);
+    checkPassword(password);
+    return password;
+  },
+  passwordHash: (value) => {
+    const hash = textOf(value);
+    if (!isPasswordHash(hash))
+      throw new Failure('EINVAL', 'the hash is not Argon2id with one lane (p=1), or costs too much');
+    return hash;
+  },
+};
+
+/** Throws E2BIG. */
+export function readRecords(text: string): ReadRecords {
+  return recordsOf(rowsOf(text));
+}
+
+/** Throws E2BIG. */
+export function recordsOf(rows: readonly Row[]): ReadRecords {
+  const records: ReadRecords['records'][number][] = [];
+  const mistakes: Mistake[] = [];
+  for (const { line, fields } of rows) {
+    try {
+      records.push({ line, record: recordOf(fields()) });
+    } catch (error) {
+      mistakes.push({ line, message: Failure.from(error).message });
+    }
+  }
+  if (records.length > MAX_USERS) throw new Failure('E2BIG', `there are more than ${MAX_USERS} users`);
+  return { records, mistakes };
+}
+
+/** By the names in UserRecord; a text may stand for any other value. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** A line of a file. */
+export interface Row {
+  readonly line: number;
+  /** Throws where the row is none. */
+  readonly fields: () => Fields;
+}
+
+function rowsOf(text: string): Row[] {
+  const lines = text.replace(/^\ufeff/, '').split(/\r?\n/);
+  const first = lines.findIndex((line) => line.trim() !== '');
+  const head = lines[first]?.trimStart() ?? '';
+  if (head.startsWith('[')) {
+    const all = parseJson(text);
+    const users: unknown[] = Array.isArray(all) ? all : [];
+    return users.map((one, index) => ({ line: index + 1, fields: () => objectOf(one) }));
+  }
+  const isJson = head.startsWith('{');
+  const names = isJson ? [] : cellsOf(head);
+  return lines.flatMap((line, index) => {
+    if (line.trim() === '' || (!isJson && index === first)) return [];
+    const fields = (): Fields => (isJson ? objectOf(parseJson(line)) : namedCells(names, cellsOf(line)));
+    return [{ line: index + 1, fields }];
+  });
+}
+
+function recordOf(fields: Fields): UserRecord {
+  const record: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(fields)) {
+    if (!Object.hasOwn(FIELDS, name)) {
+      throw new Failure(
+        'EINVAL',
+        `there is no field '${name}': allowed are ${Object.keys(FIELDS).join(', ')}`,
+      );
+    }
+    if (value !== undefined && value !== '') record[name] = FIELDS[name as keyof UserRecord](value);
+  }
+  if (record['name'] === undefined) throw new Failure('EINVAL', 'the name is missing');
+  if (record['password'] !== undefined && record['passwordHash'] !== undefined) {
+    throw new Failure('EINVAL', 'there is a password, and the hash of one');
+  }
+  return record as unknown as UserRecord; // each value was read by the field of its name
+}
+
+/** Throws EINVAL. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Failure('EINVAL', `it is not JSON (${error instanceof Error ? error.message : ''})`);
+  }
+}
+
+/** Throws EINVAL. */
+export function objectOf(value: unknown): Fields {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Fields;
+  throw new Failure('EINVAL', 'it is no JSON object');
+}
+
+function namedCells(names: readonly string[], cells: readonly string[]): Fields {
+  if (cells.length !== names.length) {
+    throw new Failure('EINVAL', `there are ${cells.length} cells, and ${names.length} in the head`);
+  }
+  return Object.fromEntries(names.map((name, index) => [name, cells[index]]));
+}
+
+/** The cells of a line of CSV (RFC 4180, without line ends in cells). */
+function cellsOf(line: string): string[] {
+  const cell = /(?:"((?:[^"]|"")*)"|([^",]*))(,|$)/y;
+  const cells: string[] = [];
+  for (;;) {
+    const match = cell.exec(line);
+    if (match === null) throw new Failure('EINVAL', `its cell ${cells.length + 1} is not CSV`);
+    cells.push(match[1]?.replaceAll('""', '"') ?? match[2]?.trim() ?? '');
+    if (match[3] === '') return cells;
+  }
+}
+
+function textOf(value: unknown): string {
+  if (typeof value === 'string') return value;
+  throw new Failure('EINVAL', `${JSON.stringify(value)} is no text`);
+}
+
+function truthOf(value: unknown): boolean {
+  const text = String(value);
+  if (text === 'true' || text === 'false') return text === 'true';
+  throw new Failure('EINVAL', `'${text}' is neither true nor false`);
+}
