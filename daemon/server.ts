@@ -152,7 +152,7 @@ export class Server {
 
   /** Puts a new configuration into force, as far as that goes without a new start. */
   reload(config: Config): void {
-    const { log, userLog, state } = this.#options;
+    const { log, state } = this.#options;
     const fixed = needingRestart(this.#config, config);
     if (fixed.length > 0) log.warn({ settings: fixed }, 'these settings changed and need a new start');
     this.#config = config;
@@ -161,8 +161,6 @@ export class Server {
     this.#administrator.setLimits(throttleLimits(config));
     this.#frontDoor.setLimits(frontDoorLimits(config));
     log.setLevel(config['log-level']);
-    log.reopen();
-    userLog.reopen();
     for (const account of state.accounts.list()) this.#pool.accountChanged(forWorker(account));
     log.info({}, 'configuration read again');
   }

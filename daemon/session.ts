@@ -244,6 +244,7 @@ export class Session implements ClientSession {
     if (this.#stopping) return;
     this.#requests += 1;
     this.#lastRequestAt = Date.now();
+    if (this.#client.summary.isDue(this.#lastRequestAt)) this.#tellChanges();
     if (!isMethodName(method)) return this.#refuse(id, new Failure('ENOSYS', 'no such method'));
     if (this.#calls.has(id)) throw new Failure('PROTOCOL', 'the id of a call that is not answered yet');
     if (method === 'login') return this.#refuse(id, new Failure('EINVAL', 'logged in already'));
@@ -391,8 +392,14 @@ export class Session implements ClientSession {
     for (const call of [...this.#calls.values()]) call.cancel();
     this.#backlog.close();
     this.#onIdle?.();
+    this.#tellChanges();
     this.#home.detach(this.#client, this);
     this.#resolveClosed(failure);
+  }
+
+  #tellChanges(): void {
+    const changes = this.#client.summary.take();
+    if (changes !== undefined) this.#home.transferLog.info({ peer: this.#peer, ...changes }, 'changes');
   }
 
   #failureOf(thrown: unknown, method: MethodName): Failure {
