@@ -370,6 +370,13 @@ function administration(program: Command, end: (exitCode: number) => void): void
       const { adopt } = await import('./admin/adopt.js');
       end(await adopt(directory, options));
     });
+  withStateOption(program.command('backup').argument('<dir>', 'a directory, which is made'))
+    .description('copy accounts, key and homes, while the daemon serves')
+    .option('--no-homes', 'only accounts and key: the homes are backed up otherwise, after this')
+    .action(async (directory, options) => {
+      const { backup } = await import('./admin/backup.js');
+      end(await backup(directory, options));
+    });
   withStateOption(program.command('unlock').argument('<user|address>', 'who is locked out'))
     .description('forget the failed logins of a user, or from an address')
     .action(async (userOrAddress, options) => {

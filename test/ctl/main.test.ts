@@ -34,6 +34,7 @@ const COMMANDS = [
   'key remove',
   'quota check',
   'adopt',
+  'backup',
   'status',
 ];
 
