@@ -383,6 +383,14 @@ function administration(program: Command, end: (exitCode: number) => void): void
       const { unlock } = await import('./admin/unlock.js');
       end(await unlock(userOrAddress, options));
     });
+  withStateOption(program.command('top'))
+    .description('show sessions, rates, calls, queue and workers, again and again; q ends')
+    .option('--once', 'once, as where there is no terminal')
+    .option('--json', 'once, as JSON')
+    .action(async (options) => {
+      const { top } = await import('./admin/top.js');
+      end(await top(options));
+    });
   withStateOption(program.command('status'))
     .description('show what the running daemon does')
     .option('--json', 'as JSON')

@@ -374,7 +374,7 @@ export class Server {
   async #status(): Promise<ControlAnswers['status']> {
     const { reports, silent } = await this.#pool.report(false);
     const activities = new Map(
-      reports.flatMap(({ sessions }) => sessions.map((one) => [one.sessionId, one])),
+      reports.flatMap(({ sessions }) => sessions.map(({ sessionId, ...activity }) => [sessionId, activity])),
     );
     const { 'max-sessions': maxSessions, 'max-queue': maxQueue, workers } = this.#config;
     return {
@@ -387,8 +387,7 @@ export class Server {
       maxQueue,
       workers,
       sessions: this.#sessions.list().map(({ sessionId, user, peer, program, since }) => {
-        const { bytesReceived = 0, bytesSent = 0 } = activities.get(sessionId) ?? {};
-        return { user, peer, program, since, bytesReceived, bytesSent };
+        return { user, peer, program, since, activity: activities.get(sessionId) ?? null };
       }),
       silentWorkers: silent,
       uses: reports.flatMap(({ uses }) => uses),

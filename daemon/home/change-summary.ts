@@ -38,8 +38,8 @@ export class ChangeSummary {
   }
 
   /** Whether it is time to tell of a client that stays. */
-  isDue(now: number): boolean {
-    return this.#since !== undefined && now - this.#since >= TOLD_AFTER_MS;
+  get isDue(): boolean {
+    return this.#since !== undefined && Date.now() - this.#since >= TOLD_AFTER_MS;
   }
 
   /** What there is to tell, once; undefined: nothing. */

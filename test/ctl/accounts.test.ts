@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import t from 'tap';
 import { passwordOf, startDaemon, type Daemon } from '../lib/daemon.js';
 import { temporaryDirectory } from '../lib/directory.js';
-import { runProgram } from '../lib/programs.js';
+import { programs, runProgram } from '../lib/programs.js';
+import { Terminal } from '../lib/terminal.js';
 
 t.setTimeout(60_000);
 
@@ -135,11 +136,19 @@ t.test('a new password', async (t) => {
   t.equal((await daemon.ftpctl(['ls', ...login, daemon.at('early')], { input: 'another\n' })).code, 0);
 });
 
-t.test('quota check, by the daemon and without it', async (t) => {
+t.test('quota check, status and top, by the daemon and without it', async (t) => {
   const right = /^late: charged \d+ bytes, 2 files: right$/m;
   t.match(await daemon.ftpctl(['quota', 'check', 'late']), { code: 0, stdout: right });
   t.match((await daemon.ftpctl(['status'])).stdout, /^ftpmountd .* process \d+, on 127\.0\.0\.1:\d+/);
   t.match(JSON.parse((await daemon.ftpctl(['status', '--json'])).stdout), { pid: daemon.service.pid });
+  const [once, json] = await Promise.all([daemon.ftpctl(['top']), daemon.ftpctl(['top', '--json'])]);
+  t.match(once.stdout, /^ftpmountd .*\nsessions +0 of 256; [^]*\nnobody is connected\n$/);
+  t.match(JSON.parse(json.stdout), { pid: daemon.service.pid, sessions: [], rates: { calls: 0 } });
+  const screen = new Terminal(t, [process.execPath, programs.ftpctl, 'top'], daemon.env);
+  await screen.says(/\[\?1049h[^]*nobody is connected/);
+  screen.type('q');
+  t.equal((await screen.exited).code, 0);
+  t.match(screen.output, /\[\?1049l$/, 'the terminal is as it was');
   await daemon.stop();
   t.match(await daemon.ftpctl(['status']), { code: 1, stderr: /^ftpctl: no daemon runs on / });
   t.match(await daemon.ftpctl(['quota', 'check', 'late']), { code: 0, stdout: right });
@@ -254,6 +263,7 @@ t.test('help', async (t) => {
     'quota',
     'unlock',
     'status',
+    'top',
   ]) {
     t.match(help.stdout, new RegExp(`^  ${command} `, 'm'));
   }

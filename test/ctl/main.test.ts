@@ -36,6 +36,7 @@ const COMMANDS = [
   'adopt',
   'backup',
   'status',
+  'top',
 ];
 
 t.test('every command refuses what it does not know, and names its own help', async (t) => {

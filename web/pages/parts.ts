@@ -8,6 +8,11 @@ export function name(text: string): Html {
   return html`<bdi>${text}</bdi>`;
 }
 
+/** Undefined: its worker does not answer. */
+export function transferred(bytes: number | undefined): Html {
+  return html`${bytes === undefined ? '-' : formatSize(bytes)}`;
+}
+
 /** `none`: what is said in place of a table without rows. */
 export function table(head: readonly string[], rows: readonly (readonly Html[])[], none: string): Html {
   if (rows.length === 0) return html`<p class="soft">${none}</p>`;
