@@ -11,6 +11,7 @@ import { withStateOption } from './admin/state-option.js';
 import { PROGRAM } from './program.js';
 import { withSessionOptions } from './remote/session-options.js';
 import { parseCount, parseNumber, parseSize } from '../state/sizes.js';
+import { parseSpan } from '../state/times.js';
 import type { Survey } from './output/progress.js';
 import { parseRule, type FilterRule } from './transfer/filter.js';
 import { VERSION } from '../protocol/version.js';
@@ -280,6 +281,8 @@ function administration(program: Command, end: (exitCode: number) => void): void
   passwordOptions(withStateOption(program.command('useradd').argument(name)))
     .description('make a user')
     .requiredOption('--quota <size>', 'limit of bytes; 0 is none', parseSize)
+    .option('--soft <size>', 'bytes that may be passed for a time of grace; 0 is none', parseSize)
+    .option('--grace <span>', 'that time: 12h, 7d (default: 7d)', parseSpan)
     .option('--max-files <n>', 'limit of files; 0 is none', parseCount)
     .option('--posix-owners', 'keep owner, group, full mode and devices of files')
     .option('--adopt', 'hand over the home of that name that is there already')
@@ -291,6 +294,8 @@ function administration(program: Command, end: (exitCode: number) => void): void
   withStateOption(program.command('usermod').argument(name))
     .description('change limits, or whether the user may log in')
     .option('--quota <size>', 'limit of bytes; 0 is none', parseSize)
+    .option('--soft <size>', 'bytes that may be passed for a time of grace; 0 is none', parseSize)
+    .option('--grace <span>', 'that time: 12h, 7d (default: 7d)', parseSpan)
     .option('--max-files <n>', 'limit of files; 0 is none', parseCount)
     .option('--disable', 'refuse logins, close sessions')
     .option('--enable', 'allow logins again')

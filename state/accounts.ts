@@ -28,6 +28,9 @@ export interface Account {
   readonly createdAt: number;
   /** No login, by whatever means. */
   readonly disabled: boolean;
+  /** See SoftQuota; missing: none, and DEFAULT_GRACE_MS. */
+  readonly softBytes?: number;
+  readonly graceMs?: number;
   /** Files have virtual owners (daemon/home/virtual-owners.ts); missing in accounts of before: no. */
   readonly posixOwners?: boolean;
 }

@@ -28,7 +28,7 @@ export interface AdministrationOptions {
   readonly ask: AskIfRunning;
 }
 
-export type Limits = Pick<Account, 'quotaBytes' | 'maxFiles'>;
+export type Limits = Pick<Account, 'quotaBytes' | 'maxFiles' | 'softBytes' | 'graceMs'>;
 
 export interface NewUser extends Limits {
   readonly posixOwners: boolean;

@@ -15,7 +15,12 @@ export interface Use {
   readonly files: number;
 }
 
-export interface LedgerEntry extends Use {
+/** A use, and since when it has been over the soft quota: milliseconds since 1970; missing: it is not. */
+export interface Charge extends Use {
+  readonly overSoftSince?: number | undefined;
+}
+
+export interface LedgerEntry extends Charge {
   /** The figures are those of the tree. False: the home is open, or was when the daemon died. */
   readonly clean: boolean;
 }
@@ -66,10 +71,11 @@ export class Ledger {
   }
 
   /** Records the use; on the disk when it returns. `clean`: what it tells of is there before. */
-  write(user: UserName, use: Use, clean: boolean): void {
+  write(user: UserName, { bytes, files, overSoftSince }: Charge, clean: boolean): void {
     this.#transactions.run(() => {
       if (!this.#accounts.doesExist(user)) return;
-      this.#table.putSync(user, { bytes: use.bytes, files: use.files, clean });
+      const since = overSoftSince === undefined ? {} : { overSoftSince };
+      this.#table.putSync(user, { bytes, files, clean, ...since });
     });
   }
 }

@@ -68,7 +68,7 @@ async function checkStopped(
         const report = { user, ledger: { bytes, files }, tree, uploads, repaired: false };
         const repaired = options.repair === true && differs(report);
         // Not clean: nothing was synced here. The daemon counts it when it starts.
-        if (repaired) ledger.write(user, tree, false);
+        if (repaired) ledger.write(user, { ...entry, ...tree }, false);
         reports.push({ ...report, repaired });
       }
       return reports;

@@ -3,6 +3,7 @@ import { askDaemon } from '../../state/control.js';
 import { loginWays, userRows, type UserRow } from '../../state/user-rows.js';
 import { writeOut } from '../output/stdout.js';
 import { formatTable } from '../output/table.js';
+import { softQuotaOf } from '../../state/soft-quota.js';
 import { formatLimit, formatSize } from '../../state/sizes.js';
 import { stateDirectory, withState } from './state-access.js';
 import type { StateOptions } from './state-option.js';
@@ -39,6 +40,7 @@ function jsonOf({ account, use, sessions }: UserRow): Record<string, unknown> {
     name: account.name,
     quotaBytes: account.quotaBytes,
     maxFiles: account.maxFiles,
+    ...softQuotaOf(account),
     usedBytes: use?.bytes ?? null,
     usedFiles: use?.files ?? null,
     sessions,

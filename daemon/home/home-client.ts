@@ -233,6 +233,10 @@ export class HomeClient implements LeaseHolder, ExecutorClient {
     this.unnamed.delete(number - MAX_CHANGES);
   }
 
+  tellSoftLimit(used: number, softBytes: number, graceLeft: number | null): void {
+    this.#session?.notify('softLimit', [used, softBytes, graceLeft]);
+  }
+
   tellUngrant(): void {
     this.#session?.notify('ungrant', []);
   }

@@ -6,7 +6,7 @@
  * A write of the ledger is an fsync: one before the first change, and at most one each WRITE_AFTER_MS.
  */
 import type { UserName } from '../../protocol/ids.js';
-import type { Ledger, Use } from '../../state/ledger.js';
+import type { Charge, Ledger } from '../../state/ledger.js';
 
 /** What is needed of the ledger. */
 export type LedgerStore = Pick<Ledger, 'read' | 'markDirty' | 'write'>;
@@ -16,7 +16,7 @@ const WRITE_AFTER_MS = 5000;
 export class LedgerEntryWriter {
   readonly #ledger: LedgerStore;
   readonly #user: UserName;
-  readonly #use: () => Use;
+  readonly #charge: () => Charge;
   readonly #onError: (error: unknown) => void;
   #clean: boolean;
   #timer: NodeJS.Timeout | undefined;
@@ -26,13 +26,13 @@ export class LedgerEntryWriter {
     user: UserName;
     /** Whether the entry is clean now. */
     clean: boolean;
-    use: () => Use;
+    charge: () => Charge;
     onError: (error: unknown) => void;
   }) {
     this.#ledger = options.ledger;
     this.#user = options.user;
     this.#clean = options.clean;
-    this.#use = options.use;
+    this.#charge = options.charge;
     this.#onError = options.onError;
   }
 
@@ -50,14 +50,14 @@ export class LedgerEntryWriter {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#clean) return;
-    this.#ledger.write(this.#user, this.#use(), clean);
+    this.#ledger.write(this.#user, this.#charge(), clean);
     this.#clean = clean;
   }
 
   #writeLater(): void {
     this.#timer = undefined;
     try {
-      this.#ledger.write(this.#user, this.#use(), false);
+      this.#ledger.write(this.#user, this.#charge(), false);
     } catch (error) {
       this.#onError(error);
     }

@@ -66,6 +66,7 @@ t.test('mistakes', async (t) => {
   );
   await fails(1, /^ftpctl: there is no user nobody/, 'usermod', 'nobody', '--quota', '1G');
   await fails(2, /^ftpctl: say what to change/, 'usermod', 'late');
+  await fails(2, /^ftpctl: '7' is not a span of time/, 'usermod', 'late', '--grace', '7');
   await fails(1, /^ftpctl: there is no user nobody/, 'passwd', 'nobody', ...password);
   await fails(1, /^ftpctl: there is no user nobody/, 'userdel', 'nobody');
   await fails(1, /^ftpctl: there is no user nobody/, 'key', 'list', 'nobody');
@@ -93,6 +94,13 @@ t.test('limits take effect at once', async (t) => {
   t.equal((await put('two')).code, 0);
   t.equal((await daemon.ftpctl(['usermod', 'late', '--quota', '1K'])).code, 0);
   t.equal((await put('three')).code, 7);
+  const soft = await daemon.ftpctl(['usermod', 'late', '--quota', '3M', '--soft', '1M', '--grace', '2d']);
+  t.match(soft, { code: 0, stdout: /quota 3\.0M \(soft 1\.0M, grace 2 days\)/ });
+  t.match(
+    (await daemon.ftpctl(['df', ...daemon.login('late'), daemon.at('late')])).stdout,
+    /^1\.0M over the soft quota of 1\.0M: remove that within 2 days, or nothing more is taken$/m,
+  );
+  t.equal((await daemon.ftpctl(['usermod', 'late', '--soft', '0'])).code, 0);
   t.equal(
     fs.readdirSync(daemon.home('late')).filter((name) => name !== '.ftpmount').length,
     2,
