@@ -233,8 +233,8 @@ export class HomeClient implements LeaseHolder, ExecutorClient {
     this.unnamed.delete(number - MAX_CHANGES);
   }
 
-  tellSoftLimit(used: number, softBytes: number, graceLeft: number | null): void {
-    this.#session?.notify('softLimit', [used, softBytes, graceLeft]);
+  tellSoftLimit(notice: NotificationParams<'softLimit'>): void {
+    this.#session?.notify('softLimit', notice);
   }
 
   tellUngrant(): void {

@@ -5,6 +5,7 @@
  * goes on over restarts.
  */
 import type { UserName } from '../../protocol/ids.js';
+import type { NotificationParams } from '../../protocol/methods.js';
 import type { Use } from '../../state/ledger.js';
 import { softQuotaAdvice, softQuotaOf, type SoftQuota } from '../../state/soft-quota.js';
 import type { Log } from '../log.js';
@@ -27,7 +28,7 @@ export interface SoftLimitOptions {
   readonly since: number | undefined;
   readonly quota: () => Quota;
   /** The soft quota was passed, the use is within it again, or the time is over. */
-  readonly onChanged: () => void;
+  readonly onChanged: (notice: NotificationParams<'softLimit'>) => void;
   /** The quota has other limits. */
   readonly onLimits: () => void;
   /** Has the ledger remember `since`. */
@@ -57,6 +58,10 @@ export class SoftLimit {
     return [this.#soft.softBytes, left === undefined ? null : Math.ceil(left / 1000)];
   }
 
+  get notice(): NotificationParams<'softLimit'> {
+    return [this.#options.quota().used.bytes, ...this.told];
+  }
+
   setLimits(limits: HomeLimits): void {
     this.#limits = limits;
     this.#soft = limits.soft ?? softQuotaOf({});
@@ -80,7 +85,7 @@ export class SoftLimit {
     // Who charges goes on first: what waits for room is not to be woken meanwhile.
     if (isOver) this.#watch();
     else this.#apply();
-    onChanged();
+    onChanged(this.notice);
   }
 
   close(): void {
@@ -110,7 +115,7 @@ export class SoftLimit {
     if (left !== undefined && left > 0) {
       this.#callOff = this.#options.clock.after(Math.min(left, MAX_TIMER_MS), () => {
         this.#apply();
-        if (this.#graceLeft === 0) this.#options.onChanged();
+        if (this.#graceLeft === 0) this.#options.onChanged(this.notice);
       });
     }
   }

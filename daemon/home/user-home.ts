@@ -181,7 +181,9 @@ export class UserHome {
     const limits = { bytes: account.quotaBytes, files: account.maxFiles, soft: softQuotaOf(account) };
     this.soft = new SoftLimit({
       ...{ clock, log, user: account.name, since: overSoftSince, quota: () => this.quota },
-      onChanged: () => this.#tellSoftLimit(this.#clients),
+      onChanged: (notice) => {
+        for (const client of this.#clients) client.tellSoftLimit(notice);
+      },
       onLimits: () => this.room.limitsChanged(),
       remember: () => this.#ledgerEntry.beforeChange(),
     });
@@ -324,7 +326,7 @@ export class UserHome {
   entered(client: HomeClient): void {
     this.#clients.entered(client);
     this.room.entered(client);
-    if (this.soft.since !== undefined) this.#tellSoftLimit([client]);
+    if (this.soft.since !== undefined) client.tellSoftLimit(this.soft.notice);
   }
 
   /** A message of a client came. `behindLog`: all of its log of before came earlier, so it is back (grace.ts). */
@@ -489,10 +491,6 @@ export class UserHome {
 
   *#marks(): Generator<Marks> {
     for (const { marks } of this.#clients) if (marks !== undefined) yield marks;
-  }
-
-  #tellSoftLimit(clients: Iterable<HomeClient>): void {
-    for (const client of clients) client.tellSoftLimit(this.quota.used.bytes, ...this.soft.told);
   }
 
   #tellDurable(): void {
