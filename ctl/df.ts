@@ -1,6 +1,6 @@
 /**
  * `ftpctl df [-h] [USER@]HOST`: the home's space and files: limit, used, and what is left by quota and disk; and what partial uploads
- * take of what is used.
+ * take of what is used; and how long the soft quota may still be passed.
  */
 import { Failure } from '../protocol/failure.js';
 import { writeOut } from './output/stdout.js';
@@ -12,6 +12,7 @@ import type { RemoteSession } from './remote/session.js';
 import { withSharedSession } from './remote/shared-session.js';
 import { PROGRAM } from './program.js';
 import { formatSize } from '../state/sizes.js';
+import { softQuotaAdvice } from '../state/soft-quota.js';
 
 export interface DfFlags {
   readonly humanReadable?: boolean;
@@ -27,7 +28,7 @@ export async function df(place: string, options: DfOptions): Promise<number> {
 
 /** Shows quota and use of a home. Returns the exit code. */
 export async function showSpace({ client, account, signal }: RemoteSession, flags: DfFlags): Promise<number> {
-  const [, limit, used, free, fileLimit, files, filesFree] = await client.call('statfs', []);
+  const [, limit, used, free, fileLimit, files, filesFree, soft, grace] = await client.call('statfs', []);
   const space = usage(limit, used, free);
   const inodes = usage(fileLimit, files, filesFree);
   const show = flags.humanReadable === true ? formatSize : kibibytes;
@@ -59,6 +60,8 @@ export async function showSpace({ client, account, signal }: RemoteSession, flag
     const count = `${uploads} partial ${uploads === 1 ? 'upload' : 'uploads'}`;
     lines.push(`of that ${formatSize(bytes)} in ${count}, which ${PROGRAM} uploads lists`);
   }
+  const advice = softQuotaAdvice(used, soft, grace);
+  if (advice !== undefined) lines.push(advice);
   await writeOut(`${lines.join('\n')}\n`);
   return 0;
 }

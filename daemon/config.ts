@@ -175,6 +175,14 @@ export const SETTINGS = {
     reloads: true,
   }),
   'log-file': path("file of the daemon's log (default: standard error)", 'FILE'),
+  'log-max-size': count(
+    1,
+    1024 * 1024,
+    20,
+    'MiB after which user.log, manager.log and the log file are begun anew, each',
+  ),
+  'log-max-age': count(1, 3650, 7, 'days after which they are begun anew'),
+  'log-keep': count(0, 1000, 12, 'how many former ones of each are kept: LOG.1 is the newest'),
 } as const;
 
 export type SettingName = keyof typeof SETTINGS;

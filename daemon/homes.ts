@@ -11,7 +11,9 @@ import { Failure } from '../protocol/failure.js';
 import type { UserName } from '../protocol/ids.js';
 import type { Account } from '../state/accounts.js';
 import type { Use } from '../state/ledger.js';
+import { softQuotaOf } from '../state/soft-quota.js';
 import type { State } from '../state/store.js';
+import type { HomeLimits } from './home/soft-limit.js';
 import { UserHome } from './home/user-home.js';
 import type { Log } from './log.js';
 import type { WorkerReport } from './worker-messages.js';
@@ -194,8 +196,8 @@ function closeToOthers(directory: string): boolean {
   return isOpen;
 }
 
-function limitsOf({ quotaBytes, maxFiles }: Account): { bytes: number; files: number } {
-  return { bytes: quotaBytes, files: maxFiles };
+function limitsOf(account: Account): HomeLimits {
+  return { bytes: account.quotaBytes, files: account.maxFiles, soft: softQuotaOf(account) };
 }
 
 function hasOwners({ posixOwners }: Account): boolean {

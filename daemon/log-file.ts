@@ -1,12 +1,14 @@
 /*
  * The daemon's logs on the disk or on standard error, by pino: one JSON object a line. Only the main thread writes, so that
- * each file has one writer and one reopening.
+ * each file has one writer, and one who begins it anew.
  *
  * Invariant: logging never throws. Where a line cannot be written (the disk is full) it is kept, up to MAX_KEPT bytes, and
  * written before the next line that can be; the service goes on meanwhile.
  */
+import { statSync } from 'node:fs';
 import { destination, pino, type DestinationStream, type Logger } from 'pino';
 import { Failure } from '../protocol/failure.js';
+import type { LogRotation } from './log-rotation.js';
 import { withError, type Log, type LogLevel } from './log.js';
 
 /** Bytes of lines that wait for room on the disk; what comes then is dropped. */
@@ -14,12 +16,13 @@ const MAX_KEPT = 1024 * 1024;
 
 export interface LogFile extends Log {
   setLevel(level: LogLevel): void;
-  /** Opens the file anew, after a rotation. */
-  reopen(): void;
 }
 
-/** A log of JSON lines into a file (0600, appended), or on standard error. Throws a Failure that names the file. */
-export function openLog(path: string | undefined, level: LogLevel): LogFile {
+/**
+ * A log of JSON lines into a file (0600, appended) that is rotated, or on standard error. Throws a Failure that names the
+ * file.
+ */
+export function openLog(path: string | undefined, level: LogLevel, rotation: LogRotation): LogFile {
   // Synchronous: a line that was logged is there even if the process dies next; lines are rare.
   const file = openDestination(path);
   const logger: Logger = pino(
@@ -29,7 +32,7 @@ export function openLog(path: string | undefined, level: LogLevel): LogFile {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (name) => ({ level: name }) },
     },
-    file,
+    path === undefined ? file : rotated(file, path, rotation),
   );
   const write = (name: LogLevel) => (fields: Record<string, unknown>, message: string) =>
     logger[name](withError(fields), message);
@@ -41,13 +44,28 @@ export function openLog(path: string | undefined, level: LogLevel): LogFile {
     setLevel: (name) => {
       logger.level = name;
     },
-    reopen: () => {
-      if (path !== undefined) file.reopen();
+  };
+}
+
+type Destination = DestinationStream & { reopen(): void };
+
+/** Looks at the file also as often as so much was written that it may be due. */
+function rotated(file: Destination, path: string, rotation: LogRotation): DestinationStream {
+  const reopen = (): void => file.reopen();
+  let unlooked = statSync(path).size;
+  rotation.watch(path, reopen);
+  return {
+    write(line) {
+      file.write(line);
+      unlooked += Buffer.byteLength(line);
+      if (unlooked < rotation.maxBytes) return;
+      unlooked = 0;
+      rotation.look(path, reopen);
     },
   };
 }
 
-function openDestination(path: string | undefined): DestinationStream & { reopen(): void } {
+function openDestination(path: string | undefined): Destination {
   try {
     const where = path === undefined ? { fd: 2 } : { dest: path, mode: 0o600 };
     const file = destination({ ...where, sync: true, maxLength: MAX_KEPT });

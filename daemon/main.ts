@@ -31,6 +31,7 @@ import {
 } from './config.js';
 import type { Log } from './log.js';
 import { openLog } from './log-file.js';
+import { LogRotation, rotationLimits } from './log-rotation.js';
 import { Server } from './server.js';
 import { ServiceManager } from './service-manager.js';
 import { inheritedSocket } from './socket-activation.js';
@@ -44,7 +45,7 @@ is also listen in the table [web]):
   log-level = "warn"
   [web]
   listen = "127.0.0.1:8084"
-The command line overrides it. SIGHUP reads it again (and opens the logs anew): the limits and the log level take
+The command line overrides it. SIGHUP reads it again: the limits and the log level take
 effect at once, the rest with the next start. SIGTERM and SIGINT end the daemon, after what is in flight.
 
 The state directory is $FTPMOUNT_STATE where --state is not given, else /var/lib/ftpmount for root,
@@ -111,9 +112,11 @@ async function main(): Promise<number> {
   preparePrivateDirectory(stateDirectory, 'state directory');
   preparePrivateDirectory(homes, 'home directory');
   const locks = [lockState(stateDirectory), lockHomes(homes)];
-  const log = openLog(config['log-file'], config['log-level']);
+  const rotation = new LogRotation(rotationLimits(config));
+  const log = openLog(config['log-file'], config['log-level'], rotation);
   const state = openState(stateDirectory);
-  const userLog = openLog(state.paths.userLog, 'info');
+  const userLog = openLog(state.paths.userLog, 'info', rotation);
+  rotation.watch(state.paths.managerLog);
   requireHomes(state, homes);
   beginRun(state);
   noteDefaults(state, config);
@@ -134,6 +137,7 @@ async function main(): Promise<number> {
       const changed = readConfig();
       noteDefaults(state, changed);
       server.reload(changed);
+      rotation.setLimits(rotationLimits(changed));
     } catch (error) {
       log.error({ error: describe(error) }, 'the configuration is wrong: the former one stays in force');
     }

@@ -171,7 +171,7 @@ export class Server {
 
   /** Puts a new configuration into force, as far as that goes without a new start. */
   reload(config: Config): void {
-    const { log, userLog, state } = this.#options;
+    const { log, state } = this.#options;
     const fixed = needingRestart(this.#config, config);
     if (fixed.length > 0) log.warn({ settings: fixed }, 'these settings changed and need a new start');
     this.#config = config;
@@ -180,8 +180,6 @@ export class Server {
     this.#administrator.setLimits(throttleLimits(config));
     this.#frontDoor.setLimits(frontDoorLimits(config));
     log.setLevel(config['log-level']);
-    log.reopen();
-    userLog.reopen();
     for (const account of state.accounts.list()) this.#pool.accountChanged(forWorker(account));
     log.info({}, 'configuration read again');
   }
@@ -434,7 +432,7 @@ export class Server {
   async #status(): Promise<ControlAnswers['status']> {
     const { reports, silent } = await this.#pool.report(false);
     const activities = new Map(
-      reports.flatMap(({ sessions }) => sessions.map((one) => [one.sessionId, one])),
+      reports.flatMap(({ sessions }) => sessions.map(({ sessionId, ...activity }) => [sessionId, activity])),
     );
     const { 'max-sessions': maxSessions, 'max-queue': maxQueue, workers } = this.#config;
     return {
@@ -447,8 +445,7 @@ export class Server {
       maxQueue,
       workers,
       sessions: this.#sessions.list().map(({ sessionId, user, peer, program, since }) => {
-        const { bytesReceived = 0, bytesSent = 0 } = activities.get(sessionId) ?? {};
-        return { user, peer, program, since, bytesReceived, bytesSent };
+        return { user, peer, program, since, activity: activities.get(sessionId) ?? null };
       }),
       silentWorkers: silent,
       uses: reports.flatMap(({ uses }) => uses),

@@ -35,6 +35,7 @@ import {
 } from '../protocol/methods.js';
 import { compact } from '../protocol/references.js';
 import { packTimeLimits } from '../protocol/time-limits.js';
+import type { SessionActivity } from '../state/control.js';
 import { Backlog } from './home/backlog.js';
 import { Call } from './home/call.js';
 import { copyOf } from './home/copies.js';
@@ -67,15 +68,6 @@ export interface SessionOptions {
   readonly log: Log;
   /** Milliseconds (KEEPALIVE_MS): a peer silent for twice as long is dropped. */
   readonly keepaliveMs?: number;
-}
-
-/** What a session did, for status. */
-export interface Activity {
-  readonly requests: number;
-  readonly bytesReceived: number;
-  readonly bytesSent: number;
-  /** Milliseconds since 1970. */
-  readonly lastRequestAt: number;
 }
 
 interface Deferred {
@@ -113,7 +105,6 @@ export class Session implements ClientSession, TurnTaker {
   #stopping = false;
   #onIdle: (() => void) | undefined;
   #requests = 0;
-  #lastRequestAt = Date.now();
   /** Bytes that the thread's measures know of. */
   #counted = { received: 0, sent: 0 };
 
@@ -149,12 +140,11 @@ export class Session implements ClientSession, TurnTaker {
     home.entered(client);
   }
 
-  get activity(): Activity {
+  get activity(): SessionActivity {
     return {
       requests: this.#requests,
       bytesReceived: this.#channel.receivedBytes,
       bytesSent: this.#channel.sentBytes,
-      lastRequestAt: this.#lastRequestAt,
     };
   }
 
@@ -239,7 +229,7 @@ export class Session implements ClientSession, TurnTaker {
     // What comes after the notice of shutdown is not begun: the client asks again elsewhere.
     if (this.#stopping) return;
     this.#requests += 1;
-    this.#lastRequestAt = Date.now();
+    if (this.#client.summary.isDue) this.#tellChanges();
     if (!isMethodName(method)) return this.#refuse(id, new Failure('ENOSYS', 'no such method'));
     if (this.#calls.has(id)) throw new Failure('PROTOCOL', 'the id of a call that is not answered yet');
     if (method === 'login') return this.#refuse(id, new Failure('EINVAL', 'logged in already'));
@@ -404,8 +394,14 @@ export class Session implements ClientSession, TurnTaker {
     for (const call of [...this.#calls.values()]) call.cancel();
     this.#backlog.close();
     this.#onIdle?.();
+    this.#tellChanges();
     this.#home.detach(this.#client, this);
     this.#resolveClosed(failure);
+  }
+
+  #tellChanges(): void {
+    const changes = this.#client.summary.take();
+    if (changes !== undefined) this.#home.transferLog.info({ peer: this.#peer, ...changes }, 'changes');
   }
 
   #failureOf(thrown: unknown, method: MethodName): Failure {

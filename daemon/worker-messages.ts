@@ -14,10 +14,10 @@ import type { FailureKind } from '../protocol/failure.js';
 import type { UserName } from '../protocol/ids.js';
 import type { LeaseMode } from '../protocol/methods.js';
 import type { Account } from '../state/accounts.js';
+import type { SessionActivity } from '../state/control.js';
 import type { QuotaReport, Use } from '../state/ledger.js';
 import type { LogLevel } from './log.js';
 import type { Cells } from './measures.js';
-import type { Activity } from './session.js';
 
 /** What every worker is started with. */
 export interface WorkerData {
@@ -74,7 +74,7 @@ export interface WorkerReport {
   readonly uses: readonly (Use & { readonly user: UserName })[];
   /** Units of leases that clients hold in them. */
   readonly leases: number;
-  readonly sessions: readonly (Activity & { readonly sessionId: number })[];
+  readonly sessions: readonly (SessionActivity & { readonly sessionId: number })[];
 }
 
 /** Requests of the main thread that a worker answers. */

@@ -22,7 +22,6 @@ import { copyNodeModules } from './node-modules.js';
 
 const LIBRARY = 'usr/lib/ftpmount';
 const CONFIG = 'etc/ftpmount/ftpmountd.toml';
-const LOGROTATE = 'etc/logrotate.d/ftpmount';
 
 /** Links, relative to the root, and the programs that they are. */
 const LINKS: Readonly<Record<string, string>> = {
@@ -40,7 +39,6 @@ const INSTALLED: Readonly<Record<string, string>> = {
   'ftpmount.user.service': 'usr/lib/systemd/user/ftpmount.service',
   'ftpmount.sysusers': 'usr/lib/sysusers.d/ftpmount.conf',
   'ftpmount.tmpfiles': 'usr/lib/tmpfiles.d/ftpmount.conf',
-  'ftpmount.logrotate': LOGROTATE,
 };
 const MAINTAINER_SCRIPTS = ['postinst', 'prerm', 'postrm'] as const;
 
@@ -63,7 +61,7 @@ Architecture: ${architecture}
 Maintainer: the ftpmount developers <ftpmount@localhost>
 Installed-Size: ${Math.ceil(sizeOf(root) / 1024)}
 Depends: nodejs (>= 20.19), fuse3, libc6, libstdc++6
-Recommends: systemd, logrotate
+Recommends: systemd
 Section: net
 Priority: optional
 Description: ${description.replace(/^A /, '')}
@@ -71,7 +69,7 @@ Description: ${description.replace(/^A /, '')}
  and ftpmountd serves private, quota-limited homes over the network.
 `,
   );
-  writeFile(root, 'DEBIAN/conffiles', `/${CONFIG}\n/${LOGROTATE}\n`);
+  writeFile(root, 'DEBIAN/conffiles', `/${CONFIG}\n`);
   for (const script of MAINTAINER_SCRIPTS) {
     install(root, script, `DEBIAN/${script}`);
     chmodSync(path.join(root, 'DEBIAN', script), 0o755);

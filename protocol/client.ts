@@ -72,6 +72,8 @@ export interface NotificationHandlers {
   durable?(number: number): void;
   /** What was granted and is not used is to be given back. */
   ungrant?(): void;
+  /** Bytes used, soft limit, and seconds of grace that are left; null: the use is within it again. */
+  softLimit?(used: number, softBytes: number, graceLeft: number | null): void;
   /** The place in the queue, 1 is next; only before the answer of login. */
   queued?(place: number): void;
   shutdown?(reason: string, again: boolean): void;
@@ -417,6 +419,11 @@ export class Client {
         expectShape(NOTIFICATIONS.ungrant.params, params, method);
         this.#notifications.ungrant?.();
         break;
+      case 'softLimit': {
+        const told = expectShape(NOTIFICATIONS.softLimit.params, params, method);
+        this.#notifications.softLimit?.(...told);
+        break;
+      }
       case 'queued': {
         const [place] = expectShape(NOTIFICATIONS.queued.params, params, method);
         this.#notifications.queued?.(place);

@@ -185,8 +185,11 @@ export const METHODS = {
   xattr: method(tuple(fileRef, xattrName), xattrValue),
   /** (file) -> attributes: the file is kept for this client until a RELEASE, whatever happens to its names. Counted. */
   hold: method(tuple(fileRef), attributes),
-  /** -> (block size, bytes: limit, used, free on disk; inodes: limit, used, free on disk). Limit 0: none. */
-  statfs: method(tuple(), tuple(u32, size, size, size, size, size, size)),
+  /**
+   * -> (block size, bytes: limit, used, free on disk; inodes: limit, used, free on disk; soft limit of bytes, seconds of grace
+   * that are left, or nil: the use is within the soft limit). Limit 0: none.
+   */
+  statfs: method(tuple(), tuple(u32, size, size, size, size, size, size, size, optional(size))),
 
   /**
    * (number of the first operation, operations, data of the last one if it is a WRITE without)
@@ -306,6 +309,8 @@ export const NOTIFICATIONS = {
   durable: { params: tuple(operationNumber) },
   /** Server: what was given ahead and is not needed is to be given back. Answered by a `grant` that asks for nothing. */
   ungrant: { params: tuple() },
+  /** Server: (bytes used, soft limit of bytes, seconds of grace that are left, or nil: the use is within it again). */
+  softLimit: { params: tuple(size, size, optional(size)) },
   /** Server: it closes the connection soon: (reason, whether connecting again makes sense). */
   shutdown: { params: tuple(text(MAX_TEXT), bool) },
 } as const;

@@ -30,6 +30,9 @@ export interface Account {
   readonly disabled: boolean;
   /** No login from then on: milliseconds since 1970; null: it does not expire. */
   readonly expiresAt: number | null;
+  /** See SoftQuota; missing: none, and DEFAULT_GRACE_MS. */
+  readonly softBytes?: number;
+  readonly graceMs?: number;
   /** Files have virtual owners (daemon/home/virtual-owners.ts); missing in accounts of before: no. */
   readonly posixOwners?: boolean;
 }

@@ -30,7 +30,7 @@ export interface AdministrationOptions {
   readonly ask: AskIfRunning;
 }
 
-export type Limits = Pick<Account, 'quotaBytes' | 'maxFiles'>;
+export type Limits = Pick<Account, 'quotaBytes' | 'maxFiles' | 'softBytes' | 'graceMs'>;
 
 export interface NewUser extends Limits, Pick<Account, 'expiresAt'> {
   readonly posixOwners: boolean;

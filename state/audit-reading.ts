@@ -1,10 +1,10 @@
 /*
  * The end of the audit trail: what administrators changed (manager.log), and who came, what they moved, and who was refused
- * (user.log). Newest first; as much as the last TAIL_BYTES of each file hold.
+ * (user.log). Newest first; as much as the last TAIL_BYTES of each file hold, and of the one before it.
  */
 import { open, type FileHandle } from 'node:fs/promises';
 import { Failure } from '../protocol/failure.js';
-import type { StatePaths } from './directory.js';
+import { formerLog, type StatePaths } from './directory.js';
 
 const TAIL_BYTES = 1024 * 1024;
 
@@ -31,7 +31,8 @@ export async function readAudit(
   { managerLog, userLog }: Pick<StatePaths, 'managerLog' | 'userLog'>,
   { user, text, limit }: AuditFilter,
 ): Promise<AuditEntry[]> {
-  const lines = (await Promise.all([managerLog, userLog].map(readTail))).flat();
+  const files = [managerLog, userLog].flatMap((log) => [formerLog(log, 1), log]);
+  const lines = (await Promise.all(files.map(readTail))).flat();
   const wanted = text.toLowerCase();
   return lines
     .filter((line) => line.toLowerCase().includes(wanted))

@@ -41,6 +41,13 @@ export type ControlRequest =
   | { readonly type: 'status' }
   | { readonly type: 'measurements' };
 
+/** What a session did since it began. */
+export interface SessionActivity {
+  readonly requests: number;
+  readonly bytesReceived: number;
+  readonly bytesSent: number;
+}
+
 export interface SessionStatus {
   readonly user: UserName;
   /** ADDRESS:PORT */
@@ -49,8 +56,8 @@ export interface SessionStatus {
   readonly program: string;
   /** Milliseconds since 1970. */
   readonly since: number;
-  readonly bytesReceived: number;
-  readonly bytesSent: number;
+  /** Null: its worker does not answer, or has not begun it. */
+  readonly activity: SessionActivity | null;
 }
 
 export interface DaemonStatus {

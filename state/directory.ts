@@ -25,6 +25,11 @@ export interface StatePaths {
   readonly userLog: string;
 }
 
+/** A log that was moved aside (daemon/log-rotation.ts); 1 is the newest. */
+export function formerLog(path: string, number: number): string {
+  return `${path}.${number}`;
+}
+
 export function statePaths(directory: string): StatePaths {
   return {
     directory,

@@ -16,7 +16,12 @@ export interface Use {
   readonly files: number;
 }
 
-export interface LedgerEntry extends Use {
+/** A use, and since when it has been over the soft quota: milliseconds since 1970; missing: it is not. */
+export interface Charge extends Use {
+  readonly overSoftSince?: number | undefined;
+}
+
+export interface LedgerEntry extends Charge {
   /** The figures are those of the tree. False: the home is open, or was when the daemon died. */
   readonly clean: boolean;
 }
@@ -74,10 +79,11 @@ export class Ledger {
   }
 
   /** Records the use; on the disk when it returns. `clean`: what it tells of is there before. */
-  write({ name, createdAt }: ChargedAccount, use: Use, clean: boolean): void {
+  write({ name, createdAt }: ChargedAccount, { bytes, files, overSoftSince }: Charge, clean: boolean): void {
     this.#transactions.run(() => {
       if (this.#accounts.get(name)?.createdAt !== createdAt) return;
-      this.#table.putSync(name, { bytes: use.bytes, files: use.files, clean });
+      const since = overSoftSince === undefined ? {} : { overSoftSince };
+      this.#table.putSync(name, { bytes, files, clean, ...since });
     });
   }
 }

@@ -48,6 +48,8 @@ export interface State {
   userDefaults: UserDefaults;
   /** Of the administrator's password at the web page (password.ts); undefined: nobody can sign in. */
   webPasswordHash: string | undefined;
+  /** Writes a copy of all of it, as it is at one moment, into a new file; others may change it meanwhile. */
+  copyTo(path: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -179,6 +181,13 @@ function tablesOf(paths: StatePaths, root: RootDatabase, room: Pick<Room, 'requi
     },
     set webPasswordHash(hash) {
       set('webPasswordHash', hash);
+    },
+    async copyTo(path) {
+      try {
+        await root.backup(path, false);
+      } catch (error) {
+        throw stateFailure(error);
+      }
     },
     async close() {
       await root.close();

@@ -49,3 +49,11 @@ function spanOf(text: string): number | undefined {
   const span = Number(count) * (UNITS[unit] ?? Number.NaN);
   return span <= MAX_SPAN_MS ? span : undefined;
 }
+
+/** The longest unit that fits, rounded up: 7 days, 1 hour, 2 minutes. */
+export function formatSpan(ms: number): string {
+  const [name, unit] =
+    ms > DAY_MS ? ['day', DAY_MS] : ms > HOUR_MS ? ['hour', HOUR_MS] : (['minute', MINUTE_MS] as const);
+  const count = Math.ceil(ms / unit);
+  return `${count} ${name}${count === 1 ? '' : 's'}`;
+}

@@ -11,7 +11,10 @@ import type { StateOptions } from './state-option.js';
 export async function adopt(text: string, options: StateOptions): Promise<number> {
   const directory = resolve(text);
   if (!(await stat(directory)).isDirectory()) throw new Failure('ENOTDIR', `${directory} is not a directory`);
-  await withState(options, 'change', async (state) => adoptHomes(state, directory));
-  await writeOut(`the homes are in ${directory}: count what they hold with ftpctl quota check --repair\n`);
+  await withState(options, 'change', async (state) => {
+    adoptHomes(state, directory);
+    state.ledger.doubtAll();
+  });
+  await writeOut(`the homes are in ${directory}: the daemon counts what they hold when it starts\n`);
   return 0;
 }

@@ -16,6 +16,8 @@ disabled, posixOwners, keys (in CSV separated by ;), password or passwordHash; o
   name,quota,expires,password
   alice,5G,2027-01-31,wide open spaces`;
 
+const SOFT_OPTION = ['--soft <size>', 'bytes that may be passed for a time of grace; 0 is none'] as const;
+const GRACE_OPTION = ['--grace <span>', 'that time: 12h, 7d (default: 7d)'] as const;
 const EXPIRES_OPTION = [
   '--expires <time>',
   'refuse logins from then on: 2027-01-31 (its beginning), 2027-01-31T18:00, 90d from now, or never',
@@ -34,6 +36,8 @@ export function administrationCommands(program: Command, end: (exitCode: number)
       'limit of files; 0 is none (default: ftpmountd --default-max-files)',
       parseCount,
     )
+    .option(...SOFT_OPTION, parseSize)
+    .option(...GRACE_OPTION, parseSpan)
     .option(...EXPIRES_OPTION)
     .option('--posix-owners', 'keep owner, group, full mode and devices of files')
     .option('--adopt', 'hand over the home of that name that is there already')
@@ -46,6 +50,8 @@ export function administrationCommands(program: Command, end: (exitCode: number)
     .description('change limits, or whether the user may log in')
     .option('--quota <size>', 'limit of bytes; 0 is none', parseSize)
     .option('--max-files <n>', 'limit of files; 0 is none', parseCount)
+    .option(...SOFT_OPTION, parseSize)
+    .option(...GRACE_OPTION, parseSpan)
     .option(...EXPIRES_OPTION)
     .option('--disable', 'refuse logins, close sessions')
     .option('--enable', 'allow logins again')
@@ -146,6 +152,13 @@ export function administrationCommands(program: Command, end: (exitCode: number)
       const { adopt } = await import('./adopt.js');
       end(await adopt(directory, options));
     });
+  withStateOption(program.command('backup').argument('<dir>', 'a directory, which is made'))
+    .description('copy accounts, key and homes, while the daemon serves')
+    .option('--no-homes', 'only accounts and key: the homes are backed up otherwise, after this')
+    .action(async (directory, options) => {
+      const { backup } = await import('./backup.js');
+      end(await backup(directory, options));
+    });
   withStateOption(program.command('unlock').argument('<user|address>', 'who is locked out'))
     .description('forget the failed logins of a user, or from an address')
     .action(async (userOrAddress, options) => {
@@ -171,6 +184,14 @@ export function administrationCommands(program: Command, end: (exitCode: number)
     .action(async (options) => {
       const { listBans } = await import('./bans.js');
       end(await listBans(options));
+    });
+  withStateOption(program.command('top'))
+    .description('show sessions, rates, calls, queue and workers, again and again; q ends')
+    .option('--once', 'once, as where there is no terminal')
+    .option('--json', 'once, as JSON')
+    .action(async (options) => {
+      const { top } = await import('./top.js');
+      end(await top(options));
     });
   withStateOption(program.command('status'))
     .description('show what the running daemon does')

@@ -5,6 +5,7 @@ import { formatLimit } from '../../state/sizes.js';
 import { parseEnd } from '../../state/times.js';
 import { addRecords, MISSING_QUOTA } from './add-records.js';
 import { expiryOf } from './expiry.js';
+import { softOf, softSettings } from './soft-settings.js';
 import { newPasswordHash, type PasswordOptions } from './new-password.js';
 import { administer, userArgument } from './state-access.js';
 import type { StateOptions } from './state-option.js';
@@ -17,6 +18,10 @@ export interface UseraddOptions extends StateOptions, PasswordOptions {
   /** Bytes; 0: no limit. */
   readonly quota?: number;
   readonly maxFiles?: number;
+  /** Bytes; 0: none. */
+  readonly soft?: number;
+  /** Milliseconds. */
+  readonly grace?: number;
   readonly posixOwners?: boolean;
   /** See parseEnd(). */
   readonly expires?: string;
@@ -31,6 +36,7 @@ export async function useradd(text: string | undefined, options: UseraddOptions)
   const given = {
     ...(options.quota === undefined ? {} : { quotaBytes: options.quota }),
     ...(options.maxFiles === undefined ? {} : { maxFiles: options.maxFiles }),
+    ...softSettings(options),
     ...{ posixOwners, expiresAt, adopt },
   };
   if ((batch === undefined) === (text === undefined)) {
@@ -43,7 +49,8 @@ export async function useradd(text: string | undefined, options: UseraddOptions)
     const { quotaBytes, ...user } = { ...state.userDefaults, ...given };
     if (quotaBytes === undefined) throw new Failure('USAGE', MISSING_QUOTA);
     await administration.addUser(name, { ...user, quotaBytes, passwordHash });
-    await writeOut(`user ${name} added, quota ${formatLimit(quotaBytes)}${expiryOf({ expiresAt })}\n`);
+    const limits = `${formatLimit(quotaBytes)}${softOf(given)}`;
+    await writeOut(`user ${name} added, quota ${limits}${expiryOf({ expiresAt })}\n`);
   });
   return 0;
 }

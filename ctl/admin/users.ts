@@ -4,6 +4,7 @@ import { lastLogins } from '../../state/last-logins.js';
 import { loginWays, userRows, type UserRow } from '../../state/user-rows.js';
 import { writeOut } from '../output/stdout.js';
 import { formatTable } from '../output/table.js';
+import { softQuotaOf } from '../../state/soft-quota.js';
 import { formatLimit, formatSize } from '../../state/sizes.js';
 import { formatTime } from '../../state/times.js';
 import { stateDirectory, withState } from './state-access.js';
@@ -51,6 +52,7 @@ function jsonOf({ account, use, sessions }: UserRow, lastLogin: number | undefin
     name: account.name,
     quotaBytes: account.quotaBytes,
     maxFiles: account.maxFiles,
+    ...softQuotaOf(account),
     usedBytes: use?.bytes ?? null,
     usedFiles: use?.files ?? null,
     sessions,

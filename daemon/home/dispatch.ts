@@ -26,6 +26,7 @@ import type { Touch } from './lease-table.js';
 import type { Located } from './located.js';
 import { readOnWay } from './path-units.js';
 import { keepLent, readDuplicate, readIfCached, type Lent } from './reading.js';
+import { spaceOf } from './space.js';
 import { unitOfFile } from './units.js';
 import type { UserHome } from './user-home.js';
 import type { WholeFile } from './whole-uploads.js';
@@ -206,7 +207,7 @@ const TOUCHING = {
 } satisfies { readonly [M in HomeMethod]?: Touching<M> };
 
 const IMMEDIATE = {
-  statfs: (home) => home.statfs(),
+  statfs: ({ tree, quota, soft }) => spaceOf(tree, quota, soft),
   apply: (home, client, [first, operations, data]) => home.log.apply(client, first, operations, data),
   sync: (home, client) => home.sync(client),
   grant: (home, client, asked, call) => home.room.grant(client, asked, call),

@@ -15,6 +15,7 @@ import {
   type NotificationParams,
 } from '../../protocol/methods.js';
 import type { FileId } from '../../protocol/references.js';
+import { ChangeSummary } from './change-summary.js';
 import type { ClientGrant } from './grants.js';
 import type { HandleTable } from './handles.js';
 import type { ClientHeld } from './held-files.js';
@@ -56,6 +57,7 @@ export class HomeClient implements LeaseHolder, ExecutorClient {
   readonly held: ClientHeld;
   readonly provisional: ProvisionalIds;
   readonly outcomes = new Outcomes();
+  readonly summary = new ChangeSummary();
   /** Answers of the last finished uploads, by handle: the client may not have got them. */
   readonly finishedUploads = new Map<RemoteHandle, Promise<unknown[]>>();
   /** The files without a name that its last changes made, by their numbers: nobody else can say which one it was. */
@@ -229,6 +231,10 @@ export class HomeClient implements LeaseHolder, ExecutorClient {
   madeUnnamed(number: number, id: FileId): void {
     this.unnamed.set(number, id);
     this.unnamed.delete(number - MAX_CHANGES);
+  }
+
+  tellSoftLimit(notice: NotificationParams<'softLimit'>): void {
+    this.#session?.notify('softLimit', notice);
   }
 
   tellUngrant(): void {

@@ -148,6 +148,12 @@ export class Identities {
     else if (before.nlink <= 1) this.#files.drop(before.ino);
   }
 
+  /** The path of a name for people to read, as far as the kernel can tell where its directory is. */
+  pathOf({ fd }: Directory, name: Buffer): Buffer {
+    const above = this.#relativePathOf(fd) ?? Buffer.from('...');
+    return above.length === 0 ? name : Buffer.concat([above, Buffer.of(SLASH), name]);
+  }
+
   /** The daemon's own name in the home itself: ENOENT; EACCES where it would be made. */
   refuseReserved(directory: FileId, name: Buffer, purpose: Purpose): void {
     if (directory.ino === this.root.ino) refuseReservedName(name, purpose);
@@ -221,15 +227,27 @@ export class Identities {
 
   /** A file where the kernel says that it is: undefined where it has no name in the home. */
   #namedAs(id: FileId, fd: Fd): Located | undefined {
-    const home = pathOfOpen(this.root.fd);
     try {
-      const path = pathOfOpen(fd);
-      if (!path.subarray(0, home.length).equals(home) || path[home.length] !== SLASH) return undefined;
-      const located = this.#fileAt(remotePath(path.subarray(home.length + 1)));
+      const path = this.#relativePathOf(fd);
+      if (path === undefined || path.length === 0) return undefined;
+      const located = this.#fileAt(remotePath(path));
       return isId(located.status, id) ? located : undefined;
     } catch (error) {
-      // A file without a name has ' (deleted)' after its last one; and the kernel tells no path beyond PATH_MAX.
+      // A file without a name has ' (deleted)' after its last one.
       if (error instanceof PosixError || error instanceof Failure) return undefined;
+      throw error;
+    }
+  }
+
+  /** The path in the home of what is open; undefined: it is not in it, or the path is beyond PATH_MAX. */
+  #relativePathOf(fd: Fd): Buffer | undefined {
+    try {
+      const [home, path] = [pathOfOpen(this.root.fd), pathOfOpen(fd)];
+      if (path.equals(home)) return NOTHING;
+      const isBelow = path.subarray(0, home.length).equals(home) && path[home.length] === SLASH;
+      return isBelow ? path.subarray(home.length + 1) : undefined;
+    } catch (error) {
+      if (error instanceof PosixError) return undefined;
       throw error;
     }
   }

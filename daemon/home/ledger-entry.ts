@@ -5,7 +5,7 @@
  *
  * A write of the ledger is an fsync: one before the first change, and at most one each WRITE_AFTER_MS.
  */
-import type { ChargedAccount, Ledger, Use } from '../../state/ledger.js';
+import type { ChargedAccount, Charge, Ledger } from '../../state/ledger.js';
 
 /** What is needed of the ledger. */
 export type LedgerStore = Pick<Ledger, 'read' | 'markDirty' | 'write'>;
@@ -15,7 +15,7 @@ const WRITE_AFTER_MS = 5000;
 export class LedgerEntryWriter {
   readonly #ledger: LedgerStore;
   readonly #account: ChargedAccount;
-  readonly #use: () => Use;
+  readonly #charge: () => Charge;
   readonly #onError: (error: unknown) => void;
   #clean: boolean;
   #timer: NodeJS.Timeout | undefined;
@@ -25,13 +25,13 @@ export class LedgerEntryWriter {
     account: ChargedAccount;
     /** Whether the entry is clean now. */
     clean: boolean;
-    use: () => Use;
+    charge: () => Charge;
     onError: (error: unknown) => void;
   }) {
     this.#ledger = options.ledger;
     this.#account = options.account;
     this.#clean = options.clean;
-    this.#use = options.use;
+    this.#charge = options.charge;
     this.#onError = options.onError;
   }
 
@@ -49,14 +49,14 @@ export class LedgerEntryWriter {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#clean) return;
-    this.#ledger.write(this.#account, this.#use(), clean);
+    this.#ledger.write(this.#account, this.#charge(), clean);
     this.#clean = clean;
   }
 
   #writeLater(): void {
     this.#timer = undefined;
     try {
-      this.#ledger.write(this.#account, this.#use(), false);
+      this.#ledger.write(this.#account, this.#charge(), false);
     } catch (error) {
       this.#onError(error);
     }

@@ -4,6 +4,7 @@
 import { Failure } from '../../protocol/failure.js';
 import type { FileId } from '../../protocol/references.js';
 import type { Status } from '../../posix/status.js';
+import type { ChangeSummary } from './change-summary.js';
 import type { ConfinedTree } from './confined.js';
 import { isId } from './file-ids.js';
 import type { XattrFile } from './file-xattrs.js';
@@ -22,6 +23,7 @@ export interface ExecutorClient {
   readonly grant: ClientGrant;
   readonly held: ClientHeld;
   readonly provisional: ProvisionalIds;
+  readonly summary: ChangeSummary;
 }
 
 /** The home as the parts see it. */

@@ -32,16 +32,24 @@ export class Quota implements Account {
   #limits: Use;
   readonly #beforeChange: () => void;
   readonly #onRoom: () => void;
+  readonly #onUsed: (bytes: number) => void;
 
   /**
    * `beforeChange` is called before each change of the home; if it throws, the change is not made. `onRoom`: there may be
-   * more room than before. Limit 0: none.
+   * more room than before. `onUsed`: the use is another one. Limit 0: none.
    */
-  constructor(used: Use, limits: Use, beforeChange: () => void, onRoom: () => void = () => undefined) {
+  constructor(
+    used: Use,
+    limits: Use,
+    beforeChange: () => void,
+    onRoom: () => void = () => undefined,
+    onUsed: (bytes: number) => void = () => undefined,
+  ) {
     this.#used = { bytes: used.bytes, files: used.files };
     this.#limits = limits;
     this.#beforeChange = beforeChange;
     this.#onRoom = onRoom;
+    this.#onUsed = onUsed;
   }
 
   get used(): Use {
@@ -102,6 +110,7 @@ export class Quota implements Account {
     this.requireRoom(bytes - ofGranted.bytes, files - ofGranted.files);
     this.#used = add(this.#used, bytes, files);
     this.#granted = add(this.#granted, -ofGranted.bytes, -ofGranted.files);
+    this.#onUsed(this.#used.bytes);
   }
 
   release(bytes: number, files: number): void {
@@ -118,6 +127,7 @@ export class Quota implements Account {
       files: Math.min(files, this.#used.files),
     };
     this.#used = add(this.#used, -given.bytes, -given.files);
+    this.#onUsed(this.#used.bytes);
     this.#onRoom();
     return given;
   }
@@ -140,6 +150,7 @@ export class Quota implements Account {
   correct({ bytes, files }: Use): void {
     this.#beforeChange();
     this.#used = { bytes, files };
+    this.#onUsed(bytes);
     this.#onRoom();
   }
 }

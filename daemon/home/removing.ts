@@ -41,6 +41,7 @@ export class Removing {
     if (isDirectory(before)) throw new Failure('EISDIR', 'is a directory');
     lane.account.prepare();
     const removed = this.#removing(directory, op, before, lane, () => unlinkat(directory.fd, op.name, 0));
+    lane.client.summary.removed(() => this.#home.identities.pathOf(directory, op.name));
     this.#home.times.ofDirectory(directory, op.time);
     return { ...removed, directories: [directory] };
   }
@@ -53,6 +54,7 @@ export class Removing {
     const freed = this.#home.held.freedBy({ directory: directory.fd, name: op.name, status: before });
     unlinkat(directory.fd, op.name, AT_REMOVEDIR);
     this.#removed(directory, op.name, before, freed, lane);
+    lane.client.summary.removed(() => this.#home.identities.pathOf(directory, op.name));
     this.#home.times.ofDirectory(directory, op.time);
     return { directories: [directory], lost: { before, parent: directory.ino, hold: false } };
   }
@@ -90,6 +92,10 @@ export class Removing {
       const replaced = { name: op.newName, hold: op.hold, time: op.time };
       ({ lost } = this.#removing(to, replaced, target, lane, rename));
     }
+    lane.client.summary.renamed(
+      () => identities.pathOf(from, op.name),
+      () => identities.pathOf(to, op.newName),
+    );
     identities.learn(source, to.ino, op.newName);
     this.#home.moved(source.ino);
     for (const directory of directories) times.ofDirectory(directory, op.time);

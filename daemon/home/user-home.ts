@@ -6,13 +6,13 @@
  * What has to wait (disks, hashes) does so before or after, and takes no part of an invariant with it.
  * While the home is counted, nothing changes it: sessions and continuations wait for whenChangeable().
  */
-import { fstatfs } from '../../posix/status.js';
 import { LEASE_TERM_MS, MAX_HELD } from '../../protocol/limits.js';
 import type { LeaseMode } from '../../protocol/methods.js';
 import type { UserName } from '../../protocol/ids.js';
 import type { Account } from '../../state/accounts.js';
 import type { TimeLimits } from '../../protocol/time-limits.js';
 import type { QuotaReport, Use } from '../../state/ledger.js';
+import { softQuotaOf } from '../../state/soft-quota.js';
 import type { Log } from '../log.js';
 import { ChangeLane } from './change-lane.js';
 import { Clients, type Attached } from './clients.js';
@@ -44,6 +44,7 @@ import { Quota } from './quota.js';
 import { recount } from './recount.js';
 import { RoomRecalls } from './room-recalls.js';
 import { ShownTimes } from './shown-times.js';
+import { SoftLimit, type HomeLimits } from './soft-limit.js';
 import { SyncGroup } from './sync-group.js';
 import { Telling } from './telling.js';
 import { Turns } from './turns.js';
@@ -57,7 +58,10 @@ import { WholeUploads } from './whole-uploads.js';
 const RETURN_MS = 5000;
 
 export interface UserHomeOptions {
-  readonly account: Pick<Account, 'name' | 'createdAt' | 'quotaBytes' | 'maxFiles' | 'posixOwners'>;
+  readonly account: Pick<
+    Account,
+    'name' | 'createdAt' | 'quotaBytes' | 'maxFiles' | 'softBytes' | 'graceMs' | 'posixOwners'
+  >;
   /** Absolute path of the home on the server; it exists. */
   readonly directory: string;
   readonly ledger: LedgerStore;
@@ -96,6 +100,7 @@ export class UserHome {
   readonly user: UserName;
   readonly tree: ConfinedTree;
   readonly quota: Quota;
+  readonly soft: SoftLimit;
   readonly held: HeldFiles;
   readonly identities: Identities;
   readonly shown: ShownTimes;
@@ -140,11 +145,11 @@ export class UserHome {
     const tree = ConfinedTree.open(options.directory, options.firstReserved);
     try {
       const entry = options.ledger.read(options.account.name);
-      if (entry?.clean === true) return new UserHome(options, tree, entry, true, began);
+      if (entry?.clean === true) return new UserHome(options, tree, entry, entry.overSoftSince, true, began);
       const { bytes, files, unreadable } = await recount(tree);
       const fields = { user: options.account.name, bytes, files, unreadable, ms: clock.now() - began };
       options.log.info(fields, 'the home was counted');
-      return new UserHome(options, tree, { bytes, files }, false, began);
+      return new UserHome(options, tree, { bytes, files }, entry?.overSoftSince, false, began);
     } catch (error) {
       tree.close();
       throw error;
@@ -155,6 +160,7 @@ export class UserHome {
     options: UserHomeOptions,
     tree: ConfinedTree,
     used: Use,
+    overSoftSince: number | undefined,
     clean: boolean,
     /** When opening began: leases of before have not been renewed since. */
     began: number,
@@ -171,10 +177,18 @@ export class UserHome {
       ledger: options.ledger,
       account,
       clean,
-      use: () => this.quota.used,
+      charge: () => ({ ...this.quota.used, overSoftSince: this.soft.since }),
       onError: (error) => log.error({ error, user: account.name }, 'the ledger was not written'),
     });
-    const limits = { bytes: account.quotaBytes, files: account.maxFiles };
+    const limits = { bytes: account.quotaBytes, files: account.maxFiles, soft: softQuotaOf(account) };
+    this.soft = new SoftLimit({
+      ...{ clock, log, user: account.name, since: overSoftSince, quota: () => this.quota },
+      onChanged: (notice) => {
+        for (const client of this.#clients) client.tellSoftLimit(notice);
+      },
+      onLimits: () => this.room.limitsChanged(),
+      remember: () => this.#ledgerEntry.beforeChange(),
+    });
     this.quota = new Quota(
       used,
       limits,
@@ -183,6 +197,7 @@ export class UserHome {
         this.#ledgerEntry.beforeChange();
       },
       () => this.waits.roomFreed(),
+      (bytes) => this.soft.used(bytes),
     );
     const { quota } = this;
     this.held = new HeldFiles({
@@ -298,6 +313,7 @@ export class UserHome {
       ...{ partials: new PartialFiles(parts), keepMs: options.uploadKeepMs },
     });
     this.#settle();
+    this.setLimits(limits);
     this.#uploadExpiry = new UploadExpiry({ uploads: this.uploads, user: account.name, clock, log });
   }
 
@@ -310,6 +326,7 @@ export class UserHome {
   entered(client: HomeClient): void {
     this.#clients.entered(client);
     this.room.entered(client);
+    if (this.soft.since !== undefined) client.tellSoftLimit(this.soft.notice);
   }
 
   /** A message of a client came. `behindLog`: all of its log of before came earlier, so it is back (grace.ts). */
@@ -342,9 +359,8 @@ export class UserHome {
   }
 
   /** Takes effect at once. Below the use nothing is lost and nothing grows. 0: no limit. */
-  setLimits(limits: Use): void {
-    this.quota.setLimits(limits);
-    this.room.limitsChanged();
+  setLimits(limits: HomeLimits): void {
+    this.soft.setLimits(limits);
   }
 
   /** Whether calls must wait: the home is being counted. */
@@ -402,24 +418,6 @@ export class UserHome {
     return this.telling.attributesOf(this.identities.file({ ino, birth, path: null }));
   }
 
-  /**
-   * (block size, bytes: limit, used, free on disk; inodes: limit, used, free on disk), as `statfs` answers. What is granted is
-   * free: others give it back when it is needed.
-   */
-  statfs(): number[] {
-    const disk = fstatfs(this.tree.root);
-    const { used, limits } = this.quota;
-    return [
-      Number(disk.blockSize),
-      limits.bytes,
-      used.bytes,
-      Number(disk.available * disk.blockSize),
-      limits.files,
-      used.files,
-      Number(disk.filesFree),
-    ];
-  }
-
   /** Closes what a handle stood for. */
   closeHandle(handle: Handle): void {
     switch (handle.kind) {
@@ -448,6 +446,7 @@ export class UserHome {
     this.locks.close();
     this.watch.close();
     this.#uploadExpiry.close();
+    this.soft.close();
     // Those that waited have failed by now.
     await this.wholeUploads.allEnded();
     // First, for it writes marks.

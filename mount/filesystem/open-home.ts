@@ -36,6 +36,7 @@ import { Names } from './names.js';
 import { Recalls } from './recalls.js';
 import { Reintegration } from './reintegration.js';
 import { ServerIds } from './server-ids.js';
+import { logSoftQuota } from './soft-quota.js';
 import { Space } from './space.js';
 import { Syncs } from './syncs.js';
 import { WallClock } from './wall-clock.js';
@@ -161,6 +162,7 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
     recall: (items) => recalls.recalled(items),
     durable: (number) => log.durable(number),
     ungrant: () => grants.giveBack(),
+    softLimit: (...told) => logSoftQuota(options.log, ...told),
     lost: () => {
       hints.clear();
       sender.lost();

@@ -49,6 +49,8 @@ export interface RemoteEvents {
   /** Operations of the log up to this one are on the server's disk. */
   durable(number: number): void;
   ungrant(): void;
+  /** See NotificationHandlers. */
+  softLimit(used: number, softBytes: number, graceLeft: number | null): void;
   /** The connection was lost. Requests that are made once fail after this. */
   lost(): void;
   /**
@@ -318,6 +320,7 @@ export class Remote {
         recall: (items) => said(items.length, (events) => events.recall(items)),
         durable: (number) => said(0, (events) => events.durable(number)),
         ungrant: () => said(0, (events) => events.ungrant()),
+        softLimit: (...told) => said(0, (events) => events.softLimit(...told)),
         shutdown: (reason, again) => this.#onShutdown(reason, again),
       },
     });

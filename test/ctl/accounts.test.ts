@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import t from 'tap';
 import { passwordOf, startDaemon, type Daemon } from '../lib/daemon.js';
 import { temporaryDirectory } from '../lib/directory.js';
-import { runProgram } from '../lib/programs.js';
+import { programs, runProgram } from '../lib/programs.js';
+import { Terminal } from '../lib/terminal.js';
 
 t.setTimeout(150_000);
 
@@ -66,6 +67,7 @@ t.test('mistakes', async (t) => {
   );
   await fails(1, /^ftpctl: there is no user nobody/, 'usermod', 'nobody', '--quota', '1G');
   await fails(2, /^ftpctl: say what to change/, 'usermod', 'late');
+  await fails(2, /^ftpctl: '7' is not a span of time/, 'usermod', 'late', '--grace', '7');
   await fails(1, /^ftpctl: there is no user nobody/, 'passwd', 'nobody', ...password);
   await fails(1, /^ftpctl: there is no user nobody/, 'userdel', 'nobody');
   await fails(1, /^ftpctl: there is no user nobody/, 'key', 'list', 'nobody');
@@ -93,6 +95,13 @@ t.test('limits take effect at once', async (t) => {
   t.equal((await put('two')).code, 0);
   t.equal((await daemon.ftpctl(['usermod', 'late', '--quota', '1K'])).code, 0);
   t.equal((await put('three')).code, 7);
+  const soft = await daemon.ftpctl(['usermod', 'late', '--quota', '3M', '--soft', '1M', '--grace', '2d']);
+  t.match(soft, { code: 0, stdout: /quota 3\.0M \(soft 1\.0M, grace 2 days\)/ });
+  t.match(
+    (await daemon.ftpctl(['df', ...daemon.login('late'), daemon.at('late')])).stdout,
+    /^1\.0M over the soft quota of 1\.0M: remove that within 2 days, or nothing more is taken$/m,
+  );
+  t.equal((await daemon.ftpctl(['usermod', 'late', '--soft', '0'])).code, 0);
   t.equal(
     fs.readdirSync(daemon.home('late')).filter((name) => name !== '.ftpmount').length,
     2,
@@ -149,11 +158,19 @@ t.test('a new password', async (t) => {
   t.equal((await daemon.ftpctl(['ls', ...login, daemon.at('early')], { input: 'another\n' })).code, 0);
 });
 
-t.test('quota check', async (t) => {
+t.test('quota check, and top', async (t) => {
   const right = /^late: charged \d+ bytes, 2 files: right$/m;
   t.match(await daemon.ftpctl(['quota', 'check', 'late']), { code: 0, stdout: right });
   t.match((await daemon.ftpctl(['status'])).stdout, /^ftpmountd .* process \d+, on 127\.0\.0\.1:\d+/);
   t.match(JSON.parse((await daemon.ftpctl(['status', '--json'])).stdout), { pid: daemon.service.pid });
+  const [once, json] = await Promise.all([daemon.ftpctl(['top']), daemon.ftpctl(['top', '--json'])]);
+  t.match(once.stdout, /^ftpmountd .*\nsessions +0 of 256; [^]*\nnobody is connected\n$/);
+  t.match(JSON.parse(json.stdout), { pid: daemon.service.pid, sessions: [], rates: { calls: 0 } });
+  const screen = new Terminal(t, [process.execPath, programs.ftpctl, 'top'], daemon.env);
+  await screen.says(/\[\?1049h[^]*nobody is connected/);
+  screen.type('q');
+  t.equal((await screen.exited).code, 0);
+  t.match(screen.output, /\[\?1049l$/, 'the terminal is as it was');
   await daemon.stop();
   const [{ lastLogin } = { lastLogin: null }] = await usersOf(daemon);
   t.ok(
@@ -297,6 +314,7 @@ t.test('help', async (t) => {
     'quota',
     'unlock',
     'status',
+    'top',
   ]) {
     t.match(help.stdout, new RegExp(`^  ${command} `, 'm'));
   }

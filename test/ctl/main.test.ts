@@ -35,7 +35,9 @@ const COMMANDS = [
   'key remove',
   'quota check',
   'adopt',
+  'backup',
   'status',
+  'top',
 ];
 
 t.test('every command refuses what it does not know, and names its own help', async (t) => {

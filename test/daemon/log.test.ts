@@ -8,6 +8,7 @@ import { generateKeyPair } from '../../protocol/x25519.js';
 import { openState } from '../../state/store.js';
 import { logIn } from '../lib/accounts.js';
 import { startWithAccounts } from '../lib/daemon.js';
+import { PathClient } from '../lib/path-client.js';
 
 const PASSWORD = 'a password for the tests';
 const ALICE = userName('alice');
@@ -19,7 +20,9 @@ t.test('no secret is in any log', async (t) => {
   const wrong = 'a wrong password';
   const kind = async (user: string, password: string | null): Promise<string | undefined> => {
     try {
-      return (await logIn(t, { port, user, password, keyPair })).loginFailure?.kind;
+      const client = await logIn(t, { port, user, password, keyPair });
+      if (client.loginFailure === undefined) await changeNames(new PathClient(client));
+      return client.loginFailure?.kind;
     } catch (error) {
       return Failure.from(error).kind;
     }
@@ -46,7 +49,28 @@ t.test('no secret is in any log', async (t) => {
       { msg: 'login refused', user: 'alice', kind: 'EKEYREJECTED', peer: /^127\.0\.0\.1:\d+$/ },
       { msg: 'login refused', user: null },
       { msg: 'login', user: 'alice', by: 'password' },
+      {
+        msg: 'changes',
+        user: 'alice',
+        peer: /^127\.0\.0\.1:\d+$/,
+        removed: { count: 13, first: ['in/0', ...Array.from({ length: 9 }, (_, n) => `in/${n + 1}`)] },
+        renamed: { count: 1, first: ['kept -> moved'] },
+      },
       { msg: 'logout', user: 'alice', ms: Number },
     ],
   );
+  t.ok(
+    lines.every((line) => line.split('"msg":').length === 2),
+    'what happened is told once',
+  );
 });
+
+/** Removes more than is told by name. */
+async function changeNames(paths: PathClient): Promise<void> {
+  await paths.mkdir('in');
+  const names = Array.from({ length: 12 }, (_, n) => `in/${n}`);
+  for (const name of [...names, 'kept']) await paths.create(name);
+  await paths.rename('kept', 'moved');
+  for (const name of names) await paths.unlink(name);
+  await paths.rmdir('in');
+}

@@ -77,7 +77,7 @@ export const METHOD_SAMPLES: Readonly<Record<MethodName, Sample>> = {
   },
   xattr: { params: [PATH, XATTR], result: Buffer.from('v') },
   hold: { params: [PATH], result: ATTRIBUTES },
-  statfs: { params: [], result: [4096, 0, 1, 2, 0, 1, 2] },
+  statfs: { params: [], result: [4096, 0, 1, 2, 0, 1, 2, 3, null] },
   apply: { params: [1, OPERATIONS.slice(0, 12), null], result: [3, 2, 0, 0, [[2, ['ENOENT', 'none'], []]]] },
   change: { params: [1, OPERATIONS[0], null], result: [ATTRIBUTES, ATTRIBUTES] },
   sync: { params: [5], result: 5 },
@@ -113,5 +113,6 @@ export const NOTIFICATION_SAMPLES: Readonly<Record<NotificationName, readonly un
   recall: [[[4711, 0]]],
   durable: [5],
   ungrant: [],
+  softLimit: [7, 5, 3600],
   shutdown: ['restart', true],
 };

@@ -3,12 +3,18 @@
  */
 import type { Clock } from '../../daemon/home/clock.js';
 
+const BEGINNING = Date.UTC(2026, 0, 1);
+
 export class ManualClock implements Clock {
   #now = 0;
   readonly #timers = new Set<{ readonly at: number; readonly act: () => void }>();
 
   now(): number {
     return this.#now;
+  }
+
+  date(): number {
+    return BEGINNING + this.#now;
   }
 
   after(ms: number, act: () => void): () => void {

@@ -369,6 +369,7 @@ t.test('notifications', async (t) => {
       channel.send(encodeNotification('durable', [5]));
       channel.send([Buffer.from([0x93, 2, 0xa5, ...Buffer.from('later'), 0x91, 1])]);
       channel.send(encodeNotification('ungrant', []));
+      channel.send(encodeNotification('softLimit', [7, 5, null]));
       channel.send(encodeNotification('shutdown', ['upgrade', true]));
       channel.send(encodeResponse(id, undefined, null));
     }),
@@ -378,12 +379,21 @@ t.test('notifications', async (t) => {
         recall: (items: LeaseItem[]) => got.push(items),
         durable: (number: number) => got.push(number),
         ungrant: () => got.push('ungrant'),
+        softLimit: (...told) => got.push(told),
         shutdown: (reason: string, again: boolean) => got.push(reason, again),
       },
     },
   );
   await client.call('ping', []);
-  t.same(got, [[[WHOLE_HOME, LEASE_WRITE]], [[2n ** 40n, LEASE_READ]], 5, 'ungrant', 'upgrade', true]);
+  t.same(got, [
+    [[WHOLE_HOME, LEASE_WRITE]],
+    [[2n ** 40n, LEASE_READ]],
+    5,
+    'ungrant',
+    [7, 5, null],
+    'upgrade',
+    true,
+  ]);
 });
 
 t.test('what is leased right behind the answer of the login is told', async (t) => {

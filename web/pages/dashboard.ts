@@ -5,7 +5,7 @@ import type { Disk } from '../disks.js';
 import { MAX_SAMPLES, type Sample } from '../history.js';
 import { html, type Html } from '../html.js';
 import type { Page } from './frame.js';
-import { bar, name, table } from './parts.js';
+import { bar, name, table, transferred } from './parts.js';
 
 export interface DashboardData {
   readonly status: DaemonStatus;
@@ -49,13 +49,13 @@ export function dashboard({ status, disks, samples }: DashboardData): Page {
       <h2>Sessions</h2>
       ${table(
         ['User', 'From', 'Program', 'Open for', 'Received', 'Sent'],
-        status.sessions.map(({ user, peer, program, since, bytesReceived, bytesSent }) => [
+        status.sessions.map(({ user, peer, program, since, activity }) => [
           html`<a href="/users/${user}">${user}</a>`,
           html`${peer}`,
           name(program),
           html`${formatDuration((Date.now() - since) / 1000)}`,
-          html`${formatSize(bytesReceived)}`,
-          html`${formatSize(bytesSent)}`,
+          transferred(activity?.bytesReceived),
+          transferred(activity?.bytesSent),
         ]),
         'Nobody is connected.',
       )}

@@ -14,6 +14,11 @@ export function time(at: number): Html {
   return html`<time datetime="${new Date(at).toISOString()}">${formatTime(at)}</time>`;
 }
 
+/** Undefined: its worker does not answer. */
+export function transferred(bytes: number | undefined): Html {
+  return html`${bytes === undefined ? '-' : formatSize(bytes)}`;
+}
+
 /** `none`: what is said in place of a table without rows. */
 export function table(head: readonly string[], rows: readonly (readonly Html[])[], none: string): Html {
   if (rows.length === 0) return html`<p class="soft">${none}</p>`;

@@ -1,13 +1,13 @@
 /* One user: what there is of it, and the forms that change it. */
 import { fingerprintOf } from '../../state/account-keys.js';
 import type { DaemonStatus } from '../../state/control.js';
-import { exactSize, formatDuration, formatSize } from '../../state/sizes.js';
+import { exactSize, formatDuration } from '../../state/sizes.js';
 import { formatEnd } from '../../state/times.js';
 import { loginWays, type UserRow } from '../../state/user-rows.js';
 import { html } from '../html.js';
 import type { SignedIn } from '../sign-in.js';
 import { form, type Page } from './frame.js';
-import { name, quotaBar, table } from './parts.js';
+import { name, quotaBar, table, transferred } from './parts.js';
 import { expiryField, lastLoginOf, limitFields } from './users.js';
 
 export function userPage(
@@ -69,12 +69,12 @@ export function userPage(
       <h2>Sessions</h2>
       ${table(
         ['From', 'Program', 'Open for', 'Received', 'Sent'],
-        sessions.map(({ peer, program, since, bytesReceived, bytesSent }) => [
+        sessions.map(({ peer, program, since, activity }) => [
           html`${peer}`,
           name(program),
           html`${formatDuration((Date.now() - since) / 1000)}`,
-          html`${formatSize(bytesReceived)}`,
-          html`${formatSize(bytesSent)}`,
+          transferred(activity?.bytesReceived),
+          transferred(activity?.bytesSent),
         ]),
         'None is open.',
       )}

@@ -8,6 +8,7 @@ import t, { type Test } from 'tap';
 import { PosixError } from '../../../posix/error.js';
 import { LEASE_NONE, LEASE_WRITE, WHOLE_HOME, type LeaseItem } from '../../../protocol/methods.js';
 import { UNWATCHED_MS } from '../../../protocol/limits.js';
+import { CLOCK } from '../../../daemon/home/clock.js';
 import { DiskWatch } from '../../../daemon/home/disk-watch.js';
 import type { LeaseHolder } from '../../../daemon/home/lease-table.js';
 import type { UserHome } from '../../../daemon/home/user-home.js';
@@ -195,7 +196,7 @@ function watchOf(
   const watch = new DiskWatch({
     ...{ identities: parts.identities, held: parts.held, log, maxWatched, open },
     clock: {
-      now: () => performance.now(),
+      ...CLOCK,
       after: (ms, act) => {
         const timer = setTimeout(act, ms);
         return () => clearTimeout(timer);

@@ -16,6 +16,7 @@ import {
   type NotificationParams,
   type Result,
 } from '../../../protocol/methods.js';
+import type { SoftQuota } from '../../../state/soft-quota.js';
 import { openState, type State } from '../../../state/store.js';
 import { Call } from '../../../daemon/home/call.js';
 import { copyOf } from '../../../daemon/home/copies.js';
@@ -33,6 +34,7 @@ export interface Limits {
   readonly bytes?: number;
   readonly files?: number;
   readonly posixOwners?: boolean;
+  readonly soft?: SoftQuota;
 }
 
 export interface LogLine {
@@ -71,8 +73,8 @@ export class Place {
   readonly user;
 
   get account() {
-    const { bytes = 0, files = 0, posixOwners = false } = this.#limits;
-    return { name: this.user, createdAt: 0, quotaBytes: bytes, maxFiles: files, posixOwners };
+    const { bytes = 0, files = 0, posixOwners = false, soft = {} } = this.#limits;
+    return { name: this.user, createdAt: 0, quotaBytes: bytes, maxFiles: files, posixOwners, ...soft };
   }
 
   /** A home that is not really synced, which would wait for all that others write to the disk of the tests. */

@@ -27,6 +27,7 @@ import type { Owner } from '../../../protocol/owners.js';
 import type { FileId, FileRef } from '../../../protocol/references.js';
 import type { Status } from '../../../posix/status.js';
 import { ConfinedTree } from '../../../daemon/home/confined.js';
+import { ChangeSummary } from '../../../daemon/home/change-summary.js';
 import { Executor } from '../../../daemon/home/executor.js';
 import { idOf } from '../../../daemon/home/file-ids.js';
 import { Grants, type ClientGrant } from '../../../daemon/home/grants.js';
@@ -140,6 +141,7 @@ export class PartsClient implements ExecutorClient {
   readonly grant: ClientGrant;
   readonly held: ClientHeld;
   readonly provisional = new ProvisionalIds();
+  readonly summary = new ChangeSummary();
   readonly #parts: Parts;
 
   constructor(parts: Parts) {

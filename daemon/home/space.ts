@@ -1,0 +1,24 @@
+/* What `statfs` answers: the limits of a home, its use, and what is free on its disk. */
+import { fstatfs } from '../../posix/status.js';
+import type { ConfinedTree } from './confined.js';
+import type { Quota } from './quota.js';
+import type { SoftLimit } from './soft-limit.js';
+
+/** As the row of METHODS has it. What is granted is free: others give it back when it is needed. */
+export function spaceOf(
+  { root }: Pick<ConfinedTree, 'root'>,
+  { used, limits }: Pick<Quota, 'used' | 'limits'>,
+  soft: Pick<SoftLimit, 'told'>,
+): (number | null)[] {
+  const disk = fstatfs(root);
+  return [
+    Number(disk.blockSize),
+    limits.bytes,
+    used.bytes,
+    Number(disk.available * disk.blockSize),
+    limits.files,
+    used.files,
+    Number(disk.filesFree),
+    ...soft.told,
+  ];
+}
