@@ -202,7 +202,7 @@ export const fileCommands: readonly ShellCommand[] = [
   {
     names: ['md5'],
     usage: 'FILE...',
-    summary: 'show the MD5 of files, which the server computes',
+    summary: 'show the MD5 of files, computed by the server',
     flags: [],
     least: 1,
     most: MANY,
@@ -237,7 +237,7 @@ export const fileCommands: readonly ShellCommand[] = [
   {
     names: ['uploads'],
     usage: '[rm] [PATH...]',
-    summary: 'list what interrupted uploads left, or remove it',
+    summary: 'list what interrupted puts left, or remove it',
     flags: [HUMAN],
     least: 0,
     most: MANY,

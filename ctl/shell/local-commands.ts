@@ -73,7 +73,7 @@ export const localCommands: readonly ShellCommand[] = [
   {
     names: ['help', '?'],
     usage: '[COMMAND]',
-    summary: 'tell what commands there are, or how one is used',
+    summary: 'tell what commands there are, or how to use one',
     flags: [],
     least: 0,
     most: 1,

@@ -110,10 +110,7 @@ export class Directories {
   /** Takes the names as they are now, where they are known. */
   #snapshot(handle: DirectoryHandle): Snapshot | undefined {
     const { inode } = handle;
-    const { tree } = this.#home;
-    // While it is being given back the kernel is to drop its names, which it cannot as long as a listing has the directory locked:
-    // so none waits for the server.
-    const names = tree.listing(inode) ?? tree.partingListing(inode);
+    const names = this.#home.tree.listing(inode);
     if (names === undefined) return undefined;
     handle.names = names;
     handle.version = inode.directory.version;

@@ -23,7 +23,7 @@ import { orAfter } from './patience.js';
  * For how long a recall waits for a kernel that acts on nothing. It acts within microseconds, unless it waits for the lock of a
  * directory or a page that an operation of a program holds: which may itself be waiting, at the server, for this recall, or for
  * one of another mount that waits for this (milliseconds). A program that lists the directory all the time lets it have the
- * lock between two listings: for each name once. Those do not wait for the server (Tree.partingListing).
+ * lock between two listings: for each name once.
  */
 const KERNEL_PATIENCE_MS = 250;
 /** For how many times as long a recall waits for a kernel that acts. */
@@ -99,7 +99,6 @@ export class Recalls {
     if (judged !== undefined && !(await judged)) return;
     await this.#locks.recalled();
     if (remote.connections !== connections) await remote.whenUpToDate();
-    this.#home.tree.parted(units);
     const packed = recall.items.map(([unit, mode]) => [compact(unit), mode]);
     remote.request('returned', [packed], undefined, () => undefined, { once: true });
     leases.returned(recall);

@@ -153,9 +153,7 @@ export class Beliefs {
     if (inode === undefined) return doubts;
     doubtAttributes(inode, doubts);
     if (inode.isDirectory()) {
-      const { complete, version } = inode.directory;
       this.#doubtNames(inode, doubts);
-      if (complete) inode.directory.parting = version;
       for (const { inode: file } of inode.directory.names.values()) {
         if (!file.isDirectory() && file.attributes.nlink <= 1) doubtAttributes(file, doubts);
       }

@@ -23,11 +23,6 @@ export class Directory<N> {
   complete = false;
   /** Counts changes of the set of names. */
   version = 0;
-  /**
-   * The version in which it was known whole when its unit was recalled, as long as that is not given back: nobody else has
-   * changed it since.
-   */
-  parting: number | undefined;
   /** The listing that is being learned, page by page; also one that was not gone on with. */
   listing: Listing<N> | undefined;
 
@@ -64,7 +59,6 @@ export class Directory<N> {
   /** It is not known any more which names there are, nor will a listing under way tell. */
   doubt(): void {
     this.complete = false;
-    this.parting = undefined;
     if (this.listing !== undefined) this.listing.doubted = true;
   }
 

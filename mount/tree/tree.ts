@@ -168,19 +168,6 @@ export class Tree {
     return [...parent.directory.names.values()];
   }
 
-  /** listing() of a directory whose unit is being given back. */
-  partingListing({ directory }: DirectoryInode): Name[] | undefined {
-    return directory.parting === directory.version ? [...directory.names.values()] : undefined;
-  }
-
-  /** Units are given back: others may change them from now on. */
-  parted(units: Iterable<bigint>): void {
-    for (const unit of units) {
-      const inode = this.#names.byIndex(unit);
-      if (inode?.isDirectory() === true) inode.directory.parting = undefined;
-    }
-  }
-
   /** The unit of the leases that an inode's attributes and data belong to; undefined where it is not known. */
   unitOf(inode: Inode): bigint | undefined {
     return this.#beliefs.unitOf(inode);

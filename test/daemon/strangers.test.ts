@@ -27,7 +27,7 @@ t.test('out of descriptors: connections are refused, sessions go on, and all is 
   const where = ['--listen', '127.0.0.1:0', '--home', files.homes, '--state', files.state];
   const command = [
     '-c',
-    'ulimit -n 100; exec "$@"',
+    'ulimit -n 160; exec "$@"',
     'sh',
     process.execPath,
     programs.ftpmountd,
@@ -39,7 +39,7 @@ t.test('out of descriptors: connections are refused, sessions go on, and all is 
   const session = await logIn(t, { port, user: 'alice', password: PASSWORD });
 
   const strangers: Socket[] = [];
-  for (let i = 0; i < 150; i++) strangers.push(await dial(t, port));
+  for (let i = 0; i < 250; i++) strangers.push(await dial(t, port));
   // libuv takes a connection that has no descriptor and closes it at once.
   await Promise.any(strangers.map((stranger) => new Promise((resolve) => stranger.on('close', resolve))));
   t.ok(await new PathClient(session).mkdir('made meanwhile'));
@@ -50,7 +50,7 @@ t.test('out of descriptors: connections are refused, sessions go on, and all is 
     again = await logIn(t, { port, user: 'alice', password: PASSWORD }).catch(() => undefined);
   t.ok(await again.call('statfs', []));
   t.same(await service.stop(), { code: 0, signal: null });
-  t.match(service.output, /"limit":100,.*not enough descriptors/, 'it was told at the start');
+  t.match(service.output, /"limit":160,.*not enough descriptors/, 'it was told at the start');
 });
 
 t.test('a session that sends garbage is closed; the other ones notice nothing', async (t) => {

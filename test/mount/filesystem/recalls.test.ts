@@ -117,26 +117,6 @@ t.test('what the server says is not held any more is dropped by the kernel, too'
   t.ok(home.dropped.includes(`${ROOT_NODE}/file`));
 });
 
-t.test('who lists a directory while it is given back holds up neither the kernel nor others', async (t) => {
-  const home = await ScriptedHome.open(t);
-  await home.own({ file: attributesOf(10) });
-  home.answers.returned = () => null;
-  const { connection } = home.server;
-  const listed = async (): Promise<[string[], number]> => {
-    const names = await home.list();
-    return [names, connection.requests.splice(0).filter((each) => each.startsWith('list ')).length];
-  };
-  await listed();
-  let kernelActs: () => void = () => undefined;
-  home.settled = new Promise((resolve) => (kernelActs = resolve));
-  connection.notifications.recall?.([[ROOT_INO, LEASE_NONE]]);
-  await turn();
-  t.same(await listed(), [['file'], 0], 'as it is known: nobody else has changed it yet');
-  kernelActs();
-  await until(() => returns(connection) === 1);
-  t.same(await listed(), [['file'], 1], 'given back, it is asked for');
-});
-
 t.test('a file that has a second name again is not given back for the first time that it had', async (t) => {
   const FILE = 10n;
   const home = await ScriptedHome.open(t);

@@ -156,24 +156,3 @@ t.test('a directory may be moved where it is known what is above', async (t) => 
   leases.shared.add(b.id.ino);
   t.notOk(tree.mayRename(moved, 'file', b, 'file', 0));
 });
-
-t.test('what is being given back is listed as it is known, until something of it changes', async (t) => {
-  const { tree, root } = plant({ whole: true });
-  const { ino } = root.attributes;
-  makeFile(tree, root, 'file');
-  const listed = (): string[] | undefined => tree.partingListing(root)?.map(({ key }) => key);
-  t.equal(listed(), undefined, 'it is believed');
-  tree.doubt(ino);
-  t.same(listed(), ['file']);
-  tree.told(root, root.attributes);
-  t.same(listed(), ['file']);
-  tree.gone(root, 'file');
-  t.equal(listed(), undefined, 'this mount had it changed');
-  tree.doubt(ino);
-  t.equal(listed(), undefined, 'it was not known whole any more');
-  const again = plant({ whole: true });
-  makeFile(again.tree, again.root, 'file');
-  again.tree.doubt(again.root.attributes.ino);
-  again.tree.parted([again.root.attributes.ino]);
-  t.equal(again.tree.partingListing(again.root), undefined, 'it is given back');
-});
