@@ -46,7 +46,8 @@ async function startTransfer(
 function partialBytes(server: Daemon): number {
   const directory = join(server.home('alice'), '.ftpmount');
   try {
-    return Math.max(0, ...fs.readdirSync(directory).map((name) => fs.statSync(join(directory, name)).size));
+    const entries = fs.readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isFile());
+    return Math.max(0, ...entries.map(({ name }) => fs.statSync(join(directory, name)).size));
   } catch {
     return 0;
   }
@@ -73,7 +74,9 @@ t.test('a put that is killed goes on', async (t) => {
 
 t.test('a put into the file that is there goes on, too', async (t) => {
   const target = join(daemon.home('alice'), 'inplace');
-  fs.writeFileSync(target, 'old');
+  t.match(await daemon.ftpctl(['put', ...login, '-', daemon.at('alice', 'inplace')], { input: 'old' }), {
+    code: 0,
+  });
   const { ino } = fs.statSync(target);
   const journals = join(daemon.clientState, 'ftpmount', 'uploads');
   fs.mkdirSync(journals, { recursive: true, mode: 0o700 });
