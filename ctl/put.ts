@@ -324,7 +324,7 @@ class Put {
     } catch (error) {
       const { kind, message } = Failure.from(error);
       if (kind !== 'EDQUOT' && kind !== 'ENOSPC') throw error;
-      const text = 'the file that is there stays until the new one is whole (--inplace writes into it)';
+      const text = 'the file that is there stays until the new one is whole (put --inplace writes into it)';
       throw new Failure(kind, `${message}, as ${text}`, { cause: error });
     }
   }

@@ -113,9 +113,15 @@ export class FrontDoor {
     const address = addressOf(socket);
     if (address === undefined) return void socket.destroy(); // gone already
     const peer = `${address.includes(':') ? `[${address}]` : address}:${socket.remotePort ?? 0}`;
-    if (isBanned(address)) {
-      count('banned');
-      this.#refusals.count(`${peer}: banned`);
+    try {
+      if (isBanned(address)) {
+        count('banned');
+        this.#refusals.count(`${peer}: banned`);
+        return void socket.destroy();
+      }
+    } catch (error) {
+      // Whether it is cannot be read: nobody is let in.
+      this.#refusals.write('error', { peer, error }, 'the bans cannot be read');
       return void socket.destroy();
     }
     const key = throttleKey(address);

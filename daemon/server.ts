@@ -127,7 +127,9 @@ export class Server {
       accounts: () => this.#accountsThere(),
       onExpired: (name) => {
         userLog.info({ user: name }, 'account expired');
-        void this.#accountChanged(name, false, false);
+        this.#accountChanged(name, false, false).catch((error: unknown) =>
+          log.error({ user: name, error }, 'the sessions of an expired account could not be ended'),
+        );
       },
     });
     this.#administrator = new Administrator(state, this.#argon2, throttleLimits(config));
@@ -209,6 +211,7 @@ export class Server {
       if (record !== undefined) this.#throttle.restore(record, performance.now(), Date.now());
     } catch (error) {
       log.warn({ error }, 'what was known of failed logins is lost: lockouts begin anew');
+      this.#recordThrottleSoon();
     }
   }
 

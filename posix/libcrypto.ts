@@ -290,6 +290,11 @@ export function md5Available(): boolean {
   return md5 !== undefined;
 }
 
+/** So many updates of this thread are on other threads at once: of those there are four, and koffi throws beyond 256 calls. */
+const MAX_UPDATES_AWAY = 16;
+let updatesAway = 0;
+const updatesWaiting: (() => void)[] = [];
+
 /** A running MD5 (RFC 1321) that can be stored and resumed. ENOSYS where md5Available() is false. */
 export class Md5 {
   readonly #functions: Md5Functions;
@@ -330,11 +335,18 @@ export class Md5 {
     const bytes = from(buffer, offset);
     this.#inFlight = bytes;
     return new Promise((resolve, reject) => {
-      this.#functions.MD5_Update.async(this.#context, bytes, length, (error: unknown) => {
-        this.#inFlight = undefined;
-        if (error === null || error === undefined) resolve();
-        else reject(error);
-      });
+      const start = (): void => {
+        updatesAway += 1;
+        this.#functions.MD5_Update.async(this.#context, bytes, length, (error: unknown) => {
+          this.#inFlight = undefined;
+          updatesAway -= 1;
+          updatesWaiting.shift()?.();
+          if (error === null || error === undefined) resolve();
+          else reject(error);
+        });
+      };
+      if (updatesAway < MAX_UPDATES_AWAY) start();
+      else updatesWaiting.push(start);
     });
   }
 

@@ -31,6 +31,8 @@ export function bytesSent(method: MethodName, params: readonly unknown[], data?:
   switch (method) {
     case 'uploadWrite':
       return bytesOf(data ?? params[2]);
+    case 'uploadHole': // Its zeros are hashed as what was sent is.
+      return Number(params[2]);
     case 'uploadFinish':
       return valueBytes(params[2]);
     case 'uploadFiles': {

@@ -16,6 +16,7 @@ import type { ControlAnswers, ControlRequest } from './control.js';
 import { requireKnownHomes } from './homes-marker.js';
 import { networkOf } from './networks.js';
 import type { State } from './store.js';
+import { softQuotaOf } from './soft-quota.js';
 import { formatEnd } from './times.js';
 
 /** Asks the daemon of the state; undefined where none runs. */
@@ -103,8 +104,10 @@ export class Administration {
     for (const { name } of added) await this.#endEarlier(name);
     this.#state.accounts.create(...added);
     let failed: Failure | undefined;
-    for (const { name, quotaBytes, maxFiles, posixOwners = false, expiresAt } of added) {
-      const details = detailsOf({ quotaBytes, maxFiles, posixOwners, expiresAt });
+    for (const account of added) {
+      const { name, quotaBytes, maxFiles, posixOwners = false, disabled, expiresAt } = account;
+      const limits = { quotaBytes, maxFiles, ...softQuotaOf(account) };
+      const details = detailsOf({ ...limits, posixOwners, disabled, expiresAt });
       try {
         await this.#announce({ action: 'useradd', user: name, details }, { type: 'accountChanged', name });
       } catch (error) {
@@ -272,7 +275,7 @@ export class Administration {
 /** What an account has of these settings. */
 function settingsOf(account: Account, settings: AccountSettings): AccountSettings {
   const names = Object.keys(settings) as (keyof AccountSettings)[];
-  const all = { posixOwners: false, ...account };
+  const all = { posixOwners: false, ...softQuotaOf(account), ...account };
   return Object.fromEntries(names.map((name) => [name, all[name]]));
 }
 

@@ -40,6 +40,7 @@ export function damageOf(path: string): string | undefined {
     for (;;) {
       const meta = newestMeta(file);
       if (meta === undefined) return undefined;
+      if (!PAGE_SIZES.has(meta.pageSize)) return 'its first page is damaged';
       const damage = new Pages(file, meta.pageSize).damage(meta.roots);
       if (damage === undefined || newestMeta(file)?.transaction === meta.transaction) return damage;
     }
@@ -47,6 +48,9 @@ export function damageOf(path: string): string | undefined {
     closeSync(file);
   }
 }
+
+/** That a system may have, of which lmdb takes its own. */
+const PAGE_SIZES: ReadonlySet<number> = new Set([4096, 8192, 16_384, 32_768, 65_536]);
 
 interface Meta {
   readonly pageSize: number;

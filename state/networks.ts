@@ -7,6 +7,8 @@ import { Failure } from '../protocol/failure.js';
 
 /** What an IPv6 host has to itself: a ban of one address would ban nobody. */
 const IPV6_PREFIX = 64;
+/** Of the IPv6 addresses that stand for IPv4 ones. */
+const MAPPED_PREFIX = 96;
 
 /**
  * The network that `text` is: ADDRESS/PREFIX without the bits of hosts, or one IPv4 address. Of an IPv6 address its /64. Throws
@@ -14,6 +16,11 @@ const IPV6_PREFIX = 64;
  */
 export function networkOf(text: string): string {
   const [address = '', bits, ...rest] = text.split('/');
+  if (mappedAddress(address) !== undefined && !(Number(bits) < MAPPED_PREFIX)) {
+    return networkOf(
+      `${mappedAddress(address)}${bits === undefined ? '' : `/${Number(bits) - MAPPED_PREFIX}`}`,
+    );
+  }
   const plain = plainAddress(address);
   const groups = isIPv4(plain)
     ? plain.split('.').map(Number)
@@ -35,21 +42,33 @@ export function networkOf(text: string): string {
 }
 
 export class NetworkSet {
-  readonly #list = new BlockList();
+  /** Apart: a BlockList finds IPv4 addresses in IPv6 networks that hold ::ffff:0:0/96. */
+  readonly #lists = { ipv4: new BlockList(), ipv6: new BlockList() };
 
   /** `networks`: of networkOf(). */
   constructor(networks: Iterable<string>) {
     for (const network of networks) {
       const [address = '', prefix] = network.split('/');
-      this.#list.addSubnet(address, prefix === undefined ? 32 : Number(prefix), familyOf(address));
+      const family = familyOf(address);
+      this.#lists[family].addSubnet(address, prefix === undefined ? 32 : Number(prefix), family);
     }
   }
 
   /** Whether the address is in one of them. */
   has(address: string): boolean {
     const [plain = ''] = plainAddress(address).split('%', 1);
-    return this.#list.check(plain, familyOf(plain));
+    const family = familyOf(plain);
+    return this.#lists[family].check(plain, family);
   }
+}
+
+/** The IPv4 address that one of ::ffff:0:0/96 stands for, however it is spelled. */
+function mappedAddress(address: string): string | undefined {
+  const groups = ipv6Groups(address)?.map((group) => parseInt(group, 16));
+  if (groups === undefined) return undefined;
+  const [high = 0, low = 0] = groups.slice(6);
+  const isMapped = groups.slice(0, 6).join(':') === '0:0:0:0:0:65535';
+  return isMapped ? [high >> 8, high & 0xff, low >> 8, low & 0xff].join('.') : undefined;
 }
 
 function familyOf(address: string): 'ipv4' | 'ipv6' {

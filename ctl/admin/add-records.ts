@@ -6,9 +6,11 @@ import { printable } from '../../protocol/login/report.js';
 import type { NamedUser } from '../../state/administration.js';
 import { hashPasswords } from '../../state/password-threads.js';
 import type { UserDefaults } from '../../state/store.js';
+import { softQuotaOf, type SoftQuota } from '../../state/soft-quota.js';
 import { writeOut } from '../output/stdout.js';
 import { PROGRAM } from '../program.js';
 import { administer } from './state-access.js';
+import { softSettings } from './soft-settings.js';
 import type { StateOptions } from './state-option.js';
 import type { Mistake, ReadRecords, UserRecord } from './user-records.js';
 
@@ -19,7 +21,7 @@ export const MISSING_QUOTA =
   'the quota is missing: say --quota SIZE (0 is none), or set ftpmountd --default-quota';
 
 /** What users get of whom the file says nothing. */
-export interface RecordDefaults extends Partial<UserDefaults> {
+export interface RecordDefaults extends Partial<UserDefaults>, Partial<SoftQuota> {
   readonly expiresAt: number | null;
   readonly posixOwners: boolean;
   readonly adopt: boolean;
@@ -47,6 +49,7 @@ export async function addRecords(
       if (quota === undefined) found.push({ line, message: MISSING_QUOTA });
       return {
         ...{ name: record.name, quotaBytes: quota ?? 0, maxFiles, posixOwners, disabled, keys },
+        ...softQuotaOf({ ...given, ...softSettings(record) }),
         ...{ expiresAt: expires, adopt: defaults.adopt, passwordHash: () => hashOf(record) },
       };
     });

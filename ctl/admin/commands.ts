@@ -11,8 +11,8 @@ const SIZES_HELP = `
 Sizes take K, M, G and T, powers of 1024: 5G, 0.5T; 0 is no limit.`;
 
 const BATCH_HELP = `
-A file is CSV with a head, or JSON: one object a line, or an array. Fields are name, quota, maxFiles, expires,
-disabled, posixOwners, keys (in CSV separated by ;), password or passwordHash; of what is missing the options count:
+A file is CSV with a head, or JSON: one object a line, or an array. Fields are name, quota, maxFiles, soft, grace,
+expires, disabled, posixOwners, keys (in CSV separated by ;), password or passwordHash; of what is missing the options count:
   name,quota,expires,password
   alice,5G,2027-01-31,wide open spaces`;
 

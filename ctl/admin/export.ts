@@ -1,11 +1,14 @@
 /** `ftpctl export`: the users as `ftpctl useradd --batch` reads them, one JSON object a line. */
 import { formatPublicKey } from '../../protocol/keys.js';
 import type { Account } from '../../state/accounts.js';
+import { softQuotaOf } from '../../state/soft-quota.js';
 import { formatEnd } from '../../state/times.js';
 import { writeOut } from '../output/stdout.js';
 import { withState } from './state-access.js';
 import type { StateOptions } from './state-option.js';
 import type { UserRecord } from './user-records.js';
+
+const MINUTE_MS = 60_000;
 
 export interface ExportOptions extends StateOptions {
   /** Who has a hash may guess its password at any speed. */
@@ -24,9 +27,12 @@ export async function exportUsers(options: ExportOptions): Promise<number> {
 }
 
 function fieldsOf(account: Account): Partial<Record<keyof UserRecord, unknown>> {
+  const { softBytes, graceMs } = softQuotaOf(account);
+  const soft = softBytes === 0 ? {} : { soft: softBytes, grace: `${graceMs / MINUTE_MS}m` };
   const { name, quotaBytes, maxFiles, expiresAt, disabled, posixOwners = false, keys } = account;
   return {
     ...{ name, quota: quotaBytes, maxFiles, expires: formatEnd(expiresAt), disabled, posixOwners },
+    ...soft,
     keys: keys.map(({ publicKey, comment }) => formatPublicKey(Buffer.from(publicKey, 'base64'), comment)),
   };
 }

@@ -10,7 +10,7 @@ import { accountKey, MAX_KEYS } from '../../state/account-keys.js';
 import type { AccountKey } from '../../state/accounts.js';
 import { checkPassword, isPasswordHash } from '../../state/password.js';
 import { parseCount, parseSize } from '../../state/sizes.js';
-import { parseEnd } from '../../state/times.js';
+import { parseEnd, parseSpan } from '../../state/times.js';
 
 /** Most users of a file. */
 const MAX_USERS = 10_000;
@@ -19,6 +19,10 @@ export interface UserRecord {
   readonly name: UserName;
   readonly quota?: number;
   readonly maxFiles?: number;
+  /** Bytes. */
+  readonly soft?: number;
+  /** Milliseconds. */
+  readonly grace?: number;
   readonly expires?: number | null;
   readonly disabled?: boolean;
   readonly posixOwners?: boolean;
@@ -44,6 +48,8 @@ const FIELDS: { readonly [F in keyof UserRecord]-?: (value: unknown) => UserReco
   name: (value) => userName(textOf(value)),
   quota: (value) => parseSize(String(value)),
   maxFiles: (value) => parseCount(String(value)),
+  soft: (value) => parseSize(String(value)),
+  grace: (value) => parseSpan(textOf(value)),
   expires: (value) => parseEnd(textOf(value)),
   disabled: truthOf,
   posixOwners: truthOf,

@@ -16,7 +16,7 @@ const MIN_BLOCK_BYTES = 16 * 1024;
 /** Under a limit the blocks are of a part of a second. */
 const BLOCKS_PER_SECOND = 8;
 
-/** The size of blocks under a limit (bytes a second): a power of two, as what is resumed begins with a block. */
+/** The size of blocks under a limit (bytes a second): a power of two, so that checkpoints are where blocks end. */
 export function blockBytes(limit: number): number {
   const bytes = 2 ** Math.floor(Math.log2(limit / BLOCKS_PER_SECOND));
   return Math.min(BLOCK_BYTES, Math.max(MIN_BLOCK_BYTES, bytes));

@@ -57,7 +57,7 @@ t.test('changes of accounts reach open sessions', async (t) => {
   await lily.closed;
   const expiring = await logIn(t, { port, user: 'bob', password: PASSWORD });
   await changeAccount(state, 'bob', (a) => ({ ...a, expiresAt: Date.now() + 500 }));
-  t.same(await askDaemon(state, { type: 'accountChanged', name: userName('bob') }), { closedSessions: 0 });
+  await askDaemon(state, { type: 'accountChanged', name: userName('bob') });
   await expiring.closed; // it expired
   await t.rejects(logIn(t, { port, user: 'bob', password: PASSWORD }), {
     name: 'Failure',

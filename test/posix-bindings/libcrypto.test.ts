@@ -173,3 +173,16 @@ t.test('MD5 refuses a forged state, which would write out of bounds', async (t) 
   t.throws(() => Md5.load(state.subarray(1)), { code: 'EINVAL' });
   t.throws(() => Md5.load(Buffer.alloc(93)), { code: 'EINVAL' });
 });
+
+t.test('more MD5s at once than there may be calls on other threads', async (t) => {
+  const data = crypto.randomBytes(1000);
+  const expected = crypto.createHash('md5').update(data).digest();
+  const sums = await Promise.all(
+    Array.from({ length: 600 }, async () => {
+      const md5 = new Md5();
+      await md5.updateAsync(data, 0, data.length);
+      return md5.digest();
+    }),
+  );
+  t.ok(sums.every((sum) => sum.equals(expected)));
+});

@@ -16,6 +16,7 @@ const RETURNED = weightOf('returned', [[]]);
 t.test('file data counts that is asked for, and that is sent', async (t) => {
   t.equal(fileDataBytes('read', [[5, 6], 0, 4096]), 4096);
   t.equal(fileDataBytes('uploadWrite', [1, 0], Buffer.alloc(10)), 10);
+  t.equal(fileDataBytes('uploadHole', [1, 0, 4096]), 4096, 'zeros that are hashed');
   t.equal(fileDataBytes('list', [Buffer.alloc(100), 1024]), 0);
   t.match(weightOf('fetch', [[[5, 6]], 8192]), call(8192));
   t.match(weightOf('apply', [1, []], Buffer.alloc(10)), apply(10));
