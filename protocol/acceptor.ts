@@ -13,7 +13,7 @@ import { Failure } from './failure.js';
 import { HandshakeStream } from './handshake-stream.js';
 import { HANDSHAKE_MS } from './limits.js';
 import { HandshakeState } from './noise.js';
-import { type KeyPair } from './x25519.js';
+import type { KeyPair } from './x25519.js';
 import { decodePreamble, encodeRefusal, PREAMBLE_LENGTH, startsWithMagic } from './preamble.js';
 
 export interface AcceptOptions {

@@ -14,7 +14,7 @@ import { Failure } from './failure.js';
 import { HandshakeStream, LENGTH_BYTES } from './handshake-stream.js';
 import { HANDSHAKE_MS, MAX_HANDSHAKE_MESSAGE } from './limits.js';
 import { HandshakeState } from './noise.js';
-import { type KeyPair } from './x25519.js';
+import type { KeyPair } from './x25519.js';
 import { encodePreamble, explainRefusal, PREAMBLE_LENGTH, startsWithMagic } from './preamble.js';
 
 export interface ConnectorOptions {

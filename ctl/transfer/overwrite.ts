@@ -6,20 +6,19 @@
  * there) tells where an interrupted one goes on; that what was written then is still there the MD5 at the end tells, for which the
  * server reads the file. Only then it gets its mtime, by which it counts as the same.
  */
-import { constants, type BigIntStats } from 'node:fs';
-import { open, type FileHandle } from 'node:fs/promises';
+import type { BigIntStats } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
 import { fd } from '../../posix/fd.js';
 import { FileRuns } from '../../posix/file-runs.js';
 import type { Attributes } from '../../protocol/attributes.js';
 import { Failure } from '../../protocol/failure.js';
-import { displayName } from '../names.js';
 import type { Changes } from '../remote/changes.js';
 import { remoteMd5 } from './comparison.js';
 import { Journal } from './journal.js';
 import { putXattrs } from './kept-xattrs.js';
 import { isFatal } from './lanes.js';
 import { moveRange } from './pipeline.js';
-import { changedMeanwhile, sameFile, timestamp } from './source.js';
+import { changedMeanwhile, sameFile, timestamp, withSource } from './source.js';
 import { resumingAt, type TransferContext, type Transferred, type TransferObserver } from './transfer.js';
 import { fingerprintOf, hashUpTo, journalPath, readFully, type Upload } from './upload.js';
 
@@ -34,14 +33,9 @@ export async function overwrite(
   job: Overwrite,
   observer: TransferObserver,
 ): Promise<Transferred> {
-  const file = await open(job.source, constants.O_RDONLY | constants.O_NONBLOCK);
-  try {
-    const status = await file.stat({ bigint: true });
-    if (!status.isFile()) throw new Failure('EINVAL', `${displayName(job.source)} is not a regular file`);
-    return await overwriteFrom(context, changes, job, observer, file, status);
-  } finally {
-    await file.close();
-  }
+  return withSource(job.source, (file, status) =>
+    overwriteFrom(context, changes, job, observer, file, status),
+  );
 }
 
 async function overwriteFrom(

@@ -1,12 +1,28 @@
 /**
  * Local files as stat(2) tells of them.
  */
-import type { BigIntStats } from 'node:fs';
+import { constants, type BigIntStats } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
 import type { Timestamp } from '../../protocol/attributes.js';
 import { Failure } from '../../protocol/failure.js';
 import { displayName } from '../names.js';
 
 const NANOSECONDS = 1_000_000_000n;
+
+/** Opens a regular file for `use`; one that is none is EINVAL, and no FIFO is waited for. */
+export async function withSource<T>(
+  source: Buffer,
+  use: (file: FileHandle, status: BigIntStats) => Promise<T>,
+): Promise<T> {
+  const file = await open(source, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const status = await file.stat({ bigint: true });
+    if (!status.isFile()) throw new Failure('EINVAL', `${displayName(source)} is not a regular file`);
+    return await use(file, status);
+  } finally {
+    await file.close();
+  }
+}
 
 /** Whether nothing was written to it in between. The mtime may have been set back: the ctime cannot. */
 export function sameFile(a: BigIntStats, b: BigIntStats): boolean {

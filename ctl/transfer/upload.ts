@@ -3,11 +3,11 @@
  *
  * The server tells how far an interrupted put of the same source came; the state of MD5 at that point comes from the
  * journal, so that nothing is read or sent twice; where the journal does not reach as far, the rest is read again.
- * A source is the same while its path, inode, size and mtime are; one that changes while it is read fails the put.
+ * A source is the same while its path, inode, size, mtime and ctime are; one that changes while it is read fails the put.
  */
 import { createHash } from 'node:crypto';
-import { constants, type BigIntStats } from 'node:fs';
-import { open, realpath, type FileHandle } from 'node:fs/promises';
+import type { BigIntStats } from 'node:fs';
+import { realpath, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fd } from '../../posix/fd.js';
 import { FileRuns } from '../../posix/file-runs.js';
@@ -16,10 +16,9 @@ import { Failure } from '../../protocol/failure.js';
 import type { RemoteHandle, RemotePath } from '../../protocol/ids.js';
 import { CHECKPOINT_BYTES } from '../../protocol/limits.js';
 import type { Xattr } from '../../protocol/xattrs.js';
-import { displayName } from '../names.js';
 import { Journal } from './journal.js';
 import { moveRange, type Range } from './pipeline.js';
-import { changedMeanwhile, sameFile, timestamp } from './source.js';
+import { changedMeanwhile, sameFile, timestamp, withSource } from './source.js';
 import { resumingAt, type TransferContext, type Transferred, type TransferObserver } from './transfer.js';
 import { localXattrs, NO_XATTRS, sendWithXattrs } from './xattrs.js';
 
@@ -39,14 +38,7 @@ export async function upload(
   job: Upload,
   observer: TransferObserver,
 ): Promise<Transferred> {
-  const file = await open(job.source, constants.O_RDONLY | constants.O_NONBLOCK);
-  try {
-    const status = await file.stat({ bigint: true });
-    if (!status.isFile()) throw new Failure('EINVAL', `${displayName(job.source)} is not a regular file`);
-    return await uploadOpened(context, job, observer, file, status);
-  } finally {
-    await file.close();
-  }
+  return withSource(job.source, (file, status) => uploadOpened(context, job, observer, file, status));
 }
 
 async function uploadOpened(
