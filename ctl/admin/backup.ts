@@ -13,11 +13,11 @@
 import { spawn } from 'node:child_process';
 import {
   chmodSync,
-  chownSync,
   closeSync,
   copyFileSync,
   existsSync,
   fstatSync,
+  lchownSync,
   mkdirSync,
   openSync,
   renameSync,
@@ -85,7 +85,7 @@ function makeFor(state: string, directory: string): void {
   const owner = statSync(state, { throwIfNoEntry: false });
   try {
     mkdirSync(directory, { mode: 0o700 });
-    if (owner !== undefined && process.geteuid?.() === 0) chownSync(directory, owner.uid, owner.gid);
+    if (owner !== undefined && process.geteuid?.() === 0) lchownSync(directory, owner.uid, owner.gid);
   } catch (error) {
     const { kind, code } = Failure.from(error);
     throw new Failure(kind, `${directory} cannot be made (${errnoText(code)}): name a new directory`, {
