@@ -124,6 +124,14 @@ export const SETTINGS = {
   }),
   home: path("directory of the users' homes (default: see below)", 'DIR'),
   state: path('directory of accounts, quotas, key and logs (default: see below)', 'DIR'),
+  user: setting<string | undefined>({
+    read: (value) => (typeof value === 'string' && /^[^\s:/-][^\s:/]*$/.test(value) ? value : undefined),
+    allowed: 'the name of a user',
+    help: 'whom the daemon becomes where root starts it (default: ftpmount, where there is one and the state is the default)',
+    argument: 'NAME',
+    fallback: undefined,
+    reloads: false,
+  }),
   workers: count(
     1,
     MAX_WORKERS,

@@ -32,6 +32,7 @@ import {
 import type { Log } from './log.js';
 import { openLog } from './log-file.js';
 import { LogRotation, rotationLimits } from './log-rotation.js';
+import { runAs } from './run-as.js';
 import { Server } from './server.js';
 import { ServiceManager } from './service-manager.js';
 import { inheritedSocket } from './socket-activation.js';
@@ -106,9 +107,10 @@ async function main(): Promise<number> {
   const readConfig = (): Config =>
     mergeSettings(given, configFile === undefined ? {} : readConfigFile(configFile));
   const config = readConfig();
-  process.umask(0o077);
   const stateDirectory = absolute(config.state ?? defaultStateDirectory());
   const homes = absolute(config.home ?? defaultHomes(stateDirectory));
+  runAs(config.user, { stateDirectory, homes });
+  process.umask(0o077);
   preparePrivateDirectory(stateDirectory, 'state directory');
   preparePrivateDirectory(homes, 'home directory');
   const locks = [lockState(stateDirectory), lockHomes(homes)];

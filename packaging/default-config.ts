@@ -11,6 +11,7 @@ const EXAMPLES: Partial<Record<SettingName, string | number>> = {
   'web-host': 'server.example',
   home: '/var/lib/ftpmount/homes',
   state: '/var/lib/ftpmount',
+  user: 'ftpmount',
   workers: 4,
   'default-quota': '5G',
   'log-file': '/var/lib/ftpmount/ftpmountd.log',

@@ -43,14 +43,14 @@ export function statePaths(directory: string): StatePaths {
   };
 }
 
-/** Of root. */
-const SYSTEM_DIRECTORY = '/var/lib/ftpmount';
+/** The state of root, and of the package. */
+export const SYSTEM_STATE = '/var/lib/ftpmount';
 
 /** $FTPMOUNT_STATE, else /var/lib/ftpmount for root, else $XDG_STATE_HOME/ftpmount (~/.local/state/ftpmount). */
 export function defaultStateDirectory(environment: NodeJS.ProcessEnv = process.env): string {
   const named = environment['FTPMOUNT_STATE'];
   if (named !== undefined && named !== '') return named;
-  return process.geteuid?.() === 0 ? SYSTEM_DIRECTORY : userStateDirectory(environment);
+  return process.geteuid?.() === 0 ? SYSTEM_STATE : userStateDirectory(environment);
 }
 
 /** STATE/homes; where the state is a user's own by default $XDG_DATA_HOME/ftpmount/homes (~/.local/share/ftpmount/homes). */

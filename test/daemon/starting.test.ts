@@ -13,8 +13,9 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { Daemon, startDaemon } from '../lib/daemon.js';
 import { temporaryDirectory } from '../lib/directory.js';
-import { runProgram } from '../lib/programs.js';
+import { programs, runProgram } from '../lib/programs.js';
 import type { RunOptions } from '../lib/run.js';
+import { Service } from '../lib/service.js';
 
 /** Runs ftpmountd, which must refuse to start; returns its line. */
 async function refused(
@@ -137,6 +138,34 @@ t.test('directories that cannot be written', async (t) => {
   t.match(await refused(t, ['--state', '/proc/ftpmount/state'], 1), /cannot be used \(no such file/);
   writeFileSync(join(parent, 'file'), '');
   t.match(await refused(t, ['--state', join(parent, 'file')], 1), /is not a directory/);
+});
+
+t.test('--user', async (t) => {
+  if (process.geteuid?.() !== 0)
+    return void t.match(await refused(t, ['--user', 'root'], 2), /only root can/);
+  const nobody = 65534;
+  const base = temporaryDirectory(t, { uid: 0, gid: 0 });
+  chmodSync(base, 0o755);
+  const [state, homes] = [join(base, 'new', 'state'), join(base, 'new', 'state', 'homes')];
+  t.match(await refused(t, ['--user', 'no-such-user'], 2), /--user no-such-user: there is no such user/);
+  const rootHomes = join(base, 'homes');
+  mkdirSync(rootHomes);
+  t.match(
+    await refused(t, ['--user', 'nobody', '--state', state, '--home', rootHomes], 1),
+    new RegExp(`${rootHomes} belongs to uid 0.*chown -R nobody: ${rootHomes}, or say --user root`),
+  );
+  const args = ['--user', 'nobody', '--listen', '127.0.0.1:0', '--state', state];
+  const service = new Service(t, process.execPath, [programs.ftpmountd, ...args]);
+  await service.says(/^listening on/m);
+  const status = readFileSync(`/proc/${service.pid}/status`, 'utf8');
+  t.match(status, /^Uid:\t65534\t65534\t65534\t65534$/m);
+  t.match(status, /^Gid:\t(\d+)\t\1\t\1\t\1$/m);
+  t.match(status, /^CapEff:\t0+$/m, 'nothing of root is left');
+  t.not(/^Gid:\t(\d+)/m.exec(status)?.[1], '0');
+  t.same(
+    [state, homes, join(state, 'server.key')].map((path) => statSync(path).uid),
+    [nobody, nobody, nobody],
+  );
 });
 
 t.test('a state that is open to others', async (t) => {

@@ -1,0 +1,87 @@
+/*
+ * Giving up root: a daemon that root starts becomes an ordinary user before it opens or makes anything, so that whoever takes
+ * it over has what that user has.
+ *
+ * Invariant: what the daemon works on belongs to the user it becomes, or it does not start: half of a state that is closed to
+ * its daemon would show as errors of users, one by one.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, lchownSync, mkdirSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { Failure } from '../protocol/failure.js';
+import { SYSTEM_STATE } from '../state/directory.js';
+
+/** Whom the package makes. */
+const PACKAGE_USER = 'ftpmount';
+
+interface Directories {
+  readonly stateDirectory: string;
+  readonly homes: string;
+}
+
+interface Ids {
+  readonly uid: number;
+  readonly gid: number;
+  readonly groups: readonly number[];
+}
+
+/**
+ * Becomes `user`; where none is named, root becomes `ftpmount` if there is such a user and the state is the system's, as with the
+ * package. Makes the directories where they are missing, as only root may.
+ * USAGE: no such user, or one that only root can become; EACCES: a directory belongs to another.
+ */
+export function runAs(user: string | undefined, { stateDirectory, homes }: Directories): void {
+  const uid = process.geteuid?.() ?? 0;
+  if (user === undefined && (uid !== 0 || stateDirectory !== SYSTEM_STATE)) return;
+  const name = user ?? PACKAGE_USER;
+  const ids = idsOf(name);
+  if (ids === undefined) {
+    if (user === undefined) return;
+    throw new Failure('USAGE', `--user ${user}: there is no such user`);
+  }
+  if (ids.uid === uid) return;
+  if (uid !== 0) throw new Failure('USAGE', `--user ${name}: only root can become another user`);
+  for (const directory of [stateDirectory, homes]) {
+    makeFor(ids, directory);
+    requireOwner(ids, directory, name);
+  }
+  process.setgroups?.([...ids.groups]);
+  process.setgid?.(ids.gid);
+  process.setuid?.(ids.uid);
+}
+
+/** By id(1), which asks whatever the system knows users from. */
+function idsOf(name: string): Ids | undefined {
+  const ask = (what: '-u' | '-g' | '-G'): number[] => {
+    const { status, stdout } = spawnSync('id', [what, '--', name], { encoding: 'utf8' });
+    return status === 0 ? stdout.trim().split(' ').map(Number) : [];
+  };
+  const [[uid], [gid], groups] = [ask('-u'), ask('-g'), ask('-G')];
+  return uid === undefined || gid === undefined ? undefined : { uid, gid, groups };
+}
+
+/**
+ * Makes a directory that is missing; parents stay root's, but can be passed. Not in a directory of the user's: that user can make
+ * it, and could put a link in its place for root to follow.
+ */
+function makeFor({ uid, gid }: Ids, directory: string): void {
+  const parent = dirname(directory);
+  if (existsSync(directory) || ownerOf(parent) === uid) return;
+  mkdirSync(parent, { recursive: true, mode: 0o755 });
+  mkdirSync(directory, { mode: 0o700 });
+  lchownSync(directory, uid, gid);
+}
+
+function requireOwner({ uid }: Ids, directory: string, name: string): void {
+  const owner = ownerOf(directory);
+  if (owner === undefined || owner === uid) return;
+  throw new Failure(
+    'EACCES',
+    `${directory} belongs to uid ${owner}, and the daemon is to run as ${name}: ` +
+      `chown -R ${name}: ${directory}, or say --user root`,
+  );
+}
+
+function ownerOf(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.uid;
+}
