@@ -9,6 +9,7 @@ import { Failure } from '../protocol/failure.js';
 import { EXIT_FAILURE, EXIT_OK } from '../protocol/login/exit-codes.js';
 import { describe, runProgram } from '../protocol/login/report.js';
 import { readKeyFile, writeKeyFile } from '../protocol/keys.js';
+import { optimizeLater } from '../protocol/optimize-later.js';
 import { generateKeyPair, type KeyPair } from '../protocol/x25519.js';
 import { VERSION } from '../protocol/version.js';
 import { loadEvp } from '../posix/libcrypto.js';
@@ -122,6 +123,7 @@ async function main(): Promise<number> {
   requireHomes(state, homes);
   beginRun(state);
   noteDefaults(state, config);
+  optimizeLater();
   const server = new Server({
     config,
     state,

@@ -14,6 +14,7 @@ import { clientFiles } from '../protocol/login/client-files.js';
 import { Failure } from '../protocol/failure.js';
 import type { RemotePath } from '../protocol/ids.js';
 import { LEASE_READ, LEASE_WRITE, WHOLE_HOME } from '../protocol/methods.js';
+import { optimizeLater } from '../protocol/optimize-later.js';
 import { withoutLinks } from '../protocol/login/links.js';
 import { parseRemotePath } from '../protocol/login/remote-path.js';
 import { resolveEndpoint } from '../protocol/login/target.js';
@@ -41,6 +42,7 @@ const HEAP_GROWTH = 30;
  * Throws what logging in and mounting throw, with nothing left mounted.
  */
 export async function serve(request: MountRequest, onMounted: () => void): Promise<void> {
+  optimizeLater();
   setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH}`);
   const { target, options } = request;
   const files = clientFiles();
