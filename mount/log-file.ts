@@ -2,10 +2,13 @@
  * The mount's own log, by pino: JSON lines into a file once it is in the background, plain lines on standard error with
  * `-f`. It tells of lost connections and of data that could not be written and that nobody waited for.
  */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { destination, pino, type Logger } from 'pino';
 import { Failure } from '../protocol/failure.js';
+
+/** Bytes after which a mount that starts begins the log anew; the former one is FILE.1. Others that are mounted write on there. */
+const MAX_BYTES = 4 * 1024 * 1024;
 
 /** A log into a file (0600, appended), or on standard error. Throws EACCES naming the file. */
 export function openMountLog(file: string | undefined, mountpoint: string): Logger {
@@ -17,6 +20,7 @@ export function openMountLog(file: string | undefined, mountpoint: string): Logg
   if (file === undefined) return pino(options, destination({ fd: 2, sync: true }));
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    moveAside(file);
     // Synchronous: lines are rare, and the last one matters most.
     return pino(options, destination({ dest: file, sync: true, append: true, mode: 0o600 }));
   } catch (error) {
@@ -24,4 +28,9 @@ export function openMountLog(file: string | undefined, mountpoint: string): Logg
       cause: error,
     });
   }
+}
+
+function moveAside(file: string): void {
+  const status = statSync(file, { throwIfNoEntry: false });
+  if (status?.isFile() === true && status.size >= MAX_BYTES) renameSync(file, `${file}.1`);
 }
