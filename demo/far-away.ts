@@ -49,7 +49,7 @@ export async function farAway(shell: Shell, stage: Stage, port: number): Promise
       );
     }
     shell.say('And the times');
-    process.stdout.write(`${'on the disk'.padStart(23)} ${RTT_MS} ms away\n${rows.join('\n')}\n`);
+    shell.print(`${'on the disk'.padStart(23)} ${RTT_MS} ms away\n${rows.join('\n')}\n`);
     await shell.run(`ftpmount status ${far}`);
     await shell.run(`ftpmount -u ${far} && ls home/lily`, { neverSays: /src/ });
   } finally {

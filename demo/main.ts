@@ -1,14 +1,19 @@
 /*
  * `npm run demo`: a daemon, two users, a mounted home and the main job before one's eyes. With --exit it ends by
- * itself; without, the mount stays to play with until Ctrl-C. Exit code 0 means that every step did what it should.
+ * itself; without, the mount stays to play with until Ctrl-C. With --svg FILE the scene at a distance becomes a picture. Exit code 0 means that every step did what it should.
  */
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { parseArgs } from 'node:util';
 import { Daemon } from './background.js';
+import { Recording } from './recording.js';
 import { Shell } from './shell.js';
 import { setStage, strike } from './stage.js';
 import { tour } from './tour.js';
 
-const stays = !process.argv.includes('--exit');
+const { values: options } = parseArgs({ options: { exit: { type: 'boolean' }, svg: { type: 'string' } } });
+const stays = options.exit !== true;
+const recording = new Recording();
 const stage = setStage();
 const shell = new Shell(stage);
 let daemon: Daemon | undefined;
@@ -40,7 +45,8 @@ async function play(): Promise<void> {
     `$ cd ${stage.directory}\n$ export XDG_CONFIG_HOME=$PWD/config FTPMOUNT_STATE=$PWD/state\n`,
   );
   daemon = await Daemon.start(shell);
-  await tour(shell, stage, daemon.port);
+  await tour(shell, stage, daemon.port, recording);
+  if (options.svg !== undefined) writeFileSync(options.svg, recording.svg());
 }
 
 /** How to play on, in another terminal. */

@@ -4,6 +4,7 @@
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import type { Recording } from './recording.js';
 import type { Stage } from './stage.js';
 
 /** A step did not show what it promised. */
@@ -23,6 +24,8 @@ const ON_TERMINAL = process.stdout.isTTY && process.stdin.isTTY && HAS_SCRIPT;
 
 export class Shell {
   readonly #stage: Stage;
+  /** What is printed goes here, too. */
+  recording: Recording | undefined;
 
   constructor(stage: Stage) {
     this.#stage = stage;
@@ -30,7 +33,12 @@ export class Shell {
 
   /** Says what comes next. */
   say(text: string): void {
-    process.stdout.write(`\n${bold(`# ${text}`)}\n`);
+    this.print(`\n${bold(`# ${text}`)}\n`);
+  }
+
+  print(text: string): void {
+    process.stdout.write(text);
+    this.recording?.add(text);
   }
 
   /** Types a command, runs it to its end and returns its output; throws where it is not as expected. */
@@ -40,7 +48,7 @@ export class Shell {
     let output = '';
     const collect = (chunk: Buffer): void => {
       output += chunk.toString();
-      process.stdout.write(chunk);
+      this.print(chunk.toString());
     };
     child.stdout?.on('data', collect);
     child.stderr?.on('data', collect);
@@ -71,7 +79,7 @@ export class Shell {
   }
 
   #type(command: string): void {
-    process.stdout.write(`$ ${command}\n`);
+    this.print(`$ ${command}\n`);
   }
 
   #spawn(command: string): ChildProcess {

@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { farAway } from './far-away.js';
+import type { Recording } from './recording.js';
 import { DemoFailure, type Shell } from './shell.js';
 import type { Stage } from './stage.js';
 
@@ -14,15 +15,22 @@ const MiB = 1024 * 1024;
 const LARGE_MIB = 256;
 const INTERRUPT_AT = 80 * MiB;
 
-/** Runs the whole tour against a daemon on `port`; throws at the first step that fails. */
-export async function tour(shell: Shell, stage: Stage, port: number): Promise<void> {
+/**
+ * Runs the whole tour against a daemon on `port`; throws at the first step that fails. `recording` gets the scene that the
+ * project is for.
+ */
+export async function tour(shell: Shell, stage: Stage, port: number, recording: Recording): Promise<void> {
   const login = (user: string): string => `--port ${port} --accept-new --password-file ${user}.password`;
   await users(shell);
   if (stage.withoutMount === undefined) await mount(shell, stage, login('alice'));
   else shell.say(`Without a mount: ${stage.withoutMount}. All the rest works without it`);
   await files(shell, stage, login('alice'));
   await transfers(shell, stage, login('alice'));
-  if (stage.withoutMount === undefined) await farAway(shell, stage, port);
+  if (stage.withoutMount === undefined) {
+    shell.recording = recording;
+    await farAway(shell, stage, port);
+    shell.recording = undefined;
+  }
   await interruption(shell, stage, login('alice'));
   await quota(shell, stage, login('alice'));
   await privacy(shell, login('lily'));

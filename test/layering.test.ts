@@ -39,7 +39,19 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // Who runs the programs from outside, and who tests everything.
   bench: ['test'],
   demo: ['bench', 'test'],
-  test: ['bench', 'ctl', 'daemon', 'locks', 'mount', 'packaging', 'posix', 'protocol', 'state', 'web'],
+  test: [
+    'bench',
+    'ctl',
+    'daemon',
+    'demo',
+    'locks',
+    'mount',
+    'packaging',
+    'posix',
+    'protocol',
+    'state',
+    'web',
+  ],
 
   // What is installed of the programs: the configuration's keys are told by the daemon's own table.
   packaging: ['daemon/config'],
