@@ -55,9 +55,11 @@ const SIMPLE: Readonly<Record<string, Apply>> = {
   noexec: (o) => (o.flags.noexec = true),
   atime: (o) => (o.flags.noatime = false),
   noatime: (o) => (o.flags.noatime = true),
-  relatime: (o) => (o.atime = 'relatime'),
-  strictatime: (o) => (o.atime = 'strictatime'),
+  relatime: (o) => moveAtime(o, 'relatime'),
+  norelatime: (o) => delete o.atime,
+  strictatime: (o) => moveAtime(o, 'strictatime'),
   nodiratime: (o) => (o.nodiratime = true),
+  diratime: (o) => (o.nodiratime = false),
   suid: (o) => (o.flags.suid = true),
   nosuid: (o) => (o.flags.suid = false),
   dev: (o) => (o.flags.dev = true),
@@ -89,14 +91,20 @@ const MIN_UNSENT = 2 * MiB;
 const MAX_UNSENT = 4096 * MiB;
 const SIZE_UNITS: Readonly<Record<string, number>> = { '': 1, K: 1024, M: MiB, G: 1024 * MiB };
 
+/** Of options that contradict each other the last one counts, as with mount(8). */
+function moveAtime(options: Building, policy: AtimePolicy): void {
+  options.atime = policy;
+  options.flags.noatime = false;
+}
+
 /**
  * What this mount does anyway (the kernel checks permissions by the mode bits, reconnects), or what is meant for others
  * that read the same list: mount(8), systemd.
  */
 const ACCEPTED = new Set(
   (
-    'defaults auto noauto user nouser users nofail _netdev norelatime diratime ' +
-    'default_permissions reconnect big_writes auto_cache kernel_cache intr subtype max_read max_write max_readahead ' +
+    'defaults auto noauto user nouser users nofail _netdev default_permissions ' +
+    'reconnect big_writes auto_cache kernel_cache intr subtype max_read max_write max_readahead ' +
     'user_id group_id idmap cache dir_cache max_conns ServerAliveInterval ServerAliveCountMax TCPKeepAlive'
   ).split(' '),
 );

@@ -29,17 +29,25 @@ t.test('options of fstab and systemd are accepted, those of mount(2) handed on',
   t.match(options.flags, { suid: false, dev: false, noexec: true });
 });
 
-t.test('mount(8) says suid and dev whether root has said so or not', async (t) => {
+t.test('of options about times of access the last one counts', async (t) => {
   for (const [options, files, directories] of [
     ['', 'noatime', 'noatime'],
     ['relatime', 'relatime', 'relatime'],
     ['strictatime,nodiratime', 'strictatime', 'noatime'],
     ['nodiratime', 'relatime', 'noatime'],
     ['strictatime,noatime', 'noatime', 'noatime'],
+    ['noatime,relatime', 'relatime', 'relatime'],
+    ['relatime,norelatime', 'noatime', 'noatime'],
+    ['nodiratime,diratime,strictatime', 'strictatime', 'strictatime'],
+    ['noatime,atime', 'noatime', 'noatime'],
     ['strictatime,ro', 'noatime', 'noatime'],
   ] as const) {
     t.strictSame(atimePolicies(parseMountOptions([options])), { files, directories }, options);
   }
+  t.equal(parseMountOptions(['noatime,strictatime']).flags.noatime, false, 'the kernel is told, too');
+});
+
+t.test('mount(8) says suid and dev whether root has said so or not', async (t) => {
   t.strictSame(parseMountOptions(['rw,noatime,dev,suid']).flags, { readOnly: false, noatime: true });
   t.match(parseMountOptions(['ro,allow_suid,allow_dev,dev,suid']).flags, { suid: true, dev: true });
   t.match(parseMountOptions(['rw,nosuid,nodev']).flags, { suid: false, dev: false });
