@@ -82,11 +82,11 @@ export class Authentication {
     for (;;) {
       const checked = this.#account(user)?.passwordHash;
       if (!(await this.#checkPassword(attempt, password, checked ?? DECOY_HASH, signal))) {
-        throw new Failure('EKEYREJECTED', 'wrong user or password');
+        throw wrongLogin();
       }
       // Read anew: the check took a while, and the account may have been closed meanwhile, or have another password.
       const current = this.#account(user);
-      if (current === undefined) throw new Failure('EKEYREJECTED', 'wrong user or password');
+      if (current === undefined) throw wrongLogin();
       if (current.passwordHash !== checked) continue;
       return this.#accept({ account: current, key: null }, attempt);
     }
@@ -94,7 +94,7 @@ export class Authentication {
 
   #accept(identity: Identity, attempt: Attempt): Identity {
     if (isExpired(identity.account)) {
-      throw new Failure('EKEYEXPIRED', 'the account has expired: ask who administers the server');
+      throw accountExpired();
     }
     this.#throttle.succeeded(attempt, Date.now());
     return identity;
@@ -142,4 +142,13 @@ export class Authentication {
 function duration(ms: number): string {
   const seconds = Math.ceil(ms / 1000);
   return seconds < 60 ? `${seconds} s` : `${Math.ceil(seconds / 60)} min`;
+}
+
+export function wrongLogin(): Failure {
+  return new Failure('EKEYREJECTED', 'wrong user or password');
+}
+
+/** For who has proved that the account is his. */
+export function accountExpired(): Failure {
+  return new Failure('EKEYEXPIRED', 'the account has expired: ask who administers the server');
 }

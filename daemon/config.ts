@@ -15,9 +15,11 @@ import {
   LEASE_TERM_MS,
   MAX_HELD,
   MAX_LEASE_TERM_MS,
+  MAX_PASSWORD,
   MIN_LEASE_TERM_MS,
 } from '../protocol/limits.js';
 import { errnoText } from '../protocol/login/report.js';
+import { MIN_PASSWORD } from '../state/password-rules.js';
 import { parseSize } from '../state/sizes.js';
 import { LOG_LEVELS, type LogLevel } from './log.js';
 
@@ -174,6 +176,7 @@ export const SETTINGS = {
   ),
   'default-quota': size('quota of new users of whom none is said (default: it has to be said)'),
   'default-max-files': count(0, 10 ** 15, 0, 'limit of files of new users of whom none is said; 0 is none'),
+  'min-password': count(1, MAX_PASSWORD, MIN_PASSWORD, 'characters that a new password has at least'),
   'log-level': setting<LogLevel>({
     read: (value) => LOG_LEVELS.find((level) => level === value),
     allowed: `one of ${LOG_LEVELS.join(', ')}`,

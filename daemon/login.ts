@@ -15,8 +15,9 @@ import { Failure } from '../protocol/failure.js';
 import { Keepalive } from '../protocol/keepalive.js';
 import { LOGIN_MS, MAX_RECORD_BEFORE_LOGIN } from '../protocol/limits.js';
 import { METHODS, type LeaseMode, type Params } from '../protocol/methods.js';
+import { isExpired } from '../state/accounts.js';
 import type { Applicant, SessionPlace } from './admission.js';
-import type { Credentials, Identity } from './authentication.js';
+import { accountExpired, wrongLogin, type Credentials, type Identity } from './authentication.js';
 import { sendBounded } from './bounded-send.js';
 import { took } from './measures.js';
 
@@ -205,7 +206,8 @@ export class Login {
     const { host, socket, peer } = this.#options;
     const identity = host.refresh(ready.identity);
     if (identity === undefined) {
-      this.#answer(ready.login.requestId, new Failure('EKEYREJECTED', 'wrong user or password'));
+      const why = isExpired(ready.identity.account) ? accountExpired() : wrongLogin();
+      this.#answer(ready.login.requestId, why);
       void this.#channel.end();
       return;
     }

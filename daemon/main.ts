@@ -171,9 +171,10 @@ async function main(): Promise<number> {
 }
 
 /** ftpctl, which knows the state and no configuration, makes users by them. */
-function noteDefaults(state: Pick<State, 'userDefaults'>, config: Config): void {
+function noteDefaults(state: Pick<State, 'userDefaults' | 'minPassword'>, config: Config): void {
   const { 'default-quota': quotaBytes, 'default-max-files': maxFiles } = config;
   state.userDefaults = { ...(quotaBytes === undefined ? {} : { quotaBytes }), maxFiles };
+  state.minPassword = config['min-password'];
 }
 
 /** The web page, where there is to be one; nothing of it is loaded else. */

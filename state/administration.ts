@@ -15,6 +15,8 @@ import { recordAccountChange, type AccountChange, type AuditDetails } from './au
 import type { ControlAnswers, ControlRequest } from './control.js';
 import { requireKnownHomes } from './homes-marker.js';
 import { networkOf } from './networks.js';
+import { hashesOf, type NewCredential } from './new-credential.js';
+import { requireGoodPassword } from './password-rules.js';
 import type { State } from './store.js';
 import { softQuotaOf } from './soft-quota.js';
 import { formatEnd } from './times.js';
@@ -33,14 +35,16 @@ export interface AdministrationOptions {
 
 export type Limits = Pick<Account, 'quotaBytes' | 'maxFiles' | 'softBytes' | 'graceMs'>;
 
+export type AskForCredential = () => Promise<NewCredential>;
+
 export interface NewUser extends Limits, Pick<Account, 'expiresAt'> {
   readonly posixOwners: boolean;
   /** The home may be there already. */
   readonly adopt: boolean;
   readonly keys?: readonly AccountKey[];
   readonly disabled?: boolean;
-  /** Asked when nothing else stands in the way. See Account. */
-  readonly passwordHash: () => Promise<string | null>;
+  /** Where somebody has to be asked for it: when nothing else stands in the way. */
+  readonly credential: NewCredential | AskForCredential;
 }
 
 export type NamedUser = NewUser & Pick<Account, 'name'>;
@@ -65,18 +69,24 @@ export class Administration {
     return this.addUsers([{ ...user, name }]);
   }
 
-  /** Why users cannot be made, by their places in the list. EEXIST: the name is taken, or files are left of an earlier user of it. */
-  async refusals(users: readonly Pick<NamedUser, 'name' | 'adopt'>[]): Promise<Map<number, Failure>> {
+  /**
+   * Why users cannot be made, by their places in the list. EEXIST: the name is taken, or files are left of an earlier user of it;
+   * EINVAL: the password is none to be had.
+   */
+  async refusals(
+    users: readonly Pick<NamedUser, 'name' | 'adopt' | 'credential'>[],
+  ): Promise<Map<number, Failure>> {
     const { accounts, homes } = this.#state;
     const refusals = new Map<number, Failure>();
     const names = new Set<UserName>();
-    for (const [index, { name, adopt }] of users.entries()) {
+    for (const [index, { name, adopt, credential }] of users.entries()) {
       try {
         if (names.has(name)) throw new Failure('EEXIST', `${name} is there twice`);
         names.add(name);
         if (accounts.get(name) !== undefined) {
           throw new Failure('EEXIST', `there is a user ${name} already: change it with usermod`);
         }
+        if (typeof credential !== 'function') this.#requireGood(credential, name);
         if (adopt || homes === undefined) continue;
         requireKnownHomes(this.#state, homes);
         await refuseLeftHome(join(homes, name), name);
@@ -96,10 +106,11 @@ export class Administration {
    */
   async addUsers(users: readonly NamedUser[]): Promise<void> {
     for (const failure of (await this.refusals(users)).values()) throw failure;
+    const hashes = await this.#hashesOf(users);
     const added: Account[] = [];
-    for (const { passwordHash, adopt: _, ...user } of users) {
-      const hash = await passwordHash();
-      added.push({ keys: [], disabled: false, ...user, passwordHash: hash, createdAt: Date.now() });
+    for (const { credential: _, adopt: __, ...user } of users) {
+      const passwordHash = hashes[added.length] ?? null;
+      added.push({ keys: [], disabled: false, ...user, passwordHash, createdAt: Date.now() });
     }
     for (const { name } of added) await this.#endEarlier(name);
     this.#state.accounts.create(...added);
@@ -133,14 +144,10 @@ export class Administration {
     return account;
   }
 
-  /** Null: no login by password. Sessions that are open stay, unless they are to be closed. */
-  async setPassword(
-    name: UserName,
-    passwordHash: () => Promise<string | null>,
-    closeSessions: boolean,
-  ): Promise<void> {
+  /** Sessions that are open stay, unless they are to be closed. EINVAL: the password is none to be had. */
+  async setPassword(name: UserName, credential: AskForCredential, closeSessions: boolean): Promise<void> {
     this.#requireUser(name);
-    const hash = await passwordHash();
+    const [hash = null] = await this.#hashesOf([{ name, credential }]);
     this.#state.accounts.update(name, (account) => ({ ...account, passwordHash: hash }));
     await this.#announce(
       { action: 'passwd', user: name, details: { login: hash === null ? 'by key only' : 'by password' } },
@@ -209,9 +216,28 @@ export class Administration {
   }
 
   /** The administrator's at the web page, where who is signed in has to sign in again; null: nobody can. */
-  setWebPassword(passwordHash: string | null): void {
-    this.#state.webPasswordHash = passwordHash ?? undefined;
-    this.#record({ action: 'web-password', details: { login: passwordHash !== null } });
+  async setWebPassword(credential: AskForCredential): Promise<void> {
+    const [hash = null] = await this.#hashesOf([{ name: 'admin', credential }]);
+    this.#state.webPasswordHash = hash ?? undefined;
+    this.#record({ action: 'web-password', details: { login: hash !== null } });
+  }
+
+  /** Asks, checks all and hashes. EINVAL. */
+  async #hashesOf(
+    users: readonly { readonly name: string; readonly credential: NewUser['credential'] }[],
+  ): Promise<(string | null)[]> {
+    const credentials: NewCredential[] = [];
+    for (const { name, credential } of users) {
+      const given = typeof credential === 'function' ? await credential() : credential;
+      this.#requireGood(given, name);
+      credentials.push(given);
+    }
+    return hashesOf(credentials);
+  }
+
+  #requireGood(credential: NewCredential, user: string): void {
+    if (credential === null || !('password' in credential)) return;
+    requireGoodPassword(credential.password, user, this.#state.minPassword);
   }
 
   async #keysChanged(name: UserName, action: 'key-add' | 'key-remove', print: string): Promise<string> {

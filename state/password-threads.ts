@@ -4,8 +4,9 @@
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { isMainThread, parentPort, Worker } from 'node:worker_threads';
-import { hashPassword } from './password.js';
+import { Worker } from 'node:worker_threads';
+
+const THREAD = fileURLToPath(new URL('./password-thread.js', import.meta.url));
 
 /** In the order of the passwords. Throws what hashPassword() throws. */
 export async function hashPasswords(passwords: readonly string[]): Promise<string[]> {
@@ -18,7 +19,7 @@ export async function hashPasswords(passwords: readonly string[]): Promise<strin
 
 /** Starts a thread that hashes what waits, one after the other, until nothing is left. */
 async function workOff(waiting: [index: number, password: string][], hashes: string[]): Promise<void> {
-  const thread = new Worker(fileURLToPath(import.meta.url), { stdin: false });
+  const thread = new Worker(THREAD, { stdin: false });
   try {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       const [index, password] = next;
@@ -29,11 +30,4 @@ async function workOff(waiting: [index: number, password: string][], hashes: str
   } finally {
     await thread.terminate();
   }
-}
-
-if (!isMainThread && parentPort !== null) {
-  const port = parentPort;
-  port.on('message', (password: string) => {
-    void hashPassword(password).then((hash) => port.postMessage(hash));
-  });
 }

@@ -16,6 +16,7 @@ import { Bans, type Ban } from './bans.js';
 import { preparePrivateDirectory, statePaths, type StatePaths } from './directory.js';
 import { DigestStore, type DigestRecord } from './digests.js';
 import { Ledger, type LedgerEntry } from './ledger.js';
+import { MIN_PASSWORD } from './password-rules.js';
 import { closeToOthers } from './privacy.js';
 import { Room } from './room.js';
 import { stateFailure, Transactions } from './transaction.js';
@@ -46,6 +47,8 @@ export interface State {
   runningIn: string | undefined;
   /** What a new user gets who is given nothing else, as the daemon's configuration says. */
   userDefaults: UserDefaults;
+  /** Characters that a new password has at least, as the daemon's configuration says. */
+  minPassword: number;
   /** Of the administrator's password at the web page (password.ts); undefined: nobody can sign in. */
   webPasswordHash: string | undefined;
   /** Writes a copy of all of it, as it is at one moment, into a new file; others may change it meanwhile. */
@@ -174,6 +177,12 @@ function tablesOf(paths: StatePaths, root: RootDatabase, room: Pick<Room, 'requi
     },
     set userDefaults(defaults) {
       set('userDefaults', JSON.stringify(defaults));
+    },
+    get minPassword() {
+      return Number(settings.get('minPassword') ?? MIN_PASSWORD);
+    },
+    set minPassword(characters) {
+      set('minPassword', String(characters));
     },
     get webPasswordHash() {
       settings.resetReadTxn(); // it may be another process that changed it, as in Accounts

@@ -16,13 +16,14 @@ export function parseSpan(text: string): number {
 }
 
 /**
- * Reads when something ends, in milliseconds since 1970: a date (its beginning), a date with a time, or a span from `now`; null:
- * `never`. Throws USAGE.
+ * Reads when something ends, in milliseconds since 1970: a date (its beginning), a date with a time, a point in time as
+ * toISOString() writes it, or a span from `now`; null: `never`. Throws USAGE.
  */
 export function parseEnd(text: string, now = Date.now()): number | null {
   if (text === 'never') return null;
   const span = spanOf(text);
   if (span !== undefined) return now + span;
+  if (isPoint(text)) return Date.parse(text);
   const [, date = '', time = '00:00'] = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d))?$/.exec(text) ?? [];
   const end = Date.parse(`${date}T${time}`);
   // The 31st of February is one of March to Date.parse.
@@ -31,6 +32,11 @@ export function parseEnd(text: string, now = Date.now()): number | null {
     'USAGE',
     `'${text}' is no date: write one such as 2027-01-31, '2027-01-31 18:00', 90d from now, or never`,
   );
+}
+
+function isPoint(text: string): boolean {
+  const time = Date.parse(text);
+  return text.endsWith('Z') && !Number.isNaN(time) && new Date(time).toISOString() === text;
 }
 
 /** As parseEnd() reads it: 2027-01-31 18:00. */

@@ -17,7 +17,7 @@ import { Administration } from '../state/administration.js';
 import { readAudit } from '../state/audit-reading.js';
 import type { DaemonStatus } from '../state/control.js';
 import { lastLogins } from '../state/last-logins.js';
-import { hashPassword } from '../state/password.js';
+import type { NewCredential } from '../state/new-credential.js';
 import { parseCount, parseSize } from '../state/sizes.js';
 import { formatEnd, parseEnd } from '../state/times.js';
 import { userRows } from '../state/user-rows.js';
@@ -164,7 +164,7 @@ export function site(web: FastifyInstance, options: WebOptions, history: History
         expiresAt: parseEnd(fields.get('expires') ?? 'never'),
         posixOwners: false,
         adopt: false,
-        passwordHash: () => hashIn(fields),
+        credential: credentialIn(fields),
       };
       await administration.addUser(name, user);
       return `User ${name} added.`;
@@ -207,7 +207,7 @@ export function site(web: FastifyInstance, options: WebOptions, history: History
   });
   ofUser('password', async (administration, name, fields) => {
     const password = fields.get('password') ?? '';
-    await administration.setPassword(name, () => hashPassword(password), false);
+    await administration.setPassword(name, async () => ({ password }), false);
     return 'Password changed.';
   });
   ofUser('keys', async (administration, name, fields) => {
@@ -259,8 +259,8 @@ function limitsIn(fields: URLSearchParams): { quotaBytes: number; maxFiles: numb
   };
 }
 
-/** Null where none was typed. Throws EINVAL. */
-async function hashIn(fields: URLSearchParams): Promise<string | null> {
+/** None where none was typed. */
+function credentialIn(fields: URLSearchParams): NewCredential {
   const password = fields.get('password') ?? '';
-  return password === '' ? null : hashPassword(password);
+  return password === '' ? null : { password };
 }

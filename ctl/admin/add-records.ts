@@ -4,7 +4,7 @@
 import { Failure } from '../../protocol/failure.js';
 import { printable } from '../../protocol/login/report.js';
 import type { NamedUser } from '../../state/administration.js';
-import { hashPasswords } from '../../state/password-threads.js';
+import type { NewCredential } from '../../state/new-credential.js';
 import type { UserDefaults } from '../../state/store.js';
 import { softQuotaOf, type SoftQuota } from '../../state/soft-quota.js';
 import { writeOut } from '../output/stdout.js';
@@ -36,7 +36,6 @@ export async function addRecords(
 ): Promise<number> {
   await administer(options, 'make', async (administration, state) => {
     const defaults = { ...state.userDefaults, ...given };
-    const hashOf = hashing(records.map(({ record }) => record));
     const found = [...mistakes];
     const users = records.map(({ line, record }): NamedUser => {
       const {
@@ -50,7 +49,7 @@ export async function addRecords(
       return {
         ...{ name: record.name, quotaBytes: quota ?? 0, maxFiles, posixOwners, disabled, keys },
         ...softQuotaOf({ ...given, ...softSettings(record) }),
-        ...{ expiresAt: expires, adopt: defaults.adopt, passwordHash: () => hashOf(record) },
+        ...{ expiresAt: expires, adopt: defaults.adopt, credential: credentialOf(record) },
       };
     });
     for (const [index, { message }] of await administration.refusals(users)) {
@@ -63,19 +62,9 @@ export async function addRecords(
   return 0;
 }
 
-/** What answers the hash of a user's password; the first time that it is asked all are hashed. */
-function hashing(records: readonly UserRecord[]): (record: UserRecord) => Promise<string | null> {
-  const withPassword = records.filter(({ password }) => password !== undefined);
-  let hashes: Promise<Map<UserRecord, string>> | undefined;
-  const hashAll = async (): Promise<Map<UserRecord, string>> => {
-    const all = await hashPasswords(withPassword.map(({ password = '' }) => password));
-    return new Map(withPassword.map((record, index) => [record, all[index] ?? '']));
-  };
-  return async (record) => {
-    if (record.password === undefined) return record.passwordHash ?? null;
-    hashes ??= hashAll();
-    return (await hashes).get(record) ?? null;
-  };
+function credentialOf({ password, passwordHash }: UserRecord): NewCredential {
+  if (password !== undefined) return { password };
+  return passwordHash === undefined ? null : { passwordHash };
 }
 
 /** Tells the mistakes, one a line. */

@@ -2,7 +2,6 @@
 import { formatPublicKey } from '../../protocol/keys.js';
 import type { Account } from '../../state/accounts.js';
 import { softQuotaOf } from '../../state/soft-quota.js';
-import { formatEnd } from '../../state/times.js';
 import { writeOut } from '../output/stdout.js';
 import { withState } from './state-access.js';
 import type { StateOptions } from './state-option.js';
@@ -31,8 +30,13 @@ function fieldsOf(account: Account): Partial<Record<keyof UserRecord, unknown>> 
   const soft = softBytes === 0 ? {} : { soft: softBytes, grace: `${graceMs / MINUTE_MS}m` };
   const { name, quotaBytes, maxFiles, expiresAt, disabled, posixOwners = false, keys } = account;
   return {
-    ...{ name, quota: quotaBytes, maxFiles, expires: formatEnd(expiresAt), disabled, posixOwners },
+    ...{ name, quota: quotaBytes, maxFiles, expires: endOf(expiresAt), disabled, posixOwners },
     ...soft,
     keys: keys.map(({ publicKey, comment }) => formatPublicKey(Buffer.from(publicKey, 'base64'), comment)),
   };
+}
+
+/** In UTC: another machine, which may read it, has another time zone. */
+function endOf(expiresAt: number | null): string {
+  return expiresAt === null ? 'never' : new Date(expiresAt).toISOString();
 }

@@ -1,6 +1,6 @@
 /**
- * `ftpctl import passwd|sftpgo FILE`: makes users of those of a system, or of a dump of SFTPGo, all or none. What a user cannot bring
- * along is told: SSH keys, and hashes of passwords that are not Argon2id.
+ * `ftpctl import passwd|sftpgo FILE`: makes users of those of a system, or of a dump of SFTPGo, all or none, with what they can bring
+ * along (foreign-users.ts).
  */
 import { Failure } from '../../protocol/failure.js';
 import { writeOut } from '../output/stdout.js';

@@ -2,7 +2,7 @@
 import { Failure } from '../../protocol/failure.js';
 import { askNewPassword, readPasswordFile } from '../../protocol/login/password.js';
 import { openTerminal } from '../../protocol/login/terminal.js';
-import { hashPassword } from '../../state/password.js';
+import type { NewCredential } from '../../state/new-credential.js';
 
 export interface PasswordOptions {
   readonly passwordFile?: string;
@@ -11,17 +11,17 @@ export interface PasswordOptions {
 }
 
 /**
- * What asks for the new password and answers its hash; null: no login by password. A file is read at once, with the rights of
- * the caller. Throws USAGE where there is nobody to ask.
+ * What asks for the new password. A file is read at once, with the rights of the caller. Throws USAGE where there is nobody to
+ * ask.
  */
-export function newPasswordHash(user: string, options: PasswordOptions): () => Promise<string | null> {
+export function newCredential(user: string, options: PasswordOptions): () => Promise<NewCredential> {
   if (!options.password) return async () => null;
-  if (options.passwordFile === undefined) return () => askedPasswordHash(user);
+  if (options.passwordFile === undefined) return () => asked(user);
   const password = readPasswordFile(options.passwordFile);
-  return () => hashPassword(password);
+  return async () => ({ password });
 }
 
-async function askedPasswordHash(user: string): Promise<string> {
+async function asked(user: string): Promise<NewCredential> {
   const terminal = openTerminal();
   if (terminal === undefined) {
     throw new Failure(
@@ -30,7 +30,7 @@ async function askedPasswordHash(user: string): Promise<string> {
     );
   }
   try {
-    return await hashPassword(await askNewPassword(terminal, user));
+    return { password: await askNewPassword(terminal, user) };
   } finally {
     terminal.close();
   }

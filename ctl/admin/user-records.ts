@@ -102,16 +102,24 @@ export interface Row {
 }
 
 function rowsOf(text: string): Row[] {
-  const lines = text.replace(/^\ufeff/, '').split(/\r?\n/);
+  const plain = text.replace(/^\ufeff/, '');
+  const lines = plain.split(/\r?\n/);
   const first = lines.findIndex((line) => line.trim() !== '');
   const head = lines[first]?.trimStart() ?? '';
   if (head.startsWith('[')) {
-    const all = parseJson(text);
+    const all = parseJson(plain);
     const users: unknown[] = Array.isArray(all) ? all : [];
     return users.map((one, index) => ({ line: index + 1, fields: () => objectOf(one) }));
   }
   const isJson = head.startsWith('{');
-  const names = isJson ? [] : cellsOf(head);
+  const names = isJson ? [] : cellsOf(head).map((name) => name.trim());
+  const twice = names.find((name, index) => names.indexOf(name) < index);
+  if (twice !== undefined) {
+    const refuse = (): never => {
+      throw new Failure('EINVAL', `there are two columns '${twice}'`);
+    };
+    return [{ line: first + 1, fields: refuse }];
+  }
   return lines.flatMap((line, index) => {
     if (line.trim() === '' || (!isJson && index === first)) return [];
     const fields = (): Fields => (isJson ? objectOf(parseJson(line)) : namedCells(names, cellsOf(line)));
@@ -156,7 +164,10 @@ function namedCells(names: readonly string[], cells: readonly string[]): Fields 
   if (cells.length !== names.length) {
     throw new Failure('EINVAL', `there are ${cells.length} cells, and ${names.length} in the head`);
   }
-  return Object.fromEntries(names.map((name, index) => [name, cells[index]]));
+  // A password may begin and end with spaces.
+  return Object.fromEntries(
+    names.map((name, index) => [name, name === 'password' ? cells[index] : cells[index]?.trim()]),
+  );
 }
 
 /** The cells of a line of CSV (RFC 4180, without line ends in cells). */
@@ -166,7 +177,7 @@ function cellsOf(line: string): string[] {
   for (;;) {
     const match = cell.exec(line);
     if (match === null) throw new Failure('EINVAL', `its cell ${cells.length + 1} is not CSV`);
-    cells.push(match[1]?.replaceAll('""', '"') ?? match[2]?.trim() ?? '');
+    cells.push(match[1]?.replaceAll('""', '"') ?? match[2] ?? '');
     if (match[3] === '') return cells;
   }
 }

@@ -6,7 +6,7 @@ import { parseEnd } from '../../state/times.js';
 import { addRecords, MISSING_QUOTA } from './add-records.js';
 import { expiryOf } from './expiry.js';
 import { softOf, softSettings } from './soft-settings.js';
-import { newPasswordHash, type PasswordOptions } from './new-password.js';
+import { newCredential, type PasswordOptions } from './new-password.js';
 import { administer, userArgument } from './state-access.js';
 import type { StateOptions } from './state-option.js';
 import { readUserFile } from './user-file.js';
@@ -44,11 +44,11 @@ export async function useradd(text: string | undefined, options: UseraddOptions)
   }
   if (batch !== undefined) return addRecords(batch, readRecords(readUserFile(batch)), given, options);
   const name = userArgument(text ?? '');
-  const passwordHash = newPasswordHash(name, options);
+  const credential = newCredential(name, options);
   await administer(options, 'make', async (administration, state) => {
     const { quotaBytes, ...user } = { ...state.userDefaults, ...given };
     if (quotaBytes === undefined) throw new Failure('USAGE', MISSING_QUOTA);
-    await administration.addUser(name, { ...user, quotaBytes, passwordHash });
+    await administration.addUser(name, { ...user, quotaBytes, credential });
     const limits = `${formatLimit(quotaBytes)}${softOf(given)}`;
     await writeOut(`user ${name} added, quota ${limits}${expiryOf({ expiresAt })}\n`);
   });

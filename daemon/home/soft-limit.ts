@@ -15,6 +15,9 @@ import type { Quota } from './quota.js';
 /** Less than the longest time that a timer of node takes (milliseconds). */
 const MAX_TIMER_MS = 86_400_000;
 
+/** Who goes back and forth over the soft quota is told, and it is logged, once in so long (milliseconds). */
+const QUIET_MS = 600_000;
+
 /** 0: no limit. */
 export interface HomeLimits extends Use {
   readonly soft?: SoftQuota;
@@ -40,6 +43,9 @@ export class SoftLimit {
   #limits: HomeLimits = { bytes: 0, files: 0 };
   #soft: SoftQuota = softQuotaOf({});
   #since: number | undefined;
+  /** When it was last told that the soft quota was passed, and whether that was of this time. */
+  #toldAt = -Infinity;
+  #isTold = false;
   #callOff: () => void = () => undefined;
 
   constructor(options: SoftLimitOptions) {
@@ -81,11 +87,21 @@ export class SoftLimit {
     } catch (error) {
       log.error({ error, user }, 'the ledger was not written');
     }
-    log.info({ user, advice: softQuotaAdvice(bytes, ...this.told) ?? 'within it again' }, 'soft quota');
     // Who charges goes on first: what waits for room is not to be woken meanwhile.
     if (isOver) this.#watch();
     else this.#apply();
+    if (!this.#isNews(isOver)) return;
+    log.info({ user, advice: softQuotaAdvice(bytes, ...this.told) ?? 'within it again' }, 'soft quota');
     onChanged(this.notice);
+  }
+
+  /** Of the way back it is told where it was of the way there. */
+  #isNews(isOver: boolean): boolean {
+    if (!isOver) return this.#isTold;
+    const now = this.#options.clock.date();
+    this.#isTold = now - this.#toldAt >= QUIET_MS;
+    if (this.#isTold) this.#toldAt = now;
+    return this.#isTold;
   }
 
   close(): void {

@@ -153,10 +153,13 @@ t.test('disabled and enabled', async (t) => {
 });
 
 t.test('a new password', async (t) => {
-  t.equal((await daemon.ftpctl(['passwd', 'early', '--password-file', '-'], { input: 'another\n' })).code, 0);
+  t.equal(
+    (await daemon.ftpctl(['passwd', 'early', '--password-file', '-'], { input: 'another one\n' })).code,
+    0,
+  );
   t.equal((await ls(daemon, 'early')).code, 5, 'the old one');
   const login = ['-p', String(daemon.port), '--accept-new', '--password-file', '-'];
-  t.equal((await daemon.ftpctl(['ls', ...login, daemon.at('early')], { input: 'another\n' })).code, 0);
+  t.equal((await daemon.ftpctl(['ls', ...login, daemon.at('early')], { input: 'another one\n' })).code, 0);
 });
 
 t.test('quota check, and top', async (t) => {
@@ -285,6 +288,24 @@ t.test('the users of a file, all or none, and the same again by export', async (
   t.equal((await ls(daemon, 'carol')).code, 0, 'with the password');
 });
 
+t.test('users of another program bring along what they can', async (t) => {
+  const hash = (await daemon.ftpctl(['export', '--password-hashes'])).stdout.match(/\$argon2id[^"]+/)?.[0];
+  t.equal((await daemon.ftpctl(['userdel', 'carol', '--remove'])).code, 0);
+  const users = [
+    { username: 'carol', password: hash, quota_size: 1024 ** 3, status: 1 },
+    { username: 'frank', password: '$2a$10$x', quota_size: 0, status: 1 },
+  ];
+  const add = (...args: string[]) =>
+    daemon.ftpctl(['import', ...args, '-'], { input: JSON.stringify({ users }) });
+  t.match(await add('sftpgo'), {
+    code: 0,
+    stdout: 'users added: 2\nwithout a password: 1 (ftpctl passwd, or ftpctl key add)\n',
+  });
+  t.equal((await ls(daemon, 'carol')).code, 0, 'with the password of there');
+  t.match(await add('sftpgo'), { code: 1, stderr: /carol already[^]*frank already[^]*nothing is changed/ });
+  t.match(await add('proftpd'), { code: 2, stderr: /'proftpd' is not known: import passwd or sftpgo/ });
+});
+
 t.test('the audit trail tells who, what and when, and no secret', async (t) => {
   const text = fs.readFileSync(join(daemon.state, 'manager.log'), 'utf8');
   const actions = text
@@ -292,7 +313,7 @@ t.test('the audit trail tells who, what and when, and no secret', async (t) => {
     .split('\n')
     .map((line) => (JSON.parse(line) as { msg: string }).msg);
   t.strictSame([...new Set(actions)].toSorted(), ['passwd', 'useradd', 'userdel', 'usermod']);
-  for (const secret of ['another', passwordOf('late'), passwordOf('carol'), 'argon2'])
+  for (const secret of ['another one', passwordOf('late'), passwordOf('carol'), 'argon2'])
     t.notMatch(text, secret);
 });
 

@@ -13,7 +13,13 @@ t.test('CSV, JSON lines and an array', async (t) => {
   ];
   const lines = objects.map((object) => JSON.stringify(object)).join('\n');
   const expected = [{ name: 'alice', quota: 5 * 1024 ** 3, password: 'a, "b"' }, objects[1]];
-  for (const text of [csv, lines, JSON.stringify(objects), `\ufeff${csv}`]) {
+  for (const text of [
+    csv,
+    lines,
+    JSON.stringify(objects),
+    `\ufeff${csv}`,
+    `\ufeff${JSON.stringify(objects)}`,
+  ]) {
     const { records, mistakes } = readRecords(text);
     t.strictSame(
       records.map(({ record }) => record),
@@ -26,6 +32,8 @@ t.test('CSV, JSON lines and an array', async (t) => {
     [2, 4],
   );
   t.strictSame(readRecords('').records, []);
+  const [spaced] = readRecords('name, quota,password\nalice, 1K, with spaces ').records;
+  t.strictSame(spaced?.record, { name: 'alice', quota: 1024, password: ' with spaces ' });
 });
 
 t.test('mistakes', async (t) => {
@@ -52,6 +60,10 @@ t.test('mistakes', async (t) => {
     { line: 2, message: 'there are 1 cells, and 2 in the head' },
     { line: 3, message: 'its cell 2 is not CSV' },
   ]);
+  t.strictSame(readRecords('name,quota,name\na,1G,b\n'), {
+    records: [],
+    mistakes: [{ line: 1, message: "there are two columns 'name'" }],
+  });
   t.throws(() => readRecords('{"name":"a"}\n'.repeat(10_001)), { name: 'Failure', kind: 'E2BIG' });
 });
 

@@ -25,6 +25,8 @@ class Door {
   readonly loggedIn: LoggedIn[] = [];
   readonly refusals: FailureKind[] = [];
   valid = true;
+  /** Of those who logged in. */
+  readonly accounts: { expiresAt: number | null }[] = [];
   takenOver: SessionPlace | undefined;
   readonly #door: FrontDoor;
   #port = 0;
@@ -101,6 +103,7 @@ class Door {
           disabled: false,
           expiresAt: null,
         };
+        this.accounts.push(account);
         return { account, key: null };
       },
       apply: (applicant) => this.admission.apply(applicant),
@@ -364,9 +367,24 @@ t.test('an account that is closed while its client waits does not get in, and ho
   const client = await waiting;
   t.equal(client.loginFailure?.kind, 'EKEYREJECTED');
   await client.closed;
+
   door.valid = true;
   await t.rejects(door.client(PASSWORD), { name: 'Failure', kind: 'ECONNRESET' });
-  t.equal(door.loggedIn.length, 2);
+  const inQueueAgain = signal<number>();
+  const expiring = t.rejects(
+    door.client(PASSWORD, { notifications: { queued: inQueueAgain.fire } }),
+    { name: 'Failure', kind: 'EKEYEXPIRED' },
+    'who has logged in may be told why',
+  );
+  await inQueueAgain.promise;
+  door.valid = false;
+  for (const account of door.accounts) account.expiresAt = 1;
+  door.loggedIn[1]?.place.release();
+  await expiring;
+
+  door.valid = true;
+  await t.rejects(door.client(PASSWORD), { name: 'Failure', kind: 'ECONNRESET' });
+  t.equal(door.loggedIn.length, 3);
 });
 
 t.test('a client that connects again takes its own place over instead of waiting', async (t) => {

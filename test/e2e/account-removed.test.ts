@@ -27,7 +27,7 @@ t.test('userdel --remove under a mount that is being written to', async (t) => {
 t.test('passwd with and without --close-sessions', async (t) => {
   const mounted = await mountHome(t, daemon, 'alice');
   const passwd = (...more: string[]) =>
-    daemon.ftpctl(['passwd', 'alice', '--password-file', '-', ...more], { input: 'another\n' });
+    daemon.ftpctl(['passwd', 'alice', '--password-file', '-', ...more], { input: 'another one\n' });
   t.match(await passwd(), { code: 0 });
   await mounted.succeed('sh', ['-c', 'echo text > file']);
   t.match(JSON.parse((await daemon.ftpctl(['users', '--json'])).stdout), { name: 'alice', sessions: 1 });

@@ -22,6 +22,7 @@ t.test('with all of it set there is every setting, mostly with its default', asy
     'web-host',
     'home',
     'state',
+    'user',
     'workers',
     'default-quota',
     'log-file',

@@ -15,7 +15,7 @@ const NEW: NewUser = {
   posixOwners: false,
   expiresAt: null,
   adopt: false,
-  passwordHash: () => Promise.resolve(null),
+  credential: null,
 };
 
 function administrationOf(t: Test, daemon: (request: unknown) => unknown) {
@@ -95,3 +95,28 @@ t.test(
     t.match(state.accounts.get(ALICE), { disabled: true });
   },
 );
+
+t.test('a password that is guessed first is set by nobody', async (t) => {
+  const { state, administration } = administrationOf(t, () => undefined);
+  const weak = { password: 'password1' };
+  const refused = { name: 'Failure', kind: 'EINVAL', message: /guessed first/ };
+  await t.rejects(administration.addUser(ALICE, { ...NEW, credential: weak }), refused);
+  await t.rejects(administration.addUser(ALICE, { ...NEW, credential: async () => weak }), refused);
+  t.strictSame(state.accounts.list(), []);
+  await administration.addUser(ALICE, NEW);
+  await t.rejects(
+    administration.setPassword(ALICE, async () => weak, false),
+    refused,
+  );
+  await t.rejects(
+    administration.setWebPassword(async () => weak),
+    refused,
+  );
+  t.match(state.accounts.get(ALICE), { passwordHash: null });
+  t.equal(state.webPasswordHash, undefined);
+  state.minPassword = 20;
+  const mistakes = await administration.refusals([
+    { name: BOB, adopt: false, credential: { password: 'kd83nmzq' } },
+  ]);
+  t.match(mistakes.get(0), { message: 'the password has 8 characters, and 20 are needed' });
+});

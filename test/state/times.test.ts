@@ -17,8 +17,18 @@ t.test('ends', async (t) => {
   t.equal(parseEnd('2027-01-31'), midnight, 'the beginning of the day, here');
   t.equal(parseEnd('2027-01-31 18:00'), midnight + 18 * HOUR);
   t.equal(parseEnd('2027-01-31T18:00'), midnight + 18 * HOUR);
+  t.equal(parseEnd('2027-01-31T18:00:00.000Z'), Date.UTC(2027, 0, 31, 18), 'as it is exported');
   t.equal(formatTime(midnight + 18 * HOUR + 59_999), '2027-01-31 18:00');
   for (const end of [null, midnight]) t.equal(parseEnd(formatEnd(end)), end);
-  for (const wrong of ['', '2027', '2027-02-31', '2027-13-01', '31.1.2027', '2027-01-31 25:00', 'tomorrow'])
+  for (const wrong of [
+    '',
+    '2027',
+    '2027-02-31',
+    '2027-02-31T18:00:00.000Z',
+    '2027-13-01',
+    '31.1.2027',
+    '2027-01-31 25:00',
+    'tomorrow',
+  ])
     t.throws(() => parseEnd(wrong), { name: 'Failure', kind: 'USAGE' }, wrong);
 });

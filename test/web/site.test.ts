@@ -162,9 +162,12 @@ t.test('what the forms do counts at once', async (t) => {
   t.equal(await ls(), 5);
   t.match(await browser.send('/users/carol/enable'), /allowed/);
   t.match(await browser.send('/users/carol/unlock'), /ended: 0\.$/);
-  t.equal(await browser.send('/users/carol/password', { password: 'another' }), 'Password changed.');
+  t.equal(await browser.send('/users/carol/password', { password: 'another one' }), 'Password changed.');
   t.equal(await ls(), 5, 'the old password');
-  t.equal(await browser.send('/users/carol/password', { password: '' }), 'the password is empty');
+  t.equal(
+    await browser.send('/users/carol/password', { password: '' }),
+    'the password has 0 characters, and 8 are needed',
+  );
   const key = formatPublicKey(generateKeyPair().publicKey, 'laptop');
   t.match(await browser.send('/users/carol/keys', { key }), /^Key SHA256:\S+ added\.$/);
   t.match(await browser.text('/users/carol'), /<bdi>laptop<\/bdi>/);
@@ -216,15 +219,15 @@ t.test('names show as what they are', async (t) => {
 });
 
 t.test('another password ends what is signed in; so does signing out', async (t) => {
-  await setPassword(daemon, 'another');
+  await setPassword(daemon, 'another one');
   t.equal((await browser.get('/')).headers.get('location'), '/login');
   t.equal((await browser.signIn(PASSWORD)).status, 403);
-  t.equal((await browser.signIn('another')).status, 303);
+  t.equal((await browser.signIn('another one')).status, 303);
   const token = await browser.token();
   t.equal((await browser.post('/logout', { token })).status, 303);
   t.equal((await browser.get('/')).headers.get('location'), '/login');
   await daemon.ftpctl(['web-password', '--no-password']);
-  t.equal((await browser.signIn('another')).status, 403, 'nobody can');
+  t.equal((await browser.signIn('another one')).status, 403, 'nobody can');
 });
 
 t.test('who guesses is locked out, and no user is', async (t) => {

@@ -33,6 +33,9 @@ t.test('it may be passed for a time, as far as the quota', async (t) => {
   t.strictSame(told(), [100, null]);
   await paths.write('f', 100, Buffer.alloc(100));
   t.strictSame(told(), [100, 10 * 3600], 'a time of its own');
+  await paths.setattr('f', { size: 100 });
+  await paths.write('f', 100, Buffer.alloc(100));
+  t.strictSame(told(), [100, 10 * 3600], 'back and forth');
   const later = new TestClient(home);
   const notices = (one: TestClient): unknown[] =>
     one.told.filter(([name]) => name === 'softLimit').map(([, params]) => params);
@@ -41,6 +44,7 @@ t.test('it may be passed for a time, as far as the quota', async (t) => {
     [170, 100, 0],
     [100, 100, null],
     [200, 100, 36_000],
+    [100, 100, null],
   ]);
   t.strictSame(notices(later), [[200, 100, 36_000]], 'who comes is told');
 });
