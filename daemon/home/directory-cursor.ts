@@ -51,6 +51,9 @@ export interface Room {
   targets: number;
 }
 
+/** Whether a page is to be ended that has so many entries. */
+export type IsOver = (entries: number) => boolean;
+
 export class DirectoryCursor {
   /** Inode number of the directory. */
   readonly ino: bigint;
@@ -92,7 +95,7 @@ export class DirectoryCursor {
    * The entries from a position on, which take of the room; `isOver`, asked after each, ends the page. What vanishes is left
    * out.
    */
-  page(room: Room, position: bigint, isOver: () => boolean): Page {
+  page(room: Room, position: bigint, isOver: IsOver): Page {
     this.#seek(position);
     const entries: Entry[] = [];
     for (;;) {
@@ -107,7 +110,7 @@ export class DirectoryCursor {
         if (status === undefined) continue;
         entries.push({ name, status, target: this.#target(name, status, room), next });
         room.entries -= 1;
-        if (!isOver()) continue;
+        if (!isOver(entries.length)) continue;
         seek(this.#fd, next);
         return { entries, last: false, late: true };
       }

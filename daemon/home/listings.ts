@@ -4,12 +4,12 @@
  * A listing is what is read of its directory, and what is read needs that nobody has changed it without telling. Only the
  * directory that was asked for is waited for; one below it that somebody else has is left out.
  *
- * What is told is looked at in one stretch, and no longer than SLICE_MS: what comes behind that is another page. Of a disk that is too
- * slow for some hundred entries in that time, they are looked at on another thread before.
+ * What is told is looked at in one stretch of some milliseconds: what comes behind that is another page. Of a disk that is too slow
+ * for a page that is worth it, they are looked at on another thread before.
  */
 import { MAX_PAGE_ENTRIES, POSITION_BYTES } from '../../protocol/limits.js';
 import type { FileRef } from '../../protocol/references.js';
-import { DirectoryCursor, type Entry, type Page, type Room } from './directory-cursor.js';
+import { DirectoryCursor, type Entry, type IsOver, type Page, type Room } from './directory-cursor.js';
 import type { Call } from './call.js';
 import type { DiskWatch } from './disk-watch.js';
 import { idOf, isDirectory } from './file-ids.js';
@@ -22,10 +22,11 @@ import { Unfinished } from './unfinished.js';
 /** Bytes of targets of symbolic links in one answer: a thousand entries of the longest names beside them fit a record. */
 const MAX_TARGETS = 512 * 1024;
 
-/** For how long entries are looked at (milliseconds): a page of them that the kernel knows takes less. */
-const SLICE_MS = 8;
-/** Entries of a page that is worth a way to the client and back. */
+/** For how long entries are looked at (milliseconds): a full page that the kernel knows takes less. */
+const SLICE_MS = 4;
+/** Entries of a page that is worth a way to the client and back; and for how long they are looked at (milliseconds). */
 const ENOUGH_ENTRIES = 128;
+const PATIENCE_MS = 8;
 
 /** [attributes of the directory, entries, cursor of the next page or null], as it travels. */
 type Listing = [attributes: unknown[], entries: unknown[][], cursor: number | null];
@@ -36,6 +37,7 @@ export class Listings {
   readonly #leases: Leases;
   readonly #watch: DiskWatch;
   readonly #sliceMs: number;
+  readonly #patienceMs: number;
   /** Those for which the disk was looked at ahead. */
   readonly #lookedAhead = new WeakSet<Call>();
 
@@ -52,6 +54,7 @@ export class Listings {
     this.#leases = parts.leases;
     this.#watch = parts.watch;
     this.#sliceMs = parts.sliceMs ?? SLICE_MS;
+    this.#patienceMs = parts.sliceMs ?? PATIENCE_MS;
   }
 
   /** The answer of `list`; the directory itself was touched. Unfinished. */
@@ -102,9 +105,9 @@ export class Listings {
   }
 
   /** Whole listings of what `told` lists, and then of what these list; their entries are appended to `told`. */
-  #listingsBelow(client: HomeClient, told: Entry[], room: Room, isOver: () => boolean): Listing[] {
+  #listingsBelow(client: HomeClient, told: Entry[], room: Room, isOver: IsOver): Listing[] {
     const listings: Listing[] = [];
-    for (let at = 0; at < told.length && room.entries > 0 && !isOver(); at++) {
+    for (let at = 0; at < told.length && room.entries > 0 && !isOver(told.length); at++) {
       const { status } = told[at] as Entry;
       if (!isDirectory(status) || !this.#leases.mayRead(client, status.ino)) continue;
       const before: Room = { ...room };
@@ -126,7 +129,7 @@ export class Listings {
     client: HomeClient,
     directory: FileRef,
     room: Room,
-    isOver: () => boolean,
+    isOver: IsOver,
   ): { listing: Listing; entries: Entry[] } | undefined {
     const cursor = this.#openIfReadable(directory);
     if (cursor === undefined) return undefined;
@@ -138,14 +141,14 @@ export class Listings {
     }
   }
 
-  /** Whether what is looked at from now on has taken too long. */
-  #slice(): () => boolean {
-    const deadline = performance.now() + this.#sliceMs;
-    return () => performance.now() >= deadline;
+  /** Whether looking has taken too long, from now on. */
+  #slice(): IsOver {
+    const began = performance.now();
+    return (told) => performance.now() - began >= (told < ENOUGH_ENTRIES ? this.#patienceMs : this.#sliceMs);
   }
 
   /** Unfinished, once for a call: too few entries in the time; then the kernel will know them. */
-  #page(cursor: DirectoryCursor, room: Room, from: bigint, call: Call, isOver: () => boolean): Page {
+  #page(cursor: DirectoryCursor, room: Room, from: bigint, call: Call, isOver: IsOver): Page {
     const page = cursor.page(room, from, isOver);
     if (!page.late || page.entries.length >= ENOUGH_ENTRIES || this.#lookedAhead.has(call)) return page;
     this.#lookedAhead.add(call);
