@@ -26,7 +26,7 @@ const MAX_TARGETS = 512 * 1024;
 const SLICE_MS = 4;
 /** Entries of a page that is worth a way to the client and back; and for how long they are looked at (milliseconds). */
 const ENOUGH_ENTRIES = 128;
-const PATIENCE_MS = 8;
+const PATIENCE_MS = 16;
 
 /** [attributes of the directory, entries, cursor of the next page or null], as it travels. */
 type Listing = [attributes: unknown[], entries: unknown[][], cursor: number | null];
@@ -41,7 +41,7 @@ export class Listings {
   /** Those for which the disk was looked at ahead. */
   readonly #lookedAhead = new WeakSet<Call>();
 
-  /** `sliceMs`: for tests; 0: an entry each. */
+  /** `sliceMs`: for tests; 0: the fewest entries. */
   constructor(parts: {
     identities: Identities;
     telling: Telling;
@@ -59,7 +59,7 @@ export class Listings {
 
   /** The answer of `list`; the directory itself was touched. Unfinished. */
   list(client: HomeClient, directory: FileRef, budget: number, call: Call): Listing[] {
-    const isOver = this.#slice();
+    const isOver = this.#slice(call);
     const room: Room = { entries: budget === 0 ? 0 : MAX_PAGE_ENTRIES, targets: MAX_TARGETS };
     const cursor = this.#open(directory);
     const told: Entry[] = [];
@@ -81,9 +81,10 @@ export class Listings {
     }
     cursor.close();
     room.entries = budget - told.length;
-    const listings = [listing, ...this.#listingsBelow(client, told, room, isOver)];
+    // Of a slow disk nothing is told ahead of need.
+    const below = this.#lookedAhead.has(call) ? [] : this.#listingsBelow(client, told, room, isOver);
     this.#mention(client, told);
-    return listings;
+    return [listing, ...below];
   }
 
   /** The answer of `listNext`; the directory was touched. Unfinished. */
@@ -95,7 +96,7 @@ export class Listings {
   ): unknown[] {
     const { cursor } = client.handles.ofKind(number, 'cursor');
     const room = { entries: MAX_PAGE_ENTRIES, targets: MAX_TARGETS };
-    const page = this.#page(cursor, room, position ?? cursor.position, call, this.#slice());
+    const page = this.#page(cursor, room, position ?? cursor.position, call, this.#slice(call));
     if (page.last) {
       client.handles.take(number);
       cursor.close();
@@ -112,7 +113,9 @@ export class Listings {
       if (!isDirectory(status) || !this.#leases.mayRead(client, status.ino)) continue;
       const before: Room = { ...room };
       this.#watch.cover(client, [{ unit: status.ino, write: false }]);
-      const below = this.#whole(client, { ...idOf(status), path: null }, room, isOver);
+      const below = this.#whole(client, { ...idOf(status), path: null }, room, (more) =>
+        isOver(told.length + more),
+      );
       if (below === undefined) {
         if (room.entries === before.entries) continue;
         break; // too large, or too much in all: what comes after may be, too
@@ -142,15 +145,16 @@ export class Listings {
   }
 
   /** Whether looking has taken too long, from now on. */
-  #slice(): IsOver {
+  #slice(call: Call): IsOver {
     const began = performance.now();
-    return (told) => performance.now() - began >= (told < ENOUGH_ENTRIES ? this.#patienceMs : this.#sliceMs);
+    const patienceMs = this.#lookedAhead.has(call) ? Infinity : this.#patienceMs;
+    return (told) => performance.now() - began >= (told < ENOUGH_ENTRIES ? patienceMs : this.#sliceMs);
   }
 
-  /** Unfinished, once for a call: too few entries in the time; then the kernel will know them. */
+  /** Unfinished, once for a call: too few entries in the time; then the kernel knows them. */
   #page(cursor: DirectoryCursor, room: Room, from: bigint, call: Call, isOver: IsOver): Page {
     const page = cursor.page(room, from, isOver);
-    if (!page.late || page.entries.length >= ENOUGH_ENTRIES || this.#lookedAhead.has(call)) return page;
+    if (!page.late || page.entries.length >= ENOUGH_ENTRIES) return page;
     this.#lookedAhead.add(call);
     throw new Unfinished(cursor.lookAhead(this, from));
   }
