@@ -7,6 +7,7 @@ import { writeFileSync } from 'node:fs';
 import { temporaryDirectory } from '../test/lib/directory.js';
 import { OwnScope } from '../test/lib/scope.js';
 import { countsFor } from './counts.js';
+import { fairness } from './fairness.js';
 import { makeFixtures } from './fixtures.js';
 import type { Job } from './job.js';
 import { isInstalled, missingOpenSsh } from './openssh.js';
@@ -39,7 +40,8 @@ const interrupted = new Promise<never>((_, reject) => {
     process.once(signal, () => reject(new Error(`ended by ${signal}`)));
 });
 try {
-  await Promise.race([bench(options), interrupted]);
+  const work = options.part === 'fairness' ? fairness(scope, options, progress) : bench(options);
+  await Promise.race([work, interrupted]);
 } catch (failure) {
   process.exitCode = 1;
   process.stderr.write(`bench: ${failure instanceof Error ? failure.message : String(failure)}\n`);

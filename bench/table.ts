@@ -22,6 +22,12 @@ export function median(values: readonly number[]): number {
   return Number.isInteger(middle) ? (upper + (sorted[middle - 1] ?? NaN)) / 2 : upper;
 }
 
+/** Up to which value so much of them is; NaN of none. */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? NaN;
+}
+
 /** One line a row. A ratio is shown where both of its targets are; what was not measured is `-`. */
 export function formatTable(
   rows: readonly Row[],
@@ -42,10 +48,14 @@ export function formatTable(
       ),
     ];
   });
-  const widths = header.map((_, column) =>
-    Math.max(...[header, ...lines].map((line) => (line[column] ?? '').length)),
-  );
-  return [header, ...lines]
+  return aligned([header, ...lines]);
+}
+
+/** Lines of cells in columns: the first one begins, the others end, where they are above each other. The first line has all. */
+export function aligned(lines: readonly (readonly string[])[]): string {
+  const widths =
+    lines[0]?.map((_, column) => Math.max(...lines.map((line) => (line[column] ?? '').length))) ?? [];
+  return lines
     .map((line) =>
       line
         .map((cell, column) =>

@@ -20,7 +20,6 @@ import { isExpired, noSuchUser, type Account } from '../state/accounts.js';
 import type { ControlAnswers, ControlRequest } from '../state/control.js';
 import type { QuotaReport } from '../state/ledger.js';
 import type { State } from '../state/store.js';
-import { readThrottle, writeThrottle } from '../state/throttle-file.js';
 import { Administrator } from './administrator.js';
 import { Admission, type AdmissionLimits, type SessionPlace } from './admission.js';
 import { Argon2Thread } from './argon2-thread.js';
@@ -41,6 +40,7 @@ import { reclaimDescriptors } from './reclaim.js';
 import { Refusals } from './refusals.js';
 import { Sessions, type SessionRecord } from './sessions.js';
 import { Throttle, type ThrottleLimits } from './throttle.js';
+import { ThrottleRecords } from './throttle-records.js';
 
 export interface ServerOptions {
   readonly config: Config;
@@ -58,8 +58,6 @@ export interface ServerOptions {
 
 /** How long sessions may take to finish what is in flight when the daemon ends (milliseconds). */
 const SHUTDOWN_MS = 15_000;
-/** So long after a login what is known of failed ones is written (milliseconds). */
-const THROTTLE_RECORD_MS = 10_000;
 /** How long `ftpctl` waits for sessions to close that a change of an account, but its removal, ends (milliseconds). */
 const CLOSING_MS = 10_000;
 const DAY_MS = 86_400_000;
@@ -79,8 +77,7 @@ export class Server {
   readonly #banned: Banned;
   readonly #admission: Admission;
   readonly #throttle: Throttle;
-  #throttleTimer: NodeJS.Timeout | undefined;
-  #throttleWritten: Promise<void> = Promise.resolve();
+  readonly #throttleRecords: ThrottleRecords;
   readonly #argon2 = new Argon2Thread();
   readonly #administrator: Administrator;
   readonly #frontDoor: FrontDoor;
@@ -98,7 +95,7 @@ export class Server {
     this.#config = config;
     this.#admission = new Admission(admissionLimits(config));
     this.#throttle = new Throttle(throttleLimits(config));
-    this.#restoreThrottle();
+    this.#throttleRecords = new ThrottleRecords(this.#throttle, state.paths.throttle, log);
     this.#pool = new WorkerPool({
       size: config.workers,
       script: new URL('./worker.js', import.meta.url),
@@ -197,49 +194,17 @@ export class Server {
     await Promise.all([
       this.#pool.close(reason, true, SHUTDOWN_MS),
       this.#argon2.close(),
-      this.#recordThrottle(),
+      this.#throttleRecords.write(),
     ]);
     for (const { sessionId } of this.#sessions.list()) this.#sessionClosed(sessionId);
     this.#options.log.info({}, 'stopped');
-  }
-
-  /** What cannot be read is no reason not to serve: who was locked out gets a new start. */
-  #restoreThrottle(): void {
-    const { state, log } = this.#options;
-    try {
-      const record = readThrottle(state.paths.throttle);
-      if (record !== undefined) this.#throttle.restore(record, performance.now(), Date.now());
-    } catch (error) {
-      log.warn({ error }, 'what was known of failed logins is lost: lockouts begin anew');
-      this.#recordThrottleSoon();
-    }
-  }
-
-  /** To be called when something changed in it. */
-  #recordThrottleSoon(): void {
-    this.#throttleTimer ??= setTimeout(() => void this.#recordThrottle(), THROTTLE_RECORD_MS).unref();
-  }
-
-  /** Never rejects. */
-  #recordThrottle(): Promise<void> {
-    clearTimeout(this.#throttleTimer);
-    this.#throttleTimer = undefined;
-    this.#throttleWritten = this.#throttleWritten.then(async () => {
-      try {
-        const { throttle } = this.#options.state.paths;
-        await writeThrottle(throttle, this.#throttle.record(performance.now(), Date.now()));
-      } catch (error) {
-        this.#options.log.warn({ error }, 'what is known of failed logins could not be written');
-      }
-    });
-    return this.#throttleWritten;
   }
 
   #loginHost(authentication: Authentication): LoginHost {
     const { state } = this.#options;
     return {
       authenticate: (credentials, signal) =>
-        authentication.authenticate(credentials, signal).finally(() => this.#recordThrottleSoon()),
+        authentication.authenticate(credentials, signal).finally(() => this.#throttleRecords.writeSoon()),
       apply: (applicant) => this.#admission.apply(applicant),
       withdraw: (applicant) => this.#admission.withdraw(applicant),
       takeOver: (user, clientId) => this.#takeOver(user, clientId),
@@ -346,7 +311,7 @@ export class Server {
       unlock: async ({ userOrAddress }) => {
         const lifted = this.#throttle.forgive(userOrAddress, performance.now());
         // Who asks for it is told when it holds, also over a crash.
-        await this.#recordThrottle();
+        await this.#throttleRecords.write();
         return { lifted };
       },
       bansChanged: () => this.#bansChanged(),

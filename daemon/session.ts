@@ -6,8 +6,9 @@
  * - the operations of a log and those sent behind it see each other in the order in which they were sent: what comes behind a
  *   log that is not carried out yet waits, as all does while the home is counted;
  * - what a peer can make this process hold is bounded: what is unanswered by the window (more is a fault of the protocol),
- *   and no more is read while so many answers wait for it that others have need of the memory (Backlog).
- *
+ *   and no more is read while so many answers wait for it that others have need of the memory (Backlog);
+ * - whose requests wait is not dropped for what is not read of it meanwhile, and is told that the server lives (`busy`). That ends
+ *   with the count or the log that they wait for, and with a client that does not take what it is told;
  * - all the sessions of a user hold the thread for some milliseconds at a time, whatever they are sent at once (Turns).
  *
  * Most methods are answered within onMessage, from the message's own bytes.
@@ -23,6 +24,7 @@ import {
 } from '../protocol/codec.js';
 import { Failure } from '../protocol/failure.js';
 import { Keepalive } from '../protocol/keepalive.js';
+import { BUSY_MS } from '../protocol/limits.js';
 import {
   isMethodName,
   METHODS,
@@ -88,6 +90,8 @@ export class Session implements ClientSession, TurnTaker {
   readonly #client: HomeClient;
   readonly #channel: Channel;
   readonly #keepalive: Keepalive;
+  /** Tells the client why nothing is read from it; undefined while it is read from, or could be if it read. */
+  #tellingBusy: NodeJS.Timeout | undefined;
   readonly #log: Log;
   readonly #peer: string;
   #resolveClosed: (failure: Failure | undefined) => void = () => undefined;
@@ -125,10 +129,10 @@ export class Session implements ClientSession, TurnTaker {
       onDrain: () => this.#drained(),
       onClose: (failure) => this.#ended(failure),
     });
-    this.#keepalive = new Keepalive(
-      this.#channel,
-      options.keepaliveMs === undefined ? {} : { intervalMs: options.keepaliveMs },
-    );
+    this.#keepalive = new Keepalive(this.#channel, {
+      ...(options.keepaliveMs === undefined ? {} : { intervalMs: options.keepaliveMs }),
+      hears: () => this.#tellingBusy === undefined,
+    });
     const { serverVersion, bootVerifier } = options;
     const applied = client.marks?.applied ?? 0;
     const result = [
@@ -372,11 +376,27 @@ export class Session implements ClientSession, TurnTaker {
 
   /** Hears the peer, but where that would take too much memory. */
   #listen(): void {
-    const { isFull } = this.#backlog;
-    if (isFull === this.#paused) return;
-    this.#paused = isFull;
-    if (isFull) this.#channel.pause();
+    const { isUnread, isBehind } = this.#backlog;
+    this.#tellBusy(isBehind && !isUnread);
+    const pauses = isUnread || isBehind;
+    if (pauses === this.#paused) return;
+    this.#paused = pauses;
+    if (pauses) this.#channel.pause();
     else if (!this.#resting) this.#channel.resume();
+  }
+
+  /** A client that is not read from has no answer of its pings either: it is told that nothing is wrong. */
+  #tellBusy(isBusy: boolean): void {
+    if (isBusy === (this.#tellingBusy !== undefined)) return;
+    clearInterval(this.#tellingBusy);
+    this.#tellingBusy = undefined;
+    if (!isBusy) return;
+    const tell = (): void => {
+      this.notify('busy', []);
+      this.#sent();
+    };
+    this.#tellingBusy = setInterval(tell, BUSY_MS).unref();
+    tell();
   }
 
   #answered(id: number, load: Load): void {
@@ -388,6 +408,7 @@ export class Session implements ClientSession, TurnTaker {
   #ended(failure: Failure | undefined): void {
     this.countTraffic();
     this.#keepalive.stop();
+    this.#tellBusy(false);
     this.#stopping = true;
     this.#deferred = [];
     this.#home.turns.leave(this);

@@ -74,6 +74,8 @@ export interface NotificationHandlers {
   ungrant?(): void;
   /** Bytes used, soft limit, and seconds of grace that are left; null: the use is within it again. */
   softLimit?(used: number, softBytes: number, graceLeft: number | null): void;
+  /** The server lives, and answers nothing for now: not even a ping. */
+  busy?(): void;
   /** The place in the queue, 1 is next; only before the answer of login. */
   queued?(place: number): void;
   shutdown?(reason: string, again: boolean): void;
@@ -424,6 +426,10 @@ export class Client {
         this.#notifications.softLimit?.(...told);
         break;
       }
+      case 'busy':
+        expectShape(NOTIFICATIONS.busy.params, params, method);
+        this.#notifications.busy?.();
+        break;
       case 'queued': {
         const [place] = expectShape(NOTIFICATIONS.queued.params, params, method);
         this.#notifications.queued?.(place);

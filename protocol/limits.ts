@@ -113,6 +113,9 @@ export const CHECKPOINT_BYTES = 16 * MiB;
 /** A peer that sent nothing for this long (milliseconds) is probed by `ping`; then, after as long again, dropped. */
 export const KEEPALIVE_MS = 15_000;
 
+/** A server that does not read from a client, as requests of it wait, says so at least so often (milliseconds). */
+export const BUSY_MS = 1_000;
+
 /** Connecting and shaking hands, together (milliseconds). */
 export const HANDSHAKE_MS = 15_000;
 

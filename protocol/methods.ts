@@ -311,6 +311,8 @@ export const NOTIFICATIONS = {
   ungrant: { params: tuple() },
   /** Server: (bytes used, soft limit of bytes, seconds of grace that are left, or nil: the use is within it again). */
   softLimit: { params: tuple(size, size, optional(size)) },
+  /** Server: it lives, and reads nothing for now, as requests of the client wait. */
+  busy: { params: tuple() },
   /** Server: it closes the connection soon: (reason, whether connecting again makes sense). */
   shutdown: { params: tuple(text(MAX_TEXT), bool) },
 } as const;

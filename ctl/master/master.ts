@@ -49,7 +49,10 @@ export class Master {
     this.#stopped = new Promise((resolve) => {
       this.#resolveStopped = resolve;
     });
-    this.#client = Client.over(connection, { aead, notifications: { shutdown: () => this.#retire() } });
+    this.#client = Client.over(connection, {
+      aead,
+      notifications: { shutdown: () => this.#retire(), busy: () => this.#shared.heard() },
+    });
     this.#shared = {
       client: this.#client,
       nextChange: () => (this.#lastChange += 1),

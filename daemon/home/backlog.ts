@@ -45,9 +45,14 @@ export class Backlog {
   #waiting: Waiting[] = [];
   #closed = false;
 
-  /** The peer takes less than it asks for, or sends more than is carried out: it should not be heard. */
-  get isFull(): boolean {
-    return this.#unsent > this.#share() || this.#deferred > this.#shareOfRequests();
+  /** The peer takes less than it asks for: it should not be heard. */
+  get isUnread(): boolean {
+    return this.#unsent > this.#share();
+  }
+
+  /** The peer sent more than is carried out: it should not be heard, and that is no fault of its own. */
+  get isBehind(): boolean {
+    return this.#deferred > this.#shareOfRequests();
   }
 
   /** Bytes of a request that is put off; negative: it is not any more. */

@@ -20,6 +20,7 @@ import type { LeaseWaits } from './lease-waits.js';
 import type { Leases } from './leases.js';
 import { Marks } from './marks.js';
 import { ProvisionalCount } from './provisional-ids.js';
+import type { Turns } from './turns.js';
 
 /** Clients without a session that are kept for one home; the one that left first goes first. */
 const MAX_AWAY = 64;
@@ -32,6 +33,7 @@ export interface ClientsOptions {
   readonly waits: LeaseWaits;
   readonly locks: HomeLocks;
   readonly grace: Grace;
+  readonly turns: Turns;
   readonly clock: Clock;
   /** Ids of the clients that have marks of an earlier daemon. */
   readonly marked: Iterable<string>;
@@ -59,6 +61,8 @@ export class Clients {
   /** Calls the end of clients without a session off, in the order of leaving. */
   readonly #away = new Map<string, () => void>();
   readonly #marked: Set<string>;
+  /** Those that have ended and held many files. None rejects. */
+  readonly #lettingGo = new Set<Promise<void>>();
   readonly #count: HandleCount = {
     total: 0,
     requireDescriptor: () => this.#options.tree.requireDescriptor(),
@@ -163,6 +167,11 @@ export class Clients {
     this.#end(client.id, true);
   }
 
+  /** Resolves when no file is held any more for a client that has ended. */
+  async allLetGo(): Promise<void> {
+    await Promise.all(this.#lettingGo);
+  }
+
   /** Lets go of all clients; their marks stay. */
   close(): void {
     for (const id of [...this.#clients.keys()]) this.#end(id, false);
@@ -199,6 +208,15 @@ export class Clients {
     }
   }
 
+  #letGo({ held }: HomeClient): void {
+    const { turns, onError } = this.#options;
+    const letGo = held
+      .closeInTurns(turns)
+      .catch(onError)
+      .finally(() => this.#lettingGo.delete(letGo));
+    this.#lettingGo.add(letGo);
+  }
+
   #offer(client: HomeClient): void {
     if (!this.#options.grace.holdsUp(client.id)) this.#options.leases.enter(client);
   }
@@ -227,6 +245,8 @@ export class Clients {
     this.#away.get(id)?.();
     const wasAway = this.#away.delete(id);
     for (const handle of client.handles.end()) this.#trying(() => closeHandle(handle));
+    if (forGood) this.#letGo(client);
+    else this.#trying(() => client.held.close());
     client.end(forGood);
     this.#options.waits.ended(client);
     this.#options.locks.ended(client);

@@ -4,18 +4,20 @@
  * A page is one or more getdents64 calls into a scratch buffer that cannot hold more records than the page has room for, so
  * nothing read is left over: the descriptor's own position is the cursor. It can be set back to any entry that was told: what was
  * not told for certain is told again, from the same open directory, as seekdir(3) does it. A page of 1024 entries takes 1.6 ms
- * of this thread when the inodes are cached, nearly all of it for their statuses.
+ * of this thread when the inodes are cached, nearly all of it for their statuses; of a slow disk, seconds: so a page may be ended
+ * before, and what is behind it looked at on another thread (disk-threads.ts).
  */
 import { Failure } from '../../protocol/failure.js';
 import { MAX_PAGE_ENTRIES } from '../../protocol/limits.js';
 import { readEntries, seek } from '../../posix/directory.js';
 import type { Fd } from '../../posix/fd.js';
-import { close } from '../../posix/files.js';
+import { close, dup } from '../../posix/files.js';
 import { S_IFLNK, S_IFMT } from '../../posix/flags.js';
 import { readlinkat } from '../../posix/names.js';
 import { statxFd, type Status } from '../../posix/status.js';
 import { RESERVED_NAME } from '../../state/home-layout.js';
 import { statusIfAny } from './confined.js';
+import { onDiskThread } from './disk-threads.js';
 import { idOf, isId } from './file-ids.js';
 import type { XattrFile } from './file-xattrs.js';
 
@@ -38,6 +40,8 @@ export interface Page {
   readonly entries: Entry[];
   /** No page follows. */
   readonly last: boolean;
+  /** It was ended before it was full. */
+  readonly late: boolean;
 }
 
 /** What a message has room for. */
@@ -46,6 +50,9 @@ export interface Room {
   /** Bytes of targets. */
   targets: number;
 }
+
+/** Whether a page is to be ended that has so many entries. */
+export type IsOver = (entries: number) => boolean;
 
 export class DirectoryCursor {
   /** Inode number of the directory. */
@@ -79,20 +86,23 @@ export class DirectoryCursor {
     return status !== undefined && isId(status, idOf(entry.status)) ? { ...entry, status } : entry;
   }
 
-  /** The entries from a position on (null: from where the last page ended), which take of the room. What vanishes is left out. */
-  page(room: Room, position: bigint | null = null): Page {
-    // The number of a closed descriptor may be another file's.
-    if (this.#closed) throw new Failure('EBADF', 'the listing was closed');
-    if (position !== null && position !== this.#position) {
-      seek(this.#fd, position);
-      this.#position = position;
-    }
+  /** Where the last page ended. */
+  get position(): bigint {
+    return this.#position;
+  }
+
+  /**
+   * The entries from a position on, which take of the room; `isOver`, asked after each, ends the page. What vanishes is left
+   * out.
+   */
+  page(room: Room, position: bigint, isOver: IsOver): Page {
+    this.#seek(position);
     const entries: Entry[] = [];
     for (;;) {
       const bytes = room.entries * MIN_RECORD;
-      if (bytes < MAX_RECORD) return { entries, last: false };
+      if (bytes < MAX_RECORD) return { entries, last: false, late: false };
       const records = readEntries(this.#fd, scratch.subarray(0, bytes));
-      if (records.length === 0) return { entries, last: true };
+      if (records.length === 0) return { entries, last: true, late: false };
       for (const { name, next } of records) {
         this.#position = next;
         if (this.#hides && name.equals(RESERVED_NAME)) continue;
@@ -100,7 +110,21 @@ export class DirectoryCursor {
         if (status === undefined) continue;
         entries.push({ name, status, target: this.#target(name, status, room), next });
         room.entries -= 1;
+        if (!isOver(entries.length)) continue;
+        seek(this.#fd, next);
+        return { entries, last: false, late: true };
       }
+    }
+  }
+
+  /** Goes back to a position, and has the statuses of a page from there read into the kernel's memory. Never rejects. */
+  async lookAhead(owner: object, position: bigint): Promise<void> {
+    this.#seek(position);
+    try {
+      const own = dup(this.#fd);
+      await onDiskThread(owner, 'look', own, { position }).finally(() => close(own));
+    } catch {
+      // Then it is looked at when it is told.
     }
   }
 
@@ -108,6 +132,14 @@ export class DirectoryCursor {
     if (this.#closed) return;
     this.#closed = true;
     close(this.#fd);
+  }
+
+  #seek(position: bigint): void {
+    // The number of a closed descriptor may be another file's.
+    if (this.#closed) throw new Failure('EBADF', 'the listing was closed');
+    if (position === this.#position) return;
+    seek(this.#fd, position);
+    this.#position = position;
   }
 
   #target(name: Buffer, { mode, size }: Status, room: Room): Buffer | null {

@@ -3,8 +3,8 @@
  * users whose disk is slow to sync would hold up the reads of all.
  *
  * Invariants: one call of an owner is carried out at a time, and those who wait have their turns one after the other, however
- * many calls one of them has. An owner is a home's syncs, its uploads' checkpoints or what it frees; so a home takes three
- * threads at most, and leaves one of MAX_THREADS to others while it waits for a slow disk.
+ * many calls one of them has. An owner is a home's syncs, its uploads' checkpoints, what it frees or what it lists; so a home takes
+ * four threads at most, and leaves one of MAX_THREADS to others while it waits for a slow disk.
  *
  * A thread starts (some 40 ms, 9 MiB of resident memory) when all others are busy, stays, and keeps no process alive.
  */
@@ -14,10 +14,10 @@ import { PosixError } from '../../posix/error.js';
 import type { Fd } from '../../posix/fd.js';
 import { SYNC_CALLS } from '../../state/measurements.js';
 import { took } from '../measures.js';
-import type { DiskCall, DiskRequest } from './disk-calls.js';
+import type { DiskCall, DiskPlace, DiskRequest } from './disk-calls.js';
 
 /** Threads of one worker: few, for what they take of the memory. */
-const MAX_THREADS = 4;
+const MAX_THREADS = 5;
 
 interface Waiting {
   readonly request: DiskRequest;
@@ -115,14 +115,9 @@ export class DiskThreads {
 const threads = new DiskThreads();
 
 /**
- * syncfs(2), fsync(2), fdatasync(2), close(2), or `empty` of a range, on a thread. The descriptor must stay open until then.
+ * syncfs(2), fsync(2), fdatasync(2), close(2), `empty` of a range, or `look` from a position, on a thread. The descriptor must stay open until then.
  * `owner`: whose turn it takes.
  */
-export function onDiskThread(
-  owner: object,
-  call: DiskCall,
-  fd: Fd,
-  range: { offset?: number; end?: number } = {},
-): Promise<void> {
-  return threads.run(owner, { call, fd, ...range });
+export function onDiskThread(owner: object, call: DiskCall, fd: Fd, where: DiskPlace = {}): Promise<void> {
+  return threads.run(owner, { call, fd, ...where });
 }

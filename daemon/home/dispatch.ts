@@ -82,18 +82,18 @@ const TOUCHING = {
       },
     };
   },
-  list(home, client, [directory, entries]) {
+  list(home, client, [directory, entries], call) {
     const ref = client.provisional.ref(directory);
     return {
       touches: readingDirectory(home, ref),
-      run: () => home.listings.list(client, ref, entries),
+      run: () => home.listings.list(client, ref, entries, call),
     };
   },
-  listNext(home, client, [number, position]) {
+  listNext(home, client, [number, position], call) {
     const { cursor } = client.handles.ofKind(number, 'cursor');
     return {
       touches: [{ unit: cursor.ino, write: false }],
-      run: () => home.listings.next(client, number, position),
+      run: () => home.listings.next(client, number, position, call),
     };
   },
   read(home, client, [file, offset, length], call) {

@@ -13,6 +13,7 @@ import type { Identities } from './identities.js';
 import type { Leases } from './leases.js';
 import { readBorrowed, readIfCached } from './reading.js';
 import type { Telling } from './telling.js';
+import type { Turns } from './turns.js';
 import { unitOfFile } from './units.js';
 
 /** [attributes, data], as it travels. */
@@ -29,12 +30,20 @@ export class Fetching {
   readonly #telling: Telling;
   readonly #leases: Leases;
   readonly #watch: DiskWatch;
+  readonly #turns: Turns;
 
-  constructor(parts: { identities: Identities; telling: Telling; leases: Leases; watch: DiskWatch }) {
+  constructor(parts: {
+    identities: Identities;
+    telling: Telling;
+    leases: Leases;
+    watch: DiskWatch;
+    turns: Turns;
+  }) {
     this.#identities = parts.identities;
     this.#telling = parts.telling;
     this.#leases = parts.leases;
     this.#watch = parts.watch;
+    this.#turns = parts.turns;
   }
 
   /** The answer of `fetch`. */
@@ -48,27 +57,33 @@ export class Fetching {
     const fetched: (Fetched | null)[] = [];
     for (const [at, ref] of files.entries()) {
       const file = this.#fetch(client, ref, room);
-      if (file instanceof Promise) {
-        return this.#goOn(client, fetched, file, copyOf(files.slice(at + 1)) as FileRef[], room);
-      }
+      const others = files.slice(at + 1);
+      const isLater = file instanceof Promise || (this.#turns.isOver && others.length > 0);
+      if (isLater) return this.#goOn(client, fetched, file, copyOf(others) as FileRef[], room);
       fetched.push(file);
     }
     return fetched;
   }
 
-  /** What comes from the disk is read one after the other: nobody waits for it, and others need the threads. */
+  /**
+   * What comes from the disk is read one after the other: nobody waits for it, and others need the threads. And others have their
+   * turns in between.
+   */
   async #goOn(
     client: HomeClient,
     fetched: (Fetched | null)[],
-    cold: Promise<Fetched | null>,
+    last: Fetched | null | Promise<Fetched | null>,
     others: readonly FileRef[],
     room: Room,
   ): Promise<unknown[]> {
-    fetched.push(await cold);
+    fetched.push(await last);
     for (const ref of others) {
-      // The home may be closed by then.
-      const isWanted = client.present && !client.ended;
-      fetched.push(isWanted ? await this.#fetch(client, ref, room) : null);
+      const next = (): Fetched | null | Promise<Fetched | null> => {
+        // The home may be closed by then.
+        const isWanted = client.present && !client.ended;
+        return isWanted ? this.#fetch(client, ref, room) : null;
+      };
+      fetched.push(await this.#turns.take(next));
     }
     return fetched;
   }

@@ -15,16 +15,12 @@ import { Failure } from '../../protocol/failure.js';
 import type { ConfinedTree } from './confined.js';
 import { isRegular } from './file-ids.js';
 import type { Named } from './located.js';
+import type { DiskPlace } from './disk-calls.js';
 import { onDiskThread } from './disk-threads.js';
 import { Unfinished } from './unfinished.js';
 
 /** Bytes of a file that take no longer to give back than some 4 ms: of 64 extents of a block each, at worst. */
 const FREED_AT_ONCE = 256 * 1024;
-
-interface Range {
-  readonly offset: number;
-  readonly end: number;
-}
 
 export class Freeing {
   readonly #tree: Pick<ConfinedTree, 'openAt' | 'requireDescriptor'>;
@@ -88,7 +84,7 @@ export class Freeing {
   }
 
   /** Never rejects: a descriptor is gone whatever close(2) says, and where the disk cannot empty it cuts the file as it is. */
-  #giveBack(...[call, fd, range]: [call: 'close' | 'empty', fd: Fd, range?: Range]): Promise<void> {
+  #giveBack(...[call, fd, range]: [call: 'close' | 'empty', fd: Fd, range?: DiskPlace]): Promise<void> {
     const given = onDiskThread(this, call, fd, range).catch(() => undefined);
     this.#busy = given;
     void given.then(() => {

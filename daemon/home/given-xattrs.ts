@@ -1,42 +1,62 @@
 /*
- * The extended attributes that an upload gives its file, before that gets its name: all of them, or none.
+ * The extended attributes that an upload gives its file, before that gets its name: all of them, or the upload fails.
  *
- * Invariant: what the file has of them is charged, also after a failure (growth.ts).
+ * Invariant: what the file has of them is charged, also between two of them, and after a failure. A file may be given thousands,
+ * of some 10 us each: others have their turn in between.
  */
 import { Failure } from '../../protocol/failure.js';
-import { bytesOfXattrs, isReservedXattr, type Xattr } from '../../protocol/xattrs.js';
+import { isReservedXattr, type Xattr } from '../../protocol/xattrs.js';
 import { removeXattr, setXattr } from '../../posix/xattrs.js';
-import { userXattrs, withAccess, xattrBytes, type XattrFile } from './file-xattrs.js';
+import { chargedXattr, userXattrs, withAccess, type XattrFile } from './file-xattrs.js';
 import type { Account } from './quota.js';
+import type { Turns } from './turns.js';
+
+export interface Giving {
+  readonly account: Account;
+  readonly turns: Turns;
+  /** Does what may be refused for want of room: at once, or when others have given some back. */
+  readonly whenRoom: (attempt: () => void) => void | Promise<void>;
+}
 
 /**
  * In place of those that it has. EINVAL: two of one name; EACCES: a name of the server's own; EDQUOT; EOPNOTSUPP, E2BIG, ENOSPC
  * of a disk that takes none, or no more of one file.
  */
-export function giveXattrs(account: Account, file: XattrFile, xattrs: readonly Xattr[]): void {
+export async function giveXattrs(giving: Giving, file: XattrFile, xattrs: readonly Xattr[]): Promise<void> {
+  const { account } = giving;
   requireNames(xattrs);
-  takeXattrs(account, file);
-  const bytes = bytesOfXattrs(xattrs);
-  if (bytes === 0) return;
-  account.reserve(bytes, 0);
-  try {
-    for (const [name, value] of xattrs) withAccess(file, () => setXattr(file, name, value, 0));
-  } catch (error) {
-    removeAll(file);
+  await forEach(giving, userXattrs(file), (name) => {
+    const bytes = chargedXattr(file, name);
+    withAccess(file, () => removeXattr(file, name));
     account.release(bytes, 0);
-    throw error;
-  }
+  });
+  await forEach(giving, xattrs, ([name, value]) => {
+    const bytes = name.length + value.length;
+    account.reserve(bytes, 0);
+    try {
+      withAccess(file, () => setXattr(file, name, value, 0));
+    } catch (error) {
+      account.release(bytes, 0);
+      throw error;
+    }
+  });
 }
 
-function takeXattrs(account: Account, file: XattrFile): void {
-  const bytes = xattrBytes(file);
-  if (bytes === 0) return;
-  removeAll(file);
-  account.release(bytes, 0);
-}
-
-function removeAll(file: XattrFile): void {
-  for (const name of userXattrs(file)) withAccess(file, () => removeXattr(file, name));
+async function forEach<T>(
+  { turns, whenRoom }: Giving,
+  items: readonly T[],
+  act: (item: T) => void,
+): Promise<void> {
+  const left = items.values();
+  let next = left.next();
+  const piece = (): void => {
+    do {
+      if (next.done === true) return;
+      act(next.value);
+      next = left.next();
+    } while (!turns.isOver);
+  };
+  while (next.done !== true) await turns.take(() => whenRoom(piece));
 }
 
 function requireNames(xattrs: readonly Xattr[]): void {

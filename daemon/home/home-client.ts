@@ -251,12 +251,11 @@ export class HomeClient implements LeaseHolder, ExecutorClient {
     }
   }
 
-  /** Called by Clients: lets go of all but its handles. `forGood`: nothing is remembered of it either. */
+  /** Called by Clients: lets go of all but its handles and held files. `forGood`: nothing is remembered of it either. */
   end(forGood: boolean): void {
     const { trying } = this.#parts;
     this.#ended = true;
     this.provisional.forget();
-    trying(() => this.held.close());
     trying(() => this.#grant.close());
     trying(() => (forGood ? this.#marks?.remove() : this.#marks?.close()));
     this.#marks = undefined;

@@ -105,13 +105,16 @@ export class LeaseTable {
   /** A client holds nothing any more. */
   leave(client: LeaseHolder): void {
     if (this.#default === client) this.setDefault(undefined);
-    for (const number of this.#holdings.get(client)?.units ?? []) {
+    const { units } = this.enter(client);
+    // First: else each of thousands of units would be taken out of it.
+    this.#holdings.delete(client);
+    this.#held -= units.size;
+    for (const number of units) {
       const unit = this.#units.get(number);
       if (unit === undefined) continue;
       this.setMode(client, number, unit, LEASE_NONE);
       this.tidy(number, unit);
     }
-    this.#holdings.delete(client);
   }
 
   /** Who is told of the exceptions, as it becomes the default holder, is for the caller to see to. */

@@ -3,19 +3,30 @@
  *
  * A listing is what is read of its directory, and what is read needs that nobody has changed it without telling. Only the
  * directory that was asked for is waited for; one below it that somebody else has is left out.
+ *
+ * What is told is looked at in one stretch of some milliseconds: what comes behind that is another page. Of a disk that is too slow
+ * for a page that is worth it, they are looked at on another thread before.
  */
 import { MAX_PAGE_ENTRIES, POSITION_BYTES } from '../../protocol/limits.js';
 import type { FileRef } from '../../protocol/references.js';
-import { DirectoryCursor, type Entry, type Page, type Room } from './directory-cursor.js';
+import { DirectoryCursor, type Entry, type IsOver, type Page, type Room } from './directory-cursor.js';
+import type { Call } from './call.js';
 import type { DiskWatch } from './disk-watch.js';
 import { idOf, isDirectory } from './file-ids.js';
 import type { HomeClient } from './home-client.js';
 import type { Identities } from './identities.js';
 import type { Leases } from './leases.js';
 import type { Telling } from './telling.js';
+import { Unfinished } from './unfinished.js';
 
 /** Bytes of targets of symbolic links in one answer: a thousand entries of the longest names beside them fit a record. */
 const MAX_TARGETS = 512 * 1024;
+
+/** For how long entries are looked at (milliseconds): a full page that the kernel knows takes less. */
+const SLICE_MS = 4;
+/** Entries of a page that is worth a way to the client and back; and for how long they are looked at (milliseconds). */
+const ENOUGH_ENTRIES = 128;
+const PATIENCE_MS = 16;
 
 /** [attributes of the directory, entries, cursor of the next page or null], as it travels. */
 type Listing = [attributes: unknown[], entries: unknown[][], cursor: number | null];
@@ -25,22 +36,36 @@ export class Listings {
   readonly #telling: Telling;
   readonly #leases: Leases;
   readonly #watch: DiskWatch;
+  readonly #sliceMs: number;
+  readonly #patienceMs: number;
+  /** Those for which the disk was looked at ahead. */
+  readonly #lookedAhead = new WeakSet<Call>();
 
-  constructor(parts: { identities: Identities; telling: Telling; leases: Leases; watch: DiskWatch }) {
+  /** `sliceMs`: for tests; 0: the fewest entries. */
+  constructor(parts: {
+    identities: Identities;
+    telling: Telling;
+    leases: Leases;
+    watch: DiskWatch;
+    sliceMs?: number | undefined;
+  }) {
     this.#identities = parts.identities;
     this.#telling = parts.telling;
     this.#leases = parts.leases;
     this.#watch = parts.watch;
+    this.#sliceMs = parts.sliceMs ?? SLICE_MS;
+    this.#patienceMs = parts.sliceMs ?? PATIENCE_MS;
   }
 
-  /** The answer of `list`; the directory itself was touched. */
-  list(client: HomeClient, directory: FileRef, budget: number): Listing[] {
+  /** The answer of `list`; the directory itself was touched. Unfinished. */
+  list(client: HomeClient, directory: FileRef, budget: number, call: Call): Listing[] {
+    const isOver = this.#slice(call);
     const room: Room = { entries: budget === 0 ? 0 : MAX_PAGE_ENTRIES, targets: MAX_TARGETS };
     const cursor = this.#open(directory);
     const told: Entry[] = [];
     let listing: Listing;
     try {
-      const page = cursor.page(room);
+      const page = this.#page(cursor, room, 0n, call, isOver);
       told.push(...page.entries);
       listing = this.#listing(client, cursor, page);
       if (!page.last) {
@@ -56,19 +81,22 @@ export class Listings {
     }
     cursor.close();
     room.entries = budget - told.length;
-    const listings = [listing, ...this.#listingsBelow(client, told, room)];
+    // Of a slow disk nothing is told ahead of need.
+    const below = this.#lookedAhead.has(call) ? [] : this.#listingsBelow(client, told, room, isOver);
     this.#mention(client, told);
-    return listings;
+    return [listing, ...below];
   }
 
-  /** The answer of `listNext`; the directory was touched. */
+  /** The answer of `listNext`; the directory was touched. Unfinished. */
   next(
     client: HomeClient,
     number: Parameters<HomeClient['handles']['ofKind']>[0],
     position: bigint | null,
+    call: Call,
   ): unknown[] {
     const { cursor } = client.handles.ofKind(number, 'cursor');
-    const page = cursor.page({ entries: MAX_PAGE_ENTRIES, targets: MAX_TARGETS }, position);
+    const room = { entries: MAX_PAGE_ENTRIES, targets: MAX_TARGETS };
+    const page = this.#page(cursor, room, position ?? cursor.position, call, this.#slice(call));
     if (page.last) {
       client.handles.take(number);
       cursor.close();
@@ -78,17 +106,19 @@ export class Listings {
   }
 
   /** Whole listings of what `told` lists, and then of what these list; their entries are appended to `told`. */
-  #listingsBelow(client: HomeClient, told: Entry[], room: Room): Listing[] {
+  #listingsBelow(client: HomeClient, told: Entry[], room: Room, isOver: IsOver): Listing[] {
     const listings: Listing[] = [];
-    for (let at = 0; at < told.length && room.entries > 0; at++) {
+    for (let at = 0; at < told.length && room.entries > 0 && !isOver(told.length); at++) {
       const { status } = told[at] as Entry;
       if (!isDirectory(status) || !this.#leases.mayRead(client, status.ino)) continue;
       const before: Room = { ...room };
       this.#watch.cover(client, [{ unit: status.ino, write: false }]);
-      const below = this.#whole(client, { ...idOf(status), path: null }, room);
+      const below = this.#whole(client, { ...idOf(status), path: null }, room, (more) =>
+        isOver(told.length + more),
+      );
       if (below === undefined) {
         if (room.entries === before.entries) continue;
-        break; // too large: what comes after may be, too
+        break; // too large, or too much in all: what comes after may be, too
       }
       this.#leases.grant(client, [{ unit: status.ino, write: false }]);
       told.push(...below.entries);
@@ -102,15 +132,31 @@ export class Listings {
     client: HomeClient,
     directory: FileRef,
     room: Room,
+    isOver: IsOver,
   ): { listing: Listing; entries: Entry[] } | undefined {
     const cursor = this.#openIfReadable(directory);
     if (cursor === undefined) return undefined;
     try {
-      const page = cursor.page(room);
+      const page = cursor.page(room, 0n, isOver);
       return page.last ? { listing: this.#listing(client, cursor, page), entries: page.entries } : undefined;
     } finally {
       cursor.close();
     }
+  }
+
+  /** Whether looking has taken too long, from now on. */
+  #slice(call: Call): IsOver {
+    const began = performance.now();
+    const patienceMs = this.#lookedAhead.has(call) ? Infinity : this.#patienceMs;
+    return (told) => performance.now() - began >= (told < ENOUGH_ENTRIES ? patienceMs : this.#sliceMs);
+  }
+
+  /** Unfinished, once for a call: too few entries in the time; then the kernel knows them. */
+  #page(cursor: DirectoryCursor, room: Room, from: bigint, call: Call, isOver: IsOver): Page {
+    const page = cursor.page(room, from, isOver);
+    if (!page.late || page.entries.length >= ENOUGH_ENTRIES) return page;
+    this.#lookedAhead.add(call);
+    throw new Unfinished(cursor.lookAhead(this, from));
   }
 
   #open(directory: FileRef): DirectoryCursor {

@@ -2,8 +2,8 @@
  * Counting a home from its tree: what the ledger is compared with, and replaced by after an unclean stop.
  *
  * The rules are the quota's: apparent bytes of regular files, extended attributes, one inode for each entry, hard links once,
- * the home itself free, and of the daemon's own directory only the partial uploads are charged. The walk gives the thread back
- * every PIECE entries; nobody may change the home meanwhile. It counts some 400,000 entries a second when the inodes are cached.
+ * the home itself free, and of the daemon's own directory only the partial uploads are charged. What the daemon owns it counts,
+ * whatever the modes say. The walk gives the thread back every PIECE entries; nobody may change the home meanwhile. It counts some 400,000 entries a second when the inodes are cached.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { PosixError } from '../../posix/error.js';
@@ -16,12 +16,13 @@ import { statusIfAny, type ConfinedTree } from './confined.js';
 import { isDirectory } from './file-ids.js';
 import { xattrBytes, type XattrFile } from './file-xattrs.js';
 import { chargedBytes } from './held-files.js';
+import { LockedDirectories } from './locked-directories.js';
 import { WayDown, type Step } from './way-down.js';
 
-const PIECE = 1000;
+const PIECE = 250;
 /** To open and close a directory takes as long as to count so many entries; a name on the way to it about as long as one. */
 const OF_DIRECTORY = 10;
-const SCRATCH_BYTES = 32 * 1024;
+const SCRATCH_BYTES = 8 * 1024;
 
 export interface Count extends Use {
   /** Directories that could not be read: what is in them is not counted. */
@@ -31,15 +32,17 @@ export interface Count extends Use {
 /** Counts the tree beneath the home's directory. */
 export async function recount(tree: ConfinedTree): Promise<Count> {
   const way = new WayDown(tree);
+  const locked = new LockedDirectories(way);
   try {
-    return await countAll(way, xattrBytes({ fd: tree.root, status: statxFd(tree.root) }));
+    return await countAll(way, locked, xattrBytes({ fd: tree.root, status: statxFd(tree.root) }));
   } finally {
+    locked.lock(0);
     way.close();
   }
 }
 
 /** `bytesOfHome`: what the home itself is charged. */
-async function countAll(way: WayDown, bytesOfHome: number): Promise<Count> {
+async function countAll(way: WayDown, locked: LockedDirectories, bytesOfHome: number): Promise<Count> {
   const scratch = Buffer.allocUnsafe(SCRATCH_BYTES);
   const linked = new Set<bigint>();
   const home: Step = { above: undefined, name: Buffer.alloc(0) };
@@ -59,9 +62,12 @@ async function countAll(way: WayDown, bytesOfHome: number): Promise<Count> {
     files += 1;
   };
 
-  for (let step = directories.pop(); step !== undefined; step = directories.pop()) {
+  for (;;) {
+    locked.lock(directories.length);
+    const step = directories.pop();
+    if (step === undefined) return { bytes, files, unreadable };
     const passed = way.passed;
-    const directory = openIfReadable(way, step);
+    const directory = openIfReadable(locked, step, directories.length);
     sinceTurn += OF_DIRECTORY + way.passed - passed;
     if (directory === undefined) {
       unreadable += 1;
@@ -91,15 +97,15 @@ async function countAll(way: WayDown, bytesOfHome: number): Promise<Count> {
     }
     if (!hasBelow) way.leave(step);
   }
-  return { bytes, files, unreadable };
 }
 
-/** ENOENT: removed meanwhile. EACCES: a daemon that is not root, and a mode that locks it out. EXDEV: a mount point. */
-function openIfReadable(way: WayDown, step: Step): Fd | undefined {
+/** ENOENT: removed meanwhile. EPERM, EACCES: another user's, and the daemon is not root. EXDEV: a mount point. */
+function openIfReadable(locked: LockedDirectories, step: Step, left: number): Fd | undefined {
   try {
-    return way.enter(step);
+    return locked.enter(step, left);
   } catch (error) {
-    if (error instanceof PosixError && ['ENOENT', 'EACCES', 'EXDEV'].includes(error.code)) return undefined;
+    const passed = ['ENOENT', 'EPERM', 'EACCES', 'EXDEV'];
+    if (error instanceof PosixError && passed.includes(error.code)) return undefined;
     throw error;
   }
 }

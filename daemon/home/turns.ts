@@ -65,6 +65,11 @@ export class Turns {
     }
   }
 
+  /** Does a piece of work of which more follow: now, or in one of the next turns where this one is over. */
+  async take<T>(work: () => T): Promise<Awaited<T>> {
+    return await (this.isOver ? this.putOff(work) : this.spend(work));
+  }
+
   /** Does a piece of work in one of the next turns: after what was put off before, or before it. */
   putOff<T>(work: () => T, place: 'last' | 'first' = 'last'): Promise<T> {
     return new Promise((resolve, reject) => {

@@ -31,6 +31,7 @@ import type { LeaseHolder } from './lease-table.js';
 import type { ToldStatus } from './owner-record.js';
 import type { Account } from './quota.js';
 import type { SyncGroup } from './sync-group.js';
+import type { Turns } from './turns.js';
 import { onDiskThread } from './disk-threads.js';
 
 /** They reach the disk of no file. */
@@ -57,6 +58,7 @@ export interface UploadHost {
   readonly account: Account;
   readonly syncs: SyncGroup;
   readonly freeing: Freeing;
+  readonly turns: Turns;
   /**
    * Does what may be refused for want of room: later, and `keep` is called at once, where others are to give some back.
    */
@@ -243,9 +245,10 @@ export class Upload {
   }
 
   async #giveXattrs(xattrs: readonly Xattr[], call: Call): Promise<void> {
-    const give = (): void =>
-      giveXattrs(this.#host.account, { fd: this.fd, status: statxFd(this.fd) }, xattrs);
-    await this.#host.whenRoom(this.owner, call, give, () => undefined);
+    const { account, turns } = this.#host;
+    const whenRoom = (attempt: () => void): void | Promise<void> =>
+      this.#host.whenRoom(this.owner, call, attempt, () => undefined);
+    await giveXattrs({ account, turns, whenRoom }, { fd: this.fd, status: statxFd(this.fd) }, xattrs);
   }
 
   #append(piece: Piece): void {

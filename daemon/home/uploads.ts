@@ -33,6 +33,7 @@ import type { Published, Publishing } from './publishing.js';
 import type { Account } from './quota.js';
 import type { SyncGroup } from './sync-group.js';
 import type { Telling } from './telling.js';
+import type { Turns } from './turns.js';
 import { Upload, type UploadHost, type UploadSource, type UploadTarget } from './upload.js';
 
 /** What is needed of the store. */
@@ -55,6 +56,7 @@ interface Parts {
   readonly publishing: Publishing;
   readonly freeing: Freeing;
   readonly syncs: SyncGroup;
+  readonly turns: Turns;
   readonly telling: Telling;
   readonly waits: LeaseWaits;
   readonly partials: PartialFiles;
@@ -71,6 +73,7 @@ export class Uploads implements UploadHost {
   readonly account: Account;
   readonly syncs: SyncGroup;
   readonly freeing: Freeing;
+  readonly turns: Turns;
   readonly #parts: Parts;
   /** By key. */
   readonly #open = new Map<string, Upload>();
@@ -83,6 +86,7 @@ export class Uploads implements UploadHost {
     this.account = parts.account;
     this.syncs = parts.syncs;
     this.freeing = parts.freeing;
+    this.turns = parts.turns;
   }
 
   /** How many are open, or being begun. */

@@ -269,11 +269,8 @@ export class UserHome {
       tree,
       held: this.held,
       grants: this.#grants,
-      leases: this.leases,
-      waits: this.waits,
-      locks: this.locks,
-      grace: this.#grace,
-      clock,
+      ...{ leases: this.leases, waits: this.waits, locks: this.locks },
+      ...{ grace: this.#grace, turns: this.turns, clock },
       marked: marked.map(({ id }) => id),
       closeHandle: (handle) => this.closeHandle(handle),
       onLeft: () => this.#onLeft(),
@@ -449,6 +446,7 @@ export class UserHome {
     this.soft.close();
     // Those that waited have failed by now.
     await this.wholeUploads.allEnded();
+    await this.#clients.allLetGo();
     // First, for it writes marks.
     await this.durability.close();
     this.#clients.close();
@@ -473,6 +471,7 @@ export class UserHome {
   async #settleLater(): Promise<void> {
     // What they have not named is charged until they end.
     await this.wholeUploads.allEnded();
+    await this.#clients.allLetGo();
     await this.durability.close();
     if (this.#closed || this.#clients.present > 0) return;
     this.#settle();

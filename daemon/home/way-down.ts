@@ -31,8 +31,8 @@ export class WayDown {
     this.#tree = tree;
   }
 
-  /** Opens a directory for reading; good until two others were opened, or it is left. Throws as openat2(2). */
-  enter(step: Step): Fd {
+  /** Opens a directory, for reading or as `access` says; good until two others were opened, or it is left. Throws as openat2(2). */
+  enter(step: Step, access = O_RDONLY): Fd {
     const missing: Step[] = [];
     let from = this.#tree.root;
     for (let at: Step | undefined = step; at !== undefined; at = at.above) {
@@ -48,7 +48,7 @@ export class WayDown {
     const far = Math.max(0, missing.length - STEPS);
     if (far > 0) from = this.#openBelow(from, missing.slice(0, far), O_PATH);
     for (const near of missing.slice(far))
-      from = this.#openBelow(from, [near], near === step ? O_RDONLY : O_PATH);
+      from = this.#openBelow(from, [near], near === step ? access : O_PATH);
     return from;
   }
 

@@ -17,10 +17,11 @@ import { Md5 } from '../../posix/libcrypto.js';
 import { utimensat } from '../../posix/names.js';
 import { statxFd } from '../../posix/status.js';
 import type { Timestamp } from '../../protocol/attributes.js';
-import { bytesOfXattrs, type Xattr } from '../../protocol/xattrs.js';
+import type { Xattr } from '../../protocol/xattrs.js';
 import type { Log } from '../log.js';
 import type { Call } from './call.js';
 import { giveXattrs } from './given-xattrs.js';
+import { chargedBytes } from './held-files.js';
 import type { HiddenFile, InodePool } from './granted-inodes.js';
 import type { HomeClient } from './home-client.js';
 import type { Freeing } from './freeing.js';
@@ -29,12 +30,11 @@ import { wireError, type WireError } from './outcomes.js';
 import type { Published, Publishing } from './publishing.js';
 import type { Account } from './quota.js';
 import type { SyncGroup } from './sync-group.js';
+import type { Turns } from './turns.js';
 
 /** They reach the disk of no file. */
 const SET_ID = S_ISUID | S_ISGID;
 const BATCHES_AT_ONCE = 2;
-/** Others have their turn after so many files, of some 50 us each. */
-const FILES_A_TURN = 16;
 
 /** A file as it is to be. */
 export interface WholeFile {
@@ -50,7 +50,7 @@ export interface WholeFile {
 /** What becomes of a file. */
 interface Item {
   readonly file: WholeFile;
-  /** What was written; undefined before, and where that failed. */
+  /** What was made for it; undefined before, and where that failed. */
   hidden: HiddenFile | undefined;
   /** It has its name. */
   named: boolean;
@@ -68,8 +68,8 @@ interface Parts {
   readonly syncs: SyncGroup;
   readonly waits: LeaseWaits;
   readonly freeing: Freeing;
+  readonly turns: Turns;
   readonly transferLog: Log;
-  readonly whenChangeable: () => Promise<void>;
 }
 
 export class WholeUploads {
@@ -145,7 +145,7 @@ class Batch {
       await Promise.all(items.map((item) => failing(item, () => this.#sync(item))));
       await this.#publishAll(items);
     } finally {
-      for (const item of items) this.#end(item);
+      for (const item of items) await this.#parts.turns.take(() => this.#end(item));
     }
     this.#call.throwIfCancelled();
     const ms = Date.now() - startedAt;
@@ -154,26 +154,26 @@ class Batch {
 
   async #writeAll(items: readonly Item[], data: Buffer): Promise<void> {
     let at = 0;
-    for (const [index, item] of items.entries()) {
+    for (const item of items) {
       const bytes = data.subarray(at, at + item.file.size);
       at += item.file.size;
       await failing(item, async () => {
-        item.hidden = await this.#write(item.file, bytes);
+        const hidden = await this.#parts.turns.take(() => this.#write(item.file, bytes));
+        item.hidden = hidden;
+        await this.#giveXattrs(hidden, item.file.xattrs);
       });
-      await othersTurn(index);
     }
   }
 
-  async #write(file: WholeFile, bytes: Buffer): Promise<HiddenFile> {
-    const { account, publishing, waits, freeing, whenChangeable } = this.#parts;
+  #write(file: WholeFile, bytes: Buffer): HiddenFile | Promise<HiddenFile> {
+    const { account, publishing } = this.#parts;
     const md5 = new Md5();
     md5.update(bytes);
     if (!md5.digest().equals(file.md5)) {
       throw new Failure('EBADMSG', 'MD5 differs from what was received: upload it again');
     }
-    await whenChangeable();
     publishing.requirePlace(file.path);
-    const write = (): HiddenFile => {
+    return this.#whenRoom(() => {
       account.reserve(file.size, 1);
       try {
         return this.#writeHidden(file, bytes);
@@ -181,23 +181,16 @@ class Batch {
         account.release(file.size, 1);
         throw error;
       }
-    };
-    return waits.whenRoom(
-      this.#client,
-      this.#call,
-      () => freeing.whenFull(write),
-      () => undefined,
-    );
+    });
   }
 
   #writeHidden(file: WholeFile, bytes: Buffer): HiddenFile {
-    const { pool, account } = this.#parts;
+    const { pool } = this.#parts;
     const hidden = pool.makeHidden();
     try {
       pwrite(hidden.fd, bytes, 0, bytes.length, 0);
       fchmod(hidden.fd, file.mode & ~SET_ID);
       utimensat(hidden.fd, undefined, undefined, file.mtime, 0);
-      giveXattrs(account, { fd: hidden.fd, status: statxFd(hidden.fd) }, file.xattrs);
       return hidden;
     } catch (error) {
       close(hidden.fd);
@@ -206,12 +199,24 @@ class Batch {
     }
   }
 
-  async #sync({ hidden }: Item): Promise<void> {
-    if (hidden !== undefined) await this.#parts.syncs.sync(hidden.fd);
+  async #giveXattrs({ fd }: HiddenFile, xattrs: readonly Xattr[]): Promise<void> {
+    const { account, turns } = this.#parts;
+    const whenRoom = (attempt: () => void): void | Promise<void> => this.#whenRoom(attempt);
+    await giveXattrs({ account, turns, whenRoom }, { fd, status: statxFd(fd) }, xattrs);
+  }
+
+  #whenRoom<T>(attempt: () => T): T | Promise<Awaited<T>> {
+    const { waits, freeing } = this.#parts;
+    const whenFull = (): T => freeing.whenFull(attempt);
+    return waits.whenRoom(this.#client, this.#call, whenFull, () => undefined);
+  }
+
+  async #sync({ hidden, failure }: Item): Promise<void> {
+    if (hidden !== undefined && failure === undefined) await this.#parts.syncs.sync(hidden.fd);
   }
 
   async #publishAll(items: readonly Item[]): Promise<void> {
-    const { pool, publishing, syncs } = this.#parts;
+    const { pool, publishing, syncs, turns } = this.#parts;
     /** By inode number, with what appeared in them. */
     const directories = new Map<bigint, { readonly fd: Fd; readonly items: Item[] }>();
     const named = (item: Item, { directory, parent }: Published): void => {
@@ -225,17 +230,16 @@ class Batch {
     };
     try {
       // One after the other: a call waits for one thing at a time.
-      for (const [index, item] of items.entries()) {
-        await othersTurn(index);
+      for (const item of items) {
         const { hidden, file } = item;
         if (hidden === undefined || item.failure !== undefined) continue;
         const rename = (directory: Fd, name: Buffer): void => pool.nameHidden(hidden, directory, name);
         const finished = { fd: hidden.fd, rename };
-        await failing(item, () =>
+        const publish = (): void | Promise<void> =>
           publishing.publish(this.#client, this.#call, file.path, finished, (published) =>
             named(item, published),
-          ),
-        );
+          );
+        await failing(item, () => turns.take(publish));
       }
       await Promise.all(
         [...directories.values()].map(({ fd, items: there }) =>
@@ -250,12 +254,14 @@ class Batch {
   }
 
   /** Removes what got no name, and gives back its charge. */
-  #end({ file, hidden, named }: Item): void {
+  #end({ hidden, named }: Item): void {
     if (hidden === undefined) return;
-    close(hidden.fd);
+    const { fd } = hidden;
+    const bytes = named ? 0 : chargedBytes({ fd, status: statxFd(fd) });
+    close(fd);
     if (named) return;
     this.#parts.pool.removeHidden(hidden);
-    this.#parts.account.release(file.size + bytesOfXattrs(file.xattrs), 1);
+    this.#parts.account.release(bytes, 1);
   }
 
   #outcome({ file, failure }: Item, ms: number): Outcome {
@@ -265,11 +271,6 @@ class Batch {
     transferLog.info({ user, path, bytes: file.size, md5, ms }, 'upload');
     return null;
   }
-}
-
-/** Between the files of a batch, by their index. */
-async function othersTurn(index: number): Promise<void> {
-  if (index % FILES_A_TURN === FILES_A_TURN - 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
 /** Does something for a file, and keeps in mind why it failed. */

@@ -19,6 +19,8 @@ type Told = [name: Buffer, value: Buffer | null][];
 /** Values in one message besides attributes, with room; and of one attribute: its array, its name and its value. */
 const OTHER_ELEMENTS = 1024;
 const XATTR_ELEMENTS = 3;
+/** Attributes that are told ahead of need, some 4 us each: others wait meanwhile. */
+const MAX_AHEAD = 1024;
 /** Names and arrays, in bytes, that one answer has besides values: far below what a record takes. */
 const MAX_NAME_BYTES = 128 * 1024;
 
@@ -48,6 +50,7 @@ export class XattrReading {
     const room: Room = { values: bytes, names: MAX_NAME_BYTES, xattrs, full: false };
     const own = this.#told(first, room);
     if (own === null) throw new Failure('E2BIG', 'the file has too many extended attributes');
+    room.xattrs = Math.min(room.xattrs, MAX_AHEAD);
     return [own, ...others.map((ref) => this.#ahead(client, ref, room))];
   }
 

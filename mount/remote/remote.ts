@@ -320,6 +320,7 @@ export class Remote {
         recall: (items) => said(items.length, (events) => events.recall(items)),
         durable: (number) => said(0, (events) => events.durable(number)),
         ungrant: () => said(0, (events) => events.ungrant()),
+        busy: () => said(0, () => undefined),
         softLimit: (...told) => said(0, (events) => events.softLimit(...told)),
         shutdown: (reason, again) => this.#onShutdown(reason, again),
       },

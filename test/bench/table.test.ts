@@ -1,12 +1,21 @@
 /* The benchmark's table says what was measured. */
 import t from 'tap';
-import { formatTable, median } from '../../bench/table.js';
+import { formatTable, median, quantile } from '../../bench/table.js';
 
 t.test('the median', async (t) => {
   t.equal(median([3, 1, 2]), 2);
   t.equal(median([4, 1, 2, 3]), 2.5);
   t.equal(median([10]), 10);
   t.ok(Number.isNaN(median([])));
+});
+
+t.test('a quantile is one of the values', async (t) => {
+  const values = [5, 1, 4, 2, 3];
+  t.same(
+    [0, 0.2, 0.21, 0.99, 1].map((share) => quantile(values, share)),
+    [1, 1, 2, 5, 5],
+  );
+  t.ok(Number.isNaN(quantile([], 0.5)));
 });
 
 const RATIOS = [

@@ -21,8 +21,16 @@ sessionTest('what no window counts is bounded in bytes, too', async (t, home, di
   await holder.cut();
 });
 
+function isSettled(promise: Promise<unknown>): () => boolean {
+  let settled = false;
+  void promise.then(() => {
+    settled = true;
+  });
+  return () => settled;
+}
+
 sessionTest('who sends more than can be carried out now is heard again later', async (t, home, disk) => {
-  const peer = await Peer.connect(t, home, disk);
+  const peer = await Peer.connect(t, home, disk, { keepaliveMs: 100 });
   const elsewhere = new Place(t);
   const other = await Peer.connect(t, await elsewhere.open(), elsewhere);
   const done = counting(home);
@@ -33,6 +41,17 @@ sessionTest('who sends more than can be carried out now is heard again later', a
   const heard = (): number => peer.session.activity.requests;
   for (let before = -1; before < heard(); await other.send('statfs', [])) before = heard();
   t.ok(heard() < 40, `${heard()} of 40 wait`);
+  const dropped = isSettled(peer.session.closed);
+  while (peer.told.length < 2 && !dropped()) await other.send('statfs', []);
+  t.strictSame(
+    [...peer.told],
+    [
+      ['busy', []],
+      ['busy', []],
+    ],
+    'it is told why nothing is answered',
+  );
+  t.notOk(dropped(), 'what is not read is no silence');
   full.addUnderway(-REQUESTS_BUDGET);
   done();
   t.ok((await Promise.all(answers)).every(({ kind }) => kind === 'ok'));

@@ -114,5 +114,6 @@ export const NOTIFICATION_SAMPLES: Readonly<Record<NotificationName, readonly un
   durable: [5],
   ungrant: [],
   softLimit: [7, 5, 3600],
+  busy: [],
   shutdown: ['restart', true],
 };

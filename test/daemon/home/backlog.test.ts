@@ -22,7 +22,7 @@ class Reads {
 /** Fills it as a session does: it is told each time it has sent something. Returns how much it holds then. */
 function fill(backlog: Backlog, step: number): number {
   let unsent = 0;
-  while (!backlog.isFull) backlog.setUnsent((unsent += step));
+  while (!backlog.isUnread) backlog.setUnsent((unsent += step));
   return unsent;
 }
 
@@ -43,18 +43,18 @@ t.test('what was sent and cannot be carried out yet is bounded, too', (t) => {
   const step = 1024 * 1024;
   const backlogs = Array.from({ length: 64 }, () => new Backlog());
   let held = 0;
-  for (const backlog of backlogs) for (; !backlog.isFull; held += step) backlog.addDeferred(step);
+  for (const backlog of backlogs) for (; !backlog.isBehind; held += step) backlog.addDeferred(step);
   t.ok(held <= REQUESTS_BUDGET + 64 * step, `${held} bytes`);
   t.equal(fill(new Backlog(), step), LARGEST_SHARE + step, 'answers have a budget of their own');
   for (const backlog of backlogs) backlog.close();
   const waiting = new Backlog();
   waiting.addUnderway(REQUESTS_BUDGET);
-  t.equal(waiting.isFull, false, 'who waits for others is heard');
+  t.equal(waiting.isBehind, false, 'who waits for others is heard');
   const last = new Backlog();
   last.addDeferred(SMALLEST_SHARE + 1);
-  t.equal(last.isFull, true, 'but it counts');
+  t.equal(last.isBehind, true, 'but it counts');
   waiting.addUnderway(-REQUESTS_BUDGET);
-  t.equal(last.isFull, false);
+  t.equal(last.isBehind, false);
   last.close();
   t.end();
 });

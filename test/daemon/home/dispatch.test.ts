@@ -2,6 +2,7 @@
  * The methods of a home, each as a client meets it, one client at a time; several clients are in clients.test.ts.
  */
 import { createHash, randomBytes } from 'node:crypto';
+import t from 'tap';
 import { MAX_DATA, MAX_OPERATIONS, MAX_OUTCOMES } from '../../../protocol/limits.js';
 import { LEASE_READ, LEASE_WRITE } from '../../../protocol/methods.js';
 import {
@@ -17,7 +18,7 @@ import {
 } from '../../../protocol/operations.js';
 import { packId } from '../../../protocol/references.js';
 import { place, ref } from '../../lib/path-client.js';
-import { homeTest, kindOf, TestClient } from './fixture.js';
+import { homeTest, kindOf, Place, TestClient } from './fixture.js';
 
 const S_IFREG = 0o100000;
 
@@ -107,7 +108,9 @@ homeTest('a long listing comes in pages', {}, async (t, home) => {
   t.equal(client.client.handles.size, 0);
 });
 
-homeTest('targets of links beyond what fits an answer are left out', {}, async (t, home) => {
+void t.test('targets of links beyond what fits an answer are left out', async (t) => {
+  // However busy the machine is, they are in one page.
+  const home = await new Place(t).open({ sliceMs: 60_000 });
   const { paths, call } = bound(new TestClient(home));
   await paths.mkdir('d');
   for (let i = 0; i < 200; i++) await paths.symlink('x'.repeat(4000), `d/${i}`);

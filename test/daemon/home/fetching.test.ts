@@ -41,6 +41,19 @@ homeTest('what is not in the page cache comes one file after the other', {}, asy
   );
 });
 
+void t.test('others have their turn between files', async (t) => {
+  const home = await new Place(t).open({ sliceMs: 0 });
+  const client = new TestClient(home);
+  const names = ['a', 'b', 'c'];
+  for (const name of names) await client.paths.put(name, name);
+  const fetching = client.call('fetch', [names.map((name) => Buffer.from(name)), 100]);
+  t.ok(await isPending(fetching));
+  t.strictSame(
+    (await fetching).map((file) => file?.[1].toString()),
+    names,
+  );
+});
+
 void t.test('after a restart it waits for those whose logs are to come', async (t) => {
   const place = new Place(t);
   const first = await place.open();

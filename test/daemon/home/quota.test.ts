@@ -1,17 +1,19 @@
 /*
  * Every clause of the quota, each ending with the charge compared to a count of the tree (homeTest).
  */
-import { truncateSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { Failure } from '../../../protocol/failure.js';
 import { RELEASE, SETATTR, WRITE } from '../../../protocol/operations.js';
+import { RESERVED_NAME } from '../../../state/home-layout.js';
 import type { UserHome, UserHomeOptions } from '../../../daemon/home/user-home.js';
 import type { PathClient } from '../../lib/path-client.js';
 import { homeTest, kindOf, Place, TestClient } from './fixture.js';
 
 const KiB = 1024;
 const RENAME_EXCHANGE = 2;
+const NOBODY = 65_534;
 
 function client(home: UserHome): PathClient {
   return new TestClient(home).paths;
@@ -325,6 +327,35 @@ void t.test('an unclean stop is recounted, a clean one is believed', async (t) =
   const { ledger, tree, repaired } = await again.check(true);
   t.strictSame([ledger, tree, repaired], [{ bytes: 10, files: 3 }, { bytes: 20, files: 4 }, true]);
   t.strictSame(again.quota.used, { bytes: 20, files: 4 }, 'and repaired');
+});
+
+const onlyRoot = process.geteuid?.() === 0 ? {} : { skip: 'only root can become another user' };
+
+void t.test('a daemon that is no superuser counts directories that lock it out', onlyRoot, async (t) => {
+  const place = new Place(t);
+  const modes = { none: 0, none2: 0, 'none/in': 0o200, unread: 0o300, unsearched: 0o600 };
+  const paths = Object.keys(modes).map((name) => join(place.directory, name));
+  for (const path of paths) {
+    mkdirSync(path);
+    writeFileSync(join(path, 'f'), 'data');
+    for (const made of [path, join(path, 'f')]) chownSync(made, NOBODY, NOBODY);
+  }
+  const home = await place.open();
+  const expected = home.quota.used;
+  const set = Object.values(modes);
+  for (const [at, path] of paths.entries()) chmodSync(path, set[at] ?? 0);
+  for (const path of ['', RESERVED_NAME.toString()]) chownSync(join(place.directory, path), NOBODY, NOBODY);
+  process.seteuid?.(NOBODY);
+  try {
+    t.strictSame((await home.check(false)).tree, expected);
+  } finally {
+    process.seteuid?.(0);
+  }
+  t.strictSame(
+    paths.map((path) => statSync(path).mode & 0o7777),
+    set,
+    'their modes are as they were',
+  );
 });
 
 void t.test('changes behind the daemon never make a charge negative', async (t) => {

@@ -12,6 +12,7 @@ import { LEASE_NONE } from '../../../protocol/methods.js';
 import { close } from '../../../posix/files.js';
 import { socketpair } from '../../../posix/sockets.js';
 import { SyncGroup } from '../../../daemon/home/sync-group.js';
+import { Turns } from '../../../daemon/home/turns.js';
 import { kindOf } from './fixture.js';
 
 const NOTHING = Buffer.alloc(0);
@@ -25,6 +26,7 @@ function unsyncable(): { upload: Upload; asked: string[] } {
   close(other);
   const host: Omit<UploadHost, 'account'> = {
     syncs: new SyncGroup({ root: fd, openDirectory: () => fd }),
+    turns: new Turns(),
     freeing: new Freeing({ requireDescriptor: nothing, openAt: () => fd }),
     whenRoom: (_owner, _call, attempt) => attempt(),
     whenChangeable: () => Promise.resolve(),

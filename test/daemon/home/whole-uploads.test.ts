@@ -7,7 +7,6 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { Call } from '../../../daemon/home/call.js';
-import { MAX_UPLOAD_FILES } from '../../../protocol/limits.js';
 import { LEASE_WRITE, type LeaseItem, type Result } from '../../../protocol/methods.js';
 import { homeTest, isPending, kindOf, Place, TestClient } from './fixture.js';
 
@@ -17,6 +16,18 @@ interface Given {
   readonly mode?: number;
   /** Of another text, where its MD5 is to be wrong. */
   readonly hashed?: string;
+  readonly xattrs?: readonly (readonly [name: string, value: string])[];
+}
+
+/** By how much something grows from one look at it to the next. */
+class Steps {
+  highest = 0;
+  #before: number | undefined;
+
+  next(value: number): void {
+    this.highest = Math.max(this.highest, value - (this.#before ?? value));
+    this.#before = value;
+  }
 }
 
 function upload(
@@ -24,9 +35,10 @@ function upload(
   given: readonly Given[],
   call = new Call(),
 ): Promise<Result<'uploadFiles'>> {
-  const files = given.map(({ path, text, mode = 0o644, hashed = text }) => [
+  const files = given.map(({ path, text, mode = 0o644, hashed = text, xattrs = [] }) => [
     ...[Buffer.from(path), Buffer.byteLength(text), mode, 1_000_000, 5],
     createHash('md5').update(hashed).digest(),
+    xattrs.map((xattr) => xattr.map((part) => Buffer.from(part))),
   ]);
   return client.call('uploadFiles', [files, Buffer.from(given.map(({ text }) => text).join(''))], call);
 }
@@ -137,21 +149,20 @@ void t.test('a home closes when the batches that are under way have ended', asyn
   t.same(next.quota.used, { bytes: found.length, files: found.length }, 'only what has a name is charged');
 });
 
-homeTest('others have their turn while many are named', {}, async (t, home, place) => {
+void t.test('others have their turn after each file, and after each attribute', async (t) => {
+  const place = new Place(t);
+  const home = await place.open({ sliceMs: 0 });
   const client = new TestClient(home);
-  const count = (): number => readdirSync(place.directory).length;
-  let [most, before] = [0, count()];
-  const given = Array.from({ length: MAX_UPLOAD_FILES }, (_, index) => ({ path: `f${index}`, text: '' }));
-  const uploaded = upload(client, given);
+  const xattrs = Array.from({ length: 40 }, (_, index) => [`user.${index + 10}`, 'value'] as const);
+  const given = Array.from({ length: 20 }, (_, index) => ({ path: `f${index}`, text: '' }));
+  const uploaded = upload(client, [...given, { path: 'g', text: '', xattrs }]);
+  const [names, bytes] = [new Steps(), new Steps()];
   for (let pending = true; pending;) {
     pending = await isPending(uploaded);
-    const now = count();
-    most = Math.max(most, now - before);
-    before = now;
+    names.next(readdirSync(place.directory).length);
+    bytes.next(home.quota.used.bytes);
   }
-  t.same(
-    kinds(await uploaded),
-    given.map(() => null),
-  );
-  t.ok(most > 0 && most <= 17, `${most} files got their names in one turn`);
+  t.ok((await uploaded).every((failure) => failure === null));
+  t.equal(names.highest, 1, 'names in one turn');
+  t.equal(bytes.highest, 'user.10value'.length, 'bytes of attributes in one turn');
 });

@@ -3,14 +3,18 @@
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
+import t from 'tap';
 import { LEASE_WRITE } from '../../../protocol/methods.js';
 import { RELEASE, REMOVEXATTR, SETXATTR, type Operation } from '../../../protocol/operations.js';
 import type { FileRef } from '../../../protocol/references.js';
 import { XATTR_CREATE, XATTR_REPLACE } from '../../../protocol/xattrs.js';
+import { fd as brandFd } from '../../../posix/fd.js';
+import { setXattr } from '../../../posix/xattrs.js';
 import type { UserHome } from '../../../daemon/home/user-home.js';
 import { ref } from '../../lib/path-client.js';
-import { homeTest, kindOf, TestClient } from './fixture.js';
+import { homeTest, kindOf, Place, TestClient } from './fixture.js';
 import { at, create, partsTest, refTo, setattr, unlink } from './home-parts.js';
 
 function set(file: FileRef, xattr: string, value: string | Buffer, flags = 0, time = at(1)): Operation {
@@ -173,6 +177,23 @@ homeTest('names without room are left out, and none after them is looked for', {
   t.ok(answer.slice(toldOf).every((xattrs) => xattrs === null));
   for (const file of files) await client.paths.unlink(file);
   await client.paths.rmdir('many');
+});
+
+void t.test('no more attributes are looked at ahead of need than others can wait for', async (t) => {
+  const place = new Place(t);
+  const client = await withFile(await place.open());
+  const files = Array.from({ length: 12 }, (_, i) => `f${i}`);
+  for (const file of files) {
+    const open = openSync(join(place.directory, file), 'w');
+    for (let i = 0; i < 100; i++)
+      setXattr({ fd: brandFd(open) }, Buffer.from(`user.${i}`), Buffer.alloc(0), 0);
+    closeSync(open);
+  }
+  const answer = await client.call('xattrs', [files.map((file) => Buffer.from(file)), 0]);
+  t.strictSame(
+    answer.map((xattrs) => xattrs?.length ?? null),
+    files.map((_, at) => (at < 11 ? 100 : null)),
+  );
 });
 
 homeTest('the first file is asked back, the others are told where nobody has them', {}, async (t, home) => {

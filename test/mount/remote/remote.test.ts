@@ -289,6 +289,18 @@ t.test('a server that takes its time is waited for', async (t) => {
   t.equal(s.server.connections.length, 1);
 });
 
+t.test('a server that says that it is busy is alive, whatever it does not answer', async (t) => {
+  const s = await Setup.connect(t, { probe: { afterMs: 1, ms: 60_000 } });
+  const { connection } = s.server;
+  connection.dead = true;
+  const asked = failureOf(s.ask('a'));
+  await until(() => connection.pings === 1);
+  connection.notifications.busy?.();
+  await until(() => connection.pings === 2);
+  await s.remote.close();
+  t.equal(await asked, 'ENOTCONN');
+});
+
 t.test('with a deadline operations fail when there is no connection for long', async (t) => {
   const s = await Setup.connect(t, { softMs: 20 });
   s.server.refusal = new Failure('ECONNREFUSED', 'nobody listens');
