@@ -2,7 +2,7 @@
  * Which passwords may be set. One that is set already is never looked at again.
  */
 import { Failure } from '../protocol/failure.js';
-import { isCommonPassword } from './common-passwords.js';
+import { isInLists } from './guessed-passwords.js';
 
 /** Characters, where the daemon's configuration does not say otherwise (min-password). */
 export const MIN_PASSWORD = 8;
@@ -22,5 +22,5 @@ export function requireGoodPassword(password: string, user: string, minPassword:
 
 function isGuessedFirst(password: string, user: string): boolean {
   const isName = password.toLowerCase() === user.toLowerCase();
-  return isName || new Set(password).size < MIN_DIFFERENT || isCommonPassword(password);
+  return isName || new Set(password).size < MIN_DIFFERENT || isInLists(password);
 }

@@ -37,7 +37,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
 
   // Who runs the programs from outside, and who tests everything.
-  bench: ['test'],
+  bench: ['protocol', 'test'],
   demo: ['bench', 'test'],
   test: [
     'bench',

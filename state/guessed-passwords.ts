@@ -29,8 +29,8 @@ const WORDS = `
   zaq12wsx zaq1zaq1 zxcvbnm1 zxcvbnm123 zxcvbnm,./
   abc123 admin dragon football1 guest letmein login master monkey pass qwerty root secret shadow test welcome zxcvbnm`;
 
-const COMMON: ReadonlySet<string> = new Set(WORDS.trim().split(/\s+/));
+const GUESSED: ReadonlySet<string> = new Set(WORDS.trim().split(/\s+/));
 
-export function isCommonPassword(password: string): boolean {
-  return COMMON.has(password.toLowerCase());
+export function isInLists(password: string): boolean {
+  return GUESSED.has(password.toLowerCase());
 }
