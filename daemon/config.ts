@@ -20,6 +20,7 @@ import {
 } from '../protocol/limits.js';
 import { errnoText } from '../protocol/login/report.js';
 import { MIN_PASSWORD } from '../state/password-rules.js';
+import { parseBandwidth } from '../state/bandwidth.js';
 import { parseSize } from '../state/sizes.js';
 import { LOG_LEVELS, type LogLevel } from './log.js';
 
@@ -74,16 +75,20 @@ function path(help: string, argument: string): Setting<string> {
   };
 }
 
-function size(help: string): Setting<number | undefined> {
+function size(
+  help: string,
+  allowed = 'a size such as 5G, or 0 for none',
+  parse = parseSize,
+): Setting<number | undefined> {
   return {
     read: (value) => {
       try {
-        return parseSize(String(value));
+        return parse(String(value));
       } catch {
         return undefined;
       }
     },
-    allowed: 'a size such as 5G, or 0 for none',
+    allowed,
     help,
     argument: 'SIZE',
     fallback: undefined,
@@ -173,6 +178,11 @@ export const SETTINGS = {
     LEASE_TERM_MS / 1000,
     'seconds for which others wait for a mount that is gone',
     false,
+  ),
+  bandwidth: size(
+    'bytes a second that come and go of all users together (default: no limit)',
+    'a size such as 10M, 64K at least, or 0 for none',
+    parseBandwidth,
   ),
   'default-quota': size('quota of new users of whom none is said (default: it has to be said)'),
   'default-max-files': count(0, 10 ** 15, 0, 'limit of files of new users of whom none is said; 0 is none'),

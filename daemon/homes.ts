@@ -16,10 +16,12 @@ import type { State } from '../state/store.js';
 import type { HomeLimits } from './home/soft-limit.js';
 import { UserHome } from './home/user-home.js';
 import type { Log } from './log.js';
+import { Pace, type Line } from './pace.js';
 import type { WorkerReport } from './worker-messages.js';
 
 interface OpenHome {
   readonly home: Promise<UserHome>;
+  readonly pace: Pace;
   /** Set when it is open: until then it may be counted, for minutes. */
   opened?: UserHome;
   /** Sessions, checks and other uses that run. */
@@ -35,6 +37,12 @@ interface OpenHome {
   closed?: Promise<void>;
 }
 
+/** What a session works with. */
+export interface InUse {
+  readonly home: UserHome;
+  readonly pace: Pace;
+}
+
 export interface HomesOptions {
   readonly state: State;
   /** The directory of all homes. */
@@ -43,6 +51,7 @@ export interface HomesOptions {
   readonly maxOpenFiles: number;
   readonly uploadKeepMs: number;
   readonly firstReserved: number;
+  readonly line: Line;
   readonly log: Log;
   readonly transferLog: Log;
   onClosed(user: UserName, lastUse: number): void;
@@ -60,7 +69,7 @@ export class Homes {
   }
 
   /** Runs something with the home of an account, which stays open meanwhile. `use`: see worker-messages.ts. */
-  async use<T>(account: Account, use: number, run: (home: UserHome) => Promise<T>): Promise<T> {
+  async use<T>(account: Account, use: number, run: (inUse: InUse) => Promise<T>): Promise<T> {
     const { name } = account;
     for (;;) {
       const open = this.#open.get(name);
@@ -74,7 +83,10 @@ export class Homes {
     let entry = this.#open.get(name);
     if (entry === undefined) {
       const owners = hasOwners(account);
-      entry = { home: this.#openHome(account), uses: 0, owners, ending: false, onUnused: [], lastUse: use };
+      entry = {
+        ...{ home: this.#openHome(account), pace: new Pace(this.#options.line), uses: 0, owners },
+        ...{ ending: false, onUnused: [], lastUse: use },
+      };
       this.#open.set(name, entry);
     }
     entry.uses += 1;
@@ -83,7 +95,8 @@ export class Homes {
       const home = await entry.home;
       entry.opened = home;
       home.setLimits(limitsOf(account));
-      return await run(home);
+      entry.pace.own = account.bandwidth ?? 0;
+      return await run({ home, pace: entry.pace });
     } finally {
       entry.uses -= 1;
       if (entry.uses === 0) for (const go of entry.onUnused.splice(0)) go();
@@ -96,6 +109,7 @@ export class Homes {
     const entry = this.#open.get(account.name);
     if (entry === undefined) return;
     entry.ending = reopens && entry.owners !== hasOwners(account);
+    entry.pace.own = account.bandwidth ?? 0;
     (await entry.home).setLimits(limitsOf(account));
   }
 

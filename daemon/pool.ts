@@ -33,7 +33,7 @@ export interface PoolOptions {
   /** How many workers at most. */
   readonly size: number;
   readonly script: URL;
-  readonly workerData: Omit<WorkerData, 'cells'>;
+  readonly workerData: Omit<WorkerData, 'cells' | 'index'>;
   readonly resourceLimits?: ResourceLimits;
   readonly log: Log;
   /** A session ended, for whatever reason; each that was handed over is told once. */
@@ -215,7 +215,7 @@ export class WorkerPool {
   #start(index: number): Slot {
     const { script, workerData, resourceLimits, log, pingMs = PING_MS, hangMs = HANG_MS } = this.#options;
     const thread = new Worker(script, {
-      workerData: { ...workerData, cells: this.cells[index] },
+      workerData: { ...workerData, cells: this.cells[index], index },
       name: `worker ${index}`,
       ...(resourceLimits === undefined ? {} : { resourceLimits }),
     });

@@ -35,6 +35,7 @@ import { FrontDoor, type FrontDoorLimits } from './front-door.js';
 import type { LogFile } from './log-file.js';
 import type { LoggedIn, LoginHost } from './login.js';
 import { countLogin, measurements } from './measurements.js';
+import { makeLine, setLineRate, type LineCells } from './pace.js';
 import { WorkerPool } from './pool.js';
 import { reclaimDescriptors } from './reclaim.js';
 import { Refusals } from './refusals.js';
@@ -83,6 +84,8 @@ export class Server {
   readonly #frontDoor: FrontDoor;
   readonly #pool: WorkerPool;
   readonly #control: ControlServer;
+  /** What all users may move. */
+  readonly #line: LineCells;
   /** In user.log. */
   readonly #refusals: Refusals;
   #address = '';
@@ -96,6 +99,8 @@ export class Server {
     this.#admission = new Admission(admissionLimits(config));
     this.#throttle = new Throttle(throttleLimits(config));
     this.#throttleRecords = new ThrottleRecords(this.#throttle, state.paths.throttle, log);
+    this.#line = makeLine(config.workers);
+    setLineRate(this.#line, config.bandwidth ?? 0);
     this.#pool = new WorkerPool({
       size: config.workers,
       script: new URL('./worker.js', import.meta.url),
@@ -108,6 +113,7 @@ export class Server {
         homes,
         serverVersion: `ftpmountd ${version}`,
         bootVerifier: randomBytes(8),
+        line: this.#line,
       },
       resourceLimits: WORKER_LIMITS,
       log,
@@ -174,6 +180,7 @@ export class Server {
     const fixed = needingRestart(this.#config, config);
     if (fixed.length > 0) log.warn({ settings: fixed }, 'these settings changed and need a new start');
     this.#config = config;
+    setLineRate(this.#line, config.bandwidth ?? 0);
     this.#admission.setLimits(admissionLimits(config));
     this.#throttle.setLimits(throttleLimits(config));
     this.#administrator.setLimits(throttleLimits(config));

@@ -9,6 +9,7 @@
  *   and no more is read while so many answers wait for it that others have need of the memory (Backlog);
  * - whose requests wait is not dropped for what is not read of it meanwhile, and is told that the server lives (`busy`). That ends
  *   with the count or the log that they wait for, and with a client that does not take what it is told;
+ * - of a user who has moved more than the bandwidth allows no session is read from for a while (Pace);
  * - all the sessions of a user hold the thread for some milliseconds at a time, whatever they are sent at once (Turns).
  *
  * Most methods are answered within onMessage, from the message's own bytes.
@@ -47,6 +48,7 @@ import type { TurnTaker } from './home/turns.js';
 import type { UserHome } from './home/user-home.js';
 import type { Log } from './log.js';
 import { count, took } from './measures.js';
+import type { Pace, Paced } from './pace.js';
 import { loadOf, sizeOf, Underway, type Load } from './underway.js';
 
 /** How long a shutdown waits for calls that are being worked on (milliseconds). */
@@ -56,6 +58,7 @@ export interface SessionOptions {
   /** Makes the channel; called once, by the constructor, unless it throws. */
   readonly open: (events: ChannelEvents) => Channel;
   readonly home: UserHome;
+  readonly pace: Pace;
   /** The login that was accepted: answered here, as the home knows the answer. */
   readonly login: {
     readonly requestId: number;
@@ -83,7 +86,7 @@ interface Deferred {
   readonly call: Call;
 }
 
-export class Session implements ClientSession, TurnTaker {
+export class Session implements ClientSession, TurnTaker, Paced {
   /** Resolves when the connection is gone and the home has let go of the session. */
   readonly closed: Promise<Failure | undefined>;
   readonly #home: UserHome;
@@ -106,15 +109,21 @@ export class Session implements ClientSession, TurnTaker {
   #paused = false;
   /** Others have their turn. */
   #resting = false;
+  /** The user's bandwidth is used up. */
+  #heldBack = false;
   #stopping = false;
   #onIdle: (() => void) | undefined;
   #requests = 0;
+  readonly #pace: Pace;
+  /** Bytes that the pace knows of; undefined: there was no limit. */
+  #paced: number | undefined;
   /** Bytes that the thread's measures know of. */
   #counted = { received: 0, sent: 0 };
 
   constructor(options: SessionOptions) {
-    const { home, login } = options;
+    const { home, pace, login } = options;
     this.#home = home;
+    this.#pace = pace;
     this.#log = options.log;
     this.#peer = options.peer;
     this.closed = new Promise((resolve) => {
@@ -141,6 +150,7 @@ export class Session implements ClientSession, TurnTaker {
     ];
     this.#channel.send(encodeResponse(login.requestId, undefined, result));
     home.turns.join(this);
+    pace.join(this);
     home.entered(client);
   }
 
@@ -204,7 +214,23 @@ export class Session implements ClientSession, TurnTaker {
 
   goOn(): void {
     this.#resting = false;
-    if (!this.#paused) this.#channel.resume();
+    this.#hear();
+  }
+
+  holdBack(): void {
+    this.#heldBack = true;
+    this.#channel.pause();
+    this.#listen();
+  }
+
+  letGo(): void {
+    this.#heldBack = false;
+    this.#listen();
+    this.#hear();
+  }
+
+  #hear(): void {
+    if (!this.#paused && !this.#resting && !this.#heldBack) this.#channel.resume();
   }
 
   /** Throws PROTOCOL, which closes the channel. */
@@ -365,8 +391,16 @@ export class Session implements ClientSession, TurnTaker {
   }
 
   #sent(): void {
+    this.#charge();
     this.#backlog.setUnsent(this.#channel.bufferedBytes);
     this.#listen();
+  }
+
+  #charge(): void {
+    if (!this.#pace.isLimited) return void (this.#paced = undefined);
+    const moved = this.#channel.receivedBytes + this.#channel.sentBytes;
+    if (this.#paced !== undefined) this.#pace.moved(moved - this.#paced);
+    this.#paced = moved;
   }
 
   #drained(): void {
@@ -377,12 +411,12 @@ export class Session implements ClientSession, TurnTaker {
   /** Hears the peer, but where that would take too much memory. */
   #listen(): void {
     const { isUnread, isBehind } = this.#backlog;
-    this.#tellBusy(isBehind && !isUnread);
+    this.#tellBusy((isBehind || this.#heldBack) && !isUnread);
     const pauses = isUnread || isBehind;
     if (pauses === this.#paused) return;
     this.#paused = pauses;
     if (pauses) this.#channel.pause();
-    else if (!this.#resting) this.#channel.resume();
+    else this.#hear();
   }
 
   /** A client that is not read from has no answer of its pings either: it is told that nothing is wrong. */
@@ -412,6 +446,7 @@ export class Session implements ClientSession, TurnTaker {
     this.#stopping = true;
     this.#deferred = [];
     this.#home.turns.leave(this);
+    this.#pace.leave(this);
     for (const call of [...this.#calls.values()]) call.cancel();
     this.#backlog.close();
     this.#onIdle?.();

@@ -18,6 +18,7 @@ import type { SessionActivity } from '../state/control.js';
 import type { QuotaReport, Use } from '../state/ledger.js';
 import type { LogLevel } from './log.js';
 import type { Cells } from './measures.js';
+import type { LineCells } from './pace.js';
 
 /** What every worker is started with. */
 export interface WorkerData {
@@ -37,6 +38,9 @@ export interface WorkerData {
   readonly firstReserved: number;
   /** Where it counts (measures.ts). */
   readonly cells: Cells;
+  /** What all users may move together, and which of the workers this one is. */
+  readonly line: LineCells;
+  readonly index: number;
 }
 
 /** A connection that is authenticated and admitted. */

@@ -20,10 +20,10 @@ import { loadEvp } from '../posix/libcrypto.js';
 import { openState } from '../state/store.js';
 import { sendBounded } from './bounded-send.js';
 import { measureEventLoopDelay } from './event-loop-delay.js';
-import type { UserHome } from './home/user-home.js';
-import { Homes } from './homes.js';
+import { Homes, type InUse } from './homes.js';
 import { LOG_LEVELS, withError, type Log } from './log.js';
 import { countInto } from './measures.js';
+import { Line } from './pace.js';
 import { Session } from './session.js';
 import type {
   FromWorker,
@@ -47,6 +47,8 @@ const {
   uploadKeepMs,
   firstReserved,
   cells,
+  line,
+  index,
 } = workerData as WorkerData;
 
 countInto(cells);
@@ -59,6 +61,7 @@ const homes = new Homes({
   maxOpenFiles,
   uploadKeepMs,
   firstReserved,
+  line: new Line(line, index),
   log,
   transferLog: remoteLog('user'),
   onClosed: (user, lastUse) => post({ type: 'homeClosed', user, lastUse }),
@@ -120,7 +123,7 @@ async function call<N extends WorkerCallName>(
       if (watched) measureEventLoopDelay();
       return Promise.resolve(report());
     },
-    quotaCheck: ({ account, repair, use }) => homes.use(account, use, (home) => home.check(repair)),
+    quotaCheck: ({ account, repair, use }) => homes.use(account, use, ({ home }) => home.check(repair)),
     closeHome: async ({ user, reason }) => {
       await endSessions(reason, false, user);
       await homes.close(user);
@@ -184,12 +187,11 @@ async function serve(handover: SessionHandover, use: number): Promise<void> {
   }
 }
 
-function startSession(waiting: WaitingConnection, handover: SessionHandover, home: UserHome): Session {
+function startSession(waiting: WaitingConnection, handover: SessionHandover, { home, pace }: InUse): Session {
   const { login, peer } = handover;
   return new Session({
     open: (events) => waiting.open(events),
-    home,
-    login,
+    ...{ home, pace, login },
     peer,
     serverVersion,
     bootVerifier,

@@ -13,6 +13,7 @@ const EXAMPLES: Partial<Record<SettingName, string | number>> = {
   state: '/var/lib/ftpmount',
   user: 'ftpmount',
   workers: 4,
+  bandwidth: '100M',
   'default-quota': '5G',
   'log-file': '/var/lib/ftpmount/ftpmountd.log',
 };

@@ -33,6 +33,8 @@ export interface Account {
   /** See SoftQuota; missing: none, and DEFAULT_GRACE_MS. */
   readonly softBytes?: number;
   readonly graceMs?: number;
+  /** Bytes a second that come and go; missing or 0: no limit. */
+  readonly bandwidth?: number;
   /** Files have virtual owners (daemon/home/virtual-owners.ts); missing in accounts of before: no. */
   readonly posixOwners?: boolean;
 }

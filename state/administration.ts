@@ -33,7 +33,7 @@ export interface AdministrationOptions {
   readonly ask: AskIfRunning;
 }
 
-export type Limits = Pick<Account, 'quotaBytes' | 'maxFiles' | 'softBytes' | 'graceMs'>;
+export type Limits = Pick<Account, 'quotaBytes' | 'maxFiles' | 'softBytes' | 'graceMs' | 'bandwidth'>;
 
 export type AskForCredential = () => Promise<NewCredential>;
 
@@ -301,7 +301,7 @@ export class Administration {
 /** What an account has of these settings. */
 function settingsOf(account: Account, settings: AccountSettings): AccountSettings {
   const names = Object.keys(settings) as (keyof AccountSettings)[];
-  const all = { posixOwners: false, ...softQuotaOf(account), ...account };
+  const all = { posixOwners: false, bandwidth: 0, ...softQuotaOf(account), ...account };
   return Object.fromEntries(names.map((name) => [name, all[name]]));
 }
 

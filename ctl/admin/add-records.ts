@@ -3,6 +3,7 @@
  */
 import { Failure } from '../../protocol/failure.js';
 import { printable } from '../../protocol/login/report.js';
+import type { Account } from '../../state/accounts.js';
 import type { NamedUser } from '../../state/administration.js';
 import type { NewCredential } from '../../state/new-credential.js';
 import type { UserDefaults } from '../../state/store.js';
@@ -10,7 +11,7 @@ import { softQuotaOf, type SoftQuota } from '../../state/soft-quota.js';
 import { writeOut } from '../output/stdout.js';
 import { PROGRAM } from '../program.js';
 import { administer } from './state-access.js';
-import { softSettings } from './soft-settings.js';
+import { limitSettings } from './limit-settings.js';
 import type { StateOptions } from './state-option.js';
 import type { Mistake, ReadRecords, UserRecord } from './user-records.js';
 
@@ -21,7 +22,8 @@ export const MISSING_QUOTA =
   'the quota is missing: say --quota SIZE (0 is none), or set ftpmountd --default-quota';
 
 /** What users get of whom the file says nothing. */
-export interface RecordDefaults extends Partial<UserDefaults>, Partial<SoftQuota> {
+export interface RecordDefaults
+  extends Partial<UserDefaults>, Partial<SoftQuota>, Pick<Account, 'bandwidth'> {
   readonly expiresAt: number | null;
   readonly posixOwners: boolean;
   readonly adopt: boolean;
@@ -48,7 +50,8 @@ export async function addRecords(
       if (quota === undefined) found.push({ line, message: MISSING_QUOTA });
       return {
         ...{ name: record.name, quotaBytes: quota ?? 0, maxFiles, posixOwners, disabled, keys },
-        ...softQuotaOf({ ...given, ...softSettings(record) }),
+        ...softQuotaOf({ ...given, ...limitSettings(record) }),
+        ...{ bandwidth: record.bandwidth ?? given.bandwidth ?? 0 },
         ...{ expiresAt: expires, adopt: defaults.adopt, credential: credentialOf(record) },
       };
     });

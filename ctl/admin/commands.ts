@@ -3,6 +3,7 @@
  * is loaded when it is called for.
  */
 import type { Command } from 'commander';
+import { parseBandwidth } from '../../state/bandwidth.js';
 import { parseCount, parseSize } from '../../state/sizes.js';
 import { parseSpan } from '../../state/times.js';
 import { withStateOption } from './state-option.js';
@@ -12,12 +13,14 @@ Sizes take K, M, G and T, powers of 1024: 5G, 0.5T; 0 is no limit.`;
 
 const BATCH_HELP = `
 A file is CSV with a head, or JSON: one object a line, or an array. Fields are name, quota, maxFiles, soft, grace,
-expires, disabled, posixOwners, keys (in CSV separated by ;), password or passwordHash; of what is missing the options count:
+bandwidth, expires, disabled, posixOwners, keys (in CSV separated by ;), password or passwordHash; of what is missing the
+options count:
   name,quota,expires,password
   alice,5G,2027-01-31,wide open spaces`;
 
 const SOFT_OPTION = ['--soft <size>', 'bytes that may be passed for a time of grace; 0 is none'] as const;
 const GRACE_OPTION = ['--grace <span>', 'that time: 12h, 7d (default: 7d)'] as const;
+const BANDWIDTH_OPTION = ['--bandwidth <size>', 'bytes a second that come and go; 0 is no limit'] as const;
 const EXPIRES_OPTION = [
   '--expires <time>',
   'refuse logins from then on: 2027-01-31 (its beginning), 2027-01-31T18:00, 90d from now, or never',
@@ -38,6 +41,7 @@ export function administrationCommands(program: Command, end: (exitCode: number)
     )
     .option(...SOFT_OPTION, parseSize)
     .option(...GRACE_OPTION, parseSpan)
+    .option(...BANDWIDTH_OPTION, parseBandwidth)
     .option(...EXPIRES_OPTION)
     .option('--posix-owners', 'keep owner, group, full mode and devices of files')
     .option('--adopt', 'hand over the home of that name that is there already')
@@ -52,6 +56,7 @@ export function administrationCommands(program: Command, end: (exitCode: number)
     .option('--max-files <n>', 'limit of files; 0 is none', parseCount)
     .option(...SOFT_OPTION, parseSize)
     .option(...GRACE_OPTION, parseSpan)
+    .option(...BANDWIDTH_OPTION, parseBandwidth)
     .option(...EXPIRES_OPTION)
     .option('--disable', 'refuse logins, close sessions')
     .option('--enable', 'allow logins again')

@@ -28,10 +28,20 @@ export async function exportUsers(options: ExportOptions): Promise<number> {
 function fieldsOf(account: Account): Partial<Record<keyof UserRecord, unknown>> {
   const { softBytes, graceMs } = softQuotaOf(account);
   const soft = softBytes === 0 ? {} : { soft: softBytes, grace: `${graceMs / MINUTE_MS}m` };
-  const { name, quotaBytes, maxFiles, expiresAt, disabled, posixOwners = false, keys } = account;
+  const {
+    name,
+    quotaBytes,
+    maxFiles,
+    expiresAt,
+    disabled,
+    posixOwners = false,
+    bandwidth = 0,
+    keys,
+  } = account;
   return {
     ...{ name, quota: quotaBytes, maxFiles, expires: endOf(expiresAt), disabled, posixOwners },
     ...soft,
+    ...(bandwidth === 0 ? {} : { bandwidth }),
     keys: keys.map(({ publicKey, comment }) => formatPublicKey(Buffer.from(publicKey, 'base64'), comment)),
   };
 }

@@ -8,6 +8,7 @@ import { Failure } from '../../protocol/failure.js';
 import { userName, type UserName } from '../../protocol/ids.js';
 import { accountKey, MAX_KEYS } from '../../state/account-keys.js';
 import type { AccountKey } from '../../state/accounts.js';
+import { parseBandwidth } from '../../state/bandwidth.js';
 import { checkPassword, isPasswordHash } from '../../state/password.js';
 import { parseCount, parseSize } from '../../state/sizes.js';
 import { parseEnd, parseSpan } from '../../state/times.js';
@@ -23,6 +24,8 @@ export interface UserRecord {
   readonly soft?: number;
   /** Milliseconds. */
   readonly grace?: number;
+  /** Bytes a second. */
+  readonly bandwidth?: number;
   readonly expires?: number | null;
   readonly disabled?: boolean;
   readonly posixOwners?: boolean;
@@ -50,6 +53,7 @@ const FIELDS: { readonly [F in keyof UserRecord]-?: (value: unknown) => UserReco
   maxFiles: (value) => parseCount(String(value)),
   soft: (value) => parseSize(String(value)),
   grace: (value) => parseSpan(textOf(value)),
+  bandwidth: (value) => parseBandwidth(String(value)),
   expires: (value) => parseEnd(textOf(value)),
   disabled: truthOf,
   posixOwners: truthOf,

@@ -5,23 +5,19 @@ import { formatLimit } from '../../state/sizes.js';
 import { parseEnd } from '../../state/times.js';
 import { addRecords, MISSING_QUOTA } from './add-records.js';
 import { expiryOf } from './expiry.js';
-import { softOf, softSettings } from './soft-settings.js';
+import { describeLimits, limitSettings, type LimitOptions } from './limit-settings.js';
 import { newCredential, type PasswordOptions } from './new-password.js';
 import { administer, userArgument } from './state-access.js';
 import type { StateOptions } from './state-option.js';
 import { readUserFile } from './user-file.js';
 import { readRecords } from './user-records.js';
 
-export interface UseraddOptions extends StateOptions, PasswordOptions {
+export interface UseraddOptions extends StateOptions, PasswordOptions, LimitOptions {
   /** A file of users, or `-`. */
   readonly batch?: string;
   /** Bytes; 0: no limit. */
   readonly quota?: number;
   readonly maxFiles?: number;
-  /** Bytes; 0: none. */
-  readonly soft?: number;
-  /** Milliseconds. */
-  readonly grace?: number;
   readonly posixOwners?: boolean;
   /** See parseEnd(). */
   readonly expires?: string;
@@ -36,7 +32,7 @@ export async function useradd(text: string | undefined, options: UseraddOptions)
   const given = {
     ...(options.quota === undefined ? {} : { quotaBytes: options.quota }),
     ...(options.maxFiles === undefined ? {} : { maxFiles: options.maxFiles }),
-    ...softSettings(options),
+    ...limitSettings(options),
     ...{ posixOwners, expiresAt, adopt },
   };
   if ((batch === undefined) === (text === undefined)) {
@@ -49,7 +45,7 @@ export async function useradd(text: string | undefined, options: UseraddOptions)
     const { quotaBytes, ...user } = { ...state.userDefaults, ...given };
     if (quotaBytes === undefined) throw new Failure('USAGE', MISSING_QUOTA);
     await administration.addUser(name, { ...user, quotaBytes, credential });
-    const limits = `${formatLimit(quotaBytes)}${softOf(given)}`;
+    const limits = `${formatLimit(quotaBytes)}${describeLimits(given)}`;
     await writeOut(`user ${name} added, quota ${limits}${expiryOf({ expiresAt })}\n`);
   });
   return 0;

@@ -7,18 +7,14 @@ import { writeOut } from '../output/stdout.js';
 import { formatLimit } from '../../state/sizes.js';
 import { parseEnd } from '../../state/times.js';
 import { expiryOf } from './expiry.js';
-import { softOf, softSettings } from './soft-settings.js';
+import { describeLimits, limitSettings, type LimitOptions } from './limit-settings.js';
 import { administer, userArgument } from './state-access.js';
 import type { StateOptions } from './state-option.js';
 
-export interface UsermodOptions extends StateOptions {
+export interface UsermodOptions extends StateOptions, LimitOptions {
   /** Bytes; 0: no limit. */
   readonly quota?: number;
   readonly maxFiles?: number;
-  /** Bytes; 0: none. */
-  readonly soft?: number;
-  /** Milliseconds. */
-  readonly grace?: number;
   readonly disable?: boolean;
   readonly enable?: boolean;
   readonly posixOwners?: boolean;
@@ -34,7 +30,7 @@ export async function usermod(text: string, options: UsermodOptions): Promise<nu
   const details = {
     ...(quota === undefined ? {} : { quotaBytes: quota }),
     ...(maxFiles === undefined ? {} : { maxFiles }),
-    ...softSettings(options),
+    ...limitSettings(options),
     ...(disabled === undefined ? {} : { disabled }),
     ...(posixOwners === undefined ? {} : { posixOwners }),
     ...(expires === undefined ? {} : { expiresAt: parseEnd(expires) }),
@@ -42,7 +38,7 @@ export async function usermod(text: string, options: UsermodOptions): Promise<nu
   if (Object.keys(details).length === 0 || (disable === true && enable === true)) {
     throw new Failure(
       'USAGE',
-      'say what to change: --quota, --soft, --grace, --max-files, --expires, --disable, --enable, --posix-owners or --no-posix-owners',
+      'say what to change: --quota, --soft, --grace, --max-files, --bandwidth, --expires, --disable, --enable, --posix-owners or --no-posix-owners',
     );
   }
   const account = await administer(options, 'change', (administration) =>
@@ -52,7 +48,7 @@ export async function usermod(text: string, options: UsermodOptions): Promise<nu
   const login = account.disabled ? ', may not log in' : '';
   const owners = account.posixOwners === true ? ', files have owners' : '';
   await writeOut(
-    `user ${name}: quota ${formatLimit(account.quotaBytes)}${softOf(account)}, limit of files ${files}${owners}${expiryOf(account)}${login}\n`,
+    `user ${name}: quota ${formatLimit(account.quotaBytes)}${describeLimits(account)}, limit of files ${files}${owners}${expiryOf(account)}${login}\n`,
   );
   return 0;
 }

@@ -53,6 +53,7 @@ function jsonOf({ account, use, sessions }: UserRow, lastLogin: number | undefin
     quotaBytes: account.quotaBytes,
     maxFiles: account.maxFiles,
     ...softQuotaOf(account),
+    bandwidth: account.bandwidth ?? 0,
     usedBytes: use?.bytes ?? null,
     usedFiles: use?.files ?? null,
     sessions,

@@ -1,6 +1,7 @@
 /* The pool: users stay on their worker, a worker that is lost is replaced, and nobody else notices. */
 import { closeSync, openSync } from 'node:fs';
 import t from 'tap';
+import { makeLine } from '../../daemon/pace.js';
 import { WorkerPool, type PoolOptions } from '../../daemon/pool.js';
 import type { FromWorker, AdmittedConnection } from '../../daemon/worker-messages.js';
 import { userName } from '../../protocol/ids.js';
@@ -41,6 +42,7 @@ class Bench {
       workerData: {
         ...{ stateDirectory: '', homes: '', serverVersion: '', bootVerifier: Buffer.alloc(8) },
         ...{ leaseTermMs: LEASE_TERM_MS, maxOpenFiles: 1, uploadKeepMs: 86_400_000, firstReserved: 1000 },
+        line: makeLine(2),
       },
       log: this.log,
       onSessionClosed: (id) => this.#did(() => this.closed.push(id)),

@@ -11,6 +11,7 @@ import { MAX_RECORD } from '../../protocol/limits.js';
 import { LEASE_NONE, METHODS, type LeaseMode, type MethodName, type Result } from '../../protocol/methods.js';
 import { packOperation, type Operation } from '../../protocol/operations.js';
 import type { UserHome } from '../../daemon/home/user-home.js';
+import { Line, makeLine, Pace } from '../../daemon/pace.js';
 import { Session } from '../../daemon/session.js';
 import { pairedKeys, socketPair } from '../lib/loopback.js';
 import { PathClient, type Caller } from '../lib/path-client.js';
@@ -30,6 +31,12 @@ interface Options {
   readonly id?: Buffer;
   readonly wants?: LeaseMode;
   readonly keepaliveMs?: number;
+  readonly pace?: Pace;
+}
+
+/** Of a user without a limit. */
+export function unlimitedPace(): Pace {
+  return new Pace(new Line(makeLine(1), 0));
 }
 
 /** A client at the other end of a session. */
@@ -47,7 +54,7 @@ export class Peer implements Caller {
   static async connect(t: Test, home: UserHome, place: Place, options: Options = {}): Promise<Peer> {
     const { near, far } = await socketPair(t);
     const keys = pairedKeys();
-    const { id = randomBytes(16), wants = LEASE_NONE, keepaliveMs } = options;
+    const { id = randomBytes(16), wants = LEASE_NONE, keepaliveMs, pace = unlimitedPace() } = options;
     const ended: { resolve?: (failure: Failure | undefined) => void } = {};
     const closed = new Promise<Failure | undefined>((resolve) => {
       ended.resolve = resolve;
@@ -72,7 +79,7 @@ export class Peer implements Caller {
     });
     const session = new Session({
       open: (events) => new Channel(far, { keys: keys.far, aead: nodeAead, maxRecord: MAX_RECORD, events }),
-      home,
+      ...{ home, pace },
       login: { requestId: 0, clientId: id, leaseWanted: wants },
       peer: '127.0.0.1:1',
       serverVersion: 'test/1',

@@ -19,7 +19,7 @@ import type { UserHome } from '../../daemon/home/user-home.js';
 import { Place } from './home/fixture.js';
 import { Session } from '../../daemon/session.js';
 import { counting, create, mkdir, rename, sessionTest, write } from './session-parts.js';
-import { Peer, VERIFIER } from './session-peer.js';
+import { Peer, unlimitedPace, VERIFIER } from './session-peer.js';
 
 sessionTest('login, requests, data, and what is not understood', async (t, home, disk) => {
   const peer = await Peer.connect(t, home, disk);
@@ -342,7 +342,10 @@ sessionTest('a connection is not taken over by a session that cannot begin', (t,
   };
   const login = { requestId: 1, clientId: randomBytes(16), leaseWanted: LEASE_NONE } as const;
   const said = { peer: 'peer', serverVersion: 'test/1', bootVerifier: VERIFIER, log: disk.log() };
-  t.throws(() => new Session({ open, home, login, ...said }), new Failure('EROFS', 'read-only'));
+  t.throws(
+    () => new Session({ open, home, pace: unlimitedPace(), login, ...said }),
+    new Failure('EROFS', 'read-only'),
+  );
   t.equal(opened, 0, 'who has it answers the login');
   return Promise.resolve();
 });

@@ -24,6 +24,7 @@ t.test('with all of it set there is every setting, mostly with its default', asy
     'state',
     'user',
     'workers',
+    'bandwidth',
     'default-quota',
     'log-file',
   ] as const;

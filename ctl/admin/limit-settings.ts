@@ -1,0 +1,35 @@
+/* --soft, --grace and --bandwidth of useradd and usermod, and what they came to, in words. */
+import type { Account } from '../../state/accounts.js';
+import { formatBandwidth } from '../../state/bandwidth.js';
+import { formatLimit } from '../../state/sizes.js';
+import { softQuotaOf } from '../../state/soft-quota.js';
+import { formatSpan } from '../../state/times.js';
+
+type LimitSettings = Pick<Account, 'softBytes' | 'graceMs' | 'bandwidth'>;
+
+/** As they are given. */
+export interface LimitOptions {
+  /** Bytes; 0: none. */
+  readonly soft?: number;
+  /** Milliseconds. */
+  readonly grace?: number;
+  /** Bytes a second; 0: no limit. */
+  readonly bandwidth?: number;
+}
+
+/** What is not given is not there. */
+export function limitSettings({ soft, grace, bandwidth }: LimitOptions): LimitSettings {
+  return {
+    ...(soft === undefined ? {} : { softBytes: soft }),
+    ...(grace === undefined ? {} : { graceMs: grace }),
+    ...(bandwidth === undefined ? {} : { bandwidth }),
+  };
+}
+
+/** Nothing where there is none. */
+export function describeLimits(settings: LimitSettings): string {
+  const { softBytes, graceMs } = softQuotaOf(settings);
+  const { bandwidth = 0 } = settings;
+  const soft = softBytes === 0 ? '' : ` (soft ${formatLimit(softBytes)}, grace ${formatSpan(graceMs)})`;
+  return bandwidth === 0 ? soft : `${soft}, bandwidth ${formatBandwidth(bandwidth)}`;
+}

@@ -1,0 +1,21 @@
+/* Bandwidths as people write and read them: bytes a second, 0 for no limit. */
+import { Failure } from '../protocol/failure.js';
+import { formatSize, parseSize } from './sizes.js';
+
+/** Less would be none for a mount, whose messages are up to 1 MiB long. */
+const MIN_BANDWIDTH = 64 * 1024;
+
+/** Throws USAGE. */
+export function parseBandwidth(text: string): number {
+  const bytes = parseSize(text);
+  if (bytes === 0 || bytes >= MIN_BANDWIDTH) return bytes;
+  throw new Failure(
+    'USAGE',
+    `a bandwidth of ${text} a second is too little: say 64K at least, or 0 for no limit`,
+  );
+}
+
+/** `10M/s`. */
+export function formatBandwidth(bytes: number): string {
+  return `${formatSize(bytes)}/s`;
+}
