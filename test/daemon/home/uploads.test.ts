@@ -241,11 +241,7 @@ function recorded(place: Place, offset: number): Promise<void> {
 const INTERRUPTIONS: [string, number, (record: UploadRecord) => UploadRecord | undefined][] = [
   ['after kill -9 an upload goes on with all that arrived', ARRIVED, (record) => record],
   ['without a record the partial file is hashed again', ARRIVED, () => undefined],
-  [
-    'after a reboot it goes on from the disk',
-    2 * CHECKPOINT_BYTES,
-    (r) => ({ ...r, boot: Buffer.alloc(16) }),
-  ],
+  ['after a reboot it goes on from disk', 2 * CHECKPOINT_BYTES, (r) => ({ ...r, boot: Buffer.alloc(16) })],
 ];
 for (const [what, offset, meanwhile] of INTERRUPTIONS)
   void t.test(what, async (t) => {
