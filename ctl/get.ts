@@ -23,8 +23,10 @@ import type { Progress, SurveyedKind } from './output/progress.js';
 import { findThere, isDirectory, openDirectory, throughLinks, type Found } from './remote/directory.js';
 import { matching } from './remote/matching.js';
 import { remoteArguments, type Place } from './remote/place.js';
-import { withOwnSession, type OwnSession } from './remote/session.js';
+import type { OwnSession } from './remote/session.js';
+import { withTransferSession } from './remote/transfer-session.js';
 import { LOCAL_TREE } from './remove-tree.js';
+import { remoteSize } from './transfer/announced-size.js';
 import {
   requireMove,
   runTransfer,
@@ -64,15 +66,18 @@ export async function get(
   const { target, places } = remoteArguments(sources);
   if (destination === STREAM) {
     requireMove(options);
-    return withOwnSession(target, options, async (session) =>
+    return withTransferSession(target, options, async (session) =>
       getStream(session, onlyOne(await matching(session, [onlyOne(places)])), options),
     );
   }
   const local = Buffer.from(destination);
   // Before a password is asked for.
   await destinationIsDirectory(places, local, options);
-  return withOwnSession(target, options, async (session) =>
-    getInto(session, await matching(session, places), local, options),
+  return withTransferSession(
+    target,
+    options,
+    async (session) => getInto(session, await matching(session, places), local, options),
+    (session) => remoteSize(session, places, options),
   );
 }
 

@@ -21,10 +21,11 @@ import type { Progress, SurveyedKind } from './output/progress.js';
 import { putStream } from './put-stream.js';
 import { find, isDirectory, isSymlink, lookUp, openDirectory } from './remote/directory.js';
 import { remoteArgument, type Place } from './remote/place.js';
-import { withOwnSession, type OwnSession } from './remote/session.js';
+import type { OwnSession } from './remote/session.js';
+import { withTransferSession } from './remote/transfer-session.js';
 import { remoteTree } from './remove-tree.js';
+import { localSize } from './transfer/announced-size.js';
 import {
-  requireMove,
   runTransfer,
   tellSurveyed,
   unlessTold,
@@ -40,7 +41,6 @@ import { allFinished, FILES_AT_ONCE, Lanes, SMALL_FILES_AT_ONCE, isFatal } from 
 import { overwrite } from './transfer/overwrite.js';
 import { SmallUploads } from './transfer/small-upload.js';
 import { permissions, timestamp } from './transfer/source.js';
-import { standardInput } from './transfer/standard-input.js';
 import {
   SMALL_FILE_BYTES,
   type TransferContext,
@@ -60,18 +60,15 @@ export async function put(
     if (sources.length > 1 || options.passwordFile === STREAM) {
       throw new Failure('USAGE', "'-' is standard input, which can be put by itself only (./- is a file)");
     }
-    requireMove(options);
-    if (options.inplace === true) {
-      throw new Failure(
-        'USAGE',
-        'standard input replaces what is there when it has ended: leave out --inplace',
-      );
-    }
-    const input = standardInput();
-    return withOwnSession(target, options, (session) => putStream(session, input, place, options));
+    return putStream(target, place, options);
   }
   const local = sources.map((source) => Buffer.from(source));
-  return withOwnSession(target, options, (session) => putInto(session, local, place, options));
+  return withTransferSession(
+    target,
+    options,
+    (session) => putInto(session, local, place, options),
+    () => localSize(local, options),
+  );
 }
 
 /** Copies to a home. Returns the exit code. */
