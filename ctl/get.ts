@@ -23,8 +23,10 @@ import type { Progress, SurveyedKind } from './output/progress.js';
 import { findThere, isDirectory, openDirectory, throughLinks, type Found } from './remote/directory.js';
 import { matching } from './remote/matching.js';
 import { remoteArguments, type Place } from './remote/place.js';
-import { withOwnSession, type OwnSession } from './remote/session.js';
+import type { OwnSession } from './remote/session.js';
+import { withTransferSession } from './remote/transfer-session.js';
 import { LOCAL_TREE } from './remove-tree.js';
+import { remoteSize } from './transfer/announced-size.js';
 import {
   requireMove,
   runTransfer,
@@ -34,7 +36,7 @@ import {
   type TransferOptions,
 } from './transfer/command.js';
 import { isSame } from './transfer/comparison.js';
-import { Deletions, directoryInTheWay } from './transfer/deletions.js';
+import { Deletions } from './transfer/deletions.js';
 import { isExcluded } from './transfer/filter.js';
 import { HardLinks, notCopied } from './transfer/hard-links.js';
 import { download } from './transfer/download.js';
@@ -64,15 +66,18 @@ export async function get(
   const { target, places } = remoteArguments(sources);
   if (destination === STREAM) {
     requireMove(options);
-    return withOwnSession(target, options, async (session) =>
+    return withTransferSession(target, options, async (session) =>
       getStream(session, onlyOne(await matching(session, [onlyOne(places)])), options),
     );
   }
   const local = Buffer.from(destination);
   // Before a password is asked for.
   await destinationIsDirectory(places, local, options);
-  return withOwnSession(target, options, async (session) =>
-    getInto(session, await matching(session, places), local, options),
+  return withTransferSession(
+    target,
+    options,
+    async (session) => getInto(session, await matching(session, places), local, options),
+    (session) => remoteSize(session, places, options),
   );
 }
 
@@ -154,9 +159,7 @@ class Get {
   readonly #smallLanes = new Lanes(SMALL_FILES_AT_ONCE);
   readonly #small: SmallDownloads;
   readonly #changes: LocalChanges;
-  readonly #deletions: Deletions<Buffer> | undefined;
-  /** What comes where a directory is deleted first. */
-  readonly #replacing: Item[] = [];
+  readonly #deletions: Deletions<Buffer, Item>;
   #isSourceEmpty = true;
   readonly #hardLinks = new HardLinks<Item>();
   readonly #syncs = new LocalSyncs();
@@ -177,9 +180,7 @@ class Get {
     this.#progress = progress;
     this.#changes = changes;
     this.#small = new SmallDownloads(context);
-    if (flags.sync?.deletes === true) {
-      this.#deletions = new Deletions(LOCAL_TREE, root, context, flags, progress);
-    }
+    this.#deletions = new Deletions(LOCAL_TREE, root, context, flags, progress);
   }
 
   get #recursive(): boolean {
@@ -228,8 +229,7 @@ class Get {
 
   /** Deletes what has to be, and copies what that was in the way of. */
   async #delete(): Promise<void> {
-    if (this.#deletions === undefined || !(await this.#deletions.carryOut(this.#isSourceEmpty))) return;
-    for (const item of this.#replacing) {
+    for (const item of await this.#deletions.carryOut(this.#isSourceEmpty)) {
       await this.#progress.guard(item.source, () => this.#copy({ ...item, isGone: true }));
     }
     await allFinished(this.#lanes, this.#smallLanes);
@@ -296,9 +296,7 @@ class Get {
     if (this.#flags.sync === undefined || item.isGone === true) return false;
     const path = pathOf(item.target);
     if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) return false;
-    if (this.#deletions === undefined) throw directoryInTheWay();
-    this.#deletions.add({ path, listed: item.listed, isDirectory: true });
-    this.#replacing.push(item);
+    this.#deletions.clear(path, item.listed, item);
     return true;
   }
 
@@ -377,7 +375,7 @@ class Get {
     else if (isNew && !isDestination) this.#tell('directory', source, path, isReplacing);
     if (!isNew || !this.#isSurvey) await this.#getDirectoryXattrs(source, path);
     // Before anything is made in it: parts come and go.
-    const present = isNew || this.#deletions === undefined ? [] : await LOCAL_TREE.entries(path);
+    const present = isNew || this.#flags.sync?.deletes !== true ? [] : await LOCAL_TREE.entries(path);
     const extraneous = new Map(present.map((entry) => [entry.name.toString('latin1'), entry]));
     for await (const entry of entries) {
       extraneous.delete(entry.name.toString('latin1'));
@@ -392,7 +390,7 @@ class Get {
       );
     }
     for (const entry of extraneous.values()) {
-      this.#deletions?.add({ ...entry, listed: localJoin(listed, entry.name) });
+      this.#deletions.add({ ...entry, listed: localJoin(listed, entry.name) });
     }
   }
 

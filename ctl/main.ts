@@ -10,7 +10,7 @@ import { runProgram } from '../protocol/login/report.js';
 import { administrationCommands } from './admin/commands.js';
 import { clientCommands } from './client-commands.js';
 import { PROGRAM } from './program.js';
-import { withSessionOptions, withSharedSessionOptions } from './remote/session-options.js';
+import { withSharedSessionOptions } from './remote/session-options.js';
 import { parseCount, parseNumber, parseSize } from '../state/sizes.js';
 import type { Survey } from './output/progress.js';
 import { parseRule, type FilterRule } from './transfer/filter.js';
@@ -224,7 +224,7 @@ function commandLine(end: (exitCode: number) => void): Command {
       const { uploadsRm } = await import('./uploads.js');
       end(await uploadsRm(places, options));
     });
-  withSessionOptions(program.command('shell').argument('[place]', '[USER@]HOST[:DIR]'))
+  withSharedSessionOptions(program.command('shell').argument('[place]', '[USER@]HOST[:DIR]'))
     .usage('[options] [USER@]HOST[:DIR]')
     .description('work in a home at a prompt, or by a script (also: ftpctl -s HOST)')
     .option(
@@ -255,7 +255,7 @@ function recursiveOption(command: Command): Command {
 /** The options of put, get and sync. What --exclude and --include say is added to `filter`, in the order given. */
 function transferOptions(command: Command, filter: FilterRule[]): Command {
   const rule = (excludes: boolean) => (pattern: string) => void filter.push(parseRule(pattern, excludes));
-  return withSessionOptions(command)
+  return withSharedSessionOptions(command)
     .option(
       '--no-resume',
       'begin anew: also what an interrupted transfer left, or is there with the same size and time',

@@ -2,19 +2,13 @@
  * `ftpctl master list` and `ftpctl master exit [[USER@]HOST...]`: the sessions that are kept for the next commands
  * (ctl/master/master.ts).
  */
-import { rmSync } from 'node:fs';
 import { Failure } from '../protocol/failure.js';
-import { clientFiles } from '../protocol/login/client-files.js';
 import { parseTarget } from '../protocol/login/target.js';
-import { describeMaster, endMaster, type Description } from './master/greeting.js';
-import { masterSockets } from './master/master-place.js';
+import { endMaster } from './master/greeting.js';
+import { masters } from './master/masters.js';
 import { writeOut } from './output/stdout.js';
 import { formatTable } from './output/table.js';
 import { accountOf, endpointOf } from './remote/endpoint.js';
-
-interface Found extends Description {
-  readonly place: string;
-}
 
 /** Returns the exit code. */
 export async function masterList(): Promise<number> {
@@ -41,17 +35,4 @@ export async function masterExit(
     if (servers.length === 0 || asked.includes(account)) await endMaster(place).catch(() => undefined);
   }
   return 0;
-}
-
-/** Those that answer. What a killed one left is removed. */
-async function masters(): Promise<Found[]> {
-  const found: Found[] = [];
-  for (const place of masterSockets(clientFiles())) {
-    try {
-      found.push({ place, ...(await describeMaster(place)) });
-    } catch (error) {
-      if (Failure.from(error).kind === 'ECONNREFUSED') rmSync(place, { force: true });
-    }
-  }
-  return found.toSorted((a, b) => (a.account < b.account ? -1 : 1));
 }

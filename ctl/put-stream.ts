@@ -4,11 +4,20 @@
 import type { Readable } from 'node:stream';
 import { S_IFMT, S_IFREG } from '../posix/flags.js';
 import { Failure } from '../protocol/failure.js';
+import type { Target } from '../protocol/login/target.js';
 import { STREAM } from './names.js';
 import { find, isDirectory } from './remote/directory.js';
 import type { Place } from './remote/place.js';
 import type { OwnSession } from './remote/session.js';
-import { runTransfer, unlessTold, type TransferFlags } from './transfer/command.js';
+import { withTransferSession } from './remote/transfer-session.js';
+import {
+  requireMove,
+  runTransfer,
+  unlessTold,
+  type TransferFlags,
+  type TransferOptions,
+} from './transfer/command.js';
+import { standardInput } from './transfer/standard-input.js';
 import { uploadStream } from './transfer/stream-upload.js';
 
 const NAME = Buffer.from(STREAM);
@@ -17,13 +26,20 @@ const ENDINGS = {
   advice: 'standard input cannot be read again, and nothing of it was kept: run all of it again',
 };
 
-/** Copies a stream to a home. Returns the exit code. */
-export function putStream(
-  session: OwnSession,
-  source: Readable,
-  place: Place,
-  flags: TransferFlags,
-): Promise<number> {
+/** Copies standard input to a home. Returns the exit code. */
+export async function putStream(target: Target, place: Place, options: TransferOptions): Promise<number> {
+  requireMove(options);
+  if (options.inplace === true) {
+    throw new Failure(
+      'USAGE',
+      'standard input replaces what is there when it has ended: leave out --inplace',
+    );
+  }
+  const source = standardInput();
+  return withTransferSession(target, options, (session) => putFrom(source, session, place, options));
+}
+
+function putFrom(source: Readable, session: OwnSession, place: Place, flags: TransferFlags): Promise<number> {
   return runTransfer(
     session,
     flags,

@@ -21,10 +21,11 @@ import type { Progress, SurveyedKind } from './output/progress.js';
 import { putStream } from './put-stream.js';
 import { find, isDirectory, isSymlink, lookUp, openDirectory } from './remote/directory.js';
 import { remoteArgument, type Place } from './remote/place.js';
-import { withOwnSession, type OwnSession } from './remote/session.js';
+import type { OwnSession } from './remote/session.js';
+import { withTransferSession } from './remote/transfer-session.js';
 import { remoteTree } from './remove-tree.js';
+import { localSize } from './transfer/announced-size.js';
 import {
-  requireMove,
   runTransfer,
   tellSurveyed,
   unlessTold,
@@ -32,7 +33,7 @@ import {
   type TransferOptions,
 } from './transfer/command.js';
 import { isSame } from './transfer/comparison.js';
-import { Deletions, directoryInTheWay } from './transfer/deletions.js';
+import { Deletions } from './transfer/deletions.js';
 import { isExcluded } from './transfer/filter.js';
 import { HardLinks, notCopied } from './transfer/hard-links.js';
 import { directoryItself, putXattrs } from './transfer/kept-xattrs.js';
@@ -40,7 +41,6 @@ import { allFinished, FILES_AT_ONCE, Lanes, SMALL_FILES_AT_ONCE, isFatal } from 
 import { overwrite } from './transfer/overwrite.js';
 import { SmallUploads } from './transfer/small-upload.js';
 import { permissions, timestamp } from './transfer/source.js';
-import { standardInput } from './transfer/standard-input.js';
 import {
   SMALL_FILE_BYTES,
   type TransferContext,
@@ -60,18 +60,15 @@ export async function put(
     if (sources.length > 1 || options.passwordFile === STREAM) {
       throw new Failure('USAGE', "'-' is standard input, which can be put by itself only (./- is a file)");
     }
-    requireMove(options);
-    if (options.inplace === true) {
-      throw new Failure(
-        'USAGE',
-        'standard input replaces what is there when it has ended: leave out --inplace',
-      );
-    }
-    const input = standardInput();
-    return withOwnSession(target, options, (session) => putStream(session, input, place, options));
+    return putStream(target, place, options);
   }
   const local = sources.map((source) => Buffer.from(source));
-  return withOwnSession(target, options, (session) => putInto(session, local, place, options));
+  return withTransferSession(
+    target,
+    options,
+    (session) => putInto(session, local, place, options),
+    () => localSize(local, options),
+  );
 }
 
 /** Copies to a home. Returns the exit code. */
@@ -145,9 +142,7 @@ class Put {
   readonly #smallLanes = new Lanes(SMALL_FILES_AT_ONCE);
   readonly #small: SmallUploads;
   readonly #made: MadeDirectories;
-  readonly #deletions: Deletions<RemotePath> | undefined;
-  /** What comes where a directory is deleted first. */
-  readonly #replacing: Item[] = [];
+  readonly #deletions: Deletions<RemotePath, Item>;
   #isSourceEmpty = true;
   readonly #hardLinks = new HardLinks<Item>();
   readonly #journals = clientFiles().uploads;
@@ -167,9 +162,7 @@ class Put {
     this.#progress = progress;
     this.#made = made;
     this.#small = new SmallUploads(context);
-    if (flags.sync?.deletes === true) {
-      this.#deletions = new Deletions(remoteTree(session), root, context, flags, progress);
-    }
+    this.#deletions = new Deletions(remoteTree(session), root, context, flags, progress);
   }
 
   get #recursive(): boolean {
@@ -202,8 +195,7 @@ class Put {
 
   /** Deletes what has to be, and copies what that was in the way of. */
   async #delete(): Promise<void> {
-    if (this.#deletions === undefined || !(await this.#deletions.carryOut(this.#isSourceEmpty))) return;
-    for (const item of this.#replacing) {
+    for (const item of await this.#deletions.carryOut(this.#isSourceEmpty)) {
       await this.#progress.guard(item.source, () => this.#copy({ ...item, existing: undefined }));
     }
     await allFinished(this.#lanes, this.#smallLanes);
@@ -267,9 +259,7 @@ class Put {
   #isBlocked(item: Item): boolean {
     const { target, existing, listed } = item;
     if (this.#flags.sync === undefined || existing === undefined || !isDirectory(existing)) return false;
-    if (this.#deletions === undefined) throw directoryInTheWay();
-    this.#deletions.add({ path: target, listed, isDirectory: true });
-    this.#replacing.push(item);
+    this.#deletions.clear(target, listed, item);
     return true;
   }
 
@@ -401,7 +391,7 @@ class Put {
   ): Promise<void> {
     const options = { encoding: 'buffer' as BufferEncoding, bufferSize: ENTRIES_AT_ONCE };
     const directory = await opendir(source, options);
-    const extraneous = new Map(this.#deletions === undefined ? NOTHING : existing);
+    const extraneous = new Map(this.#flags.sync?.deletes === true ? existing : NOTHING);
     for await (const entry of directory) {
       // node's types do not know the encoding 'buffer' here.
       const name = entry.name as unknown as Buffer;
@@ -420,7 +410,7 @@ class Put {
     }
     for (const [key, attributes] of extraneous) {
       const name = Buffer.from(key, 'latin1');
-      this.#deletions?.add({
+      this.#deletions.add({
         path: joinPath(target, name),
         listed: localJoin(listed, name),
         isDirectory: isDirectory(attributes),

@@ -9,7 +9,8 @@ import { getInto } from './get.js';
 import { displayName } from './names.js';
 import { putInto } from './put.js';
 import { remoteArgument, type Place } from './remote/place.js';
-import { withOwnSession, type OwnSession } from './remote/session.js';
+import type { OwnSession } from './remote/session.js';
+import { withTransferSession } from './remote/transfer-session.js';
 import type { SyncFlags, TransferFlags, TransferOptions } from './transfer/command.js';
 
 const SLASH = Buffer.from('/');
@@ -27,7 +28,7 @@ export async function sync(
   }
   if (isRemote(source)) {
     const { target, place } = remoteArgument(source);
-    return withOwnSession(target, options, (session) =>
+    return withTransferSession(target, options, (session) =>
       syncFrom(session, place, Buffer.from(destination), options),
     );
   }
@@ -35,7 +36,7 @@ export async function sync(
   const local = Buffer.from(source);
   // Before a password is asked for.
   await requireDirectory(local);
-  return withOwnSession(target, options, (session) => syncTo(session, local, place, options));
+  return withTransferSession(target, options, (session) => syncTo(session, local, place, options));
 }
 
 /** Makes a directory of the home as `source` is. Returns the exit code. */

@@ -107,9 +107,6 @@ export const MAX_PASSWORD = 1024;
 /** Other texts: versions, messages of errors: bytes of UTF-8. */
 export const MAX_TEXT = 1024;
 
-/** Uploads are resumed at multiples of this: where both sides keep the MD5 state. */
-export const CHECKPOINT_BYTES = 16 * MiB;
-
 /** A peer that sent nothing for this long (milliseconds) is probed by `ping`; then, after as long again, dropped. */
 export const KEEPALIVE_MS = 15_000;
 

@@ -247,8 +247,8 @@ export const METHODS = {
 
   /**
    * (path, size, permissions, mtime sec, nsec, fingerprint of the source) -> (handle, offset to go on from, whether a
-   * partial upload of another source was thrown away). The partial file of the same fingerprint is continued at a
-   * multiple of CHECKPOINT_BYTES. Of a stream size and fingerprint are nil: nothing of it is kept when it breaks off.
+   * partial upload of another source was thrown away). The partial file of the same fingerprint is continued.
+   * Of a stream size and fingerprint are nil: nothing of it is kept when it breaks off.
    */
   uploadBegin: method(
     tuple(path, optional(size), permissions, seconds, nanoseconds, optional(bytes(32, 32))),

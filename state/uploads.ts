@@ -18,6 +18,8 @@ export interface UploadRecord {
   readonly mtime: { readonly sec: number; readonly nsec: number };
   /** 32 bytes that name the source as it was. */
   readonly fingerprint: Buffer;
+  /** Id of the boot (boot.ts) in which it was recorded: what was written in it is there, also if not synced. */
+  readonly boot: Buffer;
   /** Bytes that are written, hashed and synced. */
   readonly offset: number;
   /** MD5 context over those bytes. */

@@ -8,6 +8,7 @@
  * Until `ready` is there nothing was asked of the server: whatever fails before it is no failure of the command, which then logs
  * in by itself.
  */
+import { once } from 'node:events';
 import { dirname } from 'node:path';
 import { openSocket } from '../../protocol/byte-source.js';
 import { Client } from '../../protocol/client.js';
@@ -61,6 +62,16 @@ export async function describeMaster(path: string): Promise<Description> {
 export async function endMaster(path: string): Promise<void> {
   const { stream } = await greet(path, 'end');
   stream.destroy();
+}
+
+/** Resolves when one that no command uses is gone. Throws where there is none: ECONNREFUSED, ENOENT. */
+export async function endIdleMaster(path: string): Promise<void> {
+  const { socket, stream } = await greet(path, 'end');
+  stream.setDeadline(ANSWER_MS);
+  const closed = once(socket, 'close');
+  await stream.readMessage().catch(() => undefined);
+  stream.destroy();
+  await closed;
 }
 
 /** Reads a greeting. Throws PROTOCOL. */

@@ -23,7 +23,9 @@ import { noKeys, plainRecords } from './plain-records.js';
 
 const RELAYED = [
   ...(['getattr', 'readlink', 'list', 'listNext', 'read', 'hold', 'change', 'sync', 'close'] as const),
-  ...(['statfs', 'download', 'downloadRead', 'digest', 'uploads', 'uploadRemove'] as const),
+  ...(['statfs', 'download', 'downloadRead', 'downloadRuns', 'digest', 'uploads', 'uploadRemove'] as const),
+  ...(['fetch', 'uploadFiles', 'uploadBegin', 'uploadWrite', 'uploadHole', 'uploadFinish'] as const),
+  ...(['uploadAbort', 'xattr', 'xattrs'] as const),
 ] satisfies readonly MethodName[];
 
 type Relayed = (typeof RELAYED)[number];
@@ -139,10 +141,13 @@ export class Relay {
           break;
         }
         case 'download':
+        case 'uploadBegin':
           this.#opened((result as unknown[])[0]);
           break;
         case 'close':
-          this.#handles.delete((asked as Params<'close'>)[0]);
+        case 'uploadAbort':
+        case 'uploadFinish':
+          this.#handles.delete((asked as Params<'close' | 'uploadAbort' | 'uploadFinish'>)[0]);
           break;
         case 'hold':
           this.#held.push(fileId([...(result as unknown[])]));

@@ -31,7 +31,8 @@ export class Bars implements Display {
     // The program ends by itself on SIGINT, after it told how to resume.
     gracefulExit: false,
     hideCursor: false,
-    linewrap: null,
+    // Else a line that is longer than the screen, which goes above the bars, would be cut; the bars are cut by cli-progress.
+    linewrap: true,
   });
   readonly #rate = new Rate(performance.now() / 1000);
   #total: SingleBar | undefined;

@@ -1,6 +1,6 @@
 /**
- * A session of a process's own on a server: logged in once, for one command (withOwnSession) or for those of a prompt
- * (LastingSession). It is what moves much data, and what goes on over another connection where one breaks.
+ * A session of a process's own on a server: logged in once, for one command or for those of a prompt. It is what moves much data,
+ * and what goes on over another connection where one breaks.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { loadEvp } from '../../posix/libcrypto.js';
@@ -8,12 +8,17 @@ import { chooseAead } from '../../protocol/aead.js';
 import { Client, type ConnectOptions } from '../../protocol/client.js';
 import { Failure, type FailureKind } from '../../protocol/failure.js';
 import { clientFiles } from '../../protocol/login/client-files.js';
-import { openSession, type OpenedSession } from '../../protocol/login/open-session.js';
-import type { Endpoint, Target } from '../../protocol/login/target.js';
+import {
+  openSession,
+  type OpenedSession,
+  type OpenSessionOptions,
+} from '../../protocol/login/open-session.js';
+import type { Endpoint } from '../../protocol/login/target.js';
 import { VERSION } from '../../protocol/version.js';
+import { endIdleMasters } from '../master/masters.js';
 import { Changes } from './changes.js';
-import { accountOf, endpointOf } from './endpoint.js';
-import { withGrace, withInterrupt } from './interrupt.js';
+import { accountOf } from './endpoint.js';
+import { withGrace } from './interrupt.js';
 import type { SessionOptions } from './session-options.js';
 
 /** What a command works with. */
@@ -51,22 +56,24 @@ export function isPassing(thrown: unknown): boolean {
 }
 
 /**
- * Logs in without wanting leases, runs `use`, and logs out whatever happens. Ctrl-C: see interrupt.ts; the calls that a
- * silent server still owes an answer then fail with ECANCELED.
+ * Connects, and tries for so long (milliseconds) where that may help. Throws what the last try did, or at once what another one
+ * would not mend; ECANCELED.
  */
-export function withOwnSession<T>(
-  target: Target,
-  options: SessionOptions,
-  use: (session: OwnSession) => Promise<T>,
+export async function connectWithin<T>(
+  ms: number,
+  signal: AbortSignal,
+  connect: () => Promise<T>,
 ): Promise<T> {
-  return withInterrupt(async (signal) => {
-    const session = await LastingSession.open(endpointOf(target, options), options, signal);
+  const giveUp = performance.now() + ms;
+  for (let wait = FIRST_WAIT_MS; ; wait = Math.min(2 * wait, LAST_WAIT_MS)) {
+    await delay(wait, undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) throw new Failure('ECANCELED', 'interrupted');
     try {
-      return await session.run(signal, use);
-    } finally {
-      await session.close();
+      return await connect();
+    } catch (error) {
+      if (!isPassing(error) || performance.now() > giveUp) throw error;
     }
-  });
+  }
 }
 
 /** A session for any number of commands, one at a time. */
@@ -90,7 +97,8 @@ export class LastingSession {
     options: SessionOptions,
     signal: AbortSignal,
   ): Promise<LastingSession> {
-    const opened = await openSession({
+    const account = accountOf(endpoint);
+    const login: OpenSessionOptions = {
       program: `ftpctl ${VERSION}`,
       endpoint,
       files: clientFiles(),
@@ -99,8 +107,14 @@ export class LastingSession {
       acceptNew: options.acceptNew === true,
       asks: options.asks !== false,
       signal,
+    };
+    const opened = await openSession(login).catch(async (error: unknown) => {
+      // The place of one that nobody uses is given to who comes.
+      const isFull = Failure.from(error).kind === 'EUSERS';
+      if (!isFull || !(await endIdleMasters(account).catch(() => false))) throw error;
+      return openSession(login);
     });
-    return new LastingSession(opened, accountOf(endpoint));
+    return new LastingSession(opened, account);
   }
 
   get client(): Client {
@@ -128,18 +142,8 @@ export class LastingSession {
   /** See OwnSession. */
   async reconnect(ms: number, signal: AbortSignal): Promise<void> {
     await this.#client.close().catch(() => undefined);
-    const giveUp = performance.now() + ms;
-    for (let wait = FIRST_WAIT_MS; ; wait = Math.min(2 * wait, LAST_WAIT_MS)) {
-      await delay(wait, undefined, { signal }).catch(() => undefined);
-      if (signal.aborted) throw new Failure('ECANCELED', 'interrupted');
-      try {
-        this.#client = await this.#connected(signal);
-        this.#changes.moveTo(this.#client);
-        return;
-      } catch (error) {
-        if (!isPassing(error) || performance.now() > giveUp) throw error;
-      }
-    }
+    this.#client = await connectWithin(ms, signal, () => this.#connected(signal));
+    this.#changes.moveTo(this.#client);
   }
 
   /** Logs out. */

@@ -24,8 +24,7 @@ export function withSharedSession<T>(
 ): Promise<T> {
   return withInterrupt(async (signal) => {
     const endpoint = endpointOf(target, options);
-    const place = masterPlace(endpoint, options)?.place;
-    const client = place === undefined ? undefined : await joinMaster(place, signal);
+    const client = await joinSharedSession(endpoint, options, signal);
     if (client !== undefined) return useShared(client, accountOf(endpoint), signal, use);
     const { LastingSession } = await import('./session.js');
     const session = await LastingSession.open(endpoint, options, signal);
@@ -37,6 +36,16 @@ export function withSharedSession<T>(
       await session.close();
     }
   });
+}
+
+/** A client on the session that a master keeps; undefined where there is none. */
+export async function joinSharedSession(
+  endpoint: Endpoint,
+  options: SessionOptions,
+  signal: AbortSignal,
+): Promise<Client | undefined> {
+  const place = masterPlace(endpoint, options)?.place;
+  return place === undefined ? undefined : joinMaster(place, signal);
 }
 
 async function useShared<T>(
@@ -56,7 +65,7 @@ async function useShared<T>(
 }
 
 /** The next command goes on with the session. Where no master can be, it is as it was. */
-async function leaveToMaster(
+export async function leaveToMaster(
   session: LastingSession,
   endpoint: Endpoint,
   options: SessionOptions,

@@ -11,6 +11,7 @@ import { displayName } from '../names.js';
 import { endpointOf } from '../remote/endpoint.js';
 import type { SessionOptions } from '../remote/session-options.js';
 import { LastingSession } from '../remote/session.js';
+import { leaveToMaster } from '../remote/shared-session.js';
 import { complete, type Completed } from './completion.js';
 import { localLister, remoteLister } from '../listers.js';
 import { History } from './history.js';
@@ -49,8 +50,9 @@ export async function shell(place: string | undefined, options: ShellOptions): P
   const target = asked ? await withLoginName(parseTarget(named)) : parseTarget(named);
   const interrupts = new Interrupts();
   try {
+    const endpoint = endpointOf(target, options);
     const session = await interrupts.during(
-      (signal) => LastingSession.open(endpointOf(target, options), options, signal),
+      (signal) => LastingSession.open(endpoint, options, signal),
       () => process.exit(EXIT_INTERRUPTED),
     );
     try {
@@ -66,6 +68,7 @@ export async function shell(place: string | undefined, options: ShellOptions): P
       if (output !== undefined) return await converse(output, session, interpreter, execute);
       return script === undefined ? EXIT_OK : await carryOut(script, interpreter, execute);
     } finally {
+      await leaveToMaster(session, endpoint, options);
       await session.close();
     }
   } finally {

@@ -21,17 +21,14 @@ export interface Extraneous<Path extends Buffer> {
   readonly isDirectory: boolean;
 }
 
-/** A sync without --delete meets a directory where the source has something else. */
-export function directoryInTheWay(): Failure {
-  return new Failure('EISDIR', 'a directory is in its place: --delete removes it, with all that is in it');
-}
-
-export class Deletions<Path extends Buffer> {
+/** `Item`: something to copy. */
+export class Deletions<Path extends Buffer, Item> {
   readonly #context: TransferContext;
   readonly #flags: TransferFlags;
   readonly #progress: Progress;
   readonly #removal: Removal<Path>;
   readonly #extraneous: Extraneous<Path>[] = [];
+  readonly #blocked: Item[] = [];
 
   /** `root`: the destination. */
   constructor(
@@ -57,21 +54,32 @@ export class Deletions<Path extends Buffer> {
     };
   }
 
+  /** Without --delete it stays. */
   add(extraneous: Extraneous<Path>): void {
+    if (this.#flags.sync?.deletes !== true) return;
     if (this.#removal.keeps?.(extraneous.listed, extraneous.isDirectory) !== true) {
       this.#extraneous.push(extraneous);
     }
   }
 
+  /** The directory `path` is where `item` is to be. EISDIR: it is not to be deleted. */
+  clear(path: Path, listed: Buffer, item: Item): void {
+    if (this.#flags.sync?.deletes !== true) {
+      throw new Failure('EISDIR', 'a directory is in its place: --delete removes it, with all that is in it');
+    }
+    this.add({ path, listed, isDirectory: true });
+    this.#blocked.push(item);
+  }
+
   /**
-   * Deletes them. Returns whether that was tried: not after a failure. ENOTEMPTY: `isSourceEmpty`, which mostly is a disk that
-   * is not mounted, and the person did not say that it may be.
+   * Deletes them, unless something failed before. Returns what directories were in the way of, and is now to be copied.
+   * ENOTEMPTY: `isSourceEmpty`, which mostly is a disk that is not mounted, and the person did not say that it may be.
    */
-  async carryOut(isSourceEmpty: boolean): Promise<boolean> {
-    if (this.#extraneous.length === 0) return true;
+  async carryOut(isSourceEmpty: boolean): Promise<readonly Item[]> {
+    if (this.#extraneous.length === 0) return this.#blocked;
     if (this.#progress.failure !== undefined) {
       this.#progress.note('nothing was deleted, as not all could be copied');
-      return false;
+      return [];
     }
     if (isSourceEmpty && this.#flags.sync?.allowEmpty !== true) {
       const text = 'the source is empty, and the destination would be';
@@ -86,7 +94,7 @@ export class Deletions<Path extends Buffer> {
     for (const { path, listed } of this.#extraneous.filter(({ isDirectory }) => isDirectory)) {
       await guard(listed, () => removeTree(this.#removal, path, listed));
     }
-    return true;
+    return this.#blocked;
   }
 
   /** What is gone already, such as the part of a file that was gone on with, need not be told. */

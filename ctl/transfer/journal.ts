@@ -3,7 +3,7 @@
  * transfer need not read again what was hashed before.
  *
  *   {"identity":"...","boot":"..."}
- *   {"offset":16777216,"md5":"BASE64 of the 92 bytes of state"}
+ *   {"offset":8388608,"md5":"BASE64 of the 92 bytes of state"}
  *   ...
  *
  * Lines are only appended, so a kill at any moment costs at most the last one. A line that cannot be read ends the
@@ -29,8 +29,11 @@ export interface Checkpoint {
   readonly md5: Buffer;
 }
 
+/** An interrupted put --inplace sends what lies behind the last one again. */
+export const CHECKPOINT_BYTES = 8 * 1024 * 1024;
+
 /** Of a journal: that of a file of 5 TB. */
-const MAX_BYTES = 64 * 1024 * 1024;
+const MAX_BYTES = 128 * 1024 * 1024;
 const BOOT_ID = '/proc/sys/kernel/random/boot_id';
 
 export class Journal {

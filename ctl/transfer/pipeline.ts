@@ -12,10 +12,10 @@
 import { addAbortSignal, type Readable } from 'node:stream';
 import type { Md5 } from '../../posix/libcrypto.js';
 import { Failure } from '../../protocol/failure.js';
-import { CHECKPOINT_BYTES } from '../../protocol/limits.js';
 import { ZEROS } from '../../protocol/zeros.js';
 import type { Run } from '../../posix/file-runs.js';
 import type { BlockPool } from './blocks.js';
+import { CHECKPOINT_BYTES } from './journal.js';
 
 /** What takes the blocks. */
 export interface Destination {

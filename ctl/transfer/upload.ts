@@ -14,9 +14,8 @@ import { FileRuns } from '../../posix/file-runs.js';
 import { Md5 } from '../../posix/libcrypto.js';
 import { Failure } from '../../protocol/failure.js';
 import type { RemoteHandle, RemotePath } from '../../protocol/ids.js';
-import { CHECKPOINT_BYTES } from '../../protocol/limits.js';
 import type { Xattr } from '../../protocol/xattrs.js';
-import { Journal } from './journal.js';
+import { CHECKPOINT_BYTES, Journal } from './journal.js';
 import { moveRange, type Range } from './pipeline.js';
 import { changedMeanwhile, sameFile, timestamp, withSource } from './source.js';
 import { resumingAt, type TransferContext, type Transferred, type TransferObserver } from './transfer.js';
@@ -65,7 +64,7 @@ async function uploadOpened(
       fill: (block: Buffer, position: number) => readFully(file, block, position, job.source),
       runs: new FileRuns(fd(file.fd)),
     };
-    if (offset > 0 && journal.lastBefore(offset) === undefined) {
+    if (offset >= CHECKPOINT_BYTES && journal.lastBefore(offset) === undefined) {
       observer.note('reading again what was sent before');
     }
     const md5 = await hashUpTo(range, journal, offset);
@@ -109,7 +108,7 @@ async function begin(
     await client.call('uploadAbort', [handle]);
     [handle, offset, replaced] = await client.call('uploadBegin', params);
   }
-  if (offset > status.size || offset % CHECKPOINT_BYTES !== 0) {
+  if (offset > status.size) {
     throw new Failure('PROTOCOL', 'the server wants to resume at an impossible offset');
   }
   return { handle, offset, replaced };

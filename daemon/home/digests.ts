@@ -8,7 +8,6 @@
  * changes files has to tell.
  */
 import type { UserName } from '../../protocol/ids.js';
-import { CHECKPOINT_BYTES } from '../../protocol/limits.js';
 import type { DigestStore, FileVersion } from '../../state/digests.js';
 import type { Log } from '../log.js';
 
@@ -16,7 +15,7 @@ import type { Log } from '../log.js';
 export type DigestRecords = Pick<DigestStore, 'get' | 'put'>;
 
 /** Hashing 16 MiB takes 22 ms; with smaller files the commit of the record would soon cost as much. */
-const REMEMBERED_FROM = CHECKPOINT_BYTES;
+export const REMEMBERED_FROM = 16 * 1024 * 1024;
 /**
  * A file that was written to just now may be written to again within the same tick of the clock, and look the same. So it
  * is remembered only when its mtime is so old (seconds) that another write gives another one, also where the file system

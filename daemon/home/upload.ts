@@ -13,7 +13,6 @@ import type { Timestamp } from '../../protocol/attributes.js';
 import { giveBuffer, takeBuffer } from '../../protocol/buffer-pool.js';
 import { Failure } from '../../protocol/failure.js';
 import type { RemotePath } from '../../protocol/ids.js';
-import { CHECKPOINT_BYTES } from '../../protocol/limits.js';
 import type { Xattr } from '../../protocol/xattrs.js';
 import { ZEROS } from '../../protocol/zeros.js';
 import { dataRuns } from '../../posix/data-runs.js';
@@ -33,6 +32,9 @@ import type { Account } from './quota.js';
 import type { SyncGroup } from './sync-group.js';
 import type { Turns } from './turns.js';
 import { onDiskThread } from './disk-threads.js';
+
+/** After so many bytes a checkpoint is due. */
+export const CHECKPOINT_BYTES = 16 * 1024 * 1024;
 
 /** They reach the disk of no file. */
 const SET_ID = S_ISUID | S_ISGID;

@@ -6,7 +6,7 @@
  */
 import { Failure } from '../../protocol/failure.js';
 import type { RemoteHandle, UserName } from '../../protocol/ids.js';
-import { CHECKPOINT_BYTES, MAX_DATA, MAX_PAGE_UPLOADS } from '../../protocol/limits.js';
+import { MAX_DATA, MAX_PAGE_UPLOADS } from '../../protocol/limits.js';
 import type { Xattr } from '../../protocol/xattrs.js';
 import type { Fd } from '../../posix/fd.js';
 import { FileRuns } from '../../posix/file-runs.js';
@@ -15,6 +15,7 @@ import { O_CREAT, O_EXCL, O_RDWR } from '../../posix/flags.js';
 import { Md5 } from '../../posix/libcrypto.js';
 import { renameat2 } from '../../posix/names.js';
 import { statxFd, type Status } from '../../posix/status.js';
+import { bootId } from '../../state/boot.js';
 import type { Use } from '../../state/ledger.js';
 import type { UploadStore } from '../../state/uploads.js';
 import type { Call } from './call.js';
@@ -75,6 +76,7 @@ export class Uploads implements UploadHost {
   readonly freeing: Freeing;
   readonly turns: Turns;
   readonly #parts: Parts;
+  readonly #boot = bootId();
   /** By key. */
   readonly #open = new Map<string, Upload>();
   /** The last beginning of those that are under way, by key; it never rejects. */
@@ -218,7 +220,8 @@ export class Uploads implements UploadHost {
   record(upload: Upload, offset: number, md5State: Buffer): Promise<void> {
     const { path, mode, mtime, source } = upload.target;
     if (source === undefined) return Promise.resolve();
-    const record = { path, partial: upload.partial, mode, mtime, ...source, offset, md5State };
+    const boot = this.#boot;
+    const record = { path, partial: upload.partial, mode, mtime, ...source, boot, offset, md5State };
     return this.#parts.store.put(this.#parts.user, uploadKey(path), record);
   }
 
@@ -350,7 +353,10 @@ export class Uploads implements UploadHost {
     }
   }
 
-  /** The hash of what can be gone on from: of the last checkpoint, or else by reading the partial file again. */
+  /**
+   * The hash of what can be gone on from: all that was written since the machine booted, of another boot what is recorded. What
+   * lies behind the record is read again; without one, all.
+   */
   async #resumedHash(
     fd: Fd,
     key: string,
@@ -360,9 +366,8 @@ export class Uploads implements UploadHost {
   ): Promise<SequentialHash> {
     const length = Math.min(statxFd(fd).size, size);
     const recorded = this.#recordedHash(key, partial, length);
-    if (recorded !== undefined) return recorded;
-    const hash = new SequentialHash();
-    const end = length - (length % CHECKPOINT_BYTES);
+    const hash = recorded?.hash ?? new SequentialHash();
+    const end = recorded?.isOfThisBoot === false ? hash.hashed : length;
     const runs = new FileRuns(fd);
     while (hash.hashed < end) {
       call.throwIfCancelled();
@@ -373,11 +378,16 @@ export class Uploads implements UploadHost {
     return hash;
   }
 
-  #recordedHash(key: string, partial: string, length: number): SequentialHash | undefined {
+  #recordedHash(
+    key: string,
+    partial: string,
+    length: number,
+  ): { readonly hash: SequentialHash; readonly isOfThisBoot: boolean } | undefined {
     const record = this.#parts.store.get(this.#parts.user, key);
     if (record === undefined || record.partial !== partial || record.offset > length) return undefined;
     try {
-      return new SequentialHash(Md5.load(Buffer.from(record.md5State)), record.offset);
+      const hash = new SequentialHash(Md5.load(Buffer.from(record.md5State)), record.offset);
+      return { hash, isOfThisBoot: this.#boot.equals(record.boot) };
     } catch {
       return undefined;
     }

@@ -168,3 +168,32 @@ t.test('it ends with what made the login possible', async (t) => {
   await gone(pid);
   t.strictSame(sockets(), [], 'it was idle');
 });
+
+t.test('little is moved over it, much is not, and leaves its session, too', async (t) => {
+  const directory = temporaryDirectory(t);
+  const [little, much] = [join(directory, 'little'), join(directory, 'much')];
+  fs.writeFileSync(little, 'little');
+  fs.writeFileSync(much, Buffer.alloc(2 * 1024 * 1024));
+  fs.writeFileSync(join(daemon.clientConfig, 'ftpmount/config.toml'), '');
+  await leavingMaster(typing);
+  t.match(await ctl('put', ...port, little, at('moved')), { code: 0 });
+  t.match(await ctl('get', ...port, at('mov*'), directory), { code: 0 });
+  t.equal(fs.readFileSync(join(directory, 'moved'), 'utf8'), 'little');
+  t.match(await ctl('put', ...port, much, at()), NEEDS_PASSWORD);
+  await leavingMaster(() => ctl('put', ...port, ...byFile, much, at()));
+  t.match(await ctl('get', ...port, at('much'), directory), NEEDS_PASSWORD);
+});
+
+t.test('one that is idle gives way to who finds no place', async (t) => {
+  const narrow = await startDaemon(t, {
+    byPassword: true,
+    users: { alice: { quota: '64M' } },
+    args: ['--max-sessions-per-user', '1'],
+  });
+  const login = [...narrow.login('alice'), narrow.at('alice')];
+  const before = sockets();
+  t.match(await ctl('ls', ...login), { code: 0 });
+  await until(() => sockets().some((ino) => !before.includes(ino)));
+  t.match(await ctl('ls', '--no-master', ...login), { code: 0 });
+  t.strictSame(sockets(), before);
+});

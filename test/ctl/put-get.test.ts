@@ -384,6 +384,7 @@ t.test('bars on a terminal, one for each large file', async (t) => {
   const bars = terminal.output.split('\x1b').filter((text) => /\[[=-]+\] .*ETA/.test(text));
   t.ok(bars.length > 0 && bars.every((bar) => bar.length <= 80 + '[0G'.length), 'nothing is cut off');
   t.match(terminal.output, /2 files, 48M in /);
+  t.notMatch(terminal.output, '\x1b[?7l', 'a line longer than the screen is seen whole');
 });
 
 t.test('of many files a terminal shows the sum, of a single one its MD5', async (t) => {

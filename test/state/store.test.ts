@@ -39,6 +39,7 @@ function upload(offset: number): UploadRecord {
     mode: 0o640,
     mtime: { sec: -1, nsec: 999_999_999 },
     fingerprint: Buffer.alloc(32, 1),
+    boot: Buffer.alloc(16, 3),
     offset,
     md5State: Buffer.alloc(92, 2),
   };

@@ -2,13 +2,14 @@ import { createHash, randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import t from 'tap';
 import { BLOCK_BYTES, BlockPool } from '../../../ctl/transfer/blocks.js';
+import { CHECKPOINT_BYTES } from '../../../ctl/transfer/journal.js';
 import { Lanes } from '../../../ctl/transfer/lanes.js';
 import { moveRange, moveStream, type Range } from '../../../ctl/transfer/pipeline.js';
 import { Md5 } from '../../../posix/libcrypto.js';
-import { CHECKPOINT_BYTES } from '../../../protocol/limits.js';
 import { failing } from '../../lib/failing.js';
 
-const source = Buffer.concat([randomBytes(1024), Buffer.alloc(CHECKPOINT_BYTES + 5 * BLOCK_BYTES, 'x')]);
+const source = Buffer.concat([randomBytes(1024), Buffer.alloc(2 * CHECKPOINT_BYTES + 5 * BLOCK_BYTES, 'x')]);
+const CHECKPOINTS = [CHECKPOINT_BYTES, 2 * CHECKPOINT_BYTES];
 
 /** Moves `source` into a buffer; parts can be replaced. */
 function moving(parts: Partial<Range> = {}) {
@@ -56,7 +57,7 @@ t.test('everything arrives, hashed, in order', async (t) => {
   t.ok(copy.equals(source));
   t.equal(md5.digest().toString('hex'), createHash('md5').update(source).digest('hex'));
   t.equal(told.bytes, source.length);
-  t.strictSame(told.checkpoints, [CHECKPOINT_BYTES]);
+  t.strictSame(told.checkpoints, CHECKPOINTS);
   t.strictSame(
     told.drains,
     told.drains.toSorted((a, b) => a - b),
@@ -66,7 +67,7 @@ t.test('everything arrives, hashed, in order', async (t) => {
 
 t.test('it goes on from a checkpoint', async (t) => {
   let state: Buffer | undefined;
-  await moveRange({ ...moving().range, checkpoint: (_, saved) => (state = saved) });
+  await moveRange({ ...moving().range, checkpoint: (_, saved) => (state ??= saved) });
   if (state === undefined) throw new Error('no checkpoint was told');
   const { range, copy, told } = moving({ start: CHECKPOINT_BYTES, md5: Md5.load(state) });
   await moveRange(range);
@@ -102,7 +103,7 @@ t.test('a hole is hashed, and told to who drains, and never filled', async (t) =
   t.ok(filled.every((position) => position < hole.start || position >= hole.end));
   t.equal(holes[0], hole.start);
   t.equal((holes.at(-2) ?? 0) + (holes.at(-1) ?? 0), hole.end);
-  t.strictSame(told.checkpoints, [CHECKPOINT_BYTES]);
+  t.strictSame(told.checkpoints, CHECKPOINTS);
   t.equal(told.bytes, range.end);
   await allBlocksAreFree(range.blocks);
 });
@@ -161,7 +162,7 @@ t.test('a stream arrives up to its end, in whatever pieces it comes', async (t) 
   t.equal(await moveStream({ ...range, source: Readable.from(pieces()) }), source.length);
   t.ok(copy.equals(source));
   t.same(md5.digest(), createHash('md5').update(source).digest());
-  t.same([told.bytes, told.checkpoints], [source.length, [CHECKPOINT_BYTES]]);
+  t.same([told.bytes, told.checkpoints], [source.length, CHECKPOINTS]);
   t.equal(await moveStream({ ...moving().range, source: Readable.from([]) }), 0);
   await allBlocksAreFree(range.blocks);
 });

@@ -7,10 +7,11 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { fd } from '../../../posix/fd.js';
 import { statxFd, type Status } from '../../../posix/status.js';
-import { CHECKPOINT_BYTES, MAX_DATA } from '../../../protocol/limits.js';
+import { MAX_DATA } from '../../../protocol/limits.js';
+import { REMEMBERED_FROM } from '../../../daemon/home/digests.js';
 import { homeTest, kindOf, TestClient, type Place } from './fixture.js';
 
-const CONTENT = randomBytes(CHECKPOINT_BYTES + 5);
+const CONTENT = randomBytes(REMEMBERED_FROM + 5);
 const MD5 = md5Of(CONTENT);
 const PLANTED = Buffer.alloc(16, 7);
 const LONG_AGO = 1_000_000;

@@ -5,7 +5,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { CHECKPOINT_BYTES, MAX_DATA } from '../../../protocol/limits.js';
+import { MAX_DATA } from '../../../protocol/limits.js';
+import { CHECKPOINT_BYTES } from '../../../daemon/home/upload.js';
 import type { Result } from '../../../protocol/methods.js';
 import { kindOf, Place, TestClient } from './fixture.js';
 

@@ -14,19 +14,22 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { Failure } from '../../../protocol/failure.js';
-import { CHECKPOINT_BYTES, MAX_DATA } from '../../../protocol/limits.js';
+import { MAX_DATA } from '../../../protocol/limits.js';
+import { CHECKPOINT_BYTES } from '../../../daemon/home/upload.js';
 import { LEASE_NONE, LEASE_WRITE, type Result } from '../../../protocol/methods.js';
 import { Call } from '../../../daemon/home/call.js';
 import { MAX_PARTIAL_FILES } from '../../../daemon/home/partial-files.js';
-import type { UserHome } from '../../../daemon/home/user-home.js';
+import type { UploadRecord } from '../../../state/uploads.js';
 import { temporaryDirectory } from '../../lib/directory.js';
 import { homeTest, isPending, kindOf, Place, TestClient } from './fixture.js';
 
 const MiB = 1024 * 1024;
 /** Two checkpoints and a bit. */
 const CONTENT = randomBytes(2 * CHECKPOINT_BYTES + 3 * MiB + 777);
+/** What came of it until the daemon died. */
+const ARRIVED = 2 * CHECKPOINT_BYTES + MiB + 5;
 const MD5 = md5Of(CONTENT);
 const FINGERPRINT = Buffer.alloc(32, 5);
 /** A partial file's name: the hash of the path, and the fingerprint. */
@@ -234,41 +237,38 @@ function recorded(place: Place, offset: number): Promise<void> {
   return until(() => place.state.uploads.list(place.user)[0]?.record.offset === offset);
 }
 
-void t.test('after kill -9 an upload goes on from the last checkpoint', async (t) => {
-  const place = new Place(t);
-  const home = await place.open();
-  await begin(new TestClient(home), 'f', CONTENT.length);
-  await interrupted(t, place, home, true);
-});
-
-/** An upload cut off by the death of the daemon, and resumed by the next one; with or without its record. */
-async function interrupted(t: Test, place: Place, former: UserHome, withRecord: boolean): Promise<void> {
-  await former.close();
-  const first = await place.open();
-  const client = new TestClient(first);
-  const [handle] = await begin(client, 'f', CONTENT.length);
-  await send(client, handle, 0, 2 * CHECKPOINT_BYTES + MiB + 5);
-  await recorded(place, 2 * CHECKPOINT_BYTES);
-  if (!withRecord)
-    await place.state.uploads.remove(place.user, place.state.uploads.list(place.user)[0]?.key ?? '');
-  // The daemon dies here.
-  const next = await place.open();
-  t.strictSame(next.quota.used, { bytes: 2 * CHECKPOINT_BYTES + MiB + 5, files: 1 });
-  const again = new TestClient(next);
-  const [resumed, offset, restarted] = await begin(again, 'f', CONTENT.length);
-  t.strictSame([offset, restarted], [2 * CHECKPOINT_BYTES, false]);
-  t.strictSame(next.quota.used, { bytes: 2 * CHECKPOINT_BYTES, files: 1 }, 'the rest is given back');
-  await send(again, resumed, offset, CONTENT.length);
-  await again.call('uploadFinish', [resumed, MD5]);
-  t.ok(readFileSync(join(place.directory, 'f')).equals(CONTENT));
-  const { ledger, tree } = await next.check(false);
-  t.strictSame(ledger, tree);
-}
-
-void t.test('without a record the partial file is hashed again', async (t) => {
-  const place = new Place(t);
-  await interrupted(t, place, await place.open(), false);
-});
+/** Uploads cut off by the death of the daemon; where the next one goes on; what becomes of the record meanwhile. */
+const INTERRUPTIONS: [string, number, (record: UploadRecord) => UploadRecord | undefined][] = [
+  ['after kill -9 an upload goes on with all that arrived', ARRIVED, (record) => record],
+  ['without a record the partial file is hashed again', ARRIVED, () => undefined],
+  ['after a reboot it goes on from disk', 2 * CHECKPOINT_BYTES, (r) => ({ ...r, boot: Buffer.alloc(16) })],
+];
+for (const [what, offset, meanwhile] of INTERRUPTIONS)
+  void t.test(what, async (t) => {
+    const place = new Place(t);
+    const first = await place.open();
+    const client = new TestClient(first);
+    const [handle] = await begin(client, 'f', CONTENT.length);
+    await send(client, handle, 0, ARRIVED);
+    await recorded(place, 2 * CHECKPOINT_BYTES);
+    const { uploads } = place.state;
+    for (const { key, record } of uploads.list(place.user)) {
+      const amended = meanwhile(record);
+      await (amended === undefined ? uploads.remove(place.user, key) : uploads.put(place.user, key, amended));
+    }
+    // The daemon dies here.
+    const next = await place.open();
+    t.strictSame(next.quota.used, { bytes: ARRIVED, files: 1 });
+    const again = new TestClient(next);
+    const [resumed, resumedAt, restarted] = await begin(again, 'f', CONTENT.length);
+    t.strictSame([resumedAt, restarted], [offset, false]);
+    t.strictSame(next.quota.used, { bytes: offset, files: 1 }, 'the rest is given back');
+    await send(again, resumed, offset, CONTENT.length);
+    await again.call('uploadFinish', [resumed, MD5]);
+    t.ok(readFileSync(join(place.directory, 'f')).equals(CONTENT));
+    const { ledger, tree } = await next.check(false);
+    t.strictSame(ledger, tree);
+  });
 
 homeTest('hashing again can be cancelled', {}, async (t, home, place) => {
   const client = new TestClient(home);
@@ -472,8 +472,7 @@ homeTest(
     t.equal(await kindOf(() => client.call('uploadHole', [handle, hole, size])), 'EINVAL');
     await client.call('close', [handle]);
     const [again, offset] = await begin(client, 'f', size);
-    t.equal(offset, CHECKPOINT_BYTES);
-    await skip(again, offset, hole);
+    t.equal(offset, hole);
     await client.call('uploadWrite', [again, hole, Buffer.from('later')]);
     await skip(again, hole + 5, size);
     await client.call('uploadFinish', [again, md5]);

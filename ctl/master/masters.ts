@@ -1,0 +1,31 @@
+/** The masters of this user that run, and that they give way. */
+import { rmSync } from 'node:fs';
+import { Failure } from '../../protocol/failure.js';
+import { clientFiles } from '../../protocol/login/client-files.js';
+import { describeMaster, endIdleMaster, type Description } from './greeting.js';
+import { masterSockets } from './master-place.js';
+
+interface Found extends Description {
+  /** Path of its socket. */
+  readonly place: string;
+}
+
+/** Those that answer. What a killed one left is removed. */
+export async function masters(): Promise<Found[]> {
+  const found: Found[] = [];
+  for (const place of masterSockets(clientFiles())) {
+    try {
+      found.push({ place, ...(await describeMaster(place)) });
+    } catch (error) {
+      if (Failure.from(error).kind === 'ECONNREFUSED') rmSync(place, { force: true });
+    }
+  }
+  return found.toSorted((a, b) => (a.account < b.account ? -1 : 1));
+}
+
+/** Ends those of an account (USER@HOST:PORT) that no command uses. Returns whether there were any, when they have logged out. */
+export async function endIdleMasters(account: string): Promise<boolean> {
+  const idle = (await masters()).filter((one) => one.account === account && one.commands === 0);
+  for (const { place } of idle) await endIdleMaster(place).catch(() => undefined);
+  return idle.length > 0;
+}
