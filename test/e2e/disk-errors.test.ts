@@ -145,7 +145,9 @@ function test(): void {
       const file = of === undefined ? undefined : path.join(daemon.home('alice'), 'w', of);
       const from = mounted.service.output.length;
       await failing(t, daemon, call, file, async () => {
-        await act(root);
+        // It is answered before the server has a chance to say anything.
+        daemon.service.signal('SIGSTOP');
+        await act(root).finally(() => daemon.service.signal('SIGCONT'));
         t.same(await syncErrors(path.join(root, told)), ['EIO', undefined], `${what}: fsync tells it, once`);
       });
       t.match(mounted.service.output.slice(from), /could not make a change/, 'it is logged');
