@@ -201,6 +201,9 @@ export class Administration {
   /** Nobody connects from there, until then (milliseconds since 1970; null: for ever). `text`: see networkOf(). */
   async ban(text: string, until: number | null): Promise<{ network: string; closedSessions: number }> {
     const network = networkOf(text);
+    if (until !== null && until <= Date.now()) {
+      throw new Failure('EINVAL', `a ban until ${formatEnd(until)} is over already: say a later time`);
+    }
     this.#state.bans.add({ network, since: Date.now(), until });
     const details = { network, until: formatEnd(until) };
     const answer = await this.#announce({ action: 'ban', details }, { type: 'bansChanged' });

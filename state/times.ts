@@ -63,3 +63,9 @@ export function formatSpan(ms: number): string {
   const count = Math.ceil(ms / unit);
   return `${count} ${name}${count === 1 ? '' : 's'}`;
 }
+
+/** As parseSpan() reads it, and exactly: 7d, 90m. Of whole minutes. */
+export function exactSpan(ms: number): string {
+  const [unit, length] = Object.entries(UNITS).findLast(([, each]) => ms % each === 0) ?? ['m', MINUTE_MS];
+  return `${ms / length}${unit}`;
+}

@@ -13,13 +13,14 @@ import { userName, type UserName } from '../protocol/ids.js';
 import { MAX_PASSWORD } from '../protocol/limits.js';
 import { describe } from '../protocol/login/report.js';
 import { noSuchUser } from '../state/accounts.js';
-import { Administration } from '../state/administration.js';
+import { Administration, type Limits } from '../state/administration.js';
 import { readAudit } from '../state/audit-reading.js';
+import { parseBandwidth } from '../state/bandwidth.js';
 import type { DaemonStatus } from '../state/control.js';
 import { lastLogins } from '../state/last-logins.js';
 import type { NewCredential } from '../state/new-credential.js';
 import { parseCount, parseSize } from '../state/sizes.js';
-import { formatEnd, parseEnd } from '../state/times.js';
+import { formatEnd, parseEnd, parseSpan } from '../state/times.js';
 import { userRows } from '../state/user-rows.js';
 import { readDisks } from './disks.js';
 import type { History } from './history.js';
@@ -252,10 +253,14 @@ function nameIn({ name = '' }: Parameters): UserName {
 }
 
 /** Throws USAGE. */
-function limitsIn(fields: URLSearchParams): { quotaBytes: number; maxFiles: number } {
+function limitsIn(fields: URLSearchParams): Limits {
+  const field = (name: string): string => fields.get(name) ?? '';
   return {
-    quotaBytes: parseSize(fields.get('quota') ?? ''),
-    maxFiles: parseCount(fields.get('maxFiles') ?? ''),
+    quotaBytes: parseSize(field('quota')),
+    maxFiles: parseCount(field('maxFiles')),
+    softBytes: parseSize(field('soft')),
+    graceMs: parseSpan(field('grace')),
+    bandwidth: parseBandwidth(field('bandwidth')),
   };
 }
 

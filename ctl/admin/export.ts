@@ -2,12 +2,11 @@
 import { formatPublicKey } from '../../protocol/keys.js';
 import type { Account } from '../../state/accounts.js';
 import { softQuotaOf } from '../../state/soft-quota.js';
+import { exactSpan } from '../../state/times.js';
 import { writeOut } from '../output/stdout.js';
 import { withState } from './state-access.js';
 import type { StateOptions } from './state-option.js';
 import type { UserRecord } from './user-records.js';
-
-const MINUTE_MS = 60_000;
 
 export interface ExportOptions extends StateOptions {
   /** Who has a hash may guess its password at any speed. */
@@ -27,7 +26,7 @@ export async function exportUsers(options: ExportOptions): Promise<number> {
 
 function fieldsOf(account: Account): Partial<Record<keyof UserRecord, unknown>> {
   const { softBytes, graceMs } = softQuotaOf(account);
-  const soft = softBytes === 0 ? {} : { soft: softBytes, grace: `${graceMs / MINUTE_MS}m` };
+  const soft = softBytes === 0 ? {} : { soft: softBytes, grace: exactSpan(graceMs) };
   const {
     name,
     quotaBytes,

@@ -142,13 +142,23 @@ t.test('what the forms do counts at once', async (t) => {
   const ls = async (): Promise<number | null> => {
     return (await daemon.ftpctl(['ls', ...daemon.login('carol'), daemon.at('carol')])).code;
   };
-  const carol = { name: 'carol', quota: '5G', maxFiles: '0', password: passwordOf('carol') };
+  const limits = { quota: '5G', maxFiles: '0', soft: '0', grace: '7d', bandwidth: '0' };
+  const carol = { ...limits, name: 'carol', password: passwordOf('carol') };
   t.equal(await browser.send('/users', carol), 'User carol added.');
   t.equal(await ls(), 0);
   t.match(await browser.send('/users', carol), /there is a user carol already/);
   t.match(await browser.send('/users', { ...carol, name: '../x' }), /is not valid/);
-  t.match(await browser.send('/users/carol/limits', { quota: '5X', maxFiles: '0' }), /is not a size/);
-  t.equal(await browser.send('/users/carol/limits', { quota: '2G', maxFiles: '70' }), 'Limits changed.');
+  t.match(await browser.send('/users/carol/limits', { ...limits, quota: '5X' }), /is not a size/);
+  const others = { quota: '2G', maxFiles: '70', soft: '1G', grace: '90m', bandwidth: '10M' };
+  t.match(await browser.send('/users/carol/limits', { ...others, bandwidth: '1K' }), /too little/);
+  t.equal(await browser.send('/users/carol/limits', others), 'Limits changed.');
+  const page = await browser.text('/users/carol');
+  for (const [field, value] of Object.entries(others))
+    t.match(page, new RegExp(`name="${field}"[^>]*value="${value}"`), `${field} as it was given`);
+  const [shown] = (await daemon.ftpctl(['users', '--json'])).stdout
+    .split('\n')
+    .filter((row) => row.includes('carol'));
+  t.match(JSON.parse(shown ?? ''), { softBytes: 2 ** 30, graceMs: 5_400_000, bandwidth: 10 * 2 ** 20 });
   t.match((await daemon.ftpctl(['users'])).stdout, /^carol +2\.0G +\S+ +70 /m);
   t.match(await browser.text('/users'), /of 2\.0G[^]*<meter/);
   t.match(await browser.send('/users/carol/expires', { expires: 'soon' }), /is no date/);
@@ -185,6 +195,7 @@ t.test('what the forms do counts at once', async (t) => {
 t.test('bans', async (t) => {
   const network = '203.0.113.9/24';
   t.match(await browser.send('/bans', { network: 'nowhere', until: '1d' }), /is no address/);
+  t.match(await browser.send('/bans', { network, until: '2020-01-31' }), /is over already/);
   t.equal(
     await browser.send('/bans', { network, until: 'never' }),
     '203.0.113.0/24 is banned; sessions that ended: 0.',

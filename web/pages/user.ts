@@ -1,7 +1,6 @@
 /* One user: what there is of it, and the forms that change it. */
 import { fingerprintOf } from '../../state/account-keys.js';
 import type { DaemonStatus } from '../../state/control.js';
-import { exactSize, formatDuration } from '../../state/sizes.js';
 import { formatEnd } from '../../state/times.js';
 import { loginWays, type UserRow } from '../../state/user-rows.js';
 import { html } from '../html.js';
@@ -33,8 +32,7 @@ export function userPage(
         ${form(
           session,
           `${at}/limits`,
-          html`${limitFields(exactSize(account.quotaBytes), String(account.maxFiles))}
-            <button>Change the limits</button>`,
+          html`${limitFields(account)} <button>Change the limits</button>`,
           'fields',
         )}
       </section>

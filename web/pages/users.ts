@@ -2,11 +2,16 @@
 import { html, type Html } from '../html.js';
 import type { SignedIn } from '../sign-in.js';
 import type { Account } from '../../state/accounts.js';
+import type { Limits } from '../../state/administration.js';
 import { exactSize } from '../../state/sizes.js';
+import { softQuotaOf } from '../../state/soft-quota.js';
 import type { UserDefaults } from '../../state/store.js';
+import { exactSpan } from '../../state/times.js';
 import { loginWays, type UserRow } from '../../state/user-rows.js';
 import { form, type Page } from './frame.js';
 import { quotaBar, table, time } from './parts.js';
+
+type LimitsShown = Partial<Limits> & Pick<Limits, 'maxFiles'>;
 
 /** `lastLogin`: see lastLogins(). */
 export function usersPage(
@@ -43,8 +48,7 @@ export function lastLoginOf(at: number | undefined): Html {
 
 function addFields({ quotaBytes, maxFiles }: UserDefaults): Html {
   return html`<label>Name <input name="name" required autocomplete="off" autocapitalize="none" /></label>
-    ${limitFields(quotaBytes === undefined ? '' : exactSize(quotaBytes), String(maxFiles))}
-    ${expiryField('never')}
+    ${limitFields({ ...(quotaBytes === undefined ? {} : { quotaBytes }), maxFiles })} ${expiryField('never')}
     <label
       >Password (none: login by key only) <input type="password" name="password" autocomplete="new-password"
     /></label>
@@ -60,9 +64,23 @@ export function expiryField(expires: string): Html {
 }
 
 /** The limits, as they are now. */
-export function limitFields(quota: string, maxFiles: string): Html {
+export function limitFields({ quotaBytes, maxFiles, bandwidth = 0, ...account }: LimitsShown): Html {
+  const { softBytes, graceMs } = softQuotaOf(account);
+  const quota = quotaBytes === undefined ? '' : exactSize(quotaBytes);
   return html`<label
       >Quota, such as 5G; 0 is none <input name="quota" required value="${quota}" autocomplete="off"
+    /></label>
+    <label
+      >Soft quota, that may be passed for a time; 0 is none
+      <input name="soft" required value="${exactSize(softBytes)}" autocomplete="off"
+    /></label>
+    <label
+      >That time, such as 12h or 7d
+      <input name="grace" required value="${exactSpan(graceMs)}" autocomplete="off"
+    /></label>
+    <label
+      >Bandwidth, bytes a second such as 10M; 0 is no limit
+      <input name="bandwidth" required value="${exactSize(bandwidth)}" autocomplete="off"
     /></label>
     <label
       >Limit of files; 0 is none
@@ -71,7 +89,7 @@ export function limitFields(quota: string, maxFiles: string): Html {
         required
         inputmode="numeric"
         pattern="[0-9]+"
-        value="${maxFiles}"
+        value="${String(maxFiles)}"
         autocomplete="off"
     /></label>`;
 }
