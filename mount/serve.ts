@@ -80,11 +80,13 @@ export async function serve(request: MountRequest, onMounted: () => void): Promi
     const mount = request.driver === 'kernel' ? mountFilesystem : await fuseNative();
     // Where only root may enter, who passes every check, the kernel need not ask for attributes to make them: a third
     // less of its requests in rm -rf.
-    const kernelChecks = process.geteuid?.() !== 0 || options.flags.allowOther === true;
+    const acls = options.acl === true;
+    const kernelChecks = process.geteuid?.() !== 0 || options.flags.allowOther === true || acls;
     let state: HomeState | undefined;
     const session = await mount({
       ...options.flags,
       defaultPermissions: kernelChecks,
+      acls,
       mountpoint,
       source: options.fsname ?? request.source,
       log,
@@ -98,6 +100,7 @@ export async function serve(request: MountRequest, onMounted: () => void): Promi
           },
           temper: { sync: options.sync === true, flush: options.flush === true },
           atime: atimePolicies(options),
+          acls,
           unsentBytes: options.unsent,
           lossDirectory: lossDirectory(server),
         });
