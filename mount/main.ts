@@ -23,6 +23,7 @@ Mount options (-o a,b=1; those of mount(8) and sshfs that make sense are accepte
   allow_other          other users may enter (as a user: user_allow_other in /etc/fuse.conf)
   uid=N gid=N          owner and group that all files seem to have (default: yours)
   umask=OCTAL          all files show all permission bits but these (neither where the account keeps owners)
+  acl                  POSIX ACLs are kept and heeded (setfacl; a request more for each file whose permissions are checked)
   suid dev             set-id bits and devices have their effect (root only; where the account keeps owners); by mount(8) and
                        in fstab, which says these two by itself: allow_suid, allow_dev
   port=N               as -p

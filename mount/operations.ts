@@ -21,6 +21,8 @@ export interface Caller {
   readonly uid: number;
   readonly gid: number;
   readonly pid: number;
+  /** Of who makes something, where the driver tells it; the kernel has applied it, but where the mount has ACLs. */
+  readonly umask?: number | undefined;
   /** Aborts when the kernel sends FUSE_INTERRUPT; undefined where the driver cannot tell. */
   readonly signal?: InterruptSignal | undefined;
 }

@@ -31,6 +31,8 @@ export interface MountOptions {
   readonly flush?: boolean;
   /** Nothing is changed without asking: what others do is never waited for, and they never wait for this mount. */
   readonly nolease?: boolean;
+  /** POSIX ACLs are kept, and the kernel checks them. */
+  readonly acl?: boolean;
   /** When reading moves atime. */
   readonly atime?: AtimePolicy;
   /** Not that of directories. */
@@ -73,6 +75,8 @@ const SIMPLE: Readonly<Record<string, Apply>> = {
   async: (o) => (o.sync = false),
   flush: (o) => (o.flush = true),
   nolease: (o) => (o.nolease = true),
+  acl: (o) => (o.acl = true),
+  noacl: (o) => (o.acl = false),
 };
 
 const VALUED: Readonly<Record<string, Apply>> = {
@@ -128,6 +132,9 @@ export function parseMountOptions(lists: readonly string[]): MountOptions {
     if (apply !== undefined) apply(options, option.slice(equals + 1));
     else if (!ACCEPTED.has(name) && !name.startsWith('x-'))
       throw new Failure('USAGE', refusal(name, equals >= 0));
+  }
+  if (options.acl === true && options.umask !== undefined) {
+    throw new Failure('USAGE', "options 'acl' and 'umask=' contradict each other: leave one out");
   }
   return options;
 }

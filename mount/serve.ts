@@ -78,13 +78,18 @@ export async function serve(request: MountRequest, onMounted: () => void): Promi
     const { root, termMs, times, maxOpenFiles } = await remote.connect();
     const mounted = await mountedDirectory(remote, root, directory);
     const mount = request.driver === 'kernel' ? mountFilesystem : await fuseNative();
+    const acls = options.acl === true;
+    if (acls && request.driver !== 'kernel') {
+      throw new Failure('USAGE', "option 'acl' needs the driver of the kernel: leave out --driver");
+    }
     // Where only root may enter, who passes every check, the kernel need not ask for attributes to make them: a third
     // less of its requests in rm -rf.
-    const kernelChecks = process.geteuid?.() !== 0 || options.flags.allowOther === true;
+    const kernelChecks = process.geteuid?.() !== 0 || options.flags.allowOther === true || acls;
     let state: HomeState | undefined;
     const session = await mount({
       ...options.flags,
       defaultPermissions: kernelChecks,
+      acls,
       mountpoint,
       source: options.fsname ?? request.source,
       log,
@@ -98,6 +103,7 @@ export async function serve(request: MountRequest, onMounted: () => void): Promi
           },
           temper: { sync: options.sync === true, flush: options.flush === true },
           atime: atimePolicies(options),
+          acls,
           unsentBytes: options.unsent,
           lossDirectory: lossDirectory(server),
         });

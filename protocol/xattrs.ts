@@ -8,8 +8,12 @@ import { MAX_XATTR_NAME, MAX_XATTR_VALUE, MAX_XATTRS } from './limits.js';
 import { bytes, int, list, optional, tuple, type Shape } from './shape.js';
 
 const PREFIX = Buffer.from('user.');
-/** The server's own: not there for who looks, and not to be made. */
+/** Not for programs: the server's own, and POSIX ACLs. */
 const RESERVED_PREFIX = Buffer.from('user.ftpmount.');
+
+/** The POSIX ACLs of a file, as Linux writes them: what a mount with ACLs keeps, and enforces. The server only keeps them. */
+export const ACCESS_ACL = Buffer.from('user.ftpmount.acl.access');
+export const DEFAULT_ACL = Buffer.from('user.ftpmount.acl.default');
 
 /** Flags of SETXATTR, as setxattr(2). */
 export const XATTR_CREATE = 1;
@@ -20,8 +24,14 @@ export function isUserXattr(name: Buffer): boolean {
   return name.length > PREFIX.length && name.subarray(0, PREFIX.length).equals(PREFIX);
 }
 
+/** Whether a program must neither see nor make it. */
 export function isReservedXattr(name: Buffer): boolean {
   return name.subarray(0, RESERVED_PREFIX.length).equals(RESERVED_PREFIX);
+}
+
+/** Whether it is the server's own, which no client sees or makes. */
+export function isServersXattr(name: Buffer): boolean {
+  return isReservedXattr(name) && !name.equals(ACCESS_ACL) && !name.equals(DEFAULT_ACL);
 }
 
 const anyName = bytes(MAX_XATTR_NAME, PREFIX.length + 1);

@@ -7,7 +7,7 @@ import { Failure } from '../../protocol/failure.js';
 import type { RemotePath } from '../../protocol/ids.js';
 import { MAX_FETCH, MAX_XATTRS_TOLD } from '../../protocol/limits.js';
 import type { Result } from '../../protocol/methods.js';
-import type { Xattr } from '../../protocol/xattrs.js';
+import { isReservedXattr, type Xattr } from '../../protocol/xattrs.js';
 import { Batches } from '../transfer/batches.js';
 import { isFatal } from '../transfer/lanes.js';
 import { requireFit, unknownXattrs, type KnownXattrs } from '../transfer/xattrs.js';
@@ -55,6 +55,7 @@ async function withValues(client: Client, path: RemotePath, told: Told): Promise
   const xattrs: Xattr[] = [];
   try {
     for (const [name, value] of told) {
+      if (isReservedXattr(name)) continue;
       xattrs.push([name, value ?? (await client.call('xattr', [path, name]))]);
       requireFit(xattrs);
     }

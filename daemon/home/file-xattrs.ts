@@ -8,7 +8,7 @@
  *
  * A mode that locks the daemon out is opened for that moment: a client's program that is root may have changed them.
  */
-import { isReservedXattr, isUserXattr } from '../../protocol/xattrs.js';
+import { isServersXattr, isUserXattr } from '../../protocol/xattrs.js';
 import type { Status } from '../../posix/status.js';
 import { getXattr, listXattrs, xattrLength, type XattrPlace } from '../../posix/xattrs.js';
 import { isDirectory, isRegular } from './file-ids.js';
@@ -25,12 +25,12 @@ export function mayHaveXattrs({ status }: XattrFile): boolean {
 /** The names of a file's attributes. */
 export function userXattrs(file: XattrFile): Buffer[] {
   if (!mayHaveXattrs(file)) return [];
-  return listXattrs(file).filter((name) => isUserXattr(name) && !isReservedXattr(name));
+  return listXattrs(file).filter((name) => isUserXattr(name) && !isServersXattr(name));
 }
 
 /** Undefined where there is none of that name. */
 export function readXattr(file: XattrFile, name: Buffer): Buffer | undefined {
-  if (!mayHaveXattrs(file) || isReservedXattr(name)) return undefined;
+  if (!mayHaveXattrs(file) || isServersXattr(name)) return undefined;
   return withAccess(file, () => getXattr(file, name));
 }
 

@@ -6,7 +6,7 @@
  */
 import { Failure } from '../../protocol/failure.js';
 import { SETXATTR, type RemoveXattr, type SetXattr } from '../../protocol/operations.js';
-import { isReservedXattr, XATTR_CREATE, XATTR_REPLACE } from '../../protocol/xattrs.js';
+import { isServersXattr, XATTR_CREATE, XATTR_REPLACE } from '../../protocol/xattrs.js';
 import { removeXattr, setXattr } from '../../posix/xattrs.js';
 import { isDirectory } from './file-ids.js';
 import { chargedXattr, mayHaveXattrs, withAccess } from './file-xattrs.js';
@@ -60,7 +60,7 @@ export class XattrChanges {
     this.#home.held.freeing.requireIdle(located.status.ino);
     if (!mayHaveXattrs(located))
       throw new Failure('EPERM', 'only files and directories have such attributes');
-    if (isReservedXattr(op.xattr)) {
+    if (isServersXattr(op.xattr)) {
       throw op.kind === SETXATTR ? new Failure('EACCES', 'the name of the attribute is reserved') : missing();
     }
     if (isDirectory(located.status)) this.#home.times.settle(located.status.ino);

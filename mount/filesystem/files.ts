@@ -7,7 +7,7 @@
 import { Failure } from '../../protocol/failure.js';
 import type { Lock } from '../../protocol/file-locks.js';
 import type { HandleId } from '../../protocol/ids.js';
-import { TMPFILE, WRITE } from '../../protocol/operations.js';
+import { WRITE } from '../../protocol/operations.js';
 import { packRef } from '../../protocol/references.js';
 import {
   O_ACCMODE,
@@ -23,7 +23,6 @@ import {
 } from '../../posix/flags.js';
 import type { Charge } from '../log/entry.js';
 import type { Caller, Entry, Eventually, OpenAnswer, WantedLock } from '../operations.js';
-import { ownedBy } from '../ownership.js';
 import { interruptible } from '../remote/interruption.js';
 import type { DirectoryInode, Inode } from '../tree/inode.js';
 import type { AccessTimes } from './access-times.js';
@@ -34,7 +33,8 @@ import type { FileHandle, HandleTable } from './handles.js';
 import type { Home } from './home.js';
 import type { Lookups } from './lookups.js';
 import { lossSeen, lossToldAtClose, markLost, tellLoss, tellLossAtClose } from './losses.js';
-import type { Made, Names } from './names.js';
+import type { Made, Making } from './making.js';
+import type { Names } from './names.js';
 import type { Syncs } from './syncs.js';
 
 /** How often a read is done again that was short while the kernel was told of the file. */
@@ -45,6 +45,7 @@ const MAX_TRIES = 8;
 
 export interface FilesParts {
   readonly home: Home;
+  readonly making: Making;
   readonly names: Names;
   readonly lookups: Lookups;
   readonly attributes: AttributeUpdates;
@@ -57,6 +58,7 @@ export interface FilesParts {
 
 export class Files {
   readonly #home: Home;
+  readonly #making: Making;
   readonly #names: Names;
   readonly #lookups: Lookups;
   readonly #attributes: AttributeUpdates;
@@ -72,6 +74,7 @@ export class Files {
 
   constructor(parts: FilesParts) {
     this.#home = parts.home;
+    this.#making = parts.making;
     this.#names = parts.names;
     this.#lookups = parts.lookups;
     this.#attributes = parts.attributes;
@@ -170,7 +173,7 @@ export class Files {
       return opening instanceof Promise ? opening.then(both) : both(opening);
     }
     this.#requireRoom();
-    const made = this.#names.create(directory, key, S_IFREG | (mode & 0o7777), caller);
+    const made = this.#making.create(directory, key, S_IFREG | (mode & 0o7777), caller);
     if (!(made instanceof Promise)) {
       this.#data.made(made.name.inode);
       return this.#created(made, flags, caller);
@@ -196,33 +199,11 @@ export class Files {
     caller: Caller,
   ): Promise<{ entry: Entry; opened: OpenAnswer }> {
     this.#requireRoom();
-    const { tree, kernel } = this.#home;
-    let letGo = false;
-    const made = this.#home.change(
-      [directory],
-      caller,
-      () => ({
-        kind: TMPFILE,
-        directory: tree.refOf(directory),
-        time: null,
-        mode: mode & 0o7777,
-        ...ownedBy(directory, caller),
-      }),
-      ([left]) => {
-        if (left === undefined) throw new Failure('EPROTO', 'the server does not tell what it made');
-        const inode = tree.unnamed(left);
-        inode.held = true;
-        if (letGo) this.#releaseUnused(inode);
-        return inode;
-      },
-    );
-    return made.then(
-      (inode) => ({ entry: kernel.unnamed(inode), opened: this.#opened(inode, flags, true) }),
-      (failure: unknown) => {
-        letGo = true;
-        throw failure;
-      },
-    );
+    const unused = (inode: Inode): void => this.#releaseUnused(inode);
+    return this.#making.unnamed(directory, mode & 0o7777, caller, unused).then((inode) => ({
+      entry: this.#home.kernel.unnamed(inode),
+      opened: this.#opened(inode, flags, true),
+    }));
   }
 
   #created(

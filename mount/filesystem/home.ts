@@ -215,6 +215,11 @@ export class Home {
     return this.log.room() ?? this.#quota(charge);
   }
 
+  /** Goes on when what room() gave has come. */
+  after<T>(wait: Promise<unknown>, caller: Caller, then: () => Eventually<T>): Promise<T> {
+    return interruptible(this.remote.bounded(wait), caller).then(then);
+  }
+
   /** As room(), of what makes a new inode. */
   roomForInode(): Promise<void> | undefined {
     return this.room(ONE_FILE);

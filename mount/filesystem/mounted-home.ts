@@ -1,6 +1,6 @@
 /**
  * A home as a file system: the operations of mount/operations.ts over tree, log, leases and the remote. This file ties the
- * parts together; lookups.ts, names.ts, attribute-updates.ts, files.ts, directories.ts and xattrs.ts have the
+ * parts together; lookups.ts, making.ts, names.ts, attribute-updates.ts, files.ts, directories.ts and xattrs.ts have the
  * operations.
  *
  * What is known is answered synchronously, in the call: a hop to the kernel costs 45 us, a promise on top is waste.
@@ -23,11 +23,13 @@ import type {
   WantedLock,
 } from '../operations.js';
 import { checkOwner, modeWithoutSetId, type Ownership } from '../ownership.js';
+import { isAcl, type Acls } from './acls.js';
 import type { AttributeUpdates } from './attribute-updates.js';
 import type { Directories } from './directories.js';
 import type { Files } from './files.js';
 import type { Home } from './home.js';
 import type { Lookups } from './lookups.js';
+import type { Making } from './making.js';
 import type { Names } from './names.js';
 import type { Ranges } from './ranges.js';
 import type { Space } from './space.js';
@@ -36,6 +38,7 @@ import type { Xattrs } from './xattrs.js';
 export interface MountedHomeParts {
   readonly home: Home;
   readonly lookups: Lookups;
+  readonly making: Making;
   readonly names: Names;
   readonly attributes: AttributeUpdates;
   readonly files: Files;
@@ -43,6 +46,8 @@ export interface MountedHomeParts {
   readonly directories: Directories;
   readonly space: Space;
   readonly xattrs: Xattrs;
+  /** Where the mount has ACLs. */
+  readonly acls: Acls | undefined;
   readonly ownership: Ownership;
   /** Sends what is not sent, and ends the session. */
   destroy(): Promise<void>;
@@ -51,6 +56,7 @@ export interface MountedHomeParts {
 export class MountedHome implements Filesystem {
   readonly #home: Home;
   readonly #lookups: Lookups;
+  readonly #making: Making;
   readonly #names: Names;
   readonly #attributes: AttributeUpdates;
   readonly #files: Files;
@@ -58,12 +64,14 @@ export class MountedHome implements Filesystem {
   readonly #directories: Directories;
   readonly #space: Space;
   readonly #xattrs: Xattrs;
+  readonly #acls: Acls | undefined;
   readonly #ownership: Ownership;
   readonly destroy: () => Promise<void>;
 
   constructor(parts: MountedHomeParts) {
     this.#home = parts.home;
     this.#lookups = parts.lookups;
+    this.#making = parts.making;
     this.#names = parts.names;
     this.#attributes = parts.attributes;
     this.#files = parts.files;
@@ -71,6 +79,7 @@ export class MountedHome implements Filesystem {
     this.#directories = parts.directories;
     this.#space = parts.space;
     this.#xattrs = parts.xattrs;
+    this.#acls = parts.acls;
     this.#ownership = parts.ownership;
     this.destroy = parts.destroy;
   }
@@ -90,15 +99,15 @@ export class MountedHome implements Filesystem {
   }
 
   mknod(parent: NodeId, name: Buffer, mode: number, rdev: number, caller: Caller): Eventually<Entry> {
-    return this.#names.mknod(this.#home.tree.getDirectory(parent), keyOf(name), mode, rdev, caller);
+    return this.#making.mknod(this.#home.tree.getDirectory(parent), keyOf(name), mode, rdev, caller);
   }
 
   mkdir(parent: NodeId, name: Buffer, mode: number, caller: Caller): Eventually<Entry> {
-    return this.#names.mkdir(this.#home.tree.getDirectory(parent), keyOf(name), mode, caller);
+    return this.#making.mkdir(this.#home.tree.getDirectory(parent), keyOf(name), mode, caller);
   }
 
   symlink(parent: NodeId, name: Buffer, target: Buffer, caller: Caller): Eventually<Entry> {
-    return this.#names.symlink(this.#home.tree.getDirectory(parent), keyOf(name), target, caller);
+    return this.#making.symlink(this.#home.tree.getDirectory(parent), keyOf(name), target, caller);
   }
 
   link(node: NodeId, newParent: NodeId, newName: Buffer, caller: Caller): Eventually<Entry> {
@@ -170,7 +179,7 @@ export class MountedHome implements Filesystem {
   }
 
   getxattr(id: NodeId, name: Buffer, caller: Caller): Eventually<Buffer> {
-    return this.#xattrs.get(this.#home.tree.get(id), name, caller);
+    return this.#ofKind(name).get(this.#home.tree.get(id), name, caller);
   }
 
   listxattr(id: NodeId, caller: Caller): Eventually<Buffer> {
@@ -178,11 +187,15 @@ export class MountedHome implements Filesystem {
   }
 
   setxattr(id: NodeId, name: Buffer, value: Buffer, flags: number, caller: Caller): Eventually<void> {
-    return this.#xattrs.set(this.#home.tree.get(id), name, value, flags, caller);
+    return this.#ofKind(name).set(this.#home.tree.get(id), name, value, flags, caller);
   }
 
   removexattr(id: NodeId, name: Buffer, caller: Caller): Eventually<void> {
-    return this.#xattrs.remove(this.#home.tree.get(id), name, caller);
+    return this.#ofKind(name).remove(this.#home.tree.get(id), name, caller);
+  }
+
+  #ofKind(name: Buffer): Acls | Xattrs {
+    return this.#acls !== undefined && isAcl(name) ? this.#acls : this.#xattrs;
   }
 
   // Files

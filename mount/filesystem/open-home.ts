@@ -15,6 +15,7 @@ import type { Ownership } from '../ownership.js';
 import type { Remote } from '../remote/remote.js';
 import { Tree } from '../tree/tree.js';
 import { AccessTimes, type AtimePolicies } from './access-times.js';
+import { Acls } from './acls.js';
 import { AttributeUpdates } from './attribute-updates.js';
 import { AwaitedChanges } from './awaited-changes.js';
 import { Directories } from './directories.js';
@@ -31,6 +32,7 @@ import { Lookups } from './lookups.js';
 import { Losses, type LossLog } from './losses.js';
 import { LostData } from './lost-data.js';
 import { MountedHome } from './mounted-home.js';
+import { Making } from './making.js';
 import { Ranges } from './ranges.js';
 import { Names } from './names.js';
 import { Recalls } from './recalls.js';
@@ -57,6 +59,8 @@ export interface OpenHomeOptions {
   readonly ownership: Ownership;
   readonly log: LossLog;
   readonly temper: Temper;
+  /** POSIX ACLs are kept, and the umask is applied here. Default false. */
+  readonly acls?: boolean;
   /** Default: reading moves no atime. */
   readonly atime?: AtimePolicies;
   /** Bytes of changes that may not be durable (-o unsent=). */
@@ -115,7 +119,7 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
   });
   const ids = new ServerIds({
     ...{ tree, log },
-    provisional: () => names.provisionalId(),
+    provisional: () => making.provisionalId(),
     getattr: (path, done) => remote.request('getattr', [path], undefined, done, { once: true }),
   });
   const hints = new Hints({ tree, log, ids });
@@ -136,20 +140,28 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
   const listings = new Listings(home);
   const lookups = new Lookups(home, listings, ownership);
   const doubting = new Doubting({ home, data });
-  const names = new Names(home, doubting);
+  const attributes = new AttributeUpdates(home, data);
+  const xattrs = new Xattrs(home, { acls: options.acls === true });
+  const acls = options.acls === true ? new Acls({ xattrs, lookups, attributes }) : undefined;
+  const making = new Making(home, {
+    acls,
+    unmake: (inode, directory, key, caller) =>
+      inode.isDirectory() ? names.rmdir(directory, key, caller) : names.unlink(directory, key, caller),
+  });
+  const names: Names = new Names(home, making, doubting);
   const syncs = new Syncs(home);
   const locks = new FileLocks(home, options.log);
   const handles = new HandleTable<FileHandle>();
-  const attributes = new AttributeUpdates(home, data);
   const { atime = { files: 'noatime', directories: 'noatime' } } = options;
   const accessTimes = new AccessTimes(home, attributes, atime);
-  const files = new Files({ home, names, lookups, attributes, accessTimes, data, syncs, handles, locks });
+  const files = new Files({
+    ...{ home, making, names, lookups, attributes, accessTimes, data, syncs, handles, locks },
+  });
   files.maxOpen = options.maxOpenFiles;
   const ranges = new Ranges({ home, lookups, data, handles });
   const directories = new Directories(home, listings, syncs, accessTimes);
   const recalls = new Recalls({ home, doubting, term, locks });
   const space = new Space(home);
-  const xattrs = new Xattrs(home);
   const changes = new AwaitedChanges({ request, numbers: home.changes });
   const reintegration = new Reintegration({ tree, log, ids, hints, losses, changes });
 
@@ -226,7 +238,21 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
     await remote.logout();
   };
   const filesystem = new MountedHome({
-    ...{ home, lookups, names, attributes, files, ranges, directories, space, xattrs, ownership, destroy },
+    ...{
+      home,
+      lookups,
+      making,
+      names,
+      attributes,
+      files,
+      ranges,
+      directories,
+      space,
+      xattrs,
+      acls,
+      ownership,
+      destroy,
+    },
   });
   return { filesystem, state: { log, leases, losses } };
 }

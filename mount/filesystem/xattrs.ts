@@ -2,7 +2,8 @@
  * Extended attributes: user.* of regular files and directories. The kernel has seen to whose may have some, and to modes.
  *
  * Those of other kinds are answered here, for they are asked for often: security.capability by the kernel before a write,
- * system.posix_acl_access by ls(1) for a file.
+ * system.posix_acl_access by ls(1) for a file. Where the mount has ACLs (-o acl), these are kept under names of their own; what they
+ * mean is in acls.ts.
  *
  * Under a lease they are answered from what is known, and changed in the log. What is not known is asked for, and behind a second
  * file of a directory come the others of it: who lists the attributes of one of them lists those of all. A disk may take no
@@ -16,7 +17,14 @@ import { MAX_FETCH } from '../../protocol/limits.js';
 import type { Result } from '../../protocol/methods.js';
 import { REMOVEXATTR, SETXATTR, type LogOperation } from '../../protocol/operations.js';
 import { packId, packRef } from '../../protocol/references.js';
-import { isReservedXattr, isUserXattr, XATTR_CREATE, XATTR_REPLACE } from '../../protocol/xattrs.js';
+import {
+  ACCESS_ACL,
+  DEFAULT_ACL,
+  isReservedXattr,
+  isUserXattr,
+  XATTR_CREATE,
+  XATTR_REPLACE,
+} from '../../protocol/xattrs.js';
 import { S_IFDIR, S_IFMT, S_IFREG } from '../../posix/flags.js';
 import type { Caller, Eventually } from '../operations.js';
 import { interruptible } from '../remote/interruption.js';
@@ -31,25 +39,35 @@ const XATTR_BYTES = 24;
 /** Values that are told with the names of several files. */
 const TOLD_BYTES = 256 * 1024;
 
+/** As the kernel names them, and as they are kept. */
+export const SYSTEM_ACCESS_ACL = Buffer.from('system.posix_acl_access');
+export const SYSTEM_DEFAULT_ACL = Buffer.from('system.posix_acl_default');
+const ACLS = [
+  { name: SYSTEM_ACCESS_ACL, kept: ACCESS_ACL },
+  { name: SYSTEM_DEFAULT_ACL, kept: DEFAULT_ACL },
+] as const;
+
 /** A kind without a name. */
 const PREFIX = Buffer.from('user.');
 const NUL = Buffer.alloc(1);
 
 export class Xattrs {
   readonly #home: Home;
+  readonly #acls: boolean;
   /** Where the last file was whose attributes were asked for. */
   #lastParent: DirectoryInode | undefined;
   /** The server's disk has taken one. */
   #taken = false;
 
-  constructor(home: Home) {
+  constructor(home: Home, { acls }: { acls: boolean }) {
     this.#home = home;
+    this.#acls = acls;
   }
 
   /** EOPNOTSUPP, ENODATA. */
-  get(inode: Inode, name: Buffer, caller: Caller): Eventually<Buffer> {
-    requireUser(name);
-    if (!mayHave(inode) || isReservedXattr(name)) throw missing();
+  get(inode: Inode, wanted: Buffer, caller: Caller): Eventually<Buffer> {
+    const name = this.#keptName(wanted);
+    if (!mayHave(inode) || name === undefined) throw missing();
     const known = this.#home.tree.xattrsOf(inode);
     if (known !== undefined) return this.#valueOf(known, inode, name, caller);
     return this.#ask(inode, caller).then((told) => this.#valueOf(told, inode, name, caller));
@@ -72,14 +90,27 @@ export class Xattrs {
   list(inode: Inode, caller: Caller): Eventually<Buffer> {
     if (!mayHave(inode)) return Buffer.alloc(0);
     const known = this.#home.tree.xattrsOf(inode);
-    return known === undefined ? this.#ask(inode, caller).then(namesOf) : namesOf(known);
+    return known === undefined
+      ? this.#ask(inode, caller).then((told) => this.#namesOf(told))
+      : this.#namesOf(known);
+  }
+
+  #namesOf(xattrs: Known): Buffer {
+    const names: Buffer[] = [];
+    for (const key of xattrs.keys()) {
+      const name = Buffer.from(key, 'latin1');
+      const acl = this.#acls ? ACLS.find(({ kept }) => kept.equals(name)) : undefined;
+      if (acl !== undefined) names.push(acl.name, NUL);
+      else if (!isReservedXattr(name)) names.push(name, NUL);
+    }
+    return Buffer.concat(names);
   }
 
   /** `flags` as setxattr(2). `value` is good until this returns. EOPNOTSUPP, EACCES, EEXIST, ENODATA, ENOSPC. */
-  set(inode: Inode, name: Buffer, value: Buffer, flags: number, caller: Caller): Eventually<void> {
-    requireUser(name);
+  set(inode: Inode, wanted: Buffer, value: Buffer, flags: number, caller: Caller): Eventually<void> {
+    const name = this.#keptName(wanted);
     requireMayHave(inode);
-    if (isReservedXattr(name)) throw new Failure('EACCES', 'the name of the attribute is reserved');
+    if (name === undefined) throw new Failure('EACCES', 'the name of the attribute is reserved');
     if ((flags & ~(XATTR_CREATE | XATTR_REPLACE)) !== 0) throw new Failure('EINVAL');
     return this.#set(inode, name, Buffer.from(value), flags, caller);
   }
@@ -114,10 +145,14 @@ export class Xattrs {
   }
 
   /** EOPNOTSUPP, ENODATA. */
-  remove(inode: Inode, name: Buffer, caller: Caller): Eventually<void> {
-    requireUser(name);
+  remove(inode: Inode, wanted: Buffer, caller: Caller): Eventually<void> {
+    const name = this.#keptName(wanted);
     requireMayHave(inode);
-    if (isReservedXattr(name)) throw missing();
+    if (name === undefined) throw missing();
+    return this.#remove(inode, name, caller);
+  }
+
+  #remove(inode: Inode, name: Buffer, caller: Caller): Eventually<void> {
     const change: Change = (operation) => ({ ...operation, kind: REMOVEXATTR, xattr: name });
     return this.#whenKnown(inode, caller, change, (known): Eventually<void> => {
       const after = new Map(known);
@@ -126,9 +161,20 @@ export class Xattrs {
       const wait = this.#home.log.room();
       if (wait === undefined) return this.#append(inode, caller, after, change);
       return interruptible(this.#home.remote.bounded(wait), caller).then(() =>
-        this.remove(inode, name, caller),
+        this.#remove(inode, name, caller),
       );
     });
+  }
+
+  /** The name under which one is kept; undefined: it is not for programs. EOPNOTSUPP. */
+  #keptName(name: Buffer): Buffer | undefined {
+    const acl = this.#acls ? ACLS.find((each) => each.name.equals(name)) : undefined;
+    if (acl !== undefined) return acl.kept;
+    if (name.equals(PREFIX)) throw new Failure('EINVAL');
+    if (!isUserXattr(name)) {
+      throw new Failure('EOPNOTSUPP', 'only extended attributes of users are kept');
+    }
+    return isReservedXattr(name) ? undefined : name;
   }
 
   /** Decides here what may be decided here, by what is known or asked for once; else has the server decide. */
@@ -237,11 +283,6 @@ export class Xattrs {
 /** What is done to the attributes of a file. */
 type Change = (of: Pick<Extract<LogOperation, { kind: typeof SETXATTR }>, 'file' | 'time'>) => LogOperation;
 
-function requireUser(name: Buffer): void {
-  if (name.equals(PREFIX)) throw new Failure('EINVAL');
-  if (!isUserXattr(name)) throw new Failure('EOPNOTSUPP', 'only extended attributes of users are kept');
-}
-
 function requireMayHave(inode: Inode): void {
   if (!mayHave(inode)) throw new Failure('EPERM');
 }
@@ -262,10 +303,6 @@ function keyOf(name: Buffer): string {
 /** Copies what is a view of a message. */
 function knownOf(told: NonNullable<Result<'xattrs'>[number]>): Known {
   return new Map(told.map(([name, value]) => [keyOf(name), value && Buffer.from(value)]));
-}
-
-function namesOf(xattrs: Known): Buffer {
-  return Buffer.concat([...xattrs.keys()].flatMap((key) => [Buffer.from(key, 'latin1'), NUL]));
 }
 
 /** What they take on a disk that has little room for them; what is not known is too much. */

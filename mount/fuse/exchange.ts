@@ -31,6 +31,7 @@ export class Exchange implements Caller {
   readonly #sink: ReplySink;
   #interrupt: Interrupt | undefined;
   #answered = false;
+  #umask: number | undefined;
 
   constructor(header: InHeader, sink: ReplySink) {
     this.header = header;
@@ -47,6 +48,16 @@ export class Exchange implements Caller {
 
   get pid(): number {
     return this.header.pid;
+  }
+
+  get umask(): number | undefined {
+    return this.#umask;
+  }
+
+  /** The same, of what tells it. */
+  withUmask(umask: number): this {
+    this.#umask = umask;
+    return this;
   }
 
   get signal(): Interrupt {

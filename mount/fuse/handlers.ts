@@ -42,10 +42,10 @@ export const HANDLERS: { readonly [Name in HandledName]: Handler<Name> } = {
   READLINK: (filesystem, exchange) => filesystem.readlink(exchange.header.nodeId, exchange),
   SYMLINK: (filesystem, exchange, { name, target }) =>
     filesystem.symlink(exchange.header.nodeId, name, target, exchange),
-  MKNOD: (filesystem, exchange, { name, mode, rdev }) =>
-    filesystem.mknod(exchange.header.nodeId, name, mode, rdev, exchange),
-  MKDIR: (filesystem, exchange, { name, mode }) =>
-    filesystem.mkdir(exchange.header.nodeId, name, mode, exchange),
+  MKNOD: (filesystem, exchange, { name, mode, umask, rdev }) =>
+    filesystem.mknod(exchange.header.nodeId, name, mode, rdev, exchange.withUmask(umask)),
+  MKDIR: (filesystem, exchange, { name, mode, umask }) =>
+    filesystem.mkdir(exchange.header.nodeId, name, mode, exchange.withUmask(umask)),
   UNLINK: (filesystem, exchange, name) => filesystem.unlink(exchange.header.nodeId, name, exchange),
   RMDIR: (filesystem, exchange, name) => filesystem.rmdir(exchange.header.nodeId, name, exchange),
   RENAME: rename,
@@ -56,10 +56,10 @@ export const HANDLERS: { readonly [Name in HandledName]: Handler<Name> } = {
     const open = () => filesystem.open(exchange.header.nodeId, flags, exchange);
     return clearSetId ? whenCleared(filesystem, exchange, open) : open();
   },
-  CREATE: (filesystem, exchange, { name, flags, mode }) =>
-    filesystem.create(exchange.header.nodeId, name, flags, mode, exchange),
-  TMPFILE: (filesystem, exchange, { flags, mode }) =>
-    filesystem.tmpfile(exchange.header.nodeId, flags, mode, exchange),
+  CREATE: (filesystem, exchange, { name, flags, mode, umask }) =>
+    filesystem.create(exchange.header.nodeId, name, flags, mode, exchange.withUmask(umask)),
+  TMPFILE: (filesystem, exchange, { flags, mode, umask }) =>
+    filesystem.tmpfile(exchange.header.nodeId, flags, mode, exchange.withUmask(umask)),
   READ: (filesystem, exchange, { handle, offset, size }) => {
     if (offset > Number.MAX_SAFE_INTEGER) return exchange.answerData([]);
     const reply = (pieces: readonly Buffer[]) => exchange.answerData(pieces);

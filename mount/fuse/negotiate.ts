@@ -11,7 +11,8 @@
  *   0 of 530,000 without). The price: random O_DIRECT reads, 16 at once, come at 0.75 times the rate (loopback, a machine at
  *   rest; 0.46, the median of 7 turns, on a busy one), as each waits for its answer.
  * - FUSE_NO_OPEN_SUPPORT, FUSE_NO_OPENDIR_SUPPORT: opens must reach the server (access, leases).
- * - FUSE_DONT_MASK, FUSE_POSIX_ACL: the kernel applies umask and checks permission bits.
+ * - FUSE_DONT_MASK, FUSE_POSIX_ACL, but with -o acl: the kernel applies umask, and checks permission bits. ACLs cost a request
+ *   for each file whose permissions are checked, and what is made inherits them, so that its umask is not always what counts.
  */
 import { Failure } from '../../protocol/failure.js';
 import { MAX_DATA } from '../../protocol/limits.js';
@@ -37,11 +38,13 @@ export const INIT_FLAGS = {
   ATOMIC_O_TRUNC: 1 << 3,
   EXPORT_SUPPORT: 1 << 4,
   BIG_WRITES: 1 << 5,
+  DONT_MASK: 1 << 6,
   FLOCK_LOCKS: 1 << 10,
   DO_READDIRPLUS: 1 << 13,
   READDIRPLUS_AUTO: 1 << 14,
   WRITEBACK_CACHE: 1 << 16,
   PARALLEL_DIROPS: 1 << 18,
+  POSIX_ACL: 1 << 20,
   ABORT_ERROR: 1 << 21,
   MAX_PAGES: 1 << 22,
   CACHE_SYMLINKS: 1 << 23,
@@ -71,6 +74,9 @@ const WANTED =
 
 const WANTED2 = INIT_FLAGS2.DIRECT_IO_ALLOW_MMAP; // what is read past the page cache can be mapped
 
+/** Taken with -o acl: what is made has the umask applied in the mount, or inherits an ACL. */
+const ACLS = INIT_FLAGS.POSIX_ACL | INIT_FLAGS.DONT_MASK;
+
 /** Without these the driver would be wrong, not just slower. */
 const REQUIRED = INIT_FLAGS.ATOMIC_O_TRUNC | INIT_FLAGS.MAX_PAGES;
 
@@ -87,6 +93,8 @@ export interface NegotiationOptions {
    * the file system must be built for it. Default false.
    */
   readonly writeback?: boolean;
+  /** The file system keeps POSIX ACLs, which the kernel then checks. Default false. */
+  readonly acls?: boolean;
 }
 
 /** What both sides will do. `reply` is the body of the answer. */
@@ -115,10 +123,12 @@ export function negotiate(offer: InitIn, options: NegotiationOptions = {}): Nego
   if ((offer.flags & REQUIRED) !== REQUIRED) {
     throw new Failure('EPROTO', 'the kernel does not offer what is needed of FUSE: use a newer kernel');
   }
-  const wanted = options.writeback === true ? WANTED | INIT_FLAGS.WRITEBACK_CACHE : WANTED;
   const flags2 = offer.flags2 & WANTED2;
   const mapsDirect = (flags2 & INIT_FLAGS2.DIRECT_IO_ALLOW_MMAP) !== 0;
   const xattrs = (offer.flags & INIT_FLAGS.HANDLE_KILLPRIV_V2) !== 0;
+  const writeback = options.writeback === true ? INIT_FLAGS.WRITEBACK_CACHE : 0;
+  const acls = options.acls === true && xattrs ? ACLS : 0;
+  const wanted = WANTED | writeback | acls;
   return { reply: answer(offer, offer.flags & wanted, flags2), settled: true, mapsDirect, xattrs };
 }
 

@@ -215,11 +215,12 @@ function readGetxattrIn(body: Reader): number {
 }
 
 /** fuse_create_in, and the name. */
-function readCreateIn(body: Reader): { flags: number; mode: number; name: Buffer } {
+function readCreateIn(body: Reader): CreateRequest {
   const flags = asX86Flags(body.u32());
   const mode = body.u32();
-  body.skip(8); // umask, open_flags
-  return { flags, mode, name: body.name() };
+  const umask = body.u32();
+  body.skip(4); // open_flags
+  return { flags, mode, umask, name: body.name() };
 }
 
 /** fuse_copy_file_range_in. */
@@ -252,24 +253,25 @@ export const OPERATIONS = {
     (body) => ({ name: body.name(), target: body.name() }),
     writeEntryOut,
   ),
-  MKNOD: operation<{ mode: number; rdev: number; name: Buffer }, Entry>(
+  MKNOD: operation<{ mode: number; umask: number; rdev: number; name: Buffer }, Entry>(
     8,
     'MKNOD',
     (body) => {
       const mode = body.u32();
       const rdev = body.u32();
-      body.skip(8); // umask (the kernel applied it: FUSE_DONT_MASK is not negotiated), padding
-      return { mode, rdev, name: body.name() };
+      const umask = body.u32();
+      body.skip(4); // padding
+      return { mode, umask, rdev, name: body.name() };
     },
     writeEntryOut,
   ),
-  MKDIR: operation<{ mode: number; name: Buffer }, Entry>(
+  MKDIR: operation<{ mode: number; umask: number; name: Buffer }, Entry>(
     9,
     'MKDIR',
     (body) => {
       const mode = body.u32();
-      body.skip(4); // umask
-      return { mode, name: body.name() };
+      const umask = body.u32();
+      return { mode, umask, name: body.name() };
     },
     writeEntryOut,
   ),
@@ -358,7 +360,7 @@ export const OPERATIONS = {
     },
     nothing,
   ),
-  CREATE: operation<{ flags: number; mode: number; name: Buffer }, { entry: Entry; opened: OpenAnswer }>(
+  CREATE: operation<CreateRequest, { entry: Entry; opened: OpenAnswer }>(
     35,
     'CREATE',
     readCreateIn,
@@ -412,7 +414,7 @@ export const OPERATIONS = {
   ),
   COPY_FILE_RANGE: operation<CopyRequest, number>(47, 'COPY_FILE_RANGE', readCopyIn, writeWriteOut),
   /** Linux 6.1. The name is that of no file. */
-  TMPFILE: operation<{ flags: number; mode: number }, { entry: Entry; opened: OpenAnswer }>(
+  TMPFILE: operation<CreateRequest, { entry: Entry; opened: OpenAnswer }>(
     51,
     'TMPFILE',
     readCreateIn,
@@ -425,6 +427,14 @@ export const OPERATIONS = {
 } as const;
 
 /** From the file of one handle to that of another. */
+/** Of CREATE and TMPFILE. */
+export interface CreateRequest {
+  readonly flags: number;
+  readonly mode: number;
+  readonly umask: number;
+  readonly name: Buffer;
+}
+
 export interface CopyRequest {
   readonly handle: HandleId;
   readonly offset: number;

@@ -68,6 +68,7 @@ for (const [wrong, says] of [
   ['keepalive=16', /from 1 to 15/],
   ['port', /needs a value/],
   ['ro=1', /takes no value/],
+  ['acl,umask=022', /'acl' and 'umask=' contradict/],
 ] as const) {
   t.test(`-o ${wrong} is refused with what to do`, async (t) => {
     try {

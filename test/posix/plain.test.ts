@@ -2,8 +2,9 @@
 import t from 'tap';
 import { temporaryDirectory } from '../lib/directory.js';
 import { runSuite } from './run-suite.js';
+import { acls } from './suite/acls.js';
 import { owners } from './suite/owners.js';
 
-// Only root gives files to others.
-const more = process.geteuid?.() === 0 ? { owners } : {};
+// Only root gives files to others, and is others.
+const more = process.geteuid?.() === 0 ? { owners, acls } : {};
 runSuite(t, temporaryDirectory(t), undefined, more);

@@ -85,6 +85,8 @@ homeTest('only files and directories have some, and none has the server’s', {}
   t.equal(await kindOf(() => client.call('xattr', [Buffer.from('f'), 'user.ftpmount.own'])), 'ENODATA');
   t.equal(await kindOf(() => paths.change(set(ref('f'), 'user.ftpmount.own', '1'))), 'EACCES');
   t.equal(await kindOf(() => paths.change(remove(ref('f'), 'user.ftpmount.own'))), 'ENODATA');
+  await paths.change(set(ref('f'), 'user.ftpmount.acl.access', '1'));
+  t.strictSame(await told(client, ['f']), [{ 'user.ftpmount.acl.access': '1' }], 'what mounts keep there is');
 });
 
 homeTest('names and values are charged, to the byte', { bytes: 100 }, async (t, home) => {

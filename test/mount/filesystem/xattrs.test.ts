@@ -52,10 +52,20 @@ t.test('other kinds than those of users are answered here, at once', async (t) =
     t.throws(() => home.filesystem.removexattr(f, xattr, CALLER), { code: 'EOPNOTSUPP' }, name);
   }
   t.throws(() => home.filesystem.setxattr(f, Buffer.from('user.'), ONE, 0, CALLER), { code: 'EINVAL' });
-  const own = Buffer.from('user.ftpmount.x');
-  t.throws(() => home.filesystem.getxattr(f, own, CALLER), { code: 'ENODATA' });
-  t.throws(() => home.filesystem.setxattr(f, own, ONE, 0, CALLER), { code: 'EACCES' });
+  for (const name of ['user.ftpmount.x', 'user.ftpmount.acl.access']) {
+    const own = Buffer.from(name);
+    t.throws(() => home.filesystem.getxattr(f, own, CALLER), { code: 'ENODATA' }, name);
+    t.throws(() => home.filesystem.setxattr(f, own, ONE, 0, CALLER), { code: 'EACCES' }, name);
+  }
   t.strictSame(asked(home), []);
+});
+
+t.test('ACLs are not told by a mount that does not heed them', async (t) => {
+  const { home, f } = await owned(t, [
+    [A, ONE],
+    [Buffer.from('user.ftpmount.acl.access'), ONE],
+  ]);
+  t.same(await home.filesystem.listxattr(f, CALLER), Buffer.from('user.a\0'));
 });
 
 t.test('what is leased is asked for once', async (t) => {

@@ -8,6 +8,9 @@ import { recordingFilesystem, recordingLog, recordingSink } from './recording-fi
 /** What Linux 6.18 offers: everything. */
 const LINUX = { major: 7, minor: 45, maxReadahead: 131_072, flags: 0xffff_ffff, flags2: 0xffff_ffff };
 
+/** Only where the options say so. */
+const ASKED_FOR: ReadonlySet<string> = new Set(['WRITEBACK_CACHE', 'POSIX_ACL', 'DONT_MASK']);
+
 t.test('takes what is wanted of what is offered, and no more', async (t) => {
   const { reply: answer, settled, mapsDirect } = negotiate(LINUX);
   t.ok(settled);
@@ -18,7 +21,7 @@ t.test('takes what is wanted of what is offered, and no more', async (t) => {
   t.equal(answer.maxWrite, 1024 * 1024);
   t.equal(answer.maxPages, 256);
   for (const [flag, bit] of Object.entries(INIT_FLAGS)) {
-    t.equal((answer.flags & bit) !== 0, flag !== 'WRITEBACK_CACHE', flag);
+    t.equal((answer.flags & bit) !== 0, !ASKED_FOR.has(flag), flag);
   }
   t.not(answer.flags & (1 << 1), 0, 'FUSE_POSIX_LOCKS');
   t.not(answer.flags & (1 << 10), 0, 'FUSE_FLOCK_LOCKS');
@@ -35,6 +38,13 @@ t.test('takes what is wanted of what is offered, and no more', async (t) => {
 t.test('writeback is an option', async (t) => {
   const { flags } = negotiate(LINUX, { writeback: true }).reply;
   t.not(flags & INIT_FLAGS.WRITEBACK_CACHE, 0);
+});
+
+t.test('ACLs are an option, of kernels that are served extended attributes', async (t) => {
+  const acls = INIT_FLAGS.POSIX_ACL | INIT_FLAGS.DONT_MASK;
+  t.equal(negotiate(LINUX, { acls: true }).reply.flags & acls, acls);
+  const before = { ...LINUX, flags: LINUX.flags & ~INIT_FLAGS.HANDLE_KILLPRIV_V2 };
+  t.equal(negotiate(before, { acls: true }).reply.flags & acls, 0);
 });
 
 t.test('refuses kernels that are too old', async (t) => {
