@@ -1,6 +1,7 @@
 /* One user: what there is of it, and the forms that change it. */
 import { fingerprintOf } from '../../state/account-keys.js';
 import type { DaemonStatus } from '../../state/control.js';
+import { formatDuration } from '../../state/sizes.js';
 import { formatEnd } from '../../state/times.js';
 import { loginWays, type UserRow } from '../../state/user-rows.js';
 import { html } from '../html.js';
