@@ -18,7 +18,7 @@ import {
   withMode,
   withoutNamed,
   type Acl,
-} from '../posix-acl.js';
+} from './posix-acl.js';
 import type { DirectoryInode, Inode } from '../tree/inode.js';
 import type { AttributeUpdates } from './attribute-updates.js';
 import type { Lookups } from './lookups.js';

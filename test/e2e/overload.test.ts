@@ -197,8 +197,9 @@ await t.test('handles, cursors, held files and uploads without end', async (t) =
   t.ok(descriptors() < before + 50, 'all were closed');
   for (let i = 0; i < MAX_CALLS + 60; i++) {
     const { result } = await mallory.call('list', ['many', 1]);
-    const [[, , cursor]] = result as [[unknown, unknown, number]];
-    await mallory.call('listNext', [cursor]);
+    let [[, , cursor]] = result as [[unknown, unknown, number | null]];
+    while (cursor !== null)
+      [, cursor] = (await mallory.call('listNext', [cursor])).result as [unknown, number | null];
   }
   t.ok(descriptors() < before + 50, 'a listing that was read to its end is closed');
   for (const name of many) mallory.request('hold', [Buffer.from(name)]);

@@ -5,7 +5,7 @@
  * Invariant: what a mode can say (owner, mask or owning group, others) is the mode's: an ACL that is kept is read together with
  * it, so that chmod(2) never has to change one.
  */
-import { Failure } from '../protocol/failure.js';
+import { Failure } from '../../protocol/failure.js';
 
 const VERSION = 2;
 const HEADER_SIZE = 4;

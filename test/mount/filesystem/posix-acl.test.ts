@@ -1,6 +1,6 @@
 /* ACLs as bytes: those of a hostile server, too. */
 import t from 'tap';
-import { formatAcl, parseAcl } from '../../mount/posix-acl.js';
+import { formatAcl, parseAcl } from '../../../mount/filesystem/posix-acl.js';
 
 const ENTRIES = {
   owner: [1, 7],
