@@ -74,6 +74,7 @@ export class Pace {
   /** When what was moved would have been moved at the rate of its time. */
   #paidAt = -Infinity;
   #holding = false;
+  #callOffWait = (): void => undefined;
   /** It is one of those who share the line. */
   #shares = false;
 
@@ -84,9 +85,11 @@ export class Pace {
 
   /** Bytes a second of this user; 0: no limit. */
   set own(bytes: number) {
+    if (bytes === this.#own) return; // As each login sets it.
     this.#own = bytes;
     // What was moved at another rate is forgiven.
-    if (!this.#holding) this.#paidAt = -Infinity;
+    this.#paidAt = -Infinity;
+    if (this.#holding) this.#letGo();
   }
 
   get isLimited(): boolean {
@@ -132,9 +135,12 @@ export class Pace {
 
   #wait(): void {
     const ms = Math.min(Math.max(this.#paidAt - this.#clock.now(), 1), MAX_REST_MS);
-    this.#clock.after(ms, () => {
-      this.#holding = false;
-      for (const session of this.#sessions) session.letGo();
-    });
+    this.#callOffWait = this.#clock.after(ms, () => this.#letGo());
+  }
+
+  #letGo(): void {
+    this.#callOffWait();
+    this.#holding = false;
+    for (const session of this.#sessions) session.letGo();
   }
 }

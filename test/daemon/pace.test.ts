@@ -82,6 +82,28 @@ t.test('the bandwidth of all is shared by those who want more of it, on whatever
   t.ok((movers[1]?.moved ?? 0) - before >= 1000 * 64 * KiB, 'without a limit at once');
 });
 
+t.test(
+  'a limit that is raised holds at once, and one that is set again, as by a login, gives nothing',
+  async (t) => {
+    const clock = new ManualClock();
+    const pace = new Pace(new Line(makeLine(1), 0), clock);
+    pace.own = 64 * KiB;
+    pace.moved(16 * 1024 * KiB);
+    const mover = new Mover(pace, 16 * KiB);
+    pace.own = 1000 * KiB;
+    run(clock, [mover], 10);
+    const [raised = 0] = rates([mover], 10);
+    t.ok(raised >= 990 && raised <= 1070, `${raised} KiB/s`);
+    const before = mover.moved;
+    for (let ms = 0; ms < 10_000; ms++) {
+      pace.own = 1000 * KiB;
+      run(clock, [mover], 0.001);
+    }
+    const again = (mover.moved - before) / KiB / 10;
+    t.ok(again <= 1050, `${again} KiB/s`);
+  },
+);
+
 t.test('what is little does not wait', async (t) => {
   const clock = new ManualClock();
   const pace = new Pace(new Line(makeLine(1), 0), clock);
