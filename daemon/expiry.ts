@@ -4,6 +4,7 @@
  */
 import type { UserName } from '../protocol/ids.js';
 import { isExpired, type Account } from '../state/accounts.js';
+import { CLOCK, type Clock } from './home/clock.js';
 
 /** The longest wait (milliseconds): clocks are set. */
 const MAX_WAIT_MS = 60_000;
@@ -12,17 +13,19 @@ export interface ExpiryOptions {
   /** Of the users who are there. */
   readonly accounts: () => Iterable<Pick<Account, 'name' | 'expiresAt'>>;
   readonly onExpired: (name: UserName) => void;
-  /** Milliseconds since 1970. */
-  readonly now?: () => number;
+  /** For tests. */
+  readonly clock?: Clock;
 }
 
 export class Expiry {
   readonly #options: ExpiryOptions;
+  readonly #clock: Clock;
   #next = Infinity;
-  #timer: NodeJS.Timeout | undefined;
+  #callOff: () => void = () => undefined;
 
   constructor(options: ExpiryOptions) {
     this.#options = options;
+    this.#clock = options.clock ?? CLOCK;
   }
 
   /** An account whose user is there expires then. */
@@ -33,25 +36,21 @@ export class Expiry {
   }
 
   close(): void {
-    clearTimeout(this.#timer);
+    this.#callOff();
   }
 
   #wait(): void {
-    clearTimeout(this.#timer);
-    const ms = Math.min(Math.max(this.#next - this.#now(), 0), MAX_WAIT_MS);
-    this.#timer = setTimeout(() => this.#look(), ms).unref();
+    this.#callOff();
+    const ms = Math.min(Math.max(this.#next - this.#clock.date(), 0), MAX_WAIT_MS);
+    this.#callOff = this.#clock.after(ms, () => this.#look());
   }
 
   #look(): void {
-    if (this.#now() < this.#next) return this.#wait();
+    if (this.#clock.date() < this.#next) return this.#wait();
     this.#next = Infinity;
     for (const account of this.#options.accounts()) {
-      if (isExpired(account, this.#now())) this.#options.onExpired(account.name);
+      if (isExpired(account, this.#clock.date())) this.#options.onExpired(account.name);
       else this.expects(account.expiresAt);
     }
-  }
-
-  #now(): number {
-    return (this.#options.now ?? Date.now)();
   }
 }
