@@ -71,6 +71,8 @@ export class Pace {
   readonly #clock: Pick<Clock, 'now' | 'after'>;
   readonly #sessions = new Set<Paced>();
   #own = 0;
+  /** That of all users, as it was when something was last moved. */
+  #lineRate = 0;
   /** When what was moved would have been moved at the rate of its time. */
   #paidAt = -Infinity;
   #holding = false;
@@ -108,7 +110,10 @@ export class Pace {
   /** So many bytes came and went in a session. */
   moved(bytes: number): void {
     const own = this.#own === 0 ? Infinity : this.#own;
-    const share = this.#line.rate === 0 ? Infinity : this.#line.share;
+    const { rate: all } = this.#line;
+    if (all !== this.#lineRate) this.#paidAt = -Infinity;
+    this.#lineRate = all;
+    const share = all === 0 ? Infinity : this.#line.share;
     const rate = Math.min(own, share);
     if (rate === Infinity) return;
     const now = this.#clock.now();

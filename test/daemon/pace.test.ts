@@ -104,6 +104,20 @@ t.test(
   },
 );
 
+t.test('so does the limit of all', async (t) => {
+  const clock = new ManualClock();
+  const cells = makeLine(1);
+  setLineRate(cells, 64 * KiB);
+  const pace = new Pace(new Line(cells, 0), clock);
+  const mover = new Mover(pace, 16 * KiB);
+  pace.moved(16 * 1024 * KiB);
+  clock.pass(5000);
+  setLineRate(cells, 1000 * KiB);
+  run(clock, [mover], 10);
+  const [raised = 0] = rates([mover], 10);
+  t.ok(raised >= 990 && raised <= 1070, `${raised} KiB/s`);
+});
+
 t.test('what is little does not wait', async (t) => {
   const clock = new ManualClock();
   const pace = new Pace(new Line(makeLine(1), 0), clock);
