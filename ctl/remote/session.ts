@@ -43,6 +43,9 @@ export interface OwnSession extends RemoteSession {
 /** The first wait between tries, doubled each time up to the last (milliseconds). */
 const FIRST_WAIT_MS = 200;
 const LAST_WAIT_MS = 5_000;
+/** How often a login is tried for whom an idle master gave way, and how much longer is waited each time (milliseconds). */
+const MAX_TRIES = 5;
+const PLACE_MS = 50;
 
 /** What may pass: the line broke, or the server is away. */
 const PASSING: ReadonlySet<FailureKind> = new Set<FailureKind>([
@@ -108,13 +111,7 @@ export class LastingSession {
       asks: options.asks !== false,
       signal,
     };
-    const opened = await openSession(login).catch(async (error: unknown) => {
-      // The place of one that nobody uses is given to who comes.
-      const isFull = Failure.from(error).kind === 'EUSERS';
-      if (!isFull || !(await endIdleMasters(account).catch(() => false))) throw error;
-      return openSession(login);
-    });
-    return new LastingSession(opened, account);
+    return new LastingSession(await openWhereThereIsPlace(login, account), account);
   }
 
   get client(): Client {
@@ -185,5 +182,21 @@ class CommandSession implements OwnSession {
 
   reconnect(ms: number): Promise<void> {
     return this.#lasting.reconnect(ms, this.signal);
+  }
+}
+
+/** The place of a master that nobody uses is given to who comes. */
+async function openWhereThereIsPlace(login: OpenSessionOptions, account: string): Promise<OpenedSession> {
+  let hasMadePlace = false;
+  for (let tries = 1; ; tries++) {
+    try {
+      return await openSession(login);
+    } catch (error) {
+      if (Failure.from(error).kind !== 'EUSERS' || tries === MAX_TRIES) throw error;
+      hasMadePlace ||= await endIdleMasters(account).catch(() => false);
+      if (!hasMadePlace) throw error;
+      // Who counts the places at the server hears of it a little later than who answers a logout.
+      await delay(PLACE_MS * (tries - 1));
+    }
   }
 }

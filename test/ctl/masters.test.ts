@@ -199,6 +199,7 @@ t.test('one that is idle gives way to who finds no place', async (t) => {
   const before = sockets();
   t.match(await ctl('ls', ...login), { code: 0 });
   await until(() => sockets().some((ino) => !before.includes(ino)));
+  t.match((await ctl('master', 'list')).stdout, /^alice@/m);
   t.match(await ctl('ls', '--no-master', ...login), { code: 0 });
   t.strictSame(sockets(), before);
 });

@@ -163,7 +163,6 @@ await t.test('data that are not what was asked for', async (t) => {
 await t.test('uploads that the server confuses', async (t) => {
   const cases: Record<string, { lies: Record<string, Lie>; codes: readonly number[] }> = {
     'an offset behind the end': { lies: { uploadBegin: () => [1, 2 ** 40, false] }, codes: [1, ...LOST] },
-    'an offset that is no checkpoint': { lies: { uploadBegin: () => [1, 3, false] }, codes: [1, ...LOST] },
     'a negative offset': { lies: { uploadBegin: () => [1, -1, false] }, codes: LOST },
     'a result where none belongs': { lies: { uploadWrite: () => 'thanks' }, codes: LOST },
     'a failure of every piece': { lies: { uploadWrite: () => new Failure('EDQUOT', 'no room') }, codes: [7] },
