@@ -3,7 +3,8 @@
  * handles need it, and closes (which leaves a clean ledger) when nothing does.
  *
  * Invariant: of each user there is at most one open home, and nothing uses it while it closes: a use that comes then waits
- * and opens it again. So does one that comes with another word on owners: clients then know nothing of before, as after a restart. The main thread is told of every close.
+ * and opens it again. So does one that comes with another word on owners while the sessions are being ended for it: clients then know
+ * nothing of before, as after a restart. The main thread is told of every close.
  */
 import { chmodSync, existsSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -91,11 +92,11 @@ export class Homes {
     }
     entry.uses += 1;
     entry.lastUse = use;
+    entry.pace.own = account.bandwidth ?? 0;
     try {
       const home = await entry.home;
       entry.opened = home;
       home.setLimits(limitsOf(account));
-      entry.pace.own = account.bandwidth ?? 0;
       return await run({ home, pace: entry.pace });
     } finally {
       entry.uses -= 1;
@@ -108,7 +109,7 @@ export class Homes {
   async accountChanged(account: Account, reopens: boolean): Promise<void> {
     const entry = this.#open.get(account.name);
     if (entry === undefined) return;
-    entry.ending = reopens && entry.owners !== hasOwners(account);
+    entry.ending = (reopens || entry.ending) && entry.owners !== hasOwners(account);
     entry.pace.own = account.bandwidth ?? 0;
     (await entry.home).setLimits(limitsOf(account));
   }

@@ -2,11 +2,11 @@
  * Giving up root: a daemon that root starts becomes an ordinary user before it opens or makes anything, so that whoever takes
  * it over has what that user has.
  *
- * Invariant: what the daemon works on belongs to the user it becomes, or it does not start: half of a state that is closed to
- * its daemon would show as errors of users, one by one.
+ * Invariant: the directories that the daemon works on belong to the user it becomes, or it does not start: a state that is
+ * closed to its daemon would show as errors of users, one by one.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, lchownSync, mkdirSync, statSync } from 'node:fs';
+import { existsSync, lchownSync, lstatSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Failure } from '../protocol/failure.js';
 import { SYSTEM_STATE } from '../state/directory.js';
@@ -61,15 +61,21 @@ function idsOf(name: string): Ids | undefined {
 }
 
 /**
- * Makes a directory that is missing; parents stay root's, but can be passed. Not in a directory of the user's: that user can make
- * it, and could put a link in its place for root to follow.
+ * Makes a directory that is missing; parents stay root's, but can be passed. Not below a directory that is not root's: its owner
+ * could put a link there for root to follow, and the daemon makes itself what that user may make.
  */
 function makeFor({ uid, gid }: Ids, directory: string): void {
-  const parent = dirname(directory);
-  if (existsSync(directory) || ownerOf(parent) === uid) return;
-  mkdirSync(parent, { recursive: true, mode: 0o755 });
+  if (existsSync(directory) || !isRootsOwn(dirname(directory))) return;
+  mkdirSync(dirname(directory), { recursive: true, mode: 0o755 });
   mkdirSync(directory, { mode: 0o700 });
   lchownSync(directory, uid, gid);
+}
+
+/** What there is of the path, links not followed. */
+function isRootsOwn(path: string): boolean {
+  const status = lstatSync(path, { throwIfNoEntry: false });
+  if (status !== undefined && (status.uid !== 0 || !status.isDirectory())) return false;
+  return path === '/' || isRootsOwn(dirname(path));
 }
 
 function requireOwner({ uid }: Ids, directory: string, name: string): void {

@@ -1,6 +1,6 @@
 /*
  * What a terminal showed, as a picture (SVG) for the README: each line appears when it did, but nobody waits for longer than
- * MAX_PAUSE_MS. Who wants no motion, and whatever does not animate, gets the last screen.
+ * MAX_PAUSE_MS. Who wants no motion, and whatever does not animate, gets all of it at once.
  */
 
 /** Columns after which a line is broken, as a terminal of this width does. */
@@ -28,7 +28,7 @@ export class Recording {
     this.#now = now;
   }
 
-  /** Takes what is printed. Escape sequences are left out. */
+  /** Takes what is printed, but for its colours. */
   add(printed: string): void {
     // oxlint-disable-next-line no-control-regex -- the escape sequences of terminals
     const [first = '', ...others] = printed.replaceAll(/\x1b\[[\d;]*m|\r/g, '').split('\n');
@@ -47,9 +47,10 @@ export class Recording {
 
   /** The picture. */
   svg(): string {
-    const first = this.#lines.findIndex(({ text }) => text !== '');
-    const rows = this.#lines
-      .slice(first)
+    const lines = this.#open === undefined ? this.#lines : [...this.#lines, this.#open];
+    const first = lines.findIndex(({ text }) => text !== '');
+    const rows = lines
+      .slice(Math.max(first, 0))
       .flatMap(({ text, at }) => brokenAt(COLUMNS, text).map((row) => ({ row, at })));
     let shownAt = 0;
     let before = rows[0]?.at ?? 0;

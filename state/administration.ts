@@ -116,8 +116,8 @@ export class Administration {
     this.#state.accounts.create(...added);
     let failed: Failure | undefined;
     for (const account of added) {
-      const { name, quotaBytes, maxFiles, posixOwners = false, disabled, expiresAt } = account;
-      const limits = { quotaBytes, maxFiles, ...softQuotaOf(account) };
+      const { name, quotaBytes, maxFiles, posixOwners = false, disabled, expiresAt, bandwidth = 0 } = account;
+      const limits = { quotaBytes, maxFiles, ...softQuotaOf(account), bandwidth };
       const details = detailsOf({ ...limits, posixOwners, disabled, expiresAt });
       try {
         await this.#announce({ action: 'useradd', user: name, details }, { type: 'accountChanged', name });

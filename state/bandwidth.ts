@@ -4,10 +4,14 @@ import { formatSize, parseSize } from './sizes.js';
 
 /** Less would be none for a mount, whose messages are up to 1 MiB long. */
 const MIN_BANDWIDTH = 64 * 1024;
+/** In KiB it fits where the threads of the daemon share it (daemon/pace.ts). */
+const MAX_BANDWIDTH = 1024 ** 4;
 
 /** Throws USAGE. */
 export function parseBandwidth(text: string): number {
   const bytes = parseSize(text);
+  if (bytes > MAX_BANDWIDTH)
+    throw new Failure('USAGE', `a bandwidth of ${text} a second is too much: 0 is no limit`);
   if (bytes === 0 || bytes >= MIN_BANDWIDTH) return bytes;
   throw new Failure(
     'USAGE',

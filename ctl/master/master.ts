@@ -157,7 +157,9 @@ export class Master {
 
   /** Throws where the server is not there any more, and ends this master then. */
   async #requireServer(): Promise<void> {
-    if (Date.now() - this.#heardAt < FRESH_MS) return;
+    const silence = Date.now() - this.#heardAt;
+    // Less than none: the clock was set.
+    if (silence >= 0 && silence < FRESH_MS) return;
     const silent = new Failure('ETIMEDOUT', 'the server is silent');
     const patience = setTimeout(() => this.#client.destroy(silent), PATIENCE_MS);
     try {

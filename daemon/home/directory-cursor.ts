@@ -24,6 +24,8 @@ import type { XattrFile } from './file-xattrs.js';
 /** struct linux_dirent64: the shortest record, and the longest (a name of 255 bytes). */
 const MIN_RECORD = 24;
 const MAX_RECORD = 280;
+/** No position of any directory. */
+const NOWHERE = -1n;
 
 const scratch = Buffer.allocUnsafeSlow(MAX_PAGE_ENTRIES * MIN_RECORD);
 
@@ -106,7 +108,7 @@ export class DirectoryCursor {
       for (const { name, next } of records) {
         this.#position = next;
         if (this.#hides && name.equals(RESERVED_NAME)) continue;
-        const status = statusIfAny(this.#fd, name);
+        const status = this.#statusOf(name);
         if (status === undefined) continue;
         entries.push({ name, status, target: this.#target(name, status, room), next });
         room.entries -= 1;
@@ -140,6 +142,16 @@ export class DirectoryCursor {
     if (position === this.#position) return;
     seek(this.#fd, position);
     this.#position = position;
+  }
+
+  /** Where it fails, the descriptor is behind all that was read with it: the next page has to go back. */
+  #statusOf(name: Buffer): Status | undefined {
+    try {
+      return statusIfAny(this.#fd, name);
+    } catch (error) {
+      this.#position = NOWHERE;
+      throw error;
+    }
   }
 
   #target(name: Buffer, { mode, size }: Status, room: Room): Buffer | null {

@@ -145,11 +145,14 @@ class Batch {
       await Promise.all(items.map((item) => failing(item, () => this.#sync(item))));
       await this.#publishAll(items);
     } finally {
-      for (const item of items) await this.#parts.turns.take(() => this.#end(item));
+      // One that cannot be ended keeps nobody from ending the others.
+      for (const item of items) await failing(item, () => this.#parts.turns.take(() => this.#end(item)));
     }
-    this.#call.throwIfCancelled();
     const ms = Date.now() - startedAt;
-    return items.map((item) => this.#outcome(item, ms));
+    // Also where nobody hears of it any more: what has a name is in the log.
+    const outcomes = items.map((item) => this.#outcome(item, ms));
+    this.#call.throwIfCancelled();
+    return outcomes;
   }
 
   async #writeAll(items: readonly Item[], data: Buffer): Promise<void> {

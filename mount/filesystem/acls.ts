@@ -66,14 +66,19 @@ export class Acls {
 
   async #setAccess(inode: Inode, acl: Acl, flags: number, caller: Caller): Promise<void> {
     await this.#lookups.attributes(inode, caller);
-    const mode = (inode.attributes.mode & SET_ID_AND_STICKY) | permissionsOf(acl);
-    if (isMinimal(acl)) {
-      // First who was named, then what may be more for the owning group than the mask was.
-      await this.remove(inode, SYSTEM_ACCESS_ACL, caller);
-    } else {
-      await this.#xattrs.set(inode, SYSTEM_ACCESS_ACL, formatAcl(acl), flags, caller);
+    const before = inode.attributes.mode & ~S_IFMT;
+    const kept = before & SET_ID_AND_STICKY;
+    // What both grant, to whoever is named before and after: the mode is the mask of both.
+    const narrowed = kept | (before & withoutNamed(acl));
+    if (narrowed !== before) await this.#attributes.set(inode, { mode: narrowed }, caller);
+    try {
+      if (isMinimal(acl)) await this.remove(inode, SYSTEM_ACCESS_ACL, caller);
+      else await this.#xattrs.set(inode, SYSTEM_ACCESS_ACL, formatAcl(acl), flags, caller);
+    } catch (thrown) {
+      if (narrowed !== before) await this.#attributes.set(inode, { mode: before }, caller);
+      throw thrown;
     }
-    await this.#attributes.set(inode, { mode }, caller);
+    await this.#attributes.set(inode, { mode: kept | permissionsOf(acl) }, caller);
   }
 
   /** Succeeds where there is none, as on a local disk. */

@@ -1,11 +1,14 @@
 /* ftpmountd's command line: what stops it from starting is one line that says what to do, and an exit code. */
 import {
   chmodSync,
+  chownSync,
+  existsSync,
   mkdirSync,
   readFileSync,
   rmdirSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -155,6 +158,13 @@ t.test('--user', async (t) => {
     new RegExp(`${rootHomes} belongs to uid 0.*chown -R nobody: ${rootHomes}, or say --user root`),
   );
   const args = ['--user', 'nobody', '--listen', '127.0.0.1:0', '--state', state];
+  const theirs = join(base, 'theirs');
+  mkdirSync(theirs);
+  symlinkSync(base, join(theirs, 'link'));
+  chownSync(theirs, nobody, nobody);
+  const line = await refused(t, [...args, '--home', join(theirs, 'link', 'planted')], 1);
+  t.match(line, /home directory .*planted cannot be used/, 'root makes nothing where they could have led it');
+  t.notOk(existsSync(join(base, 'planted')));
   const service = new Service(t, process.execPath, [programs.ftpmountd, ...args]);
   await service.says(/^listening on/m);
   const status = readFileSync(`/proc/${service.pid}/status`, 'utf8');

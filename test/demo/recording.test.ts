@@ -23,5 +23,6 @@ t.test('lines as they were printed, at their times', async (t) => {
     ['printed', '1.38', ''],
     ['printed', '1.44', 'x'.repeat(106)],
     ['printed', '1.50', 'x'],
+    ['printed', '1.56', 'no end'],
   ]);
 });
