@@ -29,14 +29,11 @@ export function withTransferSession<T>(
     if (size !== undefined && client !== undefined) {
       const session = new JoinedSession(client, endpoint, options, signal);
       try {
+        const interruptible = <R>(act: () => Promise<R>): Promise<R> =>
+          withGrace(signal, () => session.breakOff(), act);
         // Why it cannot be known the transfer finds out, too.
-        if ((await size(session).catch(() => Infinity)) <= LITTLE_BYTES) {
-          return await withGrace(
-            signal,
-            () => session.breakOff(),
-            () => use(session),
-          );
-        }
+        const bytes = await interruptible(() => size(session).catch(() => Infinity));
+        if (bytes <= LITTLE_BYTES) return await interruptible(() => use(session));
       } finally {
         await session.close();
       }
