@@ -181,7 +181,7 @@ export const SETTINGS = {
   ),
   bandwidth: size(
     'bytes a second that come and go of all users together (default: no limit)',
-    'a size such as 10M, from 64K to 1T, or 0 for none',
+    'a size such as 10M, from 256K to 1T, or 0 for none',
     parseBandwidth,
   ),
   'default-quota': size('quota of new users of whom none is said (default: it has to be said)'),

@@ -10,7 +10,10 @@ import { CLOCK, type Clock } from './home/clock.js';
 
 /** For so long (milliseconds) at its rate a user who was idle may move at once: small calls never wait. */
 const BURST_MS = 500;
-/** Sessions rest for no longer at a time (milliseconds), then each is read from again: terms of leases are longer. */
+/**
+ * Sessions rest for no longer at a time (milliseconds): terms of leases are longer. Then a message more is heard, whatever is owed:
+ * the least bandwidth that can be had (state/bandwidth.ts) is more than that.
+ */
 const MAX_REST_MS = 5_000;
 
 /** KiB a second for all users (0: no limit), and behind it of each worker how many of its users share them. */

@@ -2,8 +2,8 @@
 import { Failure } from '../protocol/failure.js';
 import { formatSize, parseSize } from './sizes.js';
 
-/** Less would be none for a mount, whose messages are up to 1 MiB long. */
-const MIN_BANDWIDTH = 64 * 1024;
+/** A message is up to 1 MiB long, and one comes every five seconds at least (daemon/pace.ts). */
+const MIN_BANDWIDTH = 256 * 1024;
 /** In KiB it fits where the threads of the daemon share it (daemon/pace.ts). */
 const MAX_BANDWIDTH = 1024 ** 4;
 
@@ -15,7 +15,7 @@ export function parseBandwidth(text: string): number {
   if (bytes === 0 || bytes >= MIN_BANDWIDTH) return bytes;
   throw new Failure(
     'USAGE',
-    `a bandwidth of ${text} a second is too little: say 64K at least, or 0 for no limit`,
+    `a bandwidth of ${text} a second is too little: say 256K at least, or 0 for no limit`,
   );
 }
 
