@@ -1,7 +1,7 @@
 /*
- * Several mounts of one home, and ftpctl, against one model: a plain directory. Random operations of all kinds are made, each in
- * one of the mounts and in the model; their results must be the same, and after each of them every mount must show what
- * the model shows, at once.
+ * Several mounts of one home against one model: a plain directory. Random operations of all kinds are made, each in one of the
+ * mounts and in the model; their results must be the same, after each of them every mount must show what the model shows, at
+ * once, and what is charged at the end is what is there (ftpctl quota check).
  *
  * The seed is printed: SEED=... repeats a run, ROUNDS=... makes it longer.
  */
