@@ -14,7 +14,7 @@ import { Changes } from './changes.js';
 import { accountOf, endpointOf } from './endpoint.js';
 import { withGrace, withInterrupt } from './interrupt.js';
 import type { SessionOptions } from './session-options.js';
-import type { LastingSession, RemoteSession } from './session.js';
+import type { LastingSession, OwnSession, RemoteSession } from './session.js';
 
 /** Runs `use` on a session of the home. Ctrl-C: see interrupt.ts. */
 export function withSharedSession<T>(
@@ -26,16 +26,26 @@ export function withSharedSession<T>(
     const endpoint = endpointOf(target, options);
     const client = await joinSharedSession(endpoint, options, signal);
     if (client !== undefined) return useShared(client, accountOf(endpoint), signal, use);
-    const { LastingSession } = await import('./session.js');
-    const session = await LastingSession.open(endpoint, options, signal);
-    try {
-      const result = await session.run(signal, use);
-      if (!signal.aborted) await leaveToMaster(session, endpoint, options);
-      return result;
-    } finally {
-      await session.close();
-    }
+    return withOwnSession(endpoint, options, signal, use);
   });
+}
+
+/** Runs `use` on a session of its own, which is left to a master where it was not interrupted. */
+export async function withOwnSession<T>(
+  endpoint: Endpoint,
+  options: SessionOptions,
+  signal: AbortSignal,
+  use: (session: OwnSession) => Promise<T>,
+): Promise<T> {
+  const { LastingSession } = await import('./session.js');
+  const session = await LastingSession.open(endpoint, options, signal);
+  try {
+    const result = await session.run(signal, use);
+    if (!signal.aborted) await leaveToMaster(session, endpoint, options);
+    return result;
+  } finally {
+    await session.close();
+  }
 }
 
 /** A client on the session that a master keeps; undefined where there is none. */

@@ -11,7 +11,7 @@ import { accountOf, endpointOf } from './endpoint.js';
 import { withGrace, withInterrupt } from './interrupt.js';
 import type { SessionOptions } from './session-options.js';
 import { connectWithin, LastingSession, type OwnSession, type RemoteSession } from './session.js';
-import { joinSharedSession, leaveToMaster } from './shared-session.js';
+import { joinSharedSession, withOwnSession } from './shared-session.js';
 
 /** What goes over a master's session, in all (bytes). */
 const LITTLE_BYTES = 1024 * 1024;
@@ -38,14 +38,7 @@ export function withTransferSession<T>(
         await session.close();
       }
     }
-    const session = await LastingSession.open(endpoint, options, signal);
-    try {
-      const result = await session.run(signal, use);
-      if (!signal.aborted) await leaveToMaster(session, endpoint, options);
-      return result;
-    } finally {
-      await session.close();
-    }
+    return withOwnSession(endpoint, options, signal, use);
   });
 }
 
