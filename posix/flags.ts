@@ -46,6 +46,8 @@ export const RENAME_WHITEOUT = 4;
 
 // st_mode
 export const S_IFMT = 0o170000;
+/** Of a mode, what chmod(2) sets. */
+export const PERMISSIONS = 0o7777;
 export const S_IFSOCK = 0o140000;
 export const S_IFLNK = 0o120000;
 export const S_IFREG = 0o100000;

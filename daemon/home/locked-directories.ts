@@ -4,14 +4,13 @@
  */
 import { PosixError } from '../../posix/error.js';
 import type { Fd } from '../../posix/fd.js';
-import { O_PATH } from '../../posix/flags.js';
+import { O_PATH, PERMISSIONS } from '../../posix/flags.js';
 import { chmodOpen } from '../../posix/names.js';
 import { statxFd } from '../../posix/status.js';
 import { statusAt } from './confined.js';
 import type { Step, WayDown } from './way-down.js';
 
 const OWNER_READS_AND_SEARCHES = 0o500;
-const PERMISSIONS = 0o7777;
 const ITSELF = Buffer.from('.');
 
 interface Unlocked {

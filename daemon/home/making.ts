@@ -13,6 +13,7 @@ import {
   O_CREAT,
   O_EXCL,
   O_RDWR,
+  PERMISSIONS,
   S_IFDIR,
   S_IFIFO,
   S_IFLNK,
@@ -42,7 +43,6 @@ import { leftOf, type HomeParts, type Lane, type Left } from './operation-parts.
 import { timesOfNew } from './operation-times.js';
 import { diskMode, diskType, isDevice, type OwnerRecord } from './owner-record.js';
 
-const PERMISSIONS = 0o7777;
 /** They reach the disk of no file; of a directory S_ISGID does, which means something else. */
 const SET_ID = S_ISUID | S_ISGID;
 

@@ -2,12 +2,12 @@
  * Modes of files of a home: set wherever the file is, and opened for a moment where one locks the daemon out, which owns the
  * file: who may use it is for the client's kernel to say.
  */
+import { PERMISSIONS } from '../../posix/flags.js';
 import { PosixError } from '../../posix/error.js';
 import type { Fd } from '../../posix/fd.js';
 import { chmodOpen, fchmodat } from '../../posix/names.js';
 
 const OWNER_READS_AND_WRITES = 0o600;
-const PERMISSIONS = 0o7777;
 
 /** A descriptor of a file, of any kind, or a name of it. */
 export type Place = { readonly fd: Fd } | { readonly directory: Fd; readonly name: Buffer };

@@ -6,9 +6,18 @@
  * what they make of it: who changes the mode on the server's disk is heard, and no set-id bit of before comes back with that.
  */
 import type { Status } from '../../posix/status.js';
-import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, S_ISGID, S_ISUID } from '../../posix/flags.js';
+import {
+  PERMISSIONS,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+  S_ISGID,
+  S_ISUID,
+} from '../../posix/flags.js';
 
-const PERMISSIONS = 0o7777;
 /** Of a mode, what the disk has: no set-id bits. */
 const KEPT = 0o1777;
 const OWNER_OF_FILE = 0o600;

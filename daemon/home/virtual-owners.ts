@@ -15,7 +15,7 @@
  * would be lost with a backup, a move to another disk, and a copy by the server's administrator, and with it what is a device.
  */
 import { PosixError } from '../../posix/error.js';
-import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../posix/flags.js';
+import { PERMISSIONS, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../posix/flags.js';
 import type { Status } from '../../posix/status.js';
 import { getXattr, removeXattr, setXattr, type XattrPlace } from '../../posix/xattrs.js';
 import type { Owner } from '../../protocol/owners.js';
@@ -39,7 +39,6 @@ import { OwnerTable } from './owner-table.js';
 /** Of those that a user never sees (protocol/xattrs.ts). */
 export const OWNER_XATTR = Buffer.from('user.ftpmount.owner');
 
-const PERMISSIONS = 0o7777;
 /** A disk that takes no attribute, or no more of a file. */
 const NO_ATTRIBUTE: ReadonlySet<string> = new Set(['EOPNOTSUPP', 'ENOSPC', 'EDQUOT', 'E2BIG']);
 /** Of another user of the server, or gone behind the daemon's back: nothing can have been kept. */

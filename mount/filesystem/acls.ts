@@ -24,9 +24,9 @@ import type { AttributeUpdates } from './attribute-updates.js';
 import type { Lookups } from './lookups.js';
 import { SYSTEM_ACCESS_ACL, SYSTEM_DEFAULT_ACL, type Xattrs } from './xattrs.js';
 
-/** Of a mode, what an ACL does not say. */
+/** Of a mode, what an ACL does not say, and what it does. */
 const SET_ID_AND_STICKY = 0o7000;
-const PERMISSIONS = 0o777;
+const ACCESS = 0o777;
 
 /** How something is made that may inherit. */
 export interface Inheriting<T> {
@@ -107,7 +107,7 @@ export class Acls {
 
   async #inheriting<T>(value: Buffer, mode: number, caller: Caller, making: Inheriting<T>): Promise<T> {
     const acl = inherited(keptAcl(value), mode);
-    const made = await making.make((mode & ~PERMISSIONS) | withoutNamed(acl));
+    const made = await making.make((mode & ~ACCESS) | withoutNamed(acl));
     const inode = making.inodeOf(made);
     try {
       if (inode.isDirectory()) await this.#xattrs.set(inode, SYSTEM_DEFAULT_ACL, value, 0, caller);

@@ -6,7 +6,7 @@ import type { Attributes } from '../../protocol/attributes.js';
 import { Failure } from '../../protocol/failure.js';
 import { CREATE, MKDIR, SYMLINK, TMPFILE } from '../../protocol/operations.js';
 import type { FileId, FileRef } from '../../protocol/references.js';
-import { S_IFBLK, S_IFCHR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK } from '../../posix/flags.js';
+import { PERMISSIONS, S_IFBLK, S_IFCHR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK } from '../../posix/flags.js';
 import type { Caller, Entry, Eventually } from '../operations.js';
 import { ownedBy, ownerOfNew } from '../ownership.js';
 import { interruptible } from '../remote/interruption.js';
@@ -14,7 +14,6 @@ import type { DirectoryInode, Inode, Name } from '../tree/inode.js';
 import type { Acls } from './acls.js';
 import { ONE_FILE, type Home } from './home.js';
 
-const PERMISSIONS = 0o7777;
 /** What can be made in any home, besides directories and symbolic links. */
 const KEPT_TYPES: ReadonlySet<number> = new Set([S_IFREG, S_IFIFO, S_IFSOCK]);
 /** What makes a change: the name that it left, and the entry of the log where it is in there. */

@@ -2,12 +2,11 @@
  * What a change makes of attributes, as Linux does it on the server's disk: so that what stat(2) shows is the same before
  * and after the change is carried out there.
  */
-import { S_IFDIR, S_IFLNK, S_IFMT, S_ISGID, S_ISUID } from '../../posix/flags.js';
+import { PERMISSIONS, S_IFDIR, S_IFLNK, S_IFMT, S_ISGID, S_ISUID } from '../../posix/flags.js';
 import type { Attributes, Timestamp } from '../../protocol/attributes.js';
 import type { Owner } from '../../protocol/owners.js';
 import type { FileId } from '../../protocol/references.js';
 
-const PERMISSIONS = 0o7777;
 const SET_ID = S_ISUID | S_ISGID;
 const S_IXGRP = 0o010;
 
