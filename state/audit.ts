@@ -18,7 +18,9 @@ export type AccountAction =
   | 'unlock'
   | 'ban'
   | 'unban'
-  | 'web-password';
+  | 'web-password'
+  | 'token-add'
+  | 'token-remove';
 
 export type AuditDetails = Readonly<Record<string, string | number | boolean>>;
 

@@ -1,5 +1,5 @@
 /*
- * The state of a server in one lmdb environment: accounts, the quota ledger, resumable uploads, digests of files, bans. The
+ * The state of a server in one lmdb environment: accounts, the quota ledger, resumable uploads, digests of files, bans, tokens. The
  * daemon's threads and ftpctl open it at once; lmdb's reader table and writer lock keep them apart, so there is no owner
  * to ask.
  *
@@ -11,6 +11,7 @@ import { open, type Database, type RootDatabase } from 'lmdb';
 import { Failure } from '../protocol/failure.js';
 import type { UserName } from '../protocol/ids.js';
 import { Accounts, type Account } from './accounts.js';
+import { ApiTokens, type ApiToken } from './api-tokens.js';
 import { damageOf } from './database-check.js';
 import { Bans, type Ban } from './bans.js';
 import { preparePrivateDirectory, statePaths, type StatePaths } from './directory.js';
@@ -37,6 +38,7 @@ export interface State {
   readonly uploads: UploadStore;
   readonly digests: DigestStore;
   readonly bans: Bans;
+  readonly apiTokens: ApiTokens;
   /** Removes an account with its ledger, uploads and digests, in one transaction. ENOENT. */
   removeUser(name: UserName): void;
   /** Where the daemon of this state keeps the homes (absolute), as it last started; undefined before. */
@@ -92,7 +94,7 @@ export function openState(directory: string, options: { readOnly?: boolean } = {
       // A batch has a promise that is nobody's: its rejection, on a full disk, would end the thread.
       eventTurnBatching: false,
       readOnly,
-      maxDbs: 8,
+      maxDbs: 16,
     });
     return tablesOf(paths, root, room);
   } catch (error) {
@@ -140,6 +142,7 @@ function tablesOf(paths: StatePaths, root: RootDatabase, room: Pick<Room, 'requi
   const uploads = new UploadStore(uploadTable, transactions);
   const digests = new DigestStore(digestTable, transactions);
   const bans = new Bans(openTable<Ban>(root, 'bans'), transactions);
+  const apiTokens = new ApiTokens(openTable<ApiToken>(root, 'apiTokens'), transactions);
   return {
     paths,
     accounts,
@@ -147,6 +150,7 @@ function tablesOf(paths: StatePaths, root: RootDatabase, room: Pick<Room, 'requi
     uploads,
     digests,
     bans,
+    apiTokens,
     removeUser(name) {
       transactions.run(() => {
         accounts.remove(name);

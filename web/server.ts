@@ -9,6 +9,7 @@ import type { Socket } from 'node:net';
 import { fastify, type FastifyInstance, type FastifyReply } from 'fastify';
 import { Failure } from '../protocol/failure.js';
 import { errnoText } from '../protocol/login/report.js';
+import { api } from './api/api.js';
 import { isOwnHost } from './host.js';
 import { History, SAMPLE_MS } from './history.js';
 import { monitoring } from './monitoring.js';
@@ -49,6 +50,8 @@ export async function startWeb(options: WebOptions): Promise<WebServer> {
     bodyLimit: MAX_BODY,
     requestTimeout: REQUEST_MS,
     forceCloseConnections: true,
+    // What the schemas of the API do not have is refused: by itself it would be dropped, and null be taken for 0.
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allowUnionTypes: true } },
     http: { connectionsCheckingInterval: LOOK_MS },
     frameworkErrors: (_error, _request, reply) => {
       reply.headers(SECURITY_HEADERS);
@@ -85,6 +88,7 @@ export async function startWeb(options: WebOptions): Promise<WebServer> {
   };
   monitoring(web, options);
   site(web, options, history);
+  api(web, options);
 
   try {
     const { host = '::', port } = listen;
