@@ -6,12 +6,12 @@
  */
 import swagger from '@fastify/swagger';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { plainAddress } from '../../protocol/addresses.js';
 import { Failure } from '../../protocol/failure.js';
 import { VERSION } from '../../protocol/version.js';
 import { Administration } from '../../state/administration.js';
 import type { ApiToken } from '../../state/api-tokens.js';
 import type { WebOptions } from '../options.js';
+import { peerOf } from '../peer.js';
 import { banRoutes } from './bans.js';
 import type { Route } from './route.js';
 import { failure, securityOf, securitySchemes } from './schemas.js';
@@ -91,7 +91,7 @@ function add(scope: FastifyInstance, { state, ask }: WebOptions, route: Route): 
       tokens.set(request, token);
     },
     handler: async (request, reply) => {
-      const by = `API token ${tokens.get(request)?.name ?? ''} (${plainAddress(request.ip)})`;
+      const by = `API token ${tokens.get(request)?.name ?? ''} (${peerOf(request)})`;
       const parts = request.params as Readonly<Record<string, string>>;
       const result: unknown = await route.act({
         administration: new Administration({ state, by, ask }),
