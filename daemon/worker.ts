@@ -24,6 +24,7 @@ import { Homes, type InUse } from './homes.js';
 import { LOG_LEVELS, withError, type Log } from './log.js';
 import { countInto } from './measures.js';
 import { Line } from './pace.js';
+import { PROGRAM_FILES } from './program-files.js';
 import { Session } from './session.js';
 import type {
   FromWorker,
@@ -38,6 +39,7 @@ import type {
 if (parentPort === null) throw new Error('worker.ts is the entry of a worker thread');
 const port = parentPort;
 const {
+  programFiles,
   stateDirectory,
   homes: directory,
   serverVersion,
@@ -51,6 +53,7 @@ const {
   index,
 } = workerData as WorkerData;
 
+if (programFiles !== PROGRAM_FILES) throw new Failure('ESHUTDOWN', 'the programs were replaced');
 countInto(cells);
 const aead = chooseAead(loadEvp());
 const log = remoteLog('daemon');

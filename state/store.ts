@@ -20,6 +20,7 @@ import { Ledger, type LedgerEntry } from './ledger.js';
 import { MIN_PASSWORD } from './password-rules.js';
 import { closeToOthers } from './privacy.js';
 import { Room } from './room.js';
+import { requireSchema } from './schema.js';
 import { stateFailure, Transactions } from './transaction.js';
 import { UploadStore, type UploadRecord } from './uploads.js';
 
@@ -96,7 +97,7 @@ export function openState(directory: string, options: { readOnly?: boolean } = {
       readOnly,
       maxDbs: 16,
     });
-    return tablesOf(paths, root, room);
+    return tablesOf(paths, root, room, readOnly);
   } catch (error) {
     void root?.close();
     room.close();
@@ -125,11 +126,17 @@ const NO_ROOM: Pick<Room, 'require' | 'close'> = {
   close: () => undefined,
 };
 
-function tablesOf(paths: StatePaths, root: RootDatabase, room: Pick<Room, 'require' | 'close'>): State {
+function tablesOf(
+  paths: StatePaths,
+  root: RootDatabase,
+  room: Pick<Room, 'require' | 'close'>,
+  readOnly: boolean,
+): State {
   const transactions = new Transactions(root, room);
+  const settings = openTable<string>(root, 'settings');
+  requireSchema(settings, transactions, { directory: paths.directory, readOnly });
   const accountTable = openTable<Account>(root, 'accounts');
   const ledgerTable = openTable<LedgerEntry>(root, 'ledger');
-  const settings = openTable<string>(root, 'settings');
   const uploadTable = openTable<UploadRecord>(root, 'uploads');
   const digestTable = openTable<DigestRecord>(root, 'digests');
   const ledger = new Ledger(ledgerTable, accountTable, transactions);
