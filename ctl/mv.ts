@@ -1,5 +1,5 @@
 /** `ftpctl mv [USER@]HOST:FROM... [USER@]HOST:TO`: renames, or moves into TO if that is a directory. */
-import { Failure } from '../protocol/failure.js';
+import { Failure, type FailureKind } from '../protocol/failure.js';
 import { joinPath, type RemotePath } from '../protocol/ids.js';
 import { RENAME_NOREPLACE } from '../protocol/operations.js';
 import { lastComponent } from './names.js';
@@ -30,6 +30,8 @@ export async function mv(texts: readonly string[], options: MvOptions): Promise<
   );
 }
 
+const LEADS_NOWHERE: ReadonlySet<FailureKind> = new Set<FailureKind>(['ENOTDIR', 'ELOOP']);
+
 /** Renames in a home. Returns the exit code. */
 export async function move(
   { client, changes }: RemoteSession,
@@ -37,7 +39,11 @@ export async function move(
   to: Place,
   flags: MvFlags,
 ): Promise<number> {
-  const { path: led, attributes } = await find(client, to.path);
+  const { path: led, attributes } = await find(client, to.path).catch((error: unknown) => {
+    // A link that leads nowhere is replaced, as by mv(1).
+    if (!LEADS_NOWHERE.has(Failure.from(error).kind)) throw error;
+    return { path: to.path, attributes: undefined };
+  });
   const into = attributes !== undefined && isDirectory(attributes);
   if (!into && (sources.length > 1 || to.text.endsWith('/'))) {
     throw new Failure('ENOTDIR', `'${to.text}' is not a directory on the server: make it first`);

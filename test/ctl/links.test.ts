@@ -65,6 +65,18 @@ t.test('writing', async (t) => {
   t.ok(isLink('link') && isLink('other/to-file'));
 });
 
+t.test('mv replaces a link that leads nowhere', async (t) => {
+  for (const [name, target] of [
+    ['through-a-file', 'real/file/x'],
+    ['in-a-circle', 'in-a-circle'],
+  ] as const) {
+    fs.symlinkSync(target, join(home, name));
+    fs.writeFileSync(join(home, 'moved'), name);
+    t.match(await ctl('mv', at('moved'), at(name)), { code: 0, stderr: '' }, name);
+    t.equal(read(home, name), name);
+  }
+});
+
 t.test('a link that leads out of the home is refused, and can be removed', async (t) => {
   for (const path of ['absolute/passwd', 'out/x'])
     t.match(await ctl('cat', at(path)), { code: 1, stderr: /symbolic link .* leads out of the home/ });

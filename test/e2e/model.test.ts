@@ -1,6 +1,6 @@
 /*
- * Several mounts of one home against one model: a plain directory. Random operations of all kinds are made, each in one of the
- * mounts and in the model; their results must be the same, after each of them every mount must show what the model shows, at
+ * Several mounts of one home, and ftpctl, against one model: a plain directory. Random operations of all kinds are made, each by
+ * one of them and in the model; their results must be the same, after each of them every mount must show what the model shows, at
  * once, and what is charged at the end is what is there (ftpctl quota check).
  *
  * The seed is printed: SEED=... repeats a run, ROUNDS=... makes it longer.
@@ -16,6 +16,7 @@ import { getXattr, setXattr } from '../../posix/xattrs.js';
 import { startDaemon, type Daemon } from '../lib/daemon.js';
 import { temporaryDirectory } from '../lib/directory.js';
 import { mountHome } from '../lib/mounted.js';
+import { Prompt } from '../lib/prompt.js';
 import { randomFrom, seedOfRun } from '../lib/random.js';
 
 const seed = seedOfRun();
@@ -23,6 +24,7 @@ const rounds = Number(process.env['ROUNDS'] ?? 60);
 
 const NAMES = ['a', 'b', 'c', 'dir', 'sub'] as const;
 const MAX_SIZE = 20_000;
+const MAX_LINKS = 8;
 const IDS = [0, 1, 1000, 2 ** 32 - 2];
 const OWNED_MODES = [0o644, 0o4755, 0o2755, 0o2775, 0o2645, 0o1777, 0o6777, 0];
 const DEV_NULL = 0x103;
@@ -141,6 +143,64 @@ function randomStep(random: (below: number) => number, owners: boolean): Step {
   return pick(random, owners ? [...makers, ...ofOwners] : makers)();
 }
 
+/** One that ftpctl makes by one command, and what that does to a plain directory. `source`: a file that it puts. */
+function randomCommand(random: (below: number) => number, source: string): Step & { command: string } {
+  const at = randomPath(random);
+  const to = randomPath(random);
+  const data = Buffer.alloc(random(MAX_SIZE), random(256));
+  const mode = pick(random, [0o644, 0o600, 0o755]);
+  const step = (command: string, run: Step['run']) => ({ text: `ftpctl ${command}`, command, run });
+  return pick(random, [
+    () => step(`mkdir ${at}`, (root) => fs.mkdir(path.join(root, at))),
+    () => step(`rmdir ${at}`, (root) => fs.rmdir(path.join(root, at))),
+    () =>
+      step(`rm ${at}`, async (root) => {
+        const file = path.join(root, at);
+        return (await fs.lstat(file)).isDirectory() ? fs.rmdir(file) : fs.unlink(file);
+      }),
+    () => step(`mv ${at} ${to}`, async (root) => fs.rename(path.join(root, at), await inside(root, to, at))),
+    () => step(`ln -s ${to} ${at}`, (root) => fs.symlink(to, path.join(root, at))),
+    () => step(`chmod ${mode.toString(8)} ${at}`, (root) => fs.chmod(path.join(root, at), mode)),
+    () =>
+      step(`put ${source} ${at}`, async (root) => {
+        await fs.writeFile(source, data);
+        await fs.chmod(source, mode);
+        const named = path.join(root, at);
+        const place = await inside(root, at, source);
+        // A link that is named is followed, one in a directory that is named is replaced.
+        const target = place === named ? await led(named) : place;
+        const before = await fs.lstat(target).catch(() => undefined);
+        const partial = path.join(root, '.partial');
+        await fs.writeFile(partial, data);
+        await fs.chmod(partial, (before?.isFile() === true ? before.mode : mode) & 0o777);
+        await fs.rename(partial, target).catch(async (error: unknown) => {
+          await fs.unlink(partial);
+          throw error;
+        });
+      }),
+  ])();
+}
+
+/** What `to` stands for where something is moved or put there: a place in it, where it is a directory. */
+async function inside(root: string, to: string, from: string): Promise<string> {
+  const target = path.join(root, to);
+  const isDirectory = await fs.stat(target).then(
+    (status) => status.isDirectory(),
+    () => false,
+  );
+  return isDirectory ? path.join(target, path.basename(from)) : target;
+}
+
+/** Where links lead in the end, to something or nothing. */
+async function led(file: string, links = 0): Promise<string> {
+  const link = await fs.readlink(file).catch(() => undefined);
+  if (link === undefined) return file;
+  if (links > MAX_LINKS) throw new Error('they lead in a circle');
+  // Links may be on the way to it, too.
+  const directory = await fs.realpath(path.dirname(file));
+  return led(path.resolve(directory, link), links + 1);
+}
+
 async function resultOf(run: Promise<unknown>): Promise<unknown> {
   try {
     const result = await run;
@@ -191,18 +251,31 @@ async function compare(
   daemon: Daemon,
   mountpoints: readonly string[],
   disturb?: (round: number) => Promise<unknown>,
-  owners = false,
+  { owners = false, prompt }: { readonly owners?: boolean; readonly prompt?: Prompt } = {},
 ): Promise<void> {
   const random = randomFrom(seed);
   const model = temporaryDirectory(t);
+  const source = path.join(temporaryDirectory(t), 'c');
   const done: string[] = [];
   t.comment(`SEED=${seed}`);
   for (let round = 0; round < rounds; round++) {
-    const step = randomStep(random, owners);
-    const mountpoint = pick(random, mountpoints);
-    done.push(`${mountpoints.indexOf(mountpoint)}: ${step.text}`);
     const disturbed = disturb?.(round);
-    const [expected, found] = [await resultOf(step.run(model)), await resultOf(step.run(mountpoint))];
+    let expected: unknown;
+    let found: unknown;
+    if (prompt !== undefined && random(3) === 0) {
+      const { text, command, run } = randomCommand(random, source);
+      done.push(text);
+      const result = await resultOf(run(model));
+      const complaint = await prompt.run(command);
+      // Texts and errnos differ: whether it is done is the same.
+      expected = result === 'done' ? undefined : (complaint ?? result);
+      found = complaint;
+    } else {
+      const step = randomStep(random, owners);
+      const mountpoint = pick(random, mountpoints);
+      done.push(`${mountpoints.indexOf(mountpoint)}: ${step.text}`);
+      [expected, found] = [await resultOf(step.run(model)), await resultOf(step.run(mountpoint))];
+    }
     await disturbed;
     const history = { done: done.slice(-12), seed, round };
     if (JSON.stringify(found) !== JSON.stringify(expected)) {
@@ -260,9 +333,17 @@ for (const [what, count, option] of process.geteuid?.() === 0 ? OWNED : []) {
       await daemon.kill();
       await daemon.start();
     };
-    await compare(t, daemon, mountpoints, disturb, true);
+    await compare(t, daemon, mountpoints, disturb, { owners: true });
   });
 }
+
+t.test('two mounts and ftpctl', async (t) => {
+  const daemon = await startDaemon(t, { users: { alice: { quota: '1G' } } });
+  const mounts = [await mountHome(t, daemon, 'alice'), await mountHome(t, daemon, 'alice')];
+  const prompt = new Prompt(t, daemon, 'alice');
+  const mountpoints = mounts.map(({ mountpoint }) => mountpoint);
+  await compare(t, daemon, mountpoints, undefined, { prompt });
+});
 
 t.test('two mounts, one of which loses its connection again and again', async (t) => {
   const daemon = await startDaemon(t, { users: { alice: { quota: '1G' } } });
