@@ -120,8 +120,8 @@ export class Homes {
     let leases = 0;
     for (const [user, { opened, closed }] of this.#open) {
       if (opened === undefined || closed !== undefined) continue;
-      const { bytes, files } = opened.status();
-      uses.push({ user, bytes, files });
+      const { bytes, files, trashed } = opened.status();
+      uses.push({ user, bytes, files, trashed });
       leases += opened.leases.held;
     }
     return { uses, leases };

@@ -52,6 +52,7 @@ export async function addRecords(
         ...{ name: record.name, quotaBytes: quota ?? 0, maxFiles, posixOwners, disabled, keys },
         ...softQuotaOf({ ...given, ...limitSettings(record) }),
         ...{ bandwidth: record.bandwidth ?? given.bandwidth ?? 0 },
+        ...{ trashMs: record.trash ?? defaults.trashMs ?? 0 },
         ...{ expiresAt: expires, adopt: defaults.adopt, credential: credentialOf(record) },
       };
     });

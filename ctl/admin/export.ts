@@ -3,6 +3,7 @@ import { formatPublicKey } from '../../protocol/keys.js';
 import type { Account } from '../../state/accounts.js';
 import { softQuotaOf } from '../../state/soft-quota.js';
 import { exactSpan } from '../../state/times.js';
+import { formatTrashTime } from '../../state/trash-time.js';
 import { writeOut } from '../output/stdout.js';
 import { withState } from './state-access.js';
 import type { StateOptions } from './state-option.js';
@@ -35,12 +36,15 @@ function fieldsOf(account: Account): Partial<Record<keyof UserRecord, unknown>> 
     disabled,
     posixOwners = false,
     bandwidth = 0,
+    trashMs = 0,
     keys,
   } = account;
   return {
     ...{ name, quota: quotaBytes, maxFiles, expires: endOf(expiresAt), disabled, posixOwners },
     ...soft,
     ...(bandwidth === 0 ? {} : { bandwidth }),
+    // Where it is off, too: the default of the daemon that reads it may be another.
+    trash: formatTrashTime(trashMs),
     keys: keys.map(({ publicKey, comment }) => formatPublicKey(Buffer.from(publicKey, 'base64'), comment)),
   };
 }

@@ -12,6 +12,7 @@ import { parseBandwidth } from '../../state/bandwidth.js';
 import { checkPassword, isPasswordHash } from '../../state/password.js';
 import { parseCount, parseSize } from '../../state/sizes.js';
 import { parseEnd, parseSpan } from '../../state/times.js';
+import { parseTrashTime } from '../../state/trash-time.js';
 
 /** Most users of a file. */
 const MAX_USERS = 10_000;
@@ -26,6 +27,8 @@ export interface UserRecord {
   readonly grace?: number;
   /** Bytes a second. */
   readonly bandwidth?: number;
+  /** Milliseconds; 0: there is none. */
+  readonly trash?: number;
   readonly expires?: number | null;
   readonly disabled?: boolean;
   readonly posixOwners?: boolean;
@@ -54,6 +57,7 @@ const FIELDS: { readonly [F in keyof UserRecord]-?: (value: unknown) => UserReco
   soft: (value) => parseSize(String(value)),
   grace: (value) => parseSpan(textOf(value)),
   bandwidth: (value) => parseBandwidth(String(value)),
+  trash: (value) => parseTrashTime(textOf(value)),
   expires: (value) => parseEnd(textOf(value)),
   disabled: truthOf,
   posixOwners: truthOf,

@@ -69,7 +69,7 @@ export class Trash {
   readonly #emptying: TrashEmptying;
   readonly #pages: TrashPages;
   #loggedAt = -Infinity;
-  #closed = false;
+  #stopped = false;
 
   constructor(parts: TrashParts) {
     this.#parts = parts;
@@ -136,9 +136,11 @@ export class Trash {
     this.#batches.removeIfEmpty(place.period, place.batch);
   }
 
-  /** Removes all items for good, while others have their turns. */
-  empty(): Promise<void> {
-    return this.#removeInTurns();
+  /** Removes all items for good, while others have their turns. What was there. */
+  async empty(): Promise<Use> {
+    const { trashed } = this.#parts.quota;
+    await this.#removeInTurns();
+    return trashed;
   }
 
   /** Removes what was kept for its time, while others have their turns. */
@@ -155,8 +157,12 @@ export class Trash {
     if (this.#slice(undefined, isShort) && isShort()) throw new Unfinished(this.#nextTurn());
   }
 
+  /** Nothing more is removed in turns. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
   close(): void {
-    this.#closed = true;
     this.#emptying.close();
     this.#batches.close();
   }
@@ -186,7 +192,7 @@ export class Trash {
     const { turns, whenChangeable, isFrozen } = this.#parts;
     for (let more = this.#batches.periods.length > 0; more;) {
       await whenChangeable();
-      more = await turns.putOff(() => !this.#closed && (isFrozen() || this.#slice(end, () => true)));
+      more = await turns.putOff(() => !this.#stopped && (isFrozen() || this.#slice(end, () => true)));
     }
   }
 

@@ -92,6 +92,7 @@ export interface UserHomeOptions {
 
 /** What a home holds and who uses it. */
 export interface HomeStatus extends Use {
+  readonly trashed: Use;
   readonly limits: Use;
   readonly sessions: number;
   readonly clients: number;
@@ -395,6 +396,7 @@ export class UserHome {
   status(): HomeStatus {
     return {
       ...this.quota.used,
+      trashed: this.quota.trashed,
       limits: this.quota.limits,
       sessions: this.#clients.present,
       clients: this.#clients.size,
@@ -436,6 +438,7 @@ export class UserHome {
     this.locks.close();
     this.watch.close();
     this.#expiry.close();
+    this.trash.stop();
     this.soft.close();
     // Those that waited have failed by now.
     await this.wholeUploads.allEnded();
