@@ -1,8 +1,8 @@
 /*
  * What is removed from the trash, and in which order: the oldest period first, and all of it before the next one.
  *
- * Invariant: each step takes some 50 us, however much there is. A walk goes once over all that there is: what cannot be removed
- * is passed over, and met again by the next walk.
+ * Invariant: each step takes some 50 us, however much there is. Walks go over all that there is, one after the other, until one has
+ * removed nothing: what came behind where it was is met by the next one, and what cannot be removed is passed over.
  */
 import { readEntries, type DirectoryRecord } from '../../posix/directory.js';
 import type { Fd } from '../../posix/fd.js';
@@ -22,25 +22,29 @@ interface Reading {
 
 export class TrashEmptying {
   readonly #batches: TrashBatches;
-  readonly #remove: (place: ItemPlace) => void;
+  readonly #remove: (place: ItemPlace) => boolean;
   readonly #scratch = Buffer.allocUnsafe(SCRATCH_BYTES);
   #period: Reading | undefined;
   #batch: Reading | undefined;
   /** The last period that the walk went over. */
   #done = '';
+  /** The walk has removed something. */
+  #found = false;
 
-  /** `remove`: removes an item, if it can. */
-  constructor(batches: TrashBatches, remove: (place: ItemPlace) => void) {
+  /** `remove`: removes an item, if it can; whether it has. */
+  constructor(batches: TrashBatches, remove: (place: ItemPlace) => boolean) {
     this.#batches = batches;
     this.#remove = remove;
   }
 
-  /** One step further. False: the walk is over, or what is left is not of before the period `end`. */
+  /** One step further. False: nothing that can be removed is left, or what is left is not of before the period `end`. */
   step(end?: string): boolean {
     const period = this.#period?.name ?? this.#batches.periods.find((one) => one > this.#done);
     if (period === undefined) {
       this.#done = '';
-      return false;
+      const again = this.#found;
+      this.#found = false;
+      return again;
     }
     if (end !== undefined && period >= end) return false;
     this.#period ??= this.#open(period);
@@ -59,7 +63,10 @@ export class TrashEmptying {
 
   #stepInBatch(period: Reading, batch: Reading): void {
     const item = this.#next(batch);
-    if (item !== undefined) return this.#remove({ period: period.name, batch: batch.name, name: item.name });
+    if (item !== undefined) {
+      if (this.#remove({ period: period.name, batch: batch.name, name: item.name })) this.#found = true;
+      return;
+    }
     close(batch.fd);
     this.#batch = undefined;
     this.#batches.removeIfEmpty(period.name, batch.name);

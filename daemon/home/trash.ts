@@ -200,19 +200,22 @@ export class Trash {
     return this.#parts.turns.putOff(() => undefined);
   }
 
-  #discardIfPossible(place: ItemPlace): void {
+  /** Whether it was there, and is not any more. */
+  #discardIfPossible(place: ItemPlace): boolean {
     try {
-      this.#discard(place);
+      return this.#discard(place);
     } catch (error) {
       if (!(error instanceof Unfinished)) this.#logRefusal(error);
+      return false;
     }
   }
 
-  #discard(place: ItemPlace): void {
+  /** Whether it was there. */
+  #discard(place: ItemPlace): boolean {
     const { quota, held, owners } = this.#parts;
     const [directory, name] = [this.#opened, itemId(place)];
     const status = statusIfAny(directory, name);
-    if (status === undefined) return;
+    if (status === undefined || isDirectory(status)) return false;
     held.freeing.requireIdle(status.ino);
     const file = { directory, name, parent: 0n, status };
     quota.prepare();
@@ -227,6 +230,7 @@ export class Trash {
     quota.moveToTrash(-bytes, -1);
     quota.release(freed.bytes, freed.files);
     if (status.nlink <= 1 && !held.isHeld(status.ino)) owners.removed(status);
+    return true;
   }
 
   get #opened(): Fd {

@@ -76,6 +76,15 @@ roomTest(
   },
 );
 
+roomTest('again and again within a period', async (t, home) => {
+  const client = new TestClient(home);
+  for (let i = 0; i < 20; i++) {
+    await client.paths.put('f', Buffer.alloc(600));
+    await client.paths.unlink('f');
+  }
+  t.strictSame(await inTrash(client), ['f'], 'there is room for one');
+});
+
 roomTest('the number of files is made room for, too', async (t, home, clock) => {
   const client = new TestClient(home);
   await threeRemoved(client, clock);
