@@ -1,6 +1,6 @@
 /**
  * `ftpctl df [-h] [USER@]HOST`: the home's space and files: limit, used, and what is left by quota and disk; and what partial uploads
- * take of what is used; and how long the soft quota may still be passed.
+ * take of what is used; what is in the trash, which makes room; and how long the soft quota may still be passed.
  */
 import { Failure } from '../protocol/failure.js';
 import { writeOut } from './output/stdout.js';
@@ -28,7 +28,10 @@ export async function df(place: string, options: DfOptions): Promise<number> {
 
 /** Shows quota and use of a home. Returns the exit code. */
 export async function showSpace({ client, account, signal }: RemoteSession, flags: DfFlags): Promise<number> {
-  const [, limit, used, free, fileLimit, files, filesFree, soft, grace] = await client.call('statfs', []);
+  const [, limit, used, free, fileLimit, files, filesFree, soft, grace, ...trash] = await client.call(
+    'statfs',
+    [],
+  );
   const space = usage(limit, used, free);
   const inodes = usage(fileLimit, files, filesFree);
   const show = flags.humanReadable === true ? formatSize : kibibytes;
@@ -59,6 +62,11 @@ export async function showSpace({ client, account, signal }: RemoteSession, flag
   if (uploads > 0) {
     const count = `${uploads} partial ${uploads === 1 ? 'upload' : 'uploads'}`;
     lines.push(`of that ${formatSize(bytes)} in ${count}, which ${PROGRAM} uploads lists`);
+  }
+  const [trashedBytes, trashedFiles] = trash;
+  if (trashedFiles > 0) {
+    const size = formatSize(trashedBytes);
+    lines.push(`besides what is in the trash (${size}), which makes room: ${PROGRAM} trash lists it`);
   }
   const advice = softQuotaAdvice(used, soft, grace);
   if (advice !== undefined) lines.push(advice);

@@ -224,6 +224,45 @@ function commandLine(end: (exitCode: number) => void): Command {
       const { uploadsRm } = await import('./uploads.js');
       end(await uploadsRm(places, options));
     });
+  const trash = program
+    .command('trash')
+    .helpOption('--help', 'show this help')
+    .description('what was removed from a home, or replaced, and is kept for a time');
+  const trashPlaces = '[USER@]HOST[:PATH]: a path of before, a directory with all below it, or a pattern';
+  withSharedSessionOptions(
+    trash
+      .command('list', { isDefault: true })
+      .helpOption('--help', 'show this help')
+      .argument('<place...>', trashPlaces),
+  )
+    .description('list it, what was removed first before the other: when, the size, where it was')
+    .option('-h, --human-readable', 'sizes with K, M, G, T')
+    .option('--json', 'one JSON object a line')
+    .action(async (places, options) => {
+      const { trash: list } = await import('./trash.js');
+      end(await list(places, options));
+    });
+  withSharedSessionOptions(trash.command('restore').argument('<place...>', trashPlaces))
+    .description('put files back where they were, of each path what was removed last')
+    .option('--to <dir>', 'make the former paths below this directory of the home')
+    .option('--beside', 'where something has the name, take another one: NAME.restored')
+    .option('--all', 'what was removed earlier under the same path, too, each beside the others')
+    .action(async (places, options) => {
+      const { trashRestore } = await import('./trash.js');
+      end(await trashRestore(places, options));
+    });
+  withSharedSessionOptions(trash.command('rm').argument('<place...>', trashPlaces))
+    .description('remove it for good')
+    .action(async (places, options) => {
+      const { trashRm } = await import('./trash.js');
+      end(await trashRm(places, options));
+    });
+  withSharedSessionOptions(trash.command('empty').argument('<place>', '[USER@]HOST'))
+    .description('remove all of it for good')
+    .action(async (place, options) => {
+      const { trashEmpty } = await import('./trash.js');
+      end(await trashEmpty(place, options));
+    });
   withSharedSessionOptions(program.command('shell').argument('[place]', '[USER@]HOST[:DIR]'))
     .usage('[options] [USER@]HOST[:DIR]')
     .description('work in a home at a prompt, or by a script (also: ftpctl -s HOST)')

@@ -37,8 +37,8 @@ export async function makeDirectories(
   return outcome.exitCode;
 }
 
-/** Makes what is missing of a path; a directory that is there already is well. */
-async function makePath(session: RemoteSession, path: RemotePath, permissions: number): Promise<void> {
+/** Makes what is missing of a path; a directory that is there already is well. ENOTDIR. */
+export async function makePath(session: RemoteSession, path: RemotePath, permissions: number): Promise<void> {
   const { path: missing, attributes } = await find(session.client, path);
   if (attributes !== undefined) {
     if (isDirectory(attributes)) return;

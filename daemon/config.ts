@@ -21,6 +21,7 @@ import {
 import { errnoText } from '../protocol/login/report.js';
 import { MIN_PASSWORD } from '../state/password-rules.js';
 import { parseBandwidth } from '../state/bandwidth.js';
+import { parseTrashTime } from '../state/trash-time.js';
 import { parseSize } from '../state/sizes.js';
 import { LOG_LEVELS, type LogLevel } from './log.js';
 
@@ -186,6 +187,11 @@ export const SETTINGS = {
   ),
   'default-quota': size('quota of new users of whom none is said (default: it has to be said)'),
   'default-max-files': count(0, 10 ** 15, 0, 'limit of files of new users of whom none is said; 0 is none'),
+  'default-trash': size(
+    'for how long the trash of new users of whom nothing is said keeps what they remove (default: off)',
+    'a span such as 30d, 366d at most, or off',
+    parseTrashTime,
+  ),
   'min-password': count(1, MAX_PASSWORD, MIN_PASSWORD, 'characters that a new password has at least'),
   'log-level': setting<LogLevel>({
     read: (value) => LOG_LEVELS.find((level) => level === value),

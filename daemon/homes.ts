@@ -96,7 +96,7 @@ export class Homes {
     try {
       const home = await entry.home;
       entry.opened = home;
-      home.setLimits(limitsOf(account));
+      applySettings(home, account);
       return await run({ home, pace: entry.pace });
     } finally {
       entry.uses -= 1;
@@ -111,7 +111,7 @@ export class Homes {
     if (entry === undefined) return;
     entry.ending = (reopens || entry.ending) && entry.owners !== hasOwners(account);
     entry.pace.own = account.bandwidth ?? 0;
-    (await entry.home).setLimits(limitsOf(account));
+    applySettings(await entry.home, account);
   }
 
   /** The use of each open home, and how many units of leases clients hold in all of them. */
@@ -120,8 +120,8 @@ export class Homes {
     let leases = 0;
     for (const [user, { opened, closed }] of this.#open) {
       if (opened === undefined || closed !== undefined) continue;
-      const { bytes, files } = opened.status();
-      uses.push({ user, bytes, files });
+      const { bytes, files, trashed } = opened.status();
+      uses.push({ user, bytes, files, trashed });
       leases += opened.leases.held;
     }
     return { uses, leases };
@@ -209,6 +209,12 @@ function closeToOthers(directory: string): boolean {
   const isOpen = (statSync(directory).mode & 0o7777 & ~OWN_MODE) !== 0;
   if (isOpen) chmodSync(directory, OWN_MODE);
   return isOpen;
+}
+
+/** What an account says of its home, and may say otherwise at any time. */
+function applySettings(home: UserHome, account: Account): void {
+  home.trash.keepMs = account.trashMs ?? 0;
+  home.setLimits(limitsOf(account));
 }
 
 function limitsOf(account: Account): HomeLimits {

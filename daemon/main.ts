@@ -178,8 +178,9 @@ async function main(): Promise<number> {
 
 /** ftpctl, which knows the state and no configuration, makes users by them. */
 function noteDefaults(state: Pick<State, 'userDefaults' | 'minPassword'>, config: Config): void {
-  const { 'default-quota': quotaBytes, 'default-max-files': maxFiles } = config;
-  state.userDefaults = { ...(quotaBytes === undefined ? {} : { quotaBytes }), maxFiles };
+  const { 'default-quota': quotaBytes, 'default-max-files': maxFiles, 'default-trash': trashMs = 0 } = config;
+  const quota = quotaBytes === undefined ? {} : { quotaBytes };
+  state.userDefaults = { ...quota, maxFiles, ...(trashMs === 0 ? {} : { trashMs }) };
   state.minPassword = config['min-password'];
 }
 

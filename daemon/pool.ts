@@ -14,7 +14,7 @@ import { Worker, type ResourceLimits } from 'node:worker_threads';
 import { Failure } from '../protocol/failure.js';
 import type { UserName } from '../protocol/ids.js';
 import type { Account } from '../state/accounts.js';
-import type { QuotaReport } from '../state/ledger.js';
+import type { QuotaReport, Use } from '../state/ledger.js';
 import { withDeadline } from './deadline.js';
 import type { Log } from './log.js';
 import { makeCells, type Cells } from './measures.js';
@@ -149,6 +149,12 @@ export class WorkerPool {
     await this.#placement.get(account.name)?.over;
     const slot = this.#place(account.name);
     return this.#call(slot, 'quotaCheck', { account, repair, use: this.#use(slot, account.name) });
+  }
+
+  async emptyTrash(account: Account): Promise<Use> {
+    await this.#placement.get(account.name)?.over;
+    const slot = this.#place(account.name);
+    return this.#call(slot, 'emptyTrash', { account, use: this.#use(slot, account.name) });
   }
 
   /** Ends a user's sessions and closes the home; done at once where nothing is open. */

@@ -18,7 +18,7 @@ import { fd, type Fd } from '../posix/fd.js';
 import { close, dup } from '../posix/files.js';
 import { isExpired, noSuchUser, type Account } from '../state/accounts.js';
 import type { ControlAnswers, ControlRequest } from '../state/control.js';
-import type { QuotaReport } from '../state/ledger.js';
+import type { QuotaReport, Use } from '../state/ledger.js';
 import type { State } from '../state/store.js';
 import { Administrator } from './administrator.js';
 import { Admission, type AdmissionLimits, type SessionPlace } from './admission.js';
@@ -315,6 +315,7 @@ export class Server {
         this.#accountChanged(name, closeSessions === true, reopen === true),
       accountRemoved: ({ name }) => this.#accountRemoved(name),
       quotaCheck: ({ name, repair }) => this.#quotaCheck(name, repair),
+      emptyTrash: ({ name }) => this.#emptyTrash(name),
       unlock: async ({ userOrAddress }) => {
         const lifted = this.#throttle.forgive(userOrAddress, performance.now());
         // Who asks for it is told when it holds, also over a crash.
@@ -397,6 +398,12 @@ export class Server {
       reports.push(await this.#pool.quotaCheck(forWorker(one), repair));
     }
     return reports;
+  }
+
+  async #emptyTrash(name: UserName): Promise<Use> {
+    const account = this.#options.state.accounts.get(name);
+    if (account === undefined) throw noSuchUser(name);
+    return this.#pool.emptyTrash(forWorker(account));
   }
 
   async #measurements(): Promise<ControlAnswers['measurements']> {

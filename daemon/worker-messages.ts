@@ -77,7 +77,7 @@ export interface SessionHandover {
 /** What a worker does at the moment. */
 export interface WorkerReport {
   /** The use of the homes that are open. */
-  readonly uses: readonly (Use & { readonly user: UserName })[];
+  readonly uses: readonly (Use & { readonly user: UserName; readonly trashed: Use })[];
   /** Units of leases that clients hold in them. */
   readonly leases: number;
   readonly sessions: readonly (SessionActivity & { readonly sessionId: number })[];
@@ -89,6 +89,12 @@ export interface WorkerCalls {
   quotaCheck: {
     readonly params: { readonly account: Account; readonly repair: boolean; readonly use: number };
     readonly result: QuotaReport;
+  };
+  /** Empties the trash; opens the home where it is closed. */
+  emptyTrash: {
+    readonly params: { readonly account: Account; readonly use: number };
+    /** What was in it. */
+    readonly result: Use;
   };
   /** Ends the sessions of a user and closes the home. */
   closeHome: { readonly params: { readonly user: UserName; readonly reason: string }; readonly result: null };

@@ -127,6 +127,7 @@ async function call<N extends WorkerCallName>(
       return Promise.resolve(report());
     },
     quotaCheck: ({ account, repair, use }) => homes.use(account, use, ({ home }) => home.check(repair)),
+    emptyTrash: ({ account, use }) => homes.use(account, use, ({ home }) => home.trash.empty()),
     closeHome: async ({ user, reason }) => {
       await endSessions(reason, false, user);
       await homes.close(user);

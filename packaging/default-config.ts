@@ -15,6 +15,7 @@ const EXAMPLES: Partial<Record<SettingName, string | number>> = {
   workers: 4,
   bandwidth: '100M',
   'default-quota': '5G',
+  'default-trash': '30d',
   'log-file': '/var/lib/ftpmount/ftpmountd.log',
 };
 

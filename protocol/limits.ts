@@ -82,6 +82,12 @@ export const MAX_RUNS = 128;
 /** Partial uploads in one answer of `uploads`; their paths come to MAX_DATA at most. */
 export const MAX_PAGE_UPLOADS = 256;
 
+/** Items of the trash in one answer of `trash`; their paths come to MAX_DATA at most. */
+export const MAX_PAGE_TRASH = 256;
+/** What names an item of the trash, and a page of it, in bytes. */
+export const MAX_TRASH_ID = 512;
+export const MAX_TRASH_POSITION = 256;
+
 /** Inode numbers of one kind that a client has been given ahead and has not used. */
 export const MAX_GRANTED_INODES = 256;
 

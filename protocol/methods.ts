@@ -17,11 +17,14 @@ import {
   MAX_LOCKS,
   MAX_OPERATIONS,
   MAX_PAGE_ENTRIES,
+  MAX_PAGE_TRASH,
   MAX_PAGE_UPLOADS,
   MAX_PASSWORD,
   MAX_RUNS,
   MAX_TARGET,
   MAX_TEXT,
+  MAX_TRASH_ID,
+  MAX_TRASH_POSITION,
   MAX_UPLOAD_FILES,
   MAX_USER_NAME,
   MAX_XATTRS,
@@ -83,6 +86,12 @@ const listing = tuple(attributes, list(entry, MAX_PAGE_ENTRIES), optional(handle
  * since the last of them came, seconds until it is removed, whether a client that is connected has it open]
  */
 const partialUpload = tuple(name, optional(path), optional(size), size, u32, u32, bool);
+/** An item of the trash: for this server alone to read. */
+const trashId = bytes(MAX_TRASH_ID, 1);
+/** Where a page of the trash begins: for this server alone to read. */
+const trashPosition = bytes(MAX_TRASH_POSITION, 1);
+/** [id, path where it was or nil: not known, st_mode, bytes, seconds since 1970 when it was removed] */
+const trashItem = tuple(trashId, optional(path), u32, size, u32);
 /** [error name, text] */
 const error = tuple(text(64), text(MAX_TEXT));
 /**
@@ -187,9 +196,10 @@ export const METHODS = {
   hold: method(tuple(fileRef), attributes),
   /**
    * -> (block size, bytes: limit, used, free on disk; inodes: limit, used, free on disk; soft limit of bytes, seconds of grace
-   * that are left, or nil: the use is within the soft limit). Limit 0: none.
+   * that are left, or nil: the use is within the soft limit; bytes and inodes in the trash). Limit 0: none. What is in the trash is
+   * not used: it goes when there is need.
    */
-  statfs: method(tuple(), tuple(u32, size, size, size, size, size, size, size, optional(size))),
+  statfs: method(tuple(), tuple(u32, size, size, size, size, size, size, size, optional(size), size, size)),
 
   /**
    * (number of the first operation, operations, data of the last one if it is a WRITE without)
@@ -283,6 +293,20 @@ export const METHODS = {
   uploads: method(tuple(optional(name)), list(partialUpload, MAX_PAGE_UPLOADS)),
   /** (id): throws a partial upload away. ENOENT. EBUSY: a client that is connected has it open. */
   uploadRemove: method(tuple(name), nil),
+  /**
+   * (position or nil: from the first on) -> (items of the trash, position of the next page or nil: there is none), those removed
+   * first before the others, but for what was removed within ten minutes.
+   */
+  trash: method(
+    tuple(optional(trashPosition)),
+    tuple(list(trashItem, MAX_PAGE_TRASH), optional(trashPosition)),
+  ),
+  /** (id, path) -> attributes: the file has this name, and is no item of the trash any more. ENOENT, EEXIST. */
+  trashRestore: method(tuple(trashId, path), attributes),
+  /** (id): removes an item of the trash for good. ENOENT. */
+  trashRemove: method(tuple(trashId), nil),
+  /** Removes all items of the trash for good. */
+  trashEmpty: method(tuple(), nil),
   /** (path) -> (handle, attributes): a file as it is now, to be read in order and hashed on the way. */
   download: method(tuple(path), tuple(handle, attributes)),
   /** (handle of a download, offset, length) -> data; shorter only at the end of the file. */

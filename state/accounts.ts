@@ -35,6 +35,8 @@ export interface Account {
   readonly graceMs?: number;
   /** Bytes a second that come and go; missing or 0: no limit. */
   readonly bandwidth?: number;
+  /** For how long what is removed stays in the trash (milliseconds); missing or 0: there is none. */
+  readonly trashMs?: number;
   /** Files have virtual owners (daemon/home/virtual-owners.ts); missing in accounts of before: no. */
   readonly posixOwners?: boolean;
 }

@@ -18,6 +18,7 @@ import { requireKnownHomes } from './homes-marker.js';
 import { networkOf } from './networks.js';
 import { hashesOf, type NewCredential } from './new-credential.js';
 import { requireGoodPassword } from './password-rules.js';
+import type { Use } from './ledger.js';
 import type { State } from './store.js';
 import { softQuotaOf } from './soft-quota.js';
 import { formatEnd } from './times.js';
@@ -34,7 +35,10 @@ export interface AdministrationOptions {
   readonly ask: AskIfRunning;
 }
 
-export type Limits = Pick<Account, 'quotaBytes' | 'maxFiles' | 'softBytes' | 'graceMs' | 'bandwidth'>;
+export type Limits = Pick<
+  Account,
+  'quotaBytes' | 'maxFiles' | 'softBytes' | 'graceMs' | 'bandwidth' | 'trashMs'
+>;
 
 export type AskForCredential = () => Promise<NewCredential>;
 
@@ -117,8 +121,9 @@ export class Administration {
     this.#state.accounts.create(...added);
     let failed: Failure | undefined;
     for (const account of added) {
-      const { name, quotaBytes, maxFiles, posixOwners = false, disabled, expiresAt, bandwidth = 0 } = account;
-      const limits = { quotaBytes, maxFiles, ...softQuotaOf(account), bandwidth };
+      const { name, quotaBytes, maxFiles, posixOwners = false, disabled, expiresAt } = account;
+      const { bandwidth = 0, trashMs = 0 } = account;
+      const limits = { quotaBytes, maxFiles, ...softQuotaOf(account), bandwidth, trashMs };
       const details = detailsOf({ ...limits, posixOwners, disabled, expiresAt });
       try {
         await this.#announce({ action: 'useradd', user: name, details }, { type: 'accountChanged', name });
@@ -189,6 +194,14 @@ export class Administration {
     const request = { type: 'accountChanged', name, closeSessions: true } as const;
     const answer = await this.#announce({ action: 'disconnect', user: name }, request);
     return answer?.closedSessions ?? 0;
+  }
+
+  /** Removes for good what is in the user's trash. Returns what was there. ECONNREFUSED: no daemon runs, which alone can. */
+  async emptyTrash(name: UserName): Promise<Use> {
+    this.#requireUser(name);
+    const emptied = await this.#announce({ action: 'trash-empty', user: name }, { type: 'emptyTrash', name });
+    if (emptied === undefined) throw new Failure('ECONNREFUSED', 'no daemon runs');
+    return emptied;
   }
 
   /** Forgets the user's failed logins. Returns how many lockouts that ends. */
@@ -325,7 +338,7 @@ export class Administration {
 /** What an account has of these settings. */
 function settingsOf(account: Account, settings: AccountSettings): AccountSettings {
   const names = Object.keys(settings) as (keyof AccountSettings)[];
-  const all = { posixOwners: false, bandwidth: 0, ...softQuotaOf(account), ...account };
+  const all = { posixOwners: false, bandwidth: 0, trashMs: 0, ...softQuotaOf(account), ...account };
   return Object.fromEntries(names.map((name) => [name, all[name]]));
 }
 

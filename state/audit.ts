@@ -15,6 +15,7 @@ export type AccountAction =
   | 'key-add'
   | 'key-remove'
   | 'disconnect'
+  | 'trash-empty'
   | 'unlock'
   | 'ban'
   | 'unban'

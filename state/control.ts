@@ -32,6 +32,8 @@ export type ControlRequest =
   | { readonly type: 'accountRemoved'; readonly name: UserName }
   /** Compare the ledger with the tree, of one user or of all. */
   | { readonly type: 'quotaCheck'; readonly name: UserName | null; readonly repair: boolean }
+  /** Remove for good what is in a user's trash. Answered when it is gone. */
+  | { readonly type: 'emptyTrash'; readonly name: UserName }
   /** Forget the failed logins of a user, or from an address. */
   | { readonly type: 'unlock'; readonly userOrAddress: string }
   /** The bans were changed: read them anew, and close the sessions of who is banned. */
@@ -72,7 +74,7 @@ export interface DaemonStatus {
   readonly silentWorkers: readonly number[];
   readonly sessions: readonly SessionStatus[];
   /** The live use of the homes that are open; of the others the ledger tells. */
-  readonly uses: readonly (Use & { readonly user: UserName })[];
+  readonly uses: readonly (Use & { readonly user: UserName; readonly trashed: Use })[];
 }
 
 /** What each request is answered with. */
@@ -80,6 +82,8 @@ export interface ControlAnswers {
   accountChanged: { readonly closedSessions: number };
   accountRemoved: { readonly closedSessions: number };
   quotaCheck: readonly QuotaReport[];
+  /** What was in it. */
+  emptyTrash: Use;
   /** How many lockouts ended. */
   unlock: { readonly lifted: number };
   bansChanged: { readonly closedSessions: number };
@@ -110,6 +114,8 @@ export function parseControlRequest(line: string): ControlRequest {
         name: name === null ? null : user(name),
         repair: request['repair'] === true,
       };
+    case 'emptyTrash':
+      return { type: 'emptyTrash', name: user(name) };
     case 'unlock':
       return { type: 'unlock', userOrAddress: String(request['userOrAddress']) };
     case 'bansChanged':

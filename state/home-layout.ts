@@ -2,10 +2,10 @@
  * What the daemon keeps in a home beside the user's files, by name: for the daemon, and for who counts a home without it.
  */
 
-/** The daemon's own directory at the root of a home: partial uploads, which are charged, and what OWN_NAMES says. */
+/** The daemon's own directory at the root of a home: partial uploads and the trash, which are charged, and what OWN_NAMES says. */
 export const RESERVED_NAME = Buffer.from('.ftpmount');
 
-/** What the daemon keeps in there for itself, free of charge; all else in there is partial uploads. */
+/** What the daemon keeps in there for itself, free of charge; all else in there is partial uploads and the trash. */
 export const OWN_NAMES = {
   /** The marks of clients. */
   clients: Buffer.from('clients'),
@@ -17,7 +17,10 @@ export const OWN_NAMES = {
   owners: Buffer.from('owners'),
 } as const;
 
-/** Whether a name in the daemon's own directory is one of OWN_NAMES. */
+/** What was removed and can be restored: all below it is charged. */
+export const TRASH_NAME = Buffer.from('trash');
+
+/** Whether a name in the daemon's own directory is no partial upload. */
 export function isOwnName(name: Buffer): boolean {
-  return Object.values(OWN_NAMES).some((own) => own.equals(name));
+  return [...Object.values(OWN_NAMES), TRASH_NAME].some((own) => own.equals(name));
 }

@@ -16,9 +16,11 @@ export interface Use {
   readonly files: number;
 }
 
-/** A use, and since when it has been over the soft quota: milliseconds since 1970; missing: it is not. */
 export interface Charge extends Use {
+  /** Since when it has been over the soft quota: milliseconds since 1970; missing: it is not. */
   readonly overSoftSince?: number | undefined;
+  /** What of it is in the trash; missing: nothing is. */
+  readonly trashed?: Use | undefined;
 }
 
 export interface LedgerEntry extends Charge {
@@ -33,6 +35,8 @@ export interface QuotaReport {
   readonly tree: Use;
   /** What partial uploads take of that. */
   readonly uploads: Use;
+  /** What is in the trash. */
+  readonly trash: Use;
   readonly repaired: boolean;
 }
 
@@ -79,11 +83,13 @@ export class Ledger {
   }
 
   /** Records the use; on the disk when it returns. `clean`: what it tells of is there before. */
-  write({ name, createdAt }: ChargedAccount, { bytes, files, overSoftSince }: Charge, clean: boolean): void {
+  write({ name, createdAt }: ChargedAccount, charge: Charge, clean: boolean): void {
+    const { bytes, files, overSoftSince, trashed } = charge;
     this.#transactions.run(() => {
       if (this.#accounts.get(name)?.createdAt !== createdAt) return;
       const since = overSoftSince === undefined ? {} : { overSoftSince };
-      this.#table.putSync(name, { bytes, files, clean, ...since });
+      const inTrash = trashed === undefined || trashed.files === 0 ? {} : { trashed };
+      this.#table.putSync(name, { bytes, files, clean, ...since, ...inTrash });
     });
   }
 }

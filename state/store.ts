@@ -26,7 +26,7 @@ import { UploadStore, type UploadRecord } from './uploads.js';
 
 const PRIVATE_MODE = 0o600;
 
-export interface UserDefaults {
+export interface UserDefaults extends Pick<Account, 'trashMs'> {
   /** Undefined: it has to be said for each. */
   readonly quotaBytes?: number;
   readonly maxFiles: number;

@@ -17,6 +17,7 @@ import { parseCount, parseSize } from './sizes.js';
 import { softQuotaOf } from './soft-quota.js';
 import type { UserDefaults } from './store.js';
 import { exactSpan, parseEnd, parseSpan } from './times.js';
+import { formatTrashTime, parseTrashTime } from './trash-time.js';
 
 export interface UserRecord {
   readonly name: UserName;
@@ -28,6 +29,8 @@ export interface UserRecord {
   readonly grace?: number;
   /** Bytes a second. */
   readonly bandwidth?: number;
+  /** Milliseconds; 0: there is none. */
+  readonly trash?: number;
   readonly expires?: number | null;
   readonly disabled?: boolean;
   readonly posixOwners?: boolean;
@@ -48,6 +51,7 @@ const FIELDS: { readonly [F in keyof UserRecord]-?: (value: unknown) => UserReco
   soft: (value) => parseSize(String(value)),
   grace: (value) => parseSpan(textOf(value)),
   bandwidth: (value) => parseBandwidth(String(value)),
+  trash: (value) => parseTrashTime(textOf(value)),
   expires: (value) => parseEnd(textOf(value)),
   disabled: truthOf,
   posixOwners: truthOf,
@@ -106,12 +110,15 @@ export function fieldsOf(account: Account): Partial<Record<keyof UserRecord, unk
     disabled,
     posixOwners = false,
     bandwidth = 0,
+    trashMs = 0,
     keys,
   } = account;
   return {
     ...{ name, quota: quotaBytes, maxFiles, expires: endOf(expiresAt), disabled, posixOwners },
     ...soft,
     ...(bandwidth === 0 ? {} : { bandwidth }),
+    // Where it is off, too: the default of the daemon that reads it may be another.
+    trash: formatTrashTime(trashMs),
     keys: keys.map(({ publicKey, comment }) => formatPublicKey(Buffer.from(publicKey, 'base64'), comment)),
   };
 }
@@ -123,13 +130,14 @@ function endOf(expiresAt: number | null): string {
 
 /** What the record says of an account's settings. */
 export function settingsOf(record: Partial<UserRecord>): AccountSettings {
-  const { quota, maxFiles, soft, grace, bandwidth, expires, disabled, posixOwners } = record;
+  const { quota, maxFiles, soft, grace, bandwidth, trash, expires, disabled, posixOwners } = record;
   return {
     ...(quota === undefined ? {} : { quotaBytes: quota }),
     ...(maxFiles === undefined ? {} : { maxFiles }),
     ...(soft === undefined ? {} : { softBytes: soft }),
     ...(grace === undefined ? {} : { graceMs: grace }),
     ...(bandwidth === undefined ? {} : { bandwidth }),
+    ...(trash === undefined ? {} : { trashMs: trash }),
     ...(expires === undefined ? {} : { expiresAt: expires }),
     ...(disabled === undefined ? {} : { disabled }),
     ...(posixOwners === undefined ? {} : { posixOwners }),

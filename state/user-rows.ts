@@ -1,13 +1,13 @@
 /* What there is to show of each user: `ftpctl users`, the web page and the metrics. */
 import { isExpired, type Account } from './accounts.js';
 import type { DaemonStatus } from './control.js';
-import type { Use } from './ledger.js';
+import type { Charge } from './ledger.js';
 import type { State } from './store.js';
 
 export interface UserRow {
   readonly account: Account;
   /** Undefined: never counted. */
-  readonly use: Use | undefined;
+  readonly use: Pick<Charge, 'bytes' | 'files' | 'trashed'> | undefined;
   /** How many are open. */
   readonly sessions: number;
 }

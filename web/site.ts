@@ -18,7 +18,8 @@ import { parseBandwidth } from '../state/bandwidth.js';
 import type { DaemonStatus } from '../state/control.js';
 import { lastLogins } from '../state/last-logins.js';
 import type { NewCredential } from '../state/new-credential.js';
-import { parseCount, parseSize } from '../state/sizes.js';
+import { formatSize, parseCount, parseSize } from '../state/sizes.js';
+import { parseTrashTime } from '../state/trash-time.js';
 import { formatEnd, parseEnd, parseSpan } from '../state/times.js';
 import { userRows } from '../state/user-rows.js';
 import { readDisks } from './disks.js';
@@ -239,6 +240,10 @@ export function site(web: FastifyInstance, options: WebOptions, { history, signI
   ofUser('disconnect', async (administration, name) => {
     return `Sessions ended: ${await administration.disconnect(name)}.`;
   });
+  ofUser('trash/empty', async (administration, name) => {
+    const { bytes, files } = await administration.emptyTrash(name);
+    return `The trash is empty; of the quota it took ${files} files, size ${formatSize(bytes)}.`;
+  });
   ofUser('unlock', async (administration, name) => {
     return `Failed logins forgotten; lockouts that ended: ${await administration.unlock(name)}.`;
   });
@@ -280,6 +285,7 @@ function limitsIn(fields: URLSearchParams): Limits {
     softBytes: parseSize(field('soft')),
     graceMs: parseSpan(field('grace')),
     bandwidth: parseBandwidth(field('bandwidth')),
+    trashMs: parseTrashTime(field('trash')),
   };
 }
 

@@ -7,6 +7,7 @@ import { SCOPES } from '../../state/api-tokens.js';
 import { parseBandwidth } from '../../state/bandwidth.js';
 import { parseCount, parseSize } from '../../state/sizes.js';
 import { parseSpan } from '../../state/times.js';
+import { parseTrashTime } from '../../state/trash-time.js';
 import { withStateOption } from './state-option.js';
 
 const SIZES_HELP = `
@@ -14,7 +15,7 @@ Sizes take K, M, G and T, powers of 1024: 5G, 0.5T; 0 is no limit.`;
 
 const BATCH_HELP = `
 A file is CSV with a head, or JSON: one object a line, or an array. Fields are name, quota, maxFiles, soft, grace,
-bandwidth, expires, disabled, posixOwners, keys (in CSV separated by ;), password or passwordHash; of what is missing the
+bandwidth, trash, expires, disabled, posixOwners, keys (in CSV separated by ;), password or passwordHash; of what is missing the
 options count:
   name,quota,expires,password
   alice,5G,2027-01-31,wide open spaces`;
@@ -22,6 +23,10 @@ options count:
 const SOFT_OPTION = ['--soft <size>', 'bytes that may be passed for a time of grace; 0 is none'] as const;
 const GRACE_OPTION = ['--grace <span>', 'that time: 12h, 7d (default: 7d)'] as const;
 const BANDWIDTH_OPTION = ['--bandwidth <size>', 'bytes a second that come and go; 0 is no limit'] as const;
+const TRASH_OPTION = [
+  '--trash <span>',
+  'keep what is removed for so long, 30d, for its user to restore; off keeps nothing',
+] as const;
 const EXPIRES_OPTION = [
   '--expires <time>',
   'refuse logins from then on: 2027-01-31 (its beginning), 2027-01-31T18:00, 90d from now, or never',
@@ -43,6 +48,7 @@ export function administrationCommands(program: Command, end: (exitCode: number)
     .option(...SOFT_OPTION, parseSize)
     .option(...GRACE_OPTION, parseSpan)
     .option(...BANDWIDTH_OPTION, parseBandwidth)
+    .option(...TRASH_OPTION, parseTrashTime)
     .option(...EXPIRES_OPTION)
     .option('--posix-owners', 'keep owner, group, full mode and devices of files')
     .option('--adopt', 'hand over the home of that name that is there already')
@@ -58,6 +64,7 @@ export function administrationCommands(program: Command, end: (exitCode: number)
     .option(...SOFT_OPTION, parseSize)
     .option(...GRACE_OPTION, parseSpan)
     .option(...BANDWIDTH_OPTION, parseBandwidth)
+    .option(...TRASH_OPTION, parseTrashTime)
     .option(...EXPIRES_OPTION)
     .option('--disable', 'refuse logins, close sessions')
     .option('--enable', 'allow logins again')

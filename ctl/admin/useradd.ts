@@ -47,7 +47,7 @@ export async function useradd(text: string | undefined, options: UseraddOptions)
     const { quotaBytes, ...user } = { ...state.userDefaults, ...given };
     if (quotaBytes === undefined) throw new Failure('USAGE', MISSING_QUOTA);
     await administration.addUser(name, { ...user, quotaBytes, credential });
-    const limits = `${formatLimit(quotaBytes)}${describeLimits(given)}`;
+    const limits = `${formatLimit(quotaBytes)}${describeLimits(user)}`;
     await writeOut(`user ${name} added, quota ${limits}${expiryOf({ expiresAt })}\n`);
   });
   return 0;

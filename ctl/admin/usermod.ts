@@ -38,7 +38,7 @@ export async function usermod(text: string, options: UsermodOptions): Promise<nu
   if (Object.keys(details).length === 0 || (disable === true && enable === true)) {
     throw new Failure(
       'USAGE',
-      'say what to change: --quota, --soft, --grace, --max-files, --bandwidth, --expires, --disable, --enable, --posix-owners or --no-posix-owners',
+      'say what to change: --quota, --soft, --grace, --max-files, --bandwidth, --trash, --expires, --disable, --enable, --posix-owners or --no-posix-owners',
     );
   }
   const account = await administer(options, 'change', (administration) =>

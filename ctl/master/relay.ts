@@ -25,7 +25,7 @@ const RELAYED = [
   ...(['getattr', 'readlink', 'list', 'listNext', 'read', 'hold', 'change', 'sync', 'close'] as const),
   ...(['statfs', 'download', 'downloadRead', 'downloadRuns', 'digest', 'uploads', 'uploadRemove'] as const),
   ...(['fetch', 'uploadFiles', 'uploadBegin', 'uploadWrite', 'uploadHole', 'uploadFinish'] as const),
-  ...(['uploadAbort', 'xattr', 'xattrs'] as const),
+  ...(['uploadAbort', 'xattr', 'xattrs', 'trash', 'trashRestore', 'trashRemove', 'trashEmpty'] as const),
 ] satisfies readonly MethodName[];
 
 type Relayed = (typeof RELAYED)[number];

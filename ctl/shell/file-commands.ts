@@ -15,10 +15,11 @@ import { writeOut } from '../output/stdout.js';
 import { find, findThere, isDirectory, throughLinks } from '../remote/directory.js';
 import { remove, removeDirectories } from '../rm.js';
 import { showAttributes } from '../stat.js';
+import { emptyTrash, listTrash, removeTrash, restoreTrash } from '../trash.js';
 import { listUploads, removeUploads } from '../uploads.js';
 import type { Context, ShellCommand } from './command.js';
 import type { Flag, Operands } from './flags.js';
-import { currentPlace, homePlace, remotePlace, remotePlaces } from './operands.js';
+import { currentPlace, homePlace, remotePlace, remotePlaces, trashPlaces } from './operands.js';
 import { page } from './run-program.js';
 import type { Word } from './words.js';
 
@@ -244,7 +245,41 @@ export const fileCommands: readonly ShellCommand[] = [
     operand: () => 'remote',
     run: uploads,
   },
+  {
+    names: ['trash'],
+    usage: '[restore|rm|empty] [PATH...]',
+    summary: 'list what was removed, put it back, or remove it for good',
+    flags: [
+      HUMAN,
+      { name: 'beside', text: 'restore: take another name where something has the name' },
+      { name: 'all', text: 'restore: what was removed earlier under the same path, too' },
+    ],
+    least: 0,
+    most: MANY,
+    operand: () => 'remote',
+    run: trash,
+  },
 ];
+
+const TRASH_VERBS = ['list', 'restore', 'rm', 'empty'];
+
+async function trash(context: Context, { flags, words }: Operands): Promise<number> {
+  const { session } = context;
+  const verb = TRASH_VERBS.find((one) => one === words[0]?.raw);
+  const typed = verb === undefined ? words : words.slice(1);
+  const places = typed.length === 0 ? [homePlace(context)] : [];
+  const meant = [
+    ...places.map(({ path, shown }) => ({ path, isPattern: false, shown })),
+    ...trashPlaces(context, typed),
+  ];
+  if (verb === 'restore') {
+    return restoreTrash(session, meant, { beside: flags.has('beside'), all: flags.has('all') });
+  }
+  if (verb === 'rm') return removeTrash(session, meant);
+  if (verb !== 'empty') return listTrash(session, meant, { humanReadable: flags.has('human-readable') });
+  if (typed.length > 0) throw new Failure('USAGE', 'empty takes no path: rm removes what was there');
+  return emptyTrash(session);
+}
 
 async function uploads(context: Context, { flags, words }: Operands): Promise<number> {
   const [verb] = words;

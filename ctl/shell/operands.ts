@@ -6,6 +6,7 @@ import { homedir } from 'node:os';
 import { Failure } from '../../protocol/failure.js';
 import { parseRemotePath } from '../../protocol/login/remote-path.js';
 import type { Place } from '../remote/place.js';
+import type { TrashPlace } from '../remote/trash-items.js';
 import type { Context } from './command.js';
 import { localLister, remoteLister } from '../listers.js';
 import { expand, type Lister } from '../glob.js';
@@ -20,6 +21,15 @@ export async function remotePlaces(context: Context, words: readonly Word[]): Pr
     places.push(...typed.map((name) => placeOf(context, name)));
   }
   return places;
+}
+
+/** What words mean of the trash, where nothing need be in the home: a pattern stays one. */
+export function trashPlaces({ directory }: Context, words: readonly Word[]): TrashPlace[] {
+  return words.map((word) => {
+    const typed = word.isPattern ? word.pattern : withoutTilde(word, '/');
+    const path = parseRemotePath(typed, directory);
+    return { path, isPattern: word.isPattern, shown: Buffer.from(word.text) };
+  });
 }
 
 /** The place of a word that can be one only, such as where to. Throws USAGE. */

@@ -204,6 +204,14 @@ const TOUCHING = {
       },
     };
   },
+  trashRestore: (home, _, [id, path]) => home.restoring.prepare(id, path),
+  trashRemove: (home, _, [id]) => ({
+    touches: [],
+    run() {
+      home.trash.remove(id);
+      return null;
+    },
+  }),
 } satisfies { readonly [M in HomeMethod]?: Touching<M> };
 
 const IMMEDIATE = {
@@ -238,6 +246,11 @@ const IMMEDIATE = {
   uploads: (home, _, [after]) => home.uploads.page(after),
   async uploadRemove(home, _, [id]) {
     await home.uploads.remove(id);
+    return null;
+  },
+  trash: (home, _, [from]) => home.trash.page(from),
+  async trashEmpty(home) {
+    await home.trash.empty();
     return null;
   },
   downloadRead(_, client, [number, offset, length], call) {

@@ -35,7 +35,7 @@ import { FileChanges } from './file-changes.js';
 import type { HeldFiles } from './held-files.js';
 import type { Identities } from './identities.js';
 import { Making } from './making.js';
-import type { ExecutorClient, Lane, Left } from './operation-parts.js';
+import type { ExecutorClient, HomeParts, Lane, Left } from './operation-parts.js';
 import { OperationTimes } from './operation-times.js';
 import { Removing } from './removing.js';
 import type { ToldStatus } from './owner-record.js';
@@ -73,12 +73,14 @@ export class Executor {
     moved: (ino: bigint) => void;
     onTimesFailed: (error: unknown) => void;
     owners: VirtualOwners;
+    trash: HomeParts['trash'];
     /** For tests. */
     sliceMs?: number | undefined;
   }) {
     const { tree, identities, held, owners } = parts;
     this.#times = new OperationTimes({ identities, shown: parts.shown, onFailed: parts.onTimesFailed });
-    const home = { tree, identities, held, times: this.#times, owners, moved: parts.moved };
+    const { moved, trash } = parts;
+    const home = { tree, identities, held, times: this.#times, owners, moved, trash };
     this.#owners = owners;
     this.#held = held;
     this.#making = new Making(home);

@@ -30,6 +30,8 @@ export class Freeing {
   readonly #emptied = new Set<bigint>();
   /** Until all that is given back now is with the disk; undefined: nothing is. Never rejects. */
   #busy: Promise<void> | undefined;
+  /** Gives back some of what the disk could have, in this turn: until others are over; undefined: there is nothing. */
+  reclaim: () => Promise<void> | undefined = () => undefined;
 
   constructor(tree: Pick<ConfinedTree, 'openAt' | 'requireDescriptor'>) {
     this.#tree = tree;
@@ -58,8 +60,9 @@ export class Freeing {
     try {
       return work();
     } catch (error) {
-      if (this.#busy === undefined || Failure.from(error).kind !== 'ENOSPC') throw error;
-      throw new Unfinished(this.#busy);
+      if (Failure.from(error).kind !== 'ENOSPC') throw error;
+      const until = this.#busy ?? this.reclaim();
+      throw until === undefined ? error : new Unfinished(until);
     }
   }
 

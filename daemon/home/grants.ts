@@ -70,8 +70,13 @@ export class ClientGrant {
 
   /** Gives ahead what there is room for, up to this; negative numbers give back. `needed`: GrantedAway. */
   take(bytes: number, files: number, regular: number, directories: number, needed = NOTHING): Granted {
-    const { room } = this.#quota;
     const spare = this.#grants.spare(this);
+    this.#quota.makeRoom(
+      Math.max(0, Math.min(needed.bytes, bytes)),
+      Math.max(0, Math.min(needed.files, files)),
+      spare,
+    );
+    const { room } = this.#quota;
     const isShort = (need: number, asked: number, there: number, ofOthers: number): boolean =>
       Math.min(need, asked) > there && ofOthers > 0;
     if (
@@ -181,7 +186,8 @@ class LogAccount implements Account {
   }
 
   fitting(bytes: number): number {
-    return Math.min(bytes, this.#grant.left.bytes + this.#quota.room.bytes);
+    const { left } = this.#grant;
+    return bytes <= left.bytes ? bytes : left.bytes + this.#quota.fitting(bytes - left.bytes);
   }
 
   requireRoom(bytes: number, files: number): void {
@@ -224,16 +230,16 @@ class AwaitedAccount implements Account {
   }
 
   fitting(bytes: number): number {
-    const fitting = this.#quota.fitting(bytes);
-    if (fitting < bytes && this.#spare().bytes > 0) throw new GrantedAway();
-    return fitting;
+    if (!this.hasRoom(bytes, 0) && this.#spare().bytes > 0) throw new GrantedAway();
+    return this.#quota.fitting(bytes);
   }
 
   requireRoom(bytes: number, files: number): void {
     if (!this.hasRoom(bytes, files)) {
       const spare = this.#spare();
+      this.#quota.makeRoom(bytes, files, spare);
       const wouldFit = this.hasRoom(Math.max(0, bytes - spare.bytes), Math.max(0, files - spare.files));
-      if (wouldFit) throw new GrantedAway();
+      if (wouldFit && !this.hasRoom(bytes, files)) throw new GrantedAway();
     }
     this.#quota.requireRoom(bytes, files);
   }

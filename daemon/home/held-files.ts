@@ -43,6 +43,8 @@ interface Kept {
   /** Also for writing: since somebody wanted to. */
   writable: boolean;
   users: number;
+  /** Its last name is in the trash: to who has it open it has none. */
+  trashed: boolean;
 }
 
 /** One use of a kept file by the daemon itself. */
@@ -206,7 +208,7 @@ export class HeldFiles {
   /** Keeps a file that nobody else knows; its descriptor, for reading and writing, is taken over. */
   adopt(fd: Fd): KeptFile {
     const id = idOf(statxFd(fd));
-    const kept: Kept = { id, fd, writable: true, users: 1 };
+    const kept: Kept = { id, fd, writable: true, users: 1, trashed: false };
     this.#kept.set(id.ino, kept);
     return new KeptFile(this, kept);
   }
@@ -244,6 +246,18 @@ export class HeldFiles {
 
   get empty(): boolean {
     return this.#kept.size === 0;
+  }
+
+  /** Whether a file that can be found here has its last name in the trash: its users are told that it has none. */
+  isTrashed(ino: bigint): boolean {
+    return this.#kept.get(ino)?.trashed ?? this.#removed.isTrashed(ino);
+  }
+
+  /** The last name of a file went into the trash, or came out of it. */
+  setTrashed(ino: bigint, trashed: boolean): void {
+    const kept = this.#kept.get(ino);
+    if (kept !== undefined) kept.trashed = trashed;
+    this.#removed.setTrashed(ino, trashed);
   }
 
   /** A name is about to be removed by a client that waits for it: the file can be found for a moment longer. */
@@ -304,7 +318,8 @@ export class HeldFiles {
     }
     this.#tree.requireDescriptor();
     const id = idOf(status);
-    const kept: Kept = { id, fd: openKept(this.#tree, located), writable: false, users: 1 };
+    const trashed = this.#removed.isTrashed(status.ino);
+    const kept: Kept = { id, fd: openKept(this.#tree, located), writable: false, users: 1, trashed };
     if (status.nlink === 0 && this.#removed.find(id) !== undefined) {
       closingOnFailure(kept.fd, () => account.reserve(chargedBytes({ fd: kept.fd, status }), 1));
     }

@@ -154,6 +154,11 @@ export class Identities {
     return above.length === 0 ? name : Buffer.concat([above, Buffer.of(SLASH), name]);
   }
 
+  /** The path of a directory, of any length; undefined where nobody knows it. */
+  wayTo({ ino, fd }: Directory): Buffer | undefined {
+    return this.#relativePathOf(fd) ?? this.#knownWay(ino, () => undefined)?.path;
+  }
+
   /** The daemon's own name in the home itself: ENOENT; EACCES where it would be made. */
   refuseReserved(directory: FileId, name: Buffer, purpose: Purpose): void {
     if (directory.ino === this.root.ino) refuseReservedName(name, purpose);
@@ -186,7 +191,7 @@ export class Identities {
     const fd = this.#held.find(id);
     if (fd === undefined) return this.#named(id);
     const held = { fd, status: statxFd(fd) };
-    if (held.status.nlink === 0) return held;
+    if (held.status.nlink === 0 || this.#held.isTrashed(id.ino)) return held;
     // One that has a name is found by it: so it is known to whose unit it belongs.
     const named = this.#named(id) ?? this.#namedAs(id, fd);
     if (named !== undefined) return named;
@@ -201,7 +206,8 @@ export class Identities {
   #nameless(id: FileId): Opened | undefined {
     const fd = this.#held.findRemoved(id) ?? this.#files.findOld(id);
     const status = fd === undefined ? undefined : statxFd(fd);
-    return fd !== undefined && status?.nlink === 0 ? { fd, status } : undefined;
+    if (fd === undefined || status === undefined) return undefined;
+    return status.nlink === 0 || this.#held.isTrashed(id.ino) ? { fd, status } : undefined;
   }
 
   /** What a hint leads to. */
@@ -258,7 +264,7 @@ export class Identities {
     if (cached !== undefined) return { ino: id.ino, birth: id.birth, fd: cached };
     const known = this.#known.find(id.ino);
     if (known === undefined || known.birth !== id.birth) return undefined;
-    const way = this.#wayTo(id.ino);
+    const way = this.#knownWay(id.ino, (above) => this.#cachedDirectory(above));
     if (way === undefined) return undefined;
     const fd = this.#openIfThere(way.from, way.path);
     if (fd !== undefined && isId(statxFd(fd), id)) {
@@ -270,8 +276,8 @@ export class Identities {
     return undefined;
   }
 
-  /** The path to a known directory, from the nearest one above it that is open. */
-  #wayTo(ino: bigint): { from: Fd; path: Buffer } | undefined {
+  /** The path to a known directory from the nearest one above it that is open, else from the home. */
+  #knownWay(ino: bigint, openOf: (ino: bigint) => Fd | undefined): { from: Fd; path: Buffer } | undefined {
     const names: string[] = [];
     const passed = new Set<bigint>();
     for (let at = ino; ;) {
@@ -281,7 +287,7 @@ export class Identities {
       passed.add(at);
       names.push(known.name);
       at = known.parent;
-      const from = at === this.root.ino ? this.root.fd : this.#cachedDirectory(at);
+      const from = at === this.root.ino ? this.root.fd : openOf(at);
       if (from !== undefined) return { from, path: Buffer.from(names.toReversed().join('/'), 'latin1') };
     }
   }

@@ -146,6 +146,8 @@ export class Making {
     const file = identities.file(op.file);
     held.freeing.requireIdle(file.status.ino);
     if (isDirectory(file.status)) throw new Failure('EPERM', 'a directory has one name');
+    // As the kernel says of a file without a name: restoring it is another thing.
+    if (held.isTrashed(file.status.ino)) throw new Failure('ENOENT', 'the file has no name any more');
     const directory = this.#directoryFor(op);
     lane.account.prepare();
     try {

@@ -19,6 +19,7 @@ import type { LeaseWaits, Prepared } from './lease-waits.js';
 import { readOnWay } from './path-units.js';
 import type { ToldStatus } from './owner-record.js';
 import type { Account } from './quota.js';
+import type { Trash } from './trash.js';
 import type { UnitChanges } from './unit-changes.js';
 import type { VirtualOwners } from './virtual-owners.js';
 
@@ -41,6 +42,8 @@ export interface PublishingParts {
   /** To be called with each file whose names change. */
   readonly moved: (ino: bigint) => void;
   readonly units: UnitChanges;
+  /** What is replaced may go there. */
+  readonly trash: Pick<Trash, 'take'>;
 }
 
 /** What appeared, and where. */
@@ -108,20 +111,27 @@ export class Publishing {
     name: Buffer,
     replaced: Status | undefined,
   ): Status {
-    const { account, held, identities, changed, moved, owners, units } = this.#parts;
+    const { account, held, identities, changed, moved, owners, trash, units } = this.#parts;
     if (replaced !== undefined) held.freeing.requireIdle(replaced.ino);
     account.prepare();
     if (owners.enabled) this.#setOwner(finished.fd, directory, name, replaced);
     let freed: Use | undefined;
     let replacedFd: Fd | undefined;
+    let untake: (() => void) | undefined;
     if (replaced !== undefined) {
       const located = { directory: directory.fd, parent: directory.ino, name, status: replaced };
       held.removing(located);
-      freed = held.freedBy(located);
-      replacedFd = held.freeing.open(located);
+      untake = trash.take(directory, name, replaced);
+      if (untake === undefined) {
+        freed = held.freedBy(located);
+        replacedFd = held.freeing.open(located);
+      }
     }
     try {
       finished.rename(directory.fd, name);
+    } catch (error) {
+      untake?.();
+      throw error;
     } finally {
       if (replacedFd !== undefined) held.freeing.close(replacedFd);
     }

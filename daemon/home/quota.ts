@@ -6,6 +6,9 @@
  * were given ahead (grants.ts): nobody else gets it, and it is no use of the home until they use it. The two
  * together pass a limit only where the limit was lowered below them; where there is no limit, nothing is set aside.
  * Reserving nothing is never refused, so that a home over its limit can still be read, written in place, and emptied.
+ *
+ * `trashed` is the part of `used` that lies in the trash (trash.ts): before anything is refused that it has room for, it is
+ * emptied as far as that takes.
  */
 import { Failure } from '../../protocol/failure.js';
 import type { Use } from '../../state/ledger.js';
@@ -26,34 +29,42 @@ export interface Account {
   release(bytes: number, files: number): void;
 }
 
+/** What the quota tells of, and asks for. */
+export interface QuotaHooks {
+  /** Called before each change of the home; if it throws, the change is not made. */
+  readonly beforeChange?: () => void;
+  /** There may be more room than before. */
+  readonly onRoom?: () => void;
+  /** The use is another one: bytes, without those in the trash. */
+  readonly onUsed?: (bytes: number) => void;
+  /** So much of what is in the trash is to be removed. Unfinished: it takes longer than a turn. */
+  readonly emptyTrash?: (short: Use) => void;
+}
+
+const NOTHING: Use = { bytes: 0, files: 0 };
+
 export class Quota implements Account {
   #used: Use;
+  #trashed: Use;
   #granted: Use = { bytes: 0, files: 0 };
   #limits: Use;
-  readonly #beforeChange: () => void;
-  readonly #onRoom: () => void;
-  readonly #onUsed: (bytes: number) => void;
+  readonly #hooks: QuotaHooks;
 
-  /**
-   * `beforeChange` is called before each change of the home; if it throws, the change is not made. `onRoom`: there may be
-   * more room than before. `onUsed`: the use is another one. Limit 0: none.
-   */
-  constructor(
-    used: Use,
-    limits: Use,
-    beforeChange: () => void,
-    onRoom: () => void = () => undefined,
-    onUsed: (bytes: number) => void = () => undefined,
-  ) {
+  /** `trashed`: what of `used` is in the trash. Limit 0: none. */
+  constructor(used: Use & { readonly trashed?: Use | undefined }, limits: Use, hooks: QuotaHooks = {}) {
     this.#used = { bytes: used.bytes, files: used.files };
+    this.#trashed = used.trashed ?? NOTHING;
     this.#limits = limits;
-    this.#beforeChange = beforeChange;
-    this.#onRoom = onRoom;
-    this.#onUsed = onUsed;
+    this.#hooks = hooks;
   }
 
   get used(): Use {
     return this.#used;
+  }
+
+  /** What of the use is in the trash. */
+  get trashed(): Use {
+    return this.#trashed;
   }
 
   /** What clients have been granted and have not used. */
@@ -67,7 +78,7 @@ export class Quota implements Account {
 
   setLimits(limits: Use): void {
     this.#limits = limits;
-    this.#onRoom();
+    this.#hooks.onRoom?.();
   }
 
   /** What is neither used nor set aside, of bytes and of files. */
@@ -80,7 +91,7 @@ export class Quota implements Account {
   }
 
   prepare(): void {
-    this.#beforeChange();
+    this.#hooks.beforeChange?.();
   }
 
   hasRoom(bytes: number, files: number): boolean {
@@ -89,15 +100,44 @@ export class Quota implements Account {
   }
 
   fitting(bytes: number): number {
+    if (bytes > this.room.bytes) this.makeRoom(Math.min(bytes, this.room.bytes + this.#trashed.bytes), 0);
     return Math.min(bytes, this.room.bytes);
   }
 
   requireRoom(bytes: number, files: number): void {
+    this.makeRoom(bytes, files);
     if (this.hasRoom(bytes, files)) return;
     if (this.#used.bytes + bytes > Number.MAX_SAFE_INTEGER)
       throw new Failure('EFBIG', 'the home would pass 2^53 bytes');
     const what = this.hasRoom(bytes, 0) ? 'number of files' : 'disk space';
     throw new Failure('EDQUOT', `the quota of ${what} is used up`);
+  }
+
+  /**
+   * Has the trash emptied as far as that gives room for so much, together with what clients would give back (`spare`); nothing is
+   * emptied where even all of it would not. Unfinished.
+   */
+  makeRoom(bytes: number, files: number, spare: Use = NOTHING): void {
+    if (this.hasRoom(bytes, files)) return;
+    const short = {
+      bytes: shortOf(this.#limits.bytes, this.#used.bytes + this.#granted.bytes, bytes) - spare.bytes,
+      files: shortOf(this.#limits.files, this.#used.files + this.#granted.files, files) - spare.files,
+    };
+    if (short.bytes <= 0 && short.files <= 0) return;
+    if (short.bytes > this.#trashed.bytes || short.files > this.#trashed.files) return;
+    this.#hooks.emptyTrash?.(short);
+  }
+
+  /** So much of the use went into the trash, or where it is negative, out of it. */
+  moveToTrash(bytes: number, files: number): void {
+    const sum = add(this.#trashed, bytes, files);
+    // A file may have changed while it was there and open.
+    const most = (part: number, used: number): number => Math.min(Math.max(0, part), used);
+    this.#trashed = {
+      bytes: most(sum.bytes, this.#used.bytes),
+      files: most(sum.files, this.#used.files),
+    };
+    this.#changed();
   }
 
   reserve(bytes: number, files: number): void {
@@ -106,11 +146,11 @@ export class Quota implements Account {
 
   /** reserve(), with a part of it out of what was granted. */
   charge(bytes: number, files: number, ofGranted: Use): void {
-    this.#beforeChange();
+    this.#hooks.beforeChange?.();
     this.requireRoom(bytes - ofGranted.bytes, files - ofGranted.files);
     this.#used = add(this.#used, bytes, files);
     this.#granted = add(this.#granted, -ofGranted.bytes, -ofGranted.files);
-    this.#onUsed(this.#used.bytes);
+    this.#changed();
   }
 
   release(bytes: number, files: number): void {
@@ -127,8 +167,8 @@ export class Quota implements Account {
       files: Math.min(files, this.#used.files),
     };
     this.#used = add(this.#used, -given.bytes, -given.files);
-    this.#onUsed(this.#used.bytes);
-    this.#onRoom();
+    this.#changed();
+    this.#hooks.onRoom?.();
     return given;
   }
 
@@ -143,20 +183,30 @@ export class Quota implements Account {
   /** The inverse of grant(). */
   ungrant({ bytes, files }: Use): void {
     this.#granted = add(this.#granted, -bytes, -files);
-    this.#onRoom();
+    this.#hooks.onRoom?.();
   }
 
   /** Replaces the use by a count of the tree. */
-  correct({ bytes, files }: Use): void {
-    this.#beforeChange();
+  correct({ bytes, files }: Use, trashed: Use): void {
+    this.#hooks.beforeChange?.();
     this.#used = { bytes, files };
-    this.#onUsed(bytes);
-    this.#onRoom();
+    this.#trashed = trashed;
+    this.#changed();
+    this.#hooks.onRoom?.();
+  }
+
+  #changed(): void {
+    this.#hooks.onUsed?.(this.#used.bytes - this.#trashed.bytes);
   }
 }
 
 function add(use: Use, bytes: number, files: number): Use {
   return { bytes: use.bytes + bytes, files: use.files + files };
+}
+
+/** What there is not of what is needed. */
+function shortOf(limit: number, taken: number, needed: number): number {
+  return limit === 0 || needed === 0 ? 0 : Math.max(0, taken + needed - limit);
 }
 
 /** What a limit leaves; 0: none, but no more than can be counted. */

@@ -2,7 +2,7 @@
  * Counting a home from its tree: what the ledger is compared with, and replaced by after an unclean stop.
  *
  * The rules are the quota's: apparent bytes of regular files, extended attributes, one inode for each entry, hard links once,
- * the home itself free, and of the daemon's own directory only the partial uploads are charged. What the daemon owns it counts,
+ * the home itself free, and of the daemon's own directory only the partial uploads and what is in the trash are charged. What the daemon owns it counts,
  * whatever the modes say. The walk gives the thread back every PIECE entries; nobody may change the home meanwhile. It counts some 400,000 entries a second when the inodes are cached.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -11,7 +11,7 @@ import { readEntries } from '../../posix/directory.js';
 import type { Fd } from '../../posix/fd.js';
 import { statxFd } from '../../posix/status.js';
 import type { Use } from '../../state/ledger.js';
-import { isOwnName, RESERVED_NAME } from '../../state/home-layout.js';
+import { isOwnName, RESERVED_NAME, TRASH_NAME } from '../../state/home-layout.js';
 import { statusIfAny, type ConfinedTree } from './confined.js';
 import { isDirectory } from './file-ids.js';
 import { xattrBytes, type XattrFile } from './file-xattrs.js';
@@ -25,6 +25,8 @@ const OF_DIRECTORY = 10;
 const SCRATCH_BYTES = 8 * 1024;
 
 export interface Count extends Use {
+  /** What of it is in the trash. */
+  readonly trashed: Use;
   /** Directories that could not be read: what is in them is not counted. */
   readonly unreadable: number;
 }
@@ -41,31 +43,41 @@ export async function recount(tree: ConfinedTree): Promise<Count> {
   }
 }
 
+/** A directory to be counted. */
+interface Counted extends Step {
+  readonly inTrash: boolean;
+}
+
 /** `bytesOfHome`: what the home itself is charged. */
 async function countAll(way: WayDown, locked: LockedDirectories, bytesOfHome: number): Promise<Count> {
   const scratch = Buffer.allocUnsafe(SCRATCH_BYTES);
   const linked = new Set<bigint>();
-  const home: Step = { above: undefined, name: Buffer.alloc(0) };
-  const directories: Step[] = [home];
+  const home: Counted = { above: undefined, name: Buffer.alloc(0), inTrash: false };
+  const directories: Counted[] = [home];
   let bytes = bytesOfHome;
   let files = 0;
+  const trashed = { bytes: 0, files: 0 };
   let unreadable = 0;
   let sinceTurn = 0;
 
-  const count = (file: XattrFile): void => {
+  const count = (file: XattrFile, inTrash: boolean): void => {
     const { status } = file;
     if (!isDirectory(status) && status.nlink > 1) {
       if (linked.has(status.ino)) return;
       linked.add(status.ino);
     }
-    bytes += chargedBytes(file);
+    const charged = chargedBytes(file);
+    bytes += charged;
     files += 1;
+    if (!inTrash) return;
+    trashed.bytes += charged;
+    trashed.files += 1;
   };
 
   for (;;) {
     locked.lock(directories.length);
     const step = directories.pop();
-    if (step === undefined) return { bytes, files, unreadable };
+    if (step === undefined) return { bytes, files, trashed, unreadable };
     const passed = way.passed;
     const directory = openIfReadable(locked, step, directories.length);
     sinceTurn += OF_DIRECTORY + way.passed - passed;
@@ -81,12 +93,13 @@ async function countAll(way: WayDown, locked: LockedDirectories, bytesOfHome: nu
       for (const { name } of records) {
         const status = statusIfAny(directory, name);
         if (status === undefined) continue;
-        if (isReserved && isOwnName(name)) continue;
-        const isOwn = step === home && name.equals(RESERVED_NAME);
-        if (!isOwn) count({ directory, name, status });
+        const isTrash = isReserved && name.equals(TRASH_NAME);
+        if (isReserved && isOwnName(name) && !isTrash) continue;
+        const isOwn = isTrash || (step === home && name.equals(RESERVED_NAME));
+        if (!isOwn) count({ directory, name, status }, step.inTrash);
         if (isDirectory(status)) {
           hasBelow = true;
-          directories.push({ above: step, name });
+          directories.push({ above: step, name, inTrash: isTrash || step.inTrash });
         }
       }
       sinceTurn += records.length;

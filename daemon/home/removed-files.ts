@@ -2,7 +2,7 @@
  * Files that lost their last name a moment ago, and that nobody keeps: another client may just have been told of the name,
  * and opens or reads the file next. open(2) on a disk finds the file of before or the one of after, never none.
  *
- * They are given back to the quota with their name (HeldFiles charges one again that is held). Invariant: each is an open
+ * They are given back to the quota with their name (HeldFiles charges one again that is held), but for what is in the trash. Invariant: each is an open
  * descriptor, so its inode number is no other file's; there are MAX_REMOVED at most, the last ones, none for much longer than
  * KEPT_MS.
  */
@@ -20,6 +20,8 @@ interface Removed {
   readonly fd: Fd;
   readonly bytes: number;
   readonly at: number;
+  /** Its name went into the trash. */
+  trashed: boolean;
 }
 
 export class RemovedFiles {
@@ -44,7 +46,7 @@ export class RemovedFiles {
   /** Takes over the descriptor of a file of so many bytes that is about to be removed. */
   add(id: FileId, fd: Fd, bytes: number): void {
     this.#drop(id.ino);
-    this.#files.set(id.ino, { id, fd, bytes, at: this.#clock.now() });
+    this.#files.set(id.ino, { id, fd, bytes, at: this.#clock.now(), trashed: false });
     if (this.#files.size > MAX_REMOVED) {
       for (const oldest of this.#files.keys()) {
         this.#drop(oldest);
@@ -57,6 +59,15 @@ export class RemovedFiles {
   find(id: FileId): Fd | undefined {
     const file = this.#files.get(id.ino);
     return file !== undefined && sameId(file.id, id) ? file.fd : undefined;
+  }
+
+  isTrashed(ino: bigint): boolean {
+    return this.#files.get(ino)?.trashed === true;
+  }
+
+  setTrashed(ino: bigint, trashed: boolean): void {
+    const file = this.#files.get(ino);
+    if (file !== undefined) file.trashed = trashed;
   }
 
   close(): void {

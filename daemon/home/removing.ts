@@ -2,7 +2,7 @@
  * Operations that take names away: UNLINK, RMDIR, RENAME.
  *
  * What a name leads to is looked at first, in the same synchronous stretch: it must be what the operation means, and the
- * last name of a file that nobody keeps gives back its bytes and inode.
+ * last name of a file that nobody keeps gives back its bytes and inode, unless the trash takes the file.
  */
 import { Failure } from '../../protocol/failure.js';
 import {
@@ -26,6 +26,8 @@ import type { Directory } from './identities.js';
 import { expectedAt, leftOf, type HomeParts, type Lane, type Left } from './operation-parts.js';
 import type { ToldStatus } from './owner-record.js';
 import type { LostName } from './unit-changes.js';
+
+const NOTHING: Use = { bytes: 0, files: 0 };
 
 export class Removing {
   readonly #home: HomeParts;
@@ -169,7 +171,7 @@ export class Removing {
     lane: Lane,
     remove: () => void,
   ): Pick<Left, 'file' | 'lost'> {
-    const { held, times } = this.#home;
+    const { held, times, trash } = this.#home;
     const lost = { before, parent: directory.ino, hold };
     held.freeing.requireIdle(before.ino);
     const located = { directory: directory.fd, parent: directory.ino, name, status: before };
@@ -179,13 +181,14 @@ export class Removing {
     }
     // What a log is about was leased to its client alone.
     if (!times.inBatch) held.removing(located);
-    const room = held.freedBy(located);
+    const untake = trash.take(directory, name, before);
+    const room = untake === undefined ? held.freedBy(located) : NOTHING;
     const kept = held.find(idOf(before));
     const other = kept === undefined && before.nlink > 1 ? this.#pin(directory, name, before) : undefined;
-    const freed = kept === undefined ? held.freeing.open(located) : undefined;
+    const freed = (kept ?? untake) === undefined ? held.freeing.open(located) : undefined;
     try {
-      remove();
-      this.#removed(directory, name, before, room, lane);
+      undoing(untake, remove);
+      this.#removed(directory, name, before, room, lane, untake !== undefined);
       const left = kept ?? other;
       if (left === undefined) return { lost };
       return { file: leftOf(this.#home, { fd: left, status: times.shown(statxFd(left), time) }), lost };
@@ -200,12 +203,29 @@ export class Removing {
     return isDirectory(status) ? undefined : this.#home.tree.openAt(directory.fd, name, O_PATH);
   }
 
-  #removed(directory: Directory, name: Buffer, before: Status, freed: Use, lane: Lane): void {
+  #removed(
+    directory: Directory,
+    name: Buffer,
+    before: Status,
+    freed: Use,
+    lane: Lane,
+    isTrashed = false,
+  ): void {
     lane.account.release(freed.bytes, freed.files);
-    const isGone = isDirectory(before) || before.nlink <= 1;
+    const isGone = isDirectory(before) || (before.nlink <= 1 && !isTrashed);
     if (isGone && !this.#home.held.isHeld(before.ino)) this.#home.owners.removed(before);
     this.#home.identities.removed(before, directory.ino, name);
     this.#home.moved(before.ino);
+  }
+}
+
+/** Takes a name away; where that fails, the trash gives back what it has taken. */
+function undoing(untake: (() => void) | undefined, remove: () => void): void {
+  try {
+    remove();
+  } catch (error) {
+    untake?.();
+    throw error;
   }
 }
 

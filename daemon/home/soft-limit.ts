@@ -65,13 +65,19 @@ export class SoftLimit {
   }
 
   get notice(): NotificationParams<'softLimit'> {
-    return [this.#options.quota().used.bytes, ...this.told];
+    return [this.#bytes, ...this.told];
+  }
+
+  /** What counts: what is in the trash makes room by itself. */
+  get #bytes(): number {
+    const { used, trashed } = this.#options.quota();
+    return used.bytes - trashed.bytes;
   }
 
   setLimits(limits: HomeLimits): void {
     this.#limits = limits;
     this.#soft = limits.soft ?? softQuotaOf({});
-    this.used(this.#options.quota().used.bytes);
+    this.used(this.#bytes);
     this.#apply();
   }
 

@@ -5,6 +5,7 @@
 import { packAttributes } from '../../protocol/attributes.js';
 import { birthOf } from './file-ids.js';
 import type { XattrFile } from './file-xattrs.js';
+import type { HeldFiles } from './held-files.js';
 import type { ToldStatus } from './owner-record.js';
 import type { ShownTimes } from './shown-times.js';
 import type { VirtualOwners } from './virtual-owners.js';
@@ -12,8 +13,10 @@ import type { VirtualOwners } from './virtual-owners.js';
 export class Telling {
   readonly #shown: ShownTimes;
   readonly #owners: VirtualOwners;
+  readonly #held: Pick<HeldFiles, 'isTrashed'>;
 
-  constructor(shown: ShownTimes, owners: VirtualOwners) {
+  constructor(shown: ShownTimes, owners: VirtualOwners, held: Pick<HeldFiles, 'isTrashed'>) {
+    this.#held = held;
     this.#shown = shown;
     this.#owners = owners;
   }
@@ -29,7 +32,7 @@ export class Telling {
       ino: told.ino,
       birth: birthOf(told),
       mode: told.mode,
-      nlink: told.nlink,
+      nlink: this.#held.isTrashed(told.ino) ? 0 : told.nlink,
       size: told.size,
       blocks: told.blocks,
       rdev: told.rdev,

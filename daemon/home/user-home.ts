@@ -11,13 +11,14 @@ import type { LeaseMode } from '../../protocol/methods.js';
 import type { UserName } from '../../protocol/ids.js';
 import type { Account } from '../../state/accounts.js';
 import type { TimeLimits } from '../../protocol/time-limits.js';
-import type { QuotaReport, Use } from '../../state/ledger.js';
+import type { Charge, QuotaReport, Use } from '../../state/ledger.js';
 import { softQuotaOf } from '../../state/soft-quota.js';
 import type { Log } from '../log.js';
 import { ChangeLane } from './change-lane.js';
 import { Clients, type Attached } from './clients.js';
 import { CLOCK, type Clock } from './clock.js';
 import { ConfinedTree } from './confined.js';
+import { Counting } from './counting.js';
 import { Digests, type DigestRecords } from './digests.js';
 import { diskTimes } from './disk-times.js';
 import { DiskWatch, type DiskWatchOptions } from './disk-watch.js';
@@ -29,6 +30,7 @@ import { Grace } from './grace.js';
 import { Grants } from './grants.js';
 import type { Handle } from './handles.js';
 import { HeldFiles } from './held-files.js';
+import { HomeExpiry } from './home-expiry.js';
 import { HomeLocks } from './home-locks.js';
 import type { ClientSession, HomeClient } from './home-client.js';
 import { Identities } from './identities.js';
@@ -47,9 +49,10 @@ import { ShownTimes } from './shown-times.js';
 import { SoftLimit, type HomeLimits } from './soft-limit.js';
 import { SyncGroup } from './sync-group.js';
 import { Telling } from './telling.js';
+import { Trash } from './trash.js';
+import { TrashRestoring } from './trash-restoring.js';
 import { Turns } from './turns.js';
 import { UnitChanges } from './unit-changes.js';
-import { UploadExpiry } from './upload-expiry.js';
 import { Uploads, type UploadRecords } from './uploads.js';
 import { VirtualOwners } from './virtual-owners.js';
 import { WholeUploads } from './whole-uploads.js';
@@ -60,7 +63,7 @@ const RETURN_MS = 5000;
 export interface UserHomeOptions {
   readonly account: Pick<
     Account,
-    'name' | 'createdAt' | 'quotaBytes' | 'maxFiles' | 'softBytes' | 'graceMs' | 'posixOwners'
+    'name' | 'createdAt' | 'quotaBytes' | 'maxFiles' | 'softBytes' | 'graceMs' | 'posixOwners' | 'trashMs'
   >;
   /** Absolute path of the home on the server; it exists. */
   readonly directory: string;
@@ -89,6 +92,7 @@ export interface UserHomeOptions {
 
 /** What a home holds and who uses it. */
 export interface HomeStatus extends Use {
+  readonly trashed: Use;
   readonly limits: Use;
   readonly sessions: number;
   readonly clients: number;
@@ -122,6 +126,8 @@ export class UserHome {
   readonly uploads: Uploads;
   readonly wholeUploads: WholeUploads;
   readonly digests: Digests;
+  readonly trash: Trash;
+  readonly restoring: TrashRestoring;
   readonly transferLog: Log;
   /** For how long leases are good without a word (milliseconds). */
   readonly leaseTermMs: number;
@@ -131,11 +137,10 @@ export class UserHome {
   readonly #grants: Grants;
   readonly #grace: Grace;
   readonly #clients: Clients;
-  readonly #uploadExpiry: UploadExpiry;
+  readonly #counting: Counting;
+  readonly #expiry: HomeExpiry;
   readonly #ledgerEntry: LedgerEntryWriter;
   readonly #onIdle: () => void;
-  /** Set while the home is counted. */
-  #counting: Promise<void> | undefined;
   #closed = false;
 
   /** Opens a home; counts it first where the ledger does not know it, or is not clean. ENOENT, ENOTDIR. */
@@ -145,11 +150,12 @@ export class UserHome {
     const tree = ConfinedTree.open(options.directory, options.firstReserved);
     try {
       const entry = options.ledger.read(options.account.name);
-      if (entry?.clean === true) return new UserHome(options, tree, entry, entry.overSoftSince, true, began);
-      const { bytes, files, unreadable } = await recount(tree);
+      if (entry?.clean === true) return new UserHome(options, tree, entry, true, began);
+      const { bytes, files, trashed, unreadable } = await recount(tree);
       const fields = { user: options.account.name, bytes, files, unreadable, ms: clock.now() - began };
       options.log.info(fields, 'the home was counted');
-      return new UserHome(options, tree, { bytes, files }, entry?.overSoftSince, false, began);
+      const charge = { bytes, files, trashed, overSoftSince: entry?.overSoftSince };
+      return new UserHome(options, tree, charge, false, began);
     } catch (error) {
       tree.close();
       throw error;
@@ -159,8 +165,7 @@ export class UserHome {
   private constructor(
     options: UserHomeOptions,
     tree: ConfinedTree,
-    used: Use,
-    overSoftSince: number | undefined,
+    charge: Charge,
     clean: boolean,
     /** When opening began: leases of before have not been renewed since. */
     began: number,
@@ -177,28 +182,27 @@ export class UserHome {
       ledger: options.ledger,
       account,
       clean,
-      charge: () => ({ ...this.quota.used, overSoftSince: this.soft.since }),
+      charge: () => ({ ...this.quota.used, overSoftSince: this.soft.since, trashed: this.quota.trashed }),
       onError: (error) => log.error({ error, user: account.name }, 'the ledger was not written'),
     });
     const limits = { bytes: account.quotaBytes, files: account.maxFiles, soft: softQuotaOf(account) };
     this.soft = new SoftLimit({
-      ...{ clock, log, user: account.name, since: overSoftSince, quota: () => this.quota },
+      ...{ clock, log, user: account.name, since: charge.overSoftSince, quota: () => this.quota },
       onChanged: (notice) => {
         for (const client of this.#clients) client.tellSoftLimit(notice);
       },
       onLimits: () => this.room.limitsChanged(),
       remember: () => this.#ledgerEntry.beforeChange(),
     });
-    this.quota = new Quota(
-      used,
-      limits,
-      () => {
+    this.quota = new Quota(charge, limits, {
+      beforeChange: () => {
         this.durability.changing();
         this.#ledgerEntry.beforeChange();
       },
-      () => this.waits.roomFreed(),
-      (bytes) => this.soft.used(bytes),
-    );
+      onRoom: () => this.waits.roomFreed(),
+      onUsed: (bytes) => this.soft.used(bytes),
+      emptyTrash: (short) => this.trash.makeRoom(short),
+    });
     const { quota } = this;
     this.held = new HeldFiles({
       ...{ tree, quota, clock, limit: this.maxOpenFiles },
@@ -208,7 +212,7 @@ export class UserHome {
     this.identities = new Identities({ tree, held: this.held });
     this.shown = ShownTimes.open(tree);
     this.owners = new VirtualOwners(tree, account.posixOwners === true, this.identities.root.ino);
-    this.telling = new Telling(this.shown, this.owners);
+    this.telling = new Telling(this.shown, this.owners, this.held);
     this.times = diskTimes(tree);
     this.durability = new Durability({
       tree,
@@ -221,6 +225,11 @@ export class UserHome {
       sync: options.sync,
     });
     this.turns = new Turns(options.sliceMs);
+    this.#counting = new Counting({
+      ...{ user: account.name, tree, quota, held: this.held, uploads: () => this.uploads.use },
+      onRepaired: () => this.#settle(),
+      onOver: () => this.waits.freed(),
+    });
     this.locks = new HomeLocks({
       ...{ identities: this.identities, clock, termMs: leaseTermMs, log },
       leases: () => this.leases,
@@ -284,8 +293,12 @@ export class UserHome {
       ...{ moved: (ino: bigint) => this.locks.moved(ino), changed: () => this.durability.changed() },
       ...{ owners: this.owners, whenChangeable: () => this.whenChangeable(), sliceMs: options.sliceMs },
     };
+    this.trash = new Trash({ ...parts, user: account.name, clock, log, isFrozen: () => this.counting });
+    this.trash.keepMs = account.trashMs ?? 0;
+    const changing = { ...parts, trash: this.trash };
+    this.restoring = new TrashRestoring(changing);
     const executor = new Executor({
-      ...parts,
+      ...changing,
       onTimesFailed: (error) => log.error({ error, user: account.name }, 'times were not set'),
     });
     this.log = new LogLane({
@@ -299,7 +312,7 @@ export class UserHome {
     this.fetching = new Fetching(parts);
     this.xattrs = new XattrReading(parts);
     this.digests = new Digests({ user: account.name, store: options.digests, log });
-    const charging = { ...parts, account: this.#grants.client().awaited };
+    const charging = { ...changing, account: this.#grants.client().awaited };
     const uploading = {
       ...{ ...charging, user: account.name, log, transferLog },
       ...{ publishing: new Publishing(charging), syncs: new SyncGroup(tree), freeing: this.held.freeing },
@@ -311,7 +324,13 @@ export class UserHome {
     });
     this.#settle();
     this.setLimits(limits);
-    this.#uploadExpiry = new UploadExpiry({ uploads: this.uploads, user: account.name, clock, log });
+    this.#expiry = new HomeExpiry({
+      uploads: this.uploads,
+      trash: this.trash,
+      user: account.name,
+      clock,
+      log,
+    });
   }
 
   /** Enters a session. To be followed by entered() when its login is answered. */
@@ -362,46 +381,22 @@ export class UserHome {
 
   /** Whether calls must wait: the home is being counted. */
   get counting(): boolean {
-    return this.#counting !== undefined;
+    return this.#counting.isUnderWay;
   }
 
-  async whenChangeable(): Promise<void> {
-    while (this.#counting !== undefined) await this.#counting;
+  whenChangeable(): Promise<void> {
+    return this.#counting.whenOver();
   }
 
   /** Compares the charge with the tree; sessions wait meanwhile. `repair` makes the charge what was counted. */
-  async check(repair: boolean): Promise<QuotaReport> {
-    // One count after the other, and nothing in between.
-    const former = this.#counting;
-    let done: () => void = () => undefined;
-    const counting = new Promise<void>((resolve) => {
-      done = resolve;
-    });
-    this.#counting = counting;
-    try {
-      await former;
-      const tree = await recount(this.tree);
-      const unlinked = this.held.unlinked();
-      const counted = { bytes: tree.bytes + unlinked.bytes, files: tree.files + unlinked.files };
-      const charged = this.quota.used;
-      const differs = charged.bytes !== counted.bytes || charged.files !== counted.files;
-      const repaired = repair && differs;
-      if (repaired) {
-        this.quota.correct(counted);
-        this.#settle();
-      }
-      return { user: this.user, ledger: charged, tree: counted, uploads: this.uploads.use, repaired };
-    } finally {
-      if (this.#counting === counting) this.#counting = undefined;
-      // In this order: what waited is answered before what came behind it is begun.
-      this.waits.freed();
-      done();
-    }
+  check(repair: boolean): Promise<QuotaReport> {
+    return this.#counting.check(repair);
   }
 
   status(): HomeStatus {
     return {
       ...this.quota.used,
+      trashed: this.quota.trashed,
       limits: this.quota.limits,
       sessions: this.#clients.present,
       clients: this.#clients.size,
@@ -442,7 +437,8 @@ export class UserHome {
     this.waits.close();
     this.locks.close();
     this.watch.close();
-    this.#uploadExpiry.close();
+    this.#expiry.close();
+    this.trash.stop();
     this.soft.close();
     // Those that waited have failed by now.
     await this.wholeUploads.allEnded();
@@ -454,6 +450,7 @@ export class UserHome {
     this.#grants.close();
     await this.durability.close();
     this.#settle();
+    this.trash.close();
     this.identities.close();
     this.held.close();
     this.shown.close();

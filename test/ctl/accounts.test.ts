@@ -16,6 +16,7 @@ interface UserRow {
   readonly quotaBytes: number;
   readonly maxFiles: number;
   readonly softBytes: number;
+  readonly trashMs: number;
   readonly usedBytes: number | null;
   readonly usedFiles: number | null;
   readonly lastLogin: string | null;
@@ -263,8 +264,8 @@ t.test('while the disk of the homes is away nobody gets a name that may have fil
 t.test('the users of a file, all or none, and the same again by export', async (t) => {
   const batch = (text: string, ...more: string[]) =>
     daemon.ftpctl(['useradd', '--batch', '-', ...more], { input: text });
-  const csv = `name,maxFiles,soft,grace,password\ncarol,7,5M,12h,${passwordOf('carol')}\ndora,,,,${passwordOf('dora')}\n`;
-  t.match(await batch(`${csv}away,,,,\ncarol,,,,\nX,,,,\n`), {
+  const csv = `name,maxFiles,soft,grace,trash,password\ncarol,7,5M,12h,12h,${passwordOf('carol')}\ndora,,,,,${passwordOf('dora')}\n`;
+  t.match(await batch(`${csv}away,,,,,\ncarol,,,,,\nX,,,,,\n`), {
     code: 1,
     stderr:
       /^ftpctl: -:2: the quota is missing[^]*-:5: carol is there twice[^]*-:6: user name 'X' is not[^]*ftpctl: mistakes in -: \d; nothing is changed\n$/,
@@ -278,12 +279,10 @@ t.test('the users of a file, all or none, and the same again by export', async (
   const before = await usersOf(daemon);
   for (const name of ['carol', 'dora']) t.equal((await daemon.ftpctl(['userdel', name, '--remove'])).code, 0);
   t.equal((await batch(stdout)).code, 0);
-  const kept = ({ name, quotaBytes, maxFiles, softBytes }: UserRow) => ({
-    name,
-    quotaBytes,
-    maxFiles,
-    softBytes,
+  const kept = ({ name, quotaBytes, maxFiles, softBytes, trashMs }: UserRow) => ({
+    ...{ name, quotaBytes, maxFiles, softBytes, trashMs },
   });
+  t.strictSame(before.map(({ trashMs }) => trashMs).toSorted(), [0, 12 * 3_600_000], 'what a file says');
   t.strictSame((await usersOf(daemon)).map(kept), before.map(kept));
   t.equal((await ls(daemon, 'carol')).code, 0, 'with the password');
 });

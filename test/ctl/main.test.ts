@@ -20,6 +20,8 @@ const COMMANDS = [
   'stat',
   'df',
   'uploads rm',
+  'trash restore',
+  'trash empty',
   'shell',
   'keygen',
   'completion',

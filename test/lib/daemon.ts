@@ -9,6 +9,7 @@ import { clientFiles } from '../../protocol/login/client-files.js';
 import { generateKeyPair } from '../../protocol/x25519.js';
 import type { AccountKey } from '../../state/accounts.js';
 import { parseSize } from '../../state/sizes.js';
+import { parseTrashTime } from '../../state/trash-time.js';
 import { makeAccounts } from './accounts.js';
 import { temporaryDirectory } from './directory.js';
 import { programs, runProgram } from './programs.js';
@@ -36,6 +37,8 @@ export interface UserLimits {
   readonly quota: string;
   readonly maxFiles?: number;
   readonly posixOwners?: boolean;
+  /** As `ftpctl useradd --trash` takes it. */
+  readonly trash?: string;
 }
 
 const HOST = '127.0.0.1';
@@ -125,10 +128,13 @@ export class Daemon {
   /** Makes a user with the password `passwordOf(name)`, whether or not the daemon runs. */
   async addUser(name: string, limits: UserLimits): Promise<void> {
     if (!this.#byPassword) this.#key ??= this.#makeKey();
-    const { maxFiles = 0, posixOwners = false } = limits;
+    const { maxFiles = 0, posixOwners = false, trash = 'off' } = limits;
+    const trashMs = parseTrashTime(trash);
     const keys = this.#key === undefined ? [] : [this.#key];
     const quotaBytes = parseSize(limits.quota);
-    await makeAccounts(this.state, passwordOf(name), [name], { quotaBytes, maxFiles, posixOwners, keys });
+    await makeAccounts(this.state, passwordOf(name), [name], {
+      ...{ quotaBytes, maxFiles, posixOwners, trashMs, keys },
+    });
   }
 
   #makeKey(): AccountKey {

@@ -54,7 +54,7 @@ const HONEST: Readonly<Record<string, Lie>> = {
   read: ({ params }) => pieceOf(params),
   fetch: ({ params }) => (params[0] as unknown[]).map(() => null),
   hold: ({ params }) => ofPath(pathOf(params[0])),
-  statfs: () => [4096, 1000, 10, 1000, 0, 1, 1000, 0, null],
+  statfs: () => [4096, 1000, 10, 1000, 0, 1, 1000, 0, null, 0, 0],
   apply: ({ params }) => [Number(params[0]) - 1, 0, 0, 0, []],
   change: () => [attributesOf(FILE, 77), ROOT],
   sync: ({ params }) => params[0],

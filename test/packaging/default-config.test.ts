@@ -26,6 +26,7 @@ t.test('with all of it set there is every setting, mostly with its default', asy
     'workers',
     'bandwidth',
     'default-quota',
+    'default-trash',
     'log-file',
   ] as const;
   t.match(

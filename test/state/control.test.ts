@@ -37,6 +37,7 @@ t.test('requests arrive as they were sent, answers come back', async (t) => {
     { type: 'accountRemoved', name: ALICE },
     { type: 'quotaCheck', name: null, repair: true },
     { type: 'quotaCheck', name: ALICE, repair: false },
+    { type: 'emptyTrash', name: ALICE },
     { type: 'unlock', userOrAddress: '192.0.2.1' },
     { type: 'bansChanged' },
     { type: 'status' },

@@ -98,7 +98,15 @@ t.test('a token ends by its time, and when it is removed', async (t) => {
 
 t.test('users: made, changed, removed', async (t) => {
   const made = await all.call('POST', '/users', {
-    ...{ name: 'bob', quota: '2G', soft: '1G', grace: '2d', bandwidth: '1M', expires: '2099-01-31' },
+    ...{
+      name: 'bob',
+      quota: '2G',
+      soft: '1G',
+      grace: '2d',
+      bandwidth: '1M',
+      trash: '30d',
+      expires: '2099-01-31',
+    },
     password: 'a long sentence',
   });
   const bob = {

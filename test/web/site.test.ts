@@ -143,15 +143,16 @@ t.test('what the forms do counts at once', async (t) => {
   const ls = async (): Promise<number | null> => {
     return (await daemon.ftpctl(['ls', ...daemon.login('carol'), daemon.at('carol')])).code;
   };
-  const limits = { quota: '5G', maxFiles: '0', soft: '0', grace: '7d', bandwidth: '0' };
+  const limits = { quota: '5G', maxFiles: '0', soft: '0', grace: '7d', bandwidth: '0', trash: 'off' };
   const carol = { ...limits, name: 'carol', password: passwordOf('carol') };
   t.equal(await browser.send('/users', carol), 'User carol added.');
   t.equal(await ls(), 0);
   t.match(await browser.send('/users', carol), /there is a user carol already/);
   t.match(await browser.send('/users', { ...carol, name: '../x' }), /is not valid/);
   t.match(await browser.send('/users/carol/limits', { ...limits, quota: '5X' }), /is not a size/);
-  const others = { quota: '2G', maxFiles: '70', soft: '1G', grace: '90m', bandwidth: '10M' };
+  const others = { quota: '2G', maxFiles: '70', soft: '1G', grace: '90m', bandwidth: '10M', trash: '2w' };
   t.match(await browser.send('/users/carol/limits', { ...others, bandwidth: '1K' }), /too little/);
+  t.match(await browser.send('/users/carol/limits', { ...others, trash: '2y' }), /no time for the trash/);
   t.equal(await browser.send('/users/carol/limits', others), 'Limits changed.');
   const page = await browser.text('/users/carol');
   for (const [field, value] of Object.entries(others))
@@ -159,7 +160,23 @@ t.test('what the forms do counts at once', async (t) => {
   const [shown] = (await daemon.ftpctl(['users', '--json'])).stdout
     .split('\n')
     .filter((row) => row.includes('carol'));
-  t.match(JSON.parse(shown ?? ''), { softBytes: 2 ** 30, graceMs: 5_400_000, bandwidth: 10 * 2 ** 20 });
+  t.match(JSON.parse(shown ?? ''), {
+    softBytes: 2 ** 30,
+    graceMs: 5_400_000,
+    bandwidth: 10 * 2 ** 20,
+    trashMs: 14 * 86_400_000,
+  });
+  const login = daemon.login('carol');
+  t.equal(
+    (await daemon.ftpctl(['put', '-', daemon.at('carol', 'gone'), ...login], { input: 'data' })).code,
+    0,
+  );
+  t.equal((await daemon.ftpctl(['rm', daemon.at('carol', 'gone'), ...login])).code, 0);
+  t.equal(
+    await browser.send('/users/carol/trash/empty', {}),
+    'The trash is empty; of the quota it took 4 files, size 4.',
+  );
+  t.notMatch(await browser.text('/users/carol'), /Empty the trash/);
   t.match((await daemon.ftpctl(['users'])).stdout, /^carol +2\.0G +\S+ +70 /m);
   t.match(await browser.text('/users'), /of 2\.0G[^]*<meter/);
   t.match(await browser.send('/users/carol/expires', { expires: 'soon' }), /is no date/);

@@ -37,6 +37,7 @@ const settings = {
   soft: size('bytes that may be passed for the time of grace'),
   grace: { ...text('that time'), examples: ['12h', '7d'] },
   bandwidth: size('bytes a second that come and go'),
+  trash: { ...text('how long what is removed is kept, or off'), examples: ['30d'] },
   expires: text(`until when the user may log in: ${END}`),
   disabled: truth('logins are refused'),
   posixOwners: truth('owner, group, full mode and devices of files are kept'),
@@ -55,6 +56,7 @@ export const user = object(
     soft: count('bytes that may be passed for the time of grace; missing: there is none'),
     grace: text('that time'),
     bandwidth: count('bytes a second; missing: no limit'),
+    trash: text('how long what is removed is kept, or off'),
     expires: text('ISO 8601 in UTC, or never'),
     disabled: truth('logins are refused'),
     posixOwners: truth('files have owners of their own'),
@@ -72,6 +74,7 @@ export const password = object({ password: orNull(text('the new one; null: login
 export const key = object({ key: text('a public key, as ftpctl keygen prints it') });
 export const fingerprint = object({ fingerprint: text('SHA256:...') });
 export const closedSessions = object({ closedSessions: count('sessions that ended') });
+export const emptiedTrash = use;
 export const liftedLockouts = object({ lifted: count('lockouts that ended') });
 
 export const newBan = object({ network: text('192.0.2.7 or 2001:db8::/32'), until: text(END) }, ['network']);

@@ -85,6 +85,12 @@ export function userRoutes({ state, ask }: WebOptions): Route[] {
       act: async (call) => ({ closedSessions: await call.administration.disconnect(nameIn(call)) }),
     },
     {
+      ...{ method: 'DELETE', path: '/users/:name/trash', scope: 'users:write' },
+      summary: 'Removes for good what the user removed',
+      answer: schema.emptiedTrash,
+      act: (call) => call.administration.emptyTrash(nameIn(call)),
+    },
+    {
       ...{ method: 'DELETE', path: '/users/:name/lockouts', scope: 'users:write' },
       summary: 'Forgets the failed logins of a user',
       answer: schema.liftedLockouts,

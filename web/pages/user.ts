@@ -1,14 +1,29 @@
 /* One user: what there is of it, and the forms that change it. */
 import { fingerprintOf } from '../../state/account-keys.js';
 import type { DaemonStatus } from '../../state/control.js';
-import { formatDuration } from '../../state/sizes.js';
-import { formatEnd } from '../../state/times.js';
+import type { Account } from '../../state/accounts.js';
+import { formatDuration, formatSize } from '../../state/sizes.js';
+import { exactSpan, formatEnd } from '../../state/times.js';
 import { loginWays, type UserRow } from '../../state/user-rows.js';
-import { html } from '../html.js';
+import { html, type Html } from '../html.js';
 import type { SignedIn } from '../sign-in.js';
 import { form, type Page } from './frame.js';
 import { name, quotaBar, table, transferred } from './parts.js';
 import { expiryField, lastLoginOf, limitFields } from './users.js';
+
+/** What is in the trash, and a button to empty it; nothing where there is none. */
+function trash(
+  { name: user, trashMs = 0 }: Account,
+  use: UserRow['use'],
+  session: SignedIn,
+): Html | undefined {
+  const { bytes, files } = use?.trashed ?? { bytes: 0, files: 0 };
+  if (trashMs === 0 && files === 0) return undefined;
+  const kept = trashMs === 0 ? 'nothing more goes there' : `each for ${exactSpan(trashMs)}`;
+  const empty = html`<button class="danger">Empty the trash</button>`;
+  return html`<p>Of that in the trash: ${files} files, size ${formatSize(bytes)}; ${kept}</p>
+    ${files === 0 ? undefined : form(session, `/users/${user}/trash/empty`, empty)}`;
+}
 
 export function userPage(
   { account, use }: UserRow,
@@ -21,7 +36,7 @@ export function userPage(
   const content = html`<div class="columns">
       <section>
         <h2>Use</h2>
-        ${quotaBar(use, account.quotaBytes)}
+        ${quotaBar(use, account.quotaBytes)} ${trash(account, use, session)}
         <p>
           Files: ${use?.files ?? '-'}${files}; login: ${loginWays(account)}, the last one:
           ${lastLoginOf(lastLogin)};

@@ -7,6 +7,7 @@ import { exactSize } from '../../state/sizes.js';
 import { softQuotaOf } from '../../state/soft-quota.js';
 import type { UserDefaults } from '../../state/store.js';
 import { exactSpan } from '../../state/times.js';
+import { formatTrashTime } from '../../state/trash-time.js';
 import { loginWays, type UserRow } from '../../state/user-rows.js';
 import { form, type Page } from './frame.js';
 import { quotaBar, table, time } from './parts.js';
@@ -46,9 +47,10 @@ export function lastLoginOf(at: number | undefined): Html {
   return at === undefined ? html`-` : time(at);
 }
 
-function addFields({ quotaBytes, maxFiles }: UserDefaults): Html {
+function addFields({ quotaBytes, ...defaults }: UserDefaults): Html {
   return html`<label>Name <input name="name" required autocomplete="off" autocapitalize="none" /></label>
-    ${limitFields({ ...(quotaBytes === undefined ? {} : { quotaBytes }), maxFiles })} ${expiryField('never')}
+    ${limitFields({ ...(quotaBytes === undefined ? {} : { quotaBytes }), ...defaults })}
+    ${expiryField('never')}
     <label
       >Password (none: login by key only) <input type="password" name="password" autocomplete="new-password"
     /></label>
@@ -64,7 +66,13 @@ export function expiryField(expires: string): Html {
 }
 
 /** The limits, as they are now. */
-export function limitFields({ quotaBytes, maxFiles, bandwidth = 0, ...account }: LimitsShown): Html {
+export function limitFields({
+  quotaBytes,
+  maxFiles,
+  bandwidth = 0,
+  trashMs = 0,
+  ...account
+}: LimitsShown): Html {
   const { softBytes, graceMs } = softQuotaOf(account);
   const quota = quotaBytes === undefined ? '' : exactSize(quotaBytes);
   return html`<label
@@ -81,6 +89,10 @@ export function limitFields({ quotaBytes, maxFiles, bandwidth = 0, ...account }:
     <label
       >Bandwidth, bytes a second such as 10M; 0 is no limit
       <input name="bandwidth" required value="${exactSize(bandwidth)}" autocomplete="off"
+    /></label>
+    <label
+      >Trash: for how long what is removed can be restored, such as 30d; off keeps nothing
+      <input name="trash" required value="${formatTrashTime(trashMs)}" autocomplete="off"
     /></label>
     <label
       >Limit of files; 0 is none

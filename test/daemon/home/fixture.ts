@@ -35,6 +35,8 @@ export interface Limits {
   readonly files?: number;
   readonly posixOwners?: boolean;
   readonly soft?: SoftQuota;
+  /** Account.trashMs */
+  readonly trashMs?: number;
 }
 
 export interface LogLine {
@@ -73,8 +75,16 @@ export class Place {
   readonly user;
 
   get account() {
-    const { bytes = 0, files = 0, posixOwners = false, soft = {} } = this.#limits;
-    return { name: this.user, createdAt: 0, quotaBytes: bytes, maxFiles: files, posixOwners, ...soft };
+    const { bytes = 0, files = 0, posixOwners = false, soft = {}, trashMs = 0 } = this.#limits;
+    return {
+      name: this.user,
+      createdAt: 0,
+      quotaBytes: bytes,
+      maxFiles: files,
+      posixOwners,
+      trashMs,
+      ...soft,
+    };
   }
 
   /** A home that is not really synced, which would wait for all that others write to the disk of the tests. */

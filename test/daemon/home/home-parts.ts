@@ -91,7 +91,7 @@ export class Parts {
     const tree = ConfinedTree.open(directory, openDescriptors() + descriptors);
     const { bytes = 0, files = 0, used = { bytes: 0, files: 0 } } = options;
     this.tree = tree;
-    this.quota = new Quota(used, { bytes, files }, () => undefined);
+    this.quota = new Quota(used, { bytes, files });
     const { quota } = this;
     this.held = new HeldFiles({
       ...{ tree, quota, clock: this.clock, limit: options.maxOpenFiles ?? MAX_HELD },
@@ -101,10 +101,11 @@ export class Parts {
     this.shown = ShownTimes.open(tree);
     this.grants = new Grants({ tree, quota, now: () => performance.now(), unnamed: options.unnamed ?? true });
     this.owners = new VirtualOwners(tree, options.owners === true, this.identities.root.ino);
-    this.telling = new Telling(this.shown, this.owners);
+    this.telling = new Telling(this.shown, this.owners, this.held);
     const { held, identities, shown, owners } = this;
     this.executor = new Executor({
       ...{ tree, held, identities, shown, owners, sliceMs: options.sliceMs },
+      trash: { take: () => undefined },
       changed: () => undefined,
       moved: () => undefined,
       onTimesFailed: (error) => this.timesFailures.push(error),

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { MAX_PAGE_UPLOADS } from '../../../protocol/limits.js';
 import type { Result } from '../../../protocol/methods.js';
-import { CHECK_MS } from '../../../daemon/home/upload-expiry.js';
+import { CHECK_MS } from '../../../daemon/home/home-expiry.js';
 import { ManualClock } from '../../lib/manual-clock.js';
 import { homeTest, kindOf, Place, TestClient } from './fixture.js';
 

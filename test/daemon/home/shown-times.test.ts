@@ -100,7 +100,7 @@ void t.test('a table that is broken, or cannot be made', async (t) => {
   again.show(status, at(2));
   t.strictSame(again.ctime(status), at(2));
   again.close();
-  t.strictSame(await recount(tree), { bytes: 0, files: 1, unreadable: 0 }, 'the table is free');
+  t.match(await recount(tree), { bytes: 0, files: 1, unreadable: 0 }, 'the table is free');
   const blocked = temporaryDirectory(t);
   writeFileSync(join(blocked, '.ftpmount'), 'a file');
   const without = ConfinedTree.open(blocked);

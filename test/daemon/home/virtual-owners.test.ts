@@ -62,7 +62,7 @@ function onDisk(parts: Parts, path: string): string {
 
 /** What was made or removed behind the daemon's back is charged from now on. */
 async function counted(parts: Parts): Promise<void> {
-  parts.quota.correct((await parts.counts()).counted);
+  parts.quota.correct((await parts.counts()).counted, { bytes: 0, files: 0 });
 }
 
 partsTest(

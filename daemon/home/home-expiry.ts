@@ -1,21 +1,30 @@
 /*
- * When a home's partial uploads are looked through for those that nobody came back for: as it opens, and then every CHECK_MS, as a
- * home that is always in use is never opened again.
+ * When a home is looked through for what has expired, partial uploads that nobody came back for and what has been in the trash for its
+ * time: as it opens, and then every CHECK_MS, as a home that is always in use is never opened again.
  */
 import type { UserName } from '../../protocol/ids.js';
 import type { Log } from '../log.js';
 import type { Clock } from './clock.js';
+import type { Trash } from './trash.js';
 import type { Uploads } from './uploads.js';
 
 /** What expires is removed so much later at most (milliseconds). */
 export const CHECK_MS = 3_600_000;
 
-export class UploadExpiry {
-  readonly #parts: { uploads: Uploads; clock: Clock; user: UserName; log: Log };
+interface Parts {
+  readonly uploads: Pick<Uploads, 'removeExpired' | 'whenChangeable'>;
+  readonly trash: Pick<Trash, 'removeExpired'>;
+  readonly clock: Clock;
+  readonly user: UserName;
+  readonly log: Log;
+}
+
+export class HomeExpiry {
+  readonly #parts: Parts;
   #callOff: () => void = () => undefined;
   #closed = false;
 
-  constructor(parts: { uploads: Uploads; clock: Clock; user: UserName; log: Log }) {
+  constructor(parts: Parts) {
     this.#parts = parts;
     this.#check();
   }
@@ -26,12 +35,15 @@ export class UploadExpiry {
   }
 
   #check(): void {
-    const { uploads, clock, user, log } = this.#parts;
+    const { uploads, trash, clock, user, log } = this.#parts;
     try {
       uploads.removeExpired();
     } catch (error) {
       log.warn({ error, user }, 'expired uploads were not removed');
     }
+    trash.removeExpired().catch((error: unknown) => {
+      log.warn({ error, user }, 'what expired in the trash was not removed');
+    });
     this.#callOff = clock.after(CHECK_MS, () => {
       void uploads.whenChangeable().then(() => {
         if (!this.#closed) this.#check();

@@ -1,0 +1,248 @@
+/*
+ * The trash of a home: what loses its last name by a removal, a rename or an upload in its place is kept for a time, for its owner
+ * to restore. Off unless the account has a time for it; then nothing is different, but that what is there can still be restored.
+ *
+ * A removal gives the file a second name in the trash first (trash-batches.ts), and then takes the first one away. So whatever
+ * happens in between, power cuts too, the file has a name; it may have both, which is a file with two names, charged once. What is in
+ * the trash stays charged, as part of the use (Quota.trashed).
+ *
+ * Room is made in the turn of who needs it: the oldest goes, as much as is needed, in slices (Unfinished), before a quota or a
+ * full disk refuses anything. No removal fails because the trash cannot take it: then it is one as without a trash.
+ */
+import type { Fd } from '../../posix/fd.js';
+import { unlinkat } from '../../posix/names.js';
+import type { Status } from '../../posix/status.js';
+import type { UserName } from '../../protocol/ids.js';
+import type { Use } from '../../state/ledger.js';
+import type { Log } from '../log.js';
+import type { Clock } from './clock.js';
+import { statusIfAny, type ConfinedTree } from './confined.js';
+import { isDirectory } from './file-ids.js';
+import { chargedBytes, type HeldFiles } from './held-files.js';
+import type { Directory, Identities } from './identities.js';
+import type { Located } from './located.js';
+import type { Quota } from './quota.js';
+import { TrashBatches } from './trash-batches.js';
+import { TrashEmptying } from './trash-emptying.js';
+import { itemId, noSuchItem, parseItemId, periodOf, type ItemPlace } from './trash-layout.js';
+import { TrashPages, type TrashItem } from './trash-pages.js';
+import type { Turns } from './turns.js';
+import { Unfinished } from './unfinished.js';
+import type { VirtualOwners } from './virtual-owners.js';
+
+/** That the trash takes nothing is logged once in so long (milliseconds). */
+const QUIET_MS = 600_000;
+/** Bytes that go at once where the disk is full: several times what one request needs. */
+const RECLAIMED_AT_ONCE = 4 * 1024 * 1024;
+
+export interface TrashParts {
+  readonly tree: ConfinedTree;
+  readonly quota: Quota;
+  readonly held: HeldFiles;
+  readonly identities: Identities;
+  readonly owners: VirtualOwners;
+  readonly turns: Turns;
+  readonly clock: Clock;
+  readonly user: UserName;
+  readonly log: Log;
+  /** To be called with each change of the home. */
+  readonly changed: () => void;
+  readonly whenChangeable: () => Promise<void>;
+  /** The home cannot be changed now. */
+  readonly isFrozen: () => boolean;
+}
+
+/** An item that was found. */
+export interface FoundItem {
+  readonly place: ItemPlace;
+  /** The directory of the trash, and the way to the item in it. */
+  readonly directory: Fd;
+  readonly name: Buffer;
+  readonly status: Status;
+}
+
+export class Trash {
+  /** For how long what is removed is kept (milliseconds); 0: nothing is, and nothing expires. */
+  keepMs = 0;
+  readonly #parts: TrashParts;
+  readonly #batches: TrashBatches;
+  readonly #emptying: TrashEmptying;
+  readonly #pages: TrashPages;
+  #loggedAt = -Infinity;
+  #stopped = false;
+
+  constructor(parts: TrashParts) {
+    this.#parts = parts;
+    this.#batches = new TrashBatches(parts);
+    this.#emptying = new TrashEmptying(this.#batches, (place) => this.#discardIfPossible(place));
+    this.#pages = new TrashPages(this.#batches);
+    parts.held.freeing.reclaim = () => this.#reclaim();
+  }
+
+  /**
+   * To be called before a name of a file is taken away. What is returned is to be called where that failed; undefined: the trash
+   * has not taken the file. Unfinished.
+   */
+  take(directory: Directory, name: Buffer, status: Status): (() => void) | undefined {
+    if (this.keepMs === 0 || isDirectory(status) || status.nlink !== 1) return undefined;
+    const { quota, held, identities, clock } = this.#parts;
+    const bytes = chargedBytes({ directory: directory.fd, name, status });
+    let place: ItemPlace;
+    try {
+      const path = identities.wayTo(directory);
+      if (path === undefined) throw new Error('nobody knows where the directory is');
+      quota.prepare();
+      place = this.#batches.link(periodOf(clock.date()), path, directory.fd, name);
+    } catch (error) {
+      if (error instanceof Unfinished) throw error;
+      this.#logRefusal(error);
+      return undefined;
+    }
+    quota.moveToTrash(bytes, 1);
+    held.setTrashed(status.ino, true);
+    return () => {
+      held.setTrashed(status.ino, false);
+      quota.moveToTrash(-bytes, -1);
+      unlinkat(this.#opened, itemId(place), 0);
+    };
+  }
+
+  /** As TrashPages.page(). */
+  page(from: Buffer | null): [items: TrashItem[], next: Buffer | null] {
+    return this.#pages.page(from);
+  }
+
+  /** ENOENT. */
+  find(id: Buffer): FoundItem {
+    const place = parseItemId(id);
+    const directory = this.#batches.fd;
+    const status = directory && statusIfAny(directory, id);
+    if (directory === undefined || status === undefined || isDirectory(status)) throw noSuchItem();
+    return { place, directory, name: itemId(place), status };
+  }
+
+  /** An item has got a name in the home, and has none here any more. */
+  restored({ place, status }: FoundItem, where: Located): void {
+    this.#parts.quota.moveToTrash(-chargedBytes(where), -1);
+    this.#parts.held.setTrashed(status.ino, false);
+    this.#batches.removeIfEmpty(place.period, place.batch);
+  }
+
+  /** Removes an item for good. ENOENT; Unfinished. */
+  remove(id: Buffer): void {
+    const { place } = this.find(id);
+    this.#parts.changed();
+    this.#discard(place);
+    this.#batches.removeIfEmpty(place.period, place.batch);
+  }
+
+  /** Removes all items for good, while others have their turns. What was there. */
+  async empty(): Promise<Use> {
+    const { trashed } = this.#parts.quota;
+    await this.#removeInTurns();
+    return trashed;
+  }
+
+  /** Removes what was kept for its time, while others have their turns. */
+  async removeExpired(): Promise<void> {
+    const { clock } = this.#parts;
+    if (this.keepMs > 0) await this.#removeInTurns(periodOf(clock.date() - this.keepMs));
+  }
+
+  /** What the quota calls for room (Quota). Unfinished. */
+  makeRoom(short: Use): void {
+    const { quota } = this.#parts;
+    const target = { bytes: quota.used.bytes - short.bytes, files: quota.used.files - short.files };
+    const isShort = (): boolean => quota.used.bytes > target.bytes || quota.used.files > target.files;
+    if (this.#slice(undefined, isShort) && isShort()) throw new Unfinished(this.#nextTurn());
+  }
+
+  /** Nothing more is removed in turns. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  close(): void {
+    this.#emptying.close();
+    this.#batches.close();
+  }
+
+  /** A full disk: gives back what can be in a slice. */
+  #reclaim(): Promise<void> | undefined {
+    const { quota } = this.#parts;
+    const before = quota.used;
+    if (quota.trashed.files === 0) return undefined;
+    const more = this.#slice(undefined, () => quota.used.bytes > before.bytes - RECLAIMED_AT_ONCE);
+    return more || quota.used.files < before.files ? this.#nextTurn() : undefined;
+  }
+
+  /** Goes on removing while that is wanted and the turn is not over. False: there is nothing left to go on with. */
+  #slice(end: string | undefined, isWanted: () => boolean): boolean {
+    const { turns, changed } = this.#parts;
+    changed();
+    while (isWanted()) {
+      if (!this.#emptying.step(end)) return false;
+      if (turns.isOver) break;
+    }
+    return true;
+  }
+
+  /** `end`: the first period that stays. */
+  async #removeInTurns(end?: string): Promise<void> {
+    const { turns, whenChangeable, isFrozen } = this.#parts;
+    for (let more = this.#batches.periods.length > 0; more;) {
+      await whenChangeable();
+      more = await turns.putOff(() => !this.#stopped && (isFrozen() || this.#slice(end, () => true)));
+    }
+  }
+
+  #nextTurn(): Promise<void> {
+    return this.#parts.turns.putOff(() => undefined);
+  }
+
+  /** Whether it was there, and is not any more. */
+  #discardIfPossible(place: ItemPlace): boolean {
+    try {
+      return this.#discard(place);
+    } catch (error) {
+      if (!(error instanceof Unfinished)) this.#logRefusal(error);
+      return false;
+    }
+  }
+
+  /** Whether it was there. */
+  #discard(place: ItemPlace): boolean {
+    const { quota, held, owners } = this.#parts;
+    const [directory, name] = [this.#opened, itemId(place)];
+    const status = statusIfAny(directory, name);
+    if (status === undefined || isDirectory(status)) return false;
+    held.freeing.requireIdle(status.ino);
+    const file = { directory, name, parent: 0n, status };
+    quota.prepare();
+    const bytes = chargedBytes(file);
+    const freed = held.freedBy(file);
+    const open = held.freeing.open(file);
+    try {
+      unlinkat(directory, name, 0);
+    } finally {
+      if (open !== undefined) held.freeing.close(open);
+    }
+    quota.moveToTrash(-bytes, -1);
+    quota.release(freed.bytes, freed.files);
+    if (status.nlink <= 1 && !held.isHeld(status.ino)) owners.removed(status);
+    return true;
+  }
+
+  get #opened(): Fd {
+    const { fd } = this.#batches;
+    if (fd === undefined) throw noSuchItem();
+    return fd;
+  }
+
+  #logRefusal(error: unknown): void {
+    const { clock, log, user } = this.#parts;
+    if (clock.now() - this.#loggedAt < QUIET_MS) return;
+    this.#loggedAt = clock.now();
+    log.warn({ error, user }, 'the trash did not take, or give, what it should');
+  }
+}

@@ -1,0 +1,116 @@
+/* `ftpctl trash`, at a command line and at the prompt, by the real programs. */
+import * as fs from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { startDaemon } from '../lib/daemon.js';
+import type { RunResult } from '../lib/run.js';
+
+t.setTimeout(90_000);
+
+const daemon = await startDaemon(t, { users: { alice: { quota: '64M', trash: '30d' } } });
+// mkdir has a -p of its own.
+const login = daemon.login('alice').toSpliced(0, 2, '--port', String(daemon.port));
+const at = (path = ''): string => daemon.at('alice', path);
+const ctl = (command: string, ...args: string[]): Promise<RunResult> =>
+  daemon.ftpctl([...command.split(' '), ...login, ...args]);
+const read = (path: string): string => fs.readFileSync(join(daemon.home('alice'), path), 'utf8');
+
+async function put(path: string, input: string): Promise<void> {
+  const { code, stderr } = await daemon.ftpctl(['put', ...login, '-', at(path)], { input });
+  if (code !== 0) throw new Error(stderr);
+}
+
+interface Listed {
+  readonly path: string;
+  readonly bytes: number;
+  readonly removed: string;
+}
+
+async function listed(...places: string[]): Promise<Listed[]> {
+  const { stdout } = await ctl('trash', '--json', ...(places.length === 0 ? [at()] : places));
+  const lines = stdout.split('\n').filter((line) => line !== '');
+  return lines.map((line) => JSON.parse(line) as Listed).toSorted((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+async function pathsOf(...places: string[]): Promise<string[]> {
+  return (await listed(...places)).map(({ path }) => path);
+}
+
+t.test('what was removed and replaced is listed', async (t) => {
+  t.match(await ctl('trash', at()), { code: 0, stdout: '' });
+  t.equal((await ctl('mkdir', '--parents', at('tree/sub'), at('versions'), at('prompt'))).code, 0);
+  for (const name of ['tree/a.txt', 'tree/b.md', 'tree/sub/c.txt']) await put(name, name);
+  await put('put', 'before');
+  await put('put', 'after');
+  t.equal((await ctl('rm', '-r', at('tree'))).code, 0);
+  const before = Date.now() / 1000;
+  const [first, ...others] = await listed();
+  t.match(first, { path: 'put', bytes: 6 });
+  t.ok(Math.abs(Date.parse(first?.removed ?? '') / 1000 - before) < 60);
+  t.strictSame(
+    others.map(({ path }) => path),
+    ['tree/a.txt', 'tree/b.md', 'tree/sub/c.txt'],
+  );
+  t.match(
+    (await ctl('trash', '-h', at())).stdout,
+    /^Removed +Size +Path\n(\d{4}-\d\d-\d\d \d\d:\d\d +\d+ {2}\S+\n){4}$/,
+  );
+  t.strictSame(await pathsOf(at('tree/sub')), ['tree/sub/c.txt']);
+  t.strictSame(await pathsOf(at('*/*.txt')), ['tree/a.txt']);
+  t.strictSame(await pathsOf(at('tree/s?b'), at('put')), ['put', 'tree/sub/c.txt']);
+  t.match(
+    (await ctl('df', at())).stdout,
+    /^besides what is in the trash \(39\), which makes room: ftpctl trash lists it$/m,
+  );
+});
+
+t.test('it is restored with its directories, and replaces nothing', async (t) => {
+  t.match(await ctl('trash restore', at('none')), {
+    code: 1,
+    stderr: /^ftpctl: none: nothing of it is in the trash/,
+  });
+  t.equal((await ctl('trash restore', at('tree'))).code, 0);
+  for (const name of ['tree/a.txt', 'tree/b.md', 'tree/sub/c.txt']) t.equal(read(name), name);
+  t.match(await ctl('trash restore', at('put')), { code: 1, stderr: /^ftpctl: put: .*--beside/ });
+  t.equal((await ctl('trash restore', '--beside', at('put'))).code, 0);
+  t.strictSame([read('put'), read('put.restored')], ['after', 'before']);
+  t.strictSame(await pathsOf(), []);
+
+  for (const text of ['one', 'two', 'three']) {
+    await put('versions/f', text);
+    t.equal((await ctl('rm', at('versions/f'))).code, 0);
+    // Which of them was removed last is told by seconds.
+    const second = Math.floor(Date.now() / 1000);
+    while (Math.floor(Date.now() / 1000) === second) await new Promise((resolve) => setImmediate(resolve));
+  }
+  t.equal((await ctl('trash restore', '--to', 'elsewhere', at('versions'))).code, 0);
+  t.equal(read('elsewhere/versions/f'), 'three', 'what was removed last');
+  t.equal((await ctl('trash restore', '--all', at('versions/f'))).code, 0);
+  t.strictSame([read('versions/f'), read('versions/f.restored')], ['two', 'one']);
+});
+
+t.test('it is removed for good', async (t) => {
+  t.equal((await ctl('rm', '-r', at('tree'), at('put'))).code, 0);
+  t.equal((await ctl('trash rm', at('tree/*.txt'))).code, 0);
+  t.strictSame(await pathsOf(), ['put', 'tree/b.md', 'tree/sub/c.txt']);
+  t.match(await ctl('trash empty', at('put')), { code: 2, stderr: /empty takes no path/ });
+  t.equal((await ctl('trash empty', at())).code, 0);
+  t.strictSame(await pathsOf(), []);
+  t.match(await daemon.ftpctl(['quota', 'check', 'alice']), { code: 0 });
+});
+
+t.test('at the prompt', async (t) => {
+  const shell = (input: string): Promise<RunResult> => daemon.ftpctl(['shell', ...login, at()], { input });
+  await put('prompt/f.txt', 'f');
+  await put('prompt/g', 'g');
+  t.match(await shell('rm prompt/f.txt prompt/g\ntrash prompt\n'), {
+    code: 0,
+    stdout: /^Removed [^]*prompt\/f\.txt\n[^]*prompt\/g\n|prompt\/g\n[^]*prompt\/f\.txt\n$/,
+  });
+  t.match(await shell('cd prompt\ntrash restore *.txt\ncat f.txt\n'), { code: 0, stdout: 'f' });
+  t.match(await shell('trash empty x\n'), { code: 2 });
+  t.match(await shell('trash rm prompt/g\nrm prompt/f.txt\ntrash empty\ntrash\n'), {
+    code: 0,
+    stdout: '',
+  });
+});
