@@ -31,6 +31,8 @@ export interface LoginDetails {
   readonly clientId: Buffer;
   readonly leaseWanted: LeaseMode;
   readonly program: string;
+  /** As the client wrote it; null: the user's own home. */
+  readonly share: string | null;
 }
 
 /** A connection whose user is known and has a place. Its owner destroys `socket` in the same tick, after duplicating it. */
@@ -170,8 +172,9 @@ export class Login {
     }
   }
 
-  /** Takes a place, or waits for one. Throws EBUSY and EUSERS. */
+  /** Takes a place, or waits for one. Throws ENOENT, EBUSY and EUSERS. */
   #enter(identity: Identity, login: LoginDetails): void {
+    if (login.share !== null) throw noSuchShare(login.share);
     const { host } = this.#options;
     const user = identity.account.name;
     const admitted = (place: SessionPlace): void => {
@@ -255,16 +258,21 @@ function mayTryAgain({ kind }: Failure): boolean {
   return kind === 'ENOKEY' || kind === 'EKEYREJECTED' || kind === 'EAGAIN';
 }
 
+/** The same for a share of others and for none: nobody finds out by trying which there are. */
+function noSuchShare(name: string): Failure {
+  return new Failure('ENOENT', `you have no share ${name}`);
+}
+
 function parse(
   requestId: number,
   params: unknown,
 ): { user: string; password: string | null; login: LoginDetails } {
   const checked: Params<'login'> = METHODS.login.params(params);
-  const [user, password, clientId, leaseWanted, program] = checked;
+  const [user, password, clientId, leaseWanted, program, share] = checked;
   return {
     user,
     password,
     // Copied: what was received is valid only now.
-    login: { requestId, clientId: Buffer.from(clientId), leaseWanted, program },
+    login: { requestId, clientId: Buffer.from(clientId), leaseWanted, program, share },
   };
 }

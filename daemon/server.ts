@@ -277,6 +277,7 @@ export class Server {
       leftover: Uint8Array.from(leftover),
       account: forWorker(account),
       login: { ...login, clientId: Uint8Array.from(clientId) },
+      shares: [],
       peer,
     });
     keys.sendKey.fill(0);

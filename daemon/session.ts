@@ -30,13 +30,12 @@ import {
   isMethodName,
   METHODS,
   NOTIFICATIONS,
-  type LeaseItem,
   type LeaseMode,
   type MethodName,
   type NotificationName,
   type NotificationParams,
 } from '../protocol/methods.js';
-import { compact } from '../protocol/references.js';
+import { packShare, type Share } from '../protocol/shares.js';
 import { packTimeLimits } from '../protocol/time-limits.js';
 import type { SessionActivity } from '../state/control.js';
 import { Backlog } from './home/backlog.js';
@@ -49,6 +48,7 @@ import type { UserHome } from './home/user-home.js';
 import type { Log } from './log.js';
 import { count, took } from './measures.js';
 import type { Pace, Paced } from './pace.js';
+import { packedNotification } from './packed-notification.js';
 import { loadOf, sizeOf, Underway, type Load } from './underway.js';
 
 /** How long a shutdown waits for calls that are being worked on (milliseconds). */
@@ -65,6 +65,7 @@ export interface SessionOptions {
     readonly clientId: Uint8Array;
     readonly leaseWanted: LeaseMode;
   };
+  readonly shares: readonly Share[];
   /** ADDRESS:PORT, for logs. */
   readonly peer: string;
   readonly serverVersion: string;
@@ -147,6 +148,7 @@ export class Session implements ClientSession, TurnTaker, Paced {
     const result = [
       ...[serverVersion, bootVerifier, resumed, root, applied],
       ...[leased, covered, home.leaseTermMs, packTimeLimits(home.times), home.maxOpenFiles],
+      options.shares.map(packShare),
     ];
     this.#channel.send(encodeResponse(login.requestId, undefined, result));
     home.turns.join(this);
@@ -194,7 +196,7 @@ export class Session implements ClientSession, TurnTaker, Paced {
   }
 
   notify<N extends NotificationName>(name: N, params: NotificationParams<N>): void {
-    this.#channel.send(encodeNotification(name, packed(name, params)));
+    this.#channel.send(encodeNotification(name, packedNotification(name, params)));
   }
 
   drop(failure: Failure): void {
@@ -489,11 +491,4 @@ function protocolFault<T>(check: () => T): T {
   } catch (error) {
     throw new Failure('PROTOCOL', Failure.from(error).message, { cause: error });
   }
-}
-
-/** Numbers pack faster than bigints. */
-function packed(name: NotificationName, params: readonly unknown[]): readonly unknown[] {
-  if (name !== 'lease' && name !== 'recall') return params;
-  const [items] = params as [readonly LeaseItem[]];
-  return [items.map(([unit, mode]) => [compact(unit), mode])];
 }

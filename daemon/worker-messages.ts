@@ -13,6 +13,7 @@ import type { SuiteName } from '../protocol/aead.js';
 import type { FailureKind } from '../protocol/failure.js';
 import type { UserName } from '../protocol/ids.js';
 import type { LeaseMode } from '../protocol/methods.js';
+import type { Share } from '../protocol/shares.js';
 import type { Account } from '../state/accounts.js';
 import type { SessionActivity } from '../state/control.js';
 import type { QuotaReport, Use } from '../state/ledger.js';
@@ -68,6 +69,8 @@ export interface SessionHandover {
     readonly leaseWanted: LeaseMode;
     readonly program: string;
   };
+  /** What the answer of the login tells of shares. */
+  readonly shares: readonly Share[];
   /** ADDRESS:PORT */
   readonly peer: string;
 }

@@ -188,10 +188,10 @@ async function serve(handover: SessionHandover, use: number): Promise<void> {
 }
 
 function startSession(waiting: WaitingConnection, handover: SessionHandover, { home, pace }: InUse): Session {
-  const { login, peer } = handover;
+  const { login, shares, peer } = handover;
   return new Session({
     open: (events) => waiting.open(events),
-    ...{ home, pace, login },
+    ...{ home, pace, login, shares },
     peer,
     serverVersion,
     bootVerifier,

@@ -16,6 +16,8 @@ export type HandleId = Branded<number, 'HandleId'>;
 export type RemoteHandle = Branded<number, 'RemoteHandle'>;
 /** The name of an account. */
 export type UserName = Branded<string, 'UserName'>;
+/** The name of a folder that users share. */
+export type ShareName = Branded<string, 'ShareName'>;
 /**
  * A path within a home, in bytes: components separated by single slashes, no slash at the ends, no '.', '..' or
  * NUL. The empty path is the home itself.
@@ -42,13 +44,22 @@ export function remoteHandle(value: number): RemoteHandle {
 
 /** A user name as in POSIX 3.437, lower case: it becomes the name of a directory. Throws EINVAL. */
 export function userName(text: string): UserName {
-  if (!/^[a-z_][a-z0-9_.-]*$/.test(text) || text.length > MAX_USER_NAME) {
-    throw new Failure(
-      'EINVAL',
-      `user name '${text.slice(0, MAX_USER_NAME)}' is not valid: up to ${MAX_USER_NAME} of a-z 0-9 _ . -, starting with a letter or _`,
-    );
-  }
+  checkPortableName('user', text);
   return text as UserName;
+}
+
+/** The name of a share, of the same characters as a user's. Throws EINVAL. */
+export function shareName(text: string): ShareName {
+  checkPortableName('share', text);
+  return text as ShareName;
+}
+
+function checkPortableName(what: string, text: string): void {
+  if (/^[a-z_][a-z0-9_.-]*$/.test(text) && text.length <= MAX_USER_NAME) return;
+  throw new Failure(
+    'EINVAL',
+    `${what} name '${text.slice(0, MAX_USER_NAME)}' is not valid: up to ${MAX_USER_NAME} of a-z 0-9 _ . -, starting with a letter or _`,
+  );
 }
 
 /** Checks one name of a directory: 1..255 bytes, no slash, no NUL, not '.' or '..'. Throws EINVAL or ENAMETOOLONG. */

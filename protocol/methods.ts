@@ -20,6 +20,7 @@ import {
   MAX_PAGE_UPLOADS,
   MAX_PASSWORD,
   MAX_RUNS,
+  MAX_SHARES,
   MAX_TARGET,
   MAX_TEXT,
   MAX_UPLOAD_FILES,
@@ -48,6 +49,7 @@ import {
   type Shape,
   type Shaped,
 } from './shape.js';
+import { share } from './shares.js';
 import { timeLimits } from './time-limits.js';
 import { xattrName, xattrsToGive, xattrValue } from './xattrs.js';
 
@@ -106,8 +108,9 @@ function method<P, R>(params: Shape<P>, result: Shape<R>): Method<P, R> {
 
 export const METHODS = {
   /**
-   * (user, password or nil, client id, lease wanted, program and version)
-   * -> (server version, boot verifier, resumed, root attributes, applied, leased, covered, term, limits of times).
+   * (user, password or nil, client id, lease wanted, program and version, share or nil: the user's own home)
+   * -> (server version, boot verifier, resumed, root attributes, applied, leased, covered, term, limits of times, limit of open
+   * files, shares of the user; of a session of a share: that one).
    * Without a password the client's static key must be one of the user's: ENOKEY asks for a password.
    * EKEYREJECTED: wrong user or password. EKEYEXPIRED: the account has expired. EAGAIN: too many wrong ones. EUSERS: the queue is full. EBUSY: too many sessions of this user.
    * `resumed`: the client is known: its handles and held files are there. `applied`: the last operation of its log that
@@ -122,6 +125,7 @@ export const METHODS = {
       bytes(16, 16),
       leaseMode,
       text(MAX_TEXT),
+      optional(text(MAX_USER_NAME)),
     ),
     result: tuple(
       text(MAX_TEXT),
@@ -134,6 +138,7 @@ export const METHODS = {
       leaseTerm,
       timeLimits,
       int(1, MAX_HELD),
+      list(share, MAX_SHARES),
     ),
     beforeLogin: true,
   } satisfies Method<unknown, unknown>,
@@ -311,6 +316,8 @@ export const NOTIFICATIONS = {
   ungrant: { params: tuple() },
   /** Server: (bytes used, soft limit of bytes, seconds of grace that are left, or nil: the use is within it again). */
   softLimit: { params: tuple(size, size, optional(size)) },
+  /** Server, in a session of the user's own home: these are the user's shares from now on. */
+  shares: { params: tuple(list(share, MAX_SHARES)) },
   /** Server: it lives, and reads nothing for now, as requests of the client wait. */
   busy: { params: tuple() },
   /** Server: it closes the connection soon: (reason, whether connecting again makes sense). */

@@ -13,6 +13,7 @@ import { Failure, type FailureKind } from '../../protocol/failure.js';
 import { userName } from '../../protocol/ids.js';
 import { generateKeyPair } from '../../protocol/x25519.js';
 import { encodePreamble } from '../../protocol/preamble.js';
+import { failing } from '../lib/failing.js';
 import { recordingLog } from '../lib/logs.js';
 import type { Scope } from '../lib/scope.js';
 
@@ -278,6 +279,26 @@ t.test('the right password at the third try gets in', async (t) => {
   t.match(door.loggedIn[0]?.login, { clientId: login.clientId, program: 'test', leaseWanted: LEASE_WRITE });
   t.match(door.loggedIn[0]?.identity.account, { name: 'alice' });
 });
+
+t.test(
+  'who is nobody of a share is told so once the password is right, and the connection is closed',
+  async (t) => {
+    const door = await Door.open(t);
+    const client = await door.client('x');
+    const login = {
+      user: 'alice',
+      clientId: randomBytes(16),
+      leaseWanted: LEASE_NONE,
+      program: 'test',
+    } as const;
+    await t.rejects(client.login({ ...login, password: 'x', share: 'team' }), failing('EKEYREJECTED'));
+    await t.rejects(client.login({ ...login, password: PASSWORD, share: 'team' }), {
+      ...failing('ENOENT'),
+      message: 'you have no share team',
+    });
+    t.match(await client.closed, failing('ECONNRESET'));
+  },
+);
 
 t.test('a request before login closes the connection; a ping does not', async (t) => {
   const door = await Door.open(t);

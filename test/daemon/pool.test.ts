@@ -78,6 +78,7 @@ class Bench {
         leaseWanted: 0,
         program,
       },
+      shares: [],
       peer: '',
     };
     this.pool.handOver(handover);

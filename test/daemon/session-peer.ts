@@ -81,6 +81,7 @@ export class Peer implements Caller {
       open: (events) => new Channel(far, { keys: keys.far, aead: nodeAead, maxRecord: MAX_RECORD, events }),
       ...{ home, pace },
       login: { requestId: 0, clientId: id, leaseWanted: wants },
+      shares: [],
       peer: '127.0.0.1:1',
       serverVersion: 'test/1',
       bootVerifier: VERIFIER,
