@@ -18,6 +18,7 @@ import { fd, type Fd } from '../posix/fd.js';
 import { close, dup } from '../posix/files.js';
 import { isExpired, noSuchUser, type Account } from '../state/accounts.js';
 import type { ControlAnswers, ControlRequest } from '../state/control.js';
+import { ownHome } from '../state/home-record.js';
 import type { QuotaReport } from '../state/ledger.js';
 import type { State } from '../state/store.js';
 import { Administrator } from './administrator.js';
@@ -118,8 +119,8 @@ export class Server {
       resourceLimits: WORKER_LIMITS,
       log,
       onSessionClosed: (sessionId) => this.#sessionClosed(sessionId),
-      onLost: (users) => {
-        const count = reclaimDescriptors(homes, users);
+      onLost: (lost) => {
+        const count = reclaimDescriptors(homes, lost);
         if (count > 0) log.warn({ count }, 'closed the files of a lost worker');
       },
       onLog: ({ log: name, level, fields, message }) =>
@@ -170,7 +171,7 @@ export class Server {
     const unclean = state.accounts.list().filter(({ name }) => state.ledger.read(name)?.clean === false);
     if (unclean.length > 0)
       log.warn({ users: unclean.length }, 'unclean stop: recounting homes in the background');
-    for (const account of unclean) this.#pool.openHome(forWorker(account));
+    for (const account of unclean) this.#pool.openHome(ownHome(account));
     return this.#address;
   }
 
@@ -186,7 +187,7 @@ export class Server {
     this.#administrator.setLimits(throttleLimits(config));
     this.#frontDoor.setLimits(frontDoorLimits(config));
     log.setLevel(config['log-level']);
-    for (const account of state.accounts.list()) this.#pool.accountChanged(forWorker(account));
+    for (const account of state.accounts.list()) this.#tellWorkers(account);
     log.info({}, 'configuration read again');
   }
 
@@ -275,7 +276,9 @@ export class Server {
         receiveKey: Uint8Array.from(keys.receiveKey),
       },
       leftover: Uint8Array.from(leftover),
-      account: forWorker(account),
+      user: account.name,
+      bandwidth: account.bandwidth ?? 0,
+      home: ownHome(account),
       login: { ...login, clientId: Uint8Array.from(clientId) },
       shares: [],
       peer,
@@ -345,10 +348,16 @@ export class Server {
     const reason = isExpired(account) ? 'the account has expired' : 'the account changed';
     const ended = this.#endSessions(ending, (record) => [reason, reopens && !revoked(record)]);
     if (!isExpired(account)) this.#expiry.expects(account.expiresAt);
-    this.#pool.accountChanged(forWorker(account), reopens);
+    this.#tellWorkers(account, reopens);
     await ended;
     this.#options.log.info({ user: name, closedSessions: ending.length }, 'account changed');
     return { closedSessions: ending.length };
+  }
+
+  /** `reopens`: see WorkerPool.homeChanged(). */
+  #tellWorkers(account: Account, reopens = false): void {
+    this.#pool.homeChanged(ownHome(account), reopens);
+    this.#pool.setBandwidth(account.name, account.bandwidth ?? 0);
   }
 
   async #bansChanged(): Promise<{ closedSessions: number }> {
@@ -395,7 +404,7 @@ export class Server {
     const reports: QuotaReport[] = [];
     // One after the other: each walks a tree.
     for (const one of account === undefined ? accounts.list() : [account]) {
-      reports.push(await this.#pool.quotaCheck(forWorker(one), repair));
+      reports.push(await this.#pool.quotaCheck(ownHome(one), repair));
     }
     return reports;
   }
@@ -427,11 +436,6 @@ export class Server {
       uses: reports.flatMap(({ uses }) => uses),
     };
   }
-}
-
-/** An account without what no worker needs. */
-function forWorker(account: Account): Account {
-  return { ...account, passwordHash: null };
 }
 
 function admissionLimits(config: Config): AdmissionLimits {

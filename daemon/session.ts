@@ -24,6 +24,7 @@ import {
   type RequestMessage,
 } from '../protocol/codec.js';
 import { Failure } from '../protocol/failure.js';
+import type { UserName } from '../protocol/ids.js';
 import { Keepalive } from '../protocol/keepalive.js';
 import { BUSY_MS } from '../protocol/limits.js';
 import {
@@ -57,6 +58,7 @@ const SHUTDOWN_MS = 5_000;
 export interface SessionOptions {
   /** Makes the channel; called once, by the constructor, unless it throws. */
   readonly open: (events: ChannelEvents) => Channel;
+  readonly user: UserName;
   readonly home: UserHome;
   readonly pace: Pace;
   /** The login that was accepted: answered here, as the home knows the answer. */
@@ -90,6 +92,7 @@ interface Deferred {
 export class Session implements ClientSession, TurnTaker, Paced {
   /** Resolves when the connection is gone and the home has let go of the session. */
   readonly closed: Promise<Failure | undefined>;
+  readonly user: UserName;
   readonly #home: UserHome;
   readonly #client: HomeClient;
   readonly #channel: Channel;
@@ -123,6 +126,7 @@ export class Session implements ClientSession, TurnTaker, Paced {
 
   constructor(options: SessionOptions) {
     const { home, pace, login } = options;
+    this.user = options.user;
     this.#home = home;
     this.#pace = pace;
     this.#log = options.log;
@@ -459,14 +463,15 @@ export class Session implements ClientSession, TurnTaker, Paced {
 
   #tellChanges(): void {
     const changes = this.#client.summary.take();
-    if (changes !== undefined) this.#home.transferLog.info({ peer: this.#peer, ...changes }, 'changes');
+    if (changes !== undefined)
+      this.#home.transferLog.info({ user: this.user, peer: this.#peer, ...changes }, 'changes');
   }
 
   #failureOf(thrown: unknown, method: MethodName): Failure {
     const failure = Failure.from(thrown);
     if (failure.kind === 'EIO') {
       this.#log.error(
-        { error: failure.cause ?? failure, peer: this.#peer, user: this.#home.user, method },
+        { error: failure.cause ?? failure, peer: this.#peer, user: this.user, home: this.#home.name, method },
         'a call failed',
       );
     }

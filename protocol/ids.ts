@@ -18,6 +18,8 @@ export type RemoteHandle = Branded<number, 'RemoteHandle'>;
 export type UserName = Branded<string, 'UserName'>;
 /** The name of a folder that users share. */
 export type ShareName = Branded<string, 'ShareName'>;
+/** The name of a home, and of its directory at the server: a user's, or `+` and that of a share, which no user's can be. */
+export type HomeName = UserName | Branded<string, 'SharedHomeName'>;
 /**
  * A path within a home, in bytes: components separated by single slashes, no slash at the ends, no '.', '..' or
  * NUL. The empty path is the home itself.
@@ -29,6 +31,8 @@ export const ROOT_PATH = Buffer.alloc(0) as unknown as RemotePath;
 
 const SLASH = 0x2f;
 const DOT = 0x2e;
+/** Of the name of a share's home. */
+const SHARED = '+';
 
 export function nodeId(value: number): NodeId {
   return value as NodeId;
@@ -52,6 +56,16 @@ export function userName(text: string): UserName {
 export function shareName(text: string): ShareName {
   checkPortableName('share', text);
   return text as ShareName;
+}
+
+/** The home of a share. */
+export function homeOfShare(share: ShareName): HomeName {
+  return `${SHARED}${share}` as HomeName;
+}
+
+/** The share whose home this is; undefined: a user's own. */
+export function shareOfHome(home: HomeName): ShareName | undefined {
+  return home.startsWith(SHARED) ? (home.slice(SHARED.length) as ShareName) : undefined;
 }
 
 function checkPortableName(what: string, text: string): void {

@@ -8,7 +8,7 @@
 import { createConnection } from 'node:net';
 import { Failure, type FailureKind } from '../protocol/failure.js';
 import { isErrnoName } from '../protocol/errno.js';
-import { userName, type UserName } from '../protocol/ids.js';
+import { userName, type HomeName, type UserName } from '../protocol/ids.js';
 import { statePaths } from './directory.js';
 import type { QuotaReport, Use } from './ledger.js';
 import type { Measurements } from './measurements.js';
@@ -74,7 +74,7 @@ export interface DaemonStatus {
   readonly silentWorkers: readonly number[];
   readonly sessions: readonly SessionStatus[];
   /** The live use of the homes that are open; of the others the ledger tells. */
-  readonly uses: readonly (Use & { readonly user: UserName })[];
+  readonly uses: readonly (Use & { readonly home: HomeName })[];
 }
 
 /** What each request is answered with. */

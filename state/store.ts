@@ -130,7 +130,7 @@ function tablesOf(paths: StatePaths, root: RootDatabase, room: Pick<Room, 'requi
   const settings = openTable<string>(root, 'settings');
   const uploadTable = openTable<UploadRecord>(root, 'uploads');
   const digestTable = openTable<DigestRecord>(root, 'digests');
-  const ledger = new Ledger(ledgerTable, accountTable, transactions);
+  const ledger = new Ledger(ledgerTable, (home) => accountTable.get(home)?.createdAt, transactions);
   const accounts = new Accounts(accountTable, ledgerTable, transactions);
   const set = (key: string, value: string | undefined): void =>
     transactions.run(() => {

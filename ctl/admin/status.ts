@@ -32,11 +32,11 @@ function lines(daemon: DaemonStatus): string {
     printable(program),
     age(since),
   ]);
-  const useRows = uses.map(({ user, bytes, files }) => [user, formatSize(bytes), String(files)]);
+  const useRows = uses.map(({ home, bytes, files }) => [home, formatSize(bytes), String(files)]);
   return [
     ...summary,
     ...section([['User', 'Peer', 'Program', 'Since'], ...sessionRows]),
-    ...section([['User', 'Used', 'Files'], ...useRows]),
+    ...section([['Home', 'Used', 'Files'], ...useRows]),
   ].join('\n');
 }
 

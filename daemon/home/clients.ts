@@ -6,6 +6,7 @@
  * with nothing to come back for ends with its connection. The marks of a client go with it; only when the home closes do
  * they stay, for the daemon that opens it next. A disk that refuses to be tidied keeps no client from ending.
  */
+import type { UserName } from '../../protocol/ids.js';
 import { RESUME_MS } from '../../protocol/limits.js';
 import { LEASE_NONE, LEASE_WRITE, type LeaseMode } from '../../protocol/methods.js';
 import type { Clock } from './clock.js';
@@ -97,7 +98,7 @@ export class Clients {
     const { leases, grace } = this.#options;
     const key = Buffer.from(id).toString('hex');
     const known = this.#clients.get(key);
-    const client = known ?? this.#newClient(key, id);
+    const client = known ?? this.#newClient(session.user, key, id);
     this.#clients.set(key, client);
     this.#away.get(key)?.();
     this.#away.delete(key);
@@ -221,9 +222,10 @@ export class Clients {
     if (!this.#options.grace.holdsUp(client.id)) this.#options.leases.enter(client);
   }
 
-  #newClient(id: string, bytes: Uint8Array): HomeClient {
+  #newClient(user: UserName, id: string, bytes: Uint8Array): HomeClient {
     const { tree, held, grants, clock } = this.#options;
     const client = new HomeClient({
+      user,
       id,
       handles: new HandleTable(this.#count),
       held: held.client(),

@@ -246,13 +246,13 @@ const IMMEDIATE = {
   },
   downloadRuns: (_, client, [number, offset]) =>
     client.handles.ofKind(number, 'download').download.runsFrom(offset),
-  async digest(home, client, [number], call) {
+  async digest({ transferLog }, client, [number], call) {
     const { download } = client.handles.ofKind(number, 'download');
     const md5 = await download.digest(call);
     const { path, size: bytes, startedAt } = download;
     const ms = Date.now() - startedAt;
     const moved = download.wasRead ? 'download' : 'md5';
-    home.transferLog.info({ user: home.user, path, bytes, md5: md5.toString('hex'), ms }, moved);
+    transferLog.info({ user: client.user, path, bytes, md5: md5.toString('hex'), ms }, moved);
     return md5;
   },
 } satisfies { readonly [M in HomeMethod]?: Immediate<M> };

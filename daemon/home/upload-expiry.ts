@@ -2,7 +2,7 @@
  * When a home's partial uploads are looked through for those that nobody came back for: as it opens, and then every CHECK_MS, as a
  * home that is always in use is never opened again.
  */
-import type { UserName } from '../../protocol/ids.js';
+import type { HomeName } from '../../protocol/ids.js';
 import type { Log } from '../log.js';
 import type { Clock } from './clock.js';
 import type { Uploads } from './uploads.js';
@@ -11,11 +11,11 @@ import type { Uploads } from './uploads.js';
 export const CHECK_MS = 3_600_000;
 
 export class UploadExpiry {
-  readonly #parts: { uploads: Uploads; clock: Clock; user: UserName; log: Log };
+  readonly #parts: { uploads: Uploads; clock: Clock; home: HomeName; log: Log };
   #callOff: () => void = () => undefined;
   #closed = false;
 
-  constructor(parts: { uploads: Uploads; clock: Clock; user: UserName; log: Log }) {
+  constructor(parts: { uploads: Uploads; clock: Clock; home: HomeName; log: Log }) {
     this.#parts = parts;
     this.#check();
   }
@@ -26,11 +26,11 @@ export class UploadExpiry {
   }
 
   #check(): void {
-    const { uploads, clock, user, log } = this.#parts;
+    const { uploads, clock, home, log } = this.#parts;
     try {
       uploads.removeExpired();
     } catch (error) {
-      log.warn({ error, user }, 'expired uploads were not removed');
+      log.warn({ error, home }, 'expired uploads were not removed');
     }
     this.#callOff = clock.after(CHECK_MS, () => {
       void uploads.whenChangeable().then(() => {

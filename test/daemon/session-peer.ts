@@ -79,7 +79,7 @@ export class Peer implements Caller {
     });
     const session = new Session({
       open: (events) => new Channel(far, { keys: keys.far, aead: nodeAead, maxRecord: MAX_RECORD, events }),
-      ...{ home, pace },
+      ...{ user: place.user, home, pace },
       login: { requestId: 0, clientId: id, leaseWanted: wants },
       shares: [],
       peer: '127.0.0.1:1',

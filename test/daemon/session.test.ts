@@ -343,7 +343,7 @@ sessionTest('a connection is not taken over by a session that cannot begin', (t,
   const login = { requestId: 1, clientId: randomBytes(16), leaseWanted: LEASE_NONE } as const;
   const said = { peer: 'peer', serverVersion: 'test/1', bootVerifier: VERIFIER, shares: [], log: disk.log() };
   t.throws(
-    () => new Session({ open, home, pace: unlimitedPace(), login, ...said }),
+    () => new Session({ open, user: disk.user, home, pace: unlimitedPace(), login, ...said }),
     new Failure('EROFS', 'read-only'),
   );
   t.equal(opened, 0, 'who has it answers the login');

@@ -94,7 +94,7 @@ export class Place {
     > = {},
   ): Promise<UserHome> {
     const home = await UserHome.open({
-      account: this.account,
+      record: this.account,
       directory: this.directory,
       ledger: this.state.ledger,
       uploads: this.state.uploads,
@@ -125,6 +125,7 @@ type Told = { [N in NotificationName]: [name: N, params: NotificationParams<N>] 
 
 /** A client of a home, and what it was told. */
 export class TestClient implements ClientSession, Caller {
+  readonly user = userName('alice');
   readonly id: Buffer;
   readonly home: UserHome;
   readonly client: HomeClient;
