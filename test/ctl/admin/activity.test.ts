@@ -73,7 +73,11 @@ t.test('lines tell it all, with nothing that a terminal obeys', async (t) => {
     /1\.0\/s, each 2\.0 ms; syncs 0\.5\/s/,
   ]);
   t.match(lines[4], /worker 0 does not answer/);
-  t.match(lines.at(-1), /^ +- +- +- +1:01 +alice +- +127\.0\.0\.1:4/, 'what its worker would say is not known');
+  t.match(
+    lines.at(-1),
+    /^ +- +- +- +1:01 +alice +- +127\.0\.0\.1:4/,
+    'what its worker would say is not known',
+  );
   t.notOk(lines.some((line) => line.includes('\u001b') || line.includes('\u202e')));
 });
 
