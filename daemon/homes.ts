@@ -9,12 +9,14 @@
 import { chmodSync, existsSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure } from '../protocol/failure.js';
-import { shareOfHome, type HomeName } from '../protocol/ids.js';
+import { shareOfHome, type HomeName, type ShareName, type UserName } from '../protocol/ids.js';
+import { SHARED_DIRECTORY, type Share } from '../protocol/shares.js';
 import type { HomeRecord } from '../state/home-record.js';
 import type { Use } from '../state/ledger.js';
 import { softQuotaOf } from '../state/soft-quota.js';
 import type { State } from '../state/store.js';
 import type { HomeLimits } from './home/soft-limit.js';
+import { showShares } from './home/shared-directories.js';
 import { UserHome } from './home/user-home.js';
 import type { Log } from './log.js';
 import type { WorkerReport } from './worker-messages.js';
@@ -32,6 +34,8 @@ interface OpenHome {
   /** Called when nothing uses it, so that it can be closed to be opened otherwise. */
   onUnused: (() => void)[];
   lastUse: number;
+  /** The last showShares() that is under way: one after the other. */
+  showing?: Promise<void> | undefined;
   /** Set when it closes. */
   closed?: Promise<void>;
 }
@@ -92,6 +96,38 @@ export class Homes {
       entry.uses -= 1;
       if (entry.uses === 0) for (const go of entry.onUnused.splice(0)) go();
       this.#closeIfIdle(name);
+    }
+  }
+
+  /** Gives a user's own home the directories of these shares. To be called while it is in use. Never rejects. */
+  showShares(name: HomeName, user: UserName, shares: readonly Share[]): Promise<void> {
+    const entry = this.#open.get(name);
+    // The home of a share shows none.
+    if (entry?.opened === undefined || name !== user) return Promise.resolve();
+    const { opened } = entry;
+    const names = shares.map((share) => share.name);
+    const show = (): Promise<void> => this.#show(opened, user, names);
+    const showing = entry.showing === undefined ? show() : entry.showing.then(show);
+    entry.showing = showing;
+    return showing.finally(() => {
+      if (entry.showing === showing) entry.showing = undefined;
+    });
+  }
+
+  async #show(home: UserHome, user: UserName, names: readonly ShareName[]): Promise<void> {
+    const { state, log, transferLog } = this.#options;
+    try {
+      const former = state.shares.shown(user);
+      const hidden = await showShares(home, { user, names, former });
+      for (const share of hidden) {
+        transferLog.warn(
+          { user, share },
+          `a share is not shown: ${SHARED_DIRECTORY}/${share} is no directory`,
+        );
+      }
+      if (former.join() !== names.join()) state.shares.setShown(user, names);
+    } catch (error) {
+      log.warn({ user, error }, 'the directories of shares were not made');
     }
   }
 

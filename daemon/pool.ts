@@ -13,6 +13,7 @@
 import { Worker, type ResourceLimits } from 'node:worker_threads';
 import { Failure } from '../protocol/failure.js';
 import type { HomeName, UserName } from '../protocol/ids.js';
+import type { Share } from '../protocol/shares.js';
 import type { HomeRecord } from '../state/home-record.js';
 import type { QuotaReport } from '../state/ledger.js';
 import { withDeadline } from './deadline.js';
@@ -108,7 +109,12 @@ export class WorkerPool {
     const lost = this.#placement.get(name)?.over;
     if (lost !== undefined) {
       this.#waiting.set(session.sessionId, session);
-      void lost.then(() => this.#waiting.delete(session.sessionId) && this.handOver(session));
+      void lost.then(() => {
+        const waiting = this.#waiting.get(session.sessionId);
+        if (waiting === undefined) return;
+        this.#waiting.delete(session.sessionId);
+        this.handOver(waiting);
+      });
       return;
     }
     if (this.#closing) return this.#refuse(session);
@@ -129,6 +135,15 @@ export class WorkerPool {
       if (slot?.sessions.has(sessionId) === true) {
         this.#post(slot, { type: 'endSession', sessionId, reason, again });
       }
+    }
+  }
+
+  /** Tells a session of a user's own home what the user's shares are now. */
+  tellShares(sessionId: number, shares: readonly Share[]): void {
+    const waiting = this.#waiting.get(sessionId);
+    if (waiting !== undefined) this.#waiting.set(sessionId, { ...waiting, shares });
+    for (const slot of this.#slots) {
+      if (slot?.sessions.has(sessionId) === true) this.#post(slot, { type: 'shares', sessionId, shares });
     }
   }
 

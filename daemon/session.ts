@@ -43,6 +43,7 @@ import { Backlog } from './home/backlog.js';
 import { Call } from './home/call.js';
 import { copyOf } from './home/copies.js';
 import { answer, LentData, type Answer, type HomeMethod } from './home/dispatch.js';
+import { isBehindLog } from './home/grace.js';
 import type { ClientSession, HomeClient } from './home/home-client.js';
 import type { TurnTaker } from './home/turns.js';
 import type { UserHome } from './home/user-home.js';
@@ -68,6 +69,8 @@ export interface SessionOptions {
     readonly leaseWanted: LeaseMode;
   };
   readonly shares: readonly Share[];
+  /** The user may change nothing in the home. */
+  readonly isReadOnly: boolean;
   /** ADDRESS:PORT, for logs. */
   readonly peer: string;
   readonly serverVersion: string;
@@ -93,6 +96,7 @@ export class Session implements ClientSession, TurnTaker, Paced {
   /** Resolves when the connection is gone and the home has let go of the session. */
   readonly closed: Promise<Failure | undefined>;
   readonly user: UserName;
+  readonly isReadOnly: boolean;
   readonly #home: UserHome;
   readonly #client: HomeClient;
   readonly #channel: Channel;
@@ -127,6 +131,7 @@ export class Session implements ClientSession, TurnTaker, Paced {
   constructor(options: SessionOptions) {
     const { home, pace, login } = options;
     this.user = options.user;
+    this.isReadOnly = options.isReadOnly;
     this.#home = home;
     this.#pace = pace;
     this.#log = options.log;
@@ -482,11 +487,6 @@ export class Session implements ClientSession, TurnTaker, Paced {
 /** The call is answered, or about to be. */
 function measure(method: MethodName, { began }: Call): void {
   took(method, performance.now() - began);
-}
-
-/** Whether a client that comes back after a restart of the server sends this only behind its log, and its locks. */
-function isBehindLog(method: string): boolean {
-  return method !== 'apply' && method !== 'relock' && method !== 'ping';
 }
 
 /** A notification has no answer: what is wrong with it can only close the connection. */

@@ -74,6 +74,8 @@ export interface SessionHandover {
   };
   /** What the answer of the login tells of shares. */
   readonly shares: readonly Share[];
+  /** The user may change nothing in the home. */
+  readonly isReadOnly: boolean;
   /** ADDRESS:PORT */
   readonly peer: string;
 }
@@ -114,6 +116,8 @@ export type ToWorker =
       readonly reason: string;
       readonly again: boolean;
     }
+  /** The user's shares changed; `sessionId` is of a session of the own home. */
+  | { readonly type: 'shares'; readonly sessionId: number; readonly shares: readonly Share[] }
   /**
    * Limits changed; nothing happens where the home is closed. `reopens`: its sessions have been told to end, as files have owners
    * from now on, or none.

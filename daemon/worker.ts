@@ -16,9 +16,11 @@ import { Failure } from '../protocol/failure.js';
 import type { HomeName } from '../protocol/ids.js';
 import { Keepalive } from '../protocol/keepalive.js';
 import { MAX_RECORD } from '../protocol/limits.js';
+import type { Share } from '../protocol/shares.js';
 import { loadEvp } from '../posix/libcrypto.js';
 import { openState } from '../state/store.js';
 import { sendBounded } from './bounded-send.js';
+import { withDeadline } from './deadline.js';
 import { measureEventLoopDelay } from './event-loop-delay.js';
 import type { UserHome } from './home/user-home.js';
 import { Homes } from './homes.js';
@@ -69,11 +71,16 @@ const homes = new Homes({
   onClosed: (home, lastUse) => post({ type: 'homeClosed', home, lastUse }),
 });
 
+/** How long a login waits for other clients of the user, until the directories of shares are there (milliseconds). */
+const SHOW_MS = 1000;
+
 /** What runs for a connection that was handed over. */
 interface Served {
   readonly home: HomeName;
   /** Undefined: its home is still being opened. */
   readonly session?: Session;
+  /** What it was told of shares, or will be. */
+  shares: readonly Share[];
   /** Ends it after what is in flight; resolves when it is closed. */
   end(reason: string, again: boolean): Promise<void>;
 }
@@ -89,6 +96,9 @@ port.on('message', (message: ToWorker) => {
       return;
     case 'endSession':
       void served.get(message.sessionId)?.end(message.reason, message.again);
+      return;
+    case 'shares':
+      tellShares(message.sessionId, message.shares);
       return;
     case 'homeChanged':
       homes.changed(message.home, message.reopens).catch(ignoreFailedHome);
@@ -162,15 +172,23 @@ async function serve(handover: SessionHandover, use: number): Promise<void> {
   const socket = openSocket(fd);
   try {
     const waiting = new WaitingConnection(socket, handover);
-    served.set(sessionId, { home: home.name, end: (reason, again) => waiting.shutdown(reason, again) });
+    served.set(sessionId, {
+      home: home.name,
+      shares: handover.shares,
+      end: (reason, again) => waiting.shutdown(reason, again),
+    });
     await homes
       .use(home, use, (opened) =>
         paces.use(user, bandwidth, async (pace) => {
+          // Before the client is there, which would have to give back leases for it.
+          await withDeadline(SHOW_MS, homes.showShares(home.name, user, handover.shares));
           if (waiting.closed) return;
-          const session = startSession(waiting, handover, opened, pace);
+          const shares = served.get(sessionId)?.shares ?? handover.shares;
+          const session = startSession(waiting, { ...handover, shares }, opened, pace);
           served.set(sessionId, {
             home: home.name,
             session,
+            shares,
             end: async (reason, again) => {
               await session.shutdown(reason, again);
               await session.closed;
@@ -192,16 +210,26 @@ async function serve(handover: SessionHandover, use: number): Promise<void> {
   }
 }
 
+/** Of a session of a user's own home. */
+function tellShares(sessionId: number, shares: readonly Share[]): void {
+  const one = served.get(sessionId);
+  if (one === undefined) return;
+  one.shares = shares;
+  const { session, home } = one;
+  if (session === undefined) return;
+  void homes.showShares(home, session.user, shares).then(() => session.notify('shares', [[...shares]]));
+}
+
 function startSession(
   waiting: WaitingConnection,
   handover: SessionHandover,
   home: UserHome,
   pace: Pace,
 ): Session {
-  const { user, login, shares, peer } = handover;
+  const { user, login, shares, isReadOnly, peer } = handover;
   return new Session({
     open: (events) => waiting.open(events),
-    ...{ user, home, pace, login, shares },
+    ...{ user, home, pace, login, shares, isReadOnly },
     peer,
     serverVersion,
     bootVerifier,

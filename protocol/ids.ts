@@ -16,6 +16,8 @@ export type HandleId = Branded<number, 'HandleId'>;
 export type RemoteHandle = Branded<number, 'RemoteHandle'>;
 /** The name of an account. */
 export type UserName = Branded<string, 'UserName'>;
+/** The name of a list of users. */
+export type GroupName = Branded<string, 'GroupName'>;
 /** The name of a folder that users share. */
 export type ShareName = Branded<string, 'ShareName'>;
 /** The name of a home, and of its directory at the server: a user's, or `+` and that of a share, which no user's can be. */
@@ -52,6 +54,12 @@ export function userName(text: string): UserName {
   return text as UserName;
 }
 
+/** The name of a group, of the same characters as a user's. Throws EINVAL. */
+export function groupName(text: string): GroupName {
+  checkPortableName('group', text);
+  return text as GroupName;
+}
+
 /** The name of a share, of the same characters as a user's. Throws EINVAL. */
 export function shareName(text: string): ShareName {
   checkPortableName('share', text);
@@ -61,6 +69,11 @@ export function shareName(text: string): ShareName {
 /** The home of a share. */
 export function homeOfShare(share: ShareName): HomeName {
   return `${SHARED}${share}` as HomeName;
+}
+
+/** The name of a home, as people write it. Throws EINVAL. */
+export function homeName(text: string): HomeName {
+  return text.startsWith(SHARED) ? homeOfShare(shareName(text.slice(SHARED.length))) : userName(text);
 }
 
 /** The share whose home this is; undefined: a user's own. */

@@ -18,6 +18,12 @@ export type AccountAction =
   | 'unlock'
   | 'ban'
   | 'unban'
+  | 'groupadd'
+  | 'groupmod'
+  | 'groupdel'
+  | 'shareadd'
+  | 'sharemod'
+  | 'sharedel'
   | 'web-password';
 
 export type AuditDetails = Readonly<Record<string, string | number | boolean>>;

@@ -5,10 +5,10 @@
 import type { HomeName } from '../protocol/ids.js';
 import type { Account } from './accounts.js';
 
-/** The limits of a home, as an administrator sets them. */
-export type HomeSettings = Pick<Account, 'quotaBytes' | 'maxFiles' | 'softBytes' | 'graceMs'>;
-
-export interface HomeRecord extends HomeSettings, Pick<Account, 'createdAt' | 'posixOwners'> {
+export interface HomeRecord extends Pick<
+  Account,
+  'createdAt' | 'quotaBytes' | 'maxFiles' | 'softBytes' | 'graceMs' | 'posixOwners'
+> {
   readonly name: HomeName;
 }
 

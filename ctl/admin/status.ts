@@ -26,8 +26,9 @@ function lines(daemon: DaemonStatus): string {
     `ftpmountd ${version}, process ${pid}, on ${address}, up ${age(daemon.startedAt)}`,
     `${sessions.length} of ${maxSessions} sessions, ${queued} of ${maxQueue} waiting, ${workers} workers${silent.join('')}`,
   ];
-  const sessionRows = sessions.map(({ user, peer, program, since }) => [
+  const sessionRows = sessions.map(({ user, share, peer, program, since }) => [
     user,
+    share ?? '-',
     peer,
     printable(program),
     age(since),
@@ -35,7 +36,7 @@ function lines(daemon: DaemonStatus): string {
   const useRows = uses.map(({ home, bytes, files }) => [home, formatSize(bytes), String(files)]);
   return [
     ...summary,
-    ...section([['User', 'Peer', 'Program', 'Since'], ...sessionRows]),
+    ...section([['User', 'Share', 'Peer', 'Program', 'Since'], ...sessionRows]),
     ...section([['Home', 'Used', 'Files'], ...useRows]),
   ].join('\n');
 }

@@ -8,7 +8,7 @@
 import { Failure } from '../../protocol/failure.js';
 import { packLock } from '../../protocol/file-locks.js';
 import type { RemotePath } from '../../protocol/ids.js';
-import type { MethodName, Params } from '../../protocol/methods.js';
+import { METHODS, type MethodName, type Params } from '../../protocol/methods.js';
 import type { FileRef } from '../../protocol/references.js';
 import type { Xattr } from '../../protocol/xattrs.js';
 import { lseek } from '../../posix/files.js';
@@ -268,6 +268,9 @@ export function answer(
   call: Call,
 ): Work {
   call.throwIfCancelled();
+  if (client.isReadOnly && METHODS[method].changes(params as never)) {
+    throw new Failure('EROFS', 'you may only read here');
+  }
   // Each row takes what the same row of METHODS yields.
   if (isImmediate(method)) {
     const run = IMMEDIATE[method] as Immediate<MethodName>;

@@ -29,6 +29,8 @@ import { ProvisionalIds, type ProvisionalCount } from './provisional-ids.js';
 export interface ClientSession {
   /** Whose it is. */
   readonly user: UserName;
+  /** The user may change nothing in this home. */
+  readonly isReadOnly: boolean;
   /** Must not throw. */
   notify<N extends NotificationName>(name: N, params: NotificationParams<N>): void;
   /** Breaks the connection. */
@@ -38,8 +40,9 @@ export interface ClientSession {
 }
 
 export interface HomeClientParts {
-  /** Whose it is. */
+  /** As of its sessions. */
   readonly user: UserName;
+  readonly isReadOnly: boolean;
   /** In hex. */
   readonly id: string;
   readonly handles: HandleTable;
@@ -57,6 +60,7 @@ export interface HomeClientParts {
 
 export class HomeClient implements LeaseHolder, ExecutorClient {
   readonly user: UserName;
+  readonly isReadOnly: boolean;
   readonly id: string;
   readonly handles: HandleTable;
   readonly held: ClientHeld;
@@ -85,6 +89,7 @@ export class HomeClient implements LeaseHolder, ExecutorClient {
 
   constructor(parts: HomeClientParts) {
     this.user = parts.user;
+    this.isReadOnly = parts.isReadOnly;
     this.id = parts.id;
     this.handles = parts.handles;
     this.held = parts.held;

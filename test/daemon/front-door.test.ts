@@ -7,6 +7,7 @@ import { LEASE_NONE, LEASE_WRITE } from '../../protocol/methods.js';
 import { Admission, type AdmissionLimits, type SessionPlace } from '../../daemon/admission.js';
 import { FrontDoor, type FrontDoorOptions } from '../../daemon/front-door.js';
 import type { LoggedIn, LoginHost } from '../../daemon/login.js';
+import { Memberships } from '../../daemon/memberships.js';
 import { nodeAead } from '../../protocol/aead.js';
 import { Client, type ConnectOptions, type LoginRequest } from '../../protocol/client.js';
 import { Failure, type FailureKind } from '../../protocol/failure.js';
@@ -90,6 +91,7 @@ class Door {
   }
 
   #host(): LoginHost {
+    const memberships = new Memberships({ get: () => undefined, of: () => [] });
     return {
       authenticate: async ({ user, password }) => {
         if (password === null) throw new Failure('ENOKEY');
@@ -107,6 +109,7 @@ class Door {
         this.accounts.push(account);
         return { account, key: null };
       },
+      destination: (account, share) => memberships.destination(account, share),
       apply: (applicant) => this.admission.apply(applicant),
       withdraw: (applicant) => this.admission.withdraw(applicant),
       takeOver: () => this.takenOver,

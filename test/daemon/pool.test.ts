@@ -72,6 +72,7 @@ class Bench {
         program,
       },
       shares: [],
+      isReadOnly: false,
       peer: '',
     };
     this.pool.handOver(handover);

@@ -82,6 +82,7 @@ export class Peer implements Caller {
       ...{ user: place.user, home, pace },
       login: { requestId: 0, clientId: id, leaseWanted: wants },
       shares: [],
+      isReadOnly: false,
       peer: '127.0.0.1:1',
       serverVersion: 'test/1',
       bootVerifier: VERIFIER,

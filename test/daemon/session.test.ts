@@ -341,7 +341,14 @@ sessionTest('a connection is not taken over by a session that cannot begin', (t,
     throw new Error('opened');
   };
   const login = { requestId: 1, clientId: randomBytes(16), leaseWanted: LEASE_NONE } as const;
-  const said = { peer: 'peer', serverVersion: 'test/1', bootVerifier: VERIFIER, shares: [], log: disk.log() };
+  const said = {
+    peer: 'peer',
+    serverVersion: 'test/1',
+    bootVerifier: VERIFIER,
+    shares: [],
+    isReadOnly: false,
+    log: disk.log(),
+  };
   t.throws(
     () => new Session({ open, user: disk.user, home, pace: unlimitedPace(), login, ...said }),
     new Failure('EROFS', 'read-only'),
