@@ -124,8 +124,8 @@ export class WorkerPool {
     this.#post(slot, { type: 'session', session: { ...session, adopted }, use: this.#use(slot, name) });
   }
 
-  /** Ends a session after what is in flight; unknown ones are over already. */
-  endSession(sessionId: number, reason: string, again: boolean): void {
+  /** Ends a session after what is in flight; unknown ones are over already. `isOver`: its client is, too. */
+  endSession(sessionId: number, reason: string, again: boolean, isOver = !again): void {
     const waiting = this.#waiting.get(sessionId);
     if (waiting !== undefined) {
       this.#waiting.delete(sessionId);
@@ -133,7 +133,7 @@ export class WorkerPool {
     }
     for (const slot of this.#slots) {
       if (slot?.sessions.has(sessionId) === true) {
-        this.#post(slot, { type: 'endSession', sessionId, reason, again });
+        this.#post(slot, { type: 'endSession', sessionId, reason, again, isOver });
       }
     }
   }

@@ -181,8 +181,11 @@ export class Session implements ClientSession, TurnTaker, Paced {
     this.#counted = { received, sent };
   }
 
-  /** Tells the peer, finishes what is being worked on, closes. `again`: connecting again makes sense. */
-  async shutdown(reason: string, again: boolean): Promise<void> {
+  /**
+   * Tells the peer, finishes what is being worked on, closes. `again`: connecting again makes sense. `isOver`: not
+   * as this client, and nobody is to wait for what it was leased.
+   */
+  async shutdown(reason: string, again: boolean, isOver = false): Promise<void> {
     this.#stopping = true;
     for (const { id } of this.#deferred) this.#calls.delete(id);
     this.#deferred = [];
@@ -199,6 +202,7 @@ export class Session implements ClientSession, TurnTaker, Paced {
         };
       });
     }
+    if (isOver) this.#home.logout(this.#client);
     await this.#channel.end();
     await this.closed;
     for (const [, call] of unhurried) call.cancel();

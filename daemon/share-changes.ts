@@ -7,8 +7,11 @@ import type { Memberships } from './memberships.js';
 import type { WorkerPool } from './pool.js';
 import type { SessionRecord, Sessions } from './sessions.js';
 
-/** Why a session ends, and whether its client may connect again. */
-export type End = readonly [reason: string, again: boolean];
+/**
+ * Why a session ends, whether its client may connect again, and whether that will not be as the same client: then nobody waits for
+ * what it was leased. Default: where it may not.
+ */
+export type End = readonly [reason: string, again: boolean, isOver?: boolean];
 
 export interface ShareChangesOptions {
   readonly shares: Pick<Shares, 'list'>;
@@ -37,7 +40,7 @@ export class ShareChanges {
         record.shares = consequence.shares;
         pool.tellShares(record.sessionId, consequence.shares);
       } else if (consequence.kind === 'ended') {
-        ends.set(record, [consequence.reason, consequence.again]);
+        ends.set(record, [consequence.reason, consequence.again, true]);
       }
     }
     await end([...ends.keys()], (record) => ends.get(record) ?? ['', false]);

@@ -115,6 +115,8 @@ export type ToWorker =
       readonly sessionId: number;
       readonly reason: string;
       readonly again: boolean;
+      /** Its client does not come back. */
+      readonly isOver: boolean;
     }
   /** The user's shares changed; `sessionId` is of a session of the own home. */
   | { readonly type: 'shares'; readonly sessionId: number; readonly shares: readonly Share[] }

@@ -82,7 +82,7 @@ interface Served {
   /** What it was told of shares, or will be. */
   shares: readonly Share[];
   /** Ends it after what is in flight; resolves when it is closed. */
-  end(reason: string, again: boolean): Promise<void>;
+  end(reason: string, again: boolean, isOver?: boolean): Promise<void>;
 }
 const served = new Map<number, Served>();
 
@@ -95,7 +95,7 @@ port.on('message', (message: ToWorker) => {
       void serve(message.session, message.use);
       return;
     case 'endSession':
-      void served.get(message.sessionId)?.end(message.reason, message.again);
+      void served.get(message.sessionId)?.end(message.reason, message.again, message.isOver);
       return;
     case 'shares':
       tellShares(message.sessionId, message.shares);
@@ -189,8 +189,8 @@ async function serve(handover: SessionHandover, use: number): Promise<void> {
             home: home.name,
             session,
             shares,
-            end: async (reason, again) => {
-              await session.shutdown(reason, again);
+            end: async (reason, again, isOver) => {
+              await session.shutdown(reason, again, isOver);
               await session.closed;
             },
           });
