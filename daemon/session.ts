@@ -181,10 +181,7 @@ export class Session implements ClientSession, TurnTaker, Paced {
     this.#counted = { received, sent };
   }
 
-  /**
-   * Tells the peer, finishes what is being worked on, closes. `again`: connecting again makes sense. `isOver`: not
-   * as this client, and nobody is to wait for what it was leased.
-   */
+  /** Tells the peer, finishes what is being worked on, closes. `again`: connecting again makes sense. `isOver`: this client is. */
   async shutdown(reason: string, again: boolean, isOver = false): Promise<void> {
     this.#stopping = true;
     for (const { id } of this.#deferred) this.#calls.delete(id);
