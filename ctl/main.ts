@@ -8,6 +8,7 @@ import { Failure } from '../protocol/failure.js';
 import { EXIT_CODES_HELP, EXIT_OK } from '../protocol/login/exit-codes.js';
 import { runProgram } from '../protocol/login/report.js';
 import { administrationCommands } from './admin/commands.js';
+import { shareCommands } from './admin/share-commands.js';
 import { clientCommands } from './client-commands.js';
 import { PROGRAM } from './program.js';
 import { withSharedSessionOptions } from './remote/session-options.js';
@@ -281,6 +282,7 @@ function commandLine(end: (exitCode: number) => void): Command {
 
   program.commandsGroup('On the server:');
   administrationCommands(program, end);
+  shareCommands(program, end);
   return program;
 }
 

@@ -12,12 +12,14 @@ import type { AeadProvider } from '../protocol/aead.js';
 import { Channel, type CipherKeys } from '../protocol/channel.js';
 import { encodeNotification, encodeResponse, type IncomingMessage } from '../protocol/codec.js';
 import { Failure } from '../protocol/failure.js';
+import type { HomeName } from '../protocol/ids.js';
 import { Keepalive } from '../protocol/keepalive.js';
 import { LOGIN_MS, MAX_RECORD_BEFORE_LOGIN } from '../protocol/limits.js';
 import { METHODS, type LeaseMode, type Params } from '../protocol/methods.js';
 import { isExpired } from '../state/accounts.js';
 import type { Applicant, SessionPlace } from './admission.js';
 import { accountExpired, wrongLogin, type Credentials, type Identity } from './authentication.js';
+import type { Destination } from './memberships.js';
 import { sendBounded } from './bounded-send.js';
 import { took } from './measures.js';
 
@@ -31,6 +33,8 @@ export interface LoginDetails {
   readonly clientId: Buffer;
   readonly leaseWanted: LeaseMode;
   readonly program: string;
+  /** As the client wrote it; null: the user's own home. */
+  readonly share: string | null;
 }
 
 /** A connection whose user is known and has a place. Its owner destroys `socket` in the same tick, after duplicating it. */
@@ -38,6 +42,7 @@ export interface LoggedIn {
   readonly socket: Socket;
   readonly peer: string;
   readonly identity: Identity;
+  readonly destination: Destination;
   readonly login: LoginDetails;
   readonly place: SessionPlace;
   readonly keys: CipherKeys;
@@ -51,8 +56,10 @@ export interface LoginHost {
   /** Admission.apply and withdraw. */
   apply(applicant: Applicant): void;
   withdraw(applicant: Applicant): void;
-  /** The place of a session that this client, connecting again, leaves behind; that session is ended. */
-  takeOver(user: Identity['account']['name'], clientId: Buffer): SessionPlace | undefined;
+  /** Memberships.destination. */
+  destination(account: Identity['account'], share: string | null): Destination;
+  /** The place of a session that this client, connecting again to the same home, leaves behind; that session is ended. */
+  takeOver(user: Identity['account']['name'], home: HomeName, clientId: Buffer): SessionPlace | undefined;
   /** The identity as it is now; undefined where it may not log in any more. */
   refresh(identity: Identity): Identity | undefined;
   handOver(connection: LoggedIn): void;
@@ -170,16 +177,17 @@ export class Login {
     }
   }
 
-  /** Takes a place, or waits for one. Throws EBUSY and EUSERS. */
+  /** Takes a place, or waits for one. Throws ENOENT, EBUSY and EUSERS. */
   #enter(identity: Identity, login: LoginDetails): void {
     const { host } = this.#options;
     const user = identity.account.name;
+    const { home } = host.destination(identity.account, login.share);
     const admitted = (place: SessionPlace): void => {
       this.#applicant = undefined;
       this.#ready = { identity, login, place };
       this.#handOver();
     };
-    const place = host.takeOver(user, login.clientId);
+    const place = host.takeOver(user, home.name, login.clientId);
     if (place !== undefined) return admitted(place);
     const began = performance.now();
     const applicant: Applicant = {
@@ -206,10 +214,13 @@ export class Login {
     const { host, socket, peer } = this.#options;
     const identity = host.refresh(ready.identity);
     if (identity === undefined) {
-      const why = isExpired(ready.identity.account) ? accountExpired() : wrongLogin();
-      this.#answer(ready.login.requestId, why);
-      void this.#channel.end();
-      return;
+      return this.#turnAway(ready.login, isExpired(ready.identity.account) ? accountExpired() : wrongLogin());
+    }
+    let destination: Destination;
+    try {
+      destination = host.destination(identity.account, ready.login.share);
+    } catch (error) {
+      return this.#turnAway(ready.login, Failure.from(error));
     }
     let detached: ReturnType<Channel['detach']>;
     try {
@@ -221,7 +232,8 @@ export class Login {
     this.#ready = undefined;
     this.#stop();
     try {
-      host.handOver({ socket, peer, identity, login: ready.login, place: ready.place, ...detached });
+      const { login, place } = ready;
+      host.handOver({ socket, peer, identity, destination, login, place, ...detached });
       this.#resolveDone(undefined);
     } catch (error) {
       ready.place.release();
@@ -229,6 +241,12 @@ export class Login {
     } finally {
       socket.destroy();
     }
+  }
+
+  /** What was true when the client applied is not any more. */
+  #turnAway({ requestId }: LoginDetails, failure: Failure): void {
+    this.#answer(requestId, failure);
+    void this.#channel.end();
   }
 
   #answer(requestId: number, failure: Failure): void {
@@ -260,11 +278,11 @@ function parse(
   params: unknown,
 ): { user: string; password: string | null; login: LoginDetails } {
   const checked: Params<'login'> = METHODS.login.params(params);
-  const [user, password, clientId, leaseWanted, program] = checked;
+  const [user, password, clientId, leaseWanted, program, share] = checked;
   return {
     user,
     password,
     // Copied: what was received is valid only now.
-    login: { requestId, clientId: Buffer.from(clientId), leaseWanted, program },
+    login: { requestId, clientId: Buffer.from(clientId), leaseWanted, program, share },
   };
 }

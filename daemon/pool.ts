@@ -1,10 +1,10 @@
 /*
- * A fixed number of worker threads. A user is placed on the worker with the fewest users and stays there while anything of
- * the user is open, so that a home has one owner; a worker starts when the first user is placed on it (each costs
+ * A fixed number of worker threads. A home is placed on the worker with the fewest homes and stays there while anything of
+ * it is open, so that it has one owner; a worker starts when the first home is placed on it (each costs
  * memory, see worker.ts).
  *
  * A worker that throws, exits or stops answering is given up: its calls fail, the owner is told which sessions ended, and
- * the next user placed on that slot starts a new thread. Its users wait until the thread is over (a thread in a system
+ * the next home placed on that slot starts a new thread. Who comes to its homes waits until the thread is over (a thread in a system
  * call cannot be ended before that returns), as a home must not have two owners. Other workers are not touched.
  *
  * Pure bookkeeping over node's Worker: what the messages do is worker.ts. The script is an option, so that tests can have a
@@ -12,8 +12,9 @@
  */
 import { Worker, type ResourceLimits } from 'node:worker_threads';
 import { Failure } from '../protocol/failure.js';
-import type { UserName } from '../protocol/ids.js';
-import type { Account } from '../state/accounts.js';
+import type { HomeName, UserName } from '../protocol/ids.js';
+import type { Share } from '../protocol/shares.js';
+import type { HomeRecord } from '../state/home-record.js';
 import type { QuotaReport, Use } from '../state/ledger.js';
 import { withDeadline } from './deadline.js';
 import type { Log } from './log.js';
@@ -39,8 +40,8 @@ export interface PoolOptions {
   readonly log: Log;
   /** A session ended, for whatever reason; each that was handed over is told once. */
   onSessionClosed(sessionId: number): void;
-  /** A worker's thread is over. Called before any of its users is placed anew. */
-  onLost(users: readonly UserName[]): void;
+  /** A worker's thread is over. Called before any of its homes is placed anew. */
+  onLost(homes: readonly HomeName[]): void;
   /** A line for a log from a worker. */
   onLog(line: Extract<FromWorker, { type: 'log' }>): void;
   /** Closes the descriptor of a session that its worker never took. */
@@ -63,13 +64,13 @@ interface Call {
 
 interface Slot {
   readonly thread: Worker;
-  /** The last use of each user's home that was sent. */
-  readonly users: Map<UserName, number>;
+  /** The last use of each home that was sent. */
+  readonly homes: Map<HomeName, number>;
   /** Sessions that were sent. */
   readonly sessions: Map<number, Pick<SessionHandover, 'fd' | 'adopted'>>;
   readonly calls: Map<number, Call>;
   readonly pinging: NodeJS.Timeout;
-  /** Set when it was given up: resolves when the thread is over and its users may be placed anew. */
+  /** Set when it was given up: resolves when the thread is over and its homes may be placed anew. */
   over?: Promise<void>;
 }
 
@@ -84,8 +85,8 @@ export class WorkerPool {
   readonly #options: PoolOptions;
   /** Undefined: not started, or lost. */
   readonly #slots: (Slot | undefined)[];
-  readonly #placement = new Map<UserName, Slot>();
-  /** Sessions that wait for a lost worker of their user to be over. */
+  readonly #placement = new Map<HomeName, Slot>();
+  /** Sessions that wait for a lost worker of their home to be over. */
   readonly #waiting = new Map<number, AdmittedConnection>();
   /** What the worker of each number counts, and those before it did. */
   readonly cells: readonly Cells[];
@@ -103,13 +104,18 @@ export class WorkerPool {
     return this.#slots.length;
   }
 
-  /** Gives a session to its user's worker. The descriptor is the pool's from here on. */
+  /** Gives a session to the worker of its home. The descriptor is the pool's from here on. */
   handOver(session: AdmittedConnection): void {
-    const { name } = session.account;
+    const { name } = session.home;
     const lost = this.#placement.get(name)?.over;
     if (lost !== undefined) {
       this.#waiting.set(session.sessionId, session);
-      void lost.then(() => this.#waiting.delete(session.sessionId) && this.handOver(session));
+      void lost.then(() => {
+        const waiting = this.#waiting.get(session.sessionId);
+        if (waiting === undefined) return;
+        this.#waiting.delete(session.sessionId);
+        this.handOver(waiting);
+      });
       return;
     }
     const slot = this.#placeOrNone(name);
@@ -119,8 +125,8 @@ export class WorkerPool {
     this.#post(slot, { type: 'session', session: { ...session, adopted }, use: this.#use(slot, name) });
   }
 
-  /** Ends a session after what is in flight; unknown ones are over already. */
-  endSession(sessionId: number, reason: string, again: boolean): void {
+  /** Ends a session after what is in flight; unknown ones are over already. `isOver`: its client is, too. */
+  endSession(sessionId: number, reason: string, again: boolean, isOver = !again): void {
     const waiting = this.#waiting.get(sessionId);
     if (waiting !== undefined) {
       this.#waiting.delete(sessionId);
@@ -128,40 +134,56 @@ export class WorkerPool {
     }
     for (const slot of this.#slots) {
       if (slot?.sessions.has(sessionId) === true) {
-        this.#post(slot, { type: 'endSession', sessionId, reason, again });
+        this.#post(slot, { type: 'endSession', sessionId, reason, again, isOver });
       }
     }
   }
 
-  /** Tells the user's worker, if the user has one, that the account changed. `reopens`: its sessions were told to end. */
-  accountChanged(account: Account, reopens = false): void {
-    const slot = this.#placement.get(account.name);
-    if (slot !== undefined) this.#post(slot, { type: 'account', account, reopens });
+  /** Tells a session of a user's own home what the user's shares are now. */
+  tellShares(sessionId: number, shares: readonly Share[]): void {
+    const waiting = this.#waiting.get(sessionId);
+    if (waiting !== undefined) this.#waiting.set(sessionId, { ...waiting, shares });
+    for (const slot of this.#slots) {
+      if (slot?.sessions.has(sessionId) === true) this.#post(slot, { type: 'shares', sessionId, shares });
+    }
+  }
+
+  /** Tells the worker of a home, if it has one, that it changed. `reopens`: its sessions were told to end. */
+  homeChanged(home: HomeRecord, reopens = false): void {
+    const slot = this.#placement.get(home.name);
+    if (slot !== undefined) this.#post(slot, { type: 'homeChanged', home, reopens });
+  }
+
+  /** Tells all workers how much a user may move: sessions of shares are where their homes are. */
+  setBandwidth(user: UserName, bandwidth: number): void {
+    for (const slot of this.#slots) {
+      if (slot !== undefined) this.#post(slot, { type: 'bandwidth', user, bandwidth });
+    }
   }
 
   /** Has a home opened (and so counted) in the background. */
-  openHome(account: Account): void {
-    const slot = this.#place(account.name);
-    this.#post(slot, { type: 'openHome', account, use: this.#use(slot, account.name) });
+  openHome(home: HomeRecord): void {
+    const slot = this.#place(home.name);
+    this.#post(slot, { type: 'openHome', home, use: this.#use(slot, home.name) });
   }
 
-  async quotaCheck(account: Account, repair: boolean): Promise<QuotaReport> {
-    await this.#placement.get(account.name)?.over;
-    const slot = this.#place(account.name);
-    return this.#call(slot, 'quotaCheck', { account, repair, use: this.#use(slot, account.name) });
+  async quotaCheck(home: HomeRecord, repair: boolean): Promise<QuotaReport> {
+    await this.#placement.get(home.name)?.over;
+    const slot = this.#place(home.name);
+    return this.#call(slot, 'quotaCheck', { home, repair, use: this.#use(slot, home.name) });
   }
 
-  async emptyTrash(account: Account): Promise<Use> {
-    await this.#placement.get(account.name)?.over;
-    const slot = this.#place(account.name);
-    return this.#call(slot, 'emptyTrash', { account, use: this.#use(slot, account.name) });
+  async emptyTrash(home: HomeRecord): Promise<Use> {
+    await this.#placement.get(home.name)?.over;
+    const slot = this.#place(home.name);
+    return this.#call(slot, 'emptyTrash', { home, use: this.#use(slot, home.name) });
   }
 
-  /** Ends a user's sessions and closes the home; done at once where nothing is open. */
-  async closeHome(user: UserName, reason: string): Promise<void> {
-    const slot = this.#placement.get(user);
+  /** Ends the sessions of a home and closes it; done at once where nothing is open. */
+  async closeHome(home: HomeName, reason: string): Promise<void> {
+    const slot = this.#placement.get(home);
     if (slot?.over !== undefined) await slot.over;
-    else if (slot !== undefined) await this.#call(slot, 'closeHome', { user, reason });
+    else if (slot !== undefined) await this.#call(slot, 'closeHome', { home, reason });
   }
 
   /** What the workers that run do, as far as they answer. `watched`: see WorkerCalls. */
@@ -194,32 +216,32 @@ export class WorkerPool {
   }
 
   /** None: the daemon ends. */
-  #placeOrNone(user: UserName): Slot | undefined {
+  #placeOrNone(home: HomeName): Slot | undefined {
     try {
-      return this.#place(user);
+      return this.#place(home);
     } catch (error) {
       if (Failure.from(error).kind === 'ESHUTDOWN') return undefined;
       throw error;
     }
   }
 
-  /** The worker of a user: where the user is, else the one with the fewest users. */
-  #place(user: UserName): Slot {
-    const placed = this.#placement.get(user);
+  /** The worker of a home: where it is, else the one with the fewest. */
+  #place(home: HomeName): Slot {
+    const placed = this.#placement.get(home);
     if (placed !== undefined) return placed;
     if (this.#closing) throw new Failure('ESHUTDOWN', 'the server is shutting down');
     let best = 0;
-    const load = (index: number): number => this.#slots[index]?.users.size ?? 0;
+    const load = (index: number): number => this.#slots[index]?.homes.size ?? 0;
     for (let index = 1; index < this.#slots.length; index++) if (load(index) < load(best)) best = index;
     const slot = (this.#slots[best] ??= this.#start(best));
-    this.#placement.set(user, slot);
-    slot.users.set(user, 0);
+    this.#placement.set(home, slot);
+    slot.homes.set(home, 0);
     return slot;
   }
 
-  /** Numbers what opens a user's home. */
-  #use(slot: Slot, user: UserName): number {
-    slot.users.set(user, ++this.#lastUse);
+  /** Numbers what opens a home. */
+  #use(slot: Slot, home: HomeName): number {
+    slot.homes.set(home, ++this.#lastUse);
     return this.#lastUse;
   }
 
@@ -248,7 +270,7 @@ export class WorkerPool {
       );
     }, pingMs);
     pinging.unref();
-    const slot: Slot = { thread, users: new Map(), sessions: new Map(), calls: new Map(), pinging };
+    const slot: Slot = { thread, homes: new Map(), sessions: new Map(), calls: new Map(), pinging };
     thread.on('message', (message: FromWorker) => this.#onMessage(slot, message));
     thread.on('error', (error) => {
       log.error({ worker: index, error }, 'a worker threw');
@@ -267,9 +289,9 @@ export class WorkerPool {
         return;
       case 'homeClosed':
         // What was sent meanwhile opens the home again, on the same worker.
-        if (slot.users.get(message.user) !== message.lastUse) return;
-        slot.users.delete(message.user);
-        this.#placement.delete(message.user);
+        if (slot.homes.get(message.home) !== message.lastUse) return;
+        slot.homes.delete(message.home);
+        this.#placement.delete(message.home);
         return;
       case 'answer':
         this.#settle(slot, message.callId)?.done(message.result);
@@ -291,20 +313,20 @@ export class WorkerPool {
     slot.calls.clear();
     if (this.#closing) return;
     this.#options.log.error(
-      { worker: index, users: slot.users.size, sessions: slot.sessions.size, why },
+      { worker: index, homes: slot.homes.size, sessions: slot.sessions.size, why },
       'a worker was lost and is replaced; its clients have to connect again',
     );
     this.#slots[index] = undefined;
     slot.over = slot.thread.terminate().then(() => this.#bury(slot));
   }
 
-  /** The thread is over and has closed its sockets: what is left of it is closed, and its users are free. */
+  /** The thread is over and has closed its sockets: what is left of it is closed, and its homes are free. */
   #bury(slot: Slot): void {
     const { onLost, onSessionClosed, closeDescriptor } = this.#options;
     for (const { fd, adopted } of slot.sessions.values())
       if (Atomics.load(adopted, 0) === 0) closeDescriptor(fd);
-    onLost([...slot.users.keys()]);
-    for (const user of slot.users.keys()) this.#placement.delete(user);
+    onLost([...slot.homes.keys()]);
+    for (const home of slot.homes.keys()) this.#placement.delete(home);
     for (const sessionId of slot.sessions.keys()) onSessionClosed(sessionId);
   }
 

@@ -1,18 +1,18 @@
 /*
  * What a dead worker leaves behind: descriptors of homes that were opened by system calls, of which node knows nothing.
- * All homes of a user were on that one worker, so every descriptor of this process below them is an orphan.
+ * A home was on that one worker alone, so every descriptor of this process below them is an orphan.
  */
 import { readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import type { UserName } from '../protocol/ids.js';
+import type { HomeName } from '../protocol/ids.js';
 import { fd } from '../posix/fd.js';
 import { close } from '../posix/files.js';
 
 const DESCRIPTORS = '/proc/self/fd';
 
-/** Closes every descriptor of this process at or below the homes of these users. Returns how many. */
-export function reclaimDescriptors(homes: string, users: readonly UserName[]): number {
-  const roots = users.map((user) => join(homes, user));
+/** Closes every descriptor of this process at or below the homes of these names. Returns how many. */
+export function reclaimDescriptors(directory: string, homes: readonly HomeName[]): number {
+  const roots = homes.map((home) => join(directory, home));
   let closed = 0;
   for (const name of readdirSync(DESCRIPTORS)) {
     let target: string;

@@ -7,17 +7,17 @@
  */
 import { randomBytes } from 'node:crypto';
 import { realpathSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
 import type { AeadProvider } from '../protocol/aead.js';
 import { Failure } from '../protocol/failure.js';
-import type { UserName } from '../protocol/ids.js';
-import { userName } from '../protocol/ids.js';
+import { userName, type HomeName, type UserName } from '../protocol/ids.js';
 import { fingerprint } from '../protocol/keys.js';
 import type { KeyPair } from '../protocol/x25519.js';
 import { fd, type Fd } from '../posix/fd.js';
 import { close, dup } from '../posix/files.js';
-import { isExpired, noSuchUser, type Account } from '../state/accounts.js';
+import { isExpired, type Account } from '../state/accounts.js';
 import type { ControlAnswers, ControlRequest } from '../state/control.js';
+import { ownHome } from '../state/home-record.js';
+import { homesOf, noSuchHome } from '../state/home-list.js';
 import type { QuotaReport, Use } from '../state/ledger.js';
 import type { State } from '../state/store.js';
 import { Administrator } from './administrator.js';
@@ -35,11 +35,14 @@ import { FrontDoor, type FrontDoorLimits } from './front-door.js';
 import type { LogFile } from './log-file.js';
 import type { LoggedIn, LoginHost } from './login.js';
 import { countLogin, measurements } from './measurements.js';
+import { clientIdIn, Memberships } from './memberships.js';
 import { makeLine, setLineRate, type LineCells } from './pace.js';
+import { addressOf, formatAddress } from './peer-address.js';
 import { WorkerPool } from './pool.js';
 import { reclaimDescriptors } from './reclaim.js';
 import { Refusals } from './refusals.js';
 import { Sessions, type SessionRecord } from './sessions.js';
+import { ShareChanges, type End } from './share-changes.js';
 import { Throttle, type ThrottleLimits } from './throttle.js';
 import { ThrottleRecords } from './throttle-records.js';
 
@@ -74,6 +77,7 @@ export class Server {
   #config: Config;
   readonly #startedAt = Date.now();
   readonly #sessions = new Sessions();
+  readonly #memberships: Memberships;
   readonly #expiry: Expiry;
   readonly #banned: Banned;
   readonly #admission: Admission;
@@ -83,6 +87,7 @@ export class Server {
   readonly #administrator: Administrator;
   readonly #frontDoor: FrontDoor;
   readonly #pool: WorkerPool;
+  readonly #shareChanges: ShareChanges;
   readonly #control: ControlServer;
   /** What all users may move. */
   readonly #line: LineCells;
@@ -96,6 +101,7 @@ export class Server {
     this.#options = options;
     this.#refusals = new Refusals(userLog, 'logins refused');
     this.#config = config;
+    this.#memberships = new Memberships(state.shares);
     this.#admission = new Admission(admissionLimits(config));
     this.#throttle = new Throttle(throttleLimits(config));
     this.#throttleRecords = new ThrottleRecords(this.#throttle, state.paths.throttle, log);
@@ -118,13 +124,17 @@ export class Server {
       resourceLimits: WORKER_LIMITS,
       log,
       onSessionClosed: (sessionId) => this.#sessionClosed(sessionId),
-      onLost: (users) => {
-        const count = reclaimDescriptors(homes, users);
+      onLost: (lost) => {
+        const count = reclaimDescriptors(homes, lost);
         if (count > 0) log.warn({ count }, 'closed the files of a lost worker');
       },
       onLog: ({ log: name, level, fields, message }) =>
         (name === 'user' ? userLog : log)[level]({ ...fields }, message),
       closeDescriptor: (descriptor) => close(fd(descriptor)),
+    });
+    this.#shareChanges = new ShareChanges({
+      ...{ shares: state.shares, memberships: this.#memberships, sessions: this.#sessions, pool: this.#pool },
+      end: (ending, endOf) => this.#endSessions(ending, endOf),
     });
     this.#expiry = new Expiry({
       accounts: () => this.#accountsThere(),
@@ -167,10 +177,10 @@ export class Server {
     log.info({ address: this.#address, key: fingerprint(staticKeyPair.publicKey) }, 'listening');
     const shortage = descriptorShortage(this.#config);
     if (shortage !== undefined) log.warn(shortage, 'not enough descriptors (ulimit -n) for these limits');
-    const unclean = state.accounts.list().filter(({ name }) => state.ledger.read(name)?.clean === false);
+    const unclean = homesOf(state).filter(({ name }) => state.ledger.read(name)?.clean === false);
     if (unclean.length > 0)
-      log.warn({ users: unclean.length }, 'unclean stop: recounting homes in the background');
-    for (const account of unclean) this.#pool.openHome(forWorker(account));
+      log.warn({ homes: unclean.length }, 'unclean stop: recounting homes in the background');
+    for (const home of unclean) this.#pool.openHome(home);
     return this.#address;
   }
 
@@ -186,7 +196,7 @@ export class Server {
     this.#administrator.setLimits(throttleLimits(config));
     this.#frontDoor.setLimits(frontDoorLimits(config));
     log.setLevel(config['log-level']);
-    for (const account of state.accounts.list()) this.#pool.accountChanged(forWorker(account));
+    for (const account of state.accounts.list()) this.#tellWorkers(account);
     log.info({}, 'configuration read again');
   }
 
@@ -214,7 +224,8 @@ export class Server {
         authentication.authenticate(credentials, signal).finally(() => this.#throttleRecords.writeSoon()),
       apply: (applicant) => this.#admission.apply(applicant),
       withdraw: (applicant) => this.#admission.withdraw(applicant),
-      takeOver: (user, clientId) => this.#takeOver(user, clientId),
+      destination: (account, share) => this.#memberships.destination(account, share),
+      takeOver: (user, home, clientId) => this.#takeOver(user, home, clientId),
       refresh: (identity) => this.#refresh(identity),
       handOver: (connection) => this.#handOver(connection),
       refused: (user, peer, { kind, message }) => {
@@ -240,14 +251,14 @@ export class Server {
    * A client that connects again before its old connection was noticed to be dead shares the place of that one. The home
    * ends the old session when the new one enters. EBUSY: it has done so too often meanwhile.
    */
-  #takeOver(user: UserName, clientId: Buffer): SessionPlace | undefined {
+  #takeOver(user: UserName, home: HomeName, clientId: Buffer): SessionPlace | undefined {
     return this.#sessions
       .ofUser(user)
-      .find((record) => record.clientId.equals(clientId))
+      .find((record) => record.home === home && record.clientId.equals(clientId))
       ?.place.share();
   }
 
-  #handOver({ socket, peer, identity, login, place, keys, leftover }: LoggedIn): void {
+  #handOver({ socket, peer, identity, destination, login, place, keys, leftover }: LoggedIn): void {
     const { account, key } = identity;
     // The one field of node's sockets that is not public: their descriptor.
     const descriptor = (socket as unknown as { _handle: { fd: number } | null })._handle?.fd ?? -1;
@@ -255,9 +266,13 @@ export class Server {
     const duplicate = dup(fd(descriptor));
     const sessionId = this.#sessions.newId();
     const { clientId, program } = login;
+    const { home, share, shares } = destination;
     this.#sessions.add({
       sessionId,
       user: account.name,
+      home: home.name,
+      share,
+      shares,
       key,
       clientId,
       peer,
@@ -275,8 +290,12 @@ export class Server {
         receiveKey: Uint8Array.from(keys.receiveKey),
       },
       leftover: Uint8Array.from(leftover),
-      account: forWorker(account),
-      login: { ...login, clientId: Uint8Array.from(clientId) },
+      user: account.name,
+      bandwidth: account.bandwidth ?? 0,
+      home,
+      login: { ...login, clientId: clientIdIn(share, account.name, clientId) },
+      shares,
+      isReadOnly: share?.isWritable === false,
       peer,
     });
     keys.sendKey.fill(0);
@@ -284,14 +303,14 @@ export class Server {
     this.#expiry.expects(account.expiresAt);
     const by = key === null ? 'password' : fingerprint(Buffer.from(key, 'base64'));
     countLogin();
-    this.#options.userLog.info({ user: account.name, peer, by, program }, 'login');
+    this.#options.userLog.info({ user: account.name, share: share?.name, peer, by, program }, 'login');
   }
 
   #sessionClosed(sessionId: number): void {
     const record = this.#sessions.closed(sessionId);
     if (record === undefined) return;
-    const { user, peer, since } = record;
-    this.#options.userLog.info({ user, peer, ms: Date.now() - since }, 'logout');
+    const { user, share, peer, since } = record;
+    this.#options.userLog.info({ user, share: share?.name, peer, ms: Date.now() - since }, 'logout');
   }
 
   /** Whether this is the password of the web page: EKEYREJECTED where it is not, EAGAIN. */
@@ -323,6 +342,8 @@ export class Server {
         return { lifted };
       },
       bansChanged: () => this.#bansChanged(),
+      sharesChanged: () => this.#shareChanges.changed(),
+      shareRemoved: ({ name }) => this.#shareChanges.removed(name),
       status: () => this.#status(),
       measurements: () => this.#measurements(),
     };
@@ -341,14 +362,22 @@ export class Server {
     if (account === undefined) return this.#accountRemoved(name);
     const revoked = ({ key }: { key: string | null }): boolean =>
       closeAll || this.#refresh({ account, key }) === undefined;
-    const ending = this.#sessions.ofUser(name).filter((record) => revoked(record) || reopens);
+    const ending = this.#sessions
+      .ofUser(name)
+      .filter((record) => revoked(record) || (reopens && record.share === undefined));
     const reason = isExpired(account) ? 'the account has expired' : 'the account changed';
     const ended = this.#endSessions(ending, (record) => [reason, reopens && !revoked(record)]);
     if (!isExpired(account)) this.#expiry.expects(account.expiresAt);
-    this.#pool.accountChanged(forWorker(account), reopens);
+    this.#tellWorkers(account, reopens);
     await ended;
     this.#options.log.info({ user: name, closedSessions: ending.length }, 'account changed');
     return { closedSessions: ending.length };
+  }
+
+  /** `reopens`: see WorkerPool.homeChanged(). */
+  #tellWorkers(account: Account, reopens = false): void {
+    this.#pool.homeChanged(ownHome(account), reopens);
+    this.#pool.setBandwidth(account.name, account.bandwidth ?? 0);
   }
 
   async #bansChanged(): Promise<{ closedSessions: number }> {
@@ -359,12 +388,9 @@ export class Server {
     return { closedSessions: ending.length };
   }
 
-  /** Ends them for a reason each, which says whether the client may connect again; returns when they are closed. Bounded in time. */
-  async #endSessions(
-    ending: readonly SessionRecord[],
-    reasonFor: (record: SessionRecord) => readonly [reason: string, again: boolean],
-  ): Promise<void> {
-    for (const record of ending) this.#pool.endSession(record.sessionId, ...reasonFor(record));
+  /** Returns when they are closed. Bounded in time. */
+  async #endSessions(ending: readonly SessionRecord[], endOf: (record: SessionRecord) => End): Promise<void> {
+    for (const record of ending) this.#pool.endSession(record.sessionId, ...endOf(record));
     await withDeadline(
       CLOSING_MS,
       Promise.all(ending.map(({ sessionId }) => this.#sessions.whenClosed(sessionId))),
@@ -378,9 +404,16 @@ export class Server {
   }
 
   async #accountRemoved(name: UserName): Promise<{ closedSessions: number }> {
-    const closedSessions = this.#sessions.ofUser(name).length;
+    const ending = this.#sessions.ofUser(name);
+    const closedSessions = ending.length;
+    const reason = 'the account was removed';
+    const ofShares = this.#endSessions(
+      ending.filter(({ share }) => share !== undefined),
+      () => [reason, false],
+    );
     // However long that takes: what is in the home may be removed then, and the name be another's.
-    await this.#pool.closeHome(name, 'the account was removed');
+    await this.#pool.closeHome(name, reason);
+    await ofShares;
     this.#options.log.info(
       { user: name, closedSessions },
       'closed what was open of a user without an account',
@@ -388,22 +421,20 @@ export class Server {
     return { closedSessions };
   }
 
-  async #quotaCheck(name: UserName | null, repair: boolean): Promise<QuotaReport[]> {
-    const { accounts } = this.#options.state;
-    const account = name === null ? undefined : accounts.get(name);
-    if (name !== null && account === undefined) throw noSuchUser(name);
+  async #quotaCheck(name: HomeName | null, repair: boolean): Promise<QuotaReport[]> {
+    const homes = homesOf(this.#options.state);
+    const checked = name === null ? homes : homes.filter((home) => home.name === name);
+    if (name !== null && checked.length === 0) throw noSuchHome(name);
     const reports: QuotaReport[] = [];
     // One after the other: each walks a tree.
-    for (const one of account === undefined ? accounts.list() : [account]) {
-      reports.push(await this.#pool.quotaCheck(forWorker(one), repair));
-    }
+    for (const home of checked) reports.push(await this.#pool.quotaCheck(home, repair));
     return reports;
   }
 
   async #emptyTrash(name: UserName): Promise<Use> {
     const account = this.#options.state.accounts.get(name);
-    if (account === undefined) throw noSuchUser(name);
-    return this.#pool.emptyTrash(forWorker(account));
+    if (account === undefined) throw noSuchHome(name);
+    return this.#pool.emptyTrash(ownHome(account));
   }
 
   async #measurements(): Promise<ControlAnswers['measurements']> {
@@ -426,18 +457,20 @@ export class Server {
       queued: this.#admission.queued,
       maxQueue,
       workers,
-      sessions: this.#sessions.list().map(({ sessionId, user, peer, program, since }) => {
-        return { user, peer, program, since, activity: activities.get(sessionId) ?? null };
+      sessions: this.#sessions.list().map(({ sessionId, user, share, peer, program, since }) => {
+        return {
+          user,
+          share: share?.name ?? null,
+          peer,
+          program,
+          since,
+          activity: activities.get(sessionId) ?? null,
+        };
       }),
       silentWorkers: silent,
       uses: reports.flatMap(({ uses }) => uses),
     };
   }
-}
-
-/** An account without what no worker needs. */
-function forWorker(account: Account): Account {
-  return { ...account, passwordHash: null };
 }
 
 function admissionLimits(config: Config): AdmissionLimits {
@@ -454,15 +487,6 @@ function throttleLimits(config: Config): ThrottleLimits {
 
 function frontDoorLimits(config: Config): FrontDoorLimits {
   return { maxUnauthenticated: config['max-unauthenticated'], maxPerAddress: config['max-per-address'] };
-}
-
-function formatAddress({ address, family, port }: AddressInfo): string {
-  return family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`;
-}
-
-/** Of ADDRESS:PORT or [ADDRESS]:PORT. */
-function addressOf(peer: string): string {
-  return peer.slice(0, peer.lastIndexOf(':')).replace(/^\[|\]$/g, '');
 }
 
 function isUserName(text: string): text is UserName {

@@ -24,31 +24,33 @@ import {
   type RequestMessage,
 } from '../protocol/codec.js';
 import { Failure } from '../protocol/failure.js';
+import type { UserName } from '../protocol/ids.js';
 import { Keepalive } from '../protocol/keepalive.js';
 import { BUSY_MS } from '../protocol/limits.js';
 import {
   isMethodName,
   METHODS,
   NOTIFICATIONS,
-  type LeaseItem,
   type LeaseMode,
   type MethodName,
   type NotificationName,
   type NotificationParams,
 } from '../protocol/methods.js';
-import { compact } from '../protocol/references.js';
+import { packShare, type Share } from '../protocol/shares.js';
 import { packTimeLimits } from '../protocol/time-limits.js';
 import type { SessionActivity } from '../state/control.js';
 import { Backlog } from './home/backlog.js';
 import { Call } from './home/call.js';
 import { copyOf } from './home/copies.js';
 import { answer, LentData, type Answer, type HomeMethod } from './home/dispatch.js';
+import { isBehindLog } from './home/grace.js';
 import type { ClientSession, HomeClient } from './home/home-client.js';
 import type { TurnTaker } from './home/turns.js';
 import type { UserHome } from './home/user-home.js';
 import type { Log } from './log.js';
 import { count, took } from './measures.js';
 import type { Pace, Paced } from './pace.js';
+import { packedNotification } from './packed-notification.js';
 import { loadOf, sizeOf, Underway, type Load } from './underway.js';
 
 /** How long a shutdown waits for calls that are being worked on (milliseconds). */
@@ -57,6 +59,7 @@ const SHUTDOWN_MS = 5_000;
 export interface SessionOptions {
   /** Makes the channel; called once, by the constructor, unless it throws. */
   readonly open: (events: ChannelEvents) => Channel;
+  readonly user: UserName;
   readonly home: UserHome;
   readonly pace: Pace;
   /** The login that was accepted: answered here, as the home knows the answer. */
@@ -65,6 +68,9 @@ export interface SessionOptions {
     readonly clientId: Uint8Array;
     readonly leaseWanted: LeaseMode;
   };
+  readonly shares: readonly Share[];
+  /** The user may change nothing in the home. */
+  readonly isReadOnly: boolean;
   /** ADDRESS:PORT, for logs. */
   readonly peer: string;
   readonly serverVersion: string;
@@ -89,6 +95,8 @@ interface Deferred {
 export class Session implements ClientSession, TurnTaker, Paced {
   /** Resolves when the connection is gone and the home has let go of the session. */
   readonly closed: Promise<Failure | undefined>;
+  readonly user: UserName;
+  readonly isReadOnly: boolean;
   readonly #home: UserHome;
   readonly #client: HomeClient;
   readonly #channel: Channel;
@@ -122,6 +130,8 @@ export class Session implements ClientSession, TurnTaker, Paced {
 
   constructor(options: SessionOptions) {
     const { home, pace, login } = options;
+    this.user = options.user;
+    this.isReadOnly = options.isReadOnly;
     this.#home = home;
     this.#pace = pace;
     this.#log = options.log;
@@ -147,6 +157,7 @@ export class Session implements ClientSession, TurnTaker, Paced {
     const result = [
       ...[serverVersion, bootVerifier, resumed, root, applied],
       ...[leased, covered, home.leaseTermMs, packTimeLimits(home.times), home.maxOpenFiles],
+      options.shares.map(packShare),
     ];
     this.#channel.send(encodeResponse(login.requestId, undefined, result));
     home.turns.join(this);
@@ -170,8 +181,8 @@ export class Session implements ClientSession, TurnTaker, Paced {
     this.#counted = { received, sent };
   }
 
-  /** Tells the peer, finishes what is being worked on, closes. `again`: connecting again makes sense. */
-  async shutdown(reason: string, again: boolean): Promise<void> {
+  /** Tells the peer, finishes what is being worked on, closes. `again`: connecting again makes sense. `isOver`: this client is. */
+  async shutdown(reason: string, again: boolean, isOver = false): Promise<void> {
     this.#stopping = true;
     for (const { id } of this.#deferred) this.#calls.delete(id);
     this.#deferred = [];
@@ -188,13 +199,14 @@ export class Session implements ClientSession, TurnTaker, Paced {
         };
       });
     }
+    if (isOver) this.#home.logout(this.#client);
     await this.#channel.end();
     await this.closed;
     for (const [, call] of unhurried) call.cancel();
   }
 
   notify<N extends NotificationName>(name: N, params: NotificationParams<N>): void {
-    this.#channel.send(encodeNotification(name, packed(name, params)));
+    this.#channel.send(encodeNotification(name, packedNotification(name, params)));
   }
 
   drop(failure: Failure): void {
@@ -457,14 +469,15 @@ export class Session implements ClientSession, TurnTaker, Paced {
 
   #tellChanges(): void {
     const changes = this.#client.summary.take();
-    if (changes !== undefined) this.#home.transferLog.info({ peer: this.#peer, ...changes }, 'changes');
+    if (changes !== undefined)
+      this.#home.transferLog.info({ user: this.user, peer: this.#peer, ...changes }, 'changes');
   }
 
   #failureOf(thrown: unknown, method: MethodName): Failure {
     const failure = Failure.from(thrown);
     if (failure.kind === 'EIO') {
       this.#log.error(
-        { error: failure.cause ?? failure, peer: this.#peer, user: this.#home.user, method },
+        { error: failure.cause ?? failure, peer: this.#peer, user: this.user, home: this.#home.name, method },
         'a call failed',
       );
     }
@@ -477,11 +490,6 @@ function measure(method: MethodName, { began }: Call): void {
   took(method, performance.now() - began);
 }
 
-/** Whether a client that comes back after a restart of the server sends this only behind its log, and its locks. */
-function isBehindLog(method: string): boolean {
-  return method !== 'apply' && method !== 'relock' && method !== 'ping';
-}
-
 /** A notification has no answer: what is wrong with it can only close the connection. */
 function protocolFault<T>(check: () => T): T {
   try {
@@ -489,11 +497,4 @@ function protocolFault<T>(check: () => T): T {
   } catch (error) {
     throw new Failure('PROTOCOL', Failure.from(error).message, { cause: error });
   }
-}
-
-/** Numbers pack faster than bigints. */
-function packed(name: NotificationName, params: readonly unknown[]): readonly unknown[] {
-  if (name !== 'lease' && name !== 'recall') return params;
-  const [items] = params as [readonly LeaseItem[]];
-  return [items.map(([unit, mode]) => [compact(unit), mode])];
 }

@@ -4,12 +4,18 @@
  *
  * Invariant: a record exists from the hand-over to the worker's word that it is closed; its place is released then, once.
  */
-import type { UserName } from '../protocol/ids.js';
+import type { HomeName, UserName } from '../protocol/ids.js';
+import type { Share } from '../protocol/shares.js';
 import type { SessionPlace } from './admission.js';
 
 export interface SessionRecord {
   readonly sessionId: number;
   readonly user: UserName;
+  readonly home: HomeName;
+  /** Undefined: it is of the user's own home. */
+  readonly share: Share | undefined;
+  /** What its client was told of shares. */
+  shares: readonly Share[];
   /** Base64 of the key that logged in; null: a password. */
   readonly key: string | null;
   readonly clientId: Buffer;
@@ -40,6 +46,10 @@ export class Sessions {
 
   ofUser(user: UserName): SessionRecord[] {
     return this.list().filter((record) => record.user === user);
+  }
+
+  ofHome(home: HomeName): SessionRecord[] {
+    return this.list().filter((record) => record.home === home);
   }
 
   /** The session ended: its place goes to the next one. */

@@ -11,10 +11,11 @@
  */
 import type { SuiteName } from '../protocol/aead.js';
 import type { FailureKind } from '../protocol/failure.js';
-import type { UserName } from '../protocol/ids.js';
+import type { HomeName, UserName } from '../protocol/ids.js';
 import type { LeaseMode } from '../protocol/methods.js';
-import type { Account } from '../state/accounts.js';
+import type { Share } from '../protocol/shares.js';
 import type { SessionActivity } from '../state/control.js';
+import type { HomeRecord } from '../state/home-record.js';
 import type { QuotaReport, Use } from '../state/ledger.js';
 import type { LogLevel } from './log.js';
 import type { Cells } from './measures.js';
@@ -63,13 +64,20 @@ export interface SessionHandover {
   };
   /** Bytes that came after the last message that the main thread read. */
   readonly leftover: Uint8Array;
-  readonly account: Account;
+  readonly user: UserName;
+  /** Bytes a second that come and go in all of the user's sessions; 0: no limit. */
+  readonly bandwidth: number;
+  readonly home: HomeRecord;
   readonly login: {
     readonly requestId: number;
     readonly clientId: Uint8Array;
     readonly leaseWanted: LeaseMode;
     readonly program: string;
   };
+  /** What the answer of the login tells of shares. */
+  readonly shares: readonly Share[];
+  /** The user may change nothing in the home. */
+  readonly isReadOnly: boolean;
   /** ADDRESS:PORT */
   readonly peer: string;
 }
@@ -77,7 +85,7 @@ export interface SessionHandover {
 /** What a worker does at the moment. */
 export interface WorkerReport {
   /** The use of the homes that are open. */
-  readonly uses: readonly (Use & { readonly user: UserName; readonly trashed: Use })[];
+  readonly uses: readonly (Use & { readonly home: HomeName; readonly trashed: Use })[];
   /** Units of leases that clients hold in them. */
   readonly leases: number;
   readonly sessions: readonly (SessionActivity & { readonly sessionId: number })[];
@@ -87,17 +95,17 @@ export interface WorkerReport {
 export interface WorkerCalls {
   /** Compares the ledger with the tree; opens the home where it is closed. */
   quotaCheck: {
-    readonly params: { readonly account: Account; readonly repair: boolean; readonly use: number };
+    readonly params: { readonly home: HomeRecord; readonly repair: boolean; readonly use: number };
     readonly result: QuotaReport;
   };
   /** Empties the trash; opens the home where it is closed. */
   emptyTrash: {
-    readonly params: { readonly account: Account; readonly use: number };
+    readonly params: { readonly home: HomeRecord; readonly use: number };
     /** What was in it. */
     readonly result: Use;
   };
-  /** Ends the sessions of a user and closes the home. */
-  closeHome: { readonly params: { readonly user: UserName; readonly reason: string }; readonly result: null };
+  /** Ends the sessions of a home and closes it. */
+  closeHome: { readonly params: { readonly home: HomeName; readonly reason: string }; readonly result: null };
   /** `watched`: from now on the delay of the thread is measured. */
   report: { readonly params: { readonly watched: boolean }; readonly result: WorkerReport };
   /** Ends all sessions, telling the clients, and closes all homes. */
@@ -115,12 +123,20 @@ export type ToWorker =
       readonly sessionId: number;
       readonly reason: string;
       readonly again: boolean;
+      /** Its client does not come back. */
+      readonly isOver: boolean;
     }
-  /** Limits changed; nothing happens where the home is closed. */
-  /** `reopens`: its sessions have been told to end, as files have owners from now on, or none. */
-  | { readonly type: 'account'; readonly account: Account; readonly reopens: boolean }
+  /** The user's shares changed; `sessionId` is of a session of the own home. */
+  | { readonly type: 'shares'; readonly sessionId: number; readonly shares: readonly Share[] }
+  /**
+   * Limits changed; nothing happens where the home is closed. `reopens`: its sessions have been told to end, as files have owners
+   * from now on, or none.
+   */
+  | { readonly type: 'homeChanged'; readonly home: HomeRecord; readonly reopens: boolean }
+  /** Nothing happens where the user has no session. */
+  | { readonly type: 'bandwidth'; readonly user: UserName; readonly bandwidth: number }
   /** Open the home, so that it is counted before somebody logs in. */
-  | { readonly type: 'openHome'; readonly account: Account; readonly use: number }
+  | { readonly type: 'openHome'; readonly home: HomeRecord; readonly use: number }
   | {
       [N in WorkerCallName]: {
         readonly type: 'call';
@@ -132,8 +148,8 @@ export type ToWorker =
 
 export type FromWorker =
   | { readonly type: 'sessionClosed'; readonly sessionId: number }
-  /** Nothing of the user is left here. */
-  | { readonly type: 'homeClosed'; readonly user: UserName; readonly lastUse: number }
+  /** Nothing of the home is left here. */
+  | { readonly type: 'homeClosed'; readonly home: HomeName; readonly lastUse: number }
   | { readonly type: 'answer'; readonly callId: number; readonly result: unknown }
   | {
       readonly type: 'failure';

@@ -13,17 +13,21 @@ import { openSocket } from '../protocol/byte-source.js';
 import { Channel, type ChannelEvents } from '../protocol/channel.js';
 import { encodeNotification, encodeResponse, type IncomingMessage } from '../protocol/codec.js';
 import { Failure } from '../protocol/failure.js';
-import type { UserName } from '../protocol/ids.js';
+import type { HomeName } from '../protocol/ids.js';
 import { Keepalive } from '../protocol/keepalive.js';
 import { MAX_RECORD } from '../protocol/limits.js';
+import type { Share } from '../protocol/shares.js';
 import { loadEvp } from '../posix/libcrypto.js';
 import { openState } from '../state/store.js';
 import { sendBounded } from './bounded-send.js';
+import { withDeadline } from './deadline.js';
 import { measureEventLoopDelay } from './event-loop-delay.js';
-import { Homes, type InUse } from './homes.js';
+import type { UserHome } from './home/user-home.js';
+import { Homes } from './homes.js';
 import { LOG_LEVELS, withError, type Log } from './log.js';
 import { countInto } from './measures.js';
-import { Line } from './pace.js';
+import { Line, type Pace } from './pace.js';
+import { Paces } from './paces.js';
 import { PROGRAM_FILES } from './program-files.js';
 import { Session } from './session.js';
 import type {
@@ -57,6 +61,7 @@ if (programFiles !== PROGRAM_FILES) throw new Failure('ESHUTDOWN', 'the programs
 countInto(cells);
 const aead = chooseAead(loadEvp());
 const log = remoteLog('daemon');
+const paces = new Paces(new Line(line, index));
 const homes = new Homes({
   state: openState(stateDirectory),
   directory,
@@ -64,19 +69,23 @@ const homes = new Homes({
   maxOpenFiles,
   uploadKeepMs,
   firstReserved,
-  line: new Line(line, index),
   log,
   transferLog: remoteLog('user'),
-  onClosed: (user, lastUse) => post({ type: 'homeClosed', user, lastUse }),
+  onClosed: (home, lastUse) => post({ type: 'homeClosed', home, lastUse }),
 });
+
+/** How long a login waits for other clients of the user, until the directories of shares are there (milliseconds). */
+const SHOW_MS = 1000;
 
 /** What runs for a connection that was handed over. */
 interface Served {
-  readonly user: UserName;
+  readonly home: HomeName;
   /** Undefined: its home is still being opened. */
   readonly session?: Session;
+  /** What it was told of shares, or will be. */
+  shares: readonly Share[];
   /** Ends it after what is in flight; resolves when it is closed. */
-  end(reason: string, again: boolean): Promise<void>;
+  end(reason: string, again: boolean, isOver?: boolean): Promise<void>;
 }
 const served = new Map<number, Served>();
 
@@ -89,16 +98,20 @@ port.on('message', (message: ToWorker) => {
       void serve(message.session, message.use);
       return;
     case 'endSession':
-      void served.get(message.sessionId)?.end(message.reason, message.again);
+      void served.get(message.sessionId)?.end(message.reason, message.again, message.isOver);
       return;
-    case 'account':
-      homes.accountChanged(message.account, message.reopens).catch(ignoreFailedHome);
+    case 'shares':
+      tellShares(message.sessionId, message.shares);
+      return;
+    case 'homeChanged':
+      homes.changed(message.home, message.reopens).catch(ignoreFailedHome);
+      return;
+    case 'bandwidth':
+      paces.set(message.user, message.bandwidth);
       return;
     case 'openHome': {
-      const { account, use } = message;
-      counting = counting.then(() =>
-        homes.use(account, use, () => Promise.resolve()).catch(ignoreFailedHome),
-      );
+      const { home, use } = message;
+      counting = counting.then(() => homes.use(home, use, () => Promise.resolve()).catch(ignoreFailedHome));
       return;
     }
     case 'call':
@@ -126,11 +139,11 @@ async function call<N extends WorkerCallName>(
       if (watched) measureEventLoopDelay();
       return Promise.resolve(report());
     },
-    quotaCheck: ({ account, repair, use }) => homes.use(account, use, ({ home }) => home.check(repair)),
-    emptyTrash: ({ account, use }) => homes.use(account, use, ({ home }) => home.trash.empty()),
-    closeHome: async ({ user, reason }) => {
-      await endSessions(reason, false, user);
-      await homes.close(user);
+    quotaCheck: ({ home, repair, use }) => homes.use(home, use, (opened) => opened.check(repair)),
+    emptyTrash: ({ home, use }) => homes.use(home, use, (opened) => opened.trash.empty()),
+    closeHome: async ({ home, reason }) => {
+      await endSessions(reason, false, home);
+      await homes.close(home);
       return null;
     },
     shutdown: async ({ reason, again }) => {
@@ -150,40 +163,50 @@ function report(): WorkerReport {
   return { ...homes.report(), sessions };
 }
 
-/** Ends all sessions, or those of a user. */
-async function endSessions(reason: string, again: boolean, user?: UserName): Promise<void> {
-  const ending = [...served.values()].filter((one) => user === undefined || one.user === user);
+/** Ends all sessions, or those of a home. */
+async function endSessions(reason: string, again: boolean, home?: HomeName): Promise<void> {
+  const ending = [...served.values()].filter((one) => home === undefined || one.home === home);
   await Promise.all(ending.map((one) => one.end(reason, again)));
 }
 
 /** One connection, from its descriptor to its end. Never rejects. */
 async function serve(handover: SessionHandover, use: number): Promise<void> {
-  const { sessionId, account, fd, adopted, peer } = handover;
+  const { sessionId, user, bandwidth, home, fd, adopted, peer } = handover;
   Atomics.store(adopted, 0, 1);
   const socket = openSocket(fd);
   try {
     const waiting = new WaitingConnection(socket, handover);
-    served.set(sessionId, { user: account.name, end: (reason, again) => waiting.shutdown(reason, again) });
+    served.set(sessionId, {
+      home: home.name,
+      shares: handover.shares,
+      end: (reason, again) => waiting.shutdown(reason, again),
+    });
     await homes
-      .use(account, use, async (home) => {
-        if (waiting.closed) return;
-        const session = startSession(waiting, handover, home);
-        served.set(sessionId, {
-          user: account.name,
-          session,
-          end: async (reason, again) => {
-            await session.shutdown(reason, again);
-            await session.closed;
-          },
-        });
-        await session.closed;
-      })
+      .use(home, use, (opened) =>
+        paces.use(user, bandwidth, async (pace) => {
+          // Before the client is there, which would have to give back leases for it.
+          await withDeadline(SHOW_MS, homes.showShares(home.name, user, handover.shares));
+          if (waiting.closed) return;
+          const shares = served.get(sessionId)?.shares ?? handover.shares;
+          const session = startSession(waiting, { ...handover, shares }, opened, pace);
+          served.set(sessionId, {
+            home: home.name,
+            session,
+            shares,
+            end: async (reason, again, isOver) => {
+              await session.shutdown(reason, again, isOver);
+              await session.closed;
+            },
+          });
+          await session.closed;
+        }),
+      )
       .catch((error: unknown) => {
-        log.error({ user: account.name, peer, error }, 'a session failed');
+        log.error({ user, home: home.name, peer, error }, 'a session failed');
         return waiting.refuse(Failure.from(error));
       });
   } catch (error) {
-    log.error({ user: account.name, peer, error }, 'a session failed');
+    log.error({ user, home: home.name, peer, error }, 'a session failed');
   } finally {
     socket.destroy();
     served.delete(sessionId);
@@ -191,11 +214,26 @@ async function serve(handover: SessionHandover, use: number): Promise<void> {
   }
 }
 
-function startSession(waiting: WaitingConnection, handover: SessionHandover, { home, pace }: InUse): Session {
-  const { login, peer } = handover;
+/** Of a session of a user's own home. */
+function tellShares(sessionId: number, shares: readonly Share[]): void {
+  const one = served.get(sessionId);
+  if (one === undefined) return;
+  one.shares = shares;
+  const { session, home } = one;
+  if (session === undefined) return;
+  void homes.showShares(home, session.user, shares).then(() => session.notify('shares', [[...shares]]));
+}
+
+function startSession(
+  waiting: WaitingConnection,
+  handover: SessionHandover,
+  home: UserHome,
+  pace: Pace,
+): Session {
+  const { user, login, shares, isReadOnly, peer } = handover;
   return new Session({
     open: (events) => waiting.open(events),
-    ...{ home, pace, login },
+    ...{ user, home, pace, login, shares, isReadOnly },
     peer,
     serverVersion,
     bootVerifier,

@@ -1,14 +1,15 @@
 /**
  * How the mount connects: the first time as a person logs in (questions at the terminal, known_hosts, the queue), from
- * then on by itself, as the same client, with what was good the first time.
+ * then on by itself, with what was good the first time: as the same client again, and to the homes of shares.
  */
 import type { AeadProvider } from '../protocol/aead.js';
 import { Client, type ConnectOptions } from '../protocol/client.js';
 import { Failure } from '../protocol/failure.js';
+import type { ShareName } from '../protocol/ids.js';
 import type { ClientFiles } from '../protocol/login/client-files.js';
 import { openSession } from '../protocol/login/open-session.js';
 import type { Endpoint } from '../protocol/login/target.js';
-import type { LeaseMode } from '../protocol/methods.js';
+import { LEASE_READ, type LeaseMode } from '../protocol/methods.js';
 import { VERSION } from '../protocol/version.js';
 import type { Connection, Hello } from './remote/connection.js';
 
@@ -24,20 +25,38 @@ export interface ConnectionOptions {
   readonly keepaliveMs?: number | undefined;
 }
 
-/** What the Remote connects by. */
-export function connector(options: ConnectionOptions): (hello: Hello) => Promise<Connection> {
-  let again: ConnectOptions | undefined;
-  return async (hello) => {
-    if (again === undefined) {
-      const opened = await openSession({ ...options, ...hello, program: `ftpmount ${VERSION}` });
-      again = opened.reconnect;
-      return opened.client;
-    }
-    const { clientId, notifications, signal } = hello;
-    const login = { ...again.login, clientId };
+export class Connector {
+  readonly #options: ConnectionOptions;
+  #again: ConnectOptions | undefined;
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+  }
+
+  /** Connects to the user's own home. */
+  async connect(hello: Hello): Promise<Connection> {
+    if (this.#again !== undefined) return this.#connectAgain(this.#again, hello, {});
+    const opened = await openSession({ ...this.#options, ...hello, program: `ftpmount ${VERSION}` });
+    this.#again = opened.reconnect;
+    return opened.client;
+  }
+
+  /** Connects to the home of a share, once there was a connection to the own one. */
+  connectToShare(share: ShareName, isWritable: boolean, hello: Hello): Promise<Connection> {
+    if (this.#again === undefined) throw new Failure('ENOTCONN');
+    const leaseWanted = isWritable ? this.#options.leaseWanted : LEASE_READ;
+    return this.#connectAgain(this.#again, hello, { share, leaseWanted });
+  }
+
+  async #connectAgain(
+    again: ConnectOptions,
+    { clientId, notifications, signal }: Hello,
+    to: { readonly share?: ShareName; readonly leaseWanted?: LeaseMode },
+  ): Promise<Connection> {
+    const login = { ...again.login, ...to, clientId };
     const client = await Client.connect({ ...again, login, notifications, signal });
     if (client.loginFailure === undefined) return client;
     await client.close();
     throw new Failure(client.loginFailure.kind, `logging in again failed: ${client.loginFailure.message}`);
-  };
+  }
 }

@@ -13,19 +13,19 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { Failure } from '../protocol/failure.js';
 
-/** What `ftpmount status` shows. Sizes are in bytes, times in milliseconds since 1970. */
-export interface MountStatus {
-  readonly pid: number;
-  /** Absolute path without symlinks. */
-  readonly mountpoint: string;
-  readonly server: string;
-  /** What this mount may do without asking. */
+/** What is told of one home of a mount: the user's own, or that of a share. */
+export interface HomeStatus extends Amounts {
+  /** What this mount may do in it without asking. */
   readonly lease: 'home' | 'parts' | 'none';
   readonly connection: {
     readonly state: 'connected' | 'lost';
     readonly since: number;
     readonly reason?: string;
   };
+}
+
+/** What is under way, and what went wrong. */
+export interface Amounts {
   /** Operations of the log. */
   readonly unsent: { readonly operations: number; readonly bytes: number };
   readonly undurable: { readonly operations: number; readonly bytes: number };
@@ -33,8 +33,25 @@ export interface MountStatus {
   readonly losses: number;
   /** Operations that met what others changed while this mount was away. */
   readonly conflicts: number;
+}
+
+/**
+ * What `ftpmount status` shows. Sizes are in bytes, times in milliseconds since 1970. Lease and connection are those of the home
+ * that is mounted, the amounts those of all homes.
+ */
+export interface MountStatus extends HomeStatus {
+  readonly pid: number;
+  /** Absolute path without symlinks. */
+  readonly mountpoint: string;
+  readonly server: string;
+  /** The shares that were entered, by name. */
+  readonly shares: readonly ShareStatus[];
   /** It was unmounted, and sends what is left. */
   readonly ending: boolean;
+}
+
+export interface ShareStatus extends HomeStatus {
+  readonly name: string;
 }
 
 const PRIVATE_DIRECTORY = 0o700;

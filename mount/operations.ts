@@ -264,7 +264,8 @@ export interface Filesystem {
   ): Eventually<void>;
   fsyncdir(node: NodeId, handle: HandleId, caller: Caller): Eventually<void>;
   releasedir(node: NodeId, handle: HandleId): Eventually<void>;
-  statfs(caller: Caller): Eventually<FilesystemStatus>;
+  /** Of the home that the node is in. */
+  statfs(node: NodeId, caller: Caller): Eventually<FilesystemStatus>;
   /** The mount has ended (or is about to): write back everything, close the connection. */
   destroy(): Promise<void>;
 }

@@ -12,23 +12,24 @@ import { hostAddress } from '../protocol/addresses.js';
 import { readClientConfig } from '../protocol/login/client-config.js';
 import { clientFiles } from '../protocol/login/client-files.js';
 import { Failure } from '../protocol/failure.js';
-import type { RemotePath } from '../protocol/ids.js';
-import { LEASE_READ, LEASE_WRITE, WHOLE_HOME } from '../protocol/methods.js';
+import { remotePath, type RemotePath } from '../protocol/ids.js';
+import { LEASE_READ, LEASE_WRITE } from '../protocol/methods.js';
 import { optimizeLater } from '../protocol/optimize-later.js';
 import { withoutLinks } from '../protocol/login/links.js';
 import { parseRemotePath } from '../protocol/login/remote-path.js';
+import { SHARED_DIRECTORY, type Share } from '../protocol/shares.js';
 import { resolveEndpoint } from '../protocol/login/target.js';
 import { loadEvp } from '../posix/libcrypto.js';
-import { connector } from './connector.js';
-import { serveControl, type MountStatus } from './control.js';
-import { openHome, type HomeState } from './filesystem/open-home.js';
+import { Connector } from './connector.js';
+import { serveControl } from './control.js';
 import { checkMountpoint } from './fuse/mountpoint.js';
 import { mountFilesystem, type MountSession } from './fuse/session.js';
 import { openMountLog } from './log-file.js';
 import { atimePolicies } from './options.js';
+import type { Connection, Hello } from './remote/connection.js';
 import { Remote } from './remote/remote.js';
 import type { MountRequest } from './request.js';
-import { lossDirectory } from './state-files.js';
+import { ServedHomes } from './served-homes.js';
 
 /**
  * By how much of what is in use the heap may grow before garbage is collected (percent). By itself V8 lets it grow to several
@@ -59,24 +60,33 @@ export async function serve(request: MountRequest, onMounted: () => void): Promi
   const onInternalError = (error: unknown): void => log.fatal({ err: error }, 'internal error');
   process.prependListener('uncaughtException', onInternalError);
   process.prependListener('unhandledRejection', onInternalError);
-  const remote = new Remote({
-    connect: connector({
-      endpoint,
-      files,
-      aead: chooseAead(loadEvp()),
-      passwordFile: options.passwordFromStdin === true ? '-' : request.passwordFile,
-      acceptNew: options.acceptNew === true,
-      leaseWanted: options.nolease === true ? LEASE_READ : LEASE_WRITE,
-      keepaliveMs: options.keepalive === undefined ? undefined : options.keepalive * 1000,
-    }),
-    log,
-    ...(options.soft === undefined ? {} : { softMs: options.soft * 1000 }),
+  const connector = new Connector({
+    endpoint,
+    files,
+    aead: chooseAead(loadEvp()),
+    passwordFile: options.passwordFromStdin === true ? '-' : request.passwordFile,
+    acceptNew: options.acceptNew === true,
+    leaseWanted: options.nolease === true ? LEASE_READ : LEASE_WRITE,
+    keepaliveMs: options.keepalive === undefined ? undefined : options.keepalive * 1000,
   });
+  const softMs = options.soft === undefined ? undefined : options.soft * 1000;
   const host = hostAddress(endpoint.host, endpoint.port);
-  const server = `${endpoint.user}@${host}:${directory.toString()}`;
+  const account = `${endpoint.user}@${host}`;
+  const server = `${account}:${directory.toString()}`;
+  let remote = new Remote({ connect: (hello) => connector.connect(hello), log, softMs });
   try {
-    const { root, termMs, times, maxOpenFiles } = await remote.connect();
-    const mounted = await mountedDirectory(remote, root, directory);
+    let session = await remote.connect();
+    const inShare = placeInShare(directory, session.shares);
+    if (inShare !== undefined) {
+      const { name, isWritable } = inShare.share;
+      // The session of the own home was for the list of the user's shares.
+      await remote.logout();
+      const connect = (hello: Hello): Promise<Connection> =>
+        connector.connectToShare(name, isWritable, hello);
+      remote = new Remote({ connect, log, softMs });
+      session = await remote.connect();
+    }
+    const root = await mountedDirectory(remote, session.root, inShare?.path ?? directory);
     const mount = request.driver === 'kernel' ? mountFilesystem : await fuseNative();
     const acls = options.acl === true;
     if (acls && request.driver !== 'kernel') {
@@ -85,47 +95,68 @@ export async function serve(request: MountRequest, onMounted: () => void): Promi
     // Where only root may enter, who passes every check, the kernel need not ask for attributes to make them: a third
     // less of its requests in rm -rf.
     const kernelChecks = process.geteuid?.() !== 0 || options.flags.allowOther === true || acls;
-    let state: HomeState | undefined;
-    const session = await mount({
+    let homes: ServedHomes | undefined;
+    const mounting = await mount({
       ...options.flags,
+      // What may only be read of a share is known to the server, too: so nobody asks it.
+      ...(inShare?.share.isWritable === false ? { readOnly: true } : {}),
       defaultPermissions: kernelChecks,
       acls,
       mountpoint,
       source: options.fsname ?? request.source,
       log,
       create: (caches) => {
-        const home = openHome({
-          ...{ remote, root: mounted, termMs, times, maxOpenFiles, caches, log },
-          ownership: {
-            uid: options.uid ?? process.getuid?.() ?? 0,
-            gid: options.gid ?? process.getgid?.() ?? 0,
-            umask: options.umask,
+        homes = new ServedHomes(
+          {
+            ...{ connector, remote, session, root, share: inShare?.share.name, account, softMs, log },
+            common: {
+              ownership: {
+                uid: options.uid ?? process.getuid?.() ?? 0,
+                gid: options.gid ?? process.getgid?.() ?? 0,
+                umask: options.umask,
+              },
+              temper: { sync: options.sync === true, flush: options.flush === true },
+              acls,
+              unsentBytes: options.unsent,
+            },
+            atime: atimePolicies(options),
           },
-          temper: { sync: options.sync === true, flush: options.flush === true },
-          atime: atimePolicies(options),
-          acls,
-          unsentBytes: options.unsent,
-          lossDirectory: lossDirectory(server),
-        });
-        ({ state } = home);
-        return home.filesystem;
+          caches,
+        );
+        return homes.filesystem;
       },
     });
     let ending = false;
-    const stopControl = serveControl(mountpoint, () => statusOf(mountpoint, server, remote, state, ending));
-    unmountOnSignals(session, log);
+    const stopControl = serveControl(mountpoint, () => {
+      if (homes === undefined) throw new Error('a mount without a home');
+      return { pid: process.pid, mountpoint, server, ending, ...homes.status() };
+    });
+    unmountOnSignals(mounting, log);
     log.info({ server: host, user: endpoint.user }, 'mounted');
     onMounted();
-    session.ending.then(
+    mounting.ending.then(
       () => (ending = true),
       () => undefined,
     );
-    await session.unmounted.finally(stopControl);
+    await mounting.unmounted.finally(stopControl);
     log.info('unmounted');
   } finally {
     // In order: what this client was leased is not waited for then.
     await remote.logout();
   }
+}
+
+/** The share that `Shared/NAME[/PATH]` is in, and where; undefined: it is in the user's own home. */
+function placeInShare(
+  path: RemotePath,
+  shares: readonly Share[],
+): { share: Share; path: RemotePath } | undefined {
+  const [directory, name, ...below] = path.toString('latin1').split('/');
+  if (directory !== SHARED_DIRECTORY) return undefined;
+  const share = shares.find((one) => one.name === name);
+  return share === undefined
+    ? undefined
+    : { share, path: remotePath(Buffer.from(below.join('/'), 'latin1')) };
 }
 
 /** The directory of the home that is to be mounted, which links may lead to. Throws ENOENT, ENOTDIR, ELOOP, EXDEV. */
@@ -144,38 +175,6 @@ async function mountedDirectory(
     throw new Failure('ENOENT', `there is no ${named.toString()} on the server: ftpctl mkdir makes it`);
   }
   throw new Failure('ENOTDIR', `${named.toString()} on the server is not a directory`);
-}
-
-function statusOf(
-  mountpoint: string,
-  server: string,
-  remote: Remote,
-  state: HomeState | undefined,
-  ending: boolean,
-): MountStatus {
-  const { connected, since, lastFailure } = remote.state;
-  const lease =
-    state?.leases.mode(WHOLE_HOME) === LEASE_WRITE ? 'home' : state?.leases.any === true ? 'parts' : 'none';
-  return {
-    pid: process.pid,
-    mountpoint,
-    server,
-    lease,
-    connection: {
-      state: connected ? 'connected' : 'lost',
-      since: since.getTime(),
-      ...(connected || lastFailure === undefined ? {} : { reason: lastFailure }),
-    },
-    unsent: amountOf(state?.log.unsent),
-    undurable: amountOf(state?.log.undurable),
-    losses: state?.losses.count ?? 0,
-    conflicts: state?.losses.conflicts ?? 0,
-    ending,
-  };
-}
-
-function amountOf(amount: MountStatus['unsent'] | undefined): MountStatus['unsent'] {
-  return { operations: amount?.operations ?? 0, bytes: amount?.bytes ?? 0 };
 }
 
 /** Loaded only when asked for: it is an optional package. */

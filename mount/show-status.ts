@@ -1,5 +1,5 @@
 /** `ftpmount status MOUNTPOINT`: what a mount holds, what is on its way, what was lost; as text or as JSON. */
-import { askStatus, type MountStatus } from './control.js';
+import { askStatus, type HomeStatus, type MountStatus, type ShareStatus } from './control.js';
 import { mountedPath } from './fuse/mountinfo.js';
 
 const LEASES: Readonly<Record<MountStatus['lease'], string>> = {
@@ -16,18 +16,29 @@ export async function showStatus(mountpoint: string, json: boolean): Promise<str
 }
 
 function statusText(status: MountStatus): string {
-  const { connection } = status;
-  const since = new Date(connection.since).toISOString();
-  const reason = connection.reason === undefined ? '' : `: ${connection.reason}`;
   return [
     `Server:      ${status.server}`,
-    `Connection:  ${connection.state} since ${since}${reason}`,
+    `Connection:  ${connectionText(status)}`,
     `Lease:       ${LEASES[status.lease]}`,
     `Not sent:    ${amount(status.unsent)}`,
     `Not durable: ${amount(status.undurable)}`,
     `Losses:      ${status.losses === 0 ? 'none' : `${status.losses} operations, see the log`}`,
     `Conflicts:   ${status.conflicts === 0 ? 'none' : `${status.conflicts}, see the log and NAME.conflict-DATE-HOST`}`,
+    ...status.shares.map(shareText),
   ].join('\n');
+}
+
+function connectionText({ connection: { state, since, reason } }: HomeStatus): string {
+  return `${state} since ${new Date(since).toISOString()}${reason === undefined ? '' : `: ${reason}`}`;
+}
+
+/** One line of a share. What it has is in the sums above, too. */
+function shareText(share: ShareStatus): string {
+  const { name, unsent, losses, conflicts } = share;
+  const counts = [`${amount(unsent)} not sent`];
+  if (losses > 0) counts.push(`${losses} lost`);
+  if (conflicts > 0) counts.push(`${conflicts} conflicts`);
+  return `Share:       ${name}, ${connectionText(share)}; ${counts.join(', ')}`;
 }
 
 /** '3 operations, 12.0 KiB' */

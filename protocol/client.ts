@@ -24,6 +24,7 @@ import { isNotificationName, METHODS, NOTIFICATIONS } from './methods.js';
 import type { LeaseItem, LeaseMode, MethodName, Result } from './methods.js';
 import { LOGIN_ID, RequestIds } from './request-ids.js';
 import type { Shape } from './shape.js';
+import type { Share } from './shares.js';
 import type { TimeLimits } from './time-limits.js';
 import { CallWindow, weightOf, type Weight } from './window.js';
 
@@ -38,6 +39,8 @@ export interface LoginRequest {
   readonly leaseWanted: LeaseMode;
   /** Name and version, for logs. */
   readonly program: string;
+  /** The share whose home the session is to be of; undefined: the user's own home. */
+  readonly share?: string | undefined;
 }
 
 /** The result of `login`. */
@@ -60,6 +63,8 @@ export interface LoginResult {
   readonly times: TimeLimits;
   /** Files that the clients of the home may have open. */
   readonly maxOpenFiles: number;
+  /** Those of the user, by name; of a session of a share: that one. */
+  readonly shares: readonly Share[];
 }
 
 /** What the server pushes; some of it before `connect` has resolved. */
@@ -74,6 +79,8 @@ export interface NotificationHandlers {
   ungrant?(): void;
   /** Bytes used, soft limit, and seconds of grace that are left; null: the use is within it again. */
   softLimit?(used: number, softBytes: number, graceLeft: number | null): void;
+  /** These are the user's shares from now on; only in a session of the user's own home. */
+  shares?(shares: readonly Share[]): void;
   /** The server lives, and answers nothing for now: not even a ping. */
   busy?(): void;
   /** The place in the queue, 1 is next; only before the answer of login. */
@@ -344,11 +351,11 @@ export class Client {
         if (failure === undefined) {
           const [serverVersion, verifier, resumed, root, applied, leased, covered, ...limits] =
             result as Result<'login'>;
-          const [termMs, times, maxOpenFiles] = limits;
+          const [termMs, times, maxOpenFiles, shares] = limits;
           const bootVerifier = Buffer.from(verifier);
           this.#session = {
             ...{ serverVersion, bootVerifier, resumed, root, applied },
-            ...{ leased, covered, termMs, times, maxOpenFiles },
+            ...{ leased, covered, termMs, times, maxOpenFiles, shares },
           };
           // At once: the next record may already use it.
           this.#channel.maxRecord = MAX_RECORD;
@@ -426,6 +433,11 @@ export class Client {
         this.#notifications.softLimit?.(...told);
         break;
       }
+      case 'shares': {
+        const [shares] = expectShape(NOTIFICATIONS.shares.params, params, method);
+        this.#notifications.shares?.(shares);
+        break;
+      }
       case 'busy':
         expectShape(NOTIFICATIONS.busy.params, params, method);
         this.#notifications.busy?.();
@@ -464,8 +476,8 @@ function cancelled(): Failure {
 }
 
 function loginParams(request: LoginRequest): unknown[] {
-  const { user, password, clientId, leaseWanted, program } = request;
-  return [user, password, clientId, leaseWanted, program];
+  const { user, password, clientId, leaseWanted, program, share } = request;
+  return [user, password, clientId, leaseWanted, program, share ?? null];
 }
 
 /** What the server sent, in the shape it has to have; another shape is a fault of the server. */

@@ -16,6 +16,12 @@ export type HandleId = Branded<number, 'HandleId'>;
 export type RemoteHandle = Branded<number, 'RemoteHandle'>;
 /** The name of an account. */
 export type UserName = Branded<string, 'UserName'>;
+/** The name of a list of users. */
+export type GroupName = Branded<string, 'GroupName'>;
+/** The name of a folder that users share. */
+export type ShareName = Branded<string, 'ShareName'>;
+/** The name of a home, and of its directory at the server: a user's, or `+` and that of a share, which no user's can be. */
+export type HomeName = UserName | Branded<string, 'SharedHomeName'>;
 /**
  * A path within a home, in bytes: components separated by single slashes, no slash at the ends, no '.', '..' or
  * NUL. The empty path is the home itself.
@@ -27,6 +33,8 @@ export const ROOT_PATH = Buffer.alloc(0) as unknown as RemotePath;
 
 const SLASH = 0x2f;
 const DOT = 0x2e;
+/** Of the name of a share's home. */
+const SHARED = '+';
 
 export function nodeId(value: number): NodeId {
   return value as NodeId;
@@ -42,13 +50,43 @@ export function remoteHandle(value: number): RemoteHandle {
 
 /** A user name as in POSIX 3.437, lower case: it becomes the name of a directory. Throws EINVAL. */
 export function userName(text: string): UserName {
-  if (!/^[a-z_][a-z0-9_.-]*$/.test(text) || text.length > MAX_USER_NAME) {
-    throw new Failure(
-      'EINVAL',
-      `user name '${text.slice(0, MAX_USER_NAME)}' is not valid: up to ${MAX_USER_NAME} of a-z 0-9 _ . -, starting with a letter or _`,
-    );
-  }
+  checkPortableName('user', text);
   return text as UserName;
+}
+
+/** The name of a group, of the same characters as a user's. Throws EINVAL. */
+export function groupName(text: string): GroupName {
+  checkPortableName('group', text);
+  return text as GroupName;
+}
+
+/** The name of a share, of the same characters as a user's. Throws EINVAL. */
+export function shareName(text: string): ShareName {
+  checkPortableName('share', text);
+  return text as ShareName;
+}
+
+/** The home of a share. */
+export function homeOfShare(share: ShareName): HomeName {
+  return `${SHARED}${share}` as HomeName;
+}
+
+/** The name of a home, as people write it. Throws EINVAL. */
+export function homeName(text: string): HomeName {
+  return text.startsWith(SHARED) ? homeOfShare(shareName(text.slice(SHARED.length))) : userName(text);
+}
+
+/** The share whose home this is; undefined: a user's own. */
+export function shareOfHome(home: HomeName): ShareName | undefined {
+  return home.startsWith(SHARED) ? (home.slice(SHARED.length) as ShareName) : undefined;
+}
+
+function checkPortableName(what: string, text: string): void {
+  if (/^[a-z_][a-z0-9_.-]*$/.test(text) && text.length <= MAX_USER_NAME) return;
+  throw new Failure(
+    'EINVAL',
+    `${what} name '${text.slice(0, MAX_USER_NAME)}' is not valid: up to ${MAX_USER_NAME} of a-z 0-9 _ . -, starting with a letter or _`,
+  );
 }
 
 /** Checks one name of a directory: 1..255 bytes, no slash, no NUL, not '.' or '..'. Throws EINVAL or ENAMETOOLONG. */

@@ -104,8 +104,11 @@ export const MAX_LEASED_UNITS = 262_144;
 /** How many changes of one client, awaited one by one, may be without an answer: the server remembers which were made. */
 export const MAX_CHANGES = 256;
 
-/** User names: bytes of UTF-8. The characters are restricted by ids.ts. */
+/** Names of users and shares: bytes of UTF-8. The characters are restricted by ids.ts. */
 export const MAX_USER_NAME = 32;
+
+/** Shares of one user. */
+export const MAX_SHARES = 64;
 
 /** Passwords: bytes. */
 export const MAX_PASSWORD = 1024;

@@ -21,6 +21,7 @@ import {
   MAX_PAGE_UPLOADS,
   MAX_PASSWORD,
   MAX_RUNS,
+  MAX_SHARES,
   MAX_TARGET,
   MAX_TEXT,
   MAX_TRASH_ID,
@@ -31,7 +32,7 @@ import {
   MIN_LEASE_TERM_MS,
   POSITION_BYTES,
 } from './limits.js';
-import { operation } from './operations.js';
+import { operation, RELEASE, type Operation } from './operations.js';
 import { fileRef, realId } from './references.js';
 import {
   bool,
@@ -51,6 +52,7 @@ import {
   type Shape,
   type Shaped,
 } from './shape.js';
+import { share } from './shares.js';
 import { timeLimits } from './time-limits.js';
 import { xattrName, xattrsToGive, xattrValue } from './xattrs.js';
 
@@ -107,16 +109,32 @@ interface Method<P, R> {
   readonly result: Shape<R>;
   /** May be called before login; every other method then is a protocol fault. */
   readonly beforeLogin: boolean;
+  /** Whether it changes something, with these parameters: then it is EROFS where the home may only be read. */
+  readonly changes: (params: P) => boolean;
 }
 
 function method<P, R>(params: Shape<P>, result: Shape<R>): Method<P, R> {
-  return { params, result, beforeLogin: false };
+  return { params, result, beforeLogin: false, changes: () => false };
+}
+
+function changing<P, R>(
+  params: Shape<P>,
+  result: Shape<R>,
+  changes: Method<P, R>['changes'] = () => true,
+): Method<P, R> {
+  return { params, result, beforeLogin: false, changes };
+}
+
+/** What a client held is let go by an operation, too. */
+function isChange({ kind }: Operation): boolean {
+  return kind !== RELEASE;
 }
 
 export const METHODS = {
   /**
-   * (user, password or nil, client id, lease wanted, program and version)
-   * -> (server version, boot verifier, resumed, root attributes, applied, leased, covered, term, limits of times).
+   * (user, password or nil, client id, lease wanted, program and version, share or nil: the user's own home)
+   * -> (server version, boot verifier, resumed, root attributes, applied, leased, covered, term, limits of times, limit of open
+   * files, shares of the user; of a session of a share: that one).
    * Without a password the client's static key must be one of the user's: ENOKEY asks for a password.
    * EKEYREJECTED: wrong user or password. EKEYEXPIRED: the account has expired. EAGAIN: too many wrong ones. EUSERS: the queue is full. EBUSY: too many sessions of this user.
    * `resumed`: the client is known: its handles and held files are there. `applied`: the last operation of its log that
@@ -131,6 +149,7 @@ export const METHODS = {
       bytes(16, 16),
       leaseMode,
       text(MAX_TEXT),
+      optional(text(MAX_USER_NAME)),
     ),
     result: tuple(
       text(MAX_TEXT),
@@ -143,11 +162,16 @@ export const METHODS = {
       leaseTerm,
       timeLimits,
       int(1, MAX_HELD),
+      list(share, MAX_SHARES),
     ),
     beforeLogin: true,
+    changes: () => false,
   } satisfies Method<unknown, unknown>,
   /** Keepalive. */
-  ping: { params: tuple(), result: nil, beforeLogin: true } satisfies Method<unknown, unknown>,
+  ping: { params: tuple(), result: nil, beforeLogin: true, changes: () => false } satisfies Method<
+    unknown,
+    unknown
+  >,
   /** Ends the client in order: its handles, held files, leases and grants go at once. */
   logout: method(tuple(), nil),
 
@@ -208,9 +232,10 @@ export const METHODS = {
    * done from that operation on, as with an id that the server has forgotten: it is sent again with a hint. Where the first
    * number is not the one after `applied`, nothing is done and the answer says what is.
    */
-  apply: method(
+  apply: changing(
     tuple(operationNumber, list(operation, MAX_OPERATIONS), optional(bytes(MAX_DATA))),
     tuple(operationNumber, operationNumber, size, size, list(outcome, MAX_OPERATIONS + 1)),
+    ([, operations]) => operations.some(isChange),
   ),
   /**
    * (number of the change, operation, its data if it is a WRITE without) -> attributes that it left: of the file, and where
@@ -218,7 +243,11 @@ export const METHODS = {
    * operation, awaited: it waits until those who have a lease of what it touches have given it back. A number that was
    * carried out before is not carried out again.
    */
-  change: method(tuple(operationNumber, operation, optional(bytes(MAX_DATA))), list(attributes, 4)),
+  change: changing(
+    tuple(operationNumber, operation, optional(bytes(MAX_DATA))),
+    list(attributes, 4),
+    ([, one]) => isChange(one),
+  ),
   /** (number) -> durable: all operations of the log up to this one, and all changes answered, are on the disk. */
   sync: method(tuple(operationNumber), operationNumber),
   /**
@@ -226,7 +255,7 @@ export const METHODS = {
    * ids of directories): room in the quota and inode numbers given ahead, as far as there are some. What is needed of the
    * bytes and files is got back from others first. A negative number gives back.
    */
-  grant: method(
+  grant: changing(
     tuple(
       int(-Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
       int(-Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
@@ -260,24 +289,24 @@ export const METHODS = {
    * partial upload of another source was thrown away). The partial file of the same fingerprint is continued.
    * Of a stream size and fingerprint are nil: nothing of it is kept when it breaks off.
    */
-  uploadBegin: method(
+  uploadBegin: changing(
     tuple(path, optional(size), permissions, seconds, nanoseconds, optional(bytes(32, 32))),
     tuple(handle, size, bool),
   ),
   /** (handle, offset, data): offset is where the last one ended. Answered when written and hashed. */
-  uploadWrite: method(tuple(handle, size, bytes(MAX_DATA, 1)), nil),
+  uploadWrite: changing(tuple(handle, size, bytes(MAX_DATA, 1)), nil),
   /** (handle, offset, length): as `uploadWrite` of so many zeros, which become a hole. */
-  uploadHole: method(tuple(handle, size, int(1, MAX_DATA)), nil),
+  uploadHole: changing(tuple(handle, size, int(1, MAX_DATA)), nil),
   /**
    * (handle, MD5, extended attributes) -> attributes of the file, now under its name. EBADMSG: size or MD5 differ, all thrown
    * away. Where the disk does not take its extended attributes the upload is still open.
    */
-  uploadFinish: method(tuple(handle, md5, xattrsToGive), attributes),
+  uploadFinish: changing(tuple(handle, md5, xattrsToGive), attributes),
   /**
    * ([path, size, permissions, mtime sec, nsec, MD5, extended attributes] of each, the data of one after the other) -> nil or
    * an error for each: whole small files, all of which are on the disk under their names when it is answered.
    */
-  uploadFiles: method(
+  uploadFiles: changing(
     tuple(
       list(
         tuple(path, int(0, MAX_DATA), permissions, seconds, nanoseconds, md5, xattrsToGive),
@@ -288,11 +317,11 @@ export const METHODS = {
     list(optional(error), MAX_UPLOAD_FILES),
   ),
   /** (handle): gives up and throws the partial file away (`close` keeps that of a file). */
-  uploadAbort: method(tuple(handle), nil),
+  uploadAbort: changing(tuple(handle), nil),
   /** (id or nil: from the first on) -> the partial uploads behind that id, in the order of their ids; none: there are no more. */
   uploads: method(tuple(optional(name)), list(partialUpload, MAX_PAGE_UPLOADS)),
   /** (id): throws a partial upload away. ENOENT. EBUSY: a client that is connected has it open. */
-  uploadRemove: method(tuple(name), nil),
+  uploadRemove: changing(tuple(name), nil),
   /**
    * (position or nil: from the first on) -> (items of the trash, position of the next page or nil: there is none), those removed
    * first before the others, but for what was removed within ten minutes.
@@ -302,11 +331,11 @@ export const METHODS = {
     tuple(list(trashItem, MAX_PAGE_TRASH), optional(trashPosition)),
   ),
   /** (id, path) -> attributes: the file has this name, and is no item of the trash any more. ENOENT, EEXIST. */
-  trashRestore: method(tuple(trashId, path), attributes),
+  trashRestore: changing(tuple(trashId, path), attributes),
   /** (id): removes an item of the trash for good. ENOENT. */
-  trashRemove: method(tuple(trashId), nil),
+  trashRemove: changing(tuple(trashId), nil),
   /** Removes all items of the trash for good. */
-  trashEmpty: method(tuple(), nil),
+  trashEmpty: changing(tuple(), nil),
   /** (path) -> (handle, attributes): a file as it is now, to be read in order and hashed on the way. */
   download: method(tuple(path), tuple(handle, attributes)),
   /** (handle of a download, offset, length) -> data; shorter only at the end of the file. */
@@ -335,6 +364,8 @@ export const NOTIFICATIONS = {
   ungrant: { params: tuple() },
   /** Server: (bytes used, soft limit of bytes, seconds of grace that are left, or nil: the use is within it again). */
   softLimit: { params: tuple(size, size, optional(size)) },
+  /** Server, in a session of the user's own home: these are the user's shares from now on. */
+  shares: { params: tuple(list(share, MAX_SHARES)) },
   /** Server: it lives, and reads nothing for now, as requests of the client wait. */
   busy: { params: tuple() },
   /** Server: it closes the connection soon: (reason, whether connecting again makes sense). */

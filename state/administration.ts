@@ -1,20 +1,19 @@
 /*
  * What an administrator does with accounts, whether by ftpctl or on the web page.
  *
- * Order of every change: the transaction, the audit trail, the daemon (of new accounts also before: addUsers). A change that could
- * not be recorded or that the daemon could not be told is still made, and the person learns both.
+ * Order of every change: the transaction, the audit trail, the daemon (announcer.ts); of new accounts the daemon also before
+ * (addUsers).
  */
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure } from '../protocol/failure.js';
 import type { UserName } from '../protocol/ids.js';
-import { errnoText } from '../protocol/login/report.js';
 import type { ApiToken } from './api-tokens.js';
 import { accountKey, fingerprintOf, keyOf, withKey } from './account-keys.js';
 import { noSuchUser, type Account, type AccountKey } from './accounts.js';
-import { recordAccountChange, type AccountChange, type AuditDetails } from './audit.js';
-import type { ControlAnswers, ControlRequest } from './control.js';
+import { Announcer, type AskIfRunning } from './announcer.js';
+import type { AuditDetails } from './audit.js';
 import { requireKnownHomes } from './homes-marker.js';
+import { refuseLeftHome } from './left-home.js';
 import { networkOf } from './networks.js';
 import { hashesOf, type NewCredential } from './new-credential.js';
 import { requireGoodPassword } from './password-rules.js';
@@ -22,11 +21,6 @@ import type { Use } from './ledger.js';
 import type { State } from './store.js';
 import { softQuotaOf } from './soft-quota.js';
 import { formatEnd } from './times.js';
-
-/** Asks the daemon of the state; undefined where none runs. */
-export type AskIfRunning = <R extends ControlRequest>(
-  request: R,
-) => Promise<ControlAnswers[R['type']] | undefined>;
 
 export interface AdministrationOptions {
   readonly state: State;
@@ -61,12 +55,12 @@ export type AccountSettings = Partial<
 
 export class Administration {
   readonly #state: State;
-  readonly #by: string;
+  readonly #announcer: Announcer;
   readonly #ask: AskIfRunning;
 
   constructor({ state, by, ask }: AdministrationOptions) {
     this.#state = state;
-    this.#by = by;
+    this.#announcer = new Announcer({ paths: state.paths, by, ask });
     this.#ask = ask;
   }
 
@@ -126,7 +120,10 @@ export class Administration {
       const limits = { quotaBytes, maxFiles, ...softQuotaOf(account), bandwidth, trashMs };
       const details = detailsOf({ ...limits, posixOwners, disabled, expiresAt });
       try {
-        await this.#announce({ action: 'useradd', user: name, details }, { type: 'accountChanged', name });
+        await this.#announcer.announce(
+          { action: 'useradd', user: name, details },
+          { type: 'accountChanged', name },
+        );
       } catch (error) {
         failed ??= Failure.from(error); // the others are recorded all the same
       }
@@ -143,7 +140,7 @@ export class Administration {
     });
     const { disabled, posixOwners } = settings;
     const reopen = posixOwners !== undefined && posixOwners !== before.posixOwners;
-    await this.#announce(
+    await this.#announcer.announce(
       { action: 'usermod', user: name, details: detailsOf(settings), before: detailsOf(before) },
       { type: 'accountChanged', name, closeSessions: disabled === true, reopen },
     );
@@ -155,7 +152,7 @@ export class Administration {
     this.#requireUser(name);
     const [hash = null] = await this.#hashesOf([{ name, credential }]);
     this.#state.accounts.update(name, (account) => ({ ...account, passwordHash: hash }));
-    await this.#announce(
+    await this.#announcer.announce(
       { action: 'passwd', user: name, details: { login: hash === null ? 'by key only' : 'by password' } },
       { type: 'accountChanged', name, closeSessions },
     );
@@ -182,7 +179,7 @@ export class Administration {
   /** Returns when the sessions are gone. The home is for who calls to remove, then; `removeHome`: that is meant. */
   async removeUser(name: UserName, removeHome: boolean): Promise<void> {
     this.#state.removeUser(name);
-    await this.#announce(
+    await this.#announcer.announce(
       { action: 'userdel', user: name, details: { removeHome } },
       { type: 'accountRemoved', name },
     );
@@ -192,14 +189,17 @@ export class Administration {
   async disconnect(name: UserName): Promise<number> {
     this.#requireUser(name);
     const request = { type: 'accountChanged', name, closeSessions: true } as const;
-    const answer = await this.#announce({ action: 'disconnect', user: name }, request);
+    const answer = await this.#announcer.announce({ action: 'disconnect', user: name }, request);
     return answer?.closedSessions ?? 0;
   }
 
   /** Removes for good what is in the user's trash. Returns what was there. ECONNREFUSED: no daemon runs, which alone can. */
   async emptyTrash(name: UserName): Promise<Use> {
     this.#requireUser(name);
-    const emptied = await this.#announce({ action: 'trash-empty', user: name }, { type: 'emptyTrash', name });
+    const emptied = await this.#announcer.announce(
+      { action: 'trash-empty', user: name },
+      { type: 'emptyTrash', name },
+    );
     if (emptied === undefined) throw new Failure('ECONNREFUSED', 'no daemon runs');
     return emptied;
   }
@@ -208,7 +208,7 @@ export class Administration {
   async unlock(name: UserName): Promise<number> {
     this.#requireUser(name);
     const request = { type: 'unlock', userOrAddress: name } as const;
-    const answer = await this.#announce({ action: 'unlock', user: name }, request);
+    const answer = await this.#announcer.announce({ action: 'unlock', user: name }, request);
     return answer?.lifted ?? 0;
   }
 
@@ -220,7 +220,7 @@ export class Administration {
     }
     this.#state.bans.add({ network, since: Date.now(), until });
     const details = { network, until: formatEnd(until) };
-    const answer = await this.#announce({ action: 'ban', details }, { type: 'bansChanged' });
+    const answer = await this.#announcer.announce({ action: 'ban', details }, { type: 'bansChanged' });
     return { network, closedSessions: answer?.closedSessions ?? 0 };
   }
 
@@ -228,7 +228,7 @@ export class Administration {
   async unban(text: string): Promise<string> {
     const network = networkOf(text);
     this.#state.bans.remove(network);
-    await this.#announce({ action: 'unban', details: { network } }, { type: 'bansChanged' });
+    await this.#announcer.announce({ action: 'unban', details: { network } }, { type: 'bansChanged' });
     return network;
   }
 
@@ -236,7 +236,7 @@ export class Administration {
   async setWebPassword(credential: AskForCredential): Promise<void> {
     const [hash = null] = await this.#hashesOf([{ name: 'admin', credential }]);
     this.#state.webPasswordHash = hash ?? undefined;
-    this.#record({ action: 'web-password', details: { login: hash !== null } });
+    this.#announcer.record({ action: 'web-password', details: { login: hash !== null } });
   }
 
   /** Returns the token, which nobody can be told again. See ApiTokens.add(). */
@@ -249,14 +249,14 @@ export class Administration {
     }
     const token = this.#state.apiTokens.add({ name, scopes, expiresAt, createdAt: Date.now() });
     const details = { token: name, scopes: scopes.join(' '), expires: formatEnd(expiresAt) };
-    this.#record({ action: 'token-add', details });
+    this.#announcer.record({ action: 'token-add', details });
     return token;
   }
 
   /** ENOENT. */
   removeToken(name: string): void {
     this.#state.apiTokens.remove(name);
-    this.#record({ action: 'token-remove', details: { token: name } });
+    this.#announcer.record({ action: 'token-remove', details: { token: name } });
   }
 
   /** Asks, checks all and hashes. EINVAL. */
@@ -278,7 +278,7 @@ export class Administration {
   }
 
   async #keysChanged(name: UserName, action: 'key-add' | 'key-remove', print: string): Promise<string> {
-    await this.#announce(
+    await this.#announcer.announce(
       { action, user: name, details: { fingerprint: print } },
       { type: 'accountChanged', name },
     );
@@ -296,42 +296,9 @@ export class Administration {
     }
   }
 
-  /** Writes the change into the audit trail and tells the daemon, if one runs. Returns its answer. */
-  async #announce<R extends ControlRequest>(
-    change: AccountChange,
-    request: R,
-  ): Promise<ControlAnswers[R['type']] | undefined> {
-    const unrecorded = attempt(() => this.#record(change));
-    let answer: ControlAnswers[R['type']] | undefined;
-    try {
-      answer = await this.#ask(request);
-    } catch (error) {
-      const { kind, message } = Failure.from(error);
-      throw new Failure(
-        kind,
-        `the change is made, but the running daemon did not take it up (${message}): restart it`,
-        { cause: error },
-      );
-    }
-    if (unrecorded !== undefined) throw unrecorded;
-    return answer;
-  }
-
   /** ENOENT. */
   #requireUser(name: UserName): void {
     if (this.#state.accounts.get(name) === undefined) throw noSuchUser(name);
-  }
-
-  /** Throws where the audit trail does not take it. */
-  #record(change: AccountChange): void {
-    const { paths } = this.#state;
-    try {
-      recordAccountChange(paths, this.#by, change);
-    } catch (cause) {
-      const { kind, code } = Failure.from(cause);
-      const text = `the change is made, but not in ${paths.managerLog} (${errnoText(code)})`;
-      throw new Failure(kind, text, { cause });
-    }
   }
 }
 
@@ -345,27 +312,4 @@ function settingsOf(account: Account, settings: AccountSettings): AccountSetting
 /** As the audit trail tells them. */
 function detailsOf({ expiresAt, ...settings }: AccountSettings): AuditDetails {
   return expiresAt === undefined ? settings : { ...settings, expires: formatEnd(expiresAt) };
-}
-
-/** EEXIST where there is something. */
-async function refuseLeftHome(home: string, name: string): Promise<void> {
-  try {
-    if ((await readdir(home)).length === 0) return;
-  } catch (error) {
-    const failure = Failure.from(error);
-    if (failure.kind === 'ENOENT') return;
-    // Neither a directory, nor nothing: the daemon would refuse it.
-    if (failure.kind !== 'ENOTDIR') throw failure;
-  }
-  const text = `${home} holds files of an earlier ${name}: remove it, or hand it over with --adopt`;
-  throw new Failure('EEXIST', text);
-}
-
-function attempt(action: () => void): Failure | undefined {
-  try {
-    action();
-    return undefined;
-  } catch (error) {
-    return Failure.from(error);
-  }
 }

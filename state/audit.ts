@@ -19,6 +19,12 @@ export type AccountAction =
   | 'unlock'
   | 'ban'
   | 'unban'
+  | 'groupadd'
+  | 'groupmod'
+  | 'groupdel'
+  | 'shareadd'
+  | 'sharemod'
+  | 'sharedel'
   | 'web-password'
   | 'token-add'
   | 'token-remove';

@@ -8,7 +8,14 @@
 import { createConnection } from 'node:net';
 import { Failure, type FailureKind } from '../protocol/failure.js';
 import { isErrnoName } from '../protocol/errno.js';
-import { userName, type UserName } from '../protocol/ids.js';
+import {
+  homeName,
+  shareName,
+  userName,
+  type HomeName,
+  type ShareName,
+  type UserName,
+} from '../protocol/ids.js';
 import { statePaths } from './directory.js';
 import type { QuotaReport, Use } from './ledger.js';
 import type { Measurements } from './measurements.js';
@@ -30,14 +37,18 @@ export type ControlRequest =
     }
   /** The account is gone: close its sessions, and the home. Answered when they are closed. */
   | { readonly type: 'accountRemoved'; readonly name: UserName }
-  /** Compare the ledger with the tree, of one user or of all. */
-  | { readonly type: 'quotaCheck'; readonly name: UserName | null; readonly repair: boolean }
+  /** Compare the ledger with the tree, of one home or of all. */
+  | { readonly type: 'quotaCheck'; readonly name: HomeName | null; readonly repair: boolean }
   /** Remove for good what is in a user's trash. Answered when it is gone. */
   | { readonly type: 'emptyTrash'; readonly name: UserName }
   /** Forget the failed logins of a user, or from an address. */
   | { readonly type: 'unlock'; readonly userOrAddress: string }
   /** The bans were changed: read them anew, and close the sessions of who is banned. */
   | { readonly type: 'bansChanged' }
+  /** Groups or shares were changed: read them anew, and close the sessions of who has lost a share. */
+  | { readonly type: 'sharesChanged' }
+  /** The share is gone: close its sessions, and the home. Answered when they are closed. */
+  | { readonly type: 'shareRemoved'; readonly name: ShareName }
   | { readonly type: 'status' }
   | { readonly type: 'measurements' };
 
@@ -50,6 +61,8 @@ export interface SessionActivity {
 
 export interface SessionStatus {
   readonly user: UserName;
+  /** The share whose home it is of; null: the user's own home. */
+  readonly share: ShareName | null;
   /** ADDRESS:PORT */
   readonly peer: string;
   /** The client's program and version, as it says. */
@@ -74,7 +87,7 @@ export interface DaemonStatus {
   readonly silentWorkers: readonly number[];
   readonly sessions: readonly SessionStatus[];
   /** The live use of the homes that are open; of the others the ledger tells. */
-  readonly uses: readonly (Use & { readonly user: UserName; readonly trashed: Use })[];
+  readonly uses: readonly (Use & { readonly home: HomeName; readonly trashed: Use })[];
 }
 
 /** What each request is answered with. */
@@ -87,6 +100,8 @@ export interface ControlAnswers {
   /** How many lockouts ended. */
   unlock: { readonly lifted: number };
   bansChanged: { readonly closedSessions: number };
+  sharesChanged: { readonly closedSessions: number };
+  shareRemoved: { readonly closedSessions: number };
   status: DaemonStatus;
   measurements: Measurements;
 }
@@ -102,24 +117,28 @@ export function parseControlRequest(line: string): ControlRequest {
     case 'accountChanged':
       return {
         type: 'accountChanged',
-        name: user(name),
+        name: userName(text(name)),
         closeSessions: request['closeSessions'] === true,
         reopen: request['reopen'] === true,
       };
     case 'accountRemoved':
-      return { type: 'accountRemoved', name: user(name) };
+      return { type: 'accountRemoved', name: userName(text(name)) };
     case 'quotaCheck':
       return {
         type: 'quotaCheck',
-        name: name === null ? null : user(name),
+        name: name === null ? null : homeName(text(name)),
         repair: request['repair'] === true,
       };
     case 'emptyTrash':
-      return { type: 'emptyTrash', name: user(name) };
+      return { type: 'emptyTrash', name: userName(text(name)) };
     case 'unlock':
       return { type: 'unlock', userOrAddress: String(request['userOrAddress']) };
     case 'bansChanged':
       return { type: 'bansChanged' };
+    case 'sharesChanged':
+      return { type: 'sharesChanged' };
+    case 'shareRemoved':
+      return { type: 'shareRemoved', name: shareName(text(name)) };
     case 'status':
       return { type: 'status' };
     case 'measurements':
@@ -183,9 +202,9 @@ function parseObject(line: string): Readonly<Record<string, unknown>> {
   throw new Failure('EINVAL', 'not a control message');
 }
 
-function user(name: unknown): UserName {
-  if (typeof name !== 'string') throw new Failure('EINVAL', 'a control request lacks the user name');
-  return userName(name);
+function text(name: unknown): string {
+  if (typeof name !== 'string') throw new Failure('EINVAL', 'a control request lacks the name');
+  return name;
 }
 
 function remoteFailure(error: unknown): Failure {

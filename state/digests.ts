@@ -3,11 +3,11 @@
  *
  * Invariants: a digest is found only for the very inode it was put for, while size, mtime and ctime are what they were
  * then (ctime cannot be set back, so a content that was changed behind a restored mtime is noticed); names count for
- * nothing. A user has at most SLOTS digests: each inode number has one slot, and who comes last has it.
+ * nothing. A home has at most SLOTS digests: each inode number has one slot, and who comes last has it.
  */
 import type { Database } from 'lmdb';
 import type { Status } from '../posix/status.js';
-import type { UserName } from '../protocol/ids.js';
+import type { HomeName } from '../protocol/ids.js';
 import type { Transactions } from './transaction.js';
 
 /** What tells one state of one file from any other. */
@@ -19,7 +19,7 @@ export interface DigestRecord {
   readonly md5: Buffer;
 }
 
-/** Some 200 KiB for a user who has that many large files. */
+/** Some 200 KiB for a home that has that many large files. */
 const SLOTS = 1024n;
 
 export class DigestStore {
@@ -32,29 +32,29 @@ export class DigestStore {
   }
 
   /** The MD5 of this version of the file, if it was put. */
-  get(user: UserName, file: FileVersion): Buffer | undefined {
-    const record = this.#table.get(slotOf(user, file));
+  get(home: HomeName, file: FileVersion): Buffer | undefined {
+    const record = this.#table.get(slotOf(home, file));
     return record?.version === textOf(file) ? Buffer.from(record.md5) : undefined;
   }
 
   /** On the disk when the promise resolves; written off the thread (an fsync). */
-  async put(user: UserName, file: FileVersion, md5: Buffer): Promise<void> {
+  async put(home: HomeName, file: FileVersion, md5: Buffer): Promise<void> {
     await this.#transactions.committed(() =>
-      this.#table.put(slotOf(user, file), { version: textOf(file), md5 }),
+      this.#table.put(slotOf(home, file), { version: textOf(file), md5 }),
     );
   }
 
-  removeAll(user: UserName): void {
+  removeAll(home: HomeName): void {
     this.#transactions.run(() => {
-      // A user name has no slash, and '0' is the character after it.
-      for (const key of Array.from(this.#table.getKeys({ start: `${user}/`, end: `${user}0` })))
+      // A home's name has no slash, and '0' is the character after it.
+      for (const key of Array.from(this.#table.getKeys({ start: `${home}/`, end: `${home}0` })))
         this.#table.removeSync(key);
     });
   }
 }
 
-function slotOf(user: UserName, { ino }: FileVersion): string {
-  return `${user}/${ino % SLOTS}`;
+function slotOf(home: HomeName, { ino }: FileVersion): string {
+  return `${home}/${ino % SLOTS}`;
 }
 
 function textOf({ dev, ino, btime, size, mtime, ctime }: FileVersion): string {

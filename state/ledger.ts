@@ -3,11 +3,11 @@
  * memory, and the entry here is marked dirty first, on the disk: after a crash it says "recount", never a wrong figure.
  * It is clean again only when the disk has all that it tells of.
  *
- * Invariant: an entry exists only for an account. A worker that closes the home of a removed user writes nothing, nor into the
- * entry of a later user of the name.
+ * Invariant: an entry exists only for an account or a share. A worker that closes a home that was removed writes nothing, nor into the
+ * entry of a later one of the name.
  */
 import type { Database } from 'lmdb';
-import type { UserName } from '../protocol/ids.js';
+import type { HomeName } from '../protocol/ids.js';
 import type { Transactions } from './transaction.js';
 
 /** What a home holds: apparent bytes and inodes, as charged against the quota. */
@@ -30,7 +30,7 @@ export interface LedgerEntry extends Charge {
 
 /** The answer of a quota check: what is charged, and what the tree holds. */
 export interface QuotaReport {
-  readonly user: UserName;
+  readonly home: HomeName;
   readonly ledger: Use;
   readonly tree: Use;
   /** What partial uploads take of that. */
@@ -40,37 +40,37 @@ export interface QuotaReport {
   readonly repaired: boolean;
 }
 
-/** Whose use it is: another account of the same name was made at another time. */
-export interface ChargedAccount {
-  readonly name: UserName;
-  /** As Account has it. */
+/** Whose use it is: another home of the same name was made at another time. */
+export interface ChargedHome {
+  readonly name: HomeName;
+  /** Milliseconds since 1970. */
   readonly createdAt: number;
 }
 
-/** What the ledger has to know of the accounts: which there are. */
-type ChargedAccounts = Pick<Database<ChargedAccount, string>, 'get'>;
+/** When the account or the share was made that has this home; undefined: there is none. */
+type CreatedAt = (home: HomeName) => number | undefined;
 
 export class Ledger {
   readonly #table: Database<LedgerEntry, string>;
-  readonly #accounts: ChargedAccounts;
+  readonly #createdAt: CreatedAt;
   readonly #transactions: Transactions;
 
-  constructor(table: Database<LedgerEntry, string>, accounts: ChargedAccounts, transactions: Transactions) {
+  constructor(table: Database<LedgerEntry, string>, createdAt: CreatedAt, transactions: Transactions) {
     this.#table = table;
-    this.#accounts = accounts;
+    this.#createdAt = createdAt;
     this.#transactions = transactions;
   }
 
   /** Undefined: never counted. */
-  read(user: UserName): LedgerEntry | undefined {
-    return this.#table.get(user);
+  read(home: HomeName): LedgerEntry | undefined {
+    return this.#table.get(home);
   }
 
   /** To be called before the first change of a home; on the disk when it returns. */
-  markDirty(user: UserName): void {
+  markDirty(home: HomeName): void {
     this.#transactions.run(() => {
-      const entry = this.#table.get(user);
-      if (entry?.clean === true) this.#table.putSync(user, { ...entry, clean: false });
+      const entry = this.#table.get(home);
+      if (entry?.clean === true) this.#table.putSync(home, { ...entry, clean: false });
     });
   }
 
@@ -83,10 +83,10 @@ export class Ledger {
   }
 
   /** Records the use; on the disk when it returns. `clean`: what it tells of is there before. */
-  write({ name, createdAt }: ChargedAccount, charge: Charge, clean: boolean): void {
+  write({ name, createdAt }: ChargedHome, charge: Charge, clean: boolean): void {
     const { bytes, files, overSoftSince, trashed } = charge;
     this.#transactions.run(() => {
-      if (this.#accounts.get(name)?.createdAt !== createdAt) return;
+      if (this.#createdAt(name) !== createdAt) return;
       const since = overSoftSince === undefined ? {} : { overSoftSince };
       const inTrash = trashed === undefined || trashed.files === 0 ? {} : { trashed };
       this.#table.putSync(name, { bytes, files, clean, ...since, ...inTrash });

@@ -1,5 +1,6 @@
 /*
- * The state of a server in one lmdb environment: accounts, the quota ledger, resumable uploads, digests of files, bans, tokens. The
+ * The state of a server in one lmdb environment: accounts, groups, shares, the quota ledger, resumable uploads, digests of files,
+ * bans, tokens. The
  * daemon's threads and ftpctl open it at once; lmdb's reader table and writer lock keep them apart, so there is no owner
  * to ask.
  *
@@ -9,18 +10,20 @@
 import { closeSync, existsSync, openSync, statSync } from 'node:fs';
 import { open, type Database, type RootDatabase } from 'lmdb';
 import { Failure } from '../protocol/failure.js';
-import type { UserName } from '../protocol/ids.js';
+import { homeOfShare, shareOfHome, type GroupName, type ShareName, type UserName } from '../protocol/ids.js';
 import { Accounts, type Account } from './accounts.js';
 import { ApiTokens, type ApiToken } from './api-tokens.js';
 import { damageOf } from './database-check.js';
 import { Bans, type Ban } from './bans.js';
 import { preparePrivateDirectory, statePaths, type StatePaths } from './directory.js';
 import { DigestStore, type DigestRecord } from './digests.js';
+import { Groups, type GroupChange, type GroupRecord } from './groups.js';
 import { Ledger, type LedgerEntry } from './ledger.js';
 import { MIN_PASSWORD } from './password-rules.js';
 import { closeToOthers } from './privacy.js';
 import { Room } from './room.js';
 import { requireSchema } from './schema.js';
+import { Shares, type ShareRecord } from './shares.js';
 import { stateFailure, Transactions } from './transaction.js';
 import { UploadStore, type UploadRecord } from './uploads.js';
 
@@ -35,13 +38,23 @@ export interface UserDefaults extends Pick<Account, 'trashMs'> {
 export interface State {
   readonly paths: StatePaths;
   readonly accounts: Accounts;
+  readonly groups: Groups;
+  readonly shares: Shares;
   readonly ledger: Ledger;
   readonly uploads: UploadStore;
   readonly digests: DigestStore;
   readonly bans: Bans;
   readonly apiTokens: ApiTokens;
-  /** Removes an account with its ledger, uploads and digests, in one transaction. ENOENT. */
+  /** Removes an account with its memberships, ledger, uploads and digests, in one transaction. ENOENT. */
   removeUser(name: UserName): void;
+  /** Changes a group. ENOENT; E2BIG: somebody would have too many shares. */
+  changeGroup(name: GroupName, change: GroupChange): void;
+  /** Removes a group and what it is granted; returns the shares where that was something. ENOENT. */
+  removeGroup(name: GroupName): ShareName[];
+  /** Adds a share. What a ledger of a former one of the name says is forgotten. EEXIST, ENOENT, E2BIG. */
+  addShare(record: ShareRecord): void;
+  /** Removes a share with its ledger, uploads and digests, in one transaction. ENOENT. */
+  removeShare(name: ShareName): void;
   /** Where the daemon of this state keeps the homes (absolute), as it last started; undefined before. */
   homes: string | undefined;
   /** The random id of that directory (homes-marker.ts). */
@@ -139,8 +152,23 @@ function tablesOf(
   const ledgerTable = openTable<LedgerEntry>(root, 'ledger');
   const uploadTable = openTable<UploadRecord>(root, 'uploads');
   const digestTable = openTable<DigestRecord>(root, 'digests');
-  const ledger = new Ledger(ledgerTable, accountTable, transactions);
+  const shareTable = openTable<ShareRecord>(root, 'shares');
+  const ledger = new Ledger(
+    ledgerTable,
+    (home) => {
+      const share = shareOfHome(home);
+      return (share === undefined ? accountTable.get(home) : shareTable.get(share))?.createdAt;
+    },
+    transactions,
+  );
   const accounts = new Accounts(accountTable, ledgerTable, transactions);
+  const groups = new Groups(
+    openTable<GroupRecord>(root, 'groups'),
+    openTable<true>(root, 'members'),
+    (name) => accountTable.doesExist(name),
+    transactions,
+  );
+  const shares = new Shares(shareTable, openTable<readonly ShareName[]>(root, 'shown'), groups, transactions);
   const set = (key: string, value: string | undefined): void =>
     transactions.run(() => {
       if (value === undefined) settings.removeSync(key);
@@ -153,6 +181,8 @@ function tablesOf(
   return {
     paths,
     accounts,
+    groups,
+    shares,
     ledger,
     uploads,
     digests,
@@ -161,8 +191,37 @@ function tablesOf(
     removeUser(name) {
       transactions.run(() => {
         accounts.remove(name);
+        groups.forget(name);
+        shares.setShown(name, []);
         uploads.removeAll(name);
         digests.removeAll(name);
+      });
+    },
+    changeGroup(name, change) {
+      transactions.run(() => {
+        groups.change(name, change);
+        shares.requireFew(change.add);
+      });
+    },
+    removeGroup(name) {
+      return transactions.run(() => {
+        groups.remove(name);
+        return shares.withdraw(name);
+      });
+    },
+    addShare(record) {
+      transactions.run(() => {
+        shares.create(record);
+        ledgerTable.removeSync(homeOfShare(record.name));
+      });
+    },
+    removeShare(name) {
+      transactions.run(() => {
+        const home = homeOfShare(name);
+        shares.remove(name);
+        ledgerTable.removeSync(home);
+        uploads.removeAll(home);
+        digests.removeAll(home);
       });
     },
     get homes() {

@@ -1,9 +1,9 @@
 /*
- * Resumable uploads: per user and key, how far a partial file is written, hashed and on the disk. A record is put
+ * Resumable uploads: per home and key, how far a partial file is written, hashed and on the disk. A record is put
  * after the data it speaks of is synced, so that it never promises more than the partial file holds.
  */
 import type { Database } from 'lmdb';
-import type { UserName } from '../protocol/ids.js';
+import type { HomeName } from '../protocol/ids.js';
 import type { Transactions } from './transaction.js';
 
 export interface UploadRecord {
@@ -38,42 +38,42 @@ export class UploadStore {
     this.#transactions = transactions;
   }
 
-  get(user: UserName, key: string): UploadRecord | undefined {
-    return this.#table.get(tableKey(user, key));
+  get(home: HomeName, key: string): UploadRecord | undefined {
+    return this.#table.get(tableKey(home, key));
   }
 
   /** On the disk when the promise resolves; written off the thread (an fsync). */
-  async put(user: UserName, key: string, record: UploadRecord): Promise<void> {
-    await this.#transactions.committed(() => this.#table.put(tableKey(user, key), record));
+  async put(home: HomeName, key: string, record: UploadRecord): Promise<void> {
+    await this.#transactions.committed(() => this.#table.put(tableKey(home, key), record));
   }
 
-  async remove(user: UserName, key: string): Promise<void> {
-    await this.#transactions.committed(() => this.#table.remove(tableKey(user, key)));
+  async remove(home: HomeName, key: string): Promise<void> {
+    await this.#transactions.committed(() => this.#table.remove(tableKey(home, key)));
   }
 
-  /** All uploads of a user. */
-  list(user: UserName): { key: string; record: UploadRecord }[] {
-    const prefix = tableKey(user, '');
-    return Array.from(this.#table.getRange(keysOf(user)), ({ key, value }) => ({
+  /** All uploads of a home. */
+  list(home: HomeName): { key: string; record: UploadRecord }[] {
+    const prefix = tableKey(home, '');
+    return Array.from(this.#table.getRange(keysOf(home)), ({ key, value }) => ({
       key: key.slice(prefix.length),
       record: value,
     }));
   }
 
-  removeAll(user: UserName): void {
+  removeAll(home: HomeName): void {
     this.#transactions.run(() => {
-      for (const key of Array.from(this.#table.getKeys(keysOf(user)))) this.#table.removeSync(key);
+      for (const key of Array.from(this.#table.getKeys(keysOf(home)))) this.#table.removeSync(key);
     });
   }
 }
 
-function tableKey(user: UserName, key: string): string {
+function tableKey(home: HomeName, key: string): string {
   if (key.length > MAX_KEY) throw new RangeError(`the key of an upload has at most ${MAX_KEY} characters`);
-  // A user name has no slash, so that no two pairs make the same key.
-  return `${user}/${key}`;
+  // A home's name has no slash, so that no two pairs make the same key.
+  return `${home}/${key}`;
 }
 
-/** The range of a user's keys: '0' is the character after '/'. */
-function keysOf(user: UserName): { start: string; end: string } {
-  return { start: `${user}/`, end: `${user}0` };
+/** The range of a home's keys: '0' is the character after '/'. */
+function keysOf(home: HomeName): { start: string; end: string } {
+  return { start: `${home}/`, end: `${home}0` };
 }

@@ -19,7 +19,7 @@ export function userRows(
   { accounts, ledger }: Pick<State, 'accounts' | 'ledger'>,
   status: Status | undefined,
 ): UserRow[] {
-  const uses = new Map(status?.uses.map((use) => [use.user, use]));
+  const uses = new Map(status?.uses.map((use) => [use.home, use] as const));
   const sessions = new Map<string, number>();
   for (const { user } of status?.sessions ?? []) sessions.set(user, (sessions.get(user) ?? 0) + 1);
   return accounts.list().map((account) => ({

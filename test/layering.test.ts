@@ -36,6 +36,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...['mount/operations', 'mount/ownership', 'locks', 'protocol', 'posix'],
   ],
 
+  'mount/shares': ['mount/remote/interruption', 'mount/operations', 'protocol', 'posix'],
+
   // Who runs the programs from outside, and who tests everything.
   bench: ['protocol', 'test'],
   demo: ['bench', 'test'],

@@ -10,8 +10,8 @@ export interface Room {
   readonly rows: number;
 }
 
-const HEAD = ['Recv/s', 'Sent/s', 'Calls/s', 'Open', 'User', 'Peer', 'Program'];
-const ALIGNMENTS = ['right', 'right', 'right', 'right', 'left', 'left', 'left'] as const;
+const HEAD = ['Recv/s', 'Sent/s', 'Calls/s', 'Open', 'User', 'Share', 'Peer', 'Program'];
+const ALIGNMENTS = ['right', 'right', 'right', 'right', 'left', 'left', 'left', 'left'] as const;
 
 /** `now`: milliseconds since 1970. */
 export function activityLines(activity: Activity, now: number, { columns, rows }: Room): string[] {
@@ -40,12 +40,13 @@ function summaryOf(activity: Activity, now: number): string[] {
 /** In at most so many lines. */
 function sessionLines(sessions: readonly SessionRates[], now: number, room: number): string[] {
   if (sessions.length === 0) return ['nobody is connected'].slice(0, room);
-  const table = sessions.map(({ rates, since, user, peer, program }) => [
+  const table = sessions.map(({ rates, since, user, share, peer, program }) => [
     rates === null ? '-' : formatSize(Math.round(rates.bytesReceived)),
     rates === null ? '-' : formatSize(Math.round(rates.bytesSent)),
     rates === null ? '-' : count(rates.calls),
     formatDuration((now - since) / 1000),
     user,
+    share ?? '-',
     peer,
     printable(program),
   ]);

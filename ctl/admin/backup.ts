@@ -2,8 +2,8 @@
  * `ftpctl backup DIR`: accounts, key and homes of a server into a new directory, while it serves. DIR gets
  *
  *   server.key       the server's identity
- *   homes/NAME.tar   what is in each user's home
- *   state.lmdb       accounts, limits, and how far uploads are
+ *   homes/NAME.tar   what is in each user's home, homes/+NAME.tar what is in each share
+ *   state.lmdb       accounts, groups, shares, limits, and how far uploads are
  *
  * Invariants: the state is copied first, at one moment, and gets its name last. So what it says of partial uploads is never more
  * than the homes hold, and a directory without state.lmdb is no whole backup. A file is as it was at some moment while its home was
@@ -27,11 +27,12 @@ import { basename, join, resolve } from 'node:path';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { Failure } from '../../protocol/failure.js';
-import type { UserName } from '../../protocol/ids.js';
+import type { HomeName } from '../../protocol/ids.js';
 import { errnoText, printable } from '../../protocol/login/report.js';
 import { fd } from '../../posix/fd.js';
 import { syncfs } from '../../posix/files.js';
 import { OWN_NAMES, RESERVED_NAME } from '../../state/home-layout.js';
+import { homesOf } from '../../state/home-list.js';
 import { requireKnownHomes } from '../../state/homes-marker.js';
 import { formatSize } from '../../state/sizes.js';
 import type { State } from '../../state/store.js';
@@ -99,13 +100,13 @@ async function backUpHomes(state: State, into: string): Promise<void> {
   mkdirSync(into);
   if (homes === undefined) return; // no daemon ran yet
   requireKnownHomes(state, homes);
-  for (const { name } of state.accounts.list()) {
+  for (const { name } of homesOf(state)) {
     const home = join(homes, name);
     if (existsSync(home)) await backUpHome(name, home, join(into, `${name}.tar`));
   }
 }
 
-async function backUpHome(name: UserName, home: string, file: string): Promise<void> {
+async function backUpHome(name: HomeName, home: string, file: string): Promise<void> {
   const archive = openSync(file, 'wx', PRIVATE_MODE);
   try {
     const said = await archiveOf(home, archive);

@@ -172,8 +172,8 @@ export function administrationCommands(program: Command, end: (exitCode: number)
       end(await keyRemove(user, text, options));
     });
 
-  const quota = program.command('quota').description('what is charged to users');
-  withStateOption(quota.command('check').argument('[name]'))
+  const quota = program.command('quota').description('what is charged to users and shares');
+  withStateOption(quota.command('check').argument('[name]', 'a user, or + and the name of a share'))
     .description('have the daemon compare it with what the homes hold')
     .option('--repair', 'charge what they hold')
     .option('--json', 'one JSON object a line')

@@ -1,11 +1,11 @@
 /**
- * `ftpctl quota check [--repair] [NAME]`: has the daemon compare what is charged to users with what their homes hold. Only the
+ * `ftpctl quota check [--repair] [NAME]`: has the daemon compare what is charged to homes with what they hold. Only the
  * daemon counts: where none runs nobody is charged, and the next one counts by itself what it does not know for certain.
  */
 import { EXIT_FAILURE, EXIT_OK } from '../../protocol/login/exit-codes.js';
 import type { QuotaReport } from '../../state/ledger.js';
 import { writeOut } from '../output/stdout.js';
-import { requireDaemon, userArgument } from './state-access.js';
+import { homeArgument, requireDaemon } from './state-access.js';
 import type { StateOptions } from './state-option.js';
 
 export interface QuotaCheckOptions extends StateOptions {
@@ -16,7 +16,7 @@ export interface QuotaCheckOptions extends StateOptions {
 
 /** Returns the exit code: that of a failure where something differs and is not repaired. */
 export async function quotaCheck(text: string | undefined, options: QuotaCheckOptions): Promise<number> {
-  const name = text === undefined ? null : userArgument(text);
+  const name = text === undefined ? null : homeArgument(text);
   const repair = options.repair === true;
   const reports = await requireDaemon(options, { type: 'quotaCheck', name, repair });
   for (const report of reports) {
@@ -26,10 +26,10 @@ export async function quotaCheck(text: string | undefined, options: QuotaCheckOp
 }
 
 function line(report: QuotaReport): string {
-  const { user, ledger, tree, uploads, repaired } = report;
+  const { home, ledger, tree, uploads, repaired } = report;
   const ofUploads =
     uploads.files === 0 ? '' : ` (partial uploads: ${uploads.bytes} bytes, ${uploads.files} files)`;
-  const charge = `${user}: charged ${ledger.bytes} bytes, ${ledger.files} files${ofUploads}`;
+  const charge = `${home}: charged ${ledger.bytes} bytes, ${ledger.files} files${ofUploads}`;
   if (!differs(report)) return `${charge}: right`;
   const advice = repaired ? 'repaired' : 'repair it with --repair';
   return `${charge}, but the home holds ${tree.bytes} bytes, ${tree.files} files: ${advice}`;

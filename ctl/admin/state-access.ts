@@ -8,11 +8,13 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Failure } from '../../protocol/failure.js';
-import { userName, type UserName } from '../../protocol/ids.js';
-import { Administration, type AskIfRunning } from '../../state/administration.js';
+import { homeName, userName, type HomeName, type UserName } from '../../protocol/ids.js';
+import { Administration } from '../../state/administration.js';
+import type { AskIfRunning } from '../../state/announcer.js';
 import { personAtTerminal } from '../../state/audit.js';
 import { askDaemon, type ControlAnswers, type ControlRequest } from '../../state/control.js';
 import { defaultStateDirectory } from '../../state/directory.js';
+import { ShareAdministration } from '../../state/share-administration.js';
 import { openState, type State } from '../../state/store.js';
 import type { StateOptions } from './state-option.js';
 
@@ -36,8 +38,18 @@ export async function requireDaemon<R extends ControlRequest>(
 
 /** A user name of the command line. Throws USAGE. */
 export function userArgument(text: string): UserName {
+  return nameArgument(userName, text);
+}
+
+/** The name of a user's home, or `+` and that of a share. Throws USAGE. */
+export function homeArgument(text: string): HomeName {
+  return nameArgument(homeName, text);
+}
+
+/** What `parse` makes of a name of the command line. Throws USAGE. */
+export function nameArgument<T>(parse: (text: string) => T, text: string): T {
   try {
-    return userName(text);
+    return parse(text);
   } catch (error) {
     throw new Failure('USAGE', Failure.from(error).message, { cause: error });
   }
@@ -77,5 +89,16 @@ export function administer<T>(
   const ask: AskIfRunning = (request) => askDaemon(stateDirectory(options), request);
   return withState(options, access, (state) =>
     act(new Administration({ state, by: personAtTerminal(), ask }), state),
+  );
+}
+
+/** Runs `act` with the means to change groups and shares. */
+export function administerShares<T>(
+  options: StateOptions,
+  act: (administration: ShareAdministration, state: State) => Promise<T>,
+): Promise<T> {
+  const ask: AskIfRunning = (request) => askDaemon(stateDirectory(options), request);
+  return withState(options, 'change', (state) =>
+    act(new ShareAdministration({ state, by: personAtTerminal(), ask }), state),
   );
 }

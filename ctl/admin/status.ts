@@ -26,17 +26,18 @@ function lines(daemon: DaemonStatus): string {
     `ftpmountd ${version}, process ${pid}, on ${address}, up ${age(daemon.startedAt)}`,
     `${sessions.length} of ${maxSessions} sessions, ${queued} of ${maxQueue} waiting, ${workers} workers${silent.join('')}`,
   ];
-  const sessionRows = sessions.map(({ user, peer, program, since }) => [
+  const sessionRows = sessions.map(({ user, share, peer, program, since }) => [
     user,
+    share ?? '-',
     peer,
     printable(program),
     age(since),
   ]);
-  const useRows = uses.map(({ user, bytes, files }) => [user, formatSize(bytes), String(files)]);
+  const useRows = uses.map(({ home, bytes, files }) => [home, formatSize(bytes), String(files)]);
   return [
     ...summary,
-    ...section([['User', 'Peer', 'Program', 'Since'], ...sessionRows]),
-    ...section([['User', 'Used', 'Files'], ...useRows]),
+    ...section([['User', 'Share', 'Peer', 'Program', 'Since'], ...sessionRows]),
+    ...section([['Home', 'Used', 'Files'], ...useRows]),
   ].join('\n');
 }
 

@@ -5,14 +5,12 @@ import { formatLimit } from '../../state/sizes.js';
 import { parseEnd } from '../../state/times.js';
 import { addRecords } from './add-records.js';
 import { expiryOf } from './expiry.js';
-import { describeLimits, limitSettings, type LimitOptions } from './limit-settings.js';
+import { describeLimits, limitSettings, MISSING_QUOTA, type LimitOptions } from './limit-settings.js';
 import { newCredential, type PasswordOptions } from './new-password.js';
 import { administer, userArgument } from './state-access.js';
 import type { StateOptions } from './state-option.js';
 import { readUserFile } from './user-file.js';
 import { readRecords } from './user-records.js';
-
-const MISSING_QUOTA = 'the quota is missing: say --quota SIZE (0 is none), or set ftpmountd --default-quota';
 
 export interface UseraddOptions extends StateOptions, PasswordOptions, LimitOptions {
   /** A file of users, or `-`. */

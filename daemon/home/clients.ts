@@ -7,7 +7,7 @@
  * they stay, for the daemon that opens it next. A disk that refuses to be tidied keeps no client from ending.
  */
 import { RESUME_MS } from '../../protocol/limits.js';
-import { LEASE_NONE, LEASE_WRITE, type LeaseMode } from '../../protocol/methods.js';
+import { LEASE_NONE, LEASE_READ, LEASE_WRITE, type LeaseMode } from '../../protocol/methods.js';
 import type { Clock } from './clock.js';
 import type { ConfinedTree } from './confined.js';
 import type { Grace } from './grace.js';
@@ -97,11 +97,12 @@ export class Clients {
     const { leases, grace } = this.#options;
     const key = Buffer.from(id).toString('hex');
     const known = this.#clients.get(key);
-    const client = known ?? this.#newClient(key, id);
+    const client = known ?? this.#newClient(session, key, id);
     this.#clients.set(key, client);
     this.#away.get(key)?.();
     this.#away.delete(key);
-    const wants = this.#canHold(client, wanted) ? wanted : LEASE_NONE;
+    const allowed = session.isReadOnly ? (Math.min(wanted, LEASE_READ) as LeaseMode) : wanted;
+    const wants = this.#canHold(client, allowed) ? allowed : LEASE_NONE;
     if (wants !== client.wants) leases.leave(client);
     client.enter(session, wants, known !== undefined);
     const leased =
@@ -221,9 +222,11 @@ export class Clients {
     if (!this.#options.grace.holdsUp(client.id)) this.#options.leases.enter(client);
   }
 
-  #newClient(id: string, bytes: Uint8Array): HomeClient {
+  #newClient({ user, isReadOnly }: ClientSession, id: string, bytes: Uint8Array): HomeClient {
     const { tree, held, grants, clock } = this.#options;
     const client = new HomeClient({
+      user,
+      isReadOnly,
       id,
       handles: new HandleTable(this.#count),
       held: held.client(),

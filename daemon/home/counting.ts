@@ -4,7 +4,7 @@
  * Invariant: nothing changes the home meanwhile: sessions and continuations wait for whenOver(). One count comes after the
  * other, with nothing in between.
  */
-import type { UserName } from '../../protocol/ids.js';
+import type { HomeName } from '../../protocol/ids.js';
 import type { QuotaReport, Use } from '../../state/ledger.js';
 import type { ConfinedTree } from './confined.js';
 import type { HeldFiles } from './held-files.js';
@@ -12,7 +12,7 @@ import type { Quota } from './quota.js';
 import { recount } from './recount.js';
 
 export interface CountingParts {
-  readonly user: UserName;
+  readonly home: HomeName;
   readonly tree: ConfinedTree;
   readonly quota: Quota;
   readonly held: HeldFiles;
@@ -43,7 +43,7 @@ export class Counting {
 
   /** Compares the charge with the tree. `repair` makes the charge what was counted. */
   async check(repair: boolean): Promise<QuotaReport> {
-    const { user, tree, quota, held, uploads, onRepaired, onOver } = this.#parts;
+    const { home, tree, quota, held, uploads, onRepaired, onOver } = this.#parts;
     const former = this.#underWay;
     let done: () => void = () => undefined;
     const counting = new Promise<void>((resolve) => {
@@ -62,7 +62,7 @@ export class Counting {
         quota.correct(counted, trashed);
         onRepaired();
       }
-      return { user, ledger: charged, tree: counted, uploads: uploads(), trash: trashed, repaired };
+      return { home, ledger: charged, tree: counted, uploads: uploads(), trash: trashed, repaired };
     } finally {
       if (this.#underWay === counting) this.#underWay = undefined;
       onOver();

@@ -7,7 +7,7 @@
  * Invariant: what is remembered is compared with the file as it is when it is asked for (state/digests); nothing that
  * changes files has to tell.
  */
-import type { UserName } from '../../protocol/ids.js';
+import type { HomeName } from '../../protocol/ids.js';
 import type { DigestStore, FileVersion } from '../../state/digests.js';
 import type { Log } from '../log.js';
 
@@ -24,27 +24,27 @@ export const REMEMBERED_FROM = 16 * 1024 * 1024;
 const SETTLED_SECONDS = 2;
 
 export class Digests {
-  readonly #user: UserName;
+  readonly #home: HomeName;
   readonly #store: DigestRecords;
   readonly #log: Log;
 
-  constructor(parts: { user: UserName; store: DigestRecords; log: Log }) {
-    this.#user = parts.user;
+  constructor(parts: { home: HomeName; store: DigestRecords; log: Log }) {
+    this.#home = parts.home;
     this.#store = parts.store;
     this.#log = parts.log;
   }
 
   /** The MD5 of a file in this version, if it is remembered. */
   of(file: FileVersion): Buffer | undefined {
-    return file.size < REMEMBERED_FROM ? undefined : this.#store.get(this.#user, file);
+    return file.size < REMEMBERED_FROM ? undefined : this.#store.get(this.#home, file);
   }
 
   /** `md5` is that of the whole file, and the file has not changed since it was read or written. */
   remember(file: FileVersion, md5: Buffer): void {
     const age = Date.now() / 1000 - file.mtime.sec;
     if (file.size < REMEMBERED_FROM || Math.abs(age) <= SETTLED_SECONDS) return;
-    this.#store.put(this.#user, file, md5).catch((error: unknown) => {
-      this.#log.warn({ error, user: this.#user }, 'the MD5 of a file was not remembered');
+    this.#store.put(this.#home, file, md5).catch((error: unknown) => {
+      this.#log.warn({ error, home: this.#home }, 'the MD5 of a file was not remembered');
     });
   }
 }

@@ -8,7 +8,7 @@
 import { Failure } from '../../protocol/failure.js';
 import { packLock } from '../../protocol/file-locks.js';
 import type { RemotePath } from '../../protocol/ids.js';
-import type { MethodName, Params } from '../../protocol/methods.js';
+import { METHODS, type MethodName, type Params } from '../../protocol/methods.js';
 import type { FileRef } from '../../protocol/references.js';
 import type { Xattr } from '../../protocol/xattrs.js';
 import { lseek } from '../../posix/files.js';
@@ -259,13 +259,13 @@ const IMMEDIATE = {
   },
   downloadRuns: (_, client, [number, offset]) =>
     client.handles.ofKind(number, 'download').download.runsFrom(offset),
-  async digest(home, client, [number], call) {
+  async digest({ transferLog }, client, [number], call) {
     const { download } = client.handles.ofKind(number, 'download');
     const md5 = await download.digest(call);
     const { path, size: bytes, startedAt } = download;
     const ms = Date.now() - startedAt;
     const moved = download.wasRead ? 'download' : 'md5';
-    home.transferLog.info({ user: home.user, path, bytes, md5: md5.toString('hex'), ms }, moved);
+    transferLog.info({ user: client.user, path, bytes, md5: md5.toString('hex'), ms }, moved);
     return md5;
   },
 } satisfies { readonly [M in HomeMethod]?: Immediate<M> };
@@ -281,6 +281,9 @@ export function answer(
   call: Call,
 ): Work {
   call.throwIfCancelled();
+  if (client.isReadOnly && METHODS[method].changes(params as never)) {
+    throw new Failure('EROFS', 'you may only read here');
+  }
   // Each row takes what the same row of METHODS yields.
   if (isImmediate(method)) {
     const run = IMMEDIATE[method] as Immediate<MethodName>;

@@ -70,3 +70,8 @@ export class Grace {
     this.#onChanged();
   }
 }
+
+/** Whether a client that comes back after a restart of the server sends this only behind its log, and its locks. */
+export function isBehindLog(method: string): boolean {
+  return method !== 'apply' && method !== 'relock' && method !== 'ping';
+}

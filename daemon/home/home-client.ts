@@ -5,7 +5,7 @@
  * (recalls, what is durable), or is no news by then.
  */
 import { Failure } from '../../protocol/failure.js';
-import type { RemoteHandle } from '../../protocol/ids.js';
+import type { RemoteHandle, UserName } from '../../protocol/ids.js';
 import { MAX_CALLS, MAX_CHANGES, MAX_LEASE_ITEMS } from '../../protocol/limits.js';
 import {
   LEASE_NONE,
@@ -27,6 +27,10 @@ import { ProvisionalIds, type ProvisionalCount } from './provisional-ids.js';
 
 /** What a session is to its client. */
 export interface ClientSession {
+  /** Whose it is. */
+  readonly user: UserName;
+  /** The user may change nothing in this home. */
+  readonly isReadOnly: boolean;
   /** Must not throw. */
   notify<N extends NotificationName>(name: N, params: NotificationParams<N>): void;
   /** Breaks the connection. */
@@ -36,6 +40,9 @@ export interface ClientSession {
 }
 
 export interface HomeClientParts {
+  /** As of its sessions. */
+  readonly user: UserName;
+  readonly isReadOnly: boolean;
   /** In hex. */
   readonly id: string;
   readonly handles: HandleTable;
@@ -52,6 +59,8 @@ export interface HomeClientParts {
 }
 
 export class HomeClient implements LeaseHolder, ExecutorClient {
+  readonly user: UserName;
+  readonly isReadOnly: boolean;
   readonly id: string;
   readonly handles: HandleTable;
   readonly held: ClientHeld;
@@ -79,6 +88,8 @@ export class HomeClient implements LeaseHolder, ExecutorClient {
   #syncFailure: unknown;
 
   constructor(parts: HomeClientParts) {
+    this.user = parts.user;
+    this.isReadOnly = parts.isReadOnly;
     this.id = parts.id;
     this.handles = parts.handles;
     this.held = parts.held;

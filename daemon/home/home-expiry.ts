@@ -2,7 +2,7 @@
  * When a home is looked through for what has expired, partial uploads that nobody came back for and what has been in the trash for its
  * time: as it opens, and then every CHECK_MS, as a home that is always in use is never opened again.
  */
-import type { UserName } from '../../protocol/ids.js';
+import type { HomeName } from '../../protocol/ids.js';
 import type { Log } from '../log.js';
 import type { Clock } from './clock.js';
 import type { Trash } from './trash.js';
@@ -15,7 +15,7 @@ interface Parts {
   readonly uploads: Pick<Uploads, 'removeExpired' | 'whenChangeable'>;
   readonly trash: Pick<Trash, 'removeExpired'>;
   readonly clock: Clock;
-  readonly user: UserName;
+  readonly home: HomeName;
   readonly log: Log;
 }
 
@@ -35,14 +35,14 @@ export class HomeExpiry {
   }
 
   #check(): void {
-    const { uploads, trash, clock, user, log } = this.#parts;
+    const { uploads, trash, clock, home, log } = this.#parts;
     try {
       uploads.removeExpired();
     } catch (error) {
-      log.warn({ error, user }, 'expired uploads were not removed');
+      log.warn({ error, home }, 'expired uploads were not removed');
     }
     trash.removeExpired().catch((error: unknown) => {
-      log.warn({ error, user }, 'what expired in the trash was not removed');
+      log.warn({ error, home }, 'what expired in the trash was not removed');
     });
     this.#callOff = clock.after(CHECK_MS, () => {
       void uploads.whenChangeable().then(() => {

@@ -4,7 +4,7 @@
  * Invariant: that time begins with the change that passes the soft quota, ends with the one that brings the use back within it, and
  * goes on over restarts.
  */
-import type { UserName } from '../../protocol/ids.js';
+import type { HomeName } from '../../protocol/ids.js';
 import type { NotificationParams } from '../../protocol/methods.js';
 import type { Use } from '../../state/ledger.js';
 import { softQuotaAdvice, softQuotaOf, type SoftQuota } from '../../state/soft-quota.js';
@@ -25,7 +25,7 @@ export interface HomeLimits extends Use {
 
 export interface SoftLimitOptions {
   readonly clock: Clock;
-  readonly user: UserName;
+  readonly home: HomeName;
   readonly log: Log;
   /** When the soft quota was passed, as the ledger has it: milliseconds since 1970. */
   readonly since: number | undefined;
@@ -86,18 +86,18 @@ export class SoftLimit {
     const { softBytes } = this.#soft;
     const isOver = softBytes > 0 && bytes > softBytes;
     if (isOver === (this.#since !== undefined)) return;
-    const { clock, log, user, remember, onChanged } = this.#options;
+    const { clock, log, home, remember, onChanged } = this.#options;
     this.#since = isOver ? clock.date() : undefined;
     try {
       remember();
     } catch (error) {
-      log.error({ error, user }, 'the ledger was not written');
+      log.error({ error, home }, 'the ledger was not written');
     }
     // Who charges goes on first: what waits for room is not to be woken meanwhile.
     if (isOver) this.#watch();
     else this.#apply();
     if (!this.#isNews(isOver)) return;
-    log.info({ user, advice: softQuotaAdvice(bytes, ...this.told) ?? 'within it again' }, 'soft quota');
+    log.info({ home, advice: softQuotaAdvice(bytes, ...this.told) ?? 'within it again' }, 'soft quota');
     onChanged(this.notice);
   }
 

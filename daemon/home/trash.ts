@@ -12,7 +12,7 @@
 import type { Fd } from '../../posix/fd.js';
 import { unlinkat } from '../../posix/names.js';
 import type { Status } from '../../posix/status.js';
-import type { UserName } from '../../protocol/ids.js';
+import type { HomeName } from '../../protocol/ids.js';
 import type { Use } from '../../state/ledger.js';
 import type { Log } from '../log.js';
 import type { Clock } from './clock.js';
@@ -43,7 +43,7 @@ export interface TrashParts {
   readonly owners: VirtualOwners;
   readonly turns: Turns;
   readonly clock: Clock;
-  readonly user: UserName;
+  readonly home: HomeName;
   readonly log: Log;
   /** To be called with each change of the home. */
   readonly changed: () => void;
@@ -240,9 +240,9 @@ export class Trash {
   }
 
   #logRefusal(error: unknown): void {
-    const { clock, log, user } = this.#parts;
+    const { clock, log, home } = this.#parts;
     if (clock.now() - this.#loggedAt < QUIET_MS) return;
     this.#loggedAt = clock.now();
-    log.warn({ error, user }, 'the trash did not take, or give, what it should');
+    log.warn({ error, home }, 'the trash did not take, or give, what it should');
   }
 }

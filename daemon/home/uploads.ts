@@ -5,7 +5,7 @@
  * for itself. One that is being finished ends first.
  */
 import { Failure } from '../../protocol/failure.js';
-import type { RemoteHandle, UserName } from '../../protocol/ids.js';
+import type { RemoteHandle, HomeName } from '../../protocol/ids.js';
 import { MAX_DATA, MAX_PAGE_UPLOADS } from '../../protocol/limits.js';
 import type { Xattr } from '../../protocol/xattrs.js';
 import type { Fd } from '../../posix/fd.js';
@@ -50,7 +50,7 @@ export interface Finished {
 }
 
 interface Parts {
-  readonly user: UserName;
+  readonly home: HomeName;
   readonly tree: ConfinedTree;
   /** What is uploaded is charged to this. */
   readonly account: Account;
@@ -150,7 +150,7 @@ export class Uploads implements UploadHost {
     const former = client.finishedUploads.get(number);
     if (former !== undefined) return former;
     const { upload } = client.handles.ofKind(number, 'upload');
-    const answer = this.#finish(upload, finished, call).finally(() => {
+    const answer = this.#finish(client, upload, finished, call).finally(() => {
       if (upload.closed) client.handles.forget(number);
       else client.finishedUploads.delete(number);
     });
@@ -160,7 +160,7 @@ export class Uploads implements UploadHost {
 
   /** Removes what nobody came back for. Synchronous. */
   removeExpired(): void {
-    const { partials, user, store, log } = this.#parts;
+    const { partials, home, store, log } = this.#parts;
     const kept = new Set<string>();
     for (const { name, status } of partials.statuses(partials.names())) {
       const key = keyOfPartial(name);
@@ -169,9 +169,9 @@ export class Uploads implements UploadHost {
         continue;
       }
       partials.remove(name);
-      log.info({ user, bytes: status.size }, 'a partial upload was removed');
+      log.info({ home, bytes: status.size }, 'a partial upload was removed');
     }
-    for (const { key } of store.list(user)) if (!kept.has(key) && !this.#isInUse(key)) this.#forget(key);
+    for (const { key } of store.list(home)) if (!kept.has(key) && !this.#isInUse(key)) this.#forget(key);
   }
 
   /** The partial uploads behind that id, as `uploads` answers. */
@@ -222,7 +222,7 @@ export class Uploads implements UploadHost {
     if (source === undefined) return Promise.resolve();
     const boot = this.#boot;
     const record = { path, partial: upload.partial, mode, mtime, ...source, boot, offset, md5State };
-    return this.#parts.store.put(this.#parts.user, uploadKey(path), record);
+    return this.#parts.store.put(this.#parts.home, uploadKey(path), record);
   }
 
   publish(upload: Upload, call: Call): Promise<ToldStatus> {
@@ -265,9 +265,14 @@ export class Uploads implements UploadHost {
     });
   }
 
-  async #finish(upload: Upload, { md5, xattrs }: Finished, call: Call): Promise<unknown[]> {
+  async #finish(
+    { user }: HomeClient,
+    upload: Upload,
+    { md5, xattrs }: Finished,
+    call: Call,
+  ): Promise<unknown[]> {
     const told = await upload.finish(md5, xattrs, call);
-    const { user, transferLog, telling } = this.#parts;
+    const { transferLog, telling } = this.#parts;
     const { path } = upload.target;
     const ms = Date.now() - upload.startedAt;
     const fields = {
@@ -286,7 +291,7 @@ export class Uploads implements UploadHost {
     const key = keyOfPartial(name);
     const open = this.#open.get(key)?.target;
     if (open !== undefined) return { path: open.path, size: open.source?.size ?? null };
-    const { path = null, size = null } = this.#parts.store.get(this.#parts.user, key) ?? {};
+    const { path = null, size = null } = this.#parts.store.get(this.#parts.home, key) ?? {};
     return { path, size };
   }
 
@@ -383,7 +388,7 @@ export class Uploads implements UploadHost {
     partial: string,
     length: number,
   ): { readonly hash: SequentialHash; readonly isOfThisBoot: boolean } | undefined {
-    const record = this.#parts.store.get(this.#parts.user, key);
+    const record = this.#parts.store.get(this.#parts.home, key);
     if (record === undefined || record.partial !== partial || record.offset > length) return undefined;
     try {
       const hash = new SequentialHash(Md5.load(Buffer.from(record.md5State)), record.offset);
@@ -394,9 +399,9 @@ export class Uploads implements UploadHost {
   }
 
   #forget(key: string): void {
-    const { store, user, log } = this.#parts;
-    store.remove(user, key).catch((error: unknown) => {
-      log.warn({ error, user }, 'the record of an upload was not removed');
+    const { store, home, log } = this.#parts;
+    store.remove(home, key).catch((error: unknown) => {
+      log.warn({ error, home }, 'the record of an upload was not removed');
     });
   }
 }

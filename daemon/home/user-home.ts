@@ -1,6 +1,6 @@
 /*
- * One user's home as its worker holds it: the tree, the account of its quota, what is open, who is connected. There is one
- * object for a user in the whole daemon, so all of this has one owner and needs no locks.
+ * One home as its worker holds it: the tree, the account of its quota, what is open, who is connected. There is one
+ * object for a home in the whole daemon, so all of this has one owner and needs no locks.
  *
  * Invariant: whatever changes a home, its quota or its open files runs to its end in one synchronous stretch on this thread.
  * What has to wait (disks, hashes) does so before or after, and takes no part of an invariant with it.
@@ -8,8 +8,8 @@
  */
 import { LEASE_TERM_MS, MAX_HELD } from '../../protocol/limits.js';
 import type { LeaseMode } from '../../protocol/methods.js';
-import type { UserName } from '../../protocol/ids.js';
-import type { Account } from '../../state/accounts.js';
+import type { HomeName } from '../../protocol/ids.js';
+import type { HomeRecord } from '../../state/home-record.js';
 import type { TimeLimits } from '../../protocol/time-limits.js';
 import type { Charge, QuotaReport, Use } from '../../state/ledger.js';
 import { softQuotaOf } from '../../state/soft-quota.js';
@@ -61,10 +61,7 @@ import { WholeUploads } from './whole-uploads.js';
 const RETURN_MS = 5000;
 
 export interface UserHomeOptions {
-  readonly account: Pick<
-    Account,
-    'name' | 'createdAt' | 'quotaBytes' | 'maxFiles' | 'softBytes' | 'graceMs' | 'posixOwners' | 'trashMs'
-  >;
+  readonly record: HomeRecord;
   /** Absolute path of the home on the server; it exists. */
   readonly directory: string;
   readonly ledger: LedgerStore;
@@ -101,7 +98,7 @@ export interface HomeStatus extends Use {
 }
 
 export class UserHome {
-  readonly user: UserName;
+  readonly name: HomeName;
   readonly tree: ConfinedTree;
   readonly quota: Quota;
   readonly soft: SoftLimit;
@@ -149,10 +146,10 @@ export class UserHome {
     const began = clock.now();
     const tree = ConfinedTree.open(options.directory, options.firstReserved);
     try {
-      const entry = options.ledger.read(options.account.name);
+      const entry = options.ledger.read(options.record.name);
       if (entry?.clean === true) return new UserHome(options, tree, entry, true, began);
       const { bytes, files, trashed, unreadable } = await recount(tree);
-      const fields = { user: options.account.name, bytes, files, unreadable, ms: clock.now() - began };
+      const fields = { home: options.record.name, bytes, files, unreadable, ms: clock.now() - began };
       options.log.info(fields, 'the home was counted');
       const charge = { bytes, files, trashed, overSoftSince: entry?.overSoftSince };
       return new UserHome(options, tree, charge, false, began);
@@ -170,8 +167,8 @@ export class UserHome {
     /** When opening began: leases of before have not been renewed since. */
     began: number,
   ) {
-    const { account, log, transferLog, clock = CLOCK, leaseTermMs = LEASE_TERM_MS } = options;
-    this.user = account.name;
+    const { record, log, transferLog, clock = CLOCK, leaseTermMs = LEASE_TERM_MS } = options;
+    this.name = record.name;
     this.tree = tree;
     this.transferLog = transferLog;
     this.leaseTermMs = leaseTermMs;
@@ -180,14 +177,14 @@ export class UserHome {
     this.#onIdle = options.onIdle ?? (() => undefined);
     this.#ledgerEntry = new LedgerEntryWriter({
       ledger: options.ledger,
-      account,
+      home: record,
       clean,
       charge: () => ({ ...this.quota.used, overSoftSince: this.soft.since, trashed: this.quota.trashed }),
-      onError: (error) => log.error({ error, user: account.name }, 'the ledger was not written'),
+      onError: (error) => log.error({ error, home: record.name }, 'the ledger was not written'),
     });
-    const limits = { bytes: account.quotaBytes, files: account.maxFiles, soft: softQuotaOf(account) };
+    const limits = { bytes: record.quotaBytes, files: record.maxFiles, soft: softQuotaOf(record) };
     this.soft = new SoftLimit({
-      ...{ clock, log, user: account.name, since: charge.overSoftSince, quota: () => this.quota },
+      ...{ clock, log, home: record.name, since: charge.overSoftSince, quota: () => this.quota },
       onChanged: (notice) => {
         for (const client of this.#clients) client.tellSoftLimit(notice);
       },
@@ -211,7 +208,7 @@ export class UserHome {
     this.#grants = new Grants({ tree, quota, now: () => clock.now() });
     this.identities = new Identities({ tree, held: this.held });
     this.shown = ShownTimes.open(tree);
-    this.owners = new VirtualOwners(tree, account.posixOwners === true, this.identities.root.ino);
+    this.owners = new VirtualOwners(tree, record.posixOwners === true, this.identities.root.ino);
     this.telling = new Telling(this.shown, this.owners, this.held);
     this.times = diskTimes(tree);
     this.durability = new Durability({
@@ -219,14 +216,14 @@ export class UserHome {
       marks: () => this.#marks(),
       onDurable: () => this.#tellDurable(),
       onFailed: (error) => {
-        log.error({ error, user: account.name }, 'the home was not synced');
+        log.error({ error, home: record.name }, 'the home was not synced');
         this.#clients.syncFailed(error);
       },
       sync: options.sync,
     });
     this.turns = new Turns(options.sliceMs);
     this.#counting = new Counting({
-      ...{ user: account.name, tree, quota, held: this.held, uploads: () => this.uploads.use },
+      ...{ home: record.name, tree, quota, held: this.held, uploads: () => this.uploads.use },
       onRepaired: () => this.#settle(),
       onOver: () => this.waits.freed(),
     });
@@ -284,7 +281,7 @@ export class UserHome {
       closeHandle: (handle) => this.closeHandle(handle),
       onLeft: () => this.#onLeft(),
       onError: (error) =>
-        log.error({ error, user: account.name }, 'the disk refused what was to be done for a client'),
+        log.error({ error, home: record.name }, 'the disk refused what was to be done for a client'),
     });
     const parts = {
       ...{ tree, quota, held: this.held, identities: this.identities, shown: this.shown },
@@ -293,28 +290,28 @@ export class UserHome {
       ...{ moved: (ino: bigint) => this.locks.moved(ino), changed: () => this.durability.changed() },
       ...{ owners: this.owners, whenChangeable: () => this.whenChangeable(), sliceMs: options.sliceMs },
     };
-    this.trash = new Trash({ ...parts, user: account.name, clock, log, isFrozen: () => this.counting });
-    this.trash.keepMs = account.trashMs ?? 0;
+    this.trash = new Trash({ ...parts, home: record.name, clock, log, isFrozen: () => this.counting });
+    this.trash.keepMs = record.trashMs ?? 0;
     const changing = { ...parts, trash: this.trash };
     this.restoring = new TrashRestoring(changing);
     const executor = new Executor({
       ...changing,
-      onTimesFailed: (error) => log.error({ error, user: account.name }, 'times were not set'),
+      onTimesFailed: (error) => log.error({ error, home: record.name }, 'times were not set'),
     });
     this.log = new LogLane({
       ...parts,
       executor,
       isFrozen: () => this.counting,
-      onBroken: (error) => log.error({ error, user: account.name }, 'an operation failed'),
+      onBroken: (error) => log.error({ error, home: record.name }, 'an operation failed'),
     });
     this.changes = new ChangeLane({ ...parts, executor });
     this.listings = new Listings(parts);
     this.fetching = new Fetching(parts);
     this.xattrs = new XattrReading(parts);
-    this.digests = new Digests({ user: account.name, store: options.digests, log });
+    this.digests = new Digests({ home: record.name, store: options.digests, log });
     const charging = { ...changing, account: this.#grants.client().awaited };
     const uploading = {
-      ...{ ...charging, user: account.name, log, transferLog },
+      ...{ ...charging, home: record.name, log, transferLog },
       ...{ publishing: new Publishing(charging), syncs: new SyncGroup(tree), freeing: this.held.freeing },
     };
     this.wholeUploads = new WholeUploads({ ...uploading, pool: this.#grants.pool });
@@ -327,7 +324,7 @@ export class UserHome {
     this.#expiry = new HomeExpiry({
       uploads: this.uploads,
       trash: this.trash,
-      user: account.name,
+      home: record.name,
       clock,
       log,
     });
@@ -421,7 +418,7 @@ export class UserHome {
         break;
       case 'upload':
         handle.upload.close().catch((error: unknown) => {
-          this.#log.error({ error, user: this.user }, 'an upload was not closed');
+          this.#log.error({ error, home: this.name }, 'an upload was not closed');
         });
         break;
     }
@@ -481,7 +478,7 @@ export class UserHome {
       const clean = this.held.empty && this.uploads.size === 0 && this.durability.reached;
       this.#ledgerEntry.settle(clean);
     } catch (error) {
-      this.#log.error({ error, user: this.user }, 'the ledger was not written');
+      this.#log.error({ error, home: this.name }, 'the ledger was not written');
     }
   }
 

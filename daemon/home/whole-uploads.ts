@@ -9,7 +9,7 @@
  * BATCHES_AT_ONCE of a home are under way, so that one is written while the other is synced, and so few descriptors are open.
  */
 import { Failure } from '../../protocol/failure.js';
-import type { RemotePath, UserName } from '../../protocol/ids.js';
+import type { RemotePath, HomeName } from '../../protocol/ids.js';
 import type { Fd } from '../../posix/fd.js';
 import { close, fchmod, pwrite } from '../../posix/files.js';
 import { S_ISGID, S_ISUID } from '../../posix/flags.js';
@@ -61,7 +61,7 @@ interface Item {
 type Outcome = WireError | null;
 
 interface Parts {
-  readonly user: UserName;
+  readonly home: HomeName;
   readonly account: Account;
   readonly pool: InodePool;
   readonly publishing: Publishing;
@@ -269,7 +269,8 @@ class Batch {
 
   #outcome({ file, failure }: Item, ms: number): Outcome {
     if (failure !== undefined) return wireError(Failure.from(failure));
-    const { user, transferLog } = this.#parts;
+    const { transferLog } = this.#parts;
+    const { user } = this.#client;
     const [path, md5] = [file.path.toString(), file.md5.toString('hex')];
     transferLog.info({ user, path, bytes: file.size, md5, ms }, 'upload');
     return null;

@@ -330,7 +330,12 @@ export class MountedHome implements Filesystem {
 
   // The whole
 
-  statfs(caller: Caller): Eventually<FilesystemStatus> {
+  /** The kernel's numbers of what a name (latin1) in the root leads to, as far as is known; none: it knows nothing of it. */
+  nodesInRoot(key: string): readonly NodeId[] {
+    return this.#home.tree.root.directory.names.get(key)?.inode.nodes ?? [];
+  }
+
+  statfs(_node: NodeId, caller: Caller): Eventually<FilesystemStatus> {
     return this.#space.status(caller);
   }
 }

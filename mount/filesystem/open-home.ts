@@ -6,6 +6,7 @@ import type { Failure } from '../../protocol/failure.js';
 import type { RemotePath } from '../../protocol/ids.js';
 import { Grants } from '../lease/grants.js';
 import { Leases } from '../lease/holdings.js';
+import type { Share } from '../../protocol/shares.js';
 import type { TimeLimits } from '../../protocol/time-limits.js';
 import { Term } from '../lease/term.js';
 import { Log } from '../log/log.js';
@@ -65,6 +66,8 @@ export interface OpenHomeOptions {
   readonly atime?: AtimePolicies;
   /** Bytes of changes that may not be durable (-o unsent=). */
   readonly unsentBytes?: number | undefined;
+  /** The user's shares are these from now on, or still. */
+  readonly sharesAre?: (shares: readonly Share[]) => void;
   /** Where data of changes that failed after their answer are kept. */
   readonly lossDirectory: string;
 }
@@ -175,6 +178,7 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
     durable: (number) => log.durable(number),
     ungrant: () => grants.giveBack(),
     softLimit: (...told) => logSoftQuota(options.log, ...told),
+    shares: (shares) => options.sharesAre?.(shares),
     lost: () => {
       hints.clear();
       sender.lost();
@@ -187,6 +191,7 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
       term.begin(session.termMs);
       home.clock.limits = session.times;
       files.maxOpen = session.maxOpenFiles;
+      options.sharesAre?.(session.shares);
       if (!session.resumed || !sameServer || !session.leased) grants.lost();
       if (!session.leased) recalls.over();
       // Nobody has seen to it meanwhile that nothing was changed on the server.

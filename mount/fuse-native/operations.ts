@@ -120,8 +120,11 @@ export function nativeOperations(
   }
 
   return {
-    statfs: (_path, done) =>
-      void answer(done, async () => [0, nativeStatfs(await filesystem.statfs(CALLER))]),
+    statfs: (path, done) =>
+      void answer(done, async () => {
+        const get = (node: NodeId) => filesystem.statfs(node, CALLER);
+        return [0, nativeStatfs(await dentries.use(path, get))];
+      }),
 
     getattr: (path, done) =>
       void answer(done, async () => {

@@ -109,7 +109,7 @@ export const HANDLERS: { readonly [Name in HandledName]: Handler<Name> } = {
   FSYNCDIR: (filesystem, exchange, { handle }) =>
     filesystem.fsyncdir(exchange.header.nodeId, handle, exchange),
   RELEASEDIR: (filesystem, exchange, { handle }) => filesystem.releasedir(exchange.header.nodeId, handle),
-  STATFS: (filesystem, exchange) => filesystem.statfs(exchange),
+  STATFS: (filesystem, exchange) => filesystem.statfs(exchange.header.nodeId, exchange),
   SETXATTR: (filesystem, exchange, { name, value, flags }) =>
     filesystem.setxattr(exchange.header.nodeId, name, value, flags, exchange),
   GETXATTR: (filesystem, exchange, { name, size }) =>

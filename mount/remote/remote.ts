@@ -16,6 +16,7 @@ import { randomBytes } from 'node:crypto';
 import type { LoginResult } from '../../protocol/client.js';
 import { Failure } from '../../protocol/failure.js';
 import type { LeaseItem, MethodName, Result } from '../../protocol/methods.js';
+import type { Share } from '../../protocol/shares.js';
 import { fileDataBytes } from '../../protocol/window.js';
 import { Backoff, pause, type Waits } from './backoff.js';
 import { bootTime } from './boot-time.js';
@@ -36,6 +37,8 @@ export interface RemoteOptions {
   };
   /** After how long without a word from the server operations fail with ETIMEDOUT (milliseconds); undefined: never. */
   readonly softMs?: number | undefined;
+  /** Whether a login that is refused so is not tried again: the Remote ends. Default: all are. */
+  readonly isFinal?: (failure: Failure) => boolean;
   /** For tests. */
   readonly probe?: ProbeTimes;
   /** For tests. */
@@ -51,6 +54,8 @@ export interface RemoteEvents {
   ungrant(): void;
   /** See NotificationHandlers. */
   softLimit(used: number, softBytes: number, graceLeft: number | null): void;
+  /** The user's shares have changed. */
+  shares(shares: readonly Share[]): void;
   /** The connection was lost. Requests that are made once fail after this. */
   lost(): void;
   /**
@@ -161,6 +166,11 @@ export class Remote {
 
   get state(): RemoteState {
     return this.#state;
+  }
+
+  /** Why there will be no connection any more; undefined: there is one, or will be. */
+  get ended(): Failure | undefined {
+    return this.#ended;
   }
 
   /**
@@ -322,6 +332,7 @@ export class Remote {
         ungrant: () => said(0, (events) => events.ungrant()),
         busy: () => said(0, () => undefined),
         softLimit: (...told) => said(0, (events) => events.softLimit(...told)),
+        shares: (shares) => said(0, (events) => events.shares(shares)),
         shutdown: (reason, again) => this.#onShutdown(reason, again),
       },
     });
@@ -396,6 +407,7 @@ export class Remote {
         const reason = failure.message;
         if (this.#ended !== undefined) return;
         this.#setState(false, reason);
+        if (this.#options.isFinal?.(failure) === true) return this.#end(failure);
         if (failure.kind === 'HOSTKEY') {
           log.error(
             { reason },

@@ -39,6 +39,8 @@ export interface OpenSessionOptions {
   readonly keepaliveMs?: number | undefined;
   /** See LoginRequest; default: a new one. */
   readonly clientId?: Buffer;
+  /** See LoginRequest. */
+  readonly share?: string | undefined;
   /** Gives up: ECANCELED. */
   readonly signal?: AbortSignal;
 }
@@ -66,6 +68,7 @@ export async function openSession(options: OpenSessionOptions): Promise<OpenedSe
     clientId: options.clientId ?? randomBytes(16),
     leaseWanted: options.leaseWanted ?? LEASE_NONE,
     program: options.program,
+    share: options.share,
   };
   const connect: ConnectOptions = {
     host: endpoint.host,

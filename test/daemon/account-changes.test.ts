@@ -113,8 +113,8 @@ t.test('quota check through the daemon', async (t) => {
   await new PathClient(client).mkdir('directory');
   const reports = await askDaemon(state, { type: 'quotaCheck', name: null, repair: false });
   t.match(reports, [
-    { user: 'alice', ledger: { files: 1 }, tree: { files: 1 }, repaired: false },
-    { user: 'lily', ledger: { files: 0 }, tree: { files: 0 } },
+    { home: 'alice', ledger: { files: 1 }, tree: { files: 1 }, repaired: false },
+    { home: 'lily', ledger: { files: 0 }, tree: { files: 0 } },
   ]);
   await t.rejects(askDaemon(state, { type: 'quotaCheck', name: userName('nobody'), repair: false }), {
     name: 'Failure',

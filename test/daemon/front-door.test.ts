@@ -7,12 +7,14 @@ import { LEASE_NONE, LEASE_WRITE } from '../../protocol/methods.js';
 import { Admission, type AdmissionLimits, type SessionPlace } from '../../daemon/admission.js';
 import { FrontDoor, type FrontDoorOptions } from '../../daemon/front-door.js';
 import type { LoggedIn, LoginHost } from '../../daemon/login.js';
+import { Memberships } from '../../daemon/memberships.js';
 import { nodeAead } from '../../protocol/aead.js';
 import { Client, type ConnectOptions, type LoginRequest } from '../../protocol/client.js';
 import { Failure, type FailureKind } from '../../protocol/failure.js';
 import { userName } from '../../protocol/ids.js';
 import { generateKeyPair } from '../../protocol/x25519.js';
 import { encodePreamble } from '../../protocol/preamble.js';
+import { failing } from '../lib/failing.js';
 import { recordingLog } from '../lib/logs.js';
 import type { Scope } from '../lib/scope.js';
 
@@ -89,6 +91,7 @@ class Door {
   }
 
   #host(): LoginHost {
+    const memberships = new Memberships({ get: () => undefined, of: () => [] });
     return {
       authenticate: async ({ user, password }) => {
         if (password === null) throw new Failure('ENOKEY');
@@ -106,6 +109,7 @@ class Door {
         this.accounts.push(account);
         return { account, key: null };
       },
+      destination: (account, share) => memberships.destination(account, share),
       apply: (applicant) => this.admission.apply(applicant),
       withdraw: (applicant) => this.admission.withdraw(applicant),
       takeOver: () => this.takenOver,
@@ -278,6 +282,26 @@ t.test('the right password at the third try gets in', async (t) => {
   t.match(door.loggedIn[0]?.login, { clientId: login.clientId, program: 'test', leaseWanted: LEASE_WRITE });
   t.match(door.loggedIn[0]?.identity.account, { name: 'alice' });
 });
+
+t.test(
+  'who is nobody of a share is told so once the password is right, and the connection is closed',
+  async (t) => {
+    const door = await Door.open(t);
+    const client = await door.client('x');
+    const login = {
+      user: 'alice',
+      clientId: randomBytes(16),
+      leaseWanted: LEASE_NONE,
+      program: 'test',
+    } as const;
+    await t.rejects(client.login({ ...login, password: 'x', share: 'team' }), failing('EKEYREJECTED'));
+    await t.rejects(client.login({ ...login, password: PASSWORD, share: 'team' }), {
+      ...failing('ENOENT'),
+      message: 'you have no share team',
+    });
+    t.match(await client.closed, failing('ECONNRESET'));
+  },
+);
 
 t.test('a request before login closes the connection; a ping does not', async (t) => {
   const door = await Door.open(t);

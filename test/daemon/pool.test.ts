@@ -6,23 +6,14 @@ import { WorkerPool, type PoolOptions } from '../../daemon/pool.js';
 import type { FromWorker, AdmittedConnection } from '../../daemon/worker-messages.js';
 import { userName } from '../../protocol/ids.js';
 import { LEASE_TERM_MS } from '../../protocol/limits.js';
-import type { Account } from '../../state/accounts.js';
+import type { HomeRecord } from '../../state/home-record.js';
 import { recordingLog } from '../lib/logs.js';
 import type { Scope } from '../lib/scope.js';
 
 type LogLine = Extract<FromWorker, { type: 'log' }>;
 
-function account(name: string): Account {
-  return {
-    name: userName(name),
-    quotaBytes: 0,
-    maxFiles: 0,
-    passwordHash: null,
-    keys: [],
-    createdAt: 0,
-    disabled: false,
-    expiresAt: null,
-  };
+function home(name: string): HomeRecord {
+  return { name: userName(name), quotaBytes: 0, maxFiles: 0, createdAt: 0 };
 }
 
 class Bench {
@@ -46,7 +37,7 @@ class Bench {
       },
       log: this.log,
       onSessionClosed: (id) => this.#did(() => this.closed.push(id)),
-      onLost: (users) => this.#did(() => this.lost.push([...users])),
+      onLost: (homes) => this.#did(() => this.lost.push([...homes])),
       onLog: (line) => this.#did(() => this.lines.push(line)),
       closeDescriptor: (fd) => {
         closeSync(fd);
@@ -71,13 +62,17 @@ class Bench {
         receiveCount: 0,
       },
       leftover: new Uint8Array(),
-      account: account(user),
+      user: userName(user),
+      bandwidth: 0,
+      home: home(user),
       login: {
         requestId: 1,
         clientId: new Uint8Array(16),
         leaseWanted: 0,
         program,
       },
+      shares: [],
+      isReadOnly: false,
       peer: '',
     };
     this.pool.handOver(handover);
@@ -177,13 +172,13 @@ t.test(
 
 t.test('calls: answers, failures, and the failure of a worker', async (t) => {
   const bench = new Bench(t);
-  bench.pool.openHome(account('alice'));
+  bench.pool.openHome(home('alice'));
   t.same(
     await bench.pool.report(false),
     { reports: [['alice']], silent: [] },
     'the scripted worker answers with names',
   );
-  await t.rejects(bench.pool.quotaCheck(account('alice'), false), {
+  await t.rejects(bench.pool.quotaCheck(home('alice'), false), {
     name: 'Failure',
     kind: 'EIO',
     message: 'on demand',
@@ -200,7 +195,7 @@ t.test('a home that closes frees its user, unless something is on its way', asyn
   bench.pool.endSession(first, '', false);
   bench.session('alice');
   await bench.until(() => bench.closed.includes(first));
-  bench.pool.accountChanged(account('alice'));
+  bench.pool.homeChanged(home('alice'));
   await bench.until(() => bench.lines.length === 1);
-  t.match(bench.lines[0], { fields: { account: 'alice' }, level: 'warn', message: 'seen' });
+  t.match(bench.lines[0], { fields: { home: 'alice' }, level: 'warn', message: 'seen' });
 });

@@ -15,8 +15,8 @@ const uses = new Map<string, number>();
 port.on('message', (message: ToWorker) => {
   switch (message.type) {
     case 'session': {
-      const { fd, adopted, account, login } = message.session;
-      uses.set(account.name, message.use);
+      const { fd, adopted, home, login } = message.session;
+      uses.set(home.name, message.use);
       if (login.program === 'throw before adopting') throw new Error('on demand');
       Atomics.store(adopted, 0, 1);
       close(brand(fd));
@@ -27,11 +27,11 @@ port.on('message', (message: ToWorker) => {
     }
     case 'endSession': {
       post({ type: 'sessionClosed', sessionId: message.sessionId });
-      for (const [user, lastUse] of uses) post({ type: 'homeClosed', user: user as never, lastUse });
+      for (const [home, lastUse] of uses) post({ type: 'homeClosed', home: home as never, lastUse });
       return;
     }
     case 'openHome':
-      uses.set(message.account.name, message.use);
+      uses.set(message.home.name, message.use);
       return;
     case 'call':
       if (message.name === 'quotaCheck') {
@@ -44,12 +44,12 @@ port.on('message', (message: ToWorker) => {
         });
       }
       return;
-    case 'account':
+    case 'homeChanged':
       post({
         type: 'log',
         log: 'user',
         level: 'warn',
-        fields: { account: message.account.name },
+        fields: { home: message.home.name },
         message: 'seen',
       });
   }

@@ -79,8 +79,10 @@ export class Peer implements Caller {
     });
     const session = new Session({
       open: (events) => new Channel(far, { keys: keys.far, aead: nodeAead, maxRecord: MAX_RECORD, events }),
-      ...{ home, pace },
+      ...{ user: place.user, home, pace },
       login: { requestId: 0, clientId: id, leaseWanted: wants },
+      shares: [],
+      isReadOnly: false,
       peer: '127.0.0.1:1',
       serverVersion: 'test/1',
       bootVerifier: VERIFIER,

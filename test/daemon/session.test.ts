@@ -312,6 +312,17 @@ void t.test('shutdown tells, finishes what is running, and closes', async (t) =>
   t.strictSame(peer.told, [['shutdown', ['maintenance', true]]]);
 });
 
+void t.test('nobody waits for what a client was leased whose session ends for good', async (t) => {
+  const disk = new Place(t);
+  const home = await disk.open();
+  const comesBack = await Peer.connect(t, home, disk, { wants: LEASE_WRITE });
+  await comesBack.session.shutdown('a pause', true);
+  t.equal(home.status().clients, 1, 'it keeps what it was leased');
+  const again = await Peer.connect(t, home, disk, { id: comesBack.id, wants: LEASE_WRITE });
+  await again.session.shutdown('what it may do has changed', true, true);
+  t.equal(home.status().clients, 0);
+});
+
 void t.test('who waits for a sync that fails is told so, and then to connect again', async (t) => {
   const disk = new Place(t);
   let broken = true;
@@ -341,9 +352,16 @@ sessionTest('a connection is not taken over by a session that cannot begin', (t,
     throw new Error('opened');
   };
   const login = { requestId: 1, clientId: randomBytes(16), leaseWanted: LEASE_NONE } as const;
-  const said = { peer: 'peer', serverVersion: 'test/1', bootVerifier: VERIFIER, log: disk.log() };
+  const said = {
+    peer: 'peer',
+    serverVersion: 'test/1',
+    bootVerifier: VERIFIER,
+    shares: [],
+    isReadOnly: false,
+    log: disk.log(),
+  };
   t.throws(
-    () => new Session({ open, home, pace: unlimitedPace(), login, ...said }),
+    () => new Session({ open, user: disk.user, home, pace: unlimitedPace(), login, ...said }),
     new Failure('EROFS', 'read-only'),
   );
   t.equal(opened, 0, 'who has it answers the login');

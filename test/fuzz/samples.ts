@@ -41,7 +41,7 @@ interface Sample {
 
 export const METHOD_SAMPLES: Readonly<Record<MethodName, Sample>> = {
   login: {
-    params: ['alice', 'secret', Buffer.alloc(16, 7), LEASE_WRITE, 'ftpmount/0.1.0'],
+    params: ['alice', 'secret', Buffer.alloc(16, 7), LEASE_WRITE, 'ftpmount/0.1.0', 'team'],
     result: [
       'ftpmountd/0.1.0',
       Buffer.alloc(8),
@@ -53,6 +53,7 @@ export const METHOD_SAMPLES: Readonly<Record<MethodName, Sample>> = {
       30_000,
       [-(2 ** 31), 2 ** 33, 1],
       100,
+      [['team', true]],
     ],
   },
   ping: { params: [], result: null },
@@ -118,6 +119,7 @@ export const NOTIFICATION_SAMPLES: Readonly<Record<NotificationName, readonly un
   durable: [5],
   ungrant: [],
   softLimit: [7, 5, 3600],
+  shares: [[['team', false]]],
   busy: [],
   shutdown: ['restart', true],
 };

@@ -63,6 +63,7 @@ export interface TestLogin {
   readonly leaseWanted?: LeaseMode;
   readonly clientId?: Buffer;
   readonly program?: string;
+  readonly share?: string;
   readonly notifications?: NotificationHandlers;
   readonly signal?: AbortSignal;
 }
@@ -82,6 +83,7 @@ export async function logIn(scope: Scope, login: TestLogin): Promise<Client> {
       clientId: login.clientId ?? randomBytes(16),
       leaseWanted: login.leaseWanted ?? LEASE_NONE,
       program: login.program ?? 'test',
+      share: login.share,
     },
     ...(notifications === undefined ? {} : { notifications }),
     ...(signal === undefined ? {} : { signal }),

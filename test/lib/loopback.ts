@@ -118,7 +118,7 @@ function startSession(socket: Socket, accepted: Accepted, script: Script): void 
     logIn(id) {
       const result = [
         ...['test/1', Buffer.alloc(8, 9), false, WIRE_ATTRIBUTES, 0, false, false],
-        ...[LEASE_TERM_MS, packTimeLimits(UNLIMITED_TIMES), MAX_HELD],
+        ...[LEASE_TERM_MS, packTimeLimits(UNLIMITED_TIMES), MAX_HELD, []],
       ];
       channel.send(encodeResponse(id, undefined, result));
       channel.maxRecord = MAX_RECORD;

@@ -14,6 +14,7 @@ const STATUS: MountStatus = {
   undurable: { operations: 2, bytes: 10 },
   losses: 0,
   conflicts: 0,
+  shares: [],
   ending: false,
 };
 

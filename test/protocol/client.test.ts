@@ -33,7 +33,7 @@ t.test('connects, verifies the server, logs in', async (t) => {
       }),
     );
     t.same(verified, Buffer.from(server.staticKeyPair.publicKey));
-    t.same(login, ['alice', 'secret', Buffer.alloc(16, 3), LEASE_WRITE, 'test/1']);
+    t.same(login, ['alice', 'secret', Buffer.alloc(16, 3), LEASE_WRITE, 'test/1', null]);
     t.equal(client.loginFailure, undefined);
     t.match(client.session, {
       serverVersion: 'test/1',
@@ -370,6 +370,7 @@ t.test('notifications', async (t) => {
       channel.send([Buffer.from([0x93, 2, 0xa5, ...Buffer.from('later'), 0x91, 1])]);
       channel.send(encodeNotification('ungrant', []));
       channel.send(encodeNotification('softLimit', [7, 5, null]));
+      channel.send(encodeNotification('shares', [[['team', false]]]));
       channel.send(encodeNotification('shutdown', ['upgrade', true]));
       channel.send(encodeResponse(id, undefined, null));
     }),
@@ -380,6 +381,7 @@ t.test('notifications', async (t) => {
         durable: (number: number) => got.push(number),
         ungrant: () => got.push('ungrant'),
         softLimit: (...told) => got.push(told),
+        shares: (...told) => got.push(told),
         shutdown: (reason: string, again: boolean) => got.push(reason, again),
       },
     },
@@ -391,6 +393,7 @@ t.test('notifications', async (t) => {
     5,
     'ungrant',
     [7, 5, null],
+    [[{ name: 'team', isWritable: false }]],
     'upgrade',
     true,
   ]);

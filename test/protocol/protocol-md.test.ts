@@ -120,7 +120,7 @@ t.test('the handshake and the first record', async (t) => {
   t.same(example('message-2'), framed(second));
   t.equal(decodeServerVersion(client.readMessage(second)), 'ftpmountd/2.0.0');
 
-  const params = ['alice', 'secret', Buffer.alloc(16, 0x77), LEASE_WRITE, 'ftpmount/2.0.0'];
+  const params = ['alice', 'secret', Buffer.alloc(16, 0x77), LEASE_WRITE, 'ftpmount/2.0.0', null];
   t.same(example('payload-3'), Buffer.concat(encodeRequest(1, 'login', params)));
   const third = client.writeMessage(example('payload-3'));
   t.same(example('message-3'), framed(third));

@@ -3,7 +3,8 @@ import { readFileSync, rmSync, mkdirSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { Failure } from '../../protocol/failure.js';
 import { userName } from '../../protocol/ids.js';
-import { Administration, type AskIfRunning, type NewUser } from '../../state/administration.js';
+import type { AskIfRunning } from '../../state/announcer.js';
+import { Administration, type NewUser } from '../../state/administration.js';
 import { openState } from '../../state/store.js';
 import { temporaryDirectory } from '../lib/directory.js';
 

@@ -12,7 +12,7 @@ const STARTED = Date.UTC(2026, 0, 1);
 
 function session(port: number, bytesSent: number | null, program = 'ftpmount 1.0'): SessionStatus {
   const activity = bytesSent === null ? null : { requests: bytesSent / 100, bytesReceived: 0, bytesSent };
-  return { user: ALICE, peer: `127.0.0.1:${port}`, program, since: STARTED, activity };
+  return { share: null, user: ALICE, peer: `127.0.0.1:${port}`, program, since: STARTED, activity };
 }
 
 /** Of a daemon with one worker, whose work is done on this thread. */
@@ -73,7 +73,11 @@ t.test('lines tell it all, with nothing that a terminal obeys', async (t) => {
     /1\.0\/s, each 2\.0 ms; syncs 0\.5\/s/,
   ]);
   t.match(lines[4], /worker 0 does not answer/);
-  t.match(lines.at(-1), /^ +- +- +- +1:01 +alice +127\.0\.0\.1:4/, 'what its worker would say is not known');
+  t.match(
+    lines.at(-1),
+    /^ +- +- +- +1:01 +alice +- +127\.0\.0\.1:4/,
+    'what its worker would say is not known',
+  );
   t.notOk(lines.some((line) => line.includes('\u001b') || line.includes('\u202e')));
 });
 

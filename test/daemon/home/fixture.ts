@@ -104,7 +104,7 @@ export class Place {
     > = {},
   ): Promise<UserHome> {
     const home = await UserHome.open({
-      account: this.account,
+      record: this.account,
       directory: this.directory,
       ledger: this.state.ledger,
       uploads: this.state.uploads,
@@ -135,6 +135,8 @@ type Told = { [N in NotificationName]: [name: N, params: NotificationParams<N>] 
 
 /** A client of a home, and what it was told. */
 export class TestClient implements ClientSession, Caller {
+  readonly user = userName('alice');
+  readonly isReadOnly: boolean;
   readonly id: Buffer;
   readonly home: UserHome;
   readonly client: HomeClient;
@@ -152,10 +154,17 @@ export class TestClient implements ClientSession, Caller {
 
   constructor(
     home: UserHome,
-    options: { wants?: LeaseMode; keeps?: boolean; id?: Buffer; lastChange?: number } = {},
+    options: {
+      wants?: LeaseMode;
+      keeps?: boolean;
+      id?: Buffer;
+      lastChange?: number;
+      isReadOnly?: boolean;
+    } = {},
   ) {
     this.home = home;
     this.#keeps = options.keeps ?? false;
+    this.isReadOnly = options.isReadOnly ?? false;
     this.id = options.id ?? Buffer.alloc(16);
     if (options.id === undefined) this.id.writeUInt32BE(++lastClient);
     const attached = home.attach(this.id, this, options.wants ?? LEASE_NONE);

@@ -204,7 +204,7 @@ export const OPEN_CASES: Case[] = [
         nameMax: 255,
       }),
     },
-    call: { operation: 'statfs', parameters: [] },
+    call: { operation: 'statfs', parameters: [NODE] },
     reply: [
       u64(10), // blocks
       u64(4), // bfree

@@ -97,6 +97,7 @@ export class FakeConnection implements Connection {
       termMs: LEASE_TERM_MS,
       times: server.times,
       maxOpenFiles: server.maxOpenFiles,
+      shares: [],
     };
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;

@@ -44,6 +44,7 @@ class Setup {
       recall: (items) => this.told.push(`recall ${items.join()}`),
       durable: (number) => this.told.push(`durable ${number}`),
       ungrant: () => this.told.push('ungrant'),
+      shares: (shares) => this.told.push(`shares ${shares.map(({ name }) => name).join()}`),
       softLimit: (used, soft) => this.told.push(`softLimit ${used},${soft}`),
       lost: () => this.told.push('lost'),
       connected: (session, sameServer) => {

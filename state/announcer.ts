@@ -1,0 +1,71 @@
+/*
+ * What comes behind each change that an administrator makes: the audit trail, then the daemon. A change that could not be recorded,
+ * or that the daemon could not be told, is still made, and the person learns both.
+ */
+import { Failure } from '../protocol/failure.js';
+import { errnoText } from '../protocol/login/report.js';
+import { recordAccountChange, type AccountChange } from './audit.js';
+import type { ControlAnswers, ControlRequest } from './control.js';
+import type { StatePaths } from './directory.js';
+
+/** Asks the daemon of the state; undefined where none runs. */
+export type AskIfRunning = <R extends ControlRequest>(
+  request: R,
+) => Promise<ControlAnswers[R['type']] | undefined>;
+
+export interface AnnouncerOptions {
+  readonly paths: StatePaths;
+  /** Who makes the changes, for the audit trail. */
+  readonly by: string;
+  readonly ask: AskIfRunning;
+}
+
+export class Announcer {
+  readonly #options: AnnouncerOptions;
+
+  constructor(options: AnnouncerOptions) {
+    this.#options = options;
+  }
+
+  /** Writes the change into the audit trail and tells the daemon, if one runs. Returns its answer. */
+  async announce<R extends ControlRequest>(
+    change: AccountChange,
+    request: R,
+  ): Promise<ControlAnswers[R['type']] | undefined> {
+    const unrecorded = attempt(() => this.record(change));
+    let answer: ControlAnswers[R['type']] | undefined;
+    try {
+      answer = await this.#options.ask(request);
+    } catch (error) {
+      const { kind, message } = Failure.from(error);
+      throw new Failure(
+        kind,
+        `the change is made, but the running daemon did not take it up (${message}): restart it`,
+        { cause: error },
+      );
+    }
+    if (unrecorded !== undefined) throw unrecorded;
+    return answer;
+  }
+
+  /** Throws where the audit trail does not take it. */
+  record(change: AccountChange): void {
+    const { paths, by } = this.#options;
+    try {
+      recordAccountChange(paths, by, change);
+    } catch (cause) {
+      const { kind, code } = Failure.from(cause);
+      const text = `the change is made, but not in ${paths.managerLog} (${errnoText(code)})`;
+      throw new Failure(kind, text, { cause });
+    }
+  }
+}
+
+function attempt(action: () => void): Failure | undefined {
+  try {
+    action();
+    return undefined;
+  } catch (error) {
+    return Failure.from(error);
+  }
+}

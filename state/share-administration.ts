@@ -1,0 +1,121 @@
+/*
+ * What an administrator does with groups and shares. Order of every change: the transaction, the audit trail, the daemon
+ * (announcer.ts); of a new share the daemon also before, as of a new account.
+ */
+import { join } from 'node:path';
+import { Failure } from '../protocol/failure.js';
+import { homeOfShare, type GroupName, type ShareName, type UserName } from '../protocol/ids.js';
+import { Announcer, type AskIfRunning } from './announcer.js';
+import type { AuditDetails } from './audit.js';
+import type { GroupChange } from './groups.js';
+import { requireKnownHomes } from './homes-marker.js';
+import { refuseLeftHome } from './left-home.js';
+import { withGrant, type Access, type Grant, type ShareRecord } from './shares.js';
+import type { State } from './store.js';
+
+export type ShareLimits = Pick<ShareRecord, 'quotaBytes' | 'maxFiles'>;
+
+export interface NewShare extends ShareLimits {
+  readonly grants: readonly Grant[];
+  /** The home may be there already. */
+  readonly adopt: boolean;
+}
+
+/** What of a share may be changed; what is missing stays. */
+export interface ShareSettings extends Partial<ShareLimits> {
+  /** What a group is granted from now on; undefined: nothing any more. */
+  readonly grant?: { readonly group: GroupName; readonly access: Access | undefined };
+}
+
+export class ShareAdministration {
+  readonly #state: State;
+  readonly #announcer: Announcer;
+  readonly #ask: AskIfRunning;
+
+  constructor({ state, by, ask }: { state: State; by: string; ask: AskIfRunning }) {
+    this.#state = state;
+    this.#announcer = new Announcer({ paths: state.paths, by, ask });
+    this.#ask = ask;
+  }
+
+  /** EEXIST, ENOENT: one of them is no user. */
+  async addGroup(name: GroupName, members: readonly UserName[]): Promise<void> {
+    this.#state.groups.create(name, members);
+    this.#announcer.record({ action: 'groupadd', details: { group: name, members: members.join(' ') } });
+  }
+
+  /** Open sessions follow at once. ENOENT, E2BIG. */
+  async changeGroup(name: GroupName, { add, remove }: GroupChange): Promise<void> {
+    this.#state.changeGroup(name, { add, remove });
+    const details = { group: name, added: add.join(' '), removed: remove.join(' ') };
+    await this.#announcer.announce({ action: 'groupmod', details }, { type: 'sharesChanged' });
+  }
+
+  /** Open sessions follow at once. Returns the shares of which it was granted something. ENOENT. */
+  async removeGroup(name: GroupName): Promise<readonly ShareName[]> {
+    const withdrawn = this.#state.removeGroup(name);
+    const details = { group: name, shares: withdrawn.join(' ') };
+    await this.#announcer.announce({ action: 'groupdel', details }, { type: 'sharesChanged' });
+    return withdrawn;
+  }
+
+  /**
+   * Makes a share; its home is made when somebody first comes there. EEXIST: there is one, or files are left of an earlier one;
+   * ENOENT: no such group; E2BIG.
+   */
+  async addShare(name: ShareName, { grants, adopt, ...limits }: NewShare): Promise<void> {
+    const { homes, shares } = this.#state;
+    if (shares.get(name) !== undefined) {
+      throw new Failure('EEXIST', `there is a share ${name} already: change it with sharemod`);
+    }
+    if (!adopt && homes !== undefined) {
+      requireKnownHomes(this.#state, homes);
+      await refuseLeftHome(join(homes, homeOfShare(name)), name);
+    }
+    await this.#endEarlier(name);
+    this.#state.addShare({ name, createdAt: Date.now(), grants, ...limits });
+    const details = { share: name, ...limits, grants: describeGrants(grants) };
+    await this.#announcer.announce({ action: 'shareadd', details }, { type: 'sharesChanged' });
+  }
+
+  /** Open sessions follow at once. ENOENT, E2BIG. */
+  async changeShare(name: ShareName, { grant, ...limits }: ShareSettings): Promise<ShareRecord> {
+    let before: AuditDetails = {};
+    const changed = this.#state.shares.update(name, (found) => {
+      before = detailsOf(found);
+      const limited = { ...found, ...limits };
+      return grant === undefined ? limited : withGrant(limited, grant.group, grant.access);
+    });
+    const details = { share: name, ...detailsOf(changed) };
+    await this.#announcer.announce({ action: 'sharemod', details, before }, { type: 'sharesChanged' });
+    return changed;
+  }
+
+  /** Returns when the sessions are gone. The home is for who calls to remove, then; `removeHome`: that is meant. ENOENT. */
+  async removeShare(name: ShareName, removeHome: boolean): Promise<void> {
+    this.#state.removeShare(name);
+    const details = { share: name, removeHome };
+    await this.#announcer.announce({ action: 'sharedel', details }, { type: 'shareRemoved', name });
+  }
+
+  /** Has the daemon close what is open of a share of that name, which is gone. */
+  async #endEarlier(name: ShareName): Promise<void> {
+    try {
+      await this.#ask({ type: 'shareRemoved', name });
+    } catch (error) {
+      const { kind, message } = Failure.from(error);
+      const text = `no share is made: the running daemon may serve an earlier ${name} still (${message}): restart it`;
+      throw new Failure(kind, text, { cause: error });
+    }
+  }
+}
+
+/** In words: `staff rw, guests ro`. */
+export function describeGrants(grants: readonly Grant[]): string {
+  return grants.map(({ group, access }) => `${group} ${access}`).join(', ');
+}
+
+/** As the audit trail tells them. */
+function detailsOf({ quotaBytes, maxFiles, grants }: ShareRecord): AuditDetails {
+  return { quotaBytes, maxFiles, grants: describeGrants(grants) };
+}

@@ -1,0 +1,58 @@
+/* The directories that show shares: made and removed as changes of the home, and nothing that is the user's. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { showShares } from '../../../daemon/home/shared-directories.js';
+import { shareName } from '../../../protocol/ids.js';
+import { LEASE_WRITE } from '../../../protocol/methods.js';
+import { homeTest, TestClient } from './fixture.js';
+
+const [TEAM, MORE] = [shareName('team'), shareName('more')];
+
+homeTest('made where they are missing, once', {}, async (t, home, place) => {
+  const { user } = place;
+  t.same(await showShares(home, { user, names: [MORE, TEAM], former: [] }), []);
+  t.ok(
+    existsSync(join(place.directory, 'Shared', 'more')) &&
+      existsSync(join(place.directory, 'Shared', 'team')),
+  );
+  t.equal(home.quota.used.files, 3, 'they are charged');
+  t.same(await showShares(home, { user, names: [MORE, TEAM], former: [MORE, TEAM] }), []);
+  t.equal(home.status().clients, 0, 'nothing is left of who made them');
+});
+
+homeTest('who has leases gives them back first', {}, async (t, home, { user }) => {
+  const mount = new TestClient(home, { wants: LEASE_WRITE });
+  mount.leases();
+  await showShares(home, { user, names: [TEAM], former: [] });
+  t.not(mount.recalls().length, 0);
+});
+
+homeTest('removed where they are empty, and were made for a share', {}, async (t, home, place) => {
+  const { user, directory } = place;
+  await showShares(home, { user, names: [MORE, TEAM], former: [] });
+  const paths = new TestClient(home).paths;
+  await paths.mkdir('Shared/own');
+  await paths.put('Shared/more/kept', 'x');
+  await showShares(home, { user, names: [], former: [MORE, TEAM] });
+  t.notOk(existsSync(join(directory, 'Shared', 'team')));
+  t.ok(existsSync(join(directory, 'Shared', 'more', 'kept')) && existsSync(join(directory, 'Shared', 'own')));
+  await paths.rmdir('Shared/own');
+  await paths.unlink('Shared/more/kept');
+  await showShares(home, { user, names: [], former: [MORE] });
+  t.notOk(existsSync(join(directory, 'Shared')));
+});
+
+homeTest('what is no directory stays, and is told', {}, async (t, home, place) => {
+  const { user } = place;
+  await new TestClient(home).paths.mkdir('Shared');
+  await new TestClient(home).paths.symlink('elsewhere', 'Shared/team');
+  await new TestClient(home).paths.put('Shared/more', 'x');
+  t.same(await showShares(home, { user, names: [MORE, TEAM], former: [] }), [MORE, TEAM]);
+  t.same(await showShares(home, { user, names: [], former: [MORE, TEAM] }), []);
+  t.ok(existsSync(join(place.directory, 'Shared', 'more')));
+});
+
+homeTest('where Shared itself is none, neither', {}, async (t, home, { user }) => {
+  await new TestClient(home).paths.put('Shared', 'x');
+  t.same(await showShares(home, { user, names: [TEAM], former: [] }), [TEAM]);
+});
