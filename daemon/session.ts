@@ -26,7 +26,6 @@ import {
 import { Failure } from '../protocol/failure.js';
 import type { UserName } from '../protocol/ids.js';
 import { Keepalive } from '../protocol/keepalive.js';
-import { BUSY_MS } from '../protocol/limits.js';
 import {
   isMethodName,
   METHODS,
@@ -39,6 +38,7 @@ import {
 import { packShare, type Share } from '../protocol/shares.js';
 import { packTimeLimits } from '../protocol/time-limits.js';
 import type { SessionActivity } from '../state/control.js';
+import { Hearing } from './hearing.js';
 import { Backlog } from './home/backlog.js';
 import { Call } from './home/call.js';
 import { copyOf } from './home/copies.js';
@@ -101,8 +101,7 @@ export class Session implements ClientSession, TurnTaker, Paced {
   readonly #client: HomeClient;
   readonly #channel: Channel;
   readonly #keepalive: Keepalive;
-  /** Tells the client why nothing is read from it; undefined while it is read from, or could be if it read. */
-  #tellingBusy: NodeJS.Timeout | undefined;
+  readonly #hearing: Hearing;
   readonly #log: Log;
   readonly #peer: string;
   #resolveClosed: (failure: Failure | undefined) => void = () => undefined;
@@ -114,12 +113,10 @@ export class Session implements ClientSession, TurnTaker, Paced {
   #deferred: Deferred[] = [];
   /** An `apply` is being carried out. */
   #applying = false;
-  #paused = false;
-  /** Others have their turn. */
-  #resting = false;
-  /** The user's bandwidth is used up. */
-  #heldBack = false;
   #stopping = false;
+  #shutdown: Promise<void> | undefined;
+  /** The client logs out when the shutdown ends. */
+  #isOver = false;
   #onIdle: (() => void) | undefined;
   #requests = 0;
   readonly #pace: Pace;
@@ -148,9 +145,17 @@ export class Session implements ClientSession, TurnTaker, Paced {
       onDrain: () => this.#drained(),
       onClose: (failure) => this.#ended(failure),
     });
+    this.#hearing = new Hearing({
+      channel: this.#channel,
+      backlog: this.#backlog,
+      tellBusy: () => {
+        this.notify('busy', []);
+        this.#sent();
+      },
+    });
     this.#keepalive = new Keepalive(this.#channel, {
       ...(options.keepaliveMs === undefined ? {} : { intervalMs: options.keepaliveMs }),
-      hears: () => this.#tellingBusy === undefined,
+      hears: () => !this.#hearing.tellsBusy,
     });
     const { serverVersion, bootVerifier } = options;
     const applied = client.marks?.applied ?? 0;
@@ -182,10 +187,14 @@ export class Session implements ClientSession, TurnTaker, Paced {
   }
 
   /** Tells the peer, finishes what is being worked on, closes. `again`: connecting again makes sense. `isOver`: this client is. */
-  async shutdown(reason: string, again: boolean, isOver = false): Promise<void> {
+  shutdown(reason: string, again: boolean, isOver = false): Promise<void> {
+    this.#isOver ||= isOver;
+    return (this.#shutdown ??= this.#shutDown(reason, again));
+  }
+
+  async #shutDown(reason: string, again: boolean): Promise<void> {
     this.#stopping = true;
-    for (const { id } of this.#deferred) this.#calls.delete(id);
-    this.#deferred = [];
+    for (const deferred of this.#deferred.splice(0)) this.#withdraw(deferred);
     this.#channel.send(encodeNotification('shutdown', [reason, again]));
     // The client asks for those again, elsewhere.
     const unhurried = [...this.#calls].filter(([, { waitsForOthers }]) => waitsForOthers);
@@ -199,7 +208,7 @@ export class Session implements ClientSession, TurnTaker, Paced {
         };
       });
     }
-    if (isOver) this.#home.logout(this.#client);
+    if (this.#isOver) this.#home.logout(this.#client);
     await this.#channel.end();
     await this.closed;
     for (const [, call] of unhurried) call.cancel();
@@ -220,29 +229,19 @@ export class Session implements ClientSession, TurnTaker, Paced {
   }
 
   rest(): void {
-    this.#resting = true;
-    this.#channel.pause();
+    this.#hearing.rest();
   }
 
   goOn(): void {
-    this.#resting = false;
-    this.#hear();
+    this.#hearing.goOn();
   }
 
   holdBack(): void {
-    this.#heldBack = true;
-    this.#channel.pause();
-    this.#listen();
+    this.#hearing.holdBack();
   }
 
   letGo(): void {
-    this.#heldBack = false;
-    this.#listen();
-    this.#hear();
-  }
-
-  #hear(): void {
-    if (!this.#paused && !this.#resting && !this.#heldBack) this.#channel.resume();
+    this.#hearing.letGo();
   }
 
   /** Throws PROTOCOL, which closes the channel. */
@@ -348,7 +347,7 @@ export class Session implements ClientSession, TurnTaker, Paced {
     this.#underway.begin(load);
     this.#backlog.addDeferred(size);
     this.#deferred.push(deferred);
-    this.#listen();
+    this.#hearing.look();
     if (this.#deferred.length === 1 && !this.#applying) this.#goOnLater();
   }
 
@@ -367,12 +366,11 @@ export class Session implements ClientSession, TurnTaker, Paced {
     }
   }
 
-  #runNext({ id, method, params, size, load, call }: Deferred): void {
-    this.#answered(id, load);
+  #runNext(deferred: Deferred): void {
+    const { id, method, params, call } = deferred;
+    this.#withdraw(deferred);
     // What comes behind a logout is not begun.
     if (this.#stopping) return;
-    this.#backlog.addDeferred(-size);
-    this.#listen();
     try {
       this.#home.heard(this.#client, isBehindLog(method));
       this.#run(id, method, params, call);
@@ -380,6 +378,13 @@ export class Session implements ClientSession, TurnTaker, Paced {
       this.#deferred = [];
       this.#channel.destroy(Failure.from(thrown));
     }
+  }
+
+  /** It waits no more. */
+  #withdraw({ id, size, load }: Deferred): void {
+    this.#answered(id, load);
+    this.#backlog.addDeferred(-size);
+    this.#hearing.look();
   }
 
   #answer(id: number, result: Answer): void {
@@ -405,7 +410,7 @@ export class Session implements ClientSession, TurnTaker, Paced {
   #sent(): void {
     this.#charge();
     this.#backlog.setUnsent(this.#channel.bufferedBytes);
-    this.#listen();
+    this.#hearing.look();
   }
 
   #charge(): void {
@@ -417,32 +422,7 @@ export class Session implements ClientSession, TurnTaker, Paced {
 
   #drained(): void {
     this.#backlog.setUnsent(0);
-    this.#listen();
-  }
-
-  /** Hears the peer, but where that would take too much memory. */
-  #listen(): void {
-    const { isUnread, isBehind } = this.#backlog;
-    this.#tellBusy((isBehind || this.#heldBack) && !isUnread);
-    const pauses = isUnread || isBehind;
-    if (pauses === this.#paused) return;
-    this.#paused = pauses;
-    if (pauses) this.#channel.pause();
-    else this.#hear();
-  }
-
-  /** A client that is not read from has no answer of its pings either: it is told that nothing is wrong. */
-  #tellBusy(isBusy: boolean): void {
-    if (isBusy === (this.#tellingBusy !== undefined)) return;
-    clearInterval(this.#tellingBusy);
-    this.#tellingBusy = undefined;
-    if (!isBusy) return;
-    const tell = (): void => {
-      this.notify('busy', []);
-      this.#sent();
-    };
-    this.#tellingBusy = setInterval(tell, BUSY_MS).unref();
-    tell();
+    this.#hearing.look();
   }
 
   #answered(id: number, load: Load): void {
@@ -454,7 +434,7 @@ export class Session implements ClientSession, TurnTaker, Paced {
   #ended(failure: Failure | undefined): void {
     this.countTraffic();
     this.#keepalive.stop();
-    this.#tellBusy(false);
+    this.#hearing.close();
     this.#stopping = true;
     this.#deferred = [];
     this.#home.turns.leave(this);

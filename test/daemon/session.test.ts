@@ -312,6 +312,24 @@ void t.test('shutdown tells, finishes what is running, and closes', async (t) =>
   t.strictSame(peer.told, [['shutdown', ['maintenance', true]]]);
 });
 
+void t.test('a shutdown within another is the same one, and the client of the second is over', async (t) => {
+  const disk = new Place(t);
+  const { home, done } = await withSlowDisk(disk);
+  const peer = await Peer.connect(t, home, disk, { wants: LEASE_WRITE });
+  await peer.paths.create('f');
+  const running = peer.send('sync', [0]);
+  await peer.send('ping', []);
+  const ended = [
+    peer.session.shutdown('maintenance', true),
+    peer.session.shutdown('the account is gone', false, true),
+  ];
+  done();
+  t.equal((await running).kind, 'ok');
+  await Promise.all(ended);
+  t.strictSame(peer.told, [['shutdown', ['maintenance', true]]]);
+  t.equal(home.status().clients, 0);
+});
+
 void t.test('nobody waits for what a client was leased whose session ends for good', async (t) => {
   const disk = new Place(t);
   const home = await disk.open();
