@@ -100,13 +100,14 @@ export async function restoreTrash(
   const top = flags.to === undefined ? undefined : parseRemotePath(flags.to);
   const outcome = new Outcome();
   const isFirst = firstTime();
+  const makeParent = makingOnce(session);
   for (const place of places) {
     await outcome.guard(place.shown, async () => {
       for (const item of await toRestore(session, place, flags.all === true)) {
         const { path } = item;
         if (path === undefined || !isFirst(item)) continue;
         const to = top === undefined ? path : joined(top, path);
-        await outcome.guard(to, () => restoreOne(session, item, to, flags));
+        await outcome.guard(to, () => restoreOne(session, item, to, { ...flags, makeParent }));
       }
     });
   }
@@ -182,14 +183,18 @@ async function restoreOne(
   session: RemoteSession,
   { id }: TrashItem,
   path: RemotePath,
-  { beside = false, all = false }: TrashRestoreFlags,
+  {
+    beside = false,
+    all = false,
+    makeParent,
+  }: TrashRestoreFlags & { makeParent: (parent: RemotePath) => Promise<void> },
 ): Promise<void> {
   const { parent, name } = splitPath(path);
   const restore = (as: Buffer): Promise<unknown> =>
     throughLinks(session.client, joinPath(parent, as), 'kept', (there) =>
       session.client.call('trashRestore', [id, there]),
     );
-  if (parent.length > 0) await makePath(session, parent, 0o777 & ~process.umask());
+  await makeParent(parent);
   for (let tried = 0; ; tried += 1) {
     const more = tried === 0 ? '' : tried === 1 ? SUFFIX : `${SUFFIX}-${tried}`;
     try {
@@ -204,6 +209,18 @@ async function restoreOne(
         });
     }
   }
+}
+
+/** Makes a directory with those above it, once. */
+function makingOnce(session: RemoteSession): (directory: RemotePath) => Promise<void> {
+  const made = new Set(['']);
+  const permissions = 0o777 & ~process.umask();
+  return async (directory) => {
+    const key = directory.toString('latin1');
+    if (made.has(key)) return;
+    await makePath(session, directory, permissions);
+    made.add(key);
+  };
 }
 
 function anyOf(places: readonly TrashPlace[]): (item: TrashItem) => boolean {

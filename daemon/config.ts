@@ -80,6 +80,7 @@ function size(
   help: string,
   allowed = 'a size such as 5G, or 0 for none',
   parse = parseSize,
+  argument = 'SIZE',
 ): Setting<number | undefined> {
   return {
     read: (value) => {
@@ -91,7 +92,7 @@ function size(
     },
     allowed,
     help,
-    argument: 'SIZE',
+    argument,
     fallback: undefined,
     reloads: true,
   };
@@ -191,6 +192,7 @@ export const SETTINGS = {
     'for how long the trash of new users of whom nothing is said keeps what they remove (default: off)',
     'a span such as 30d, 366d at most, or off',
     parseTrashTime,
+    'SPAN',
   ),
   'min-password': count(1, MAX_PASSWORD, MIN_PASSWORD, 'characters that a new password has at least'),
   'log-level': setting<LogLevel>({

@@ -143,8 +143,9 @@ export class Homes {
   report(): Pick<WorkerReport, 'uses' | 'leases'> {
     const uses: WorkerReport['uses'][number][] = [];
     let leases = 0;
-    for (const [home, { opened, closed }] of this.#open) {
-      if (opened === undefined || closed !== undefined) continue;
+    for (const [home, { opened }] of this.#open) {
+      // Also of one that is closing: the ledger has not its figures yet.
+      if (opened === undefined) continue;
       const { bytes, files, trashed } = opened.status();
       uses.push({ home, bytes, files, trashed });
       leases += opened.leases.held;

@@ -1,13 +1,15 @@
 /* What there is to show of each user: `ftpctl users`, the web page and the metrics. */
 import { isExpired, type Account } from './accounts.js';
 import type { DaemonStatus } from './control.js';
-import type { Charge } from './ledger.js';
+import type { Charge, Use } from './ledger.js';
 import type { State } from './store.js';
 
 export interface UserRow {
   readonly account: Account;
-  /** Undefined: never counted. */
-  readonly use: Pick<Charge, 'bytes' | 'files' | 'trashed'> | undefined;
+  /** Without what is in the trash, which makes room by itself; undefined: never counted. */
+  readonly use: Use | undefined;
+  /** What is in the trash. */
+  readonly trashed: Use;
   /** How many are open. */
   readonly sessions: number;
 }
@@ -25,9 +27,15 @@ export function userRows(
   return accounts.list().map((account) => ({
     account,
     // The ledger of a home that is open is behind: its daemon knows.
-    use: uses.get(account.name) ?? ledger.read(account.name),
+    ...usesOf(uses.get(account.name) ?? ledger.read(account.name)),
     sessions: sessions.get(account.name) ?? 0,
   }));
+}
+
+function usesOf(charge: Charge | undefined): Pick<UserRow, 'use' | 'trashed'> {
+  const trashed = charge?.trashed ?? { bytes: 0, files: 0 };
+  if (charge === undefined) return { use: undefined, trashed };
+  return { use: { bytes: charge.bytes - trashed.bytes, files: charge.files - trashed.files }, trashed };
 }
 
 /** How a user may log in, in words. */

@@ -74,11 +74,16 @@ export function formatMetrics({ status, measurements, users, disks, bans }: Obse
     disks.map(({ of, free }) => [free, { of }]),
   );
 
-  e.gauge('ftpmount_quota_used_bytes', 'Use of each user.', users.flatMap(use('bytes')));
+  e.gauge('ftpmount_quota_used_bytes', 'Use of each user, without the trash.', users.flatMap(use('bytes')));
   e.gauge(
     'ftpmount_quota_limit_bytes',
     'Quota of each user who has one.',
     users.flatMap(limit('quotaBytes')),
+  );
+  e.gauge(
+    'ftpmount_trash_bytes',
+    'What is in the trash of each user, and makes room by itself.',
+    users.map(({ account, trashed }) => [trashed.bytes, { user: account.name }]),
   );
   e.gauge('ftpmount_quota_used_files', 'Files of each user.', users.flatMap(use('files')));
   e.gauge(

@@ -26,10 +26,11 @@ export async function quotaCheck(text: string | undefined, options: QuotaCheckOp
 }
 
 function line(report: QuotaReport): string {
-  const { home, ledger, tree, uploads, repaired } = report;
+  const { home, ledger, tree, uploads, trash, repaired } = report;
   const ofUploads =
     uploads.files === 0 ? '' : ` (partial uploads: ${uploads.bytes} bytes, ${uploads.files} files)`;
-  const charge = `${home}: charged ${ledger.bytes} bytes, ${ledger.files} files${ofUploads}`;
+  const ofTrash = trash.files === 0 ? '' : ` (trash: ${trash.bytes} bytes, ${trash.files} files)`;
+  const charge = `${home}: charged ${ledger.bytes} bytes, ${ledger.files} files${ofUploads}${ofTrash}`;
   if (!differs(report)) return `${charge}: right`;
   const advice = repaired ? 'repaired' : 'repair it with --repair';
   return `${charge}, but the home holds ${tree.bytes} bytes, ${tree.files} files: ${advice}`;

@@ -47,7 +47,8 @@ function timeOf(at: number | null | undefined): string {
   return at === null || at === undefined ? '-' : formatTime(at);
 }
 
-function jsonOf({ account, use, sessions }: UserRow, lastLogin: number | undefined): Record<string, unknown> {
+function jsonOf(row: UserRow, lastLogin: number | undefined): Record<string, unknown> {
+  const { account, use, trashed, sessions } = row;
   return {
     name: account.name,
     quotaBytes: account.quotaBytes,
@@ -57,8 +58,8 @@ function jsonOf({ account, use, sessions }: UserRow, lastLogin: number | undefin
     usedBytes: use?.bytes ?? null,
     usedFiles: use?.files ?? null,
     trashMs: account.trashMs ?? 0,
-    trashedBytes: use === undefined ? null : (use.trashed?.bytes ?? 0),
-    trashedFiles: use === undefined ? null : (use.trashed?.files ?? 0),
+    trashedBytes: trashed.bytes,
+    trashedFiles: trashed.files,
     sessions,
     lastLogin: lastLogin === undefined ? null : new Date(lastLogin).toISOString(),
     password: account.passwordHash !== null,

@@ -13,6 +13,7 @@ import type { Fd } from '../../posix/fd.js';
 import { unlinkat } from '../../posix/names.js';
 import type { Status } from '../../posix/status.js';
 import type { HomeName } from '../../protocol/ids.js';
+import { MAX_PATH } from '../../protocol/limits.js';
 import type { Use } from '../../state/ledger.js';
 import type { Log } from '../log.js';
 import type { Clock } from './clock.js';
@@ -34,6 +35,13 @@ import type { VirtualOwners } from './virtual-owners.js';
 const QUIET_MS = 600_000;
 /** Bytes that go at once where the disk is full: several times what one request needs. */
 const RECLAIMED_AT_ONCE = 4 * 1024 * 1024;
+
+/**
+ * What is removed beyond what somebody needs: this part of the limit, up to so much. Else a mount would have to ask with each small
+ * write while the trash fills the quota: a round trip for each.
+ */
+const AHEAD = 64;
+const MOST_AHEAD: Use = { bytes: 8 * 1024 * 1024, files: 256 };
 
 export interface TrashParts {
   readonly tree: ConfinedTree;
@@ -91,6 +99,7 @@ export class Trash {
     try {
       const path = identities.wayTo(directory);
       if (path === undefined) throw new Error('nobody knows where the directory is');
+      if (path.length > MAX_PATH) throw new Error('no client could name the path');
       quota.prepare();
       place = this.#batches.link(periodOf(clock.date()), path, directory.fd, name);
     } catch (error) {
@@ -152,9 +161,15 @@ export class Trash {
   /** What the quota calls for room (Quota). Unfinished. */
   makeRoom(short: Use): void {
     const { quota } = this.#parts;
-    const target = { bytes: quota.used.bytes - short.bytes, files: quota.used.files - short.files };
-    const isShort = (): boolean => quota.used.bytes > target.bytes || quota.used.files > target.files;
-    if (this.#slice(undefined, isShort) && isShort()) throw new Unfinished(this.#nextTurn());
+    const { used, limits } = quota;
+    const isShort = (bytes: number, files: number): boolean =>
+      quota.used.bytes > used.bytes - bytes || quota.used.files > used.files - files;
+    const wanted = {
+      bytes: withAhead(short.bytes, limits.bytes, MOST_AHEAD.bytes),
+      files: withAhead(short.files, limits.files, MOST_AHEAD.files),
+    };
+    const more = this.#slice(undefined, () => isShort(wanted.bytes, wanted.files));
+    if (more && isShort(short.bytes, short.files)) throw new Unfinished(this.#nextTurn());
   }
 
   /** Nothing more is removed in turns. */
@@ -245,4 +260,8 @@ export class Trash {
     this.#loggedAt = clock.now();
     log.warn({ error, home }, 'the trash did not take, or give, what it should');
   }
+}
+
+function withAhead(short: number, limit: number, most: number): number {
+  return short <= 0 ? 0 : short + Math.min(Math.floor(limit / AHEAD), most);
 }

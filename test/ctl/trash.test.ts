@@ -91,6 +91,9 @@ t.test('it is restored with its directories, and replaces nothing', async (t) =>
 
 t.test('it is removed for good', async (t) => {
   t.equal((await ctl('rm', '-r', at('tree'), at('put'))).code, 0);
+  t.match(await daemon.ftpctl(['quota', 'check', 'alice']), {
+    ...{ code: 0, stdout: / \(trash: 38 bytes, \d+ files\): right$/m },
+  });
   t.equal((await ctl('trash rm', at('tree/*.txt'))).code, 0);
   t.strictSame(await pathsOf(), ['put', 'tree/b.md', 'tree/sub/c.txt']);
   t.match(await ctl('trash empty', at('put')), { code: 2, stderr: /empty takes no path/ });

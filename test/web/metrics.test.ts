@@ -48,6 +48,7 @@ t.test('what users do is counted and timed', async (t) => {
   is('ftpmount_call_duration_seconds_count{method="uploadFinish"}', 1);
   is('ftpmount_quota_used_bytes{user="alice"}', 100_000);
   is('ftpmount_quota_limit_bytes{user="alice"}', 2 ** 20);
+  is('ftpmount_trash_bytes{user="alice"}', 0);
   is('ftpmount_quota_used_files{user="alice"}', 1);
   is('ftpmount_quota_limit_files{user="alice"}', 50);
   is('ftpmount_silent_workers', 0);

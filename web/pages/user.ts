@@ -14,19 +14,18 @@ import { expiryField, lastLoginOf, limitFields } from './users.js';
 /** What is in the trash, and a button to empty it; nothing where there is none. */
 function trash(
   { name: user, trashMs = 0 }: Account,
-  use: UserRow['use'],
+  { bytes, files }: UserRow['trashed'],
   session: SignedIn,
 ): Html | undefined {
-  const { bytes, files } = use?.trashed ?? { bytes: 0, files: 0 };
   if (trashMs === 0 && files === 0) return undefined;
   const kept = trashMs === 0 ? 'nothing more goes there' : `each for ${exactSpan(trashMs)}`;
   const empty = html`<button class="danger">Empty the trash</button>`;
-  return html`<p>Of that in the trash: ${files} files, size ${formatSize(bytes)}; ${kept}</p>
+  return html`<p>Besides, in the trash: ${files} files, size ${formatSize(bytes)}; ${kept}</p>
     ${files === 0 ? undefined : form(session, `/users/${user}/trash/empty`, empty)}`;
 }
 
 export function userPage(
-  { account, use }: UserRow,
+  { account, use, trashed }: UserRow,
   lastLogin: number | undefined,
   sessions: DaemonStatus['sessions'],
   session: SignedIn,
@@ -36,7 +35,7 @@ export function userPage(
   const content = html`<div class="columns">
       <section>
         <h2>Use</h2>
-        ${quotaBar(use, account.quotaBytes)} ${trash(account, use, session)}
+        ${quotaBar(use, account.quotaBytes)} ${trash(account, trashed, session)}
         <p>
           Files: ${use?.files ?? '-'}${files}; login: ${loginWays(account)}, the last one:
           ${lastLoginOf(lastLogin)};

@@ -143,6 +143,17 @@ roomTest('a log may write into what it removed before', async (t, home, clock) =
   t.equal((await mount.paths.stat('f')).size, 950);
 });
 
+void t.test('a little more goes than is needed, so that not each write asks', async (t) => {
+  const home = await new Place(t, { ...TRASH, bytes: 6400 }).open();
+  const client = new TestClient(home);
+  for (let i = 0; i < 10; i++) {
+    await client.paths.put(`f${i}`, Buffer.alloc(60));
+    await client.paths.unlink(`f${i}`);
+  }
+  await client.paths.put('f', Buffer.alloc(5801));
+  t.equal((await inTrash(client)).length, 8);
+});
+
 void t.test('a great many go in turns of their own', async (t) => {
   const home = await new Place(t, { ...LIMITS, files: 0 }).open({ sliceMs: 0 });
   const client = new TestClient(home);
