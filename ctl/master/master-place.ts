@@ -13,7 +13,7 @@ import type { ShareName } from '../../protocol/ids.js';
 import type { ClientFiles } from '../../protocol/login/client-files.js';
 import type { Endpoint } from '../../protocol/login/target.js';
 import { VERSION } from '../../protocol/version.js';
-import { MAX_SOCKET_PATH } from '../../state/control.js';
+import { MAX_SOCKET_PATH } from '../../state/private-socket.js';
 
 /** What a master that is being started puts behind the name, at most: a dot and its pid. */
 const BEHIND_NAME = 12;
