@@ -9,6 +9,7 @@ import { Worker, isMainThread, parentPort } from 'node:worker_threads';
 import { fileURLToPath } from 'node:url';
 import { Failure } from '../protocol/failure.js';
 import { verifyPassword } from '../state/password.js';
+import { requireSameFiles } from './program-files.js';
 
 /** Milliseconds without a check after which the thread ends. */
 const IDLE_MS = 2_000;
@@ -55,13 +56,19 @@ export class Argon2Thread {
         continue;
       }
       clearTimeout(this.#idle);
+      try {
+        this.#thread ??= this.#start();
+      } catch (error) {
+        check.failed(Failure.from(error));
+        continue;
+      }
       this.#running = check;
-      this.#thread ??= this.#start();
       this.#thread.postMessage({ hash: check.hash, password: check.password });
     }
   }
 
   #start(): Worker {
+    requireSameFiles();
     const thread = new Worker(fileURLToPath(import.meta.url), {
       resourceLimits: { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4 },
       stdin: false,

@@ -2,19 +2,18 @@
  * The daemon's end of the control socket (state/control.ts): one request a connection, answered, closed. What a request
  * does is the handler's affair.
  */
-import { chmodSync, unlinkSync } from 'node:fs';
+import { chmodSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { Failure } from '../protocol/failure.js';
-import { errnoText } from '../protocol/login/report.js';
 import {
   formatControlAnswer,
   MAX_CONTROL_REQUEST,
-  MAX_SOCKET_PATH,
   parseControlRequest,
   type Ask,
   type ControlAnswers,
   type ControlRequest,
 } from '../state/control.js';
+import { makeWayFor, SOCKET_MODE } from '../state/private-socket.js';
 import type { Log } from './log.js';
 
 /** How long a connection may take to say its request (milliseconds). */
@@ -38,13 +37,7 @@ export class ControlServer {
 
   /** Listens at `path`, in place of what a killed daemon left: the caller holds the lock of the state directory. */
   async listen(path: string): Promise<void> {
-    if (Buffer.byteLength(path) > MAX_SOCKET_PATH) {
-      throw new Failure(
-        'ENAMETOOLONG',
-        `the path of the state directory is too long for a socket in it: ${path}`,
-      );
-    }
-    removeStale(path);
+    makeWayFor(path);
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject);
       this.#server.listen(path, () => {
@@ -52,7 +45,7 @@ export class ControlServer {
         resolve();
       });
     });
-    chmodSync(path, 0o600);
+    chmodSync(path, SOCKET_MODE);
     this.#server.on('error', (error) => this.#log.warn({ error }, 'control socket'));
   }
 
@@ -89,18 +82,5 @@ export class ControlServer {
       this.#log.warn({ error }, 'control request failed');
     }
     socket.end(formatControlAnswer(answer));
-  }
-}
-
-/** What a killed daemon left. Throws a Failure where something else is in the way. */
-function removeStale(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch (error) {
-    const { kind, code } = Failure.from(error);
-    if (kind === 'ENOENT') return;
-    throw new Failure(kind, `${path} is in the way of the control socket (${errnoText(code)}): remove it`, {
-      cause: error,
-    });
   }
 }

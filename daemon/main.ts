@@ -33,6 +33,7 @@ import {
 import type { Log } from './log.js';
 import { openLog } from './log-file.js';
 import { LogRotation, rotationLimits } from './log-rotation.js';
+import { replaced } from './program-files.js';
 import { runAs } from './run-as.js';
 import { Server } from './server.js';
 import { ServiceManager } from './service-manager.js';
@@ -58,7 +59,8 @@ When ready it prints one line on standard output: listening on HOST:PORT (and be
 
 Exit codes:
   0    ended by SIGTERM or SIGINT
-  1    it could not start (state or homes in use or not writable, port in use), or failed
+  1    it could not start (state or homes in use or not writable, port in use), failed, or its
+       files were replaced while it ran
   2    wrong command line or configuration
   7    the disk of the state is full`;
 
@@ -160,14 +162,18 @@ async function main(): Promise<number> {
   process.stdout.write(`listening on ${address}\n`);
   const manager = new ServiceManager(log);
   manager.ready();
-  const signal = await ended;
+  const why = await Promise.race([ended, replaced.then(() => undefined)]);
+  if (why === undefined) log.error({}, 'the programs were replaced while they ran: start ftpmountd again');
   manager.stopping();
   await web?.close();
-  await server.shutdown(`the server is stopping (${signal})`);
+  await server.shutdown(
+    why === undefined ? 'the server is restarted as another version' : `the server is stopping (${why})`,
+  );
   endRun(state);
   await state.close();
   for (const lock of locks) lock.release();
-  return EXIT_OK;
+  // By which a service manager starts it again.
+  return why === undefined ? EXIT_FAILURE : EXIT_OK;
 }
 
 /** ftpctl, which knows the state and no configuration, makes users by them. */

@@ -19,6 +19,7 @@ import type { QuotaReport } from '../state/ledger.js';
 import { withDeadline } from './deadline.js';
 import type { Log } from './log.js';
 import { makeCells, type Cells } from './measures.js';
+import { PROGRAM_FILES, requireSameFiles } from './program-files.js';
 import type {
   AdmittedConnection,
   FromWorker,
@@ -34,7 +35,7 @@ export interface PoolOptions {
   /** How many workers at most. */
   readonly size: number;
   readonly script: URL;
-  readonly workerData: Omit<WorkerData, 'cells' | 'index'>;
+  readonly workerData: Omit<WorkerData, 'cells' | 'index' | 'programFiles'>;
   readonly resourceLimits?: ResourceLimits;
   readonly log: Log;
   /** A session ended, for whatever reason; each that was handed over is told once. */
@@ -117,8 +118,8 @@ export class WorkerPool {
       });
       return;
     }
-    if (this.#closing) return this.#refuse(session);
-    const slot = this.#place(name);
+    const slot = this.#placeOrNone(name);
+    if (slot === undefined) return this.#refuse(session);
     const adopted = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
     slot.sessions.set(session.sessionId, { fd: session.fd, adopted });
     this.#post(slot, { type: 'session', session: { ...session, adopted }, use: this.#use(slot, name) });
@@ -208,6 +209,16 @@ export class WorkerPool {
     await Promise.race([Promise.all(slots.map((slot) => slot.thread.terminate())), second()]);
   }
 
+  /** None: the daemon ends. */
+  #placeOrNone(home: HomeName): Slot | undefined {
+    try {
+      return this.#place(home);
+    } catch (error) {
+      if (Failure.from(error).kind === 'ESHUTDOWN') return undefined;
+      throw error;
+    }
+  }
+
   /** The worker of a home: where it is, else the one with the fewest. */
   #place(home: HomeName): Slot {
     const placed = this.#placement.get(home);
@@ -236,8 +247,9 @@ export class WorkerPool {
 
   #start(index: number): Slot {
     const { script, workerData, resourceLimits, log, pingMs = PING_MS, hangMs = HANG_MS } = this.#options;
+    requireSameFiles();
     const thread = new Worker(script, {
-      workerData: { ...workerData, cells: this.cells[index], index },
+      workerData: { ...workerData, cells: this.cells[index], index, programFiles: PROGRAM_FILES },
       name: `worker ${index}`,
       ...(resourceLimits === undefined ? {} : { resourceLimits }),
     });

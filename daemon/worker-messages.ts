@@ -23,6 +23,8 @@ import type { LineCells } from './pace.js';
 
 /** What every worker is started with. */
 export interface WorkerData {
+  /** See PROGRAM_FILES: those of the main thread. */
+  readonly programFiles: string;
   readonly stateDirectory: string;
   /** Absolute: the directory of the homes. */
   readonly homes: string;

@@ -28,6 +28,7 @@ import { LOG_LEVELS, withError, type Log } from './log.js';
 import { countInto } from './measures.js';
 import { Line, type Pace } from './pace.js';
 import { Paces } from './paces.js';
+import { PROGRAM_FILES } from './program-files.js';
 import { Session } from './session.js';
 import type {
   FromWorker,
@@ -42,6 +43,7 @@ import type {
 if (parentPort === null) throw new Error('worker.ts is the entry of a worker thread');
 const port = parentPort;
 const {
+  programFiles,
   stateDirectory,
   homes: directory,
   serverVersion,
@@ -55,6 +57,7 @@ const {
   index,
 } = workerData as WorkerData;
 
+if (programFiles !== PROGRAM_FILES) throw new Failure('ESHUTDOWN', 'the programs were replaced');
 countInto(cells);
 const aead = chooseAead(loadEvp());
 const log = remoteLog('daemon');

@@ -98,7 +98,8 @@ function layOut(root: string): void {
   for (const [page, text] of Object.entries(manPages()))
     writeFile(root, `usr/share/man/man${page.at(-1)}/${page}.gz`, gzipSync(text));
   const documentation = path.join(root, 'usr/share/doc/ftpmount');
-  cpSync(path.join(CHECKOUT, 'docs'), documentation, { recursive: true });
+  // As in the checkout, for the links in them.
+  cpSync(path.join(CHECKOUT, 'docs'), path.join(documentation, 'docs'), { recursive: true });
   for (const file of ['README.md', 'CHANGELOG.md', 'protocol.md'])
     copyFileSync(path.join(CHECKOUT, file), path.join(documentation, file));
   copyFileSync(path.join(CHECKOUT, 'LICENSE'), path.join(documentation, 'copyright'));

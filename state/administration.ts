@@ -7,6 +7,7 @@
 import { join } from 'node:path';
 import { Failure } from '../protocol/failure.js';
 import type { UserName } from '../protocol/ids.js';
+import type { ApiToken } from './api-tokens.js';
 import { accountKey, fingerprintOf, keyOf, withKey } from './account-keys.js';
 import { noSuchUser, type Account, type AccountKey } from './accounts.js';
 import { Announcer, type AskIfRunning } from './announcer.js';
@@ -220,6 +221,26 @@ export class Administration {
     const [hash = null] = await this.#hashesOf([{ name: 'admin', credential }]);
     this.#state.webPasswordHash = hash ?? undefined;
     this.#announcer.record({ action: 'web-password', details: { login: hash !== null } });
+  }
+
+  /** Returns the token, which nobody can be told again. See ApiTokens.add(). */
+  addToken({ name, scopes, expiresAt }: Omit<ApiToken, 'createdAt'>): string {
+    if (expiresAt !== null && expiresAt <= Date.now()) {
+      throw new Failure(
+        'EINVAL',
+        `a token until ${formatEnd(expiresAt)} has expired already: say a later time`,
+      );
+    }
+    const token = this.#state.apiTokens.add({ name, scopes, expiresAt, createdAt: Date.now() });
+    const details = { token: name, scopes: scopes.join(' '), expires: formatEnd(expiresAt) };
+    this.#announcer.record({ action: 'token-add', details });
+    return token;
+  }
+
+  /** ENOENT. */
+  removeToken(name: string): void {
+    this.#state.apiTokens.remove(name);
+    this.#announcer.record({ action: 'token-remove', details: { token: name } });
   }
 
   /** Asks, checks all and hashes. EINVAL. */

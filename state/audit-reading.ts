@@ -23,13 +23,15 @@ export interface AuditFilter {
   readonly user: string;
   /** Something in the line, in upper or lower case; empty: all. */
   readonly text: string;
+  /** Older than this time; missing or empty: all. */
+  readonly before?: string;
   /** How many at most. */
   readonly limit: number;
 }
 
 export async function readAudit(
   { managerLog, userLog }: Pick<StatePaths, 'managerLog' | 'userLog'>,
-  { user, text, limit }: AuditFilter,
+  { user, text, before = '', limit }: AuditFilter,
 ): Promise<AuditEntry[]> {
   const files = [managerLog, userLog].flatMap((log) => [formerLog(log, 1), log]);
   const lines = (await Promise.all(files.map(readTail))).flat();
@@ -37,7 +39,7 @@ export async function readAudit(
   return lines
     .filter((line) => line.toLowerCase().includes(wanted))
     .flatMap((line) => entryOf(line))
-    .filter((entry) => user === '' || entry.user === user)
+    .filter((entry) => (user === '' || entry.user === user) && (before === '' || entry.time < before))
     .toSorted((a, b) => (a.time < b.time ? 1 : -1))
     .slice(0, limit);
 }

@@ -24,7 +24,9 @@ export type AccountAction =
   | 'shareadd'
   | 'sharemod'
   | 'sharedel'
-  | 'web-password';
+  | 'web-password'
+  | 'token-add'
+  | 'token-remove';
 
 export type AuditDetails = Readonly<Record<string, string | number | boolean>>;
 

@@ -19,12 +19,10 @@ import {
 import { statePaths } from './directory.js';
 import type { QuotaReport, Use } from './ledger.js';
 import type { Measurements } from './measurements.js';
+import { MAX_SOCKET_PATH } from './private-socket.js';
 
 /** Longest request line in bytes; answers are the daemon's own and may be longer. */
 export const MAX_CONTROL_REQUEST = 4096;
-
-/** Longest name of a Unix socket in bytes (unix(7): sun_path, with its NUL). */
-export const MAX_SOCKET_PATH = 107;
 
 export type ControlRequest =
   /**

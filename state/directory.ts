@@ -17,6 +17,8 @@ export interface StatePaths {
   readonly lock: string;
   /** Unix socket of the running daemon. */
   readonly control: string;
+  /** The same, of the web page for who needs no password. */
+  readonly web: string;
   /** The daemon's static X25519 key. */
   readonly serverKey: string;
   /** What is known of failed logins. */
@@ -36,6 +38,7 @@ export function statePaths(directory: string): StatePaths {
     database: join(directory, 'state.lmdb'),
     lock: join(directory, 'daemon.lock'),
     control: join(directory, 'control.sock'),
+    web: join(directory, 'web.sock'),
     serverKey: join(directory, 'server.key'),
     throttle: join(directory, 'throttle.json'),
     managerLog: join(directory, 'manager.log'),

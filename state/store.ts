@@ -1,6 +1,6 @@
 /*
  * The state of a server in one lmdb environment: accounts, groups, shares, the quota ledger, resumable uploads, digests of files,
- * bans. The
+ * bans, tokens. The
  * daemon's threads and ftpctl open it at once; lmdb's reader table and writer lock keep them apart, so there is no owner
  * to ask.
  *
@@ -12,6 +12,7 @@ import { open, type Database, type RootDatabase } from 'lmdb';
 import { Failure } from '../protocol/failure.js';
 import { homeOfShare, shareOfHome, type GroupName, type ShareName, type UserName } from '../protocol/ids.js';
 import { Accounts, type Account } from './accounts.js';
+import { ApiTokens, type ApiToken } from './api-tokens.js';
 import { damageOf } from './database-check.js';
 import { Bans, type Ban } from './bans.js';
 import { preparePrivateDirectory, statePaths, type StatePaths } from './directory.js';
@@ -21,6 +22,7 @@ import { Ledger, type LedgerEntry } from './ledger.js';
 import { MIN_PASSWORD } from './password-rules.js';
 import { closeToOthers } from './privacy.js';
 import { Room } from './room.js';
+import { requireSchema } from './schema.js';
 import { Shares, type ShareRecord } from './shares.js';
 import { stateFailure, Transactions } from './transaction.js';
 import { UploadStore, type UploadRecord } from './uploads.js';
@@ -42,6 +44,7 @@ export interface State {
   readonly uploads: UploadStore;
   readonly digests: DigestStore;
   readonly bans: Bans;
+  readonly apiTokens: ApiTokens;
   /** Removes an account with its memberships, ledger, uploads and digests, in one transaction. ENOENT. */
   removeUser(name: UserName): void;
   /** Changes a group. ENOENT; E2BIG: somebody would have too many shares. */
@@ -107,7 +110,7 @@ export function openState(directory: string, options: { readOnly?: boolean } = {
       readOnly,
       maxDbs: 16,
     });
-    return tablesOf(paths, root, room);
+    return tablesOf(paths, root, room, readOnly);
   } catch (error) {
     void root?.close();
     room.close();
@@ -136,11 +139,17 @@ const NO_ROOM: Pick<Room, 'require' | 'close'> = {
   close: () => undefined,
 };
 
-function tablesOf(paths: StatePaths, root: RootDatabase, room: Pick<Room, 'require' | 'close'>): State {
+function tablesOf(
+  paths: StatePaths,
+  root: RootDatabase,
+  room: Pick<Room, 'require' | 'close'>,
+  readOnly: boolean,
+): State {
   const transactions = new Transactions(root, room);
+  const settings = openTable<string>(root, 'settings');
+  requireSchema(settings, transactions, { directory: paths.directory, readOnly });
   const accountTable = openTable<Account>(root, 'accounts');
   const ledgerTable = openTable<LedgerEntry>(root, 'ledger');
-  const settings = openTable<string>(root, 'settings');
   const uploadTable = openTable<UploadRecord>(root, 'uploads');
   const digestTable = openTable<DigestRecord>(root, 'digests');
   const shareTable = openTable<ShareRecord>(root, 'shares');
@@ -168,6 +177,7 @@ function tablesOf(paths: StatePaths, root: RootDatabase, room: Pick<Room, 'requi
   const uploads = new UploadStore(uploadTable, transactions);
   const digests = new DigestStore(digestTable, transactions);
   const bans = new Bans(openTable<Ban>(root, 'bans'), transactions);
+  const apiTokens = new ApiTokens(openTable<ApiToken>(root, 'apiTokens'), transactions);
   return {
     paths,
     accounts,
@@ -177,6 +187,7 @@ function tablesOf(paths: StatePaths, root: RootDatabase, room: Pick<Room, 'requi
     uploads,
     digests,
     bans,
+    apiTokens,
     removeUser(name) {
       transactions.run(() => {
         accounts.remove(name);

@@ -1,14 +1,17 @@
 /*
  * What the daemon shows over HTTP where `web-listen` says so: /healthz and /metrics for machines, and the page of the
- * administrator. Loaded only then.
+ * administrator. Loaded only then. All of it is at a socket in the state directory, too, where nobody is asked for a password.
  *
  * Invariant: all that is known here is what the state and the daemon's answers say (state/control.ts), who is signed in, and the
  * samples of the graphs. No file is served: style and script are in the program.
  */
+import { chmodSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { fastify, type FastifyInstance, type FastifyReply } from 'fastify';
 import { Failure } from '../protocol/failure.js';
 import { errnoText } from '../protocol/login/report.js';
+import { makeWayFor, SOCKET_MODE } from '../state/private-socket.js';
+import { api } from './api/api.js';
 import { isOwnHost } from './host.js';
 import { History, SAMPLE_MS } from './history.js';
 import { monitoring } from './monitoring.js';
@@ -43,12 +46,71 @@ export interface WebServer {
 
 /** Throws a Failure where it cannot listen. */
 export async function startWeb(options: WebOptions): Promise<WebServer> {
-  const { listen, name, ask, onError } = options;
+  const { ask, onError } = options;
+  const history = new History();
+  const sample = async (): Promise<void> => {
+    try {
+      const [status, measurements] = await Promise.all([
+        ask({ type: 'status' }),
+        ask({ type: 'measurements' }),
+      ]);
+      history.add(performance.now(), status, measurements);
+    } catch (error) {
+      onError(error, 'a sample for the graphs');
+    }
+  };
+  const sites = {
+    listening: siteOf(options, history, 'password'),
+    socket: siteOf(options, history, 'socket'),
+  };
+  const close = async (): Promise<void> => {
+    await Promise.all([sites.listening.close(), sites.socket.close()]);
+  };
+  try {
+    const url = await listenAt(sites.listening, options.listen);
+    await listenPrivately(sites.socket, options.state.paths.web);
+    await sample();
+    const sampling = setInterval(() => void sample(), SAMPLE_MS).unref();
+    return {
+      url,
+      close: () => {
+        clearInterval(sampling);
+        return close();
+      },
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Returns the URL. */
+async function listenAt(web: FastifyInstance, { host, port }: WebOptions['listen']): Promise<string> {
+  try {
+    return await web.listen({ host: host ?? '::', port });
+  } catch (error) {
+    const { code, kind } = Failure.from(error);
+    const where = `${host ?? 'all addresses'}, port ${port}`;
+    throw new Failure(kind, `${where}: ${errnoText(code)}: choose another by --web-listen`, { cause: error });
+  }
+}
+
+async function listenPrivately(web: FastifyInstance, path: string): Promise<void> {
+  makeWayFor(path);
+  await web.listen({ path });
+  chmodSync(path, SOCKET_MODE);
+}
+
+/** `signIn`: by what the administrator gets in; who reaches the socket has the rights of the daemon anyway. */
+function siteOf(options: WebOptions, history: History, signIn: 'password' | 'socket'): FastifyInstance {
+  const { name, onError } = options;
   const web = fastify({
     logger: false,
     bodyLimit: MAX_BODY,
     requestTimeout: REQUEST_MS,
     forceCloseConnections: true,
+    // What the schemas of the API do not have is refused: by itself it would be dropped, and null be taken for 0.
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allowUnionTypes: true } },
     http: { connectionsCheckingInterval: LOOK_MS },
     frameworkErrors: (_error, _request, reply) => {
       reply.headers(SECURITY_HEADERS);
@@ -70,39 +132,10 @@ export async function startWeb(options: WebOptions): Promise<WebServer> {
     onError(thrown, `${request.method} ${request.routeOptions.url ?? 'of nothing'}`);
     return plain(reply, status, 'internal error: the log of the daemon says more\n');
   });
-
-  const history = new History();
-  const sample = async (): Promise<void> => {
-    try {
-      const [status, measurements] = await Promise.all([
-        ask({ type: 'status' }),
-        ask({ type: 'measurements' }),
-      ]);
-      history.add(performance.now(), status, measurements);
-    } catch (error) {
-      onError(error, 'a sample for the graphs');
-    }
-  };
   monitoring(web, options);
-  site(web, options, history);
-
-  try {
-    const { host = '::', port } = listen;
-    const url = await web.listen({ host, port });
-    await sample();
-    const sampling = setInterval(() => void sample(), SAMPLE_MS).unref();
-    return {
-      url,
-      close: () => {
-        clearInterval(sampling);
-        return web.close();
-      },
-    };
-  } catch (error) {
-    const { code, kind } = Failure.from(error);
-    const where = `${listen.host ?? 'all addresses'}, port ${listen.port}`;
-    throw new Failure(kind, `${where}: ${errnoText(code)}: choose another by --web-listen`, { cause: error });
-  }
+  site(web, options, { history, signIn });
+  api(web, options);
+  return web;
 }
 
 /** Each connection has one request at a time: node would begin all that are sent ahead, thousands. No browser sends any. */

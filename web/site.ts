@@ -7,7 +7,6 @@
  * A new password is hashed here, on the main thread: nobody else logs in for some 55 ms, which administrators do now and then.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { plainAddress } from '../protocol/addresses.js';
 import { Failure } from '../protocol/failure.js';
 import { userName, type UserName } from '../protocol/ids.js';
 import { MAX_PASSWORD } from '../protocol/limits.js';
@@ -29,8 +28,10 @@ import { auditPage } from './pages/audit.js';
 import { bansPage } from './pages/bans.js';
 import { dashboard } from './pages/dashboard.js';
 import { framed, loginPage, type Page } from './pages/frame.js';
+import { uploadsPage } from './pages/uploads.js';
 import { userPage } from './pages/user.js';
 import { usersPage } from './pages/users.js';
+import { BY_SOCKET, peerOf } from './peer.js';
 import { REFRESH } from './refresh.js';
 import { isOwnForm, SignIns, type SignedIn } from './sign-in.js';
 import { STYLE } from './style.js';
@@ -43,9 +44,15 @@ const HTML = 'text/html; charset=utf-8';
 /** What an address ends in, `:name` for one. */
 type Parameters = Readonly<Record<string, string>>;
 
-export function site(web: FastifyInstance, options: WebOptions, history: History): void {
+export interface SiteOptions {
+  readonly history: History;
+  /** By what the administrator gets in: the password, or by reaching the page at all. */
+  readonly signIn: 'password' | 'socket';
+}
+
+export function site(web: FastifyInstance, options: WebOptions, { history, signIn }: SiteOptions): void {
   const { state, homes, ask, checkPassword, onError } = options;
-  const signIns = new SignIns(() => state.webPasswordHash);
+  const signIns = new SignIns(signIn === 'socket' ? () => '' : () => state.webPasswordHash);
 
   web.addContentTypeParser(
     'application/x-www-form-urlencoded',
@@ -102,10 +109,15 @@ export function site(web: FastifyInstance, options: WebOptions, history: History
     });
   };
 
-  web.get('/login', async (_, reply) => reply.type(HTML).send(loginPage(undefined)));
+  web.get('/login', async (_, reply) =>
+    signIn === 'socket'
+      ? reply.header('set-cookie', signIns.open(BY_SOCKET)).redirect('/', 303)
+      : reply.type(HTML).send(loginPage(undefined)),
+  );
   web.post('/login', async (request, reply) => {
+    if (signIn === 'socket') return reply.redirect('/login', 303);
     const password = fieldsOf(request).get('password') ?? '';
-    const address = plainAddress(request.ip);
+    const address = peerOf(request);
     if (isFromElsewhere(request)) return refuse(reply);
     try {
       if (Buffer.byteLength(password) > MAX_PASSWORD) throw new Failure('EKEYREJECTED', 'wrong password');
@@ -148,6 +160,13 @@ export function site(web: FastifyInstance, options: WebOptions, history: History
       session,
     );
   });
+  page('/uploads', '/uploads', () =>
+    uploadsPage(
+      state.accounts
+        .list()
+        .flatMap(({ name }) => state.uploads.list(name).map(({ record }) => ({ user: name, record }))),
+    ),
+  );
   page('/bans', '/bans', (session) => bansPage(state.bans.list(), session));
   page('/audit', '/audit', async (_, request) => {
     const { user = '', text = '' } = request.query as Partial<Record<string, unknown>>;

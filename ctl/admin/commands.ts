@@ -3,6 +3,7 @@
  * is loaded when it is called for.
  */
 import type { Command } from 'commander';
+import { SCOPES } from '../../state/api-tokens.js';
 import { parseBandwidth } from '../../state/bandwidth.js';
 import { parseCount, parseSize } from '../../state/sizes.js';
 import { parseSpan } from '../../state/times.js';
@@ -92,6 +93,28 @@ export function administrationCommands(program: Command, end: (exitCode: number)
     .action(async (options) => {
       const { webPassword } = await import('./web-password.js');
       end(await webPassword(options));
+    });
+  const token = program.command('token').description('tokens that open the API (ftpmountd --web-listen)');
+  withStateOption(token.command('add').argument('<token>', 'a name for it'))
+    .description('make a token and print it, this once')
+    .requiredOption('--scope <scope...>', `what it is good for: ${SCOPES.join(', ')}`)
+    .option('--expires <time>', 'when it ends: 2027-01-31, 90d from now, or never', 'never')
+    .action(async (called, options) => {
+      const { addToken } = await import('./tokens.js');
+      end(await addToken(called, options));
+    });
+  withStateOption(token.command('list'))
+    .description('list tokens')
+    .option('--json', 'one JSON object a line')
+    .action(async (options) => {
+      const { listTokens } = await import('./tokens.js');
+      end(await listTokens(options));
+    });
+  withStateOption(token.command('remove').argument('<token>', 'its name'))
+    .description('end a token')
+    .action(async (called, options) => {
+      const { removeToken } = await import('./tokens.js');
+      end(await removeToken(called, options));
     });
   withStateOption(program.command('users'))
     .description('list users with limits, use and last login')

@@ -1,12 +1,8 @@
 /** `ftpctl export`: the users as `ftpctl useradd --batch` reads them, one JSON object a line. */
-import { formatPublicKey } from '../../protocol/keys.js';
-import type { Account } from '../../state/accounts.js';
-import { softQuotaOf } from '../../state/soft-quota.js';
-import { exactSpan } from '../../state/times.js';
+import { fieldsOf } from '../../state/user-record.js';
 import { writeOut } from '../output/stdout.js';
 import { withState } from './state-access.js';
 import type { StateOptions } from './state-option.js';
-import type { UserRecord } from './user-records.js';
 
 export interface ExportOptions extends StateOptions {
   /** Who has a hash may guess its password at any speed. */
@@ -22,30 +18,4 @@ export async function exportUsers(options: ExportOptions): Promise<number> {
     await writeOut(`${JSON.stringify({ ...fieldsOf(account), ...secret })}\n`);
   }
   return 0;
-}
-
-function fieldsOf(account: Account): Partial<Record<keyof UserRecord, unknown>> {
-  const { softBytes, graceMs } = softQuotaOf(account);
-  const soft = softBytes === 0 ? {} : { soft: softBytes, grace: exactSpan(graceMs) };
-  const {
-    name,
-    quotaBytes,
-    maxFiles,
-    expiresAt,
-    disabled,
-    posixOwners = false,
-    bandwidth = 0,
-    keys,
-  } = account;
-  return {
-    ...{ name, quota: quotaBytes, maxFiles, expires: endOf(expiresAt), disabled, posixOwners },
-    ...soft,
-    ...(bandwidth === 0 ? {} : { bandwidth }),
-    keys: keys.map(({ publicKey, comment }) => formatPublicKey(Buffer.from(publicKey, 'base64'), comment)),
-  };
-}
-
-/** In UTC: another machine, which may read it, has another time zone. */
-function endOf(expiresAt: number | null): string {
-  return expiresAt === null ? 'never' : new Date(expiresAt).toISOString();
 }

@@ -5,7 +5,8 @@
 import { Failure } from '../../protocol/failure.js';
 import { isPasswordHash } from '../../state/password.js';
 import { formatEnd } from '../../state/times.js';
-import { objectOf, parseJson, type Fields, type Row } from './user-records.js';
+import type { Fields } from '../../state/user-record.js';
+import { objectOf, parseJson, type Row } from './user-records.js';
 
 /** People's: below are the system's, above is nobody (Debian's policy, 9.2.2). */
 const FIRST_UID = 1000;

@@ -4,7 +4,7 @@ import { formatLimit } from '../../state/sizes.js';
 import { describeGrants, type ShareSettings } from '../../state/share-administration.js';
 import type { Grant, ShareRecord } from '../../state/shares.js';
 import { writeOut } from '../output/stdout.js';
-import { MISSING_QUOTA } from './add-records.js';
+import { MISSING_QUOTA } from '../../state/user-record.js';
 import { accessOf, groupArgument, shareArgument, type AccessOptions } from './share-arguments.js';
 import { administerShares } from './state-access.js';
 import type { StateOptions } from './state-option.js';

@@ -5,35 +5,10 @@
  * Invariant: nothing is guessed; what is not understood is a mistake of its line, and all mistakes are found.
  */
 import { Failure } from '../../protocol/failure.js';
-import { userName, type UserName } from '../../protocol/ids.js';
-import { accountKey, MAX_KEYS } from '../../state/account-keys.js';
-import type { AccountKey } from '../../state/accounts.js';
-import { parseBandwidth } from '../../state/bandwidth.js';
-import { checkPassword, isPasswordHash } from '../../state/password.js';
-import { parseCount, parseSize } from '../../state/sizes.js';
-import { parseEnd, parseSpan } from '../../state/times.js';
+import { recordOf, type Fields, type UserRecord } from '../../state/user-record.js';
 
 /** Most users of a file. */
 const MAX_USERS = 10_000;
-
-export interface UserRecord {
-  readonly name: UserName;
-  readonly quota?: number;
-  readonly maxFiles?: number;
-  /** Bytes. */
-  readonly soft?: number;
-  /** Milliseconds. */
-  readonly grace?: number;
-  /** Bytes a second. */
-  readonly bandwidth?: number;
-  readonly expires?: number | null;
-  readonly disabled?: boolean;
-  readonly posixOwners?: boolean;
-  /** In CSV separated by semicolons. */
-  readonly keys?: readonly AccountKey[];
-  readonly password?: string;
-  readonly passwordHash?: string;
-}
 
 /** What is wrong in a line (from 1; of a JSON array the place in it). */
 export interface Mistake {
@@ -45,35 +20,6 @@ export interface ReadRecords {
   readonly records: readonly { readonly line: number; readonly record: UserRecord }[];
   readonly mistakes: readonly Mistake[];
 }
-
-/** How each field is read; they throw. */
-const FIELDS: { readonly [F in keyof UserRecord]-?: (value: unknown) => UserRecord[F] } = {
-  name: (value) => userName(textOf(value)),
-  quota: (value) => parseSize(String(value)),
-  maxFiles: (value) => parseCount(String(value)),
-  soft: (value) => parseSize(String(value)),
-  grace: (value) => parseSpan(textOf(value)),
-  bandwidth: (value) => parseBandwidth(String(value)),
-  expires: (value) => parseEnd(textOf(value)),
-  disabled: truthOf,
-  posixOwners: truthOf,
-  keys: (value) => {
-    const texts: unknown[] = Array.isArray(value) ? value : textOf(value).split(';');
-    if (texts.length > MAX_KEYS) throw new Failure('E2BIG', `there are more than ${MAX_KEYS} keys`);
-    return texts.map((text) => accountKey(textOf(text)));
-  },
-  password: (value) => {
-    const password = textOf(value);
-    checkPassword(password);
-    return password;
-  },
-  passwordHash: (value) => {
-    const hash = textOf(value);
-    if (!isPasswordHash(hash))
-      throw new Failure('EINVAL', 'the hash is not Argon2id with one lane (p=1), or costs too much');
-    return hash;
-  },
-};
 
 /** Throws E2BIG. */
 export function readRecords(text: string): ReadRecords {
@@ -94,9 +40,6 @@ export function recordsOf(rows: readonly Row[]): ReadRecords {
   if (records.length > MAX_USERS) throw new Failure('E2BIG', `there are more than ${MAX_USERS} users`);
   return { records, mistakes };
 }
-
-/** By the names in UserRecord; a text may stand for any other value. */
-export type Fields = Readonly<Record<string, unknown>>;
 
 /** A line of a file. */
 export interface Row {
@@ -129,24 +72,6 @@ function rowsOf(text: string): Row[] {
     const fields = (): Fields => (isJson ? objectOf(parseJson(line)) : namedCells(names, cellsOf(line)));
     return [{ line: index + 1, fields }];
   });
-}
-
-function recordOf(fields: Fields): UserRecord {
-  const record: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(fields)) {
-    if (!Object.hasOwn(FIELDS, name)) {
-      throw new Failure(
-        'EINVAL',
-        `there is no field '${name}': allowed are ${Object.keys(FIELDS).join(', ')}`,
-      );
-    }
-    if (value !== undefined && value !== '') record[name] = FIELDS[name as keyof UserRecord](value);
-  }
-  if (record['name'] === undefined) throw new Failure('EINVAL', 'the name is missing');
-  if (record['password'] !== undefined && record['passwordHash'] !== undefined) {
-    throw new Failure('EINVAL', 'there is a password, and the hash of one');
-  }
-  return record as unknown as UserRecord; // each value was read by the field of its name
 }
 
 /** Throws EINVAL. */
@@ -184,15 +109,4 @@ function cellsOf(line: string): string[] {
     cells.push(match[1]?.replaceAll('""', '"') ?? match[2] ?? '');
     if (match[3] === '') return cells;
   }
-}
-
-function textOf(value: unknown): string {
-  if (typeof value === 'string') return value;
-  throw new Failure('EINVAL', `${JSON.stringify(value)} is no text`);
-}
-
-function truthOf(value: unknown): boolean {
-  const text = String(value);
-  if (text === 'true' || text === 'false') return text === 'true';
-  throw new Failure('EINVAL', `'${text}' is neither true nor false`);
 }

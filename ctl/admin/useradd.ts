@@ -3,7 +3,7 @@ import { Failure } from '../../protocol/failure.js';
 import { writeOut } from '../output/stdout.js';
 import { formatLimit } from '../../state/sizes.js';
 import { parseEnd } from '../../state/times.js';
-import { addRecords, MISSING_QUOTA } from './add-records.js';
+import { addRecords } from './add-records.js';
 import { expiryOf } from './expiry.js';
 import { describeLimits, limitSettings, type LimitOptions } from './limit-settings.js';
 import { newCredential, type PasswordOptions } from './new-password.js';
@@ -11,6 +11,8 @@ import { administer, userArgument } from './state-access.js';
 import type { StateOptions } from './state-option.js';
 import { readUserFile } from './user-file.js';
 import { readRecords } from './user-records.js';
+
+const MISSING_QUOTA = 'the quota is missing: say --quota SIZE (0 is none), or set ftpmountd --default-quota';
 
 export interface UseraddOptions extends StateOptions, PasswordOptions, LimitOptions {
   /** A file of users, or `-`. */

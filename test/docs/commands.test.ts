@@ -40,11 +40,12 @@ t.test('settings are read as they stand', async (t) => {
 
 /** As alice, who has an account unless the document makes it. */
 async function follow(t: Test, document: Document): Promise<void> {
-  const daemon = new Daemon(t, {});
+  const daemon = new Daemon(t, { args: ['--web-listen', '127.0.0.1:0'] });
   if (!document.blocks.some(({ text }) => /^ftpctl useradd alice/m.test(text))) {
     await daemon.addUser('alice', { quota: '1G' });
   }
   await daemon.start();
-  const shown = await followDocument(t, daemon, document);
+  const [, web = ''] = await daemon.service.says(/^web page on http:\/\/(\S+)$/m);
+  const shown = await followDocument(t, { daemon, web }, document);
   t.match(shown, /exit code 0\s*$/, document.name);
 }

@@ -35,6 +35,9 @@ ftpmountd() { # As it is written, but on a port that is free and with a state of
   FTPMOUNT_STATE=$(mktemp -d) command ftpmountd "$@" --listen 127.0.0.1:0 >"$said" 2>&1 &
   until grep -q '^listening' "$said"; do kill -0 $!; sleep 0.02; done
 }
+curl() { # The page is where it is free, too.
+  command curl --silent --fail "\${@//127.0.0.1:8084/$WEB}"
+}
 at_end() {
   local code=$?
   awk '$3 == "fuse.ftpmount" { print $2 }' /proc/mounts | xargs -r -n 1 umount -l
@@ -53,8 +56,12 @@ tar -chf rootfs.tar -C / bin/sh $(ldd /bin/sh | grep -o '/[^ ]*' | cut -c 2-)
 /** What is in the home of who has one already. */
 const FILLED = 'ftpctl put -r -q --accept-new archive photos alice@host:';
 
-/** Resolves with what the terminal showed, of which the last line is `exit code N`. */
-export async function followDocument(scope: Scope, daemon: Daemon, document: Document): Promise<string> {
+/** `web`: HOST:PORT of the page. Resolves with what the terminal showed, of which the last line is `exit code N`. */
+export async function followDocument(
+  scope: Scope,
+  { daemon, web }: { readonly daemon: Daemon; readonly web: string },
+  document: Document,
+): Promise<string> {
   const home = temporaryDirectory(scope);
   const bin = path.join(home, '.bin');
   mkdirSync(bin);
@@ -78,6 +85,7 @@ export async function followDocument(scope: Scope, daemon: Daemon, document: Doc
     HOME: home,
     PATH: `${bin}:${process.env['PATH']}`,
     TMPDIR: home,
+    WEB: web,
   });
   await answered(terminal);
   return terminal.output;

@@ -21,6 +21,8 @@ export interface DaemonOptions {
   readonly args?: readonly string[];
   /** A program, and arguments, that the daemon's command is appended to. */
   readonly within?: readonly string[];
+  /** The daemon's own program; default: that of this build. */
+  readonly program?: string;
   /** Users to make before it starts: name to quota (and limit of files). The password of NAME is `NAME's password`. */
   readonly users?: Readonly<Record<string, UserLimits>>;
   /** Clients log in by that, which costs more than all else they do; by default they do by a key that all users have. */
@@ -49,6 +51,7 @@ export class Daemon {
   readonly #scope: Scope;
   readonly #args: readonly string[];
   readonly #within: readonly string[];
+  readonly #program: string;
   readonly #byPassword: boolean;
   /** The client's, once there is a user who has it. */
   #key: AccountKey | undefined;
@@ -59,6 +62,7 @@ export class Daemon {
     this.#scope = scope;
     this.#args = options.args ?? [];
     this.#within = options.within ?? [];
+    this.#program = options.program ?? programs.ftpmountd;
     this.#byPassword = options.byPassword ?? false;
     this.directory = options.directory ?? temporaryDirectory(scope);
     this.state = path.join(this.directory, 'state');
@@ -97,12 +101,7 @@ export class Daemon {
   async start(): Promise<void> {
     const listen = `${HOST}:${this.#port}`;
     const args = ['--listen', listen, '--home', this.homes, '--state', this.state, ...this.#args];
-    const [command = process.execPath, ...rest] = [
-      ...this.#within,
-      process.execPath,
-      programs.ftpmountd,
-      ...args,
-    ];
+    const [command = process.execPath, ...rest] = [...this.#within, process.execPath, this.#program, ...args];
     this.#service = new Service(this.#scope, command, rest, { env: this.env });
     const ready = await this.#service.says(/^listening on .*:(\d+)$/m);
     this.#port = Number(ready[1]);

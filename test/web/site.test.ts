@@ -1,7 +1,7 @@
 /* The page of the administrator, over HTTP as a browser speaks it: who gets in, what the forms do, and what names show as. */
 import { once } from 'node:events';
-import { appendFileSync } from 'node:fs';
-import { get, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
+import { appendFileSync, statSync } from 'node:fs';
+import { get, request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
 import { connect as connectTo } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -15,6 +15,7 @@ import { startWithWeb } from './web.js';
 t.setTimeout(150_000);
 
 const PASSWORD = 'the administrator';
+const MIB = 1024 * 1024;
 
 async function setPassword(daemon: Daemon, password: string): Promise<void> {
   const set = await daemon.ftpctl(['web-password', '--password-file', '-'], { input: `${password}\n` });
@@ -70,7 +71,7 @@ class Browser {
 
 const { daemon, url } = await startWithWeb(t, {
   args: ['--web-host', 'home.example'],
-  users: { alice: { quota: '1M' } },
+  users: { alice: { quota: '1G' } },
   byPassword: true,
 });
 await setPassword(daemon, PASSWORD);
@@ -229,6 +230,26 @@ t.test('names show as what they are', async (t) => {
   t.match(await browser.text('/audit?text=upload'), 'path: x\ufffd&lt;b&gt;\\n');
 });
 
+t.test('uploads that broke off, and how far they came', async (t) => {
+  t.match(await browser.text('/uploads'), /No upload is under way/);
+  const client = await logIn(t, { port: daemon.port, user: 'alice', password: passwordOf('alice') });
+  const [handle] = await client.call('uploadBegin', [
+    Buffer.from('<b>film'),
+    64 * MIB,
+    0o644,
+    0,
+    0,
+    Buffer.alloc(32),
+  ]);
+  for (let written = 0; written < 16; written++) {
+    await client.call('uploadWrite', [handle, written * MIB, Buffer.alloc(MIB)]);
+  }
+  await client.call('close', [handle]);
+  const page = await browser.text('/uploads');
+  t.match(page, /href="\/users\/alice">alice<\/a>[^]*<bdi>&lt;b&gt;film<\/bdi>[^]*16M of 64M/);
+  t.match(page, /value="25"/);
+});
+
 t.test('another password ends what is signed in; so does signing out', async (t) => {
   await setPassword(daemon, 'another one');
   t.equal((await browser.get('/')).headers.get('location'), '/login');
@@ -244,7 +265,7 @@ t.test('another password ends what is signed in; so does signing out', async (t)
 t.test('who guesses is locked out, and no user is', async (t) => {
   const guessed = await startWithWeb(t, {
     args: ['--lockout-failures', '2'],
-    users: { alice: { quota: '1M' } },
+    users: { alice: { quota: '1G' } },
   });
   await setPassword(guessed.daemon, PASSWORD);
   const guesser = new Browser(guessed.url);
@@ -275,3 +296,33 @@ async function raw(
 async function until(holds: () => Promise<boolean>): Promise<void> {
   while (!(await holds()));
 }
+
+t.test('who reaches the socket needs no password, and nobody else reaches it', async (t) => {
+  const socketPath = join(daemon.state, 'web.sock');
+  t.equal(statSync(socketPath).mode & 0o777, 0o600);
+  const ask = async (method: string, path: string, cookie = '', body = ''): Promise<IncomingMessage> => {
+    const headers = { cookie, 'content-type': 'application/x-www-form-urlencoded' };
+    const request = httpRequest({ socketPath, path, method, headers });
+    request.end(body);
+    const [answer] = (await once(request, 'response')) as [IncomingMessage];
+    return answer;
+  };
+  t.equal((await ask('GET', '/users')).headers.location, '/login');
+  const signedIn = await ask('GET', '/login');
+  t.equal(signedIn.headers.location, '/');
+  const cookie = signedIn.headers['set-cookie']?.[0]?.split(';')[0] ?? '';
+  const users = await text(await ask('GET', '/users', cookie));
+  t.match(users, /alice/);
+  const token = /name="token" value="([^"]+)"/.exec(users)?.[1] ?? '';
+  await ask(
+    'POST',
+    '/bans',
+    cookie,
+    new URLSearchParams({ token, network: '192.0.2.9', until: '1d' }).toString(),
+  );
+  t.match(await text(await ask('GET', '/audit?text=192.0.2.9', cookie)), /web page \(by the socket\)/);
+  t.equal(
+    (await fetch(`${url}/users`, { redirect: 'manual', headers: { cookie } })).headers.get('location'),
+    '/login',
+  );
+});

@@ -1,0 +1,36 @@
+/*
+ * The files that the threads of the daemon are loaded from, which an upgrade replaces while it runs: a thread of the next version does
+ * not understand its main thread, nor the other way round.
+ *
+ * Invariant: no thread is started from other files than the main thread was. Where that is not to be had, the daemon ends in order,
+ * and the service manager starts what is there now.
+ */
+import { statSync } from 'node:fs';
+import { Failure } from '../protocol/failure.js';
+import { MANIFEST } from '../protocol/version.js';
+
+/** Changes with every installation. */
+export const PROGRAM_FILES = identity();
+
+let tell: () => void = () => undefined;
+/** Resolves when a thread could not be started because of it. */
+export const replaced = new Promise<void>((resolve) => {
+  tell = resolve;
+});
+
+/** Whether they are not those that this thread was loaded from. */
+export function isReplaced(): boolean {
+  return identity() !== PROGRAM_FILES;
+}
+
+/** ESHUTDOWN where they were replaced. */
+export function requireSameFiles(): void {
+  if (!isReplaced()) return;
+  tell();
+  throw new Failure('ESHUTDOWN', 'the server is restarted as another version');
+}
+
+function identity(): string {
+  const found = MANIFEST === undefined ? undefined : statSync(MANIFEST, { throwIfNoEntry: false });
+  return found === undefined ? 'gone' : `${found.dev} ${found.ino} ${found.ctimeMs}`;
+}
