@@ -88,7 +88,12 @@ export async function leaveToMaster(
   if (at === undefined || !makePrivate(dirname(at.place))) return;
   const { handOver } = await import('../master/handing-over.js');
   try {
-    await handOver(session.client, { ...at, account: session.account, lastChange: session.changes.last });
+    await handOver(session.client, {
+      ...at,
+      account: session.account,
+      share: session.share,
+      lastChange: session.changes.last,
+    });
   } catch {
     // Something is under way, or the connection was lost.
   }
