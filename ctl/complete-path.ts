@@ -4,10 +4,10 @@
  */
 import { EXIT_CONNECTION, EXIT_OK } from '../protocol/login/exit-codes.js';
 import { ROOT_PATH } from '../protocol/ids.js';
-import { parseTarget } from '../protocol/login/target.js';
 import { remoteLister } from './listers.js';
 import { writeOut } from './output/stdout.js';
 import { pathCandidates, splitTyped } from './path-candidates.js';
+import { remoteArguments } from './remote/place.js';
 import type { SessionOptions } from './remote/session-options.js';
 import { withSharedSession } from './remote/shared-session.js';
 
@@ -16,12 +16,14 @@ const COMPLETION_MS = 3_000;
 
 /** Returns the exit code. */
 export async function completePath(place: string, options: SessionOptions): Promise<number> {
-  const target = parseTarget(place);
-  const { path = '' } = target;
+  const remote = remoteArguments([place]);
+  const { path = '' } = remote.target;
   setTimeout(() => process.exit(EXIT_CONNECTION), COMPLETION_MS).unref();
-  return withSharedSession(target, { ...options, asks: false }, async ({ client, signal }) => {
-    const candidates = await pathCandidates(path, remoteLister(client, ROOT_PATH, signal));
-    const { directory } = splitTyped(path);
+  const { directory } = splitTyped(path);
+  // The directory of what is typed says in which home that is: Shared/n may become Shared/name.
+  const there = remoteArguments([`${place.slice(0, place.length - path.length)}${directory}`]);
+  return withSharedSession(there, { ...options, asks: false }, async (session) => {
+    const candidates = await pathCandidates(path, remoteLister(session, ROOT_PATH, session.signal));
     const lines = candidates.map(({ name, isDirectory }) => `${directory}${name}${isDirectory ? '/' : ''}\n`);
     await writeOut(lines.join(''));
     return EXIT_OK;

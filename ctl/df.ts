@@ -5,9 +5,10 @@
 import { Failure } from '../protocol/failure.js';
 import { writeOut } from './output/stdout.js';
 import { formatTable } from './output/table.js';
+import { homeText } from './remote/endpoint.js';
 import type { SessionOptions } from './remote/session-options.js';
 import { partialUploads } from './remote/partial-uploads.js';
-import { remoteArgument } from './remote/place.js';
+import { remoteArguments } from './remote/place.js';
 import type { RemoteSession } from './remote/session.js';
 import { withSharedSession } from './remote/shared-session.js';
 import { PROGRAM } from './program.js';
@@ -22,12 +23,12 @@ export interface DfOptions extends SessionOptions, DfFlags {}
 
 /** Returns the exit code. */
 export async function df(place: string, options: DfOptions): Promise<number> {
-  const { target } = remoteArgument(place, true);
-  return withSharedSession(target, options, (session) => showSpace(session, options));
+  return withSharedSession(remoteArguments([place], true), options, (session) => showSpace(session, options));
 }
 
 /** Shows quota and use of a home. Returns the exit code. */
-export async function showSpace({ client, account, signal }: RemoteSession, flags: DfFlags): Promise<number> {
+export async function showSpace(session: RemoteSession, flags: DfFlags): Promise<number> {
+  const { client, signal } = session;
   const [, limit, used, free, fileLimit, files, filesFree, soft, grace, ...trash] = await client.call(
     'statfs',
     [],
@@ -39,7 +40,7 @@ export async function showSpace({ client, account, signal }: RemoteSession, flag
   const rows = [
     ['Home', size, 'Used', 'Avail', 'Use%', 'Files', 'FUsed', 'FFree', 'FUse%'],
     [
-      account,
+      homeText(session),
       show(space.size),
       show(used),
       show(space.available),

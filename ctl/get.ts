@@ -63,21 +63,22 @@ export async function get(
   destination: string,
   options: TransferOptions,
 ): Promise<number> {
-  const { target, places } = remoteArguments(sources);
+  const remote = remoteArguments(sources);
   if (destination === STREAM) {
     requireMove(options);
-    return withTransferSession(target, options, async (session) =>
-      getStream(session, onlyOne(await matching(session, [onlyOne(places)])), options),
+    onlyOne(remote.places);
+    return withTransferSession(remote, options, async (session, places) =>
+      getStream(session, onlyOne(await matching(session, places)), options),
     );
   }
   const local = Buffer.from(destination);
   // Before a password is asked for.
-  await destinationIsDirectory(places, local, options);
+  await destinationIsDirectory(remote.places, local, options);
   return withTransferSession(
-    target,
+    remote,
     options,
-    async (session) => getInto(session, await matching(session, places), local, options),
-    (session) => remoteSize(session, places, options),
+    async (session, places) => getInto(session, await matching(session, places), local, options),
+    (session, places) => remoteSize(session, places, options),
   );
 }
 
@@ -247,14 +248,13 @@ class Get {
   }
 
   async #copySource(
-    { path, text }: Place,
+    { text, name }: Place,
     found: Found,
     local: Buffer,
     into: boolean,
     isOnly: boolean,
   ): Promise<void> {
     const { attributes } = found;
-    const name = lastComponent(path);
     const item = { source: found.path, attributes, listed: name };
     if (this.#recursive && isDirectory(attributes)) {
       const contents = isContents(Buffer.from(text));

@@ -2,12 +2,13 @@
  * What directories hold, here and in the home, for patterns and completion.
  */
 import { readdir, stat } from 'node:fs/promises';
-import type { Client } from '../protocol/client.js';
 import { Failure, type FailureKind } from '../protocol/failure.js';
 import type { RemotePath } from '../protocol/ids.js';
 import { parseRemotePath } from '../protocol/login/remote-path.js';
 import { localJoin } from './names.js';
 import { isDirectory, openDirectory, throughLinks } from './remote/directory.js';
+import type { RemoteSession } from './remote/session.js';
+import { pathWithin } from './remote/shared-path.js';
 import type { Entry, Lister } from './glob.js';
 
 /** Where a pattern finds nothing. */
@@ -15,12 +16,16 @@ const NOTHING: ReadonlySet<FailureKind> = new Set<FailureKind>(['ENOENT', 'ENOTD
 
 const HERE = Buffer.from('.');
 
-/** Lists directories of a home; relative ones begin at `from`. */
-export function remoteLister(client: Client, from: RemotePath, signal?: AbortSignal): Lister {
+/** Lists directories of a session's home by their paths in the own one; relative ones begin at `from`. */
+export function remoteLister(
+  { client, share }: Pick<RemoteSession, 'client' | 'share'>,
+  from: RemotePath,
+  signal?: AbortSignal,
+): Lister {
   return (directory) =>
     orNothing(async () => {
       const entries: Entry[] = [];
-      const path = parseRemotePath(directory, from);
+      const path = pathWithin(share, parseRemotePath(directory, from));
       const listing = await throughLinks(client, path, 'followed', (there) => openDirectory(client, there));
       for await (const { name, attributes } of listing.entries) {
         if (signal?.aborted === true) throw new Failure('ECANCELED', 'interrupted');

@@ -8,12 +8,12 @@ import { endMaster } from './master/greeting.js';
 import { masters } from './master/masters.js';
 import { writeOut } from './output/stdout.js';
 import { formatTable } from './output/table.js';
-import { accountOf, endpointOf } from './remote/endpoint.js';
+import { accountOf, endpointOf, homeText } from './remote/endpoint.js';
 
 /** Returns the exit code. */
 export async function masterList(): Promise<number> {
-  const rows = (await masters()).map(({ account, pid, commands, idleLimit }) => [
-    account,
+  const rows = (await masters()).map(({ account, share, pid, commands, idleLimit }) => [
+    homeText({ account, share }),
     String(pid),
     commands === 0 ? 'not in use' : `in use: ${commands}`,
     `ends after ${idleLimit} s without a command`,

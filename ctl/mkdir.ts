@@ -16,8 +16,9 @@ export interface MkdirOptions extends SessionOptions, MkdirFlags {}
 
 /** Returns the exit code. */
 export async function mkdir(texts: readonly string[], options: MkdirOptions): Promise<number> {
-  const { target, places } = remoteArguments(texts);
-  return withSharedSession(target, options, (session) => makeDirectories(session, places, options));
+  return withSharedSession(remoteArguments(texts), options, (session, places) =>
+    makeDirectories(session, places, options),
+  );
 }
 
 /** Makes directories in a home. Returns the exit code. */

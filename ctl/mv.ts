@@ -9,6 +9,7 @@ import type { SessionOptions } from './remote/session-options.js';
 import { matching } from './remote/matching.js';
 import { remoteArguments, type Place } from './remote/place.js';
 import type { RemoteSession } from './remote/session.js';
+import { onlyShare } from './remote/shared-path.js';
 import { withSharedSession } from './remote/shared-session.js';
 
 export interface MvFlags {
@@ -20,14 +21,25 @@ export interface MvOptions extends SessionOptions, MvFlags {}
 
 /** Returns the exit code. */
 export async function mv(texts: readonly string[], options: MvOptions): Promise<number> {
-  const { target, places } = remoteArguments(texts);
-  const to = places.at(-1);
-  if (to === undefined || places.length < 2) {
+  const remote = remoteArguments(texts);
+  if (remote.places.length < 2) {
     throw new Failure('USAGE', 'mv takes two paths at least: what to move, and where to');
   }
-  return withSharedSession(target, options, async (session) =>
-    move(session, await matching(session, places.slice(0, -1)), to, options),
-  );
+  requireOneHome(remote.places);
+  return withSharedSession(remote, options, async (session, places) => {
+    const to = places.at(-1) ?? places[0];
+    return move(session, await matching(session, places.slice(0, -1)), to, options);
+  });
+}
+
+/** EXDEV, as rename(2) has it. */
+export function requireOneHome(places: readonly Pick<Place, 'path'>[]): void {
+  try {
+    onlyShare(places.map(({ path }) => path));
+  } catch (cause) {
+    const text = `a share is a home of its own, and nothing is moved from one into another: get it, put it, and rm it`;
+    throw new Failure('EXDEV', text, { cause });
+  }
 }
 
 const LEADS_NOWHERE: ReadonlySet<FailureKind> = new Set<FailureKind>(['ENOTDIR', 'ELOOP']);

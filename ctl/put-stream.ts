@@ -4,10 +4,9 @@
 import type { Readable } from 'node:stream';
 import { S_IFMT, S_IFREG } from '../posix/flags.js';
 import { Failure } from '../protocol/failure.js';
-import type { Target } from '../protocol/login/target.js';
 import { STREAM } from './names.js';
 import { find, isDirectory } from './remote/directory.js';
-import type { Place } from './remote/place.js';
+import type { Place, RemoteArguments } from './remote/place.js';
 import type { OwnSession } from './remote/session.js';
 import { withTransferSession } from './remote/transfer-session.js';
 import {
@@ -27,7 +26,7 @@ const ENDINGS = {
 };
 
 /** Copies standard input to a home. Returns the exit code. */
-export async function putStream(target: Target, place: Place, options: TransferOptions): Promise<number> {
+export async function putStream(remote: RemoteArguments, options: TransferOptions): Promise<number> {
   requireMove(options);
   if (options.inplace === true) {
     throw new Failure(
@@ -36,7 +35,7 @@ export async function putStream(target: Target, place: Place, options: TransferO
     );
   }
   const source = standardInput();
-  return withTransferSession(target, options, (session) => putFrom(source, session, place, options));
+  return withTransferSession(remote, options, (session, [place]) => putFrom(source, session, place, options));
 }
 
 function putFrom(source: Readable, session: OwnSession, place: Place, flags: TransferFlags): Promise<number> {

@@ -19,8 +19,9 @@ import { clientFiles } from '../protocol/login/client-files.js';
 import { displayName, isContents, lastComponent, localJoin, STREAM } from './names.js';
 import type { Progress, SurveyedKind } from './output/progress.js';
 import { putStream } from './put-stream.js';
+import { homeText } from './remote/endpoint.js';
 import { find, isDirectory, isSymlink, lookUp, openDirectory } from './remote/directory.js';
-import { remoteArgument, type Place } from './remote/place.js';
+import { remoteArguments, type Place } from './remote/place.js';
 import type { OwnSession } from './remote/session.js';
 import { withTransferSession } from './remote/transfer-session.js';
 import { remoteTree } from './remove-tree.js';
@@ -55,18 +56,18 @@ export async function put(
   destination: string,
   options: TransferOptions,
 ): Promise<number> {
-  const { target, place } = remoteArgument(destination);
+  const remote = remoteArguments([destination]);
   if (sources.includes(STREAM)) {
     if (sources.length > 1 || options.passwordFile === STREAM) {
       throw new Failure('USAGE', "'-' is standard input, which can be put by itself only (./- is a file)");
     }
-    return putStream(target, place, options);
+    return putStream(remote, options);
   }
   const local = sources.map((source) => Buffer.from(source));
   return withTransferSession(
-    target,
+    remote,
     options,
-    (session) => putInto(session, local, place, options),
+    (session, [place]) => putInto(session, local, place, options),
     () => localSize(local, options),
   );
 }
@@ -290,7 +291,7 @@ class Put {
     if (this.#flags.survey !== undefined) return this.#tell('file', { source, target, existing }, size);
     const isKept = there !== undefined && this.#flags.preserve !== true;
     const mode = isKept ? there.mode & ALL_PERMISSIONS : permissions(status);
-    const job = { source, target, mode, account: this.#session.account, journals: this.#journals };
+    const job = { source, target, mode, home: homeText(this.#session), journals: this.#journals };
     const moved = this.#progress.follow(source, async (observer) => {
       const transferred = await this.#move(job, size, there, observer);
       done.add(source, target);

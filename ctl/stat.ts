@@ -9,6 +9,7 @@ import type { SessionOptions } from './remote/session-options.js';
 import { withPlaces } from './remote/matching.js';
 import type { Place } from './remote/place.js';
 import type { RemoteSession } from './remote/session.js';
+import { pathFrom } from './remote/shared-path.js';
 
 export interface StatFlags {
   readonly json?: boolean;
@@ -23,7 +24,7 @@ export async function stat(texts: readonly string[], options: StatOptions): Prom
 
 /** Shows the attributes of places of a home. Returns the exit code. */
 export async function showAttributes(
-  { client }: RemoteSession,
+  { client, share }: RemoteSession,
   places: readonly Place[],
   flags: StatFlags,
 ): Promise<number> {
@@ -36,7 +37,7 @@ export async function showAttributes(
       });
       const text =
         flags.json === true
-          ? JSON.stringify(json(path.toString(), attributes, link))
+          ? JSON.stringify(json(pathFrom(share, path).toString(), attributes, link))
           : lines(displayName(shown) || '.', attributes, link);
       await writeOut(`${text}\n`);
     });

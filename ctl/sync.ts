@@ -8,7 +8,7 @@ import { isRemote } from '../protocol/login/target.js';
 import { getInto } from './get.js';
 import { displayName } from './names.js';
 import { putInto } from './put.js';
-import { remoteArgument, type Place } from './remote/place.js';
+import { remoteArguments, type Place } from './remote/place.js';
 import type { OwnSession } from './remote/session.js';
 import { withTransferSession } from './remote/transfer-session.js';
 import type { SyncFlags, TransferFlags, TransferOptions } from './transfer/command.js';
@@ -27,16 +27,15 @@ export async function sync(
     throw new Failure('USAGE', 'one of the two is [USER@]HOST:PATH, the other one a directory here');
   }
   if (isRemote(source)) {
-    const { target, place } = remoteArgument(source);
-    return withTransferSession(target, options, (session) =>
+    return withTransferSession(remoteArguments([source]), options, (session, [place]) =>
       syncFrom(session, place, Buffer.from(destination), options),
     );
   }
-  const { target, place } = remoteArgument(destination);
+  const remote = remoteArguments([destination]);
   const local = Buffer.from(source);
   // Before a password is asked for.
   await requireDirectory(local);
-  return withTransferSession(target, options, (session) => syncTo(session, local, place, options));
+  return withTransferSession(remote, options, (session, [place]) => syncTo(session, local, place, options));
 }
 
 /** Makes a directory of the home as `source` is. Returns the exit code. */

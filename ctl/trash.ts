@@ -10,7 +10,7 @@ import { Outcome } from './outcome.js';
 import { minuteText } from './output/attributes.js';
 import { writeOut } from './output/stdout.js';
 import { throughLinks } from './remote/directory.js';
-import { remoteArgument, remoteArguments } from './remote/place.js';
+import { remoteArguments } from './remote/place.js';
 import type { SessionOptions } from './remote/session-options.js';
 import type { RemoteSession } from './remote/session.js';
 import { withSharedSession } from './remote/shared-session.js';
@@ -63,9 +63,10 @@ export async function trashRm(texts: readonly string[], options: SessionOptions)
 
 /** Returns the exit code. */
 export async function trashEmpty(text: string, options: SessionOptions): Promise<number> {
-  const { target, place } = remoteArgument(text, true);
-  if (place.path.length > 0) throw new Failure('USAGE', 'empty takes no path: rm removes what was there');
-  return withSharedSession(target, options, emptyTrash);
+  return withSharedSession(remoteArguments([text], true), options, (session, [{ path }]) => {
+    if (path.length > 0) throw new Failure('USAGE', 'empty takes no path: rm removes what was there');
+    return emptyTrash(session);
+  });
 }
 
 /** Lists what is in the trash, of places. Returns the exit code. */
@@ -142,19 +143,17 @@ export async function emptyTrash({ client }: RemoteSession): Promise<number> {
   return 0;
 }
 
-/** A place as it was typed, below the home. */
-export function trashPlace(typed: string, path: RemotePath): TrashPlace {
-  return { path, isPattern: MAGIC.test(typed), shown: path };
-}
-
 function withTrashPlaces(
   texts: readonly string[],
   options: SessionOptions,
   use: (session: RemoteSession, places: readonly TrashPlace[]) => Promise<number>,
 ): Promise<number> {
-  const { target, places } = remoteArguments(texts, true);
-  const meant = places.map(({ text, path }) => trashPlace(text, path));
-  return withSharedSession(target, options, (session) => use(session, meant));
+  return withSharedSession(remoteArguments(texts, true), options, (session, places) =>
+    use(
+      session,
+      places.map(({ text, path, shown }) => ({ path, isPattern: MAGIC.test(text), shown })),
+    ),
+  );
 }
 
 /** What a place means: of each path what was removed last, or all, the last first. ENOENT. */

@@ -3,7 +3,7 @@
  * A place is that of the file to be, or a directory with all below it; none is the whole home.
  */
 import { Failure } from '../protocol/failure.js';
-import type { RemotePath } from '../protocol/ids.js';
+import type { RemotePath, ShareName } from '../protocol/ids.js';
 import { displayName, outputName } from './names.js';
 import { Outcome } from './outcome.js';
 import { minuteText } from './output/attributes.js';
@@ -14,6 +14,7 @@ import { partialUploads, type PartialUpload } from './remote/partial-uploads.js'
 import { remoteArguments, type Place } from './remote/place.js';
 import type { SessionOptions } from './remote/session-options.js';
 import type { RemoteSession } from './remote/session.js';
+import { pathFrom } from './remote/shared-path.js';
 import { withSharedSession } from './remote/shared-session.js';
 import { formatSize } from '../state/sizes.js';
 
@@ -35,14 +36,14 @@ const UNITS = [
 
 /** Returns the exit code. */
 export async function uploads(texts: readonly string[], options: UploadsOptions): Promise<number> {
-  const { target, places } = remoteArguments(texts, true);
-  return withSharedSession(target, options, (session) => listUploads(session, places, options));
+  return withSharedSession(remoteArguments(texts, true), options, (session, places) =>
+    listUploads(session, places, options),
+  );
 }
 
 /** Returns the exit code. */
 export async function uploadsRm(texts: readonly string[], options: SessionOptions): Promise<number> {
-  const { target, places } = remoteArguments(texts, true);
-  return withSharedSession(target, options, (session) => removeUploads(session, places));
+  return withSharedSession(remoteArguments(texts, true), options, removeUploads);
 }
 
 /** Lists the partial uploads of places. Returns the exit code. */
@@ -96,7 +97,7 @@ export async function removeUploads(session: RemoteSession, places: readonly Pla
 
 /** In the order of their paths. */
 async function uploadsOf(
-  { client, signal }: RemoteSession,
+  { client, share, signal }: RemoteSession,
   places: readonly Place[],
 ): Promise<PartialUpload[]> {
   const tops: RemotePath[] = [];
@@ -104,9 +105,14 @@ async function uploadsOf(
   const found: PartialUpload[] = [];
   for await (const upload of partialUploads(client)) {
     if (signal.aborted) throw new Failure('ECANCELED', 'interrupted');
-    if (tops.some((top) => isWithin(top, upload.path))) found.push(upload);
+    if (tops.some((top) => isWithin(top, upload.path))) found.push(shownUpload(upload, share));
   }
   return found.toSorted((a, b) => Buffer.compare(a.path ?? NO_PATH, b.path ?? NO_PATH));
+}
+
+/** By its path in the own home. */
+function shownUpload(upload: PartialUpload, share: ShareName | undefined): PartialUpload {
+  return upload.path === undefined ? upload : { ...upload, path: pathFrom(share, upload.path) };
 }
 
 /** What is not known is in the home. */

@@ -93,24 +93,25 @@ export class Homes {
       applySettings(home, record);
       return await run(home);
     } finally {
-      entry.uses -= 1;
-      if (entry.uses === 0) for (const go of entry.onUnused.splice(0)) go();
-      this.#closeIfIdle(name);
+      this.#unused(name, entry);
     }
   }
 
-  /** Gives a user's own home the directories of these shares. To be called while it is in use. Never rejects. */
+  /** Gives a user's own home the directories of these shares, where it is open. Never rejects. */
   showShares(name: HomeName, user: UserName, shares: readonly Share[]): Promise<void> {
     const entry = this.#open.get(name);
     // The home of a share shows none.
-    if (entry?.opened === undefined || name !== user) return Promise.resolve();
+    if (entry?.opened === undefined || entry.closed !== undefined || name !== user) return Promise.resolve();
     const { opened } = entry;
     const names = shares.map((share) => share.name);
     const show = (): Promise<void> => this.#show(opened, user, names);
     const showing = entry.showing === undefined ? show() : entry.showing.then(show);
     entry.showing = showing;
+    // The session for which it is done may end meanwhile.
+    entry.uses += 1;
     return showing.finally(() => {
       if (entry.showing === showing) entry.showing = undefined;
+      this.#unused(name, entry);
     });
   }
 
@@ -184,6 +185,13 @@ export class Homes {
         onIdle: () => this.#closeIfIdle(record.name),
       });
     });
+  }
+
+  /** One use less. */
+  #unused(name: HomeName, entry: OpenHome): void {
+    entry.uses -= 1;
+    if (entry.uses === 0) for (const go of entry.onUnused.splice(0)) go();
+    this.#closeIfIdle(name);
   }
 
   #closeIfIdle(name: HomeName): void {

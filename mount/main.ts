@@ -41,6 +41,8 @@ Mount options (-o a,b=1; those of mount(8) and sshfs that make sense are accepte
   noexec fsname=TEXT
   remount              what is mounted gets other flags: ro, rw, noexec, noatime and the like (root only)
 
+Folders that are shared with you are in the mount as Shared/NAME; HOST:Shared/NAME mounts one of them itself.
+
 Unmount with ftpmount -u MOUNTPOINT, which waits until everything is on the server, or with umount or fusermount3 -u:
 the mount point is free at once then, and what is left is sent behind it. ftpmount status MOUNTPOINT tells how much that is.
 ${EXIT_CODES_HELP}`;

@@ -13,6 +13,7 @@ import { dirname } from 'node:path';
 import { openSocket } from '../../protocol/byte-source.js';
 import { Client } from '../../protocol/client.js';
 import { Failure } from '../../protocol/failure.js';
+import type { ShareName } from '../../protocol/ids.js';
 import { HandshakeStream } from '../../protocol/handshake-stream.js';
 import { isPrivate } from './master-place.js';
 import { noKeys, plainRecords } from './plain-records.js';
@@ -29,6 +30,8 @@ const ANSWER_MS = 5_000;
 export interface Description {
   /** USER@HOST:PORT */
   readonly account: string;
+  /** The share whose home the session is of; missing: the user's own. */
+  readonly share?: ShareName | undefined;
   readonly pid: number;
   /** Commands that use it now. */
   readonly commands: number;

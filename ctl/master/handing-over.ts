@@ -10,6 +10,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { deserialize, serialize } from 'node:v8';
 import { openSocket } from '../../protocol/byte-source.js';
+import type { ShareName } from '../../protocol/ids.js';
 import type { Client, Detached } from '../../protocol/client.js';
 
 /** What a master is told besides. */
@@ -18,6 +19,8 @@ export interface MasterOptions {
   readonly place: string;
   /** USER@HOST:PORT */
   readonly account: string;
+  /** The share whose home the session is of; undefined: the user's own. */
+  readonly share: ShareName | undefined;
   /** Milliseconds without a command until it ends. */
   readonly idleMs: number;
   /** The number of the last change that was made over the session. */

@@ -2,13 +2,14 @@
  * Where the masters of a user listen (master.ts says what they are): one socket for each way to log in, in a directory that only
  * the user can enter. Whoever can reach a socket may use the session behind it, so that directory is what guards it.
  *
- * The name of a socket is a digest of all that a login depends on: who, where, by which key or file of a password, which keys of
+ * The name of a socket is a digest of all that a login depends on: who, where, to which home, by which key or file of a password, which keys of
  * servers are known. A file that changes leads to another name, and so to a login; what a file holds is not in it. Another
  * version of this program never meets this one's masters.
  */
 import { createHash } from 'node:crypto';
 import { lstatSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { ShareName } from '../../protocol/ids.js';
 import type { ClientFiles } from '../../protocol/login/client-files.js';
 import type { Endpoint } from '../../protocol/login/target.js';
 import { VERSION } from '../../protocol/version.js';
@@ -21,14 +22,14 @@ const NAME = new RegExp(`^[0-9a-f]{${NAME_DIGITS}}$`);
 
 /** Undefined where there can be no master: the password comes from standard input, or no socket has so long a path. */
 export function masterSocket(
-  endpoint: Endpoint,
+  endpoint: Endpoint & { readonly share?: ShareName | undefined },
   passwordFile: string | undefined,
   files: ClientFiles,
 ): string | undefined {
   if (passwordFile === '-') return undefined;
-  const { user, host, port, suite } = endpoint;
+  const { user, host, port, suite, share } = endpoint;
   const from = [files.key, files.knownHosts, ...(passwordFile === undefined ? [] : [passwordFile])];
-  const login = [VERSION, user, host, port, suite, ...from.map(stateOf)];
+  const login = [VERSION, user, host, port, suite, share ?? null, ...from.map(stateOf)];
   const name = createHash('sha256').update(JSON.stringify(login)).digest('hex').slice(0, NAME_DIGITS);
   const path = join(files.masters, name);
   return Buffer.byteLength(path) + BEHIND_NAME > MAX_SOCKET_PATH ? undefined : path;

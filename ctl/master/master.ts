@@ -179,8 +179,8 @@ export class Master {
   }
 
   #description(): Description {
-    const { account, idleMs } = this.#options;
-    return { account, pid: process.pid, commands: this.#relays.size, idleLimit: idleMs / 1000 };
+    const { account, share, idleMs } = this.#options;
+    return { account, share, pid: process.pid, commands: this.#relays.size, idleLimit: idleMs / 1000 };
   }
 }
 

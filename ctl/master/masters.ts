@@ -20,7 +20,7 @@ export async function masters(): Promise<Found[]> {
       if (Failure.from(error).kind === 'ECONNREFUSED') rmSync(place, { force: true });
     }
   }
-  return found.toSorted((a, b) => (a.account < b.account ? -1 : 1));
+  return found.toSorted((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1));
 }
 
 /** Ends those of an account (USER@HOST:PORT) that no command uses. Returns whether there were any, when they have logged out. */
@@ -28,4 +28,9 @@ export async function endIdleMasters(account: string): Promise<boolean> {
   const idle = (await masters()).filter((one) => one.account === account && one.commands === 0);
   for (const { place } of idle) await endIdleMaster(place).catch(() => undefined);
   return idle.length > 0;
+}
+
+/** By account, that of the own home first. */
+function orderOf({ account, share }: Description): string {
+  return `${account}/${share ?? ''}`;
 }

@@ -7,10 +7,12 @@ import { ROOT_PATH } from '../../protocol/ids.js';
 import { parseRemotePath } from '../../protocol/login/remote-path.js';
 import { expand } from '../glob.js';
 import { remoteLister } from '../listers.js';
+import { lastComponent } from '../names.js';
 import { lookUp, throughLinks } from './directory.js';
 import { remoteArguments, type Place } from './place.js';
 import type { SessionOptions } from './session-options.js';
 import type { RemoteSession } from './session.js';
+import { pathWithin } from './shared-path.js';
 import { withSharedSession } from './shared-session.js';
 
 const MAGIC = /[*?[]/;
@@ -22,13 +24,14 @@ export function withPlaces<T>(
   use: (session: RemoteSession, places: readonly Place[]) => Promise<T>,
   bareHost = false,
 ): Promise<T> {
-  const { target, places } = remoteArguments(texts, bareHost);
-  return withSharedSession(target, options, async (session) => use(session, await matching(session, places)));
+  return withSharedSession(remoteArguments(texts, bareHost), options, async (session, places) =>
+    use(session, await matching(session, places)),
+  );
 }
 
 /** The places with those that match in the stead of patterns. */
 export async function matching(session: RemoteSession, places: readonly Place[]): Promise<Place[]> {
-  const list = remoteLister(session.client, ROOT_PATH, session.signal);
+  const list = remoteLister(session, ROOT_PATH, session.signal);
   const all: Place[] = [];
   for (const place of places) {
     const isPattern = MAGIC.test(place.text) && !(await exists(session, place));
@@ -36,7 +39,8 @@ export async function matching(session: RemoteSession, places: readonly Place[])
     if (found.length === 0) all.push(place);
     for (const name of found) {
       const path = parseRemotePath(name);
-      all.push({ path, text: name.toString(), shown: path });
+      const within = pathWithin(session.share, path);
+      all.push({ path: within, text: name.toString(), shown: path, name: lastComponent(path) });
     }
   }
   return all;

@@ -2,22 +2,30 @@
  * What a person names on a server: the [USER@]HOST:PATH arguments of a command, as places of its home.
  */
 import { Failure } from '../../protocol/failure.js';
-import type { RemotePath } from '../../protocol/ids.js';
+import type { RemotePath, ShareName } from '../../protocol/ids.js';
 import { parseRemotePath } from '../../protocol/login/remote-path.js';
 import { isRemote, parseTarget, type Target } from '../../protocol/login/target.js';
+import { lastComponent } from '../names.js';
+import { pathWithin } from './shared-path.js';
 
 export interface Place {
+  /** In the home that the session is of. */
   readonly path: RemotePath;
   /** As typed: a slash at its end means what is in a directory, or that it has to be one. */
   readonly text: string;
   /** What it is called where something is told of it; empty: the home. */
   readonly shown: Buffer;
+  /** What a copy of it is called; empty: what is in it is copied. */
+  readonly name: Buffer;
 }
 
-/** Places on one server; one at least. */
+/** One at least. */
+export type Places = readonly [Place, ...Place[]];
+
+/** Places on one server, by their paths in the user's own home. */
 export interface RemoteArguments {
   readonly target: Target;
-  readonly places: readonly [Place, ...Place[]];
+  readonly places: Places;
 }
 
 /**
@@ -39,14 +47,14 @@ export function remoteArguments(texts: readonly string[], bareHost = false): Rem
   return { target, places: [placeOf(target), ...others.map(placeOf)] };
 }
 
-/** One [USER@]HOST:PATH argument. Throws USAGE. */
-export function remoteArgument(argument: string, bareHost = false): { target: Target; place: Place } {
-  const { target, places } = remoteArguments([argument], bareHost);
-  return { target, place: places[0] };
-}
-
 /** A place in a home whose name to the person is its path. */
 function placeOf({ path: text = '' }: Target): Place {
   const path = parseRemotePath(text);
-  return { path, text, shown: path };
+  return { path, text, shown: path, name: lastComponent(path) };
+}
+
+/** Places of the own home as those of the home of a share. EXDEV. */
+export function placesWithin(share: ShareName | undefined, [first, ...others]: Places): Places {
+  const within = (place: Place): Place => ({ ...place, path: pathWithin(share, place.path) });
+  return [within(first), ...others.map(within)];
 }

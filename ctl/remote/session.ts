@@ -2,22 +2,23 @@
  * A session of a process's own on a server: logged in once, for one command or for those of a prompt. It is what moves much data,
  * and what goes on over another connection where one breaks.
  */
+import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { loadEvp } from '../../posix/libcrypto.js';
 import { chooseAead } from '../../protocol/aead.js';
 import { Client, type ConnectOptions } from '../../protocol/client.js';
 import { Failure, type FailureKind } from '../../protocol/failure.js';
+import type { ShareName } from '../../protocol/ids.js';
 import { clientFiles } from '../../protocol/login/client-files.js';
 import {
   openSession,
   type OpenedSession,
   type OpenSessionOptions,
 } from '../../protocol/login/open-session.js';
-import type { Endpoint } from '../../protocol/login/target.js';
 import { VERSION } from '../../protocol/version.js';
 import { endIdleMasters } from '../master/masters.js';
 import { Changes } from './changes.js';
-import { accountOf } from './endpoint.js';
+import { accountOf, type HomeEndpoint } from './endpoint.js';
 import { withGrace } from './interrupt.js';
 import type { SessionOptions } from './session-options.js';
 
@@ -27,6 +28,8 @@ export interface RemoteSession {
   readonly changes: Changes;
   /** USER@HOST:PORT */
   readonly account: string;
+  /** The share whose home it is of; undefined: the user's own. */
+  readonly share: ShareName | undefined;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
 }
@@ -40,6 +43,7 @@ export interface OwnSession extends RemoteSession {
   reconnect(ms: number): Promise<void>;
 }
 
+const CLIENT_ID_BYTES = 16;
 /** The first wait between tries, doubled each time up to the last (milliseconds). */
 const FIRST_WAIT_MS = 200;
 const LAST_WAIT_MS = 5_000;
@@ -83,20 +87,28 @@ export async function connectWithin<T>(
 export class LastingSession {
   /** USER@HOST:PORT */
   readonly account: string;
+  /** See RemoteSession. */
+  readonly share: ShareName | undefined;
   readonly #again: ConnectOptions;
   readonly #changes: Changes;
   #client: Client;
 
-  private constructor({ client, reconnect }: OpenedSession, account: string) {
+  private constructor(
+    { client, reconnect }: OpenedSession,
+    { account, share }: Pick<RemoteSession, 'account' | 'share'>,
+  ) {
     this.#client = client;
     this.#changes = new Changes(client);
     this.account = account;
+    this.share = share;
     this.#again = reconnect;
   }
 
-  /** Logs in without wanting leases. `signal` gives up: ECANCELED. */
+  /**
+   * Logs in without wanting leases; where the user has no such share, to the own home. `signal` gives up: ECANCELED.
+   */
   static async open(
-    endpoint: Endpoint,
+    { share, ...endpoint }: HomeEndpoint,
     options: SessionOptions,
     signal: AbortSignal,
   ): Promise<LastingSession> {
@@ -111,7 +123,25 @@ export class LastingSession {
       asks: options.asks !== false,
       signal,
     };
-    return new LastingSession(await openWhereThereIsPlace(login, account), account);
+    if (share !== undefined) {
+      try {
+        return new LastingSession(await openWhereThereIsPlace({ ...login, share }, account), {
+          account,
+          share,
+        });
+      } catch (error) {
+        if (Failure.from(error).kind !== 'ENOENT') throw error;
+      }
+    }
+    return new LastingSession(await openWhereThereIsPlace(login, account), { account, share: undefined });
+  }
+
+  /** A session of one of the user's shares, which asks nobody. Throws ENOENT, and as open(). */
+  async openShare(share: ShareName, signal: AbortSignal): Promise<LastingSession> {
+    const login = { ...this.#again.login, clientId: randomBytes(CLIENT_ID_BYTES), share };
+    const reconnect = { ...this.#again, login };
+    const client = await connected(reconnect, signal);
+    return new LastingSession({ client, reconnect }, { account: this.account, share });
   }
 
   get client(): Client {
@@ -139,7 +169,7 @@ export class LastingSession {
   /** See OwnSession. */
   async reconnect(ms: number, signal: AbortSignal): Promise<void> {
     await this.#client.close().catch(() => undefined);
-    this.#client = await connectWithin(ms, signal, () => this.#connected(signal));
+    this.#client = await connectWithin(ms, signal, () => connected(this.#again, signal));
     this.#changes.moveTo(this.#client);
   }
 
@@ -149,13 +179,13 @@ export class LastingSession {
     this.#client.request('logout', [], undefined, () => undefined);
     await this.#client.close();
   }
+}
 
-  async #connected(signal: AbortSignal): Promise<Client> {
-    const client = await Client.connect({ ...this.#again, signal });
-    if (client.loginFailure === undefined) return client;
-    await client.close();
-    throw client.loginFailure;
-  }
+async function connected(options: ConnectOptions, signal: AbortSignal): Promise<Client> {
+  const client = await Client.connect({ ...options, signal });
+  if (client.loginFailure === undefined) return client;
+  await client.close();
+  throw client.loginFailure;
 }
 
 /** The session as one command has it. */
@@ -178,6 +208,10 @@ class CommandSession implements OwnSession {
 
   get account(): string {
     return this.#lasting.account;
+  }
+
+  get share(): ShareName | undefined {
+    return this.#lasting.share;
   }
 
   reconnect(ms: number): Promise<void> {

@@ -7,32 +7,34 @@ import type { Client } from '../../protocol/client.js';
 import { Failure } from '../../protocol/failure.js';
 import { readClientConfig } from '../../protocol/login/client-config.js';
 import { clientFiles } from '../../protocol/login/client-files.js';
-import type { Endpoint, Target } from '../../protocol/login/target.js';
 import { joinMaster } from '../master/greeting.js';
 import { makePrivate, masterSocket } from '../master/master-place.js';
 import { Changes } from './changes.js';
-import { accountOf, endpointOf } from './endpoint.js';
+import { accountOf, homeOf, type HomeEndpoint } from './endpoint.js';
 import { withGrace, withInterrupt } from './interrupt.js';
+import { placesWithin, type Places, type RemoteArguments } from './place.js';
 import type { SessionOptions } from './session-options.js';
 import type { LastingSession, OwnSession, RemoteSession } from './session.js';
 
-/** Runs `use` on a session of the home. Ctrl-C: see interrupt.ts. */
+/** Runs `use` on a session of the home that the places are in. Ctrl-C: see interrupt.ts. Throws EXDEV where they are in several. */
 export function withSharedSession<T>(
-  target: Target,
+  remote: RemoteArguments,
   options: SessionOptions,
-  use: (session: RemoteSession) => Promise<T>,
+  use: (session: RemoteSession, places: Places) => Promise<T>,
 ): Promise<T> {
   return withInterrupt(async (signal) => {
-    const endpoint = endpointOf(target, options);
+    const endpoint = homeOf(remote, options);
+    const useThere = (session: RemoteSession): Promise<T> =>
+      use(session, placesWithin(session.share, remote.places));
     const client = await joinSharedSession(endpoint, options, signal);
-    if (client !== undefined) return useShared(client, accountOf(endpoint), signal, use);
-    return withOwnSession(endpoint, options, signal, use);
+    if (client !== undefined) return useShared(client, endpoint, signal, useThere);
+    return withOwnSession(endpoint, options, signal, useThere);
   });
 }
 
 /** Runs `use` on a session of its own, which is left to a master where it was not interrupted. */
 export async function withOwnSession<T>(
-  endpoint: Endpoint,
+  endpoint: HomeEndpoint,
   options: SessionOptions,
   signal: AbortSignal,
   use: (session: OwnSession) => Promise<T>,
@@ -50,7 +52,7 @@ export async function withOwnSession<T>(
 
 /** A client on the session that a master keeps; undefined where there is none. */
 export async function joinSharedSession(
-  endpoint: Endpoint,
+  endpoint: HomeEndpoint,
   options: SessionOptions,
   signal: AbortSignal,
 ): Promise<Client | undefined> {
@@ -60,14 +62,15 @@ export async function joinSharedSession(
 
 async function useShared<T>(
   client: Client,
-  account: string,
+  endpoint: HomeEndpoint,
   signal: AbortSignal,
   use: (session: RemoteSession) => Promise<T>,
 ): Promise<T> {
   const breakOff = (): void => client.destroy(new Failure('ECANCELED', 'interrupted'));
+  const { share } = endpoint;
   try {
     return await withGrace(signal, breakOff, () =>
-      use({ client, changes: new Changes(client), account, signal }),
+      use({ client, changes: new Changes(client), account: accountOf(endpoint), share, signal }),
     );
   } finally {
     await client.close();
@@ -77,22 +80,27 @@ async function useShared<T>(
 /** The next command goes on with the session. Where no master can be, it is as it was. */
 export async function leaveToMaster(
   session: LastingSession,
-  endpoint: Endpoint,
+  endpoint: HomeEndpoint,
   options: SessionOptions,
 ): Promise<void> {
   // Not before: the login may have added to what the place depends on.
-  const at = masterPlace(endpoint, options);
+  const at = masterPlace({ ...endpoint, share: session.share }, options);
   if (at === undefined || !makePrivate(dirname(at.place))) return;
   const { handOver } = await import('../master/handing-over.js');
   try {
-    await handOver(session.client, { ...at, account: session.account, lastChange: session.changes.last });
+    await handOver(session.client, {
+      ...at,
+      account: session.account,
+      share: session.share,
+      lastChange: session.changes.last,
+    });
   } catch {
     // Something is under way, or the connection was lost.
   }
 }
 
 function masterPlace(
-  endpoint: Endpoint,
+  endpoint: HomeEndpoint,
   { master, passwordFile }: SessionOptions,
 ): { readonly place: string; readonly idleMs: number } | undefined {
   const files = clientFiles();

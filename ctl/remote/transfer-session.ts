@@ -5,10 +5,11 @@
  */
 import type { Client } from '../../protocol/client.js';
 import { Failure } from '../../protocol/failure.js';
-import type { Endpoint, Target } from '../../protocol/login/target.js';
+import type { ShareName } from '../../protocol/ids.js';
 import { Changes } from './changes.js';
-import { accountOf, endpointOf } from './endpoint.js';
+import { accountOf, homeOf, type HomeEndpoint } from './endpoint.js';
 import { withGrace, withInterrupt } from './interrupt.js';
+import { placesWithin, type Places, type RemoteArguments } from './place.js';
 import type { SessionOptions } from './session-options.js';
 import { connectWithin, LastingSession, type OwnSession, type RemoteSession } from './session.js';
 import { joinSharedSession, withOwnSession } from './shared-session.js';
@@ -16,15 +17,20 @@ import { joinSharedSession, withOwnSession } from './shared-session.js';
 /** What goes over a master's session, in all (bytes). */
 const LITTLE_BYTES = 1024 * 1024;
 
-/** Runs `use`; `size` tells what it moves (bytes), and may ask over the session that is there. Ctrl-C: see interrupt.ts. */
+/**
+ * Runs `use`; `size` tells what it moves (bytes), and may ask over the session that is there. Ctrl-C: see interrupt.ts. EXDEV: the
+ * places are in several homes.
+ */
 export function withTransferSession<T>(
-  target: Target,
+  remote: RemoteArguments,
   options: SessionOptions,
-  use: (session: OwnSession) => Promise<T>,
-  size?: (session: RemoteSession) => Promise<number>,
+  use: (session: OwnSession, places: Places) => Promise<T>,
+  size?: (session: RemoteSession, places: Places) => Promise<number>,
 ): Promise<T> {
   return withInterrupt(async (signal) => {
-    const endpoint = endpointOf(target, options);
+    const endpoint = homeOf(remote, options);
+    const useThere = (session: OwnSession): Promise<T> =>
+      use(session, placesWithin(session.share, remote.places));
     const client = size && (await joinSharedSession(endpoint, options, signal));
     if (size !== undefined && client !== undefined) {
       const session = new JoinedSession(client, endpoint, options, signal);
@@ -32,13 +38,15 @@ export function withTransferSession<T>(
         const interruptible = <R>(act: () => Promise<R>): Promise<R> =>
           withGrace(signal, () => session.breakOff(), act);
         // Why it cannot be known the transfer finds out, too.
-        const bytes = await interruptible(() => size(session).catch(() => Infinity));
-        if (bytes <= LITTLE_BYTES) return await interruptible(() => use(session));
+        const bytes = await interruptible(() =>
+          size(session, placesWithin(session.share, remote.places)).catch(() => Infinity),
+        );
+        if (bytes <= LITTLE_BYTES) return await interruptible(() => useThere(session));
       } finally {
         await session.close();
       }
     }
-    return withOwnSession(endpoint, options, signal, use);
+    return withOwnSession(endpoint, options, signal, useThere);
   });
 }
 
@@ -46,13 +54,15 @@ export function withTransferSession<T>(
 class JoinedSession implements OwnSession {
   readonly signal: AbortSignal;
   readonly account: string;
+  readonly share: ShareName | undefined;
   readonly #shared: { readonly client: Client; readonly changes: Changes };
   readonly #login: () => Promise<LastingSession>;
   #own: LastingSession | undefined;
 
-  constructor(client: Client, endpoint: Endpoint, options: SessionOptions, signal: AbortSignal) {
+  constructor(client: Client, endpoint: HomeEndpoint, options: SessionOptions, signal: AbortSignal) {
     this.signal = signal;
     this.account = accountOf(endpoint);
+    this.share = endpoint.share;
     this.#shared = { client, changes: new Changes(client) };
     this.#login = () => LastingSession.open(endpoint, options, signal);
   }

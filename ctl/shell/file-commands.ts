@@ -13,6 +13,7 @@ import { displayName } from '../names.js';
 import { Outcome } from '../outcome.js';
 import { writeOut } from '../output/stdout.js';
 import { find, findThere, isDirectory, throughLinks } from '../remote/directory.js';
+import { pathFrom } from '../remote/shared-path.js';
 import { remove, removeDirectories } from '../rm.js';
 import { showAttributes } from '../stat.js';
 import { emptyTrash, listTrash, removeTrash, restoreTrash } from '../trash.js';
@@ -267,7 +268,7 @@ async function trash(context: Context, { flags, words }: Operands): Promise<numb
   const { session } = context;
   const verb = TRASH_VERBS.find((one) => one === words[0]?.raw);
   const typed = verb === undefined ? words : words.slice(1);
-  const places = typed.length === 0 ? [homePlace(context)] : [];
+  const places = typed.length === 0 ? [homePlace()] : [];
   const meant = [
     ...places.map(({ path, shown }) => ({ path, isPattern: false, shown })),
     ...trashPlaces(context, typed),
@@ -285,7 +286,7 @@ async function uploads(context: Context, { flags, words }: Operands): Promise<nu
   const [verb] = words;
   const isNamed = verb?.raw === 'list' || verb?.raw === 'rm';
   const paths = isNamed ? words.slice(1) : words;
-  const places = paths.length === 0 ? [homePlace(context)] : await remotePlaces(context, paths);
+  const places = paths.length === 0 ? [homePlace()] : await remotePlaces(context, paths);
   if (isNamed && verb.raw === 'rm') return removeUploads(context.session, places);
   return listUploads(context.session, places, { humanReadable: flags.has('human-readable') });
 }
@@ -296,13 +297,17 @@ async function changeDirectory(context: Context, word: Word | undefined): Promis
     context.changeDirectory(context.former);
     return 0;
   }
-  const path = word === undefined ? ROOT_PATH : (await remotePlace(context, word)).path;
-  const name = displayName(path) || '.';
-  const { client } = context.session;
+  if (word === undefined) {
+    context.changeDirectory(ROOT_PATH);
+    return 0;
+  }
+  const { path, shown } = await remotePlace(context, word);
+  const name = displayName(shown) || '.';
+  const { client, share } = context.session;
   const { path: led, attributes } = await find(client, path);
   if (attributes === undefined) throw new Failure('ENOENT', `${name}: there is no such directory`);
   if (!isDirectory(attributes)) throw new Failure('ENOTDIR', `${name} is not a directory`);
-  context.changeDirectory(led);
+  context.changeDirectory(pathFrom(share, led));
   return 0;
 }
 

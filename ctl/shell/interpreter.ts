@@ -3,16 +3,18 @@
  * The current directory of the home is here; that of this machine is the process's.
  */
 import { Failure } from '../../protocol/failure.js';
-import { ROOT_PATH, type RemotePath } from '../../protocol/ids.js';
+import { ROOT_PATH, type RemotePath, type ShareName } from '../../protocol/ids.js';
 import { EXIT_INTERRUPTED, EXIT_OK } from '../../protocol/login/exit-codes.js';
 import { report } from '../../protocol/login/report.js';
 import { PROGRAM } from '../program.js';
-import { isPassing, type LastingSession, type OwnSession } from '../remote/session.js';
+import { isPassing, type OwnSession } from '../remote/session.js';
 import type { Context, ShellCommand } from './command.js';
 import { fileCommands } from './file-commands.js';
 import { readFlags, type Operands } from './flags.js';
 import { findCommand, localCommands, usageOf } from './local-commands.js';
+import { typedPath } from './operands.js';
 import { runLine } from './run-program.js';
+import type { ShellSessions } from './sessions.js';
 import { transferCommands } from './transfer-commands.js';
 import { wordsOf } from './words.js';
 
@@ -24,14 +26,14 @@ export interface InterpreterOptions {
 
 export class Interpreter {
   readonly commands: readonly ShellCommand[] = [...fileCommands, ...transferCommands, ...localCommands];
-  readonly #session: LastingSession;
+  readonly #sessions: ShellSessions;
   readonly #options: InterpreterOptions;
   #directory: RemotePath = ROOT_PATH;
   #former: RemotePath | undefined;
   #isEnded = false;
 
-  constructor(session: LastingSession, options: InterpreterOptions) {
-    this.#session = session;
+  constructor(sessions: ShellSessions, options: InterpreterOptions) {
+    this.#sessions = sessions;
     this.#options = options;
   }
 
@@ -50,11 +52,13 @@ export class Interpreter {
    * the person interrupts.
    */
   async execute(line: string, signal: AbortSignal): Promise<number> {
-    const text = line.trim();
-    const isTolerant = text.startsWith('-');
-    const code = await this.#told(() =>
-      this.#session.run(signal, (session) => this.#run(isTolerant ? text.slice(1).trim() : text, session)),
-    );
+    const written = line.trim();
+    const isTolerant = written.startsWith('-');
+    const text = isTolerant ? written.slice(1).trim() : written;
+    const code = await this.#told(async () => {
+      const session = await this.#sessions.of(this.#shareOf(text), signal);
+      return session.run(signal, (one) => this.#run(text, one));
+    });
     return isTolerant && code !== EXIT_INTERRUPTED ? EXIT_OK : code;
   }
 
@@ -64,6 +68,23 @@ export class Interpreter {
     } catch (error) {
       return report(PROGRAM, error);
     }
+  }
+
+  /** In which home the operands of a line are; without any, the current directory. EXDEV: in several. */
+  #shareOf(line: string): ShareName | undefined {
+    if (line.startsWith('!')) return undefined;
+    const [name, ...words] = wordsOf(line);
+    if (name === undefined) return undefined;
+    const command = findCommand(this.commands, name.text);
+    const operands = this.#operands(command, () => readFlags(words, command.flags)).words;
+    const texts = operands.map(({ text }) => text);
+    const paths = operands
+      .filter((_, index) => command.operand(index, texts.slice(0, index)).startsWith('remote'))
+      .map((word) => typedPath(word, this.#directory));
+    const [first, ...others] = paths.length === 0 ? [this.#directory] : paths;
+    const share = first && this.#sessions.shareIn(first);
+    if (others.some((path) => this.#sessions.shareIn(path) !== share)) throw severalHomes();
+    return share;
   }
 
   async #run(line: string, session: OwnSession): Promise<number> {
@@ -126,4 +147,11 @@ export class Interpreter {
       },
     };
   }
+}
+
+function severalHomes(): Failure {
+  return new Failure(
+    'EXDEV',
+    'a share is a home of its own: name what is in it by a command of its own, and to move it get it, put it, and rm it',
+  );
 }

@@ -4,9 +4,12 @@
  */
 import { homedir } from 'node:os';
 import { Failure } from '../../protocol/failure.js';
+import { ROOT_PATH, type RemotePath } from '../../protocol/ids.js';
 import { parseRemotePath } from '../../protocol/login/remote-path.js';
+import { lastComponent } from '../names.js';
 import type { Place } from '../remote/place.js';
 import type { TrashPlace } from '../remote/trash-items.js';
+import { pathWithin } from '../remote/shared-path.js';
 import type { Context } from './command.js';
 import { localLister, remoteLister } from '../listers.js';
 import { expand, type Lister } from '../glob.js';
@@ -14,7 +17,7 @@ import { literal, type Word } from './words.js';
 
 /** The places of some words. Throws ENOENT where a pattern matches nothing. */
 export async function remotePlaces(context: Context, words: readonly Word[]): Promise<Place[]> {
-  const list = remoteLister(context.session.client, context.directory, context.session.signal);
+  const list = remoteLister(context.session, context.directory, context.session.signal);
   const places: Place[] = [];
   for (const word of words) {
     const typed = await written(word, '/', list);
@@ -24,10 +27,10 @@ export async function remotePlaces(context: Context, words: readonly Word[]): Pr
 }
 
 /** What words mean of the trash, where nothing need be in the home: a pattern stays one. */
-export function trashPlaces({ directory }: Context, words: readonly Word[]): TrashPlace[] {
+export function trashPlaces({ directory, session }: Context, words: readonly Word[]): TrashPlace[] {
   return words.map((word) => {
     const typed = word.isPattern ? word.pattern : withoutTilde(word, '/');
-    const path = parseRemotePath(typed, directory);
+    const path = pathWithin(session.share, parseRemotePath(typed, directory));
     return { path, isPattern: word.isPattern, shown: Buffer.from(word.text) };
   });
 }
@@ -42,9 +45,15 @@ export function currentPlace(context: Context): Place {
   return placeOf(context, Buffer.from('.'));
 }
 
-/** The home. */
-export function homePlace(context: Context): Place {
-  return placeOf(context, Buffer.from('/'));
+/** The home that the session is of. */
+export function homePlace(): Place {
+  const here = Buffer.from('/');
+  return { path: ROOT_PATH, text: '/', shown: here, name: lastComponent(here) };
+}
+
+/** Where a word leads in the user's own home, as far as it is no pattern. */
+export function typedPath(word: Word, directory: RemotePath): RemotePath {
+  return parseRemotePath(withoutTilde(word, '/'), directory);
 }
 
 /** The local paths of some words. Throws ENOENT where a pattern matches nothing. */
@@ -78,8 +87,10 @@ async function written(word: Word, home: string, list: Lister): Promise<readonly
   return found;
 }
 
-function placeOf({ directory }: Context, typed: Buffer): Place {
-  return { path: parseRemotePath(typed, directory), text: typed.toString(), shown: typed };
+function placeOf({ directory, session }: Context, typed: Buffer): Place {
+  const path = parseRemotePath(typed, directory);
+  const [within, name] = [pathWithin(session.share, path), lastComponent(typed)];
+  return { path: within, text: typed.toString(), shown: typed, name };
 }
 
 function only<T>(found: readonly T[], word: Word): T {

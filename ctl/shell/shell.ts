@@ -7,6 +7,8 @@ import { Failure } from '../../protocol/failure.js';
 import { EXIT_INTERRUPTED, EXIT_OK } from '../../protocol/login/exit-codes.js';
 import { clientFiles } from '../../protocol/login/client-files.js';
 import { parseTarget } from '../../protocol/login/target.js';
+import { parseRemotePath } from '../../protocol/login/remote-path.js';
+import type { Lister } from '../glob.js';
 import { displayName } from '../names.js';
 import { endpointOf } from '../remote/endpoint.js';
 import type { SessionOptions } from '../remote/session-options.js';
@@ -20,6 +22,7 @@ import { Interrupts } from './interrupts.js';
 import { withLoginName } from './login-name.js';
 import { Prompt } from './prompt.js';
 import { openScript, runScript, type Script } from './script.js';
+import { ShellSessions } from './sessions.js';
 import { quoted } from './words.js';
 
 export interface ShellOptions extends SessionOptions {
@@ -50,24 +53,26 @@ export async function shell(place: string | undefined, options: ShellOptions): P
   const target = asked ? await withLoginName(parseTarget(named)) : parseTarget(named);
   const interrupts = new Interrupts();
   try {
-    const endpoint = endpointOf(target, options);
+    const endpoint = { ...endpointOf(target, options), share: undefined };
     const session = await interrupts.during(
       (signal) => LastingSession.open(endpoint, options, signal),
       () => process.exit(EXIT_INTERRUPTED),
     );
+    const sessions = new ShellSessions(session);
     try {
       const isInteractive = output !== undefined;
-      const interpreter = new Interpreter(session, { retry: options.retry, isInteractive });
+      const interpreter = new Interpreter(sessions, { retry: options.retry, isInteractive });
       const execute = (line: string): Promise<number> =>
         interrupts.during(
           (signal) => interpreter.execute(line, signal),
-          () => session.breakOff(),
+          () => sessions.breakOff(),
         );
       const code = await enter(target.path, execute);
       if (code !== EXIT_OK) return code;
-      if (output !== undefined) return await converse(output, session, interpreter, execute);
+      if (output !== undefined) return await converse(output, sessions, interpreter, execute);
       return script === undefined ? EXIT_OK : await carryOut(script, interpreter, execute);
     } finally {
+      await sessions.close();
       await leaveToMaster(session, endpoint, options);
       await session.close();
     }
@@ -87,15 +92,17 @@ async function enter(
 /** A person's commands may fail: the exit code tells nothing of them. */
 async function converse(
   output: WriteStream,
-  session: LastingSession,
+  sessions: ShellSessions,
   interpreter: Interpreter,
   execute: (line: string) => Promise<number>,
 ): Promise<number> {
   const completer = async (line: string): Promise<Completed> => {
     const given = new AbortController();
-    const remote = session.client.open
-      ? remoteLister(session.client, interpreter.directory, given.signal)
-      : async () => [];
+    const remote: Lister = async (directory) => {
+      const share = sessions.shareIn(parseRemotePath(directory, interpreter.directory));
+      const session = await sessions.of(share, given.signal);
+      return session.client.open ? remoteLister(session, interpreter.directory, given.signal)(directory) : [];
+    };
     const nothing = delay(COMPLETION_MS, { candidates: [], word: '' }, { signal: given.signal });
     nothing.catch(() => undefined);
     const completed = complete(line, interpreter.commands, { remote, local: localLister });
@@ -109,7 +116,7 @@ async function converse(
   const history = History.open(clientFiles().history);
   const prompt = new Prompt(process.stdin, output, history, completer);
   while (!interpreter.isEnded) {
-    const line = await prompt.read(`${session.account}:/${displayName(interpreter.directory)}> `);
+    const line = await prompt.read(`${sessions.own.account}:/${displayName(interpreter.directory)}> `);
     if (line === undefined) break;
     await execute(line);
   }

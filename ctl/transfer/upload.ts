@@ -26,8 +26,8 @@ export interface Upload {
   readonly source: Buffer;
   readonly target: RemotePath;
   readonly mode: number;
-  /** The server and user, as one text: the same target elsewhere is another upload. */
-  readonly account: string;
+  /** Server, user and share, as one text: the same target elsewhere is another upload. */
+  readonly home: string;
   /** Directory of journals. */
   readonly journals: string;
 }
@@ -202,6 +202,6 @@ export async function fingerprintOf(source: Buffer, status: BigIntStats): Promis
 
 /** One journal for a target, as the server has one partial file for it. */
 export function journalPath(job: Upload): string {
-  const name = createHash('sha256').update(`${job.account}:`).update(job.target).digest('hex');
+  const name = createHash('sha256').update(`${job.home}:`).update(job.target).digest('hex');
   return join(job.journals, name);
 }

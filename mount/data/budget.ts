@@ -6,7 +6,7 @@
  */
 const MiB = 1024 * 1024;
 
-/** Bytes, in all files of a mount. */
+/** Bytes, in all files of a home in a mount. */
 export const READ_BUDGET = 32 * MiB;
 
 /** Someone whose data may be dropped: they can be asked for again. */

@@ -61,6 +61,8 @@ export class Shares<Home extends ShareHome> {
   /** Those entered, by the index of their numbers. */
   readonly #byIndex = new Map<number, Entered<Home>>();
   readonly #leaving = new Map<Entered<Home>, Promise<void>>();
+  /** Why those could not be entered that could not when it was tried last. */
+  readonly #reasons = new Map<ShareName, string>();
   readonly #tags = new InodeTags();
   #nextIndex = 1;
   #over = false;
@@ -131,13 +133,18 @@ export class Shares<Home extends ShareHome> {
     const entered = this.#enter(name, stop.signal)
       .catch((thrown: unknown) => {
         const failure = Failure.from(thrown);
-        if (!stop.signal.aborted) {
-          this.#options.log.warn({ share: name, reason: failure.message }, 'a share could not be entered');
-        }
+        if (!stop.signal.aborted) this.#tell(name, failure.message);
         throw shownFailure(failure);
       })
       .finally(() => this.#entering.delete(name));
     return { entered, stop };
+  }
+
+  /** Logs why a share could not be entered, and not again for each lookup. */
+  #tell(share: ShareName, reason: string): void {
+    if (this.#reasons.get(share) === reason) return;
+    this.#reasons.set(share, reason);
+    this.#options.log.warn({ share, reason }, 'a share could not be entered');
   }
 
   async #enter(name: ShareName, signal: AbortSignal): Promise<Entered<Home>> {
@@ -153,6 +160,7 @@ export class Shares<Home extends ShareHome> {
       this.#writeBack(entered);
       throw new Failure('ENOENT', `the share ${name} is gone`);
     }
+    this.#reasons.delete(name);
     this.#entered.set(name, entered);
     this.#byIndex.set(index, entered);
     return entered;
@@ -171,6 +179,7 @@ export class Shares<Home extends ShareHome> {
         const entered = this.#entered.get(name);
         if (entered !== undefined) this.#leave(entered);
         this.#tags.takeBack(name);
+        this.#reasons.delete(name);
       } else if (now.isWritable !== isWritable) this.#entered.get(name)?.home.rightsChanged();
     }
     for (const { name } of this.#shares.values()) if (!before.has(name)) changed.push(name);

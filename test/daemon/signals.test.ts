@@ -101,7 +101,7 @@ t.test('after a kill the homes are counted again in the background', async (t) =
   await new PathClient(client).mkdir('directory');
   await daemon.kill();
   await daemon.start();
-  await daemon.service.says(/"user":"alice".*the home was counted/);
+  await daemon.service.says(/"home":"alice".*the home was counted/);
   await daemon.stop();
   const state = openState(daemon.state);
   t.match(state.ledger.read(ALICE), { files: 1, clean: true });

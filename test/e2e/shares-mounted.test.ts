@@ -13,6 +13,8 @@ import { runProgram } from '../lib/programs.js';
 
 const daemon = await startDaemon(t, {
   users: { alice: { quota: '1G' }, bob: { quota: '1G' }, reader: { quota: '1G' } },
+  // A restarted server waits so long for a client that had leases, and cannot come back as it is a member no more.
+  args: ['--lease-term', '5'],
 });
 
 async function ftpctl(...args: string[]): Promise<void> {
@@ -33,6 +35,9 @@ const reader = await mountHome(t, daemon, 'reader');
 function onServer(...names: string[]): string {
   return path.join(daemon.homes, '+team', ...names);
 }
+
+/** What could not be written of the share, in the client's state. */
+const lostData = path.join(daemon.clientState, 'ftpmount', 'lost', 'bob@*Shared_team*', '*');
 
 /** What `ftpmount status --json` says. */
 async function statusOf({ mountpoint }: Mounted): Promise<Record<string, unknown>> {
@@ -197,6 +202,21 @@ t.test('a share that comes, and one that is lost while a file is open', async (t
   await ftpctl('sharemod', 'late', '--group', 'staff', '--ro');
   await until(bob, '! touch Shared/late/newer');
   t.notOk(existsSync(path.join(daemon.homes, '+late', 'newer')));
+});
+
+t.test('what is unsent of a share that was lost meanwhile is lost, told and kept', async (t) => {
+  await bob.succeed('sh', ['-c', 'echo before > Shared/team/mine; sync Shared/team']);
+  await daemon.kill();
+  await bob.succeed('sh', ['-c', 'echo unsent > Shared/team/unsent']);
+  await ftpctl('groupmod', 'staff', '--remove', 'bob');
+  await daemon.start();
+  await until(bob, '! ls Shared/team');
+  for (let lost = 0; lost === 0; lost = Number((await statusOf(bob))['losses']));
+  t.match(bob.service.output, /"share":"team".*the server could not make a change that was answered/);
+  t.equal(await bob.succeed('sh', ['-c', `cat ${lostData}`]), 'unsent\n');
+  t.notOk(existsSync(onServer('unsent')));
+  await ftpctl('groupmod', 'staff', '--add', 'bob');
+  await until(bob, 'ls Shared/team/mine');
 });
 
 t.test('a share alone, and a directory of it', async (t) => {

@@ -49,8 +49,8 @@ export function dashboard({ status, disks, samples }: DashboardData): Page {
       <h2>Sessions</h2>
       ${table(
         ['User', 'From', 'Program', 'Open for', 'Received', 'Sent'],
-        status.sessions.map(({ user, peer, program, since, activity }) => [
-          html`<a href="/users/${user}">${user}</a>`,
+        status.sessions.map(({ user, share, peer, program, since, activity }) => [
+          html`<a href="/users/${user}">${user}</a>${share === null ? '' : ` in ${share}`}`,
           html`${peer}`,
           name(program),
           html`${formatDuration((Date.now() - since) / 1000)}`,
