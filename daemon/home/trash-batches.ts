@@ -101,11 +101,11 @@ export class TrashBatches {
     if (period === this.#current) this.#open.clear();
   }
 
-  /** Removes a batch that may be empty, and what tells of it. Whether it is not there any more. */
-  removeIfEmpty(period: string, batch: string): boolean {
-    if (this.#remove(pathIn(period, batch), AT_REMOVEDIR) === 'in use') return false;
+  /** Removes a batch that may be empty, what tells of it, and the period if it was the last one. */
+  removeIfEmpty(period: string, batch: string): void {
+    if (this.#remove(pathIn(period, batch), AT_REMOVEDIR) === 'in use') return;
     for (let piece = 0; this.removeRecord(period, recordName(batch, piece));) piece += 1;
-    return true;
+    this.removePeriodIfEmpty(period);
   }
 
   /** Removes a link that tells of a batch. Whether it was there. */

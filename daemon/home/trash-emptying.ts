@@ -8,7 +8,7 @@ import { readEntries, type DirectoryRecord } from '../../posix/directory.js';
 import type { Fd } from '../../posix/fd.js';
 import { close } from '../../posix/files.js';
 import { isBatch, type ItemPlace } from './trash-layout.js';
-import type { TrashBatches } from './trash-batches.js';
+import { isError, type TrashBatches } from './trash-batches.js';
 
 const SCRATCH_BYTES = 8 * 1024;
 
@@ -102,7 +102,17 @@ export class TrashEmptying {
   }
 
   #next(reading: Reading): DirectoryRecord | undefined {
-    if (reading.records.length === 0) reading.records = readEntries(reading.fd, this.#scratch);
+    if (reading.records.length === 0) reading.records = this.#read(reading.fd);
     return reading.records.shift();
+  }
+
+  #read(fd: Fd): DirectoryRecord[] {
+    try {
+      return readEntries(fd, this.#scratch);
+    } catch (error) {
+      // It was removed meanwhile, empty.
+      if (isError(error, 'ENOENT')) return [];
+      throw error;
+    }
   }
 }

@@ -154,6 +154,23 @@ void t.test('a little more goes than is needed, so that not each write asks', as
   t.equal((await inTrash(client)).length, 8);
 });
 
+void t.test('what is restored or removed meanwhile is not in its way', async (t) => {
+  const home = await new Place(t, TRASH).open({ sliceMs: 0 });
+  const client = new TestClient(home);
+  for (let i = 0; i < 20; i++) {
+    await client.paths.put(`f${i % 2}`, '');
+    await client.paths.unlink(`f${i % 2}`);
+  }
+  const [items] = await client.call('trash', [null]);
+  const emptying = client.call('trashEmpty', []);
+  for (const [id] of items) {
+    await new Promise((resolve) => setImmediate(resolve));
+    await kindOf(() => client.call('trashRemove', [id]));
+  }
+  await emptying;
+  t.strictSame([await inTrash(client), home.quota.used], [[], { bytes: 0, files: 0 }]);
+});
+
 void t.test('a great many go in turns of their own', async (t) => {
   const home = await new Place(t, { ...LIMITS, files: 0 }).open({ sliceMs: 0 });
   const client = new TestClient(home);

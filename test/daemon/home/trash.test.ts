@@ -103,7 +103,7 @@ homeTest('what is removed, renamed over or uploaded over goes there', TRASH, asy
   t.equal(readlinkSync(join(place.directory, 'link')), 'target');
   await client.call('trashRemove', [await idOf(client, 'uploaded')]);
   t.strictSame(await items(client), []);
-  t.strictSame(home.quota.trashed.bytes, 0);
+  t.strictSame(home.quota.trashed, { bytes: 0, files: 0 }, 'nothing is left of it');
 });
 
 homeTest('what has another name, a directory and what is cut off do not', TRASH, async (t, home) => {
