@@ -123,17 +123,9 @@ export class LastingSession {
       asks: options.asks !== false,
       signal,
     };
-    if (share !== undefined) {
-      try {
-        return new LastingSession(await openWhereThereIsPlace({ ...login, share }, account), {
-          account,
-          share,
-        });
-      } catch (error) {
-        if (Failure.from(error).kind !== 'ENOENT') throw error;
-      }
-    }
-    return new LastingSession(await openWhereThereIsPlace(login, account), { account, share: undefined });
+    const opened = await openWhereThereIsPlace({ ...login, share, elseOwnHome: true }, account);
+    const isOfShare = opened.reconnect.login.share !== undefined;
+    return new LastingSession(opened, { account, share: isOfShare ? share : undefined });
   }
 
   /** A session of one of the user's shares, which asks nobody. Throws ENOENT, and as open(). */

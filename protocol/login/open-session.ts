@@ -41,6 +41,8 @@ export interface OpenSessionOptions {
   readonly clientId?: Buffer;
   /** See LoginRequest. */
   readonly share?: string | undefined;
+  /** Log in to the own home, asking nobody again, where the user has no such share. */
+  readonly elseOwnHome?: boolean;
   /** Gives up: ECANCELED. */
   readonly signal?: AbortSignal;
 }
@@ -100,11 +102,28 @@ export async function openSession(options: OpenSessionOptions): Promise<OpenedSe
     ...(signal === undefined ? {} : { signal }),
     ...(options.keepaliveMs === undefined ? {} : { keepaliveMs: options.keepaliveMs }),
   };
+  /** What was sent last. */
+  let request = login;
   try {
-    const client = await Client.connect(connect);
-    const loggedIn =
-      client.loginFailure === undefined ? login : await logIn(client, options, login, terminal);
-    return { client, reconnect: { ...connect, login: loggedIn, verifyHost: onlyKey(serverKey, endpoint) } };
+    try {
+      const client = await Client.connect(connect);
+      if (client.loginFailure !== undefined) {
+        await logIn(client, options, login, terminal, (sent) => {
+          request = sent;
+        });
+      }
+      return { client, reconnect: { ...connect, login: request, verifyHost: onlyKey(serverKey, endpoint) } };
+    } catch (error) {
+      const isOther = options.share !== undefined && Failure.from(error).kind === 'ENOENT';
+      if (!isOther || options.elseOwnHome !== true) throw error;
+    }
+    // The password was right.
+    const own = { ...request, share: undefined };
+    const reconnect = { ...connect, login: own, verifyHost: onlyKey(serverKey, endpoint) };
+    const client = await Client.connect(reconnect);
+    if (client.loginFailure === undefined) return { client, reconnect };
+    await client.close();
+    throw client.loginFailure;
   } catch (error) {
     if (signal?.aborted === true) throw new Failure('ECANCELED', 'interrupted', { cause: error });
     throw explain(Failure.from(error), endpoint);
@@ -114,13 +133,14 @@ export async function openSession(options: OpenSessionOptions): Promise<OpenedSe
   }
 }
 
-/** Asks for a password until one is right. Returns the request that was. */
+/** Asks for a password until one is right. */
 async function logIn(
   client: Client,
   options: OpenSessionOptions,
   first: LoginRequest,
   terminal: LazyTerminal,
-): Promise<LoginRequest> {
+  onSent: (request: LoginRequest) => void,
+): Promise<void> {
   const { endpoint, signal } = options;
   // Closing makes the calls under way fail, also one that waits in the queue.
   const onAbort = (): void => void client.close();
@@ -138,8 +158,9 @@ async function logIn(
       const password = await device.askSecret(`Password of ${endpoint.user}@${endpoint.host}: `);
       try {
         const request = { ...first, password };
+        onSent(request);
         await client.login(request);
-        return request;
+        return;
       } catch (error) {
         if (Failure.from(error).kind !== 'EKEYREJECTED' || tries === TRIES) throw error;
         device.tell('Wrong user or password.');

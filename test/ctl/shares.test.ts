@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
-import { startDaemon } from '../lib/daemon.js';
+import { passwordOf, startDaemon } from '../lib/daemon.js';
 import { temporaryDirectory } from '../lib/directory.js';
 import type { RunResult } from '../lib/run.js';
 
@@ -106,6 +106,16 @@ t.test('a directory of that name that is no share is one of the home', async (t)
   mkdirSync(path.join(daemon.home('alice'), 'Shared', 'own'), { recursive: true });
   writeFileSync(path.join(daemon.home('alice'), 'Shared', 'own', 'file'), 'mine\n');
   t.equal(await said('cat', at('Shared/own/file')), 'mine\n');
+  const stranger = { ...daemon.env, XDG_CONFIG_HOME: temporaryDirectory(t) };
+  const byPassword = ['-p', String(daemon.port), '--accept-new', '--password-file', '-'];
+  t.match(
+    await daemon.ftpctl(['cat', ...byPassword, at('Shared/own/file')], {
+      env: stranger,
+      input: `${passwordOf('alice')}\n`,
+    }),
+    { code: 0, stdout: 'mine\n' },
+    'a password is read once',
+  );
   t.match(await ftpctl('cat', at('Shared/nothing/file')), { code: 1, stderr: /no such file/ });
 });
 
