@@ -56,7 +56,8 @@ export interface ShareStatus extends HomeStatus {
 
 const PRIVATE_DIRECTORY = 0o700;
 const SOCKET = '.sock';
-const MAX_STATUS = 64 * 1024;
+/** With the reasons why 64 shares are not connected. */
+const MAX_STATUS = 256 * 1024;
 
 /** $XDG_RUNTIME_DIR, else a directory of the user's own among temporary files; root: /run. */
 function directory(environment: NodeJS.ProcessEnv = process.env): string {
