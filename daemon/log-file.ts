@@ -1,18 +1,14 @@
 /*
  * The daemon's logs on the disk or on standard error, by pino: one JSON object a line. Only the main thread writes, so that
  * each file has one writer, and one who begins it anew.
- *
- * Invariant: logging never throws. Where a line cannot be written (the disk is full) it is kept, up to MAX_KEPT bytes, and
- * written before the next line that can be; the service goes on meanwhile.
+ * Logging never throws (protocol/log-destination.ts): the service goes on where a line cannot be written.
  */
 import { statSync } from 'node:fs';
-import { destination, pino, type DestinationStream, type Logger } from 'pino';
+import { pino, type DestinationStream, type Logger } from 'pino';
 import { Failure } from '../protocol/failure.js';
+import { openLogDestination, type LogDestination } from '../protocol/log-destination.js';
 import type { LogRotation } from './log-rotation.js';
 import { withError, type Log, type LogLevel } from './log.js';
-
-/** Bytes of lines that wait for room on the disk; what comes then is dropped. */
-const MAX_KEPT = 1024 * 1024;
 
 export interface LogFile extends Log {
   setLevel(level: LogLevel): void;
@@ -23,7 +19,6 @@ export interface LogFile extends Log {
  * file.
  */
 export function openLog(path: string | undefined, level: LogLevel, rotation: LogRotation): LogFile {
-  // Synchronous: a line that was logged is there even if the process dies next; lines are rare.
   const file = openDestination(path);
   const logger: Logger = pino(
     {
@@ -47,10 +42,8 @@ export function openLog(path: string | undefined, level: LogLevel, rotation: Log
   };
 }
 
-type Destination = DestinationStream & { reopen(): void };
-
 /** Looks at the file also as often as so much was written that it may be due. */
-function rotated(file: Destination, path: string, rotation: LogRotation): DestinationStream {
+function rotated(file: LogDestination, path: string, rotation: LogRotation): DestinationStream {
   const reopen = (): void => file.reopen();
   let unlooked = statSync(path).size;
   rotation.watch(path, reopen);
@@ -65,13 +58,9 @@ function rotated(file: Destination, path: string, rotation: LogRotation): Destin
   };
 }
 
-function openDestination(path: string | undefined): Destination {
+function openDestination(path: string | undefined): LogDestination {
   try {
-    const where = path === undefined ? { fd: 2 } : { dest: path, mode: 0o600 };
-    const file = destination({ ...where, sync: true, maxLength: MAX_KEPT });
-    // Without a listener a failed write would be thrown at whoever logs.
-    file.on('error', () => undefined);
-    return file;
+    return openLogDestination(path);
   } catch (error) {
     throw new Failure(
       'EACCES',

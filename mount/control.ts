@@ -101,7 +101,10 @@ export function serveControl(mountpoint: string, status: () => MountStatus): () 
   };
 }
 
-/** The status of a mount, and when its process has ended. Throws ENOENT where nobody answers. */
+/** How long a process may take to answer that is not stopped (milliseconds). */
+const ANSWER_MS = 2_000;
+
+/** The status of a mount, and when its process has ended. ENOENT: nobody serves it; ETIMEDOUT: its process does not answer. */
 export async function askStatus(
   mountpoint: string,
 ): Promise<{ status: MountStatus; ended: Promise<void>; close(): void }> {
@@ -111,20 +114,18 @@ export async function askStatus(
   );
 }
 
-/** The status of all mounts of this user, also of those that were unmounted and send what is left. */
+/** The status of all mounts of this user that answer, also of those that were unmounted and send what is left. */
 export async function askAll(): Promise<MountStatus[]> {
   const names = await readdir(directory()).catch(() => []);
-  const all: MountStatus[] = [];
-  for (const name of names.filter((one) => one.endsWith(SOCKET))) {
-    try {
+  const asked = names
+    .filter((one) => one.endsWith(SOCKET))
+    .map(async (name) => {
       const { status, close } = await ask(join(directory(), name), '');
       close();
-      all.push(status);
-    } catch {
-      // What was killed left its socket.
-    }
-  }
-  return all;
+      return status;
+    });
+  // What was killed left its socket.
+  return (await Promise.allSettled(asked)).flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
 }
 
 async function ask(
@@ -137,7 +138,14 @@ async function ask(
   });
   const line = await new Promise<string>((resolve, reject) => {
     let text = '';
-    const fail = (): void => reject(new Failure('ENOENT', nobody));
+    const refuse = (failure: Failure): void => {
+      socket.destroy();
+      reject(failure);
+    };
+    const fail = (): void => refuse(new Failure('ENOENT', nobody));
+    socket.setTimeout(ANSWER_MS, () =>
+      refuse(new Failure('ETIMEDOUT', 'the process that serves the mount does not answer')),
+    );
     socket.setEncoding('utf8');
     socket.on('data', (more: string) => {
       text += more;
@@ -146,6 +154,7 @@ async function ask(
     });
     socket.once('error', fail).once('end', fail);
   });
+  socket.setTimeout(0);
   return {
     status: JSON.parse(line) as MountStatus,
     ended,

@@ -4,8 +4,9 @@
  */
 import { mkdirSync, renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { destination, pino, type Logger } from 'pino';
+import { pino, type Logger } from 'pino';
 import { Failure } from '../protocol/failure.js';
+import { openLogDestination } from '../protocol/log-destination.js';
 
 /** Bytes after which a mount that starts begins the log anew; the former one is FILE.1. Others that are mounted write on there. */
 const MAX_BYTES = 4 * 1024 * 1024;
@@ -17,12 +18,11 @@ export function openMountLog(file: string | undefined, mountpoint: string): Logg
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (name: string) => ({ level: name }) },
   };
-  if (file === undefined) return pino(options, destination({ fd: 2, sync: true }));
+  if (file === undefined) return pino(options, openLogDestination(file));
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     moveAside(file);
-    // Synchronous: lines are rare, and the last one matters most.
-    return pino(options, destination({ dest: file, sync: true, append: true, mode: 0o600 }));
+    return pino(options, openLogDestination(file));
   } catch (error) {
     throw new Failure('EACCES', `log file ${file} cannot be written: choose another one with --log`, {
       cause: error,

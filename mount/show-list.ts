@@ -1,7 +1,8 @@
 /** `ftpmount list`: the mounts of this user on this machine, as text or as JSON. Never touches a mount, which may hang. */
 import { printable } from '../protocol/login/report.js';
-import { askAll, type MountStatus } from './control.js';
-import { allMounts, MOUNT_TYPE } from './fuse/mountinfo.js';
+import { Failure } from '../protocol/failure.js';
+import { askAll, askStatus, type MountStatus } from './control.js';
+import { allMounts, MOUNT_TYPE, type Mount } from './fuse/mountinfo.js';
 import { amount } from './show-status.js';
 
 /** One of them. */
@@ -10,25 +11,34 @@ interface Listed {
   readonly mountpoint: string;
   /** Null where the process that served it is gone. */
   readonly pid: number | null;
-  readonly state: 'connected' | 'lost' | 'ending' | 'dead';
+  readonly state: 'connected' | 'lost' | 'ending' | 'silent' | 'dead';
   readonly text: string;
 }
 
 export async function showList(json: boolean): Promise<string> {
   const served = (await askAll()).map(ofStatus);
-  const dead = allMounts()
+  const others = allMounts()
     .filter(({ type, owner, mountpoint }) => {
       const isOwn = type === MOUNT_TYPE && owner === process.getuid?.();
       return isOwn && !served.some((one) => one.mountpoint === mountpoint && one.state !== 'ending');
     })
-    .map(({ source, mountpoint }): Listed => {
-      const text = `nobody serves it any more: ftpmount -u '${mountpoint}'`;
-      return { server: source, mountpoint, pid: null, state: 'dead', text };
-    });
-  return [...served, ...dead]
+    .map(ofSilent);
+  return [...served, ...(await Promise.all(others))]
     .toSorted((a, b) => (a.mountpoint < b.mountpoint ? -1 : 1))
     .map((one) => `${json ? jsonOf(one) : line(one)}\n`)
     .join('');
+}
+
+/** Of a mount whose status is not told. */
+async function ofSilent({ source, mountpoint }: Mount): Promise<Listed> {
+  const mount = { server: source, mountpoint, pid: null };
+  const isDead = await askStatus(mountpoint).then(
+    ({ close }) => close(),
+    (error: unknown) => Failure.from(error).kind !== 'ETIMEDOUT',
+  );
+  return isDead === true
+    ? { ...mount, state: 'dead', text: `nobody serves it any more: ftpmount -u '${mountpoint}'` }
+    : { ...mount, state: 'silent', text: `its process does not answer: ftpmount -u -z '${mountpoint}'` };
 }
 
 function ofStatus({ server, mountpoint, pid, connection, ending, unsent }: MountStatus): Listed {

@@ -4,6 +4,7 @@
  */
 import { Failure } from '../protocol/failure.js';
 import { askStatus } from './control.js';
+import { abortConnection } from './fuse/abort.js';
 import { mountAt, mountedPath } from './fuse/mountinfo.js';
 import { detach } from './fuse/mountpoint.js';
 import { amount } from './show-status.js';
@@ -17,11 +18,20 @@ const TELL_MS = 1_000;
  */
 export async function unmount(mountpoint: string, lazy: boolean): Promise<void> {
   const path = mountedPath(mountpoint);
-  if (mountAt(path)?.type.startsWith('fuse') !== true) {
+  const mounted = mountAt(path);
+  if (mounted?.type.startsWith('fuse') !== true) {
     throw new Failure('USAGE', `'${mountpoint}' is not mounted: findmnt -t fuse.ftpmount shows what is`);
   }
   // Before: the process listens as long as it lives, and may be gone a moment after.
-  const serving = await askStatus(path).catch(() => undefined);
+  let isSilent = false;
+  const serving = await askStatus(path).catch((error: unknown) => {
+    isSilent = Failure.from(error).kind === 'ETIMEDOUT';
+    return undefined;
+  });
+  if (isSilent && !lazy) {
+    const advice = `unmount it lazily with -u -z, which ends what waits for it`;
+    throw new Failure('ETIMEDOUT', `the process that serves '${mountpoint}' does not answer: ${advice}`);
+  }
   try {
     await detach(path, lazy);
   } catch (thrown) {
@@ -31,6 +41,8 @@ export async function unmount(mountpoint: string, lazy: boolean): Promise<void> 
     const advice = `leave it (fuser -vm '${path}' shows who is there), or unmount it lazily with -u -z`;
     throw new Failure('EBUSY', `'${mountpoint}' is in use: ${advice}`, { cause: failure });
   }
+  // What it has not sent is kept by its process, where that goes on.
+  if (isSilent) abortConnection(mounted);
   if (serving === undefined) return;
   if (lazy) serving.close();
   else await ended(path, serving.ended);

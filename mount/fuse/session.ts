@@ -8,9 +8,11 @@
  */
 import { Failure } from '../../protocol/failure.js';
 import type { Filesystem, KernelCaches } from '../operations.js';
+import { abortConnection } from './abort.js';
 import { Device } from './device.js';
 import { Dispatcher, type FaultLog } from './dispatch.js';
 import { attach, checkMountpoint, detach, raiseReadahead, type MountFlags } from './mountpoint.js';
+import { mountAt } from './mountinfo.js';
 import type { NegotiationOptions } from './negotiate.js';
 import { Notifier } from './notify.js';
 
@@ -78,6 +80,12 @@ export async function mountFilesystem(options: MountOptions): Promise<MountSessi
     },
   });
 
+  // However this process ends: a thread that tells the kernel something would be waited for, which waits for this one (abort.ts).
+  const abandon = (): void => {
+    const mounted = mountAt(mountpoint);
+    if (mounted !== undefined) abortConnection(mounted);
+  };
+  process.once('exit', abandon);
   let ended = false;
   async function end(stillMounted: boolean): Promise<void> {
     if (ended) return;
@@ -92,6 +100,7 @@ export async function mountFilesystem(options: MountOptions): Promise<MountSessi
       unmounted.reject(error);
     } finally {
       device.close();
+      process.off('exit', abandon);
     }
   }
 

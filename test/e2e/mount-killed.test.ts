@@ -6,7 +6,7 @@ import { startDaemon } from '../lib/daemon.js';
 import { mountHome } from '../lib/mounted.js';
 import { forceUnmount, mountAt } from '../lib/mounts.js';
 import { programs } from '../lib/programs.js';
-import { run } from '../lib/run.js';
+import { run, type RunResult } from '../lib/run.js';
 
 t.test(
   'the mount is killed: the server has a prefix of what was done, and the mount point is taken over',
@@ -53,3 +53,24 @@ t.test(
     t.equal(unmounted.code, 0, unmounted.stderr);
   },
 );
+
+t.test('a mount whose process does not go on: others say so, and -u -z frees who waits for it', async (t) => {
+  const daemon = await startDaemon(t, { users: { alice: { quota: '1G' } } });
+  const mounted = await mountHome(t, daemon, 'alice');
+  const { mountpoint, service } = mounted;
+  const ftpmount = (...args: string[]): Promise<RunResult> =>
+    run(process.execPath, [programs.ftpmount, ...args], { env: daemon.env });
+  service.signal('SIGSTOP');
+  const waits = mounted.run('mkdir', ['d']);
+  t.match((await ftpmount('list')).stdout, ` on ${mountpoint}: its process does not answer: ftpmount -u -z`);
+  t.match(await ftpmount('status', mountpoint), { code: 3, stderr: /does not answer/ });
+  t.match(await ftpmount('-u', mountpoint), {
+    code: 3,
+    stderr: /does not answer: unmount it lazily with -u -z/,
+  });
+  t.match(await ftpmount('-u', '-z', mountpoint), { code: 0, stderr: '' });
+  t.not((await waits).code, 0);
+  t.notOk(mountAt(mountpoint));
+  service.signal('SIGCONT');
+  t.match(await service.exited, { code: 0 }, 'it notices when it goes on');
+});

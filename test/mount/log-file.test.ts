@@ -25,3 +25,8 @@ t.test('a log that cannot be written', async (t) => {
     message: `log file ${file}/mount.log cannot be written: choose another one with --log`,
   });
 });
+
+t.test('a line that cannot be written is no failure of what is logged', async (t) => {
+  const log = openMountLog('/dev/full', '/mnt');
+  for (let n = 0; n < 20; n++) t.doesNotThrow(() => log.warn({ n }, 'x'.repeat(100_000)));
+});

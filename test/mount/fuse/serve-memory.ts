@@ -35,6 +35,8 @@ export type Order =
   | { type: 'create'; name: string }
   /** Tells the kernel to forget a name. */
   | { type: 'invalidate'; name: string }
+  /** Ends the process, as something unexpected would. */
+  | { type: 'exit' }
   /** Lets a waiting mkdir or write go on. */
   | { type: 'proceed' }
   /** Fills a file with a letter behind the kernel's back, and says so afterwards. */
@@ -66,6 +68,7 @@ try {
   const carryOut = async (order: Order): Promise<void> => {
     if (order.type === 'unmount') return session.unmount({ force: order.force });
     if (order.type === 'proceed') return filesystem.proceed();
+    if (order.type === 'exit') process.exit(1);
     const name = Buffer.from(order.name);
     if (order.type === 'create') {
       filesystem.mknod(ROOT_NODE, name, 0o100644, 0, owner);

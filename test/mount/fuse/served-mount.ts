@@ -82,6 +82,11 @@ export class Served {
     return this.report('unmounted');
   }
 
+  /** As order(), of what has no answer. */
+  tell(order: Order): void {
+    this.#child.send(order);
+  }
+
   kill(): void {
     this.#child.kill('SIGKILL');
   }

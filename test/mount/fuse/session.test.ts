@@ -121,6 +121,18 @@ t.test('a notification that waits for a lock does not keep answers back', { skip
   await served.unmount();
 });
 
+t.test('a process that ends while a notification waits frees who waits for it', { skip }, async (t) => {
+  const served = new Served(t, 0);
+  await served.report('ready');
+  const made = run('mkdir', [join(served.mountpoint, 'slow')], 0);
+  await served.report('hanging');
+  // The kernel wants the lock of the directory for it, which mkdir has.
+  await served.order({ type: 'invalidate', name: 'other' });
+  served.tell({ type: 'exit' });
+  await served.exited;
+  t.match(await made, /^1: /);
+});
+
 t.test('no page is older than what was written past the page cache', { skip }, async (t) => {
   const served = new Served(t, 0);
   await served.report('ready');
