@@ -24,6 +24,8 @@ export class Hearing {
   #resting = false;
   /** The user's bandwidth is used up. */
   #heldBack = false;
+  #toldAt = -Infinity;
+  #closed = false;
 
   constructor(parts: HearingParts) {
     this.#parts = parts;
@@ -58,6 +60,7 @@ export class Hearing {
 
   /** To be called when the backlog has changed. */
   look(): void {
+    if (this.#closed) return;
     const { isUnread, isBehind } = this.#parts.backlog;
     this.#tell((isBehind || this.#heldBack) && !isUnread);
     const pauses = isUnread || isBehind;
@@ -70,6 +73,7 @@ export class Hearing {
   /** The session is over. */
   close(): void {
     this.#tell(false);
+    this.#closed = true;
   }
 
   #hear(): void {
@@ -81,7 +85,12 @@ export class Hearing {
     clearInterval(this.#telling);
     this.#telling = undefined;
     if (!isBusy) return;
-    this.#telling = setInterval(this.#parts.tellBusy, BUSY_MS).unref();
-    this.#parts.tellBusy();
+    const tell = (): void => {
+      this.#toldAt = performance.now();
+      this.#parts.tellBusy();
+    };
+    this.#telling = setInterval(tell, BUSY_MS).unref();
+    // Who is held back for a moment again and again need not hear it each time.
+    if (performance.now() - this.#toldAt >= BUSY_MS) tell();
   }
 }

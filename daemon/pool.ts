@@ -19,7 +19,7 @@ import type { QuotaReport, Use } from '../state/ledger.js';
 import { withDeadline } from './deadline.js';
 import type { Log } from './log.js';
 import { makeCells, type Cells } from './measures.js';
-import { PROGRAM_FILES, requireSameFiles } from './program-files.js';
+import { areReplaced, PROGRAM_FILES, requireSameFiles } from './program-files.js';
 import type {
   AdmittedConnection,
   FromWorker,
@@ -298,6 +298,9 @@ export class WorkerPool {
         return;
       case 'failure':
         this.#settle(slot, message.callId)?.failed(new Failure(message.kind, message.message));
+        return;
+      case 'replaced':
+        areReplaced(); // which tells who waits for it in this thread
         return;
       case 'log':
         this.#options.onLog(message);

@@ -13,24 +13,25 @@ import { MANIFEST } from '../protocol/version.js';
 export const PROGRAM_FILES = identity();
 
 let tell: () => void = () => undefined;
-/** Resolves when a thread could not be started because of it. */
+/** Resolves in the thread that could not start another because of it. */
 export const replaced = new Promise<void>((resolve) => {
   tell = resolve;
 });
 
-/** Whether they are not those that this thread was loaded from. */
-export function isReplaced(): boolean {
-  return identity() !== PROGRAM_FILES;
+/** Whether they are not those that this thread was loaded from; then `replaced` resolves. */
+export function areReplaced(): boolean {
+  if (identity() === PROGRAM_FILES) return false;
+  tell();
+  return true;
 }
 
 /** ESHUTDOWN where they were replaced. */
 export function requireSameFiles(): void {
-  if (!isReplaced()) return;
-  tell();
+  if (!areReplaced()) return;
   throw new Failure('ESHUTDOWN', 'the server is restarted as another version');
 }
 
 function identity(): string {
   const found = MANIFEST === undefined ? undefined : statSync(MANIFEST, { throwIfNoEntry: false });
-  return found === undefined ? 'gone' : `${found.dev} ${found.ino} ${found.ctimeMs}`;
+  return found === undefined ? 'gone' : `${found.dev} ${found.ino} ${found.mtimeMs}`;
 }

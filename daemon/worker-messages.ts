@@ -157,6 +157,8 @@ export type FromWorker =
       readonly kind: FailureKind;
       readonly message: string;
     }
+  /** It cannot start threads any more (program-files.ts). */
+  | { readonly type: 'replaced' }
   | {
       readonly type: 'log';
       /** The daemon's log, or user.log. */

@@ -28,7 +28,7 @@ import { LOG_LEVELS, withError, type Log } from './log.js';
 import { countInto } from './measures.js';
 import { Line, type Pace } from './pace.js';
 import { Paces } from './paces.js';
-import { PROGRAM_FILES } from './program-files.js';
+import { PROGRAM_FILES, replaced } from './program-files.js';
 import { Session } from './session.js';
 import type {
   FromWorker,
@@ -58,6 +58,7 @@ const {
 } = workerData as WorkerData;
 
 if (programFiles !== PROGRAM_FILES) throw new Failure('ESHUTDOWN', 'the programs were replaced');
+void replaced.then(() => post({ type: 'replaced' }));
 countInto(cells);
 const aead = chooseAead(loadEvp());
 const log = remoteLog('daemon');

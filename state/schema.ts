@@ -8,7 +8,7 @@ import type { Database } from 'lmdb';
 import { Failure } from '../protocol/failure.js';
 import type { Transactions } from './transaction.js';
 
-export const SCHEMA = 2;
+export const SCHEMA = 1;
 
 const KEY = 'schema';
 
@@ -16,21 +16,25 @@ const KEY = 'schema';
 export type Migrations = Readonly<Record<number, () => void>>;
 
 /** Of this program: 1 is the first version. */
-export const MIGRATIONS: Migrations = {
-  // Groups and shares: tables that are empty at first. Who does not know them would leave a removed user in groups.
-  1: () => undefined,
-};
+export const MIGRATIONS: Migrations = {};
+
+interface Kept {
+  readonly directory: string;
+  readonly readOnly: boolean;
+  /** There is nothing in it yet. */
+  readonly isNew: boolean;
+}
 
 /** Throws EINVAL where the state is of a version that cannot be carried over, or not by who only reads it. */
 export function requireSchema(
   settings: Pick<Database<string, string>, 'get' | 'putSync'>,
   transactions: Pick<Transactions, 'run'>,
-  { directory, readOnly }: { readonly directory: string; readonly readOnly: boolean },
+  { directory, readOnly, isNew }: Kept,
   { schema, migrations } = { schema: SCHEMA, migrations: MIGRATIONS },
 ): void {
   const kept = settings.get(KEY);
-  // Nothing is kept yet.
-  const version = kept === undefined ? schema : Number(kept);
+  // What has none is of before there were versions.
+  const version = Number(kept ?? (isNew ? schema : 0));
   const steps = Array.from(
     { length: Math.max(0, schema - version) },
     (_, step) => migrations[version + step],
@@ -45,6 +49,8 @@ export function requireSchema(
   }
   if (readOnly || kept === String(schema)) return;
   transactions.run(() => {
+    // Another program may have been quicker.
+    if (settings.get(KEY) !== kept) return;
     for (const step of steps) step?.();
     settings.putSync(KEY, String(schema));
   });

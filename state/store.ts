@@ -147,8 +147,9 @@ function tablesOf(
 ): State {
   const transactions = new Transactions(root, room);
   const settings = openTable<string>(root, 'settings');
-  requireSchema(settings, transactions, { directory: paths.directory, readOnly });
   const accountTable = openTable<Account>(root, 'accounts');
+  const isNew = Array.from(accountTable.getKeys({ limit: 1 })).length === 0;
+  requireSchema(settings, transactions, { directory: paths.directory, readOnly, isNew });
   const ledgerTable = openTable<LedgerEntry>(root, 'ledger');
   const uploadTable = openTable<UploadRecord>(root, 'uploads');
   const digestTable = openTable<DigestRecord>(root, 'digests');

@@ -14,7 +14,7 @@ import { PosixError } from '../../posix/error.js';
 import type { Fd } from '../../posix/fd.js';
 import { SYNC_CALLS } from '../../state/measurements.js';
 import { took } from '../measures.js';
-import { isReplaced, requireSameFiles } from '../program-files.js';
+import { areReplaced } from '../program-files.js';
 import type { DiskCall, DiskPlace, DiskRequest } from './disk-calls.js';
 
 /** Threads of one worker: few, for what they take of the memory. */
@@ -59,11 +59,8 @@ export class DiskThreads {
     for (const [owner, turns] of this.#owners) {
       if (this.#busy.size >= this.#most) return;
       if (turns.busy) continue;
-      if (this.#idle.length === 0 && isReplaced()) {
-        // The worker ends by it, and not the call: its client asks the next daemon again.
-        setImmediate(requireSameFiles);
-        return;
-      }
+      // The daemon ends by it, and the call is not answered: its client asks the next one again.
+      if (this.#idle.length === 0 && areReplaced()) return;
       const call = turns.waiting.shift();
       // To the end: the others have their turns first.
       this.#owners.delete(owner);

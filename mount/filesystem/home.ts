@@ -34,6 +34,9 @@ import type { WallClock } from './wall-clock.js';
 export const NO_CHARGE: Charge = { bytes: 0, files: 0 };
 export const ONE_FILE: Charge = { bytes: 0, files: 1 };
 
+/** So often room is asked for while others go on with changes: then it is used up. */
+const MOST_ROUNDS = 32;
+
 /** How much a program waits for: -o sync, -o flush. */
 export interface Temper {
   /** A change is answered when the server has made it. */
@@ -227,16 +230,18 @@ export class Home {
 
   /**
    * Asks for so much more room, and comes back when there is as much, or no more. What the log frees is only known here as far as
-   * the files' attributes are, and the server has it when it has carried the log out: nothing is refused before that.
+   * the files' attributes are, and the server has it when it has carried the log out; what of that went into a trash is given to
+   * nobody before it is asked for, and the log may use what was asked for by others. So nothing is refused but by an answer to who
+   * had nothing under way.
    */
   async ensure(charge: Charge): Promise<void> {
-    await this.grants.ensure(charge.bytes, charge.files);
-    const { last } = this.log;
-    if (this.#fits(charge) || last === undefined) return;
-    const applied = this.log.whenApplied(last);
-    if (applied === undefined) return;
-    await applied;
-    if (!this.#fits(charge)) await this.grants.ensure(charge.bytes, charge.files);
+    for (let round = 0; round < MOST_ROUNDS; round += 1) {
+      const { last } = this.log;
+      const applied = last === undefined ? undefined : this.log.whenApplied(last);
+      await this.grants.ensure(charge.bytes, charge.files);
+      if (this.#fits(charge) || applied === undefined) return;
+      await applied;
+    }
   }
 
   /** The value as the answer of a change that was appended: at once, or (-o sync) when the server has made it. */

@@ -46,7 +46,15 @@ t.test('who waits for a log or the bandwidth is told; who does not read is not',
   hearing.look();
   t.strictSame([hearing.tellsBusy, state.reads], [false, true]);
   hearing.holdBack();
-  t.strictSame([hearing.tellsBusy, state.told], [true, 2]);
+  t.strictSame([hearing.tellsBusy, state.told], [true, 1], 'it was told a moment ago');
   hearing.letGo();
   t.strictSame([hearing.tellsBusy, state.reads], [false, true]);
+});
+
+t.test('what is answered after the end starts nothing', async (t) => {
+  const { state, hearing } = heard();
+  hearing.holdBack();
+  hearing.close();
+  hearing.look();
+  t.strictSame([hearing.tellsBusy, state.told], [false, 1]);
 });

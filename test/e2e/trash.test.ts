@@ -119,3 +119,23 @@ async function onFullDisk(t: Test): Promise<void> {
   t.equal(put.code, 0, put.stderr);
   await isRight(t, daemon);
 }
+
+/** A program that saves a file by writing it anew, and by another name. */
+const SAVING = `
+  const fs = require('node:fs');
+  for (let round = 0; round < 300; round += 1) {
+    fs.writeFileSync('f', Buffer.alloc(400_000, round));
+    if (round % 2 === 1) fs.unlinkSync('f');
+    else {
+      fs.writeFileSync('g', Buffer.alloc(300_000, round));
+      fs.renameSync('g', 'f');
+    }
+  }`;
+
+t.test('saving again and again in a quota that the trash fills is refused nothing', async (t) => {
+  const daemon = await startDaemon(t, { users: { alice: { quota: '20M', trash: '30d' } } });
+  const mounted = await mountHome(t, daemon, 'alice');
+  await mounted.succeed(process.execPath, ['-e', SAVING], WHILE_KILLED);
+  await mounted.unmount();
+  t.match((await daemon.ftpctl(['quota', 'check', 'alice'])).stdout, /right/);
+});

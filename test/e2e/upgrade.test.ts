@@ -98,6 +98,18 @@ t.test('an upgrade under load is a pause', async (t) => {
   await isRight(t, daemon);
 });
 
+t.test('a worker that needs another thread is not lost by it: the daemon ends in order', async (t) => {
+  const { daemon, programs } = await startInstalled(false);
+  const mounted = await mountHome(t, daemon, 'alice');
+  install(programs, '1.0.1');
+  const written = mounted.run('sh', ['-c', 'echo kept > f; sync f'], WHILE_KILLED);
+  t.match(await daemon.service.exited, { code: 1 });
+  t.notMatch(daemon.service.output, /a worker was lost|a worker threw/);
+  await daemon.start();
+  t.match(await written, { code: 0 });
+  await succeed('grep', ['-q', 'kept', path.join(daemon.home('alice'), 'f')]);
+});
+
 for (const byPassword of [false, true]) {
   const thread = byPassword ? 'the thread of passwords' : 'a worker';
   t.test(`${thread} does not start from newer files: the daemon ends, to be started anew`, async (t) => {

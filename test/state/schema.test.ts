@@ -5,7 +5,7 @@ import { requireSchema, SCHEMA } from '../../state/schema.js';
 import { openState } from '../../state/store.js';
 import { temporaryDirectory } from '../lib/directory.js';
 
-const place = { directory: '/state', readOnly: false };
+const place = { directory: '/state', readOnly: false, isNew: false };
 
 /** A table of settings of that version, and transactions on it. */
 function settingsOf(version: number | undefined) {
@@ -38,6 +38,12 @@ t.test('a version that cannot be carried over is refused', async (t) => {
   const known = { schema: 3, migrations: { 2: () => undefined } };
   t.throws(() => requireSchema(settings, transactions, place, known), /install one in between first/);
   t.equal(rows.get('schema'), '1');
+  const without = settingsOf(undefined);
+  const unversioned = (isNew: boolean): void =>
+    requireSchema(without.settings, without.transactions, { ...place, isNew });
+  t.throws(() => unversioned(false), /of version 0 /);
+  unversioned(true);
+  t.equal(without.rows.get('schema'), String(SCHEMA));
 });
 
 t.test('the state says its version, and one of a newer program is left alone', async (t) => {
