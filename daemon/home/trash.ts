@@ -22,7 +22,8 @@ import { isDirectory } from './file-ids.js';
 import { chargedBytes, type HeldFiles } from './held-files.js';
 import type { Directory, Identities } from './identities.js';
 import type { Located } from './located.js';
-import type { Quota } from './quota.js';
+import type { Account, Quota } from './quota.js';
+import { TrashAccount } from './trash-account.js';
 import { TrashBatches } from './trash-batches.js';
 import { TrashEmptying } from './trash-emptying.js';
 import { itemId, noSuchItem, parseItemId, periodOf, type ItemPlace } from './trash-layout.js';
@@ -114,6 +115,11 @@ export class Trash {
       quota.moveToTrash(-bytes, -1);
       unlinkat(this.#opened, itemId(place), 0);
     };
+  }
+
+  /** What a change of a file is charged to: as `account`, but that a file in here changes what is in here. */
+  accountOf(ino: bigint, account: Account): Account {
+    return this.#parts.held.isTrashed(ino) ? new TrashAccount(account, ino, this.#parts) : account;
   }
 
   /** As TrashPages.page(). */
@@ -243,6 +249,7 @@ export class Trash {
       if (open !== undefined) held.freeing.close(open);
     }
     quota.moveToTrash(-bytes, -1);
+    held.setTrashed(status.ino, false);
     quota.release(freed.bytes, freed.files);
     if (status.nlink <= 1 && !held.isHeld(status.ino)) owners.removed(status);
     return true;

@@ -36,7 +36,7 @@ function roomTest(name: string, body: (t: Test, home: UserHome, clock: ManualClo
     const home = await new Place(t, LIMITS).open({ clock });
     await body(t, home, clock);
     const { ledger, tree, trash } = await home.check(false);
-    t.strictSame([ledger, home.quota.trashed], [tree, trash]);
+    t.strictSame([ledger, trash.ledger], [tree, trash.tree]);
   });
 }
 
