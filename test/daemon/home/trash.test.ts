@@ -14,13 +14,13 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import t from 'tap';
 import { MAX_PAGE_TRASH } from '../../../protocol/limits.js';
-import { LINK, type Operation } from '../../../protocol/operations.js';
-import { LEASE_WRITE, type Result } from '../../../protocol/methods.js';
+import { LINK, packOperation, WRITE, type Operation } from '../../../protocol/operations.js';
+import { LEASE_NONE, LEASE_WRITE, type Result } from '../../../protocol/methods.js';
 import { CHECK_MS } from '../../../daemon/home/home-expiry.js';
 import { PERIOD_MS } from '../../../daemon/home/trash-layout.js';
 import { ManualClock } from '../../lib/manual-clock.js';
 import { place as pathPlace } from '../../lib/path-client.js';
-import { homeTest, kindOf, Place, TestClient } from './fixture.js';
+import { homeTest, isPending, kindOf, Place, TestClient } from './fixture.js';
 
 const DAY_MS = 86_400_000;
 const TRASH = { trashMs: 30 * DAY_MS };
@@ -309,6 +309,26 @@ void t.test('a removal that it cannot take is one as without it, and is logged',
     1,
     'once in a while',
   );
+});
+
+homeTest('restoring asks who has the file open for what they did to it', TRASH, async (t, home, place) => {
+  const mount = new TestClient(home, { wants: LEASE_WRITE, keeps: true });
+  await mount.paths.put('f', 'data');
+  const { ino, birth } = await mount.paths.stat('f');
+  await mount.call('hold', [[ino, birth, null]]);
+  await mount.paths.unlink('f');
+  const other = new TestClient(home);
+  const restoring = other.call('trashRestore', [await idOf(other, 'f'), 'f']);
+  t.ok(await isPending(restoring));
+  const recalled = mount.recalls();
+  t.ok(recalled.some(([unit]) => unit === ino));
+  const file = { ino, birth, path: null };
+  const more = { kind: WRITE, file, offset: 4, data: Buffer.from(' and more'), time: null } as const;
+  await mount.call('apply', [1, [packOperation(more)], null]);
+  mount.give(recalled.map(([unit]) => [unit, LEASE_NONE]));
+  await restoring;
+  t.equal(read(place, 'f'), 'data and more');
+  t.equal((await mount.call('getattr', [[ino, birth, null]])).nlink, 1);
 });
 
 homeTest('restoring asks for the leases that others have', TRASH, async (t, home, place) => {
