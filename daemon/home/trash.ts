@@ -84,7 +84,7 @@ export class Trash {
     this.#parts = parts;
     this.#batches = new TrashBatches(parts);
     this.#emptying = new TrashEmptying(this.#batches, (place) => this.#discardIfPossible(place));
-    this.#pages = new TrashPages(this.#batches);
+    this.#pages = new TrashPages(this.#batches, parts.turns);
     parts.held.freeing.reclaim = () => this.#reclaim();
   }
 

@@ -14,12 +14,12 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import t from 'tap';
 import { MAX_PAGE_TRASH } from '../../../protocol/limits.js';
-import { LINK, packOperation, WRITE, type Operation } from '../../../protocol/operations.js';
+import { LINK, packOperation, RENAME, WRITE, type Operation } from '../../../protocol/operations.js';
 import { LEASE_NONE, LEASE_WRITE, type Result } from '../../../protocol/methods.js';
 import { CHECK_MS } from '../../../daemon/home/home-expiry.js';
 import { PERIOD_MS } from '../../../daemon/home/trash-layout.js';
 import { ManualClock } from '../../lib/manual-clock.js';
-import { place as pathPlace } from '../../lib/path-client.js';
+import { place as pathPlace, ref } from '../../lib/path-client.js';
 import { homeTest, isPending, kindOf, Place, TestClient } from './fixture.js';
 
 const DAY_MS = 86_400_000;
@@ -206,6 +206,49 @@ homeTest('more than a page, of a batch and of several', { trashMs: DAY_MS }, asy
   t.equal(await kindOf(() => client.call('trash', ['nonsense'])), 'EINVAL');
   await client.call('trashEmpty', []);
   t.strictSame([await items(client), home.quota.trashed], [[], { bytes: 0, files: 0 }]);
+});
+
+void t.test('a page ends with the turn, and the next one goes on there', async (t) => {
+  const clock = new ManualClock();
+  const home = await new Place(t, TRASH).open({ sliceMs: 0, clock });
+  const client = new TestClient(home);
+  const expected: string[] = [];
+  for (let i = 0; i < 12; i++) {
+    if (i % 4 === 0) await client.paths.mkdir(`d${i / 4}`);
+    const path = `d${i % 4 === 0 ? i / 4 : 0}/f${i}`;
+    await client.paths.put(path, '');
+    await client.paths.unlink(path);
+    expected.push(path);
+    if (i % 5 === 0) clock.pass(PERIOD_MS);
+  }
+  const pages: number[] = [];
+  for (let from = null as Buffer | null; ;) {
+    const [page, next]: Result<'trash'> = await client.call('trash', [from]);
+    pages.push(page.length);
+    if (next === null) break;
+    t.notOk(from?.equals(next));
+    from = next;
+  }
+  t.equal(Math.max(...pages), 1);
+  t.strictSame(await paths(client), expected.toSorted());
+});
+
+homeTest('which of a path was removed last is told, also within a tick', TRASH, async (t, home, place) => {
+  const mount = new TestClient(home, { wants: LEASE_WRITE });
+  await mount.paths.put('f0', '0');
+  for (let i = 1; i <= 9; i++) await mount.paths.put(`f${i}`, String(i));
+  const saves = Array.from({ length: 9 }, (_, i): Operation => ({
+    ...{ kind: RENAME, ...pathPlace(`f${i + 1}`), newDirectory: ref(''), newName: Buffer.from('f0') },
+    ...{ time: null, id: null, replaced: null, flags: 0, hold: false },
+  }));
+  await mount.call('apply', [1, saves.map(packOperation), null]);
+  const contents = (all: Item[]): string =>
+    all.map(([id]) => read(place, `.ftpmount/trash/${String(id)}`)).join('');
+  const all = await items(mount);
+  const byId = all.toSorted(([a], [b]) => Buffer.compare(a, b));
+  t.equal(contents(byId), '012345678');
+  const byTime = byId.toSorted(([, , , , a, aNsec], [, , , , b, bNsec]) => a - b || aNsec - bNsec);
+  t.equal(contents(byTime), '012345678');
 });
 
 homeTest('no id leads out of it', TRASH, async (t, home, place) => {
