@@ -12,6 +12,7 @@
 import type { Fd } from '../../posix/fd.js';
 import { unlinkat } from '../../posix/names.js';
 import type { Status } from '../../posix/status.js';
+import { Failure } from '../../protocol/failure.js';
 import type { HomeName } from '../../protocol/ids.js';
 import { MAX_PATH } from '../../protocol/limits.js';
 import type { Use } from '../../state/ledger.js';
@@ -151,10 +152,12 @@ export class Trash {
     this.#batches.removeIfEmpty(place.period, place.batch);
   }
 
-  /** Removes all items for good, while others have their turns. What was there. */
+  /** Removes all items for good, while others have their turns. What was there. ECANCELED: it was stopped before that. */
   async empty(): Promise<Use> {
     const { trashed } = this.#parts.quota;
-    await this.#removeInTurns();
+    if (!(await this.#removeInTurns())) {
+      throw new Failure('ECANCELED', 'the home was closed before the trash was empty');
+    }
     return trashed;
   }
 
@@ -208,13 +211,15 @@ export class Trash {
     return true;
   }
 
-  /** `end`: the first period that stays. */
-  async #removeInTurns(end?: string): Promise<void> {
+  /** `end`: the first period that stays. Whether all that was to go was gone through; false: it was stopped. */
+  async #removeInTurns(end?: string): Promise<boolean> {
     const { turns, whenChangeable, isFrozen } = this.#parts;
-    for (let more = this.#batches.periods.length > 0; more;) {
+    let more = this.#batches.periods.length > 0;
+    while (more && !this.#stopped) {
       await whenChangeable();
-      more = await turns.putOff(() => !this.#stopped && (isFrozen() || this.#slice(end, () => true)));
+      more = await turns.putOff(() => this.#stopped || isFrozen() || this.#slice(end, () => true));
     }
+    return !more;
   }
 
   #nextTurn(): Promise<void> {

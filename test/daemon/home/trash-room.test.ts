@@ -180,6 +180,25 @@ void t.test('what is restored or removed meanwhile is not in its way', async (t)
   t.strictSame([await inTrash(client), home.quota.used], [[], { bytes: 0, files: 0 }]);
 });
 
+void t.test('a home that is closed meanwhile does not say that it is empty', async (t) => {
+  const place = new Place(t, TRASH);
+  const home = await place.open({ sliceMs: 0 });
+  const client = new TestClient(home);
+  for (let i = 0; i < 20; i++) {
+    await client.paths.put(`f${i}`, '');
+    await client.paths.unlink(`f${i}`);
+  }
+  client.leave();
+  home.logout(client.client);
+  const emptying = kindOf(() => home.trash.empty());
+  await home.close();
+  t.equal(await emptying, 'ECANCELED');
+  const again = await place.open();
+  t.not((await inTrash(new TestClient(again))).length, 0);
+  t.same((await again.trash.empty()).files > 0, true);
+  t.strictSame(again.quota.used, { bytes: 0, files: 0 });
+});
+
 void t.test('a great many go in turns of their own', async (t) => {
   const home = await new Place(t, { ...LIMITS, files: 0 }).open({ sliceMs: 0 });
   const client = new TestClient(home);
