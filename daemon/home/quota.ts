@@ -49,6 +49,8 @@ export class Quota implements Account {
   #granted: Use = { bytes: 0, files: 0 };
   #limits: Use;
   readonly #hooks: QuotaHooks;
+  /** Calls of asOne() that are under way, one within the other. */
+  #asOne = 0;
 
   /** `trashed`: what of `used` is in the trash. Limit 0: none. */
   constructor(used: Use & { readonly trashed?: Use | undefined }, limits: Use, hooks: QuotaHooks = {}) {
@@ -136,6 +138,17 @@ export class Quota implements Account {
     this.#changed();
   }
 
+  /** Makes changes of which only the last use counts: nobody is told of those between. */
+  asOne(change: () => void): void {
+    this.#asOne += 1;
+    try {
+      change();
+    } finally {
+      this.#asOne -= 1;
+      this.#changed();
+    }
+  }
+
   reserve(bytes: number, files: number): void {
     this.charge(bytes, files, { bytes: 0, files: 0 });
   }
@@ -193,7 +206,7 @@ export class Quota implements Account {
   }
 
   #changed(): void {
-    this.#hooks.onUsed?.(this.#used.bytes - this.#trashed.bytes);
+    if (this.#asOne === 0) this.#hooks.onUsed?.(this.#used.bytes - this.#trashed.bytes);
   }
 }
 

@@ -41,13 +41,17 @@ export class TrashAccount implements Account {
   }
 
   reserve(bytes: number, files: number): void {
-    this.#account.reserve(bytes, files);
-    this.#moveToTrash(bytes, files);
+    this.#parts.quota.asOne(() => {
+      this.#account.reserve(bytes, files);
+      this.#moveToTrash(bytes, files);
+    });
   }
 
   release(bytes: number, files: number): void {
-    this.#moveToTrash(-bytes, -files);
-    this.#account.release(bytes, files);
+    this.#parts.quota.asOne(() => {
+      this.#moveToTrash(-bytes, -files);
+      this.#account.release(bytes, files);
+    });
   }
 
   #moveToTrash(bytes: number, files: number): void {

@@ -253,9 +253,11 @@ export class Trash {
     } finally {
       if (open !== undefined) held.freeing.close(open);
     }
-    quota.moveToTrash(-bytes, -1);
     held.setTrashed(status.ino, false);
-    quota.release(freed.bytes, freed.files);
+    quota.asOne(() => {
+      quota.moveToTrash(-bytes, -1);
+      quota.release(freed.bytes, freed.files);
+    });
     if (status.nlink <= 1 && !held.isHeld(status.ino)) owners.removed(status);
     return true;
   }

@@ -1,5 +1,5 @@
 /*
- * Changes of a file that is in the trash, and open: what is in the trash, and what is free besides, stay true. At its end each test
+ * Changes of a file that is in the trash, and open: what is in the trash, and what is free besides, stay true, at each moment. At its end each test
  * holds both against a count of the tree (homeTest).
  */
 import { LEASE_WRITE } from '../../../protocol/methods.js';
@@ -16,6 +16,7 @@ import type { FileId, FileRef } from '../../../protocol/references.js';
 import { homeTest, kindOf, TestClient } from './fixture.js';
 
 const TRASH = { trashMs: 30 * 86_400_000 };
+const SOFT = { softBytes: 100, graceMs: 86_400_000 };
 const ALL = { mode: null, size: null, atime: null, mtime: null, time: null };
 
 /** A file of so many bytes that this client has open, and that was removed. */
@@ -97,6 +98,34 @@ homeTest('its attributes are changed', TRASH, async (t, home) => {
   }
   await paths.change({ kind: REMOVEXATTR, file, time: null, xattr });
   t.equal(home.quota.trashed.bytes, 10);
+});
+
+homeTest('nothing of it counts in the soft quota', { ...TRASH, soft: SOFT }, async (t, home) => {
+  const client = new TestClient(home);
+  const { paths } = client;
+  await paths.put('other', Buffer.alloc(60));
+  await paths.put('g', Buffer.alloc(30));
+  await paths.unlink('g');
+  const file = await heldInTrash(client, 30);
+  const told = (): unknown[] => client.told.filter(([name]) => name === 'softLimit');
+  await paths.change(write(file, 30, 170));
+  await paths.change(resize(file, 10));
+  t.strictSame(told(), []);
+  await paths.put('more', Buffer.alloc(35));
+  await client.call('trashEmpty', []);
+  t.strictSame([told().length, home.quota.used.bytes], [1, 105], 'but when it is not in the trash any more');
+});
+
+homeTest('what goes for good is not told of', { ...TRASH, soft: SOFT }, async (t, home) => {
+  const client = new TestClient(home);
+  await client.paths.put('f', Buffer.alloc(60));
+  await client.paths.unlink('f');
+  await client.paths.put('other', Buffer.alloc(60));
+  await client.call('trashEmpty', []);
+  t.strictSame(
+    client.told.filter(([name]) => name === 'softLimit'),
+    [],
+  );
 });
 
 homeTest('it is changed by a log', TRASH, async (t, home) => {

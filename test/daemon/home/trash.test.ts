@@ -251,6 +251,18 @@ homeTest('which of a path was removed last is told, also within a tick', TRASH, 
   t.equal(contents(byTime), '012345678');
 });
 
+homeTest('who may only read changes nothing of it', TRASH, async (t, home) => {
+  const client = new TestClient(home);
+  await client.paths.put('f', 'data');
+  await client.paths.unlink('f');
+  const reader = new TestClient(home, { isReadOnly: true });
+  const id = await idOf(reader, 'f');
+  t.equal(await kindOf(() => reader.call('trashRestore', [id, 'f'])), 'EROFS');
+  t.equal(await kindOf(() => reader.call('trashRemove', [id])), 'EROFS');
+  t.equal(await kindOf(() => reader.call('trashEmpty', [])), 'EROFS');
+  t.strictSame(await paths(client), ['f']);
+});
+
 homeTest('no id leads out of it', TRASH, async (t, home, place) => {
   const client = new TestClient(home);
   await client.paths.put('f', 'data');
