@@ -14,7 +14,7 @@ import { remoteArguments } from './remote/place.js';
 import type { SessionOptions } from './remote/session-options.js';
 import type { RemoteSession } from './remote/session.js';
 import { withSharedSession } from './remote/shared-session.js';
-import { meaning, trashItems, type TrashItem, type TrashPlace } from './remote/trash-items.js';
+import { byRemoval, meaning, trashItems, type TrashItem, type TrashPlace } from './remote/trash-items.js';
 import { parseRemotePath } from '../protocol/login/remote-path.js';
 import { formatSize } from '../state/sizes.js';
 
@@ -84,7 +84,7 @@ export async function listTrash(
       continue;
     }
     const size = flags.humanReadable === true ? formatSize(item.bytes) : String(item.bytes);
-    const figures = `${head}${minuteText({ sec: item.removed, nsec: 0 })}  ${size.padStart(SIZE_WIDTH)}  `;
+    const figures = `${head}${minuteText(item.removed)}  ${size.padStart(SIZE_WIDTH)}  `;
     head = '';
     const shown = outputName(item.path ?? NO_PATH, process.stdout.isTTY);
     await writeOut(Buffer.concat([Buffer.from(figures), shown, Buffer.from('\n')]));
@@ -166,7 +166,7 @@ async function toRestore(
   const found: TrashItem[] = [];
   for await (const item of trashItems(client, signal)) if (isMeant(item)) found.push(item);
   if (found.length === 0) throw nothingOf(place);
-  found.sort((a, b) => b.removed - a.removed);
+  found.sort(byRemoval);
   if (all) return found;
   const paths = new Set<string>();
   return found.filter(({ path }) => {
@@ -242,6 +242,6 @@ function nothingOf({ path }: TrashPlace): Failure {
 }
 
 function jsonOf({ path, bytes, removed }: TrashItem): Record<string, unknown> {
-  const at = new Date(removed * 1000).toISOString();
+  const at = new Date(removed.sec * 1000 + Math.floor(removed.nsec / 1e6)).toISOString();
   return { path: path === undefined ? null : displayName(path), bytes, removed: at };
 }

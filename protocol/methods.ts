@@ -92,8 +92,8 @@ const partialUpload = tuple(name, optional(path), optional(size), size, u32, u32
 const trashId = bytes(MAX_TRASH_ID, 1);
 /** Where a page of the trash begins: for this server alone to read. */
 const trashPosition = bytes(MAX_TRASH_POSITION, 1);
-/** [id, path where it was or nil: not known, st_mode, bytes, seconds since 1970 when it was removed] */
-const trashItem = tuple(trashId, optional(path), u32, size, u32);
+/** [id, path where it was or nil: not known, st_mode, bytes, when it was removed: sec, nsec] */
+const trashItem = tuple(trashId, optional(path), u32, size, seconds, nanoseconds);
 /** [error name, text] */
 const error = tuple(text(64), text(MAX_TEXT));
 /**

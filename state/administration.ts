@@ -2,7 +2,7 @@
  * What an administrator does with accounts, whether by ftpctl or on the web page.
  *
  * Order of every change: the transaction, the audit trail, the daemon (announcer.ts); of new accounts the daemon also before
- * (addUsers).
+ * (addUsers). What the daemon itself does (emptyTrash) is recorded behind it.
  */
 import { join } from 'node:path';
 import { Failure } from '../protocol/failure.js';
@@ -193,14 +193,17 @@ export class Administration {
     return answer?.closedSessions ?? 0;
   }
 
-  /** Removes for good what is in the user's trash. Returns what was there. ECONNREFUSED: no daemon runs, which alone can. */
+  /**
+   * Removes for good what is in the user's trash. Returns what was there. ECONNREFUSED: no daemon runs, which alone can, and nothing
+   * is recorded; nor where it refuses.
+   */
   async emptyTrash(name: UserName): Promise<Use> {
     this.#requireUser(name);
-    const emptied = await this.#announcer.announce(
-      { action: 'trash-empty', user: name },
-      { type: 'emptyTrash', name },
-    );
-    if (emptied === undefined) throw new Failure('ECONNREFUSED', 'no daemon runs');
+    const emptied = await this.#ask({ type: 'emptyTrash', name });
+    if (emptied === undefined) {
+      throw new Failure('ECONNREFUSED', 'no daemon runs, which alone can empty the trash');
+    }
+    this.#announcer.record({ action: 'trash-empty', user: name });
     return emptied;
   }
 

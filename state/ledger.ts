@@ -35,9 +35,14 @@ export interface QuotaReport {
   readonly tree: Use;
   /** What partial uploads take of that. */
   readonly uploads: Use;
-  /** What is in the trash. */
-  readonly trash: Use;
+  /** What of either is in the trash. */
+  readonly trash: { readonly ledger: Use; readonly tree: Use };
   readonly repaired: boolean;
+}
+
+/** Whether two uses are not the same. */
+export function usesDiffer(one: Use, other: Use): boolean {
+  return one.bytes !== other.bytes || one.files !== other.files;
 }
 
 /** Whose use it is: another home of the same name was made at another time. */

@@ -3,7 +3,7 @@
  * daemon counts: where none runs nobody is charged, and the next one counts by itself what it does not know for certain.
  */
 import { EXIT_FAILURE, EXIT_OK } from '../../protocol/login/exit-codes.js';
-import type { QuotaReport } from '../../state/ledger.js';
+import { usesDiffer, type QuotaReport, type Use } from '../../state/ledger.js';
 import { writeOut } from '../output/stdout.js';
 import { homeArgument, requireDaemon } from './state-access.js';
 import type { StateOptions } from './state-option.js';
@@ -27,15 +27,21 @@ export async function quotaCheck(text: string | undefined, options: QuotaCheckOp
 
 function line(report: QuotaReport): string {
   const { home, ledger, tree, uploads, trash, repaired } = report;
-  const ofUploads =
-    uploads.files === 0 ? '' : ` (partial uploads: ${uploads.bytes} bytes, ${uploads.files} files)`;
-  const ofTrash = trash.files === 0 ? '' : ` (trash: ${trash.bytes} bytes, ${trash.files} files)`;
-  const charge = `${home}: charged ${ledger.bytes} bytes, ${ledger.files} files${ofUploads}${ofTrash}`;
+  const ofUploads = part('partial uploads', uploads);
+  const charge = `${home}: charged ${figures(ledger)}${ofUploads}${part('trash', trash.ledger)}`;
   if (!differs(report)) return `${charge}: right`;
   const advice = repaired ? 'repaired' : 'repair it with --repair';
-  return `${charge}, but the home holds ${tree.bytes} bytes, ${tree.files} files: ${advice}`;
+  return `${charge}, but the home holds ${figures(tree)}${part('trash', trash.tree)}: ${advice}`;
 }
 
-function differs({ ledger, tree }: QuotaReport): boolean {
-  return ledger.bytes !== tree.bytes || ledger.files !== tree.files;
+function part(name: string, use: Use): string {
+  return use.files === 0 ? '' : ` (${name}: ${figures(use)})`;
+}
+
+function figures({ bytes, files }: Use): string {
+  return `${bytes} bytes, ${files} files`;
+}
+
+function differs({ ledger, tree, trash }: QuotaReport): boolean {
+  return usesDiffer(ledger, tree) || usesDiffer(trash.ledger, trash.tree);
 }

@@ -2,6 +2,7 @@
  * The items of a home's trash, page by page, and which of them a person means: by the path that they had, that of a directory that
  * they were below, or a pattern of either. The paths are of before: nothing of them need be in the home.
  */
+import type { Timestamp } from '../../protocol/attributes.js';
 import type { Client } from '../../protocol/client.js';
 import { Failure } from '../../protocol/failure.js';
 import type { RemotePath } from '../../protocol/ids.js';
@@ -15,8 +16,7 @@ export interface TrashItem {
   readonly path: RemotePath | undefined;
   readonly mode: number;
   readonly bytes: number;
-  /** Seconds since 1970. */
-  readonly removed: number;
+  readonly removed: Timestamp;
 }
 
 /** What a person means of it. */
@@ -36,13 +36,18 @@ export async function* trashItems(client: Client, signal: AbortSignal): AsyncGen
   for (let position = null as Buffer | null; ;) {
     if (signal.aborted) throw new Failure('ECANCELED', 'interrupted');
     const [page, next]: Result<'trash'> = await client.call('trash', [position]);
-    for (const [id, path, mode, bytes, removed] of page)
-      yield { id, path: path ?? undefined, mode, bytes, removed };
+    for (const [id, path, mode, bytes, sec, nsec] of page)
+      yield { id, path: path ?? undefined, mode, bytes, removed: { sec, nsec } };
     if (next === null) return;
     if (position?.equals(next) === true)
       throw new Failure('PROTOCOL', 'the server lists the trash without end');
     position = next;
   }
+}
+
+/** Sorts what was removed last to the front: of one path. */
+export function byRemoval(a: TrashItem, b: TrashItem): number {
+  return b.removed.sec - a.removed.sec || b.removed.nsec - a.removed.nsec || Buffer.compare(b.id, a.id);
 }
 
 /** Whether an item is meant by a place. */

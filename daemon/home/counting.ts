@@ -5,7 +5,7 @@
  * other, with nothing in between.
  */
 import type { HomeName } from '../../protocol/ids.js';
-import type { QuotaReport, Use } from '../../state/ledger.js';
+import { usesDiffer, type QuotaReport, type Use } from '../../state/ledger.js';
 import type { ConfinedTree } from './confined.js';
 import type { HeldFiles } from './held-files.js';
 import type { Quota } from './quota.js';
@@ -56,13 +56,14 @@ export class Counting {
       const unlinked = held.unlinked();
       const counted = { bytes: bytes + unlinked.bytes, files: files + unlinked.files };
       const charged = quota.used;
-      const differs = charged.bytes !== counted.bytes || charged.files !== counted.files;
+      const trash = { ledger: quota.trashed, tree: trashed };
+      const differs = usesDiffer(charged, counted) || usesDiffer(trash.ledger, trash.tree);
       const repaired = repair && differs;
       if (repaired) {
         quota.correct(counted, trashed);
         onRepaired();
       }
-      return { home, ledger: charged, tree: counted, uploads: uploads(), trash: trashed, repaired };
+      return { home, ledger: charged, tree: counted, uploads: uploads(), trash, repaired };
     } finally {
       if (this.#underWay === counting) this.#underWay = undefined;
       onOver();

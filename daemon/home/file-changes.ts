@@ -28,6 +28,7 @@ import type { Located } from './located.js';
 import { chmod } from './modes.js';
 import { leftOf, type HomeParts, type Lane, type Left } from './operation-parts.js';
 import { withoutSetId, type ToldStatus } from './owner-record.js';
+import type { Account } from './quota.js';
 import { RangeSteps } from './range-steps.js';
 
 const NO_NAME = Buffer.alloc(0);
@@ -92,19 +93,19 @@ export class FileChanges {
   /** EISDIR, EINVAL for what is no file; EDQUOT, ENOSPC, EFBIG. ShortWrite where some of it is written. */
   write(op: Write, data: Buffer, lane: Lane): Left {
     const { times } = this.#home;
-    const { fd, status: before } = this.#writable(op.file);
+    const { fd, status: before, account } = this.#writable(op.file, lane);
     if (data.length === 0) return this.#left(fd, before);
     const start = op.offset ?? before.size;
     const end = start + data.length;
     if (end > Number.MAX_SAFE_INTEGER) throw new Failure('EFBIG', 'the file would be too large');
     const growth = Math.max(0, end - before.size);
-    const fitting = lane.account.fitting(growth);
+    const fitting = account.fitting(growth);
     const length = fitting === growth ? data.length : Math.max(0, before.size + fitting - start);
     const isFull = new Failure('EDQUOT', 'the quota of disk space is used up');
     if (length === 0) throw isFull;
     let file: Status;
     try {
-      file = chargingSize(lane.account, fd, before, start + length, () => {
+      file = chargingSize(account, fd, before, start + length, () => {
         pwrite(fd, data, 0, length, start);
         return times.ofWritten(fd, before.ino, op.time);
       });
@@ -125,10 +126,10 @@ export class FileChanges {
    */
   allocate({ file, time, mode, offset, length }: Allocate, lane: Lane): Left {
     const { times } = this.#home;
-    const { fd, status: before } = this.#writable(file);
+    const { fd, status: before, account } = this.#writable(file, lane);
     const end = offset + length;
     if (end > Number.MAX_SAFE_INTEGER) throw new Failure('EFBIG', 'the file would be too large');
-    if ((mode & ALLOCATE_PUNCH_HOLE) === 0) requireRoom(fd, end - Math.max(offset, before.size), lane);
+    if ((mode & ALLOCATE_PUNCH_HOLE) === 0) requireRoom(fd, end - Math.max(offset, before.size), account);
     const last = (mode & ALLOCATE_KEEP_SIZE) === 0 ? end : Math.min(end, before.size);
     let upTo = end;
     const allocated = (): Status => {
@@ -138,7 +139,7 @@ export class FileChanges {
       }
       return times.ofOpen(fd, { mtime: time ?? 'now', ctime: time });
     };
-    return { ...this.#left(fd, chargingSize(lane.account, fd, before, last, allocated)), upTo };
+    return { ...this.#left(fd, chargingSize(account, fd, before, last, allocated)), upTo };
   }
 
   /**
@@ -148,12 +149,12 @@ export class FileChanges {
   copy({ file, time, offset, source, sourceOffset, length }: Copy, lane: Lane): Left {
     const { identities, times } = this.#home;
     // In this order: of one file it is the same descriptor.
-    const { fd, status: before } = this.#writable(file);
+    const { fd, status: before, account } = this.#writable(file, lane);
     const from = identities.readable(source);
     if (sourceOffset + length > from.status.size) throw new Failure('ENODATA', 'the source ends before');
     const end = offset + length;
     if (end > Number.MAX_SAFE_INTEGER) throw new Failure('EFBIG', 'the file would be too large');
-    const fitting = before.size + lane.account.fitting(Math.max(0, end - before.size));
+    const fitting = before.size + account.fitting(Math.max(0, end - before.size));
     const last = Math.min(end, fitting);
     if (last <= offset) throw new Failure('EDQUOT', 'the quota of disk space is used up');
     let upTo = offset;
@@ -169,17 +170,17 @@ export class FileChanges {
       }
       return times.ofOpen(fd, { mtime: time ?? undefined, ctime: time });
     };
-    return { ...this.#left(fd, chargingSize(lane.account, fd, before, last, copied)), upTo };
+    return { ...this.#left(fd, chargingSize(account, fd, before, last, copied)), upTo };
   }
 
-  /** A file to be written. Unfinished. */
-  #writable(file: FileRef): { fd: Fd; status: Status } {
-    const { identities, held } = this.#home;
+  /** A file to be written, and what it is charged to. Unfinished. */
+  #writable(file: FileRef, lane: Lane): { fd: Fd; status: Status; account: Account } {
+    const { identities, held, trash } = this.#home;
     const found = identities.writable(file);
     held.freeing.requireIdle(found.status.ino);
     // It was there before it was a home's: nobody has it run what a user writes (a daemon of root's keeps the bits by itself).
     if ((found.status.mode & SET_ID) !== 0) fchmod(found.fd, found.status.mode & 0o7777 & ~SET_ID);
-    return found;
+    return { ...found, account: trash.accountOf(found.status.ino, lane.account) };
   }
 
   #left(fd: Fd, status: Status): Left {
@@ -194,9 +195,9 @@ export class FileChanges {
   #resize(op: SetAttributes, size: number, { status }: Located, lane: Lane): void {
     if (isDirectory(status)) throw new Failure('EISDIR', 'is a directory');
     if (!isRegular(status)) throw new Failure('EINVAL', 'not a regular file');
-    const { fd, status: before } = this.#writable(op.file);
+    const { fd, status: before, account } = this.#writable(op.file, lane);
     this.#home.held.freeing.requireEmpty(fd, before, size);
-    chargingSize(lane.account, fd, before, size, () => ftruncate(fd, size));
+    chargingSize(account, fd, before, size, () => ftruncate(fd, size));
   }
 }
 
@@ -216,7 +217,7 @@ function touchCtime(located: Located): void {
 }
 
 /** EDQUOT, ENOSPC. */
-function requireRoom(fd: Fd, bytes: number, { account }: Lane): void {
+function requireRoom(fd: Fd, bytes: number, account: Account): void {
   if (bytes <= 0) return;
   account.requireRoom(bytes, 0);
   const { available, blockSize } = fstatfs(fd);

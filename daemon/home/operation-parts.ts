@@ -34,7 +34,7 @@ export interface HomeParts {
   readonly held: HeldFiles;
   readonly times: OperationTimes;
   readonly owners: VirtualOwners;
-  readonly trash: Pick<Trash, 'take'>;
+  readonly trash: Pick<Trash, 'take' | 'accountOf'>;
   /** A file got, lost or changed a name: its unit may be another one. */
   readonly moved: (ino: bigint) => void;
 }

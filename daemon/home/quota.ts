@@ -7,7 +7,7 @@
  * together pass a limit only where the limit was lowered below them; where there is no limit, nothing is set aside.
  * Reserving nothing is never refused, so that a home over its limit can still be read, written in place, and emptied.
  *
- * `trashed` is the part of `used` that lies in the trash (trash.ts): before anything is refused that it has room for, it is
+ * `trashed` is the part of `used` that lies in the trash (trash.ts), and never more than it: before anything is refused that it has room for, it is
  * emptied as far as that takes.
  */
 import { Failure } from '../../protocol/failure.js';
@@ -49,11 +49,13 @@ export class Quota implements Account {
   #granted: Use = { bytes: 0, files: 0 };
   #limits: Use;
   readonly #hooks: QuotaHooks;
+  /** Calls of asOne() that are under way, one within the other. */
+  #asOne = 0;
 
   /** `trashed`: what of `used` is in the trash. Limit 0: none. */
   constructor(used: Use & { readonly trashed?: Use | undefined }, limits: Use, hooks: QuotaHooks = {}) {
     this.#used = { bytes: used.bytes, files: used.files };
-    this.#trashed = used.trashed ?? NOTHING;
+    this.#trashed = atMost(used.trashed ?? NOTHING, this.#used);
     this.#limits = limits;
     this.#hooks = hooks;
   }
@@ -100,7 +102,9 @@ export class Quota implements Account {
   }
 
   fitting(bytes: number): number {
-    if (bytes > this.room.bytes) this.makeRoom(Math.min(bytes, this.room.bytes + this.#trashed.bytes), 0);
+    const short = shortOf(this.#limits.bytes, this.#used.bytes + this.#granted.bytes, bytes);
+    // Of what even the whole trash would not give room for, as much as it gives.
+    if (short > 0) this.makeRoom(bytes - Math.max(0, short - this.#trashed.bytes), 0);
     return Math.min(bytes, this.room.bytes);
   }
 
@@ -130,14 +134,19 @@ export class Quota implements Account {
 
   /** So much of the use went into the trash, or where it is negative, out of it. */
   moveToTrash(bytes: number, files: number): void {
-    const sum = add(this.#trashed, bytes, files);
-    // A file may have changed while it was there and open.
-    const most = (part: number, used: number): number => Math.min(Math.max(0, part), used);
-    this.#trashed = {
-      bytes: most(sum.bytes, this.#used.bytes),
-      files: most(sum.files, this.#used.files),
-    };
+    this.#trashed = atMost(add(this.#trashed, bytes, files), this.#used);
     this.#changed();
+  }
+
+  /** Makes changes of which only the last use counts: nobody is told of those between. */
+  asOne(change: () => void): void {
+    this.#asOne += 1;
+    try {
+      change();
+    } finally {
+      this.#asOne -= 1;
+      this.#changed();
+    }
   }
 
   reserve(bytes: number, files: number): void {
@@ -167,6 +176,7 @@ export class Quota implements Account {
       files: Math.min(files, this.#used.files),
     };
     this.#used = add(this.#used, -given.bytes, -given.files);
+    this.#trashed = atMost(this.#trashed, this.#used);
     this.#changed();
     this.#hooks.onRoom?.();
     return given;
@@ -190,18 +200,26 @@ export class Quota implements Account {
   correct({ bytes, files }: Use, trashed: Use): void {
     this.#hooks.beforeChange?.();
     this.#used = { bytes, files };
-    this.#trashed = trashed;
+    this.#trashed = atMost(trashed, this.#used);
     this.#changed();
     this.#hooks.onRoom?.();
   }
 
   #changed(): void {
-    this.#hooks.onUsed?.(this.#used.bytes - this.#trashed.bytes);
+    if (this.#asOne === 0) this.#hooks.onUsed?.(this.#used.bytes - this.#trashed.bytes);
   }
 }
 
 function add(use: Use, bytes: number, files: number): Use {
   return { bytes: use.bytes + bytes, files: use.files + files };
+}
+
+/** A part of a use: also where files grew or shrank behind the daemon's back. */
+function atMost(part: Use, use: Use): Use {
+  return {
+    bytes: Math.min(Math.max(0, part.bytes), use.bytes),
+    files: Math.min(Math.max(0, part.files), use.files),
+  };
 }
 
 /** What there is not of what is needed. */

@@ -12,12 +12,14 @@ import { AT_REMOVEDIR, O_RDONLY } from '../../posix/flags.js';
 import { addInodeFlags, FS_TOPDIR_FL } from '../../posix/inode-flags.js';
 import { linkat, mkdirat, readlinkat, symlinkat, unlinkat } from '../../posix/names.js';
 import { TRASH_NAME } from '../../state/home-layout.js';
+import type { Clock } from './clock.js';
 import { closing, type ConfinedTree } from './confined.js';
 import type { Quota } from './quota.js';
 import {
+  batchName,
+  batchNumber,
   isPeriod,
   itemId,
-  newBatch,
   pathIn,
   pieceOf,
   recordName,
@@ -31,6 +33,7 @@ const MAX_CURRENT = 4096;
 const SCRATCH_BYTES = 32 * 1024;
 
 export class TrashBatches {
+  readonly #clock: Clock;
   readonly #tree: ConfinedTree;
   readonly #quota: Quota;
   /** Undefined until it is needed, or there is none. */
@@ -38,10 +41,13 @@ export class TrashBatches {
   /** In order; undefined until they are asked for. */
   #periods: string[] | undefined;
   #current = '';
+  /** Of the last batch that was begun here. */
+  #lastNumber = 0n;
   /** The batches of the current period that may take more: by the path of the directory, as latin1. */
   readonly #open = new Map<string, string>();
 
-  constructor(parts: { tree: ConfinedTree; quota: Quota }) {
+  constructor(parts: { tree: ConfinedTree; quota: Quota; clock: Clock }) {
+    this.#clock = parts.clock;
     this.#tree = parts.tree;
     this.#quota = parts.quota;
   }
@@ -131,7 +137,7 @@ export class TrashBatches {
 
   #begin(period: string, path: Buffer): string {
     const fd = this.#made();
-    const batch = newBatch();
+    const batch = this.#newBatch();
     const targets = recordTargets(path);
     this.#quota.makeRoom(0, targets.length + 2);
     if (this.periods.at(-1) !== period && !this.periods.includes(period)) {
@@ -143,6 +149,13 @@ export class TrashBatches {
     }
     this.#charging(() => mkdirat(fd, pathIn(period, batch), PRIVATE_MODE));
     return batch;
+  }
+
+  /** A name for a batch, behind those of the batches that were begun here before. */
+  #newBatch(): string {
+    const number = batchNumber(this.#clock.date());
+    this.#lastNumber = number > this.#lastNumber ? number : this.#lastNumber + 1n;
+    return batchName(this.#lastNumber);
   }
 
   /** The directory of the trash, which is made where there is none. */

@@ -4,11 +4,13 @@
  * PERIOD/BATCH/NAME: a batch is what was removed from one directory within a period, each under its own name, so that removing
  * is one link(2) whatever the name is, and there is no record for each. Where the directory was is the target of symbolic links
  * beside the batch (BATCH.0, BATCH.1, ...), in pieces, as a path may be longer than one can be: a link is made whole in the
- * disk's own journal, before anything is in the batch. The item's ctime tells when it was removed.
+ * disk's own journal, before anything is in the batch. The item's ctime tells when it was removed; a disk tells that by its clock
+ * ticks (some milliseconds) only, but batches are named in the order in which they are begun, and where a name is taken another one is
+ * begun: so ids of one path sort as the removals came.
  *
  * Invariant: an id that was parsed leads to nothing but an item: three names of these forms, walked by confined.ts.
  */
-import { randomBytes } from 'node:crypto';
+import { randomInt } from 'node:crypto';
 import { Failure } from '../../protocol/failure.js';
 import { checkName } from '../../protocol/ids.js';
 
@@ -17,6 +19,7 @@ export const PERIOD_MS = 600_000;
 
 const PERIOD_HEX = 8;
 const BATCH_HEX = 16;
+const BATCH_RANDOM_BITS = 20n;
 const PERIOD = /^[0-9a-f]{8}$/;
 const BATCH = /^[0-9a-f]{16}$/;
 const SLASH = 0x2f;
@@ -40,9 +43,14 @@ export function isPeriod(name: string): boolean {
   return PERIOD.test(name);
 }
 
-/** A name for a batch that no other has. */
-export function newBatch(): string {
-  return randomBytes(BATCH_HEX / 2).toString('hex');
+/** The number of a batch that is begun at a time (milliseconds since 1970): greater than that of an earlier time, and of no other. */
+export function batchNumber(date: number): bigint {
+  return (BigInt(Math.floor(date)) << BATCH_RANDOM_BITS) + BigInt(randomInt(2 ** Number(BATCH_RANDOM_BITS)));
+}
+
+/** The name of a batch: names sort as the numbers do. */
+export function batchName(number: bigint): string {
+  return number.toString(16).padStart(BATCH_HEX, '0');
 }
 
 export function isBatch(name: string): boolean {

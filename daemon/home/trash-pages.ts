@@ -2,8 +2,9 @@
  * The trash as its owner sees it: page by page, the oldest period first.
  *
  * A page goes on where the former one ended by the positions of the disk's own directories (as directory-cursor.ts), so it costs the
- * same however much there is; what was removed or restored meanwhile is not told. The position is the client's to keep.
+ * same however much there is, and ends with the turn; what was removed or restored meanwhile is not told. The position is the client's to keep.
  */
+import type { Timestamp } from '../../protocol/attributes.js';
 import { Failure } from '../../protocol/failure.js';
 import { remotePath, type RemotePath } from '../../protocol/ids.js';
 import { MAX_DATA, MAX_PAGE_TRASH } from '../../protocol/limits.js';
@@ -14,12 +15,20 @@ import { closing } from './confined.js';
 import { isDirectory } from './file-ids.js';
 import { chargedBytes } from './held-files.js';
 import type { TrashBatches } from './trash-batches.js';
+import type { Turns } from './turns.js';
 import { beginningOf, isBatch, isPeriod, itemId, PERIOD_MS } from './trash-layout.js';
 
-/** (id, where it was or nil: not known, mode, bytes, seconds since 1970 when it was removed), as `trash` answers. */
-export type TrashItem = [id: Buffer, path: RemotePath | null, mode: number, bytes: number, removed: number];
+/** (id, where it was or nil: not known, mode, bytes, when it was removed: sec, nsec), as `trash` answers. */
+export type TrashItem = [
+  id: Buffer,
+  path: RemotePath | null,
+  mode: number,
+  bytes: number,
+  sec: number,
+  nsec: number,
+];
 
-/** Records of directories that one page looks at: some 5 us each. */
+/** Records of directories that one page looks at, however fast: some 5 us each, and some 100 us of one of a batch. */
 const MAX_LOOKED_AT = 1024;
 /** No more than a page has room for is read at a time: a record takes 24 to 280 bytes. */
 const SCRATCH_BYTES = 1024;
@@ -38,23 +47,27 @@ interface Position {
 
 export class TrashPages {
   readonly #batches: TrashBatches;
+  readonly #turns: Pick<Turns, 'isOver'>;
   readonly #scratch = Buffer.allocUnsafe(SCRATCH_BYTES);
 
-  constructor(batches: TrashBatches) {
+  constructor(batches: TrashBatches, turns: Pick<Turns, 'isOver'>) {
     this.#batches = batches;
+    this.#turns = turns;
   }
 
   /** The items from a position on (nil: from the first on), and where the next page begins; nil: there is none. EINVAL. */
   page(from: Buffer | null): [items: TrashItem[], next: Buffer | null] {
-    const page = new Page();
+    const page = new Page(this.#turns);
     let position = from === null ? undefined : parsePosition(from);
     for (const period of this.#batches.periods) {
       if (position !== undefined && period < position.period) continue;
       if (position !== undefined && period > position.period) position = undefined;
+      if (page.isFull)
+        return [page.items, formatPosition({ period, at: BEGINNING, batch: '', within: BEGINNING })];
       const fd = this.#batches.openIn(period);
-      if (fd === undefined) continue;
-      const next = closing(fd, () => this.#ofPeriod(page, fd, period, position));
+      const next = fd && closing(fd, () => this.#ofPeriod(page, fd, period, position));
       if (next !== undefined) return [page.items, formatPosition(next)];
+      page.isBegun = true;
     }
     return [page.items, null];
   }
@@ -74,6 +87,7 @@ export class TrashPages {
         const next = isBatch(batch) ? this.#ofBatch(page, begin) : undefined;
         if (next !== undefined) return next;
         at = record.next;
+        page.isBegun = true;
       }
     }
   }
@@ -96,10 +110,11 @@ export class TrashPages {
           const status = statusIfAny(fd, name);
           if (status !== undefined && !isDirectory(status)) {
             const bytes = chargedBytes({ directory: fd, name, status });
-            const removed = removedAt(period, status.ctime.sec);
-            page.add([itemId({ period, batch, name }), path ?? null, status.mode, bytes, removed]);
+            const { sec, nsec } = removedAt(period, status.ctime);
+            page.add([itemId({ period, batch, name }), path ?? null, status.mode, bytes, sec, nsec]);
           }
           within = next;
+          page.isBegun = true;
         }
       }
     });
@@ -109,10 +124,18 @@ export class TrashPages {
 class Page {
   readonly items: TrashItem[] = [];
   lookedAt = 0;
+  /** It may end: the next one begins behind where this one did. */
+  isBegun = false;
+  readonly #turns: Pick<Turns, 'isOver'>;
   #pathBytes = 0;
 
+  constructor(turns: Pick<Turns, 'isOver'>) {
+    this.#turns = turns;
+  }
+
   get isFull(): boolean {
-    return this.items.length >= MAX_PAGE_TRASH || this.lookedAt >= MAX_LOOKED_AT;
+    if (this.items.length >= MAX_PAGE_TRASH || this.lookedAt >= MAX_LOOKED_AT) return true;
+    return this.isBegun && this.#turns.isOver;
   }
 
   hasRoom(path: Buffer | undefined): boolean {
@@ -135,9 +158,11 @@ function pathBelow(above: Buffer, name: Buffer): RemotePath | undefined {
 }
 
 /** By its ctime, as far as that can be: a restored backup, or who wrote to it while it was open, moves that. */
-function removedAt(period: string, ctime: number): number {
+function removedAt(period: string, ctime: Timestamp): Timestamp {
   const begin = Math.floor(beginningOf(period) / 1000);
-  return Math.min(Math.max(begin, ctime), begin + PERIOD_MS / 1000);
+  const end = begin + PERIOD_MS / 1000;
+  if (ctime.sec < begin) return { sec: begin, nsec: 0 };
+  return ctime.sec < end ? ctime : { sec: end, nsec: 0 };
 }
 
 function formatPosition({ period, at, batch, within }: Position): Buffer {

@@ -1,6 +1,6 @@
 /*
  * How an item of the trash gets a name in the home again: in one rename, where nothing has that name, when nobody else has a lease
- * of the directory.
+ * of the directory or the file.
  */
 import { Failure } from '../../protocol/failure.js';
 import { splitPath, type RemotePath } from '../../protocol/ids.js';
@@ -43,7 +43,8 @@ export class TrashRestoring {
     identities.refuseReserved(directory, name, 'new');
     const touches = readOnWay(identities, { path, ino: null });
     touches.push({ unit: directory.ino, write: true });
-    if (item.status.nlink > 1) touches.push({ unit: item.status.ino, write: true });
+    // Who has it open may have it as a unit of its own: what they did to it is sent before, and what they believe of it is over.
+    touches.push({ unit: item.status.ino, write: true });
     return {
       touches,
       run: () => {

@@ -12,6 +12,7 @@
 import type { Fd } from '../../posix/fd.js';
 import { unlinkat } from '../../posix/names.js';
 import type { Status } from '../../posix/status.js';
+import { Failure } from '../../protocol/failure.js';
 import type { HomeName } from '../../protocol/ids.js';
 import { MAX_PATH } from '../../protocol/limits.js';
 import type { Use } from '../../state/ledger.js';
@@ -22,7 +23,8 @@ import { isDirectory } from './file-ids.js';
 import { chargedBytes, type HeldFiles } from './held-files.js';
 import type { Directory, Identities } from './identities.js';
 import type { Located } from './located.js';
-import type { Quota } from './quota.js';
+import type { Account, Quota } from './quota.js';
+import { TrashAccount } from './trash-account.js';
 import { TrashBatches } from './trash-batches.js';
 import { TrashEmptying } from './trash-emptying.js';
 import { itemId, noSuchItem, parseItemId, periodOf, type ItemPlace } from './trash-layout.js';
@@ -83,7 +85,7 @@ export class Trash {
     this.#parts = parts;
     this.#batches = new TrashBatches(parts);
     this.#emptying = new TrashEmptying(this.#batches, (place) => this.#discardIfPossible(place));
-    this.#pages = new TrashPages(this.#batches);
+    this.#pages = new TrashPages(this.#batches, parts.turns);
     parts.held.freeing.reclaim = () => this.#reclaim();
   }
 
@@ -116,6 +118,11 @@ export class Trash {
     };
   }
 
+  /** What a change of a file is charged to: as `account`, but that a file in here changes what is in here. */
+  accountOf(ino: bigint, account: Account): Account {
+    return this.#parts.held.isTrashed(ino) ? new TrashAccount(account, ino, this.#parts) : account;
+  }
+
   /** As TrashPages.page(). */
   page(from: Buffer | null): [items: TrashItem[], next: Buffer | null] {
     return this.#pages.page(from);
@@ -145,10 +152,12 @@ export class Trash {
     this.#batches.removeIfEmpty(place.period, place.batch);
   }
 
-  /** Removes all items for good, while others have their turns. What was there. */
+  /** Removes all items for good, while others have their turns. What was there. ECANCELED: it was stopped before that. */
   async empty(): Promise<Use> {
     const { trashed } = this.#parts.quota;
-    await this.#removeInTurns();
+    if (!(await this.#removeInTurns())) {
+      throw new Failure('ECANCELED', 'the home was closed before the trash was empty');
+    }
     return trashed;
   }
 
@@ -202,13 +211,15 @@ export class Trash {
     return true;
   }
 
-  /** `end`: the first period that stays. */
-  async #removeInTurns(end?: string): Promise<void> {
+  /** `end`: the first period that stays. Whether all that was to go was gone through; false: it was stopped. */
+  async #removeInTurns(end?: string): Promise<boolean> {
     const { turns, whenChangeable, isFrozen } = this.#parts;
-    for (let more = this.#batches.periods.length > 0; more;) {
+    let more = this.#batches.periods.length > 0;
+    while (more && !this.#stopped) {
       await whenChangeable();
-      more = await turns.putOff(() => !this.#stopped && (isFrozen() || this.#slice(end, () => true)));
+      more = await turns.putOff(() => this.#stopped || isFrozen() || this.#slice(end, () => true));
     }
+    return !more;
   }
 
   #nextTurn(): Promise<void> {
@@ -242,8 +253,11 @@ export class Trash {
     } finally {
       if (open !== undefined) held.freeing.close(open);
     }
-    quota.moveToTrash(-bytes, -1);
-    quota.release(freed.bytes, freed.files);
+    held.setTrashed(status.ino, false);
+    quota.asOne(() => {
+      quota.moveToTrash(-bytes, -1);
+      quota.release(freed.bytes, freed.files);
+    });
     if (status.nlink <= 1 && !held.isHeld(status.ino)) owners.removed(status);
     return true;
   }

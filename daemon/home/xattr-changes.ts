@@ -30,14 +30,15 @@ export class XattrChanges {
     }
     if (!lane.replay && (flags & XATTR_REPLACE) !== 0 && before === 0) throw missing();
     const growth = xattr.length + value.length - before;
-    lane.account.reserve(Math.max(0, growth), 0);
+    const account = this.#home.trash.accountOf(located.status.ino, lane.account);
+    account.reserve(Math.max(0, growth), 0);
     try {
       withAccess(located, () => setXattr(located, xattr, value, 0));
     } catch (error) {
-      lane.account.release(Math.max(0, growth), 0);
+      account.release(Math.max(0, growth), 0);
       throw error;
     }
-    if (growth < 0) lane.account.release(-growth, 0);
+    if (growth < 0) account.release(-growth, 0);
     return this.#left(op, located);
   }
 
@@ -49,9 +50,10 @@ export class XattrChanges {
       if (!lane.replay) throw missing();
       return this.#left(op, located);
     }
-    lane.account.prepare();
+    const account = this.#home.trash.accountOf(located.status.ino, lane.account);
+    account.prepare();
     withAccess(located, () => removeXattr(located, op.xattr));
-    lane.account.release(before, 0);
+    account.release(before, 0);
     return this.#left(op, located);
   }
 

@@ -3,6 +3,7 @@
  * is lost nor charged twice when the daemon is killed.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import { startDaemon, type Daemon } from '../lib/daemon.js';
@@ -57,6 +58,41 @@ t.test('a file that is open when it is removed is read and written on', async (t
   t.equal(await mounted.succeed('sh', ['-ec', script]), 'one\n0\none\ntwo\n');
   t.equal((await ctl(daemon, 'trash restore', daemon.at('alice', 'f'))).code, 0);
   t.equal(await other.succeed('cat', ['f']), 'one\ntwo\n');
+  await isRight(t, daemon);
+});
+
+t.test('a file that is restored while it is open is the same to all mounts', async (t) => {
+  const daemon = await startDaemon(t, { users: { alice: { quota: '64M', trash: '30d' } } });
+  const mounted = await mountHome(t, daemon, 'alice');
+  const other = await mountHome(t, daemon, 'alice');
+  await mounted.succeed('sh', ['-ec', 'echo one > f; sync f']);
+  const file = await open(path.join(mounted.mountpoint, 'f'), 'r+');
+  await file.write('ONE', 0);
+  await mounted.succeed('rm', ['f']);
+  await file.write('two\n', 4);
+  t.equal((await ctl(daemon, 'trash restore', daemon.at('alice', 'f'))).code, 0);
+  t.equal(await other.succeed('cat', ['f']), 'ONE\ntwo\n', 'with what was written to it');
+  await other.succeed('sh', ['-ec', 'echo three >> f; sync f']);
+  const { nlink, size } = await file.stat();
+  t.strictSame([nlink, size], [1, 14]);
+  await file.write('3', 8);
+  await file.sync();
+  t.equal(await other.succeed('cat', ['f']), 'ONE\ntwo\n3hree\n');
+  await file.close();
+  await isRight(t, daemon);
+});
+
+t.test('what is done to an open file there makes room, and none too much', async (t) => {
+  const daemon = await startDaemon(t, { users: { alice: { quota: '10M', trash: '30d' } } });
+  const mounted = await mountHome(t, daemon, 'alice');
+  const used = async (): Promise<number> =>
+    Number((await mounted.succeed('df', ['--output=used', '-B1', '.'])).split('\n')[1]);
+  await mounted.succeed('sh', ['-ec', 'exec 5>f; rm f; head -c 8M /dev/zero >&5; sync']);
+  await mounted.succeed('sh', ['-ec', 'head -c 5M /dev/zero > g; sync g; rm g; sync .']);
+  t.strictSame(await inTrash(daemon), ['g']);
+  const cut = 'head -c 8M /dev/zero > f; exec 5<>f; sync f; rm f; truncate -s 0 /proc/self/fd/5; sync .';
+  await mounted.succeed('sh', ['-ec', cut]);
+  t.equal(await used(), 0);
   await isRight(t, daemon);
 });
 

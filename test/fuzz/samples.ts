@@ -99,7 +99,7 @@ export const METHOD_SAMPLES: Readonly<Record<MethodName, Sample>> = {
   uploadAbort: { params: [3], result: null },
   uploads: { params: [NAME], result: [[NAME, PATH, 100, 4, 60, 86_400, false]] },
   uploadRemove: { params: [NAME], result: null },
-  trash: { params: [NAME], result: [[[NAME, PATH, 0o100644, 100, 1_700_000_000]], NAME] },
+  trash: { params: [NAME], result: [[[NAME, PATH, 0o100644, 100, 1_700_000_000, 5]], NAME] },
   trashRestore: { params: [NAME, PATH], result: ATTRIBUTES },
   trashRemove: { params: [NAME], result: null },
   trashEmpty: { params: [], result: null },

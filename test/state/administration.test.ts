@@ -97,6 +97,32 @@ t.test(
   },
 );
 
+t.test('a trash is recorded as empty when the daemon has emptied it', async (t) => {
+  let daemon: () => unknown = () => undefined;
+  const { state, administration } = administrationOf(t, (request) =>
+    Object(request).type === 'emptyTrash' ? daemon() : undefined,
+  );
+  await administration.addUser(ALICE, NEW);
+  const actions = (): unknown[] =>
+    readFileSync(state.paths.managerLog, 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { msg: unknown }).msg);
+  await t.rejects(administration.emptyTrash(ALICE), {
+    kind: 'ECONNREFUSED',
+    message: 'no daemon runs, which alone can empty the trash',
+  });
+  daemon = () => {
+    throw new Failure('EIO', 'on demand');
+  };
+  await t.rejects(administration.emptyTrash(ALICE), { kind: 'EIO', message: 'on demand' });
+  t.strictSame(actions(), ['useradd']);
+  const emptied = { bytes: 10, files: 4 };
+  daemon = () => emptied;
+  t.equal(await administration.emptyTrash(ALICE), emptied);
+  t.strictSame(actions(), ['useradd', 'trash-empty']);
+});
+
 t.test('a password that is guessed first is set by nobody', async (t) => {
   const { state, administration } = administrationOf(t, () => undefined);
   const weak = { password: 'password1' };

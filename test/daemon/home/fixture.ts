@@ -275,7 +275,7 @@ export function homeTest(
     const place = new Place(t, limits);
     const home = await place.open();
     await body(t, home, place);
-    const { ledger, tree } = await home.check(false);
-    t.strictSame(ledger, tree, 'the charge is what the tree holds');
+    const { ledger, tree, trash } = await home.check(false);
+    t.strictSame([ledger, trash.ledger], [tree, trash.tree], 'the charge is what the tree holds');
   });
 }

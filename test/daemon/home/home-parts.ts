@@ -105,7 +105,7 @@ export class Parts {
     const { held, identities, shown, owners } = this;
     this.executor = new Executor({
       ...{ tree, held, identities, shown, owners, sliceMs: options.sliceMs },
-      trash: { take: () => undefined },
+      trash: { take: () => undefined, accountOf: (_, account) => account },
       changed: () => undefined,
       moved: () => undefined,
       onTimesFailed: (error) => this.timesFailures.push(error),

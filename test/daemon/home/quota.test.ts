@@ -7,6 +7,7 @@ import t from 'tap';
 import { Failure } from '../../../protocol/failure.js';
 import { RELEASE, SETATTR, WRITE } from '../../../protocol/operations.js';
 import { RESERVED_NAME } from '../../../state/home-layout.js';
+import { Quota } from '../../../daemon/home/quota.js';
 import type { UserHome, UserHomeOptions } from '../../../daemon/home/user-home.js';
 import type { PathClient } from '../../lib/path-client.js';
 import { homeTest, kindOf, Place, TestClient } from './fixture.js';
@@ -401,4 +402,45 @@ void t.test('nothing is changed between the counts of a home that is counted sev
   t.ok(home.counting);
   await third;
   t.notOk(home.counting);
+});
+
+void t.test('a limit below the use: of the trash as much is granted as it gives beyond', (t) => {
+  const emptied: number[] = [];
+  const quota: Quota = new Quota(
+    { bytes: 110, files: 2, trashed: { bytes: 100, files: 1 } },
+    { bytes: 100, files: 0 },
+    {
+      emptyTrash: ({ bytes }) => {
+        emptied.push(bytes);
+        quota.moveToTrash(-100, -1);
+        quota.release(100, 1);
+      },
+    },
+  );
+  t.strictSame([quota.fitting(1000), emptied], [90, [100]]);
+  t.strictSame([quota.fitting(1000), emptied], [90, [100]], 'nothing is left to be emptied');
+  t.end();
+});
+
+void t.test('what is in the trash is never more than the use', (t) => {
+  const quota = new Quota({ bytes: 10, files: 1, trashed: { bytes: 20, files: 2 } }, { bytes: 0, files: 0 });
+  t.strictSame(quota.trashed, { bytes: 10, files: 1 });
+  quota.release(6, 0);
+  t.strictSame(quota.trashed, { bytes: 4, files: 1 });
+  quota.correct({ bytes: 1, files: 1 }, { bytes: 2, files: 1 });
+  t.strictSame(quota.trashed, { bytes: 1, files: 1 });
+  t.end();
+});
+
+void t.test('a check tells, and repairs, what is in the trash', async (t) => {
+  const home = await new Place(t, { trashMs: 86_400_000 }).open();
+  const { paths } = new TestClient(home);
+  await paths.put('f', 'data');
+  await paths.unlink('f');
+  const there = home.quota.trashed;
+  home.quota.moveToTrash(-3, 0);
+  const wrong = { ledger: { ...there, bytes: 1 }, tree: there };
+  t.match(await home.check(false), { repaired: false, trash: wrong });
+  t.match(await home.check(true), { repaired: true, trash: wrong });
+  t.match(await home.check(true), { repaired: false, trash: { ledger: there, tree: there } });
 });

@@ -14,13 +14,13 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import t from 'tap';
 import { MAX_PAGE_TRASH } from '../../../protocol/limits.js';
-import { LINK, type Operation } from '../../../protocol/operations.js';
-import { LEASE_WRITE, type Result } from '../../../protocol/methods.js';
+import { LINK, packOperation, RENAME, WRITE, type Operation } from '../../../protocol/operations.js';
+import { LEASE_NONE, LEASE_WRITE, type Result } from '../../../protocol/methods.js';
 import { CHECK_MS } from '../../../daemon/home/home-expiry.js';
 import { PERIOD_MS } from '../../../daemon/home/trash-layout.js';
 import { ManualClock } from '../../lib/manual-clock.js';
-import { place as pathPlace } from '../../lib/path-client.js';
-import { homeTest, kindOf, Place, TestClient } from './fixture.js';
+import { place as pathPlace, ref } from '../../lib/path-client.js';
+import { homeTest, isPending, kindOf, Place, TestClient } from './fixture.js';
 
 const DAY_MS = 86_400_000;
 const TRASH = { trashMs: 30 * DAY_MS };
@@ -208,6 +208,61 @@ homeTest('more than a page, of a batch and of several', { trashMs: DAY_MS }, asy
   t.strictSame([await items(client), home.quota.trashed], [[], { bytes: 0, files: 0 }]);
 });
 
+void t.test('a page ends with the turn, and the next one goes on there', async (t) => {
+  const clock = new ManualClock();
+  const home = await new Place(t, TRASH).open({ sliceMs: 0, clock });
+  const client = new TestClient(home);
+  const expected: string[] = [];
+  for (let i = 0; i < 12; i++) {
+    if (i % 4 === 0) await client.paths.mkdir(`d${i / 4}`);
+    const path = `d${i % 4 === 0 ? i / 4 : 0}/f${i}`;
+    await client.paths.put(path, '');
+    await client.paths.unlink(path);
+    expected.push(path);
+    if (i % 5 === 0) clock.pass(PERIOD_MS);
+  }
+  const pages: number[] = [];
+  for (let from = null as Buffer | null; ;) {
+    const [page, next]: Result<'trash'> = await client.call('trash', [from]);
+    pages.push(page.length);
+    if (next === null) break;
+    t.notOk(from?.equals(next));
+    from = next;
+  }
+  t.equal(Math.max(...pages), 1);
+  t.strictSame(await paths(client), expected.toSorted());
+});
+
+homeTest('which of a path was removed last is told, also within a tick', TRASH, async (t, home, place) => {
+  const mount = new TestClient(home, { wants: LEASE_WRITE });
+  await mount.paths.put('f0', '0');
+  for (let i = 1; i <= 9; i++) await mount.paths.put(`f${i}`, String(i));
+  const saves = Array.from({ length: 9 }, (_, i): Operation => ({
+    ...{ kind: RENAME, ...pathPlace(`f${i + 1}`), newDirectory: ref(''), newName: Buffer.from('f0') },
+    ...{ time: null, id: null, replaced: null, flags: 0, hold: false },
+  }));
+  await mount.call('apply', [1, saves.map(packOperation), null]);
+  const contents = (all: Item[]): string =>
+    all.map(([id]) => read(place, `.ftpmount/trash/${String(id)}`)).join('');
+  const all = await items(mount);
+  const byId = all.toSorted(([a], [b]) => Buffer.compare(a, b));
+  t.equal(contents(byId), '012345678');
+  const byTime = byId.toSorted(([, , , , a, aNsec], [, , , , b, bNsec]) => a - b || aNsec - bNsec);
+  t.equal(contents(byTime), '012345678');
+});
+
+homeTest('who may only read changes nothing of it', TRASH, async (t, home) => {
+  const client = new TestClient(home);
+  await client.paths.put('f', 'data');
+  await client.paths.unlink('f');
+  const reader = new TestClient(home, { isReadOnly: true });
+  const id = await idOf(reader, 'f');
+  t.equal(await kindOf(() => reader.call('trashRestore', [id, 'f'])), 'EROFS');
+  t.equal(await kindOf(() => reader.call('trashRemove', [id])), 'EROFS');
+  t.equal(await kindOf(() => reader.call('trashEmpty', [])), 'EROFS');
+  t.strictSame(await paths(client), ['f']);
+});
+
 homeTest('no id leads out of it', TRASH, async (t, home, place) => {
   const client = new TestClient(home);
   await client.paths.put('f', 'data');
@@ -259,7 +314,7 @@ void t.test('it is kept over restarts, and expires', async (t) => {
   await pass(300 * DAY_MS);
   t.strictSame(await paths(client), ['late'], 'of who has no trash any more it stays');
   const { ledger, tree, trash } = await home.check(false);
-  t.strictSame([ledger, trash], [tree, home.quota.trashed]);
+  t.strictSame([ledger, trash.ledger], [tree, trash.tree]);
 });
 
 void t.test('after a crash it is counted, also between the two names of a removal', async (t) => {
@@ -309,6 +364,26 @@ void t.test('a removal that it cannot take is one as without it, and is logged',
     1,
     'once in a while',
   );
+});
+
+homeTest('restoring asks who has the file open for what they did to it', TRASH, async (t, home, place) => {
+  const mount = new TestClient(home, { wants: LEASE_WRITE, keeps: true });
+  await mount.paths.put('f', 'data');
+  const { ino, birth } = await mount.paths.stat('f');
+  await mount.call('hold', [[ino, birth, null]]);
+  await mount.paths.unlink('f');
+  const other = new TestClient(home);
+  const restoring = other.call('trashRestore', [await idOf(other, 'f'), 'f']);
+  t.ok(await isPending(restoring));
+  const recalled = mount.recalls();
+  t.ok(recalled.some(([unit]) => unit === ino));
+  const file = { ino, birth, path: null };
+  const more = { kind: WRITE, file, offset: 4, data: Buffer.from(' and more'), time: null } as const;
+  await mount.call('apply', [1, [packOperation(more)], null]);
+  mount.give(recalled.map(([unit]) => [unit, LEASE_NONE]));
+  await restoring;
+  t.equal(read(place, 'f'), 'data and more');
+  t.equal((await mount.call('getattr', [[ino, birth, null]])).nlink, 1);
 });
 
 homeTest('restoring asks for the leases that others have', TRASH, async (t, home, place) => {
