@@ -133,7 +133,7 @@ export class Server {
       closeDescriptor: (descriptor) => close(fd(descriptor)),
     });
     this.#shareChanges = new ShareChanges({
-      ...{ shares: state.shares, memberships: this.#memberships, sessions: this.#sessions, pool: this.#pool },
+      ...{ shares: state.shares, sessions: this.#sessions, pool: this.#pool },
       end: (ending, endOf) => this.#endSessions(ending, endOf),
     });
     this.#expiry = new Expiry({
