@@ -4,6 +4,7 @@ import path from 'node:path';
 import t from 'tap';
 import { passwordOf, startDaemon } from '../lib/daemon.js';
 import { temporaryDirectory } from '../lib/directory.js';
+import { Prompt } from '../lib/prompt.js';
 import type { RunResult } from '../lib/run.js';
 
 const daemon = await startDaemon(t, { users: { alice: { quota: '1G' }, lily: { quota: '1G' } } });
@@ -117,6 +118,7 @@ t.test('a directory of that name that is no share is one of the home', async (t)
     'a password is read once',
   );
   t.match(await ftpctl('cat', at('Shared/nothing/file')), { code: 1, stderr: /no such file/ });
+  t.notMatch(readFileSync(path.join(daemon.state, 'user.log'), 'utf8'), /login refused/);
 });
 
 t.test('the prompt goes there and back', async (t) => {
@@ -139,4 +141,26 @@ t.test('the prompt goes there and back', async (t) => {
   });
   t.equal(stdout, ['/Shared/team', 'sub', 'text', 'mine', 'made', 'sub', '/Shared/team/sub', ''].join('\n'));
   t.match(stderr, /a share is a home of its own/);
+});
+
+t.test('a prompt that is open goes to a share that comes, and not to one that is gone', async (t) => {
+  const file = path.join(here, 'later');
+  writeFileSync(file, 'text\n');
+  const prompt = new Prompt(t, daemon, 'alice');
+  t.equal(await prompt.run('ls'), undefined);
+  const added = await daemon.ftpctl(['shareadd', 'late', '--group', 'staff', '--rw', '--quota', '1M']);
+  t.equal(added.stderr, '');
+  const [arrived, hidden] = [
+    path.join(daemon.homes, '+late'),
+    path.join(daemon.home('alice'), 'Shared', 'late'),
+  ];
+  while (!existsSync(hidden)) await prompt.run('ls');
+  // It is told of it now.
+  while (!existsSync(arrived)) await prompt.run('ls Shared/late');
+  t.equal(await prompt.run(`put ${file} Shared/late/later`), undefined);
+  t.equal(readFileSync(path.join(arrived, 'later'), 'utf8'), 'text\n');
+  t.notOk(existsSync(path.join(hidden, 'later')));
+  const removed = await daemon.ftpctl(['sharedel', 'late', '--remove']);
+  t.equal(removed.stderr, '');
+  while (!/no such file/.test((await prompt.run('cat Shared/late/later')) ?? ''));
 });
