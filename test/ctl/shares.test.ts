@@ -88,6 +88,28 @@ t.test('nothing is moved from one home into another, and a command is about one'
   });
 });
 
+t.test('what removes all of a home leaves the places of shares', async (t) => {
+  const shown = path.join(daemon.home('alice'), 'Shared', 'team');
+  mkdirSync(path.join(daemon.home('alice'), 'Shared', 'own', 'deep'), { recursive: true });
+  t.match(await ftpctl('rm', '-r', at('Shared')), {
+    code: 1,
+    stderr: /Shared\/team: a share is here: it cannot be removed or renamed\n.*Shared: the shares are here/,
+  });
+  t.ok(existsSync(shown));
+  t.notOk(existsSync(path.join(daemon.home('alice'), 'Shared', 'own')));
+  const backup = path.join(here, 'backup');
+  mkdirSync(backup);
+  writeFileSync(path.join(backup, 'kept'), 'x');
+  writeFileSync(path.join(daemon.home('alice'), 'gone'), 'x');
+  const synced = await ftpctl('sync', '--delete', backup, at('/'));
+  t.match(synced, { code: 0, stderr: /Shared\/team stays: a share is here/ });
+  t.notMatch(synced.stdout + synced.stderr, /deleted.*Shared/);
+  t.ok(existsSync(shown));
+  t.notOk(existsSync(path.join(daemon.home('alice'), 'gone')));
+  t.match(await ftpctl('mv', at('Shared'), at('other')), { code: 1, stderr: /the shares are here/ });
+  writeFileSync(path.join(daemon.home('alice'), 'own'), 'x');
+});
+
 t.test('who may only read is told so', async (t) => {
   const read = await daemon.ftpctl([
     'cat',
