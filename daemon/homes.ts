@@ -119,6 +119,9 @@ export class Homes {
     const { state, log, transferLog } = this.#options;
     try {
       const former = state.shares.shown(user);
+      const both = [...new Set([...former, ...names])].toSorted();
+      // First: what is made before something fails is removed with its share, too.
+      if (both.length > former.length) state.shares.setShown(user, both);
       const hidden = await showShares(home, { user, names, former });
       for (const share of hidden) {
         transferLog.warn(
@@ -126,7 +129,7 @@ export class Homes {
           `a share is not shown: ${SHARED_DIRECTORY}/${share} is no directory`,
         );
       }
-      if (former.join() !== names.join()) state.shares.setShown(user, names);
+      if (both.length > names.length) state.shares.setShown(user, names);
     } catch (error) {
       log.warn({ user, error }, 'the directories of shares were not made');
     }

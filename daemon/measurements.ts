@@ -12,9 +12,14 @@ const RESULTS: Partial<Record<FailureKind, LoginResult>> = {
   EUSERS: 'full',
 };
 
+/**
+ * Nobody has failed yet who has a key that is not known, and now tries by password (ENOKEY); nor who was let in and asked whether a
+ * directory is a share (ENOENT), and now comes to the own home.
+ */
+export const IS_ASKING: ReadonlySet<FailureKind> = new Set<FailureKind>(['ENOKEY', 'ENOENT']);
+
 export function countLogin(failure?: FailureKind): void {
-  // Nobody has failed yet who has a key that is not known, and now tries by password.
-  if (failure === 'ENOKEY') return;
+  if (failure !== undefined && IS_ASKING.has(failure)) return;
   count(failure === undefined ? 'accepted' : (RESULTS[failure] ?? 'failed'));
 }
 

@@ -1,6 +1,6 @@
 /*
- * Which homes a user may come to: an own one, and those of shares. Read from the state each time, at the login, at the hand-over
- * after a wait, and when ftpctl says that groups or shares changed.
+ * Which homes a user may come to: an own one, and those of shares. Read from the state each time, at the login and at the hand-over
+ * after a wait. And what becomes of a session when ftpctl says that groups or shares changed.
  */
 import { createHash } from 'node:crypto';
 import { Failure } from '../protocol/failure.js';
@@ -44,21 +44,23 @@ export class Memberships {
     if (record === undefined) throw new Failure('ENOENT', `you have no share ${name}`);
     return { home: sharedHome(record), share, shares: share === undefined ? [] : [share] };
   }
+}
 
-  /** Of a session that is at `share`, or at the own home, and was told of `shares`. */
-  consequence(user: UserName, { share, shares }: Pick<Destination, 'share' | 'shares'>): Consequence {
-    const current = this.#shares.of(user);
-    if (share === undefined) {
-      return isSame(shares, current) ? { kind: 'none' } : { kind: 'told', shares: current };
-    }
-    const now = current.find(({ name }) => name === share.name);
-    if (now === undefined) {
-      return { kind: 'ended', reason: `the share ${share.name} is yours no more`, again: false };
-    }
-    return now.isWritable === share.isWritable
-      ? { kind: 'none' }
-      : { kind: 'ended', reason: `what you may do in ${share.name} has changed`, again: true };
+/** Of a session that is at `share`, or at the own home, and was told of `shares`, where the user's are `current` now. */
+export function consequenceOf(
+  current: readonly Share[],
+  { share, shares }: Pick<Destination, 'share' | 'shares'>,
+): Consequence {
+  if (share === undefined) {
+    return isSame(shares, current) ? { kind: 'none' } : { kind: 'told', shares: current };
   }
+  const now = current.find(({ name }) => name === share.name);
+  if (now === undefined) {
+    return { kind: 'ended', reason: `the share ${share.name} is yours no more`, again: false };
+  }
+  return now.isWritable === share.isWritable
+    ? { kind: 'none' }
+    : { kind: 'ended', reason: `what you may do in ${share.name} has changed`, again: true };
 }
 
 /**

@@ -150,6 +150,9 @@ export class WorkerPool {
 
   /** Tells the worker of a home, if it has one, that it changed. `reopens`: its sessions were told to end. */
   homeChanged(home: HomeRecord, reopens = false): void {
+    for (const [sessionId, waiting] of this.#waiting) {
+      if (waiting.home.name === home.name) this.#waiting.set(sessionId, { ...waiting, home });
+    }
     const slot = this.#placement.get(home.name);
     if (slot !== undefined) this.#post(slot, { type: 'homeChanged', home, reopens });
   }

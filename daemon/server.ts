@@ -34,7 +34,7 @@ import { Expiry } from './expiry.js';
 import { FrontDoor, type FrontDoorLimits } from './front-door.js';
 import type { LogFile } from './log-file.js';
 import type { LoggedIn, LoginHost } from './login.js';
-import { countLogin, measurements } from './measurements.js';
+import { countLogin, IS_ASKING, measurements } from './measurements.js';
 import { clientIdIn, Memberships } from './memberships.js';
 import { makeLine, setLineRate, type LineCells } from './pace.js';
 import { addressOf, formatAddress } from './peer-address.js';
@@ -133,7 +133,7 @@ export class Server {
       closeDescriptor: (descriptor) => close(fd(descriptor)),
     });
     this.#shareChanges = new ShareChanges({
-      ...{ shares: state.shares, memberships: this.#memberships, sessions: this.#sessions, pool: this.#pool },
+      ...{ shares: state.shares, sessions: this.#sessions, pool: this.#pool },
       end: (ending, endOf) => this.#endSessions(ending, endOf),
     });
     this.#expiry = new Expiry({
@@ -230,10 +230,10 @@ export class Server {
       handOver: (connection) => this.#handOver(connection),
       refused: (user, peer, { kind, message }) => {
         countLogin(kind);
+        if (IS_ASKING.has(kind)) return;
         // What was typed as a name may be a password: only names of accounts are logged.
         const known = isUserName(user) && state.accounts.get(user) !== undefined ? user : null;
-        if (kind !== 'ENOKEY')
-          this.#refusals.write('warn', { user: known, peer, kind, message }, 'login refused');
+        this.#refusals.write('warn', { user: known, peer, kind, message }, 'login refused');
       },
     };
   }

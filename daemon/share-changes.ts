@@ -3,7 +3,7 @@
  */
 import { homeOfShare, type ShareName } from '../protocol/ids.js';
 import { sharedHome, type Shares } from '../state/shares.js';
-import type { Memberships } from './memberships.js';
+import { consequenceOf } from './memberships.js';
 import type { WorkerPool } from './pool.js';
 import type { SessionRecord, Sessions } from './sessions.js';
 
@@ -14,8 +14,7 @@ import type { SessionRecord, Sessions } from './sessions.js';
 export type End = readonly [reason: string, again: boolean, isOver?: boolean];
 
 export interface ShareChangesOptions {
-  readonly shares: Pick<Shares, 'list'>;
-  readonly memberships: Memberships;
+  readonly shares: Pick<Shares, 'list' | 'ofAny'>;
   readonly sessions: Sessions;
   readonly pool: Pick<WorkerPool, 'homeChanged' | 'tellShares' | 'closeHome'>;
   /** Ends them; resolves when they are closed. */
@@ -31,11 +30,12 @@ export class ShareChanges {
 
   /** Limits, who is told of which shares, and whose sessions end. */
   async changed(): Promise<{ closedSessions: number }> {
-    const { shares, memberships, sessions, pool, end } = this.#options;
+    const { shares, sessions, pool, end } = this.#options;
     for (const record of shares.list()) pool.homeChanged(sharedHome(record));
+    const sharesOf = shares.ofAny();
     const ends = new Map<SessionRecord, End>();
     for (const record of sessions.list()) {
-      const consequence = memberships.consequence(record.user, record);
+      const consequence = consequenceOf(sharesOf(record.user), record);
       if (consequence.kind === 'told') {
         record.shares = consequence.shares;
         pool.tellShares(record.sessionId, consequence.shares);

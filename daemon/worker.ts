@@ -13,7 +13,7 @@ import { openSocket } from '../protocol/byte-source.js';
 import { Channel, type ChannelEvents } from '../protocol/channel.js';
 import { encodeNotification, encodeResponse, type IncomingMessage } from '../protocol/codec.js';
 import { Failure } from '../protocol/failure.js';
-import type { HomeName } from '../protocol/ids.js';
+import type { HomeName, UserName } from '../protocol/ids.js';
 import { Keepalive } from '../protocol/keepalive.js';
 import { MAX_RECORD } from '../protocol/limits.js';
 import type { Share } from '../protocol/shares.js';
@@ -80,6 +80,7 @@ const SHOW_MS = 1000;
 
 /** What runs for a connection that was handed over. */
 interface Served {
+  readonly user: UserName;
   readonly home: HomeName;
   /** Undefined: its home is still being opened. */
   readonly session?: Session;
@@ -177,8 +178,10 @@ async function serve(handover: SessionHandover, use: number): Promise<void> {
   const socket = openSocket(fd);
   try {
     const waiting = new WaitingConnection(socket, handover);
+    /** They may change until the session begins. */
+    const sharesNow = (): readonly Share[] => served.get(sessionId)?.shares ?? handover.shares;
     served.set(sessionId, {
-      home: home.name,
+      ...{ user, home: home.name },
       shares: handover.shares,
       end: (reason, again) => waiting.shutdown(reason, again),
     });
@@ -186,14 +189,12 @@ async function serve(handover: SessionHandover, use: number): Promise<void> {
       .use(home, use, (opened) =>
         paces.use(user, bandwidth, async (pace) => {
           // Before the client is there, which would have to give back leases for it.
-          await withDeadline(SHOW_MS, homes.showShares(home.name, user, handover.shares));
+          await withDeadline(SHOW_MS, homes.showShares(home.name, user, sharesNow()));
           if (waiting.closed) return;
-          const shares = served.get(sessionId)?.shares ?? handover.shares;
+          const shares = sharesNow();
           const session = startSession(waiting, { ...handover, shares }, opened, pace);
           served.set(sessionId, {
-            home: home.name,
-            session,
-            shares,
+            ...{ user, home: home.name, session, shares },
             end: async (reason, again, isOver) => {
               await session.shutdown(reason, again, isOver);
               await session.closed;
@@ -220,9 +221,9 @@ function tellShares(sessionId: number, shares: readonly Share[]): void {
   const one = served.get(sessionId);
   if (one === undefined) return;
   one.shares = shares;
-  const { session, home } = one;
-  if (session === undefined) return;
-  void homes.showShares(home, session.user, shares).then(() => session.notify('shares', [[...shares]]));
+  const { user, home, session } = one;
+  // One that has not begun is told when it does.
+  void homes.showShares(home, user, shares).then(() => session?.notify('shares', [[...shares]]));
 }
 
 function startSession(

@@ -63,7 +63,7 @@ export interface LoginResult {
   readonly times: TimeLimits;
   /** Files that the clients of the home may have open. */
   readonly maxOpenFiles: number;
-  /** Those of the user, by name; of a session of a share: that one. */
+  /** Those of the user, by name, as the server said last; of a session of a share: that one. */
   readonly shares: readonly Share[];
 }
 
@@ -205,7 +205,7 @@ export class Client {
     return this.#loginFailure;
   }
 
-  /** What the login gave. Throws ENOTCONN before it succeeded, and where it was another Client's. */
+  /** What the login gave; of shares what is so by now. Throws ENOTCONN before it succeeded, and where it was another Client's. */
   get session(): LoginResult {
     if (this.#session === undefined) throw new Failure('ENOTCONN', 'not logged in');
     return this.#session;
@@ -352,9 +352,8 @@ export class Client {
           const [serverVersion, verifier, resumed, root, applied, leased, covered, ...limits] =
             result as Result<'login'>;
           const [termMs, times, maxOpenFiles, shares] = limits;
-          const bootVerifier = Buffer.from(verifier);
           this.#session = {
-            ...{ serverVersion, bootVerifier, resumed, root, applied },
+            ...{ serverVersion, bootVerifier: Buffer.from(verifier), resumed, root, applied },
             ...{ leased, covered, termMs, times, maxOpenFiles, shares },
           };
           // At once: the next record may already use it.
@@ -435,6 +434,7 @@ export class Client {
       }
       case 'shares': {
         const [shares] = expectShape(NOTIFICATIONS.shares.params, params, method);
+        if (this.#session !== undefined) this.#session = { ...this.#session, shares };
         this.#notifications.shares?.(shares);
         break;
       }

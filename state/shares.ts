@@ -60,12 +60,23 @@ export class Shares {
 
   /** Those of a user, by name. */
   of(user: UserName): Share[] {
-    const groups = this.#groups.of(user);
-    if (groups.size === 0) return [];
-    return this.list().flatMap(({ name, grants }) => {
-      const held = grants.filter(({ group }) => groups.has(group));
-      return held.length === 0 ? [] : [{ name, isWritable: held.some(({ access }) => access === 'rw') }];
-    });
+    return this.ofAny()(user);
+  }
+
+  /** Tells those of any user, by name: for who asks of many at once. All shares are read with the first who is in a group. */
+  ofAny(): (user: UserName) => Share[] {
+    let granted: ReadonlyMap<GroupName, readonly [ShareName, Access][]> | undefined;
+    return (user) => {
+      const found = new Map<ShareName, boolean>();
+      for (const group of this.#groups.of(user)) {
+        granted ??= this.#granted();
+        for (const [name, access] of granted.get(group) ?? []) {
+          found.set(name, access === 'rw' || found.get(name) === true);
+        }
+      }
+      const shares = Array.from(found, ([name, isWritable]) => ({ name, isWritable }));
+      return shares.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+    };
   }
 
   /** EEXIST, ENOENT: no such group, E2BIG. What a ledger of a former share of the name says is for the caller to forget. */
@@ -74,7 +85,7 @@ export class Shares {
       if (this.#table.doesExist(record.name)) {
         throw new Failure('EEXIST', `there is a share ${record.name} already: change it with sharemod`);
       }
-      this.#put(record);
+      this.#put(record, []);
     });
   }
 
@@ -84,7 +95,7 @@ export class Shares {
       const record = this.#table.get(name);
       if (record === undefined) throw noSuchShare(name);
       const changed = { ...change(record), name };
-      this.#put(changed);
+      this.#put(changed, record.grants);
       return changed;
     });
   }
@@ -108,8 +119,9 @@ export class Shares {
 
   /** To be called in the transaction of what gives users more shares. E2BIG. */
   requireFew(users: Iterable<UserName>): void {
+    const sharesOf = this.ofAny();
     for (const user of users) {
-      if (this.of(user).length > MAX_SHARES) {
+      if (sharesOf(user).length > MAX_SHARES) {
         throw new Failure('E2BIG', `${user} would have more than the ${MAX_SHARES} shares that one may have`);
       }
     }
@@ -128,12 +140,28 @@ export class Shares {
     });
   }
 
-  #put(record: ShareRecord): void {
-    for (const { group } of record.grants) this.#groups.require(group);
+  /** `before`: what was granted until now. */
+  #put(record: ShareRecord, before: readonly Grant[]): void {
     this.#table.putSync(record.name, record);
-    const granted = new Set(record.grants.map(({ group }) => group));
-    const groups = this.#groups.list().filter(({ name }) => granted.has(name));
+    const added = new Set(record.grants.map(({ group }) => group));
+    for (const { group } of before) added.delete(group);
+    if (added.size === 0) return;
+    for (const group of added) this.#groups.require(group);
+    const groups = this.#groups.list().filter(({ name }) => added.has(name));
     this.requireFew(new Set(groups.flatMap(({ members }) => members)));
+  }
+
+  /** What each group is granted. */
+  #granted(): Map<GroupName, [ShareName, Access][]> {
+    const granted = new Map<GroupName, [ShareName, Access][]>();
+    for (const { name, grants } of this.list()) {
+      for (const { group, access } of grants) {
+        const some = granted.get(group);
+        if (some === undefined) granted.set(group, [[name, access]]);
+        else some.push([name, access]);
+      }
+    }
+    return granted;
   }
 
   #all(): ShareRecord[] {

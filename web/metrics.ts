@@ -1,23 +1,36 @@
 /* Which metrics there are: docs/operations.md lists them. */
 import type { DaemonStatus } from '../state/control.js';
+import type { HomeRecord } from '../state/home-record.js';
 import { LOGIN_RESULTS, SYNC_CALLS, type Durations, type Measurements } from '../state/measurements.js';
 import type { Disk } from './disks.js';
 import { Exposition, type Sample } from './exposition.js';
+import type { ShareRow } from '../state/share-rows.js';
 import type { UserRow } from '../state/user-rows.js';
 
 export interface Observed {
   readonly status: DaemonStatus;
   readonly measurements: Measurements;
   readonly users: readonly UserRow[];
+  readonly shares: readonly ShareRow[];
   readonly disks: readonly Disk[];
   /** How many there are. */
   readonly bans: number;
 }
 
+/** A home, whose it is, and what is used and allowed there. */
+interface QuotaRow extends Pick<UserRow, 'use'> {
+  readonly limits: Pick<HomeRecord, 'quotaBytes' | 'maxFiles'>;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
 /** The answer of /metrics. */
-export function formatMetrics({ status, measurements, users, disks, bans }: Observed): string {
+export function formatMetrics({ status, measurements, users, shares, disks, bans }: Observed): string {
   const e = new Exposition();
   const { logins, calls, syncs, loopDelays } = measurements;
+  const quotas: readonly QuotaRow[] = [
+    ...users.map(({ account, use }) => ({ limits: account, use, labels: { user: account.name } })),
+    ...shares.map(({ share, use }) => ({ limits: share, use, labels: { share: share.name } })),
+  ];
 
   e.gauge('ftpmount_build_info', 'The version of the daemon.', [[1, { version: status.version }]]);
   e.gauge('ftpmount_start_time_seconds', 'When the daemon started, since 1970.', [[status.startedAt / 1000]]);
@@ -74,22 +87,26 @@ export function formatMetrics({ status, measurements, users, disks, bans }: Obse
     disks.map(({ of, free }) => [free, { of }]),
   );
 
-  e.gauge('ftpmount_quota_used_bytes', 'Use of each user, without the trash.', users.flatMap(use('bytes')));
+  e.gauge(
+    'ftpmount_quota_used_bytes',
+    'Use of each user, without the trash, and of each share.',
+    quotas.flatMap(use('bytes')),
+  );
   e.gauge(
     'ftpmount_quota_limit_bytes',
-    'Quota of each user who has one.',
-    users.flatMap(limit('quotaBytes')),
+    'Quota of each user and share that has one.',
+    quotas.flatMap(limit('quotaBytes')),
   );
   e.gauge(
     'ftpmount_trash_bytes',
     'What is in the trash of each user, and makes room by itself.',
     users.map(({ account, trashed }) => [trashed.bytes, { user: account.name }]),
   );
-  e.gauge('ftpmount_quota_used_files', 'Files of each user.', users.flatMap(use('files')));
+  e.gauge('ftpmount_quota_used_files', 'Files of each user and share.', quotas.flatMap(use('files')));
   e.gauge(
     'ftpmount_quota_limit_files',
-    'Limit of files of each user who has one.',
-    users.flatMap(limit('maxFiles')),
+    'Limit of files of each user and share that has one.',
+    quotas.flatMap(limit('maxFiles')),
   );
   return e.toString();
 }
@@ -102,13 +119,11 @@ function histograms(all: Readonly<Record<string, Durations>>, label: string): Sa
 }
 
 function use(what: 'bytes' | 'files') {
-  return ({ account, use }: UserRow): Sample[] =>
-    use === undefined ? [] : [[use[what], { user: account.name }]];
+  return ({ use, labels }: QuotaRow): Sample[] => (use === undefined ? [] : [[use[what], labels]]);
 }
 
 function limit(what: 'quotaBytes' | 'maxFiles') {
-  return ({ account }: UserRow): Sample[] =>
-    account[what] === 0 ? [] : [[account[what], { user: account.name }]];
+  return ({ limits, labels }: QuotaRow): Sample[] => (limits[what] === 0 ? [] : [[limits[what], labels]]);
 }
 
 function cpuSeconds(): number {

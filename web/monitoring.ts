@@ -1,5 +1,6 @@
 /* What machines ask for: /healthz and /metrics. */
 import type { FastifyInstance } from 'fastify';
+import { shareRows } from '../state/share-rows.js';
 import { userRows } from '../state/user-rows.js';
 import { readDisks } from './disks.js';
 import { EXPOSITION_TYPE } from './exposition.js';
@@ -23,7 +24,10 @@ export function monitoring(web: FastifyInstance, { state, homes, ask }: WebOptio
       readDisks({ homes, state: state.paths.directory }),
     ]);
     const users = userRows(state, status);
+    const shares = shareRows(state, status);
     const bans = state.bans.list().length;
-    return reply.type(EXPOSITION_TYPE).send(formatMetrics({ status, measurements, disks, users, bans }));
+    return reply
+      .type(EXPOSITION_TYPE)
+      .send(formatMetrics({ status, measurements, disks, users, shares, bans }));
   });
 }

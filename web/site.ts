@@ -16,6 +16,7 @@ import { Administration, type Limits } from '../state/administration.js';
 import { readAudit } from '../state/audit-reading.js';
 import { parseBandwidth } from '../state/bandwidth.js';
 import type { DaemonStatus } from '../state/control.js';
+import { homesOf } from '../state/home-list.js';
 import { lastLogins } from '../state/last-logins.js';
 import type { NewCredential } from '../state/new-credential.js';
 import { formatSize, parseCount, parseSize } from '../state/sizes.js';
@@ -163,9 +164,9 @@ export function site(web: FastifyInstance, options: WebOptions, { history, signI
   });
   page('/uploads', '/uploads', () =>
     uploadsPage(
-      state.accounts
-        .list()
-        .flatMap(({ name }) => state.uploads.list(name).map(({ record }) => ({ user: name, record }))),
+      homesOf(state).flatMap(({ name }) =>
+        state.uploads.list(name).map(({ record }) => ({ home: name, record })),
+      ),
     ),
   );
   page('/bans', '/bans', (session) => bansPage(state.bans.list(), session));

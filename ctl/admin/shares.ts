@@ -1,8 +1,8 @@
 /** `ftpctl shares [--json]`: the shares with their limits, use and grants. */
-import { homeOfShare } from '../../protocol/ids.js';
 import { askDaemon } from '../../state/control.js';
 import { formatLimit, formatSize } from '../../state/sizes.js';
 import { describeGrants } from '../../state/share-administration.js';
+import { shareRows } from '../../state/share-rows.js';
 import { writeOut } from '../output/stdout.js';
 import { formatTable } from '../output/table.js';
 import { stateDirectory, withState } from './state-access.js';
@@ -15,15 +15,7 @@ export interface SharesOptions extends StateOptions {
 /** Returns the exit code. */
 export async function listShares(options: SharesOptions): Promise<number> {
   const status = await askDaemon(stateDirectory(options), { type: 'status' });
-  const rows = await withState(options, 'read', async (state) => {
-    return state.shares.list().map((share) => {
-      const home = homeOfShare(share.name);
-      // The ledger of a home that is open is behind: its daemon knows.
-      const use = status?.uses.find((one) => one.home === home) ?? state.ledger.read(home);
-      const sessions = status?.sessions.filter((one) => one.share === share.name).length ?? 0;
-      return { share, use, sessions };
-    });
-  });
+  const rows = await withState(options, 'read', async (state) => shareRows(state, status));
   if (options.json === true) {
     for (const { share, use, sessions } of rows) {
       const { createdAt, ...told } = share;

@@ -13,7 +13,7 @@ export class ShellSessions {
     this.own = own;
   }
 
-  /** The share that a path of the own home leads into; undefined: it is in the own home. */
+  /** The share that a path of the own home leads into, as the user has them now; undefined: it is in the own home. */
   shareIn(path: RemotePath): ShareName | undefined {
     const share = shareIn(path);
     return this.own.client.session.shares.some(({ name }) => name === share) ? share : undefined;

@@ -7,7 +7,8 @@
  */
 import { Failure } from '../../protocol/failure.js';
 import { ROOT_PATH } from '../../protocol/ids.js';
-import { localJoin } from '../names.js';
+import { describe } from '../../protocol/login/report.js';
+import { displayName, localJoin } from '../names.js';
 import type { Progress } from '../output/progress.js';
 import { removeTree, type Removal, type Tree } from '../remove-tree.js';
 import type { TransferFlags } from './command.js';
@@ -97,13 +98,19 @@ export class Deletions<Path extends Buffer, Item> {
     return this.#blocked;
   }
 
-  /** What is gone already, such as the part of a file that was gone on with, need not be told. */
+  /**
+   * What is gone already, such as the part of a file that was gone on with, need not be told. The place of a share, or a mount
+   * point, stays.
+   */
   async #delete(path: Path, deleted: Promise<void> | undefined): Promise<void> {
     try {
       await deleted;
     } catch (error) {
-      if (Failure.from(error).kind === 'ENOENT') return;
-      throw error;
+      const failure = Failure.from(error);
+      if (failure.kind === 'ENOENT') return;
+      if (failure.kind !== 'EBUSY') throw error;
+      this.#progress.note(`${displayName(path)} stays: ${describe(failure)}`);
+      return;
     }
     if (deleted === undefined) {
       // Once over all connections of the command.

@@ -74,13 +74,14 @@ export class Executor {
     onTimesFailed: (error: unknown) => void;
     owners: VirtualOwners;
     trash: HomeParts['trash'];
+    places: HomeParts['places'];
     /** For tests. */
     sliceMs?: number | undefined;
   }) {
     const { tree, identities, held, owners } = parts;
     this.#times = new OperationTimes({ identities, shown: parts.shown, onFailed: parts.onTimesFailed });
-    const { moved, trash } = parts;
-    const home = { tree, identities, held, times: this.#times, owners, moved, trash };
+    const { moved, trash, places } = parts;
+    const home = { tree, identities, held, times: this.#times, owners, moved, trash, places };
     this.#owners = owners;
     this.#held = held;
     this.#making = new Making(home);

@@ -15,6 +15,7 @@ import type { OperationTimes } from './operation-times.js';
 import type { ToldStatus } from './owner-record.js';
 import type { ProvisionalIds } from './provisional-ids.js';
 import type { Account } from './quota.js';
+import type { SharePlaces } from './share-places.js';
 import type { Trash } from './trash.js';
 import type { LostName } from './unit-changes.js';
 import type { VirtualOwners } from './virtual-owners.js';
@@ -35,6 +36,7 @@ export interface HomeParts {
   readonly times: OperationTimes;
   readonly owners: VirtualOwners;
   readonly trash: Pick<Trash, 'take' | 'accountOf'>;
+  readonly places: Pick<SharePlaces, 'requireNone'>;
   /** A file got, lost or changed a name: its unit may be another one. */
   readonly moved: (ino: bigint) => void;
 }

@@ -52,6 +52,7 @@ export class Removing {
     const directory = this.#directoryOf(op);
     const before = expectedAt(statusIfAny(directory.fd, op.name), op.id, lane.replay);
     if (before === undefined) return { directories: [directory] };
+    this.#home.places.requireNone(directory, op.name, before);
     lane.account.prepare();
     const freed = this.#home.held.freedBy({ directory: directory.fd, name: op.name, status: before });
     unlinkat(directory.fd, op.name, AT_REMOVEDIR);
@@ -74,6 +75,8 @@ export class Removing {
       return { file: this.#renamedBefore(op, to, target), directories };
     }
     this.#requireReplaced(op, source, target, lane);
+    this.#home.places.requireNone(from, op.name, source);
+    if (target !== undefined) this.#home.places.requireNone(to, op.newName, target);
     this.#home.held.freeing.requireIdle(source.ino);
     lane.account.prepare();
     if (isDirectory(source)) times.settle(source.ino);

@@ -40,6 +40,7 @@ export async function showShares(
   home: UserHome,
   { user, names, former }: ShownShares,
 ): Promise<readonly ShareName[]> {
+  home.places.show(names);
   const missing = names.filter((name) => stateOf(home, placeOf(name)) === 'missing');
   const over = former.filter((name) => !names.includes(name) && stateOf(home, placeOf(name)) === 'directory');
   if (missing.length + over.length > 0) {

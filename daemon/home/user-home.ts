@@ -45,6 +45,7 @@ import { Publishing } from './publishing.js';
 import { Quota } from './quota.js';
 import { recount } from './recount.js';
 import { RoomRecalls } from './room-recalls.js';
+import { SharePlaces } from './share-places.js';
 import { ShownTimes } from './shown-times.js';
 import { SoftLimit, type HomeLimits } from './soft-limit.js';
 import { SyncGroup } from './sync-group.js';
@@ -104,6 +105,7 @@ export class UserHome {
   readonly soft: SoftLimit;
   readonly held: HeldFiles;
   readonly identities: Identities;
+  readonly places: SharePlaces;
   readonly shown: ShownTimes;
   readonly owners: VirtualOwners;
   readonly telling: Telling;
@@ -207,6 +209,7 @@ export class UserHome {
     });
     this.#grants = new Grants({ tree, quota, now: () => clock.now() });
     this.identities = new Identities({ tree, held: this.held });
+    this.places = new SharePlaces(this.identities.root);
     this.shown = ShownTimes.open(tree);
     this.owners = new VirtualOwners(tree, record.posixOwners === true, this.identities.root.ino);
     this.telling = new Telling(this.shown, this.owners, this.held);
@@ -292,7 +295,7 @@ export class UserHome {
     };
     this.trash = new Trash({ ...parts, home: record.name, clock, log, isFrozen: () => this.counting });
     this.trash.keepMs = record.trashMs ?? 0;
-    const changing = { ...parts, trash: this.trash };
+    const changing = { ...parts, trash: this.trash, places: this.places };
     this.restoring = new TrashRestoring(changing);
     const executor = new Executor({
       ...changing,

@@ -65,6 +65,8 @@ export class Shares<Home extends ShareHome> {
   readonly #reasons = new Map<ShareName, string>();
   readonly #tags = new InodeTags();
   #nextIndex = 1;
+  /** Below it, of logins that failed. */
+  readonly #freeIndexes: number[] = [];
   #over = false;
 
   constructor(options: SharesOptions<Home>) {
@@ -148,12 +150,17 @@ export class Shares<Home extends ShareHome> {
   }
 
   async #enter(name: ShareName, signal: AbortSignal): Promise<Entered<Home>> {
-    if (this.#nextIndex >= MAX_HOMES)
-      throw new Failure('ENFILE', 'too many shares were entered: mount again');
-    const index = this.#nextIndex++;
+    const index = this.#takeIndex();
     const numbers = new HomeNumbers(index);
     const caches = numberedCaches(this.#options.caches, numbers);
-    const home = await this.#options.enter(name, () => this.#isWritable(name), caches, signal);
+    let home: Home;
+    try {
+      home = await this.#options.enter(name, () => this.#isWritable(name), caches, signal);
+    } catch (error) {
+      // The kernel was told none of its numbers.
+      this.#freeIndexes.push(index);
+      throw error;
+    }
     const numbered = new NumberedHome(home.filesystem, numbers, this.#tags.of(name));
     const entered = { name, home, numbered };
     if (signal.aborted) {
@@ -164,6 +171,15 @@ export class Shares<Home extends ShareHome> {
     this.#entered.set(name, entered);
     this.#byIndex.set(index, entered);
     return entered;
+  }
+
+  /** ENFILE. */
+  #takeIndex(): number {
+    const free = this.#freeIndexes.pop();
+    if (free !== undefined) return free;
+    if (this.#nextIndex >= MAX_HOMES)
+      throw new Failure('ENFILE', 'too many shares were entered: mount again');
+    return this.#nextIndex++;
   }
 
   /** These are the user's from now on. Returns the names that there were not before, and those that there are no more. */

@@ -4,6 +4,7 @@ import path from 'node:path';
 import t from 'tap';
 import { passwordOf, startDaemon } from '../lib/daemon.js';
 import { temporaryDirectory } from '../lib/directory.js';
+import { Prompt } from '../lib/prompt.js';
 import type { RunResult } from '../lib/run.js';
 
 const daemon = await startDaemon(t, { users: { alice: { quota: '1G' }, lily: { quota: '1G' } } });
@@ -87,6 +88,28 @@ t.test('nothing is moved from one home into another, and a command is about one'
   });
 });
 
+t.test('what removes all of a home leaves the places of shares', async (t) => {
+  const shown = path.join(daemon.home('alice'), 'Shared', 'team');
+  mkdirSync(path.join(daemon.home('alice'), 'Shared', 'own', 'deep'), { recursive: true });
+  t.match(await ftpctl('rm', '-r', at('Shared')), {
+    code: 1,
+    stderr: /Shared\/team: a share is here: it cannot be removed or renamed\n.*Shared: the shares are here/,
+  });
+  t.ok(existsSync(shown));
+  t.notOk(existsSync(path.join(daemon.home('alice'), 'Shared', 'own')));
+  const backup = path.join(here, 'backup');
+  mkdirSync(backup);
+  writeFileSync(path.join(backup, 'kept'), 'x');
+  writeFileSync(path.join(daemon.home('alice'), 'gone'), 'x');
+  const synced = await ftpctl('sync', '--delete', backup, at('/'));
+  t.match(synced, { code: 0, stderr: /Shared\/team stays: a share is here/ });
+  t.notMatch(synced.stdout + synced.stderr, /deleted.*Shared/);
+  t.ok(existsSync(shown));
+  t.notOk(existsSync(path.join(daemon.home('alice'), 'gone')));
+  t.match(await ftpctl('mv', at('Shared'), at('other')), { code: 1, stderr: /the shares are here/ });
+  writeFileSync(path.join(daemon.home('alice'), 'own'), 'x');
+});
+
 t.test('who may only read is told so', async (t) => {
   const read = await daemon.ftpctl([
     'cat',
@@ -117,6 +140,7 @@ t.test('a directory of that name that is no share is one of the home', async (t)
     'a password is read once',
   );
   t.match(await ftpctl('cat', at('Shared/nothing/file')), { code: 1, stderr: /no such file/ });
+  t.notMatch(readFileSync(path.join(daemon.state, 'user.log'), 'utf8'), /login refused/);
 });
 
 t.test('the prompt goes there and back', async (t) => {
@@ -139,4 +163,26 @@ t.test('the prompt goes there and back', async (t) => {
   });
   t.equal(stdout, ['/Shared/team', 'sub', 'text', 'mine', 'made', 'sub', '/Shared/team/sub', ''].join('\n'));
   t.match(stderr, /a share is a home of its own/);
+});
+
+t.test('a prompt that is open goes to a share that comes, and not to one that is gone', async (t) => {
+  const file = path.join(here, 'later');
+  writeFileSync(file, 'text\n');
+  const prompt = new Prompt(t, daemon, 'alice');
+  t.equal(await prompt.run('ls'), undefined);
+  const added = await daemon.ftpctl(['shareadd', 'late', '--group', 'staff', '--rw', '--quota', '1M']);
+  t.equal(added.stderr, '');
+  const [arrived, hidden] = [
+    path.join(daemon.homes, '+late'),
+    path.join(daemon.home('alice'), 'Shared', 'late'),
+  ];
+  while (!existsSync(hidden)) await prompt.run('ls');
+  // It is told of it now.
+  while (!existsSync(arrived)) await prompt.run('ls Shared/late');
+  t.equal(await prompt.run(`put ${file} Shared/late/later`), undefined);
+  t.equal(readFileSync(path.join(arrived, 'later'), 'utf8'), 'text\n');
+  t.notOk(existsSync(path.join(hidden, 'later')));
+  const removed = await daemon.ftpctl(['sharedel', 'late', '--remove']);
+  t.equal(removed.stderr, '');
+  while (!/no such file/.test((await prompt.run('cat Shared/late/later')) ?? ''));
 });

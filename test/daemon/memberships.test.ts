@@ -1,6 +1,6 @@
 /* What becomes of a session as shares change, and whose client is who in a share. */
 import t from 'tap';
-import { clientIdIn, Memberships } from '../../daemon/memberships.js';
+import { clientIdIn, consequenceOf } from '../../daemon/memberships.js';
 import { shareName, userName } from '../../protocol/ids.js';
 import type { Share } from '../../protocol/shares.js';
 
@@ -8,22 +8,18 @@ const ALICE = userName('alice');
 const TEAM: Share = { name: shareName('team'), isWritable: true };
 const READABLE: Share = { ...TEAM, isWritable: false };
 
-function membershipsWith(...shares: Share[]): Memberships {
-  return new Memberships({ get: () => undefined, of: () => shares });
-}
-
 t.test('a session of the own home is told what changed', async (t) => {
   const own = { share: undefined, shares: [TEAM] };
-  t.same(membershipsWith(TEAM).consequence(ALICE, own), { kind: 'none' });
-  t.same(membershipsWith(READABLE).consequence(ALICE, own), { kind: 'told', shares: [READABLE] });
-  t.same(membershipsWith().consequence(ALICE, own), { kind: 'told', shares: [] });
+  t.same(consequenceOf([TEAM], own), { kind: 'none' });
+  t.same(consequenceOf([READABLE], own), { kind: 'told', shares: [READABLE] });
+  t.same(consequenceOf([], own), { kind: 'told', shares: [] });
 });
 
 t.test('one of a share ends with it, and begins anew where less or more may be done', async (t) => {
   const there = { share: TEAM, shares: [TEAM] };
-  t.same(membershipsWith(TEAM).consequence(ALICE, there), { kind: 'none' });
-  t.match(membershipsWith(READABLE).consequence(ALICE, there), { kind: 'ended', again: true });
-  t.match(membershipsWith().consequence(ALICE, there), { kind: 'ended', again: false });
+  t.same(consequenceOf([TEAM], there), { kind: 'none' });
+  t.match(consequenceOf([READABLE], there), { kind: 'ended', again: true });
+  t.match(consequenceOf([], there), { kind: 'ended', again: false });
 });
 
 t.test("a client of a share is not another user's, nor what it was when it could write", async (t) => {

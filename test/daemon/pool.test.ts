@@ -158,6 +158,8 @@ t.test(
             late = inFault.session('alice');
             given = inFault.session('alice');
             inFault.pool.endSession(given, '', false);
+            inFault.session('alice', 'tell');
+            inFault.pool.homeChanged({ ...home('alice'), quotaBytes: 7 });
           });
         },
       },
@@ -165,6 +167,8 @@ t.test(
     const culprit = inFault.session('alice', 'throw');
     await inFault.until(() => inFault.closed.includes(culprit) && given > 0);
     t.same(inFault.closed, [given, culprit]);
+    await inFault.until(() => inFault.lines.length > 0);
+    t.match(inFault.lines, [{ message: 'opened', fields: { quotaBytes: 7 } }], 'as the home is by then');
     inFault.pool.endSession(late, '', false);
     await inFault.until(() => inFault.closed.includes(late));
   },

@@ -10,6 +10,8 @@ import type { FromWorker, ToWorker } from '../../daemon/worker-messages.js';
 if (parentPort === null) throw new Error('this is a worker');
 const port = parentPort;
 const post = (message: FromWorker): void => port.postMessage(message);
+const tell = (fields: Record<string, unknown>, message: string): void =>
+  post({ type: 'log', log: 'user', level: 'warn', fields, message });
 const uses = new Map<string, number>();
 
 port.on('message', (message: ToWorker) => {
@@ -23,6 +25,7 @@ port.on('message', (message: ToWorker) => {
       if (login.program === 'throw') throw new Error('on demand');
       if (login.program === 'exit') process.exit(7);
       if (login.program === 'hang') for (;;);
+      if (login.program === 'tell') tell({ ...home }, 'opened');
       return;
     }
     case 'endSession': {
@@ -45,12 +48,6 @@ port.on('message', (message: ToWorker) => {
       }
       return;
     case 'homeChanged':
-      post({
-        type: 'log',
-        log: 'user',
-        level: 'warn',
-        fields: { home: message.home.name },
-        message: 'seen',
-      });
+      tell({ home: message.home.name }, 'seen');
   }
 });

@@ -222,8 +222,9 @@ t.test('what is unsent of a share that was lost meanwhile is lost, told and kept
   await ftpctl('groupmod', 'staff', '--remove', 'bob');
   await daemon.start();
   await until(bob, '! ls Shared/team');
-  for (let lost = 0; lost === 0; lost = Number((await statusOf(bob))['losses']));
-  t.match(bob.service.output, /"share":"team".*the server could not make a change that was answered/);
+  await bob.service.says(/"share":"team".*the server could not make a change that was answered/);
+  t.not((await statusOf(bob))['losses'], 0);
+  await until(bob, `ls ${lostData}`);
   t.equal(await bob.succeed('sh', ['-c', `cat ${lostData}`]), 'unsent\n');
   t.equal(readFileSync(onServer('mine'), 'utf8'), 'before\n');
   await ftpctl('groupmod', 'staff', '--add', 'bob');

@@ -166,6 +166,24 @@ t.test('the directories that show it are made, and removed where nothing is in t
   await ftpctl('sharedel', 'more', '--remove');
 });
 
+t.test('what was made before the quota was full is removed with its share', async (t) => {
+  const shown = path.join(daemon.home('stranger'), 'Shared');
+  await ftpctl('usermod', 'stranger', '--max-files', '2');
+  await ftpctl('groupadd', 'few', 'stranger');
+  for (const name of ['first', 'second']) {
+    await ftpctl('shareadd', name, '--group', 'few', '--rw', '--quota', '1M');
+  }
+  const told = new Told();
+  await comeHolding(t, 'stranger', undefined, told);
+  t.ok(existsSync(path.join(shown, 'first')));
+  t.notOk(existsSync(path.join(shown, 'second')));
+  const lost = told.next();
+  await ftpctl('groupdel', 'few');
+  t.same(await lost, []);
+  t.notOk(existsSync(shown));
+  for (const name of ['first', 'second']) await ftpctl('sharedel', name, '--remove');
+});
+
 t.test('sessions end with the membership, and go on as what may be done changes', async (t) => {
   const ends: unknown[] = [];
   const shutdown = (...end: unknown[]): void => void ends.push(end);

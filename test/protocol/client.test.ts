@@ -397,6 +397,7 @@ t.test('notifications', async (t) => {
     'upgrade',
     true,
   ]);
+  t.same(client.session.shares, [{ name: 'team', isWritable: false }], 'also for who did not listen');
 });
 
 t.test('what is leased right behind the answer of the login is told', async (t) => {

@@ -79,6 +79,29 @@ t.test('nobody has more than a client is told of', async (t) => {
   state.changeGroup(GUESTS, { add: [LILY], remove: [] });
 });
 
+t.test(
+  'how many users have is asked where more of them get something, and reads the shares once',
+  async (t) => {
+    const { groups, shares } = stateWith(t);
+    groups.create(STAFF, [ALICE, LILY]);
+    groups.create(GUESTS, [LILY]);
+    const [asked, read] = [
+      t.capture(shares, 'requireFew', shares.requireFew),
+      t.capture(shares, 'list', shares.list),
+    ];
+    const users = (): string[] => asked().flatMap(({ args: [some] }) => [...some]);
+    shares.create(share());
+    t.same(users(), ['alice', 'lily']);
+    t.equal(read().length, 1);
+    shares.update(TEAM, (record) => ({ ...withGrant(record, STAFF, 'ro'), quotaBytes: 5 }));
+    t.same(users(), []);
+    shares.update(TEAM, (record) => withGrant(record, GUESTS, 'rw'));
+    t.same(users(), ['lily']);
+    t.same(shares.of(LILY), [{ name: 'team', isWritable: true }]);
+    t.same(shares.of(ALICE), [{ name: 'team', isWritable: false }]);
+  },
+);
+
 t.test('a removed user is in no group, and of a removed share nothing is kept', async (t) => {
   const state = stateWith(t);
   const home = homeOfShare(TEAM);

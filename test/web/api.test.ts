@@ -145,7 +145,7 @@ t.test('a password and keys let in; sessions end', async (t) => {
   t.match(short, refusedWith(400, /5 characters, and 8 are needed/));
   t.equal((await all.call('PUT', '/users/alice/password', { password: 'another long one' })).status, 204);
   const client = await logIn(t, { port: daemon.port, user: 'alice', password: 'another long one' });
-  t.match((await all.call('GET', '/sessions')).body, [{ user: 'alice', program: String }]);
+  t.match((await all.call('GET', '/sessions')).body, [{ user: 'alice', share: null, program: String }]);
   t.match(await all.call('GET', '/users/alice'), { body: { sessions: 1, lastLogin: String } });
   t.strictSame((await all.call('DELETE', '/users/alice/sessions')).body, { closedSessions: 1 });
   await client.closed;

@@ -33,6 +33,27 @@ async function metrics(): Promise<Map<string, number>> {
   return samples;
 }
 
+t.test('shares have quotas, too', async (t) => {
+  const { daemon: other, url: there } = await startWithWeb(t, { users: { alice: { quota: '1M' } } });
+  for (const command of [
+    ['groupadd', 'staff', 'alice'],
+    ['shareadd', 'team', '--group', 'staff', '--rw', '--quota', '1M', '--max-files', '50'],
+    ['mkdir', '--port', String(other.port), '--accept-new', other.at('alice', 'Shared/team/made')],
+  ]) {
+    const { code, stderr } = await other.ftpctl(command);
+    t.equal(code, 0, stderr);
+  }
+  const text = await (await fetch(`${there}/metrics`)).text();
+  for (const line of [
+    'ftpmount_quota_used_bytes{share="team"} 0',
+    'ftpmount_quota_limit_bytes{share="team"} 1048576',
+    'ftpmount_quota_used_files{share="team"} 1',
+    'ftpmount_quota_limit_files{share="team"} 50',
+  ]) {
+    t.ok(text.includes(`${line}\n`), line);
+  }
+});
+
 t.test('what users do is counted and timed', async (t) => {
   const file = join(temporaryDirectory(t), 'file');
   writeFileSync(file, Buffer.alloc(100_000));

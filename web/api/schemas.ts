@@ -96,6 +96,7 @@ const activity = object({
 });
 export const session = object({
   user: text('whose'),
+  share: orNull(text("the share whose home it is of; null: the user's own")),
   peer: text('ADDRESS:PORT'),
   program: text("the client's program and version, as it says"),
   since: time('the beginning'),

@@ -2,8 +2,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { showShares } from '../../../daemon/home/shared-directories.js';
+import { RENAME_EXCHANGE } from '../../../protocol/operations.js';
 import { shareName } from '../../../protocol/ids.js';
 import { LEASE_WRITE } from '../../../protocol/methods.js';
+import { failing } from '../../lib/failing.js';
 import { homeTest, TestClient } from './fixture.js';
 
 const [TEAM, MORE] = [shareName('team'), shareName('more')];
@@ -40,6 +42,31 @@ homeTest('removed where they are empty, and were made for a share', {}, async (t
   await paths.unlink('Shared/more/kept');
   await showShares(home, { user, names: [], former: [MORE] });
   t.notOk(existsSync(join(directory, 'Shared')));
+});
+
+homeTest('they stay where they are while the user has the share', {}, async (t, home, place) => {
+  const { user } = place;
+  const { paths } = new TestClient(home);
+  await paths.mkdir('Shared');
+  await paths.mkdir('Shared/team');
+  await paths.mkdir('other');
+  await paths.put('file', 'x');
+  await showShares(home, { user, names: [MORE, TEAM], former: [] });
+  for (const name of ['Shared', 'Shared/team', 'Shared/more']) {
+    await t.rejects(paths.rmdir(name), failing('EBUSY'), name);
+    await t.rejects(paths.rename(name, 'elsewhere'), failing('EBUSY'), name);
+    await t.rejects(paths.rename('file', name, RENAME_EXCHANGE), failing('EBUSY'), name);
+    await t.rejects(paths.rename(name, 'file', RENAME_EXCHANGE), failing('EBUSY'), name);
+    await t.rejects(paths.rename('other', name), failing('EBUSY'), name);
+  }
+  await paths.mkdir('Shared/own');
+  await paths.rename('Shared/own', 'Shared/mine');
+  await paths.rmdir('Shared/mine');
+  await paths.mkdir('other/team');
+  await paths.rmdir('other/team');
+  await showShares(home, { user, names: [], former: [MORE] });
+  await paths.rmdir('Shared/team');
+  await paths.rmdir('Shared');
 });
 
 homeTest('what is no directory stays, and is told', {}, async (t, home, place) => {

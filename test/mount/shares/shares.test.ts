@@ -1,6 +1,7 @@
 import t from 'tap';
 import { Failure } from '../../../protocol/failure.js';
 import { shareName } from '../../../protocol/ids.js';
+import { MAX_HOMES } from '../../../mount/shares/home-numbers.js';
 import { failureOf } from '../remote/failure-of.js';
 import { SeveralHomes, shareOf } from './several-homes.js';
 
@@ -39,6 +40,19 @@ t.test(
     t.ok(await shares.enter(TEAM));
   },
 );
+
+t.test('logins that fail use nothing up', async (t) => {
+  const homes = await SeveralHomes.make(shareOf('team'), shareOf('other'));
+  const { shares } = homes;
+  homes.onEnter = () => Promise.reject(new Failure('EIO'));
+  for (let i = 0; i < MAX_HOMES; i++) await failureOf(shares.enter(TEAM));
+  await Promise.all([failureOf(shares.enter(TEAM)), failureOf(shares.enter(shareName('other')))]);
+  homes.onEnter = () => Promise.resolve();
+  const [one, other] = await Promise.all([shares.enter(TEAM), shares.enter(shareName('other'))]);
+  t.not(one.root, other.root);
+  t.equal(shares.of(one.root), one);
+  t.equal(shares.of(other.root), other);
+});
 
 t.test('one whose session has ended is entered again, with other numbers', async (t) => {
   const homes = await SeveralHomes.make(shareOf('team'));
