@@ -24,6 +24,7 @@ import { findThere, isDirectory, openDirectory, throughLinks, type Found } from 
 import { matching } from './remote/matching.js';
 import { remoteArguments, type Place } from './remote/place.js';
 import type { OwnSession } from './remote/session.js';
+import { isSharePlace } from './remote/shared-path.js';
 import { withTransferSession } from './remote/transfer-session.js';
 import { LOCAL_TREE } from './remove-tree.js';
 import { remoteSize } from './transfer/announced-size.js';
@@ -362,6 +363,10 @@ class Get {
 
   async #copyDirectory({ source, target, listed, isGone }: Item): Promise<void> {
     if (!this.#recursive) throw new Failure('EISDIR', 'a directory: use -r to get it with all that is in it');
+    if (isSharePlace(this.#session, source)) {
+      this.#progress.note(`${displayName(source)} is a share, a home of its own: get it by itself`);
+      return;
+    }
     const path = pathOf(target);
     const { attributes, entries } = await openDirectory(this.#session.client, source);
     const isDestination = target.name.length === 0;

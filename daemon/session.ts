@@ -38,6 +38,7 @@ import {
 import { packShare, type Share } from '../protocol/shares.js';
 import { packTimeLimits } from '../protocol/time-limits.js';
 import type { SessionActivity } from '../state/control.js';
+import { withDeadline } from './deadline.js';
 import { Hearing } from './hearing.js';
 import { Backlog } from './home/backlog.js';
 import { Call } from './home/call.js';
@@ -208,7 +209,14 @@ export class Session implements ClientSession, TurnTaker, Paced {
         };
       });
     }
-    if (this.#isOver) this.#home.logout(this.#client);
+    if (this.#isOver) {
+      // Whoever it comes back as would make again, or tell as lost, what it is not told to be on the disk.
+      await withDeadline(
+        SHUTDOWN_MS,
+        this.#home.durability.sync().catch(() => undefined),
+      );
+      this.#home.logout(this.#client);
+    }
     await this.#channel.end();
     await this.closed;
     for (const [, call] of unhurried) call.cancel();

@@ -2,6 +2,7 @@
  * Paths that lead into a share: Shared/NAME of the user's own home is the root of a home of its own, with a session of its own.
  * What people write, and see, is always the path in the own home.
  */
+import type { Client } from '../../protocol/client.js';
 import { Failure } from '../../protocol/failure.js';
 import { remotePath, ROOT_PATH, shareName, type RemotePath, type ShareName } from '../../protocol/ids.js';
 import { SHARED_DIRECTORY } from '../../protocol/shares.js';
@@ -36,6 +37,16 @@ export function pathFrom(share: ShareName | undefined, path: RemotePath): Remote
 /** Where the share is in the own home. */
 export function rootOf(share: ShareName): string {
   return `${SHARED_DIRECTORY}/${share}`;
+}
+
+/** Whether a tree of the home ends at a directory, as it is the place of a share: of a session that is one's own. */
+export function isSharePlace(
+  { client, share }: { readonly client: Pick<Client, 'session'>; readonly share: ShareName | undefined },
+  path: RemotePath,
+): boolean {
+  const found = share === undefined ? shareIn(path) : undefined;
+  if (found === undefined || path.length !== rootOf(found).length) return false;
+  return client.session.shares.some(({ name }) => name === found);
 }
 
 /** The one share that all these paths of the own home lead into, or undefined: the own home. EXDEV. */

@@ -248,8 +248,8 @@ export const fileCommands: readonly ShellCommand[] = [
   },
   {
     names: ['trash'],
-    usage: '[restore|rm|empty] [PATH...]',
-    summary: 'list what was removed, put it back, or remove it for good',
+    usage: '[VERB] [PATH...]',
+    summary: 'what was removed: list, restore, rm or empty',
     flags: [
       HUMAN,
       { name: 'beside', text: 'restore: take another name where something has the name' },

@@ -174,6 +174,7 @@ export class Making {
   #directoryFor({ directory, name }: Create | Mkdir | Symlink | Link): Directory {
     const found = this.#home.identities.directoryOf(directory);
     this.#home.identities.refuseReserved(found, name, 'new');
+    this.#home.places.requireOutside(found);
     return found;
   }
 

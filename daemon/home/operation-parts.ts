@@ -36,7 +36,7 @@ export interface HomeParts {
   readonly times: OperationTimes;
   readonly owners: VirtualOwners;
   readonly trash: Pick<Trash, 'take' | 'accountOf'>;
-  readonly places: Pick<SharePlaces, 'requireNone'>;
+  readonly places: Pick<SharePlaces, 'requireNone' | 'requireOutside'>;
   /** A file got, lost or changed a name: its unit may be another one. */
   readonly moved: (ino: bigint) => void;
 }

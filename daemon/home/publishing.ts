@@ -19,6 +19,7 @@ import type { LeaseWaits, Prepared } from './lease-waits.js';
 import { readOnWay } from './path-units.js';
 import type { ToldStatus } from './owner-record.js';
 import type { Account } from './quota.js';
+import type { SharePlaces } from './share-places.js';
 import type { Trash } from './trash.js';
 import type { UnitChanges } from './unit-changes.js';
 import type { VirtualOwners } from './virtual-owners.js';
@@ -44,6 +45,7 @@ export interface PublishingParts {
   readonly units: UnitChanges;
   /** What is replaced may go there. */
   readonly trash: Pick<Trash, 'take'>;
+  readonly places: Pick<SharePlaces, 'requireOutside'>;
 }
 
 /** What appeared, and where. */
@@ -164,6 +166,7 @@ export class Publishing {
     const { parent, name } = splitPath(path);
     const directory = identities.directoryOf({ path: parent, ino: null });
     identities.refuseReserved(directory, name, 'new');
+    this.#parts.places.requireOutside(directory);
     return { directory, name };
   }
 }

@@ -67,6 +67,7 @@ export class Removing {
     const from = this.#directoryOf(op);
     const to = identities.directoryOf(op.newDirectory);
     identities.refuseReserved(to, op.newName, 'new');
+    this.#home.places.requireOutside(to);
     const directories = from.ino === to.ino ? [from] : [from, to];
     const target = statusIfAny(to.fd, op.newName);
     const source = expectedAt(statusIfAny(from.fd, op.name), op.id, lane.replay);

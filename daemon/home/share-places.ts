@@ -1,6 +1,6 @@
 /*
  * The places of its user's shares in a home: the directories Shared and Shared/NAME, which clients lead to the shares from. Like
- * mount points, they can be neither removed nor renamed.
+ * mount points, they can be neither removed nor renamed; and nothing new is made in Shared/NAME, where nobody would see it.
  */
 import { Failure } from '../../protocol/failure.js';
 import type { ShareName } from '../../protocol/ids.js';
@@ -16,6 +16,8 @@ const SHARED = Buffer.from(SHARED_DIRECTORY);
 export class SharePlaces {
   readonly #root: Directory;
   #names: ReadonlySet<string> = new Set();
+  /** Inode numbers of the directories Shared/NAME. */
+  #inodes: ReadonlySet<bigint> = new Set();
 
   /** Of a home without shares. */
   constructor(root: Directory) {
@@ -25,6 +27,18 @@ export class SharePlaces {
   /** These are the shares that are shown from now on. */
   show(names: readonly ShareName[]): void {
     this.#names = new Set(names);
+  }
+
+  /** The directories that show them are there. */
+  shown(inodes: readonly bigint[]): void {
+    this.#inodes = new Set(inodes);
+  }
+
+  /** To be called before a name is made. EXDEV. */
+  requireOutside(directory: FileId): void {
+    if (this.#inodes.has(directory.ino)) {
+      throw new Failure('EXDEV', 'a share is here, a home of its own: name what is in it by itself');
+    }
   }
 
   /** To be called before a name is taken away that leads to `status`. EBUSY. */

@@ -41,6 +41,7 @@ export async function showShares(
   { user, names, former }: ShownShares,
 ): Promise<readonly ShareName[]> {
   home.places.show(names);
+  home.places.shown([]);
   const missing = names.filter((name) => stateOf(home, placeOf(name)) === 'missing');
   const over = former.filter((name) => !names.includes(name) && stateOf(home, placeOf(name)) === 'directory');
   if (missing.length + over.length > 0) {
@@ -54,7 +55,11 @@ export async function showShares(
       changes.end();
     }
   }
-  return names.filter((name) => stateOf(home, placeOf(name)) !== 'directory');
+  const isShown = (name: ShareName): boolean => stateOf(home, placeOf(name)) === 'directory';
+  home.places.shown(
+    names.filter(isShown).map((name) => home.identities.file({ path: placeOf(name), ino: null }).status.ino),
+  );
+  return names.filter((name) => !isShown(name));
 }
 
 function placeOf(name: ShareName): RemotePath {

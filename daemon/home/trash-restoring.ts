@@ -13,6 +13,7 @@ import type { Prepared } from './lease-waits.js';
 import { readOnWay } from './path-units.js';
 import type { Quota } from './quota.js';
 import type { Telling } from './telling.js';
+import type { SharePlaces } from './share-places.js';
 import type { Trash } from './trash.js';
 
 export interface TrashRestoringParts {
@@ -21,6 +22,7 @@ export interface TrashRestoringParts {
   readonly held: HeldFiles;
   readonly quota: Quota;
   readonly telling: Telling;
+  readonly places: Pick<SharePlaces, 'requireOutside'>;
   /** To be called with each change of the home. */
   readonly changed: () => void;
   /** To be called with each file whose names change. */
@@ -36,11 +38,12 @@ export class TrashRestoring {
 
   /** The attributes of the file. ENOENT: there is no such item, or no such directory; ENOTDIR, EEXIST, EACCES. */
   prepare(id: Buffer, path: RemotePath): Prepared<unknown[]> {
-    const { trash, identities, held, quota, telling, changed, moved } = this.#parts;
+    const { trash, identities, held, quota, telling, changed, moved, places } = this.#parts;
     const item = trash.find(id);
     const { parent, name } = splitPath(path);
     const directory = identities.directoryOf({ path: parent, ino: null });
     identities.refuseReserved(directory, name, 'new');
+    places.requireOutside(directory);
     const touches = readOnWay(identities, { path, ino: null });
     touches.push({ unit: directory.ino, write: true });
     // Who has it open may have it as a unit of its own: what they did to it is sent before, and what they believe of it is over.

@@ -110,6 +110,18 @@ t.test('what removes all of a home leaves the places of shares', async (t) => {
   writeFileSync(path.join(daemon.home('alice'), 'own'), 'x');
 });
 
+t.test('a tree of the home ends where a share is', async (t) => {
+  const copy = path.join(temporaryDirectory(t), 'copy');
+  mkdirSync(path.join(copy, 'Shared', 'team'), { recursive: true });
+  writeFileSync(path.join(copy, 'Shared', 'team', 'mine'), 'a copy of another day');
+  const synced = await ftpctl('sync', '--delete', '--allow-empty', at(''), copy);
+  t.match(synced, { code: 0, stderr: /Shared\/team is a share, a home of its own: get it by itself/ });
+  t.ok(existsSync(path.join(copy, 'Shared', 'team', 'mine')), 'what is there is not deleted');
+  const put = await ftpctl('put', '-r', '-q', `${copy}/`, at(''));
+  t.match(put, { code: 1, stderr: /Shared\/team\/mine: a share is here, a home of its own/ });
+  t.notOk(existsSync(path.join(daemon.home('alice'), 'Shared', 'team', 'mine')));
+});
+
 t.test('who may only read is told so', async (t) => {
   const read = await daemon.ftpctl([
     'cat',

@@ -340,8 +340,13 @@ void t.test('nobody waits for what a client was leased whose session ends for go
   await comesBack.session.shutdown('a pause', true);
   t.equal(home.status().clients, 1, 'it keeps what it was leased');
   const again = await Peer.connect(t, home, disk, { id: comesBack.id, wants: LEASE_WRITE });
+  await again.call('apply', [1, [mkdir('d')].map(packOperation)]);
   await again.session.shutdown('what it may do has changed', true, true);
   t.equal(home.status().clients, 0);
+  t.ok(
+    again.told.some(([method, params]) => method === 'durable' && String(params) === '1'),
+    'it need not make again what it did',
+  );
 });
 
 void t.test('who waits for a sync that fails is told so, and then to connect again', async (t) => {

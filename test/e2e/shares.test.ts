@@ -150,10 +150,13 @@ t.test('the directories that show it are made, and removed where nothing is in t
   t.ok(statSync(shown).isDirectory());
   const told = new Told();
   const { client: reader } = await comeHolding(t, 'reader', undefined, told);
+  const paths = new PathClient(reader);
+  await paths.mkdir('Shared/more');
+  await paths.put('Shared/more/kept', 'x');
+  const given = told.next();
   await ftpctl('shareadd', 'more', '--group', 'guests', '--rw', '--quota', '1M');
-  t.match(await told.next().then(() => told.lists), [[{ name: 'more', isWritable: true }, ...READABLE]]);
+  t.match(await given.then(() => told.lists), [[{ name: 'more', isWritable: true }, ...READABLE]]);
   t.ok(existsSync(path.join(daemon.home('reader'), 'Shared', 'more')));
-  await new PathClient(reader).put('Shared/more/kept', 'x');
   const lost = told.next();
   await ftpctl('groupmod', 'guests', '--remove', 'reader');
   t.same(await lost, []);

@@ -106,7 +106,7 @@ export class Parts {
     this.executor = new Executor({
       ...{ tree, held, identities, shown, owners, sliceMs: options.sliceMs },
       trash: { take: () => undefined, accountOf: (_, account) => account },
-      places: { requireNone: () => undefined },
+      places: { requireNone: () => undefined, requireOutside: () => undefined },
       changed: () => undefined,
       moved: () => undefined,
       onTimesFailed: (error) => this.timesFailures.push(error),

@@ -31,10 +31,12 @@ homeTest('who has leases gives them back first', {}, async (t, home, { user }) =
 
 homeTest('removed where they are empty, and were made for a share', {}, async (t, home, place) => {
   const { user, directory } = place;
-  await showShares(home, { user, names: [MORE, TEAM], former: [] });
   const paths = new TestClient(home).paths;
+  await paths.mkdir('Shared');
   await paths.mkdir('Shared/own');
+  await paths.mkdir('Shared/more');
   await paths.put('Shared/more/kept', 'x');
+  await showShares(home, { user, names: [MORE, TEAM], former: [] });
   await showShares(home, { user, names: [], former: [MORE, TEAM] });
   t.notOk(existsSync(join(directory, 'Shared', 'team')));
   t.ok(existsSync(join(directory, 'Shared', 'more', 'kept')) && existsSync(join(directory, 'Shared', 'own')));
@@ -82,4 +84,17 @@ homeTest('what is no directory stays, and is told', {}, async (t, home, place) =
 homeTest('where Shared itself is none, neither', {}, async (t, home, { user }) => {
   await new TestClient(home).paths.put('Shared', 'x');
   t.same(await showShares(home, { user, names: [TEAM], former: [] }), [TEAM]);
+});
+
+homeTest('nothing new is made where a share is shown', {}, async (t, home, { user }) => {
+  const { paths } = new TestClient(home);
+  await paths.put('file', 'x');
+  await showShares(home, { user, names: [TEAM], former: [] });
+  const refused = failing('EXDEV');
+  await t.rejects(paths.mkdir('Shared/team/d'), refused);
+  await t.rejects(paths.put('Shared/team/f', 'x'), refused);
+  await t.rejects(paths.rename('file', 'Shared/team/f'), refused);
+  await paths.mkdir('Shared/own');
+  await showShares(home, { user, names: [], former: [] });
+  await paths.mkdir('Shared/team/d');
 });
