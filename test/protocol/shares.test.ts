@@ -34,7 +34,7 @@ t.test('what is refused where a home may only be read: all that changes it, but 
   });
   t.same(changing, [
     ...['apply', 'change', 'grant', 'uploadBegin', 'uploadWrite', 'uploadHole', 'uploadFinish'],
-    ...['uploadFiles', 'uploadAbort', 'uploadRemove'],
+    ...['uploadFiles', 'uploadAbort', 'uploadRemove', 'trashRestore', 'trashRemove', 'trashEmpty'],
   ]);
   const release = (): unknown[] => [RELEASE, [4711, 8]];
   t.notOk(METHODS.apply.changes(METHODS.apply.params([1, [release(), release()], null])));
