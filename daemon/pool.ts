@@ -19,7 +19,7 @@ import type { QuotaReport, Use } from '../state/ledger.js';
 import { withDeadline } from './deadline.js';
 import type { Log } from './log.js';
 import { makeCells, type Cells } from './measures.js';
-import { areReplaced, PROGRAM_FILES, requireSameFiles } from './program-files.js';
+import { PROGRAM_FILES, requireSameFiles, tellReplaced } from './program-files.js';
 import type {
   AdmittedConnection,
   FromWorker,
@@ -303,7 +303,7 @@ export class WorkerPool {
         this.#settle(slot, message.callId)?.failed(new Failure(message.kind, message.message));
         return;
       case 'replaced':
-        areReplaced(); // which tells who waits for it in this thread
+        tellReplaced();
         return;
       case 'log':
         this.#options.onLog(message);

@@ -18,16 +18,20 @@ export const replaced = new Promise<void>((resolve) => {
   tell = resolve;
 });
 
-/** Whether they are not those that this thread was loaded from; then `replaced` resolves. */
+/** Whether they are not those that this thread was loaded from. */
 export function areReplaced(): boolean {
-  if (identity() === PROGRAM_FILES) return false;
+  return identity() !== PROGRAM_FILES;
+}
+
+/** Resolves `replaced`: this thread, or one that it started, could not start another. */
+export function tellReplaced(): void {
   tell();
-  return true;
 }
 
 /** ESHUTDOWN where they were replaced. */
 export function requireSameFiles(): void {
   if (!areReplaced()) return;
+  tellReplaced();
   throw new Failure('ESHUTDOWN', 'the server is restarted as another version');
 }
 

@@ -32,13 +32,15 @@ export async function showList(json: boolean): Promise<string> {
 /** Of a mount whose status is not told. */
 async function ofSilent({ source, mountpoint }: Mount): Promise<Listed> {
   const mount = { server: source, mountpoint, pid: null };
-  const isDead = await askStatus(mountpoint).then(
-    ({ close }) => close(),
-    (error: unknown) => Failure.from(error).kind !== 'ETIMEDOUT',
-  );
-  return isDead === true
-    ? { ...mount, state: 'dead', text: `nobody serves it any more: ftpmount -u '${mountpoint}'` }
-    : { ...mount, state: 'silent', text: `its process does not answer: ftpmount -u -z '${mountpoint}'` };
+  try {
+    const { status, close } = await askStatus(mountpoint);
+    close();
+    return ofStatus(status); // it has begun meanwhile
+  } catch (error) {
+    return Failure.from(error).kind === 'ETIMEDOUT'
+      ? { ...mount, state: 'silent', text: `its process does not answer: ftpmount -u -z '${mountpoint}'` }
+      : { ...mount, state: 'dead', text: `nobody serves it any more: ftpmount -u '${mountpoint}'` };
+  }
 }
 
 function ofStatus({ server, mountpoint, pid, connection, ending, unsent }: MountStatus): Listed {

@@ -111,7 +111,8 @@ export class Administration {
       const passwordHash = hashes[added.length] ?? null;
       added.push({ keys: [], disabled: false, ...user, passwordHash, createdAt: Date.now() });
     }
-    for (const { name } of added) await this.#endEarlier(name);
+    for (const { name } of added)
+      await this.#announcer.endEarlier('account', { type: 'accountRemoved', name });
     this.#state.accounts.create(...added);
     let failed: Failure | undefined;
     for (const account of added) {
@@ -286,17 +287,6 @@ export class Administration {
       { type: 'accountChanged', name },
     );
     return print;
-  }
-
-  /** Has the daemon close what is open of a user of that name, whose account is gone. */
-  async #endEarlier(name: UserName): Promise<void> {
-    try {
-      await this.#ask({ type: 'accountRemoved', name });
-    } catch (error) {
-      const { kind, message } = Failure.from(error);
-      const text = `no account is made: the running daemon may serve an earlier ${name} still (${message}): restart it`;
-      throw new Failure(kind, text, { cause: error });
-    }
   }
 
   /** ENOENT. */

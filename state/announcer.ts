@@ -48,6 +48,20 @@ export class Announcer {
     return answer;
   }
 
+  /** Before a home is made: has the daemon close what is open of an earlier one of the name, of which it was not told that it is gone. */
+  async endEarlier(
+    what: 'account' | 'share',
+    request: Extract<ControlRequest, { type: 'accountRemoved' | 'shareRemoved' }>,
+  ): Promise<void> {
+    try {
+      await this.#options.ask(request);
+    } catch (error) {
+      const { kind, message } = Failure.from(error);
+      const text = `no ${what} is made: the running daemon may serve an earlier ${request.name} still (${message}): restart it`;
+      throw new Failure(kind, text, { cause: error });
+    }
+  }
+
   /** Throws where the audit trail does not take it. */
   record(change: AccountChange): void {
     const { paths, by } = this.#options;

@@ -30,12 +30,10 @@ export interface ShareSettings extends Partial<ShareLimits> {
 export class ShareAdministration {
   readonly #state: State;
   readonly #announcer: Announcer;
-  readonly #ask: AskIfRunning;
 
   constructor({ state, by, ask }: { state: State; by: string; ask: AskIfRunning }) {
     this.#state = state;
     this.#announcer = new Announcer({ paths: state.paths, by, ask });
-    this.#ask = ask;
   }
 
   /** EEXIST, ENOENT: one of them is no user. */
@@ -72,7 +70,7 @@ export class ShareAdministration {
       requireKnownHomes(this.#state, homes);
       await refuseLeftHome(join(homes, homeOfShare(name)), name);
     }
-    await this.#endEarlier(name);
+    await this.#announcer.endEarlier('share', { type: 'shareRemoved', name });
     this.#state.addShare({ name, createdAt: Date.now(), grants, ...limits });
     const details = { share: name, ...limits, grants: describeGrants(grants) };
     await this.#announcer.announce({ action: 'shareadd', details }, { type: 'sharesChanged' });
@@ -96,17 +94,6 @@ export class ShareAdministration {
     this.#state.removeShare(name);
     const details = { share: name, removeHome };
     await this.#announcer.announce({ action: 'sharedel', details }, { type: 'shareRemoved', name });
-  }
-
-  /** Has the daemon close what is open of a share of that name, which is gone. */
-  async #endEarlier(name: ShareName): Promise<void> {
-    try {
-      await this.#ask({ type: 'shareRemoved', name });
-    } catch (error) {
-      const { kind, message } = Failure.from(error);
-      const text = `no share is made: the running daemon may serve an earlier ${name} still (${message}): restart it`;
-      throw new Failure(kind, text, { cause: error });
-    }
   }
 }
 

@@ -144,7 +144,9 @@ export function settingsOf(record: Partial<UserRecord>): AccountSettings {
   };
 }
 
-export const MISSING_QUOTA = 'the quota is missing: say which (0 is none), or set ftpmountd --default-quota';
+/** Of a new user, or share. */
+export const MISSING_QUOTA =
+  'the quota is missing: say one (ftpctl: --quota SIZE; 0 is none), or set ftpmountd --default-quota';
 
 /** What users get of whom the record says nothing. */
 export type RecordDefaults = AccountSettings & UserDefaults & { readonly adopt?: boolean };

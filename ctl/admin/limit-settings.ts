@@ -6,10 +6,6 @@ import { softQuotaOf } from '../../state/soft-quota.js';
 import { formatSpan } from '../../state/times.js';
 import { formatTrashTime } from '../../state/trash-time.js';
 
-/** Of a new user, or share. */
-export const MISSING_QUOTA =
-  'the quota is missing: say --quota SIZE (0 is none), or set ftpmountd --default-quota';
-
 type LimitSettings = Pick<Account, 'softBytes' | 'graceMs' | 'bandwidth' | 'trashMs'>;
 
 /** As they are given. */

@@ -14,7 +14,7 @@ import { PosixError } from '../../posix/error.js';
 import type { Fd } from '../../posix/fd.js';
 import { SYNC_CALLS } from '../../state/measurements.js';
 import { took } from '../measures.js';
-import { areReplaced } from '../program-files.js';
+import { areReplaced, tellReplaced } from '../program-files.js';
 import type { DiskCall, DiskPlace, DiskRequest } from './disk-calls.js';
 
 /** Threads of one worker: few, for what they take of the memory. */
@@ -60,7 +60,7 @@ export class DiskThreads {
       if (this.#busy.size >= this.#most) return;
       if (turns.busy) continue;
       // The daemon ends by it, and the call is not answered: its client asks the next one again.
-      if (this.#idle.length === 0 && areReplaced()) return;
+      if (this.#idle.length === 0 && areReplaced()) return tellReplaced();
       const call = turns.waiting.shift();
       // To the end: the others have their turns first.
       this.#owners.delete(owner);

@@ -3,7 +3,7 @@
  */
 import { Failure } from '../../protocol/failure.js';
 
-/** Neither size nor charge has changed. It is to be carried out again after that. */
+/** Nothing of the file has changed. It is to be carried out again after that. */
 export class Unfinished extends Failure {
   /** Never rejects. */
   readonly until: Promise<void>;

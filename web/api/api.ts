@@ -1,8 +1,8 @@
 /*
  * /api/v1: what the page shows and does, as JSON for programs. openapi.json says what there is.
  *
- * Invariants: nothing is answered, and nothing is done, but for who shows a token with the scope of the route; the cookie of the page
- * opens nothing here, so that no other site can use it; what is taken and what is told is what the schemas have, and nothing else.
+ * Invariants: but for that document nothing is answered, and nothing is done, but for who shows a token with the scope of the route; the
+ * cookie of the page opens nothing here, so that no other site can use it; what is taken and what is told is what the schemas have, and nothing else.
  */
 import swagger from '@fastify/swagger';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';

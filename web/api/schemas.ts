@@ -44,7 +44,7 @@ const settings = {
 };
 const credential = { password: text('for logins'), passwordHash: text('an Argon2id hash instead of it') };
 const keys = list(text('a public key, as ftpctl keygen prints it'));
-const use = object({ bytes: count('bytes that are charged'), files: count('files that are charged') });
+const use = object({ bytes: count('bytes, without those in the trash'), files: count('files, the same') });
 
 export const newUser = object({ name: text('the name'), ...settings, keys, ...credential }, ['name']);
 export const changes = { ...object(settings, []), minProperties: 1 };
@@ -74,7 +74,10 @@ export const password = object({ password: orNull(text('the new one; null: login
 export const key = object({ key: text('a public key, as ftpctl keygen prints it') });
 export const fingerprint = object({ fingerprint: text('SHA256:...') });
 export const closedSessions = object({ closedSessions: count('sessions that ended') });
-export const emptiedTrash = use;
+export const emptiedTrash = object({
+  bytes: count('bytes that were in it'),
+  files: count('files that were'),
+});
 export const liftedLockouts = object({ lifted: count('lockouts that ended') });
 
 export const newBan = object({ network: text('192.0.2.7 or 2001:db8::/32'), until: text(END) }, ['network']);
