@@ -160,6 +160,7 @@ t.test('what is not understood is refused, and changes nothing', async (t) => {
     [{ quota: null }, /body\/quota must be integer,string/],
     [{ quoata: '5G' }, /'quoata'/],
     [{ quota: 'much' }, /'much' is not a size/],
+    [{ quota: '' }, /body\/quota must NOT have fewer than 1 characters/],
     [{ disabled: 'true' }, /body\/disabled must be boolean/],
     [{ name: 'bob' }, /'name'/],
     [{}, /fewer than 1/],
@@ -190,4 +191,5 @@ t.test('bans, status, and the audit trail in the name of the token', async (t) =
   const older = await all.call('GET', `/audit?text=192.0.2.0&before=${newest[0]?.time}`);
   t.match(older.body, [{ what: 'ban' }]);
   t.match(await all.call('GET', '/audit?limit=0'), { status: 400 });
+  t.match(await all.call('GET', '/audit?before=yesterday'), { status: 400 });
 });

@@ -30,19 +30,25 @@ const size = (description: string): Schema => ({
 });
 const END = 'a date (2027-01-31), a point in time (ISO 8601), a span from now (90d), or never';
 
+/** Of what is set: empty it would be passed over, as a cell of a file is. */
+const set = (schema: Schema): Schema => ({ ...schema, minLength: 1 });
+
 /** What may be set of a user by whoever makes or changes one. */
 const settings = {
-  quota: size('bytes of the home'),
+  quota: set(size('bytes of the home')),
   maxFiles: count('files of the home; 0 is no limit'),
-  soft: size('bytes that may be passed for the time of grace'),
-  grace: { ...text('that time'), examples: ['12h', '7d'] },
-  bandwidth: size('bytes a second that come and go'),
-  trash: { ...text('how long what is removed is kept, or off'), examples: ['30d'] },
-  expires: text(`until when the user may log in: ${END}`),
+  soft: set(size('bytes that may be passed for the time of grace')),
+  grace: { ...set(text('that time')), examples: ['12h', '7d'] },
+  bandwidth: set(size('bytes a second that come and go')),
+  trash: { ...set(text('how long what is removed is kept, or off')), examples: ['30d'] },
+  expires: set(text(`until when the user may log in: ${END}`)),
   disabled: truth('logins are refused'),
   posixOwners: truth('owner, group, full mode and devices of files are kept'),
 };
-const credential = { password: text('for logins'), passwordHash: text('an Argon2id hash instead of it') };
+const credential = {
+  password: set(text('for logins')),
+  passwordHash: set(text('an Argon2id hash instead of it')),
+};
 const keys = list(text('a public key, as ftpctl keygen prints it'));
 const use = object({ bytes: count('bytes, without those in the trash'), files: count('files, the same') });
 
@@ -122,7 +128,7 @@ export const auditQuery = object(
   {
     user: text('entries of this user'),
     text: text('entries that have this in them, in upper or lower case'),
-    before: time('entries that are older: the time of the last one that was got'),
+    before: { ...time('entries that are older: the time of the last one that was got'), format: 'date-time' },
     limit: { ...text('how many at most, 1 to 1000 (200)'), pattern: '^([1-9][0-9]{0,2}|1000)$' },
   },
   [],
