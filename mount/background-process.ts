@@ -21,6 +21,8 @@ function goToBackground(): void {
 }
 
 void runProgram('ftpmount', async () => {
-  await serve(await receiveRequest(), goToBackground);
+  const request = await receiveRequest();
+  process.title = `ftpmount ${request.source} ${request.mountpoint}`;
+  await serve(request, goToBackground);
   return EXIT_OK;
 });

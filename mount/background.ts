@@ -16,7 +16,8 @@ const YOUNG_MIB = 4;
 /** Serves the mount from a child. Returns the exit code: 0 once it is usable, else the child's, which told why. */
 export function serveInBackground(request: MountRequest): Promise<number> {
   const program = fileURLToPath(new URL('background-process.js', import.meta.url));
-  const child = fork(program, {
+  const shown = [request.source, request.mountpoint]; // by ps(1): they make room for the title, too
+  const child = fork(program, shown, {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     execArgv: [...process.execArgv, `--max-semi-space-size=${YOUNG_MIB}`],
   });

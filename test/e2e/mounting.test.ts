@@ -62,6 +62,8 @@ for (const [name, unmount] of [
     const { pid } = JSON.parse(status.stdout) as { pid: number };
     const list = await runProgram('ftpmount', ['list'], { env: daemon.env });
     t.match(list.stdout, new RegExp(`^alice@.* on ${mountpoint} \\(process ${pid}\\): connected$`, 'm'));
+    const shown = await succeed('ps', ['-o', 'args=', '-p', String(pid)]);
+    t.match(shown, new RegExp(`^ftpmount alice@.* ${mountpoint}\n$`), 'ps says what is mounted where');
     await unmount(mountpoint);
     t.equal(mountAt(mountpoint), undefined);
     const sent = (): string => readFileSync(path.join(daemon.home('alice'), file), 'utf8');
