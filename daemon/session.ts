@@ -36,7 +36,7 @@ import {
   type NotificationParams,
 } from '../protocol/methods.js';
 import { packShare, type Share } from '../protocol/shares.js';
-import { packTimeLimits } from '../protocol/time-limits.js';
+import { packDiskLimits } from '../protocol/disk-limits.js';
 import type { SessionActivity } from '../state/control.js';
 import { withDeadline } from './deadline.js';
 import { Hearing } from './hearing.js';
@@ -162,7 +162,7 @@ export class Session implements ClientSession, TurnTaker, Paced {
     const applied = client.marks?.applied ?? 0;
     const result = [
       ...[serverVersion, bootVerifier, resumed, root, applied],
-      ...[leased, covered, home.leaseTermMs, packTimeLimits(home.times), home.maxOpenFiles],
+      ...[leased, covered, home.leaseTermMs, packDiskLimits(home.disk), home.maxOpenFiles],
       options.shares.map(packShare),
     ];
     this.#channel.send(encodeResponse(login.requestId, undefined, result));

@@ -133,9 +133,9 @@ export class ServedHomes {
     atime: AtimePolicies,
   ): ServedHome {
     const { session, name, ...rest } = parts;
-    const { termMs, times, maxOpenFiles } = session;
+    const { termMs, disk, maxOpenFiles } = session;
     const { filesystem, state } = openHome({
-      ...{ ...rest, ...this.#options.common, termMs, times, maxOpenFiles, atime },
+      ...{ ...rest, ...this.#options.common, termMs, disk, maxOpenFiles, atime },
       lossDirectory: lossDirectory(`${this.#options.account}:${name}`),
     });
     const { remote } = rest;

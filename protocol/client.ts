@@ -25,7 +25,7 @@ import type { LeaseItem, LeaseMode, MethodName, Result } from './methods.js';
 import { LOGIN_ID, RequestIds } from './request-ids.js';
 import type { Shape } from './shape.js';
 import type { Share } from './shares.js';
-import type { TimeLimits } from './time-limits.js';
+import type { DiskLimits } from './disk-limits.js';
 import { CallWindow, weightOf, type Weight } from './window.js';
 
 /** The parameters of `login`. */
@@ -59,8 +59,8 @@ export interface LoginResult {
   readonly covered: boolean;
   /** For how long leases are good without a word of the other side. */
   readonly termMs: number;
-  /** What times the home's disk can keep. */
-  readonly times: TimeLimits;
+  /** What the home's disk can keep. */
+  readonly disk: DiskLimits;
   /** Files that the clients of the home may have open. */
   readonly maxOpenFiles: number;
   /** Those of the user, by name, as the server said last; of a session of a share: that one. */
@@ -351,10 +351,10 @@ export class Client {
         if (failure === undefined) {
           const [serverVersion, verifier, resumed, root, applied, leased, covered, ...limits] =
             result as Result<'login'>;
-          const [termMs, times, maxOpenFiles, shares] = limits;
+          const [termMs, disk, maxOpenFiles, shares] = limits;
           this.#session = {
             ...{ serverVersion, bootVerifier: Buffer.from(verifier), resumed, root, applied },
-            ...{ leased, covered, termMs, times, maxOpenFiles, shares },
+            ...{ leased, covered, termMs, disk, maxOpenFiles, shares },
           };
           // At once: the next record may already use it.
           this.#channel.maxRecord = MAX_RECORD;

@@ -53,7 +53,7 @@ import {
   type Shaped,
 } from './shape.js';
 import { share } from './shares.js';
-import { timeLimits } from './time-limits.js';
+import { diskLimits } from './disk-limits.js';
 import { xattrName, xattrsToGive, xattrValue } from './xattrs.js';
 
 /** What a client wants to be leased (`login`) and what a lease of a unit allows (`lease`, `recall`, `returned`). */
@@ -133,7 +133,7 @@ function isChange({ kind }: Operation): boolean {
 export const METHODS = {
   /**
    * (user, password or nil, client id, lease wanted, program and version, share or nil: the user's own home)
-   * -> (server version, boot verifier, resumed, root attributes, applied, leased, covered, term, limits of times, limit of open
+   * -> (server version, boot verifier, resumed, root attributes, applied, leased, covered, term, limits of the disk, limit of open
    * files, shares of the user; of a session of a share: that one).
    * Without a password the client's static key must be one of the user's: ENOKEY asks for a password.
    * EKEYREJECTED: wrong user or password. EKEYEXPIRED: the account has expired. EAGAIN: too many wrong ones. EUSERS: the queue is full. EBUSY: too many sessions of this user.
@@ -160,7 +160,7 @@ export const METHODS = {
       bool,
       bool,
       leaseTerm,
-      timeLimits,
+      diskLimits,
       int(1, MAX_HELD),
       list(share, MAX_SHARES),
     ),

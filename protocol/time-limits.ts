@@ -1,8 +1,7 @@
 /*
  * Which times a disk can keep. A client that answers changes by itself shows at once what the disk will make of them.
  */
-import { seconds, type Timestamp } from './attributes.js';
-import { int, tuple, type Shape } from './shape.js';
+import type { Timestamp } from './attributes.js';
 
 export const NANOSECONDS = 1_000_000_000;
 
@@ -16,19 +15,6 @@ export interface TimeLimits {
 
 /** What Linux can tell, as far as a number of msgpack is exact. */
 export const UNLIMITED_TIMES: TimeLimits = { first: -(2 ** 53) + 1, last: 2 ** 53 - 1, step: 1 };
-
-const wireLimits = tuple(seconds, seconds, int(1, NANOSECONDS));
-
-/** Reads limits from [first, last, step]. */
-export const timeLimits: Shape<TimeLimits> = (value) => {
-  const [first, last, step] = wireLimits(value);
-  return { first, last, step };
-};
-
-/** The inverse of `timeLimits`. */
-export function packTimeLimits({ first, last, step }: TimeLimits): unknown[] {
-  return [first, last, step];
-}
 
 /** What becomes of a time on the disk: as timestamp_truncate() of Linux has it. */
 export function limitedTime({ sec, nsec }: Timestamp, { first, last, step }: TimeLimits): Timestamp {

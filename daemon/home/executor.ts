@@ -75,13 +75,14 @@ export class Executor {
     owners: VirtualOwners;
     trash: HomeParts['trash'];
     places: HomeParts['places'];
+    largestFile: number;
     /** For tests. */
     sliceMs?: number | undefined;
   }) {
     const { tree, identities, held, owners } = parts;
     this.#times = new OperationTimes({ identities, shown: parts.shown, onFailed: parts.onTimesFailed });
-    const { moved, trash, places } = parts;
-    const home = { tree, identities, held, times: this.#times, owners, moved, trash, places };
+    const { moved, trash, places, largestFile } = parts;
+    const home = { tree, identities, held, times: this.#times, owners, moved, trash, places, largestFile };
     this.#owners = owners;
     this.#held = held;
     this.#making = new Making(home);

@@ -96,12 +96,13 @@ export class FileChanges {
     const { fd, status: before, account } = this.#writable(op.file, lane);
     if (data.length === 0) return this.#left(fd, before);
     const start = op.offset ?? before.size;
-    const end = start + data.length;
-    if (end > Number.MAX_SAFE_INTEGER) throw new Failure('EFBIG', 'the file would be too large');
+    this.#requireSize(start + 1);
+    const end = Math.min(start + data.length, this.#home.largestFile);
     const growth = Math.max(0, end - before.size);
     const fitting = account.fitting(growth);
-    const length = fitting === growth ? data.length : Math.max(0, before.size + fitting - start);
-    const isFull = new Failure('EDQUOT', 'the quota of disk space is used up');
+    const length = fitting === growth ? end - start : Math.max(0, before.size + fitting - start);
+    const isFull =
+      fitting === growth ? tooLarge() : new Failure('EDQUOT', 'the quota of disk space is used up');
     if (length === 0) throw isFull;
     let file: Status;
     try {
@@ -128,7 +129,7 @@ export class FileChanges {
     const { times } = this.#home;
     const { fd, status: before, account } = this.#writable(file, lane);
     const end = offset + length;
-    if (end > Number.MAX_SAFE_INTEGER) throw new Failure('EFBIG', 'the file would be too large');
+    this.#requireSize(end);
     if ((mode & ALLOCATE_PUNCH_HOLE) === 0) requireRoom(fd, end - Math.max(offset, before.size), account);
     const last = (mode & ALLOCATE_KEEP_SIZE) === 0 ? end : Math.min(end, before.size);
     let upTo = end;
@@ -153,7 +154,7 @@ export class FileChanges {
     const from = identities.readable(source);
     if (sourceOffset + length > from.status.size) throw new Failure('ENODATA', 'the source ends before');
     const end = offset + length;
-    if (end > Number.MAX_SAFE_INTEGER) throw new Failure('EFBIG', 'the file would be too large');
+    this.#requireSize(end);
     const fitting = before.size + account.fitting(Math.max(0, end - before.size));
     const last = Math.min(end, fitting);
     if (last <= offset) throw new Failure('EDQUOT', 'the quota of disk space is used up');
@@ -183,6 +184,11 @@ export class FileChanges {
     return { ...found, account: trash.accountOf(found.status.ino, lane.account) };
   }
 
+  /** Before it is charged: a file that no disk takes is EFBIG whatever the quota is, as on a local disk. */
+  #requireSize(end: number): void {
+    if (end > this.#home.largestFile) throw tooLarge();
+  }
+
   #left(fd: Fd, status: Status): Left {
     return { file: leftOf(this.#home, { fd, status }) };
   }
@@ -196,9 +202,14 @@ export class FileChanges {
     if (isDirectory(status)) throw new Failure('EISDIR', 'is a directory');
     if (!isRegular(status)) throw new Failure('EINVAL', 'not a regular file');
     const { fd, status: before, account } = this.#writable(op.file, lane);
+    this.#requireSize(size);
     this.#home.held.freeing.requireEmpty(fd, before, size);
     chargingSize(account, fd, before, size, () => ftruncate(fd, size));
   }
+}
+
+function tooLarge(): Failure {
+  return new Failure('EFBIG', 'the file would be too large');
 }
 
 /** As chown(2) to who owns it anyway: its ctime moves. */

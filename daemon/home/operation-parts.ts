@@ -37,6 +37,8 @@ export interface HomeParts {
   readonly owners: VirtualOwners;
   readonly trash: Pick<Trash, 'take' | 'accountOf'>;
   readonly places: Pick<SharePlaces, 'requireNone' | 'requireOutside'>;
+  /** Bytes that a file can have on this disk. */
+  readonly largestFile: number;
   /** A file got, lost or changed a name: its unit may be another one. */
   readonly moved: (ino: bigint) => void;
 }

@@ -10,7 +10,7 @@ import { LEASE_TERM_MS, MAX_HELD } from '../../protocol/limits.js';
 import type { LeaseMode } from '../../protocol/methods.js';
 import type { HomeName } from '../../protocol/ids.js';
 import type { HomeRecord } from '../../state/home-record.js';
-import type { TimeLimits } from '../../protocol/time-limits.js';
+import type { DiskLimits } from '../../protocol/disk-limits.js';
 import type { Charge, QuotaReport, Use } from '../../state/ledger.js';
 import { softQuotaOf } from '../../state/soft-quota.js';
 import type { Log } from '../log.js';
@@ -20,7 +20,7 @@ import { CLOCK, type Clock } from './clock.js';
 import { ConfinedTree } from './confined.js';
 import { Counting } from './counting.js';
 import { Digests, type DigestRecords } from './digests.js';
-import { diskTimes } from './disk-times.js';
+import { limitsOfDisk } from './disk-limits.js';
 import { DiskWatch, type DiskWatchOptions } from './disk-watch.js';
 import { Durability, type DurabilityOptions } from './durability.js';
 import { Executor } from './executor.js';
@@ -109,7 +109,7 @@ export class UserHome {
   readonly shown: ShownTimes;
   readonly owners: VirtualOwners;
   readonly telling: Telling;
-  readonly times: TimeLimits;
+  readonly disk: DiskLimits;
   readonly turns: Turns;
   readonly leases: Leases;
   readonly waits: LeaseWaits;
@@ -213,7 +213,7 @@ export class UserHome {
     this.shown = ShownTimes.open(tree);
     this.owners = new VirtualOwners(tree, record.posixOwners === true, this.identities.root.ino);
     this.telling = new Telling(this.shown, this.owners, this.held);
-    this.times = diskTimes(tree);
+    this.disk = limitsOfDisk(tree);
     this.durability = new Durability({
       tree,
       marks: () => this.#marks(),
@@ -295,7 +295,8 @@ export class UserHome {
     };
     this.trash = new Trash({ ...parts, home: record.name, clock, log, isFrozen: () => this.counting });
     this.trash.keepMs = record.trashMs ?? 0;
-    const changing = { ...parts, trash: this.trash, places: this.places };
+    const { largestFile } = this.disk;
+    const changing = { ...parts, trash: this.trash, places: this.places, largestFile };
     this.restoring = new TrashRestoring(changing);
     const executor = new Executor({
       ...changing,

@@ -25,6 +25,7 @@ export class AttributeUpdates {
     const { tree, kernel } = this.#home;
     const { size } = changes;
     if (inode.isGone) return this.#changeHere(inode, changes);
+    if (size !== undefined && size > this.#home.largestFile) throw new Failure('EFBIG');
     if (!tree.mayChange(inode)) return this.#ask(inode, changes, caller);
     const growth = size === undefined ? 0 : Math.max(0, size - inode.attributes.size);
     const wait = this.#home.room({ bytes: growth, files: 0 });

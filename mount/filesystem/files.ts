@@ -391,8 +391,9 @@ export class Files {
     if (!tree.mayChange(inode)) return this.#askWrite(handle, appends ? null : offset, data, caller);
     const wait = log.room();
     if (wait !== undefined) return this.#writeLater(wait, handle, appends, offset, data, caller, mayAsk);
-    const growth = Math.max(0, offset + data.length - inode.attributes.size);
-    let fits = data.length;
+    let fits = Math.min(data.length, this.#home.largestFile - offset);
+    if (fits <= 0) throw new Failure('EFBIG');
+    const growth = Math.max(0, offset + fits - inode.attributes.size);
     if (growth > 0) {
       const { bytes } = grants.available(log.charged);
       if (growth > bytes) {
@@ -401,7 +402,7 @@ export class Files {
           return this.#writeLater(granted, handle, appends, offset, data, caller, false);
         }
         // What fits is written, as on a local disk; what overwrites fits always.
-        fits = Math.max(0, data.length - (growth - Math.max(0, bytes)));
+        fits = Math.max(0, fits - (growth - Math.max(0, bytes)));
         if (fits === 0) throw new Failure('EDQUOT', 'the quota is used up');
       }
     }

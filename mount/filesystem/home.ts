@@ -47,7 +47,7 @@ export interface Temper {
 
 export type HomeParts = Pick<
   Home,
-  'remote' | 'tree' | 'log' | 'sender' | 'leases' | 'grants' | 'kernel' | 'clock' | 'temper'
+  'remote' | 'tree' | 'log' | 'sender' | 'leases' | 'grants' | 'kernel' | 'clock' | 'temper' | 'largestFile'
 >;
 
 export class Home {
@@ -60,6 +60,8 @@ export class Home {
   readonly kernel: KernelView;
   readonly clock: WallClock;
   readonly temper: Temper;
+  /** Bytes that a file can have on the server's disk: what is larger is EFBIG before there is a question of room. */
+  largestFile: number;
   readonly underWay = new ChangesUnderWay();
   readonly changes = new ChangeNumbers();
 
@@ -73,6 +75,7 @@ export class Home {
     this.kernel = parts.kernel;
     this.clock = parts.clock;
     this.temper = parts.temper;
+    this.largestFile = parts.largestFile;
   }
 
   /**

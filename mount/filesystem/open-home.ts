@@ -7,7 +7,7 @@ import type { RemotePath } from '../../protocol/ids.js';
 import { Grants } from '../lease/grants.js';
 import { Leases } from '../lease/holdings.js';
 import type { Share } from '../../protocol/shares.js';
-import type { TimeLimits } from '../../protocol/time-limits.js';
+import type { DiskLimits } from '../../protocol/disk-limits.js';
 import { Term } from '../lease/term.js';
 import { Log } from '../log/log.js';
 import { Sender } from '../log/sender.js';
@@ -52,8 +52,8 @@ export interface OpenHomeOptions {
   readonly root: { readonly path: RemotePath; readonly attributes: Attributes };
   /** For how long the server keeps leases without a word (milliseconds). */
   readonly termMs: number;
-  /** What times the server's disk can keep. */
-  readonly times: TimeLimits;
+  /** What the server's disk can keep. */
+  readonly disk: DiskLimits;
   /** Files that the mounts of the home may have open. */
   readonly maxOpenFiles: number;
   readonly caches: KernelCaches;
@@ -137,7 +137,8 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
   });
   const home = new Home({
     ...{ remote, tree, log, sender, leases, grants, kernel, temper },
-    clock: new WallClock(options.times),
+    clock: new WallClock(options.disk.times),
+    largestFile: options.disk.largestFile,
   });
   const data = new FileData(home);
   const listings = new Listings(home);
@@ -189,7 +190,8 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
     },
     connected: (session, sameServer) => {
       term.begin(session.termMs);
-      home.clock.limits = session.times;
+      home.clock.limits = session.disk.times;
+      home.largestFile = session.disk.largestFile;
       files.maxOpen = session.maxOpenFiles;
       options.sharesAre?.(session.shares);
       if (!session.resumed || !sameServer || !session.leased) grants.lost();

@@ -23,14 +23,14 @@ import { Peer, unlimitedPace, VERIFIER } from './session-peer.js';
 
 sessionTest('login, requests, data, and what is not understood', async (t, home, disk) => {
   const peer = await Peer.connect(t, home, disk);
-  const [version, verifier, resumed, root, applied, leased, covered, term, times] = METHODS.login.result(
+  const [version, verifier, resumed, root, applied, leased, covered, term, limits] = METHODS.login.result(
     peer.login.result,
   );
   t.strictSame(
     [version, verifier, resumed, applied, leased, covered, term],
     ['test/1', VERIFIER, false, 0, false, false, LEASE_TERM_MS],
   );
-  t.same(times, home.times);
+  t.same(limits, home.disk);
   t.equal(root.mode & 0o170000, 0o040000);
   await peer.paths.create('f');
   const content = randomBytes(MAX_DATA);

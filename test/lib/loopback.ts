@@ -11,7 +11,7 @@ import { encodeResponse, type IncomingMessage } from '../../protocol/codec.js';
 import type { Failure } from '../../protocol/failure.js';
 import { LEASE_TERM_MS, MAX_HELD, MAX_RECORD } from '../../protocol/limits.js';
 import { generateKeyPair, type KeyPair } from '../../protocol/x25519.js';
-import { packTimeLimits, UNLIMITED_TIMES } from '../../protocol/time-limits.js';
+import { packDiskLimits, UNLIMITED_DISK } from '../../protocol/disk-limits.js';
 
 /** A listening server on a free port of 127.0.0.1; everything is closed when the test ends. */
 export async function listen(
@@ -118,7 +118,7 @@ function startSession(socket: Socket, accepted: Accepted, script: Script): void 
     logIn(id) {
       const result = [
         ...['test/1', Buffer.alloc(8, 9), false, WIRE_ATTRIBUTES, 0, false, false],
-        ...[LEASE_TERM_MS, packTimeLimits(UNLIMITED_TIMES), MAX_HELD, []],
+        ...[LEASE_TERM_MS, packDiskLimits(UNLIMITED_DISK), MAX_HELD, []],
       ];
       channel.send(encodeResponse(id, undefined, result));
       channel.maxRecord = MAX_RECORD;

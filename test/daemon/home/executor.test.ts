@@ -189,6 +189,22 @@ partsTest('write: in place, beyond the end, at the end', {}, async (t, parts) =>
   t.equal(await kindOf(() => client.change(write(s, 0, 'x'))), 'ELOOP');
 });
 
+partsTest(
+  'no file is larger than the disk takes, before the quota counts',
+  { largestFile: 100, bytes: 50 },
+  async (t, parts) => {
+    const client = parts.client();
+    const f = refTo(client.changed(create(parts.home, 'f')));
+    t.equal(await kindOf(() => client.change(setattr(f, { size: 101 }))), 'EFBIG');
+    t.equal(await kindOf(() => client.change(setattr(f, { size: 100 }))), 'EDQUOT');
+    t.equal(await kindOf(() => client.change(write(f, 100, 'x'))), 'EFBIG');
+    t.equal(await kindOf(() => client.change(write(f, 99, 'x'))), 'EDQUOT');
+    parts.quota.setLimits({ bytes: 200, files: 10 });
+    t.equal(await kindOf(() => client.change(write(f, 98, 'xyz'))), 'EFBIG', 'the rest of it');
+    t.equal(lstatSync(join(parts.directory, 'f')).size, 100);
+  },
+);
+
 partsTest('a file that is held is used by its id until it is released', {}, async (t, parts) => {
   const one = parts.client();
   const two = parts.client();

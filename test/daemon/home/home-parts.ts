@@ -63,6 +63,8 @@ export interface PartsOptions {
   /** Files have virtual owners. */
   readonly owners?: boolean;
   readonly sliceMs?: number;
+  /** Bytes that a file can have on the disk. */
+  readonly largestFile?: number;
   /** Descriptors that may stay open besides those that are open now. */
   readonly descriptors?: number;
 }
@@ -107,6 +109,7 @@ export class Parts {
       ...{ tree, held, identities, shown, owners, sliceMs: options.sliceMs },
       trash: { take: () => undefined, accountOf: (_, account) => account },
       places: { requireNone: () => undefined, requireOutside: () => undefined },
+      largestFile: options.largestFile ?? Number.MAX_SAFE_INTEGER,
       changed: () => undefined,
       moved: () => undefined,
       onTimesFailed: (error) => this.timesFailures.push(error),

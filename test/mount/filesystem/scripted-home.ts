@@ -74,9 +74,9 @@ export class ScriptedHome {
       backoff: { next: () => 1, lasted: () => undefined, refusedLong: false },
     });
     scope.teardown(() => remote.close());
-    const { termMs, times, maxOpenFiles } = await remote.connect();
+    const { termMs, disk, maxOpenFiles } = await remote.connect();
     const { filesystem, state } = openHome({
-      ...{ remote, termMs, times, maxOpenFiles },
+      ...{ remote, termMs, disk, maxOpenFiles },
       root: { path: ROOT_PATH, attributes: home.root },
       caches: {
         invalidateNode: (node, offset) => home.dropped.push(`${node} ${offset}`),

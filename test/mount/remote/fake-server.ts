@@ -3,7 +3,7 @@ import type { LoginResult, NotificationHandlers } from '../../../protocol/client
 import { Failure } from '../../../protocol/failure.js';
 import { LEASE_TERM_MS } from '../../../protocol/limits.js';
 import type { MethodName } from '../../../protocol/methods.js';
-import { UNLIMITED_TIMES } from '../../../protocol/time-limits.js';
+import { UNLIMITED_DISK } from '../../../protocol/disk-limits.js';
 import type { Connection, Hello } from '../../../mount/remote/connection.js';
 
 interface Asked {
@@ -30,8 +30,8 @@ export class FakeServer {
     method === 'readlink' ? Buffer.from(String(asked)) : null;
   /** Connections from now on answer nothing but pings. */
   holding = false;
-  /** What times its disk can keep. */
-  times = UNLIMITED_TIMES;
+  /** What its disk can keep. */
+  disk = UNLIMITED_DISK;
   /** Files that its clients may have open. */
   maxOpenFiles = 1000;
   /** Called with each new connection, before its login is answered. */
@@ -95,7 +95,7 @@ export class FakeConnection implements Connection {
       leased: server.resumes || server.covers,
       covered: server.resumes || server.covers,
       termMs: LEASE_TERM_MS,
-      times: server.times,
+      disk: server.disk,
       maxOpenFiles: server.maxOpenFiles,
       shares: [],
     };

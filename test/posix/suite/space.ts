@@ -1,6 +1,7 @@
 /* The room that a file takes: room made ahead, holes, and copies that the file system makes by itself. */
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join as at } from 'node:path';
 import { fd as brandFd } from '../../../posix/fd.js';
 import { close, copyFileRange, fallocate, lseek, openat2 } from '../../../posix/files.js';
@@ -60,6 +61,24 @@ function pattern(length: number): Buffer {
   return Buffer.alloc(length, 'a piece of text that has an odd length');
 }
 
+/** More than ext4 takes, of which a file has at most 16 TiB. */
+const HUGE = 2 ** 52;
+
+/** Whether the disk of the temporary files, on which the homes are as well, has files as large. */
+function diskTakes(size: number): boolean {
+  const directory = fs.mkdtempSync(at(tmpdir(), 'ftpmount-'));
+  try {
+    fs.writeFileSync(at(directory, 'file'), '');
+    fs.truncateSync(at(directory, 'file'), size);
+    return true;
+  } catch (error) {
+    assert.equal((error as NodeJS.ErrnoException).code, 'EFBIG');
+    return false;
+  } finally {
+    fs.rmSync(directory, { recursive: true });
+  }
+}
+
 /** A MiB of data, a MiB that was never written, and a MiB of data. */
 function withHole(file: string): void {
   withFile(file, 'w', (fd) => {
@@ -69,6 +88,18 @@ function withHole(file: string): void {
 }
 
 export const space: Record<string, Operation> = {
+  'what is larger than the disk takes of any file is EFBIG, however little room there is'(d) {
+    if (diskTakes(HUGE)) return;
+    withFile(at(d, 'f'), 'w+', (fd) => {
+      fs.writeSync(fd, 'data');
+      fails('EFBIG', () => fs.ftruncateSync(fd, HUGE));
+      fails('EFBIG', () => fs.writeSync(fd, 'x', HUGE));
+      fails('EFBIG', () => allocate(fd, 0, HUGE, 1));
+      assert.equal(fs.fstatSync(fd).size, 4);
+    });
+    fails('EFBIG', () => fs.truncateSync(at(d, 'f'), HUGE));
+    assert.equal(read(at(d, 'f')), 'data');
+  },
   'fallocate makes a file longer, by zeros'(d) {
     withFile(at(d, 'f'), 'w+', (fd) => {
       fs.writeSync(fd, 'data');
