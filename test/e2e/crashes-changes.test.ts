@@ -12,7 +12,7 @@ t.test('under sqlite', async (t) => {
   const daemon = await startDaemon(t, { users: { alice: { quota: '1G' } } });
   const mounted = await mountHome(t, daemon, 'alice');
   const statements = ['create table t(n integer primary key);'];
-  const rows = workFor(20);
+  const rows = workFor(40, 20);
   for (let i = 1; i <= rows; i++) statements.push(`insert into t values (${i});`);
   await killWhile(
     t,
@@ -32,7 +32,7 @@ t.test('under sqlite', async (t) => {
 t.test('under renames that replace', async (t) => {
   const daemon = await startDaemon(t, { users: { alice: { quota: '1G' } } });
   const mounted = await mountHome(t, daemon, 'alice');
-  const rounds = workFor(150);
+  const rounds = workFor(300, 40);
   const changes = `for i in $(seq ${rounds}); do echo $i > new; mv new file$((i % 7)); echo line $i >> log; mkdir d$i; rmdir d$i; done; cat file*`;
   const work = mounted.succeed('sh', ['-ec', changes], WHILE_KILLED);
   const wanted = Array.from({ length: 7 }, (_, i) => rounds - i).toSorted((a, b) => (a % 7) - (b % 7));

@@ -69,7 +69,7 @@ t.test('under git', async (t) => {
   const mounted = await mountHome(t, daemon, 'alice');
   await mounted.succeed('tar', ['-xf', path.join(local, 'tree.tar')]);
   const git = 'git -c user.name=a -c user.email=a@example.org -c gc.auto=0';
-  const count = workFor(2);
+  const count = workFor(4, 2);
   const commits =
     `cd tree; git init -q .; for i in $(seq ${count}); do date +%N > d1/new$i; git add -A; ${git} commit -qm c$i; done; ` +
     'git fsck --strict 2>&1';

@@ -40,6 +40,12 @@ interface Opened {
   readonly files: readonly fs.FileHandle[];
 }
 
+/** Paths of what is opened. */
+interface Names {
+  readonly directories: readonly string[];
+  readonly files: readonly string[];
+}
+
 interface Call {
   readonly text: string;
   readonly pauseMs: number;
@@ -109,31 +115,21 @@ function facts(status: Awaited<ReturnType<typeof fs.stat>> | undefined): unknown
   return [status.mode, status.nlink, status.isFile() ? status.size : 0];
 }
 
-/** Opens the same of any root. */
-async function withOpened<T>(
-  root: string,
-  directories: readonly string[],
-  files: readonly string[],
-  use: (opened: Opened) => Promise<T>,
-): Promise<T> {
-  const handles: fs.FileHandle[] = [];
-  const open = async (at: string, flags: string): Promise<fs.FileHandle> => {
-    const handle = await fs.open(path.join(root, at), flags);
-    handles.push(handle);
-    return handle;
+/** Opens the same of any root; it is closed by close(). */
+async function openOf(root: string, { directories, files }: Names): Promise<Opened> {
+  const open = (at: string, flags: string): Promise<fs.FileHandle> => fs.open(path.join(root, at), flags);
+  return {
+    directories: await Promise.all(directories.map((at) => open(at, 'r'))),
+    files: await Promise.all(files.map((at) => open(at, 'r+'))),
   };
-  try {
-    const opened = { directories: [] as fs.FileHandle[], files: [] as fs.FileHandle[] };
-    for (const directory of directories) opened.directories.push(await open(directory, 'r'));
-    for (const file of files) opened.files.push(await open(file, 'r+'));
-    return await use(opened);
-  } finally {
-    for (const handle of handles) await handle.close();
-  }
+}
+
+async function close({ directories, files }: Opened): Promise<void> {
+  for (const handle of [...directories, ...files]) await handle.close();
 }
 
 /** The directories and the regular files of a tree. */
-async function namesIn(root: string): Promise<{ directories: string[]; files: string[] }> {
+async function namesIn(root: string): Promise<Names> {
   const entries = await fs.readdir(root, { recursive: true, withFileTypes: true });
   const named = (entry: (typeof entries)[number]): string =>
     path.relative(root, path.join(entry.parentPath, entry.name));
@@ -187,21 +183,20 @@ class Model {
   }
 
   /** Becomes what an order of what was made leaves that explains all that was seen; false: none does. */
-  async explain(
-    made: readonly Made[],
-    names: { directories: readonly string[]; files: readonly string[] },
-    seen: readonly string[],
-  ): Promise<boolean> {
+  async explain(made: readonly Made[], names: Names, seen: readonly string[]): Promise<boolean> {
     const hopeless = new Set<string>();
     const keyOf = (prefix: readonly Made[]): string => prefix.map((each) => made.indexOf(each)).join();
     for (const order of ordersOf(made, (prefix) => hopeless.has(keyOf(prefix)))) {
       const copy = path.join(this.#directory, String(this.#copies++));
       await succeed('cp', ['-a', this.root, copy]);
-      const wrong = await withOpened(copy, names.directories, names.files, async (opened) => {
-        for (const [index, { call, result }] of order.entries())
-          if (!isSame(result, await resultOf(call.run(opened)))) return index;
-        return undefined;
-      });
+      const opened = await openOf(copy, names);
+      let wrong: number | undefined;
+      for (const [index, { call, result }] of order.entries()) {
+        if (isSame(result, await resultOf(call.run(opened)))) continue;
+        wrong = index;
+        break;
+      }
+      await close(opened);
       if (wrong === undefined && isSame(seen, await picture(copy, false))) {
         await fs.rm(this.root, { recursive: true });
         this.root = copy;
@@ -242,19 +237,21 @@ async function compare(
       ),
     );
     let clock = 0;
-    const work = mountpoints.map((mountpoint, mount) =>
-      withOpened(mountpoint, names.directories, names.files, async (opened) => {
-        const made: Made[] = [];
-        for (const call of calls[mount] ?? []) {
-          if (call.pauseMs > 0) await delay(call.pauseMs);
-          const began = clock++;
-          const result = await resultOf(call.run(opened));
-          made.push({ call, mount, began, ended: clock++, result });
-        }
-        return made;
-      }),
-    );
+    // What leads to them is asked for before anybody changes it.
+    const opened: Opened[] = [];
+    for (const mountpoint of mountpoints) opened.push(await openOf(mountpoint, names));
+    const work = opened.map(async (each, mount) => {
+      const made: Made[] = [];
+      for (const call of calls[mount] ?? []) {
+        if (call.pauseMs > 0) await delay(call.pauseMs);
+        const began = clock++;
+        const result = await resultOf(call.run(each));
+        made.push({ call, mount, began, ended: clock++, result });
+      }
+      return made;
+    });
     const [all] = await Promise.all([Promise.all(work), disturb?.(round)]);
+    for (const each of opened) await close(each);
     const made = all.flat();
     const seen: string[][] = [];
     for (const mountpoint of mountpoints) seen.push(await picture(mountpoint, false));

@@ -9,13 +9,12 @@ import * as fs from 'node:fs/promises';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import { startProxy } from '../../bench/proxy.js';
-import { fd, type Fd } from '../../posix/fd.js';
 import { RENAME_EXCHANGE, RENAME_NOREPLACE, S_IFCHR, S_IFSOCK } from '../../posix/flags.js';
-import { mknodat, renameat2 } from '../../posix/names.js';
+import { mknodat } from '../../posix/names.js';
 import { setXattr } from '../../posix/xattrs.js';
 import { startDaemon, type Daemon } from '../lib/daemon.js';
 import { temporaryDirectory } from '../lib/directory.js';
-import { picture, resultOf, XATTR } from '../lib/model.js';
+import { inDirectory, picture, renameWith, resultOf, XATTR } from '../lib/model.js';
 import { mountHome } from '../lib/mounted.js';
 import { Prompt } from '../lib/prompt.js';
 import { pick, randomFrom, seedOfRun } from '../lib/random.js';
@@ -40,27 +39,6 @@ function randomPath(random: (below: number) => number): string {
   const parts: string[] = [];
   for (let depth = random(3); depth >= 0; depth--) parts.push(pick(random, NAMES));
   return parts.join('/');
-}
-
-/** Opens the directory of a name for a call that node has not. */
-async function inDirectory<T>(
-  root: string,
-  at: string,
-  run: (directory: Fd, name: Buffer) => T,
-): Promise<Awaited<T>> {
-  const directory = await fs.open(path.join(root, path.dirname(at)), 'r');
-  try {
-    return await run(fd(directory.fd), Buffer.from(path.basename(at)));
-  } finally {
-    await directory.close();
-  }
-}
-
-/** Renames with RENAME_EXCHANGE or RENAME_NOREPLACE. */
-function renameWith(root: string, at: string, to: string, flags: number): Promise<void> {
-  return inDirectory(root, at, (from, name) =>
-    inDirectory(root, to, (into, newName) => renameat2(from, name, into, newName, flags)),
-  );
 }
 
 /** Removes a name of a file, which is changed as long as it is open. What it is then. */

@@ -12,9 +12,9 @@ import { randomFrom, seedOfRun } from './random.js';
 
 const kills = Number(process.env['KILLS'] ?? 2);
 
-/** So much work that it goes on under all the kills. */
-export function workFor(perKill: number): number {
-  return perKill * kills;
+/** So much work that it goes on under all the kills, on a busy machine too. */
+export function workFor(least: number, perKill: number): number {
+  return Math.max(least, perKill * kills);
 }
 
 /** For a program that goes on while its daemon is killed: it waits for each start of one, on a busy machine for long. */

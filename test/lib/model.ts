@@ -1,10 +1,33 @@
-/* What a model test compares between homes as mounts show them and a plain directory. */
+/* What model tests do in homes as mounts show them, and in a plain directory, and what they compare. */
 import * as fs from 'node:fs/promises';
 import path from 'node:path';
+import { fd, type Fd } from '../../posix/fd.js';
+import { renameat2 } from '../../posix/names.js';
 import { getXattr } from '../../posix/xattrs.js';
 
 /** The extended attribute that is set. */
 export const XATTR = Buffer.from('user.a');
+
+/** Opens the directory of a name for a call that node has not. */
+export async function inDirectory<T>(
+  root: string,
+  at: string,
+  run: (directory: Fd, name: Buffer) => T,
+): Promise<Awaited<T>> {
+  const directory = await fs.open(path.join(root, path.dirname(at)), 'r');
+  try {
+    return await run(fd(directory.fd), Buffer.from(path.basename(at)));
+  } finally {
+    await directory.close();
+  }
+}
+
+/** Renames with RENAME_EXCHANGE or RENAME_NOREPLACE. */
+export function renameWith(root: string, at: string, to: string, flags: number): Promise<void> {
+  return inDirectory(root, at, (from, name) =>
+    inDirectory(root, to, (into, newName) => renameat2(from, name, into, newName, flags)),
+  );
+}
 
 /** What a call answered, or its errno. */
 export async function resultOf(run: Promise<unknown>): Promise<unknown> {
