@@ -6,7 +6,7 @@
  * whoever unmounts can wait for its end.
  */
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { connect, createServer, type Server, type Socket } from 'node:net';
@@ -56,6 +56,8 @@ export interface ShareStatus extends HomeStatus {
 
 const PRIVATE_DIRECTORY = 0o700;
 const SOCKET = '.sock';
+/** Beside the socket: who made it. */
+const PROCESS = '.pid';
 /** With the reasons why 64 shares are not connected. */
 const MAX_STATUS = 256 * 1024;
 
@@ -69,20 +71,32 @@ function directory(environment: NodeJS.ProcessEnv = process.env): string {
     : join(runtime, 'ftpmount');
 }
 
-/** The socket of the mount on an absolute path without symlinks. */
-function socketPath(mountpoint: string): string {
+/** A file of the mount on an absolute path without symlinks. */
+function fileOf(mountpoint: string, ending: string): string {
   const name = createHash('sha256').update(mountpoint).digest('hex').slice(0, 32);
-  return join(directory(), `${name}${SOCKET}`);
+  return join(directory(), `${name}${ending}`);
+}
+
+/** The process that serves, or served, the mount on an absolute path without symlinks, where it did not end by itself. */
+export function servingProcess(mountpoint: string): number | undefined {
+  try {
+    const pid = Number(readFileSync(fileOf(mountpoint, PROCESS), 'latin1'));
+    return Number.isInteger(pid) && pid > 0 ? pid : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Answers `status` to all who ask, until the returned function is called. */
 export function serveControl(mountpoint: string, status: () => MountStatus): () => void {
-  const path = socketPath(mountpoint);
+  const path = fileOf(mountpoint, SOCKET);
+  const processFile = fileOf(mountpoint, PROCESS);
   const clients = new Set<Socket>();
   let server: Server | undefined;
   try {
     mkdirSync(directory(), { recursive: true, mode: PRIVATE_DIRECTORY });
     rmSync(path, { force: true });
+    writeFileSync(processFile, String(process.pid));
     server = createServer((socket) => {
       clients.add(socket);
       socket.on('close', () => clients.delete(socket)).on('error', () => socket.destroy());
@@ -97,7 +111,7 @@ export function serveControl(mountpoint: string, status: () => MountStatus): () 
   return () => {
     server.close();
     for (const socket of clients) socket.destroy();
-    rmSync(path, { force: true });
+    for (const file of [path, processFile]) rmSync(file, { force: true });
   };
 }
 
@@ -109,7 +123,7 @@ export async function askStatus(
   mountpoint: string,
 ): Promise<{ status: MountStatus; ended: Promise<void>; close(): void }> {
   return ask(
-    socketPath(mountpoint),
+    fileOf(mountpoint, SOCKET),
     `nobody serves a mount on '${mountpoint}': findmnt -t fuse.ftpmount shows what is`,
   );
 }

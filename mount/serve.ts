@@ -24,6 +24,7 @@ import { Connector } from './connector.js';
 import { serveControl } from './control.js';
 import { checkMountpoint } from './fuse/mountpoint.js';
 import { mountFilesystem, type MountSession } from './fuse/session.js';
+import { releaseKilled } from './killed-process.js';
 import { openMountLog } from './log-file.js';
 import { atimePolicies } from './options.js';
 import type { Connection, Hello } from './remote/connection.js';
@@ -53,6 +54,7 @@ export async function serve(request: MountRequest, onMounted: () => void): Promi
     request.port ?? options.port,
   );
   const directory = parseRemotePath(target.path ?? '');
+  releaseKilled(request.mountpoint);
   // Before the login: nobody should type a password for a mount point that cannot be used.
   const mountpoint = await checkMountpoint(request.mountpoint, options.flags);
   const log = openMountLog(request.logFile, mountpoint);

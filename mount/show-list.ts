@@ -3,6 +3,7 @@ import { printable } from '../protocol/login/report.js';
 import { Failure } from '../protocol/failure.js';
 import { askAll, askStatus, type MountStatus } from './control.js';
 import { allMounts, MOUNT_TYPE, type Mount } from './fuse/mountinfo.js';
+import { wasKilled } from './killed-process.js';
 import { amount } from './show-status.js';
 
 /** One of them. */
@@ -37,7 +38,7 @@ async function ofSilent({ source, mountpoint }: Mount): Promise<Listed> {
     close();
     return ofStatus(status); // it has begun meanwhile
   } catch (error) {
-    return Failure.from(error).kind === 'ETIMEDOUT'
+    return Failure.from(error).kind === 'ETIMEDOUT' && !wasKilled(mountpoint)
       ? { ...mount, state: 'silent', text: `its process does not answer: ftpmount -u -z '${mountpoint}'` }
       : { ...mount, state: 'dead', text: `nobody serves it any more: ftpmount -u '${mountpoint}'` };
   }

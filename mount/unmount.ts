@@ -7,6 +7,7 @@ import { askStatus } from './control.js';
 import { abortConnection } from './fuse/abort.js';
 import { mountAt, mountedPath } from './fuse/mountinfo.js';
 import { detach } from './fuse/mountpoint.js';
+import { releaseKilled } from './killed-process.js';
 import { amount } from './show-status.js';
 
 /** After so long (milliseconds), and each time again, the terminal is told how much is left. */
@@ -22,6 +23,7 @@ export async function unmount(mountpoint: string, lazy: boolean): Promise<void> 
   if (mounted?.type.startsWith('fuse') !== true) {
     throw new Failure('USAGE', `'${mountpoint}' is not mounted: findmnt -t fuse.ftpmount shows what is`);
   }
+  const released = releaseKilled(mountpoint);
   // Before: the process listens as long as it lives, and may be gone a moment after.
   let isSilent = false;
   const serving = await askStatus(path).catch((error: unknown) => {
@@ -33,7 +35,8 @@ export async function unmount(mountpoint: string, lazy: boolean): Promise<void> 
     throw new Failure('ETIMEDOUT', `the process that serves '${mountpoint}' does not answer: ${advice}`);
   }
   try {
-    await detach(path, lazy);
+    // Who waited in what was released is on the way out.
+    await detach(path, lazy || released);
   } catch (thrown) {
     serving?.close();
     const failure = Failure.from(thrown);

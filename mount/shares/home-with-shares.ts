@@ -92,13 +92,23 @@ export class HomeWithShares implements Filesystem {
     return this.#shares.any && isOwn(node) && this.#sharedNodes().includes(node);
   }
 
-  /** What a share is at, or what shares are in, stays there. Throws EBUSY. */
-  #checkFree(parent: NodeId, name: Buffer): void {
+  /**
+   * Before a name is taken from its place, or something is put there: what a share is at, or what shares are in, stays. Throws
+   * EBUSY. What is no directory is the user's own.
+   */
+  #checkFree(parent: NodeId, name: Buffer, caller: Caller): Eventually<void> {
     if (!this.#shares.any || !isOwn(parent)) return;
     const isShared = parent === ROOT_NODE && !this.#isShared(ROOT_NODE) && name.equals(SHARED);
-    if (isShared || this.#shareAt(parent, name) !== undefined) {
+    if (!isShared && this.#shareAt(parent, name) === undefined) return;
+    const there = this.#own.lookup(parent, name, caller);
+    return there instanceof Promise ? there.then((entry) => this.#checkOwn(entry)) : this.#checkOwn(there);
+  }
+
+  #checkOwn(there: Entry | NegativeEntry): void {
+    // It was not told to the kernel.
+    if (there.nodeId !== undefined) this.#own.forget(there.nodeId, 1n);
+    if (there.nodeId === undefined || (there.attributes.mode & S_IFMT) === S_IFDIR)
       throw new Failure('EBUSY', 'a shared folder is there');
-    }
   }
 
   // Names
@@ -162,13 +172,15 @@ export class HomeWithShares implements Filesystem {
   }
 
   unlink(parent: NodeId, name: Buffer, caller: Caller): Eventually<void> {
-    this.#checkFree(parent, name);
-    return this.#toChange(parent).unlink(parent, name, caller);
+    return after(this.#checkFree(parent, name, caller), () =>
+      this.#toChange(parent).unlink(parent, name, caller),
+    );
   }
 
   rmdir(parent: NodeId, name: Buffer, caller: Caller): Eventually<void> {
-    this.#checkFree(parent, name);
-    return this.#toChange(parent).rmdir(parent, name, caller);
+    return after(this.#checkFree(parent, name, caller), () =>
+      this.#toChange(parent).rmdir(parent, name, caller),
+    );
   }
 
   rename(
@@ -180,9 +192,11 @@ export class HomeWithShares implements Filesystem {
     caller: Caller,
   ): Eventually<void> {
     checkSame(parent, newParent);
-    this.#checkFree(parent, name);
-    this.#checkFree(newParent, newName);
-    return this.#toChange(parent).rename(parent, name, newParent, newName, flags, caller);
+    const rename = (): Eventually<void> =>
+      this.#toChange(parent).rename(parent, name, newParent, newName, flags, caller);
+    return after(this.#checkFree(parent, name, caller), () =>
+      after(this.#checkFree(newParent, newName, caller), rename),
+    );
   }
 
   // One inode
@@ -373,4 +387,8 @@ export class HomeWithShares implements Filesystem {
 /** Throws EXDEV for what are of two homes. */
 function checkSame(one: NodeId | HandleId, other: NodeId | HandleId): void {
   if (homeOf(one) !== homeOf(other)) throw new Failure('EXDEV', 'it is of another home');
+}
+
+function after(checked: Eventually<void>, change: () => Eventually<void>): Eventually<void> {
+  return checked instanceof Promise ? checked.then(change) : change();
 }

@@ -7,7 +7,7 @@ import path from 'node:path';
 import t from 'tap';
 import { startDaemon, type Daemon } from '../lib/daemon.js';
 import { temporaryDirectory } from '../lib/directory.js';
-import { isRight, killWhile, WHILE_KILLED } from '../lib/kill-while.js';
+import { isRight, killWhile, WHILE_KILLED, workFor } from '../lib/kill-while.js';
 import { mountHome, type Mounted } from '../lib/mounted.js';
 import { succeed } from '../lib/run.js';
 
@@ -36,7 +36,7 @@ t.test('under tar', async (t) => {
   const mounted = await mountHome(t, daemon, 'alice');
   for (let round = 0; round < 3; round++) {
     const work = mounted.succeed('sh', ['-ec', `rm -rf tree; tar -xf ${local}/tree.tar`], WHILE_KILLED);
-    await killWhile(daemon, work);
+    await killWhile(t, daemon, work);
   }
   await sameOnServer(mounted, daemon, path.join(local, 'tree'), 'tree');
   await isRight(t, daemon);
@@ -53,7 +53,7 @@ t.test('under tar, where other mounts of the home come back, too', async (t) => 
   const others = [await mountHome(t, daemon, 'alice'), await mountHome(t, daemon, 'alice')];
   const mounted = await mountHome(t, daemon, 'alice');
   const work = mounted.succeed('tar', ['-xf', path.join(local, 'tree.tar')], WHILE_KILLED);
-  await killWhile(daemon, work);
+  await killWhile(t, daemon, work);
   for (const other of others) {
     await other.succeed('diff', ['-r', '--no-dereference', path.join(local, 'tree'), 'tree']);
     await other.unmount();
@@ -69,12 +69,16 @@ t.test('under git', async (t) => {
   const mounted = await mountHome(t, daemon, 'alice');
   await mounted.succeed('tar', ['-xf', path.join(local, 'tree.tar')]);
   const git = 'git -c user.name=a -c user.email=a@example.org -c gc.auto=0';
+  const count = workFor(4, 2);
   const commits =
-    `cd tree; git init -q .; for i in 1 2 3 4; do date +%N > d1/new$i; git add -A; ${git} commit -qm c$i; done; ` +
+    `cd tree; git init -q .; for i in $(seq ${count}); do date +%N > d1/new$i; git add -A; ${git} commit -qm c$i; done; ` +
     'git fsck --strict 2>&1';
   const work = mounted.succeed('sh', ['-ec', commits], WHILE_KILLED);
-  await killWhile(daemon, work);
-  t.equal((await mounted.succeed('git', ['-C', 'tree', 'rev-list', '--count', 'HEAD'])).trim(), '4');
+  await killWhile(t, daemon, work);
+  t.equal(
+    (await mounted.succeed('git', ['-C', 'tree', 'rev-list', '--count', 'HEAD'])).trim(),
+    String(count),
+  );
   t.equal(await mounted.succeed('git', ['-C', 'tree', 'status', '--porcelain']), '');
   await mounted.unmount();
   await isRight(t, daemon);

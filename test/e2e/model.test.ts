@@ -9,15 +9,15 @@ import * as fs from 'node:fs/promises';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import { startProxy } from '../../bench/proxy.js';
-import { fd, type Fd } from '../../posix/fd.js';
 import { RENAME_EXCHANGE, RENAME_NOREPLACE, S_IFCHR, S_IFSOCK } from '../../posix/flags.js';
-import { mknodat, renameat2 } from '../../posix/names.js';
-import { getXattr, setXattr } from '../../posix/xattrs.js';
+import { mknodat } from '../../posix/names.js';
+import { setXattr } from '../../posix/xattrs.js';
 import { startDaemon, type Daemon } from '../lib/daemon.js';
 import { temporaryDirectory } from '../lib/directory.js';
+import { inDirectory, picture, renameWith, resultOf, XATTR } from '../lib/model.js';
 import { mountHome } from '../lib/mounted.js';
 import { Prompt } from '../lib/prompt.js';
-import { randomFrom, seedOfRun } from '../lib/random.js';
+import { pick, randomFrom, seedOfRun } from '../lib/random.js';
 
 const seed = seedOfRun();
 const rounds = Number(process.env['ROUNDS'] ?? 60);
@@ -28,7 +28,6 @@ const MAX_LINKS = 8;
 const IDS = [0, 1, 1000, 2 ** 32 - 2];
 const OWNED_MODES = [0o644, 0o4755, 0o2755, 0o2775, 0o2645, 0o1777, 0o6777, 0];
 const DEV_NULL = 0x103;
-const XATTR = Buffer.from('user.a');
 
 /** One operation, as it is made below a root. */
 interface Step {
@@ -36,35 +35,10 @@ interface Step {
   run(root: string): Promise<unknown>;
 }
 
-function pick<T>(random: (below: number) => number, from: readonly T[]): T {
-  return from[random(from.length)] as T;
-}
-
 function randomPath(random: (below: number) => number): string {
   const parts: string[] = [];
   for (let depth = random(3); depth >= 0; depth--) parts.push(pick(random, NAMES));
   return parts.join('/');
-}
-
-/** Opens the directory of a name for a call that node has not. */
-async function inDirectory<T>(
-  root: string,
-  at: string,
-  run: (directory: Fd, name: Buffer) => T,
-): Promise<Awaited<T>> {
-  const directory = await fs.open(path.join(root, path.dirname(at)), 'r');
-  try {
-    return await run(fd(directory.fd), Buffer.from(path.basename(at)));
-  } finally {
-    await directory.close();
-  }
-}
-
-/** Renames with RENAME_EXCHANGE or RENAME_NOREPLACE. */
-function renameWith(root: string, at: string, to: string, flags: number): Promise<void> {
-  return inDirectory(root, at, (from, name) =>
-    inDirectory(root, to, (into, newName) => renameat2(from, name, into, newName, flags)),
-  );
 }
 
 /** Removes a name of a file, which is changed as long as it is open. What it is then. */
@@ -199,51 +173,6 @@ async function led(file: string, links = 0): Promise<string> {
   // Links may be on the way to it, too.
   const directory = await fs.realpath(path.dirname(file));
   return led(path.resolve(directory, link), links + 1);
-}
-
-async function resultOf(run: Promise<unknown>): Promise<unknown> {
-  try {
-    const result = await run;
-    return Array.isArray(result) ? result : 'done';
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code;
-  }
-}
-
-/** Everything that is to be the same everywhere: the tree with types, modes, sizes, links, targets and content. */
-async function picture(root: string, owners: boolean): Promise<string[]> {
-  const lines: string[] = [];
-  const walk = async (relative: string): Promise<void> => {
-    const names = (await fs.readdir(path.join(root, relative))).toSorted();
-    for (const name of names) {
-      const each = path.join(relative, name);
-      const status = await fs.lstat(path.join(root, each));
-      const { mode, nlink, uid, gid, rdev } = status;
-      const own = owners ? ` ${uid}:${gid} ${rdev}` : '';
-      const kind = `${each} ${mode.toString(8)} ${nlink}${own}`;
-      if (status.isDirectory()) {
-        lines.push(kind);
-        await walk(each);
-      } else if (status.isSymbolicLink()) {
-        lines.push(`${kind} -> ${await fs.readlink(path.join(root, each))}`);
-      } else if (!status.isFile()) {
-        lines.push(kind);
-      } else {
-        const data = await fs.readFile(path.join(root, each));
-        const xattr = getXattr({ path: Buffer.from(path.join(root, each)) }, XATTR)?.toString('latin1');
-        lines.push(`${kind} ${status.size} ${data.length} ${digest(data)} ${xattr ?? ''}`);
-      }
-    }
-  };
-  await walk('');
-  return lines;
-}
-
-/** Not cryptographic: enough to tell two files apart. */
-function digest(data: Buffer): number {
-  let sum = 0;
-  for (const byte of data) sum = (Math.imul(sum, 31) + byte) | 0;
-  return sum;
 }
 
 async function compare(

@@ -81,6 +81,19 @@ function isVisible(name: string): boolean {
   return !name.startsWith('.');
 }
 
+t.test('who has a file where a share would be renames it, and has the share', async (t) => {
+  await daemon.addUser('carol', { quota: '1G' });
+  const carol = await mountHome(t, daemon, 'carol');
+  await carol.succeed('sh', ['-ec', 'mkdir Shared; echo own > Shared/team; sync .']);
+  await carol.unmount();
+  await ftpctl('groupmod', 'staff', '--add', 'carol');
+  const again = await mountHome(t, daemon, 'carol');
+  t.equal(await again.succeed('cat', ['Shared/team']), 'own\n');
+  await again.succeed('mv', ['Shared/team', 'Shared/mine']);
+  t.equal(await again.succeed('sh', ['-c', 'cat Shared/mine; cat Shared/team/kept']), 'own\nkept\n');
+  await again.unmount();
+});
+
 t.test('a lock in a share keeps the other member out', async (t) => {
   const locked = 'exec 9>Shared/team/lock; flock -n 9';
   const [held, ended] = [alice.path('Shared', 'team', 'held'), alice.path('Shared', 'team', 'end')];

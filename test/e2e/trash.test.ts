@@ -126,7 +126,7 @@ t.test('a tree that is removed while the daemon is killed comes back whole', asy
   for (let round = 0; round < 3; round++) {
     await mounted.succeed('cp', ['-r', path.join(local, 'tree'), 'tree']);
     await mounted.succeed('sync', ['.']);
-    await killWhile(daemon, mounted.succeed('rm', ['-rf', 'tree'], WHILE_KILLED));
+    await killWhile(t, daemon, mounted.succeed('rm', ['-rf', 'tree'], WHILE_KILLED));
     await mounted.succeed('sync', ['.']);
     const restored = await ctl(daemon, 'trash restore', daemon.at('alice', 'tree'));
     t.equal(restored.code, 0, restored.stderr);

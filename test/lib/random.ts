@@ -18,3 +18,8 @@ export function randomFrom(seed: number): Random {
     return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * below);
   };
 }
+
+/** One of several. */
+export function pick<T>(random: Random, from: readonly T[]): T {
+  return from[random(from.length)] as T;
+}

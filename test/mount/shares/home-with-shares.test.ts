@@ -107,6 +107,26 @@ t.test('what a share is at stays, and Shared with it', async (t) => {
   await filesystem.rmdir(ROOT_NODE, SHARED, CALLER);
 });
 
+t.test(
+  'what is no directory and lies in the place of a share, or of Shared, can be taken away',
+  async (t) => {
+    const homes = await SeveralHomes.make(shareOf('team'), shareOf('other'));
+    const { filesystem, own, shared } = homes;
+    const other = Buffer.from('other');
+    for (const name of [TEAM, other]) {
+      own.rmdir(shared, name);
+      await own.plant(shared, name.toString(), 'file');
+    }
+    await own.plant(ROOT_NODE, 'file', 'file');
+    await filesystem.rename(ROOT_NODE, Buffer.from('file'), shared, TEAM, 0, CALLER);
+    await filesystem.rename(shared, TEAM, ROOT_NODE, NAME, 0, CALLER);
+    await filesystem.unlink(shared, other, CALLER);
+    t.equal(own.lookups, 0, 'what was looked at is not held');
+    t.notOk(isOwn(await enter(homes)), 'the share is there');
+    t.equal(await failureOf(() => filesystem.rename(ROOT_NODE, NAME, shared, TEAM, 0, CALLER)), 'EBUSY');
+  },
+);
+
 t.test('what changes a share that may only be read is refused without asking it', async (t) => {
   const homes = await SeveralHomes.make(shareOf('team', false));
   const { filesystem } = homes;
