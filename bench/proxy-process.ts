@@ -4,7 +4,7 @@
  * of a network is not. Orders come over the IPC channel (see proxy.ts).
  */
 import net from 'node:net';
-import type { ProxyOrder } from './proxy.js';
+import type { Carried, ProxyOrder } from './proxy.js';
 
 /** 20 ms of a 10 Gbit/s line is 25 MiB: the bound is no bottleneck of what is measured. */
 const MAX_WAITING = 64 * 1024 * 1024;
@@ -14,6 +14,7 @@ let halfRttMs = initialRtt / 2;
 let stalled = false;
 let accepting = true;
 const pairs = new Set<Pair>();
+const carried: { -readonly [K in keyof Carried]: number } = { fromClients: 0, fromTarget: 0 };
 
 /** One direction of a connection. */
 class Pipe {
@@ -25,8 +26,10 @@ class Pipe {
   constructor(
     private readonly from: net.Socket,
     private readonly to: net.Socket,
+    origin: keyof Carried,
   ) {
     from.on('data', (chunk: Buffer) => {
+      carried[origin] += chunk.length;
       this.#waiting.push({ chunk, due: performance.now() + halfRttMs });
       this.#waitingBytes += chunk.length;
       if (this.#waitingBytes > MAX_WAITING) from.pause();
@@ -76,7 +79,7 @@ class Pair {
     const target = net.connect({ host: '127.0.0.1', port: targetPort, noDelay: true, allowHalfOpen: true });
     client.setNoDelay(true);
     this.#sockets = [client, target];
-    this.#pipes = [new Pipe(client, target), new Pipe(target, client)];
+    this.#pipes = [new Pipe(client, target, 'fromClients'), new Pipe(target, client, 'fromTarget')];
     for (const socket of this.#sockets) {
       socket.on('error', () => this.cut());
       socket.on('close', (hadError) => {
@@ -122,8 +125,10 @@ function obey(order: ProxyOrder): void {
     case 'delay':
       halfRttMs = order.rttMs / 2;
       break;
+    case 'count':
+      break;
   }
-  process.send?.({ obeyed: order.do });
+  process.send?.({ carried });
 }
 
 process.on('message', obey);

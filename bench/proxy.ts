@@ -13,7 +13,14 @@ export type ProxyOrder =
   | { readonly do: 'refuse' }
   | { readonly do: 'stall' }
   | { readonly do: 'resume' }
-  | { readonly do: 'delay'; readonly rttMs: number };
+  | { readonly do: 'delay'; readonly rttMs: number }
+  | { readonly do: 'count' };
+
+/** Bytes that came in, of all connections ever. */
+export interface Carried {
+  readonly fromClients: number;
+  readonly fromTarget: number;
+}
 
 export class Proxy {
   readonly port: number;
@@ -25,35 +32,40 @@ export class Proxy {
   }
 
   /** Resets every connection; new ones are accepted. */
-  cut(): Promise<void> {
-    return this.#order({ do: 'cut' });
+  async cut(): Promise<void> {
+    await this.#order({ do: 'cut' });
   }
 
   /** Resets every connection and each new one, until `resume`. */
-  refuse(): Promise<void> {
-    return this.#order({ do: 'refuse' });
+  async refuse(): Promise<void> {
+    await this.#order({ do: 'refuse' });
   }
 
   /** Delivers nothing, without closing anything, until `resume`: a network gone silent. */
-  stall(): Promise<void> {
-    return this.#order({ do: 'stall' });
+  async stall(): Promise<void> {
+    await this.#order({ do: 'stall' });
   }
 
   /** Ends `stall` and `refuse`; what was held back is delivered. */
-  resume(): Promise<void> {
-    return this.#order({ do: 'resume' });
+  async resume(): Promise<void> {
+    await this.#order({ do: 'resume' });
   }
 
   /** Changes the round trip time for what comes from now on. */
-  delay(rttMs: number): Promise<void> {
-    return this.#order({ do: 'delay', rttMs });
+  async delay(rttMs: number): Promise<void> {
+    await this.#order({ do: 'delay', rttMs });
+  }
+
+  carried(): Promise<Carried> {
+    return this.#order({ do: 'count' });
   }
 
   /** Resolves when the order is carried out: orders are answered one by one. */
-  async #order(order: ProxyOrder): Promise<void> {
+  async #order(order: ProxyOrder): Promise<Carried> {
     const answer = once(this.#child, 'message');
     this.#child.send(order);
-    await answer;
+    const [{ carried }] = (await answer) as [{ carried: Carried }];
+    return carried;
   }
 }
 

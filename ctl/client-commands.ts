@@ -5,6 +5,9 @@ import type { Command } from 'commander';
 import { parsePort } from '../protocol/login/target.js';
 import { withSessionOptions } from './remote/session-options.js';
 
+/** Its script knows all commands. */
+export const COMPLETION = 'completion';
+
 /** Adds them. `end` takes the exit code. */
 export function clientCommands(program: Command, end: (exitCode: number) => void): void {
   program
@@ -53,7 +56,7 @@ export function clientCommands(program: Command, end: (exitCode: number) => void
       end(await masterExit(servers, options));
     });
   program
-    .command('completion')
+    .command(COMPLETION)
     .argument('<shell>', 'bash, zsh or fish')
     .description('print a script that completes commands, options, known hosts and paths on them')
     .action(async (name) => {

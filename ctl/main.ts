@@ -7,9 +7,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { Failure } from '../protocol/failure.js';
 import { EXIT_CODES_HELP, EXIT_OK } from '../protocol/login/exit-codes.js';
 import { runProgram } from '../protocol/login/report.js';
-import { administrationCommands } from './admin/commands.js';
-import { shareCommands } from './admin/share-commands.js';
-import { clientCommands } from './client-commands.js';
+import { clientCommands, COMPLETION } from './client-commands.js';
 import { PROGRAM } from './program.js';
 import { withSharedSessionOptions } from './remote/session-options.js';
 import { parseCount, parseNumber, parseSize } from '../state/sizes.js';
@@ -42,11 +40,14 @@ no slash, ** does; [a-z] is one of these, [!a-z] none of them. A directory left 
 
 await runProgram(PROGRAM, async () => {
   let exitCode = EXIT_OK;
-  const program = commandLine((code) => {
+  const end = (code: number): void => {
     exitCode = code;
-  });
+  };
+  const args = withClassicStart(process.argv.slice(2));
+  const program = commandLine(end);
   try {
-    await program.parseAsync(withClassicStart(process.argv.slice(2)), { from: 'user' });
+    if (!isOfClient(program, args[0])) await addAdministration(program, end);
+    await program.parseAsync(args, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     // --help and --version end this way, too.
@@ -279,11 +280,20 @@ function commandLine(end: (exitCode: number) => void): Command {
       end(await shell(place, options));
     });
   clientCommands(program, end);
+  return program;
+}
 
+/** Whether a command needs no others: they take 20 ms to load. */
+function isOfClient(program: Command, name: string | undefined): boolean {
+  return name !== COMPLETION && program.commands.some((command) => command.name() === name);
+}
+
+async function addAdministration(program: Command, end: (exitCode: number) => void): Promise<void> {
+  const { administrationCommands } = await import('./admin/commands.js');
+  const { shareCommands } = await import('./admin/share-commands.js');
   program.commandsGroup('On the server:');
   administrationCommands(program, end);
   shareCommands(program, end);
-  return program;
 }
 
 function recursiveOption(command: Command): Command {

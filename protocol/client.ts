@@ -15,7 +15,7 @@ import type { Attributes } from './attributes.js';
 import { Channel, type CipherKeys } from './channel.js';
 import { encodeNotification, encodeRequest, type Data, type OutgoingMessage } from './codec.js';
 import type { IncomingMessage, ResponseMessage } from './codec.js';
-import { openConnection, type ConnectorOptions } from './connector.js';
+import type { ConnectorOptions } from './connector.js';
 import { Failure } from './failure.js';
 import { bytesAnswered, bytesAsked } from './file-data.js';
 import { Keepalive } from './keepalive.js';
@@ -148,6 +148,8 @@ export class Client {
   static async connect(options: ConnectOptions): Promise<Client> {
     const { signal, login } = options;
     const firstRequest = Buffer.concat(encodeRequest(LOGIN_ID, 'login', loginParams(login)));
+    // The handshake is not loaded by who goes over a session that is there (`over`).
+    const { openConnection } = await import('./connector.js');
     const client = new Client(await openConnection(options, firstRequest), options, MAX_RECORD_BEFORE_LOGIN);
     const onAbort = (): void => client.#channel.destroy(new Failure('ECANCELED', 'logging in was cancelled'));
     signal?.addEventListener('abort', onAbort);

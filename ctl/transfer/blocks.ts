@@ -1,15 +1,19 @@
 /**
  * The buffers that file data passes through: blocks of one maximal read or write, or smaller ones, shared by all transfers of a
- * command, so that memory is bounded however many files are on their way.
+ * command, so that memory is bounded however many files are on their way, and what a broken line or a kill costs, too.
  *
  * Invariant: who acquired a block gives it back once, when nothing reads or writes it any more.
  */
-import { MAX_BYTES_IN_FLIGHT, MAX_DATA } from '../../protocol/limits.js';
+import { MAX_DATA } from '../../protocol/limits.js';
 
 export const BLOCK_BYTES = MAX_DATA;
 
-/** No more than the window of a session, so that no request waits for the window with a copy of its data. */
-const BLOCKS = MAX_BYTES_IN_FLIGHT / BLOCK_BYTES;
+/**
+ * So much is on its way at most, and so much is sent twice after an interruption. A line that is broken has no more on it: by
+ * Linux's default a connection sends 4 MiB ahead of what is acknowledged (tcp_wmem). Half the window of a session, so that no
+ * request waits for the window with a copy of its data.
+ */
+const BLOCKS = 8;
 
 /** The least: less would be mostly messages. */
 const MIN_BLOCK_BYTES = 16 * 1024;
@@ -42,6 +46,16 @@ export class BlockPool {
       return Promise.resolve(Buffer.allocUnsafeSlow(this.bytes));
     }
     return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** Moves something by other means than a block, which counts as one meanwhile. */
+  async during<T>(move: () => Promise<T>): Promise<T> {
+    const block = await this.acquire();
+    try {
+      return await move();
+    } finally {
+      this.release(block);
+    }
   }
 
   release(block: Buffer): void {

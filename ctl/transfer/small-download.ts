@@ -40,7 +40,7 @@ export class SmallDownloads {
     this.#batches = new Batches({
       items: MAX_FETCH,
       weigh: ({ source, size }) => source.length + size,
-      send: (wanted) => fetch(context.client, wanted),
+      send: (wanted) => context.blocks.during(() => fetch(context.client, wanted)),
     });
   }
 

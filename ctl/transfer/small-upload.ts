@@ -57,7 +57,7 @@ export class SmallUploads {
     this.#batches = new Batches({
       items: MAX_UPLOAD_FILES,
       weigh: ({ target, data, xattrs }) => target.length + data.length + OVERHEAD_BYTES + weightOf(xattrs),
-      send: (files) => send(context.client, files),
+      send: (files) => context.blocks.during(() => send(context.client, files)),
     });
   }
 

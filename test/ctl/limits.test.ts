@@ -71,6 +71,6 @@ t.test('small files do not wait for the large one before them', async (t) => {
   t.equal(code, 0, stderr);
   const told = stdout.trim().split('\n');
   t.equal(told.length, 401);
-  // Three windows of 16 MiB, each a round trip, and two messages of small files, which go at once.
+  // Five times what is under way at once, each a round trip, and two messages of small files, which go at once.
   t.match(told.at(-1), '0 large', 'small ones do not wait for a large one');
 });

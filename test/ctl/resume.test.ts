@@ -14,7 +14,7 @@ t.setTimeout(120_000);
 const MiB = 1024 * 1024;
 
 const daemon = await startDaemon(t, { users: { alice: { quota: '2G' } } });
-/** The line to be interrupted: the window of 16 MiB a round trip makes it slow enough for that. */
+/** The line to be interrupted: 8 MiB a round trip make it slow enough for that. */
 const SLOW_RTT_MS = 200;
 const proxy = await startProxy(t, daemon.port);
 const login = ['-p', String(proxy.port), ...daemon.login('alice').slice(2)];

@@ -47,7 +47,7 @@ function moving(parts: Partial<Range> = {}) {
 
 const allBlocksAreFree = async (blocks: BlockPool): Promise<void> => {
   // Acquiring more than there are would wait for ever, so take exactly all of them.
-  const taken = await Promise.all(Array.from({ length: 16 }, () => blocks.acquire()));
+  const taken = await Promise.all(Array.from({ length: 8 }, () => blocks.acquire()));
   for (const block of taken) blocks.release(block);
 };
 
@@ -63,6 +63,21 @@ t.test('everything arrives, hashed, in order', async (t) => {
     told.drains.toSorted((a, b) => a - b),
   );
   await allBlocksAreFree(range.blocks);
+});
+
+t.test('no more is under way than may be sent twice', async (t) => {
+  let underWay = 0;
+  let most = 0;
+  const { range } = moving({
+    drain: async (block) => {
+      underWay += block.length;
+      most = Math.max(most, underWay);
+      for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
+      underWay -= block.length;
+    },
+  });
+  await moveRange(range);
+  t.ok(most <= 8 * 1024 * 1024, `${most} bytes were under way`);
 });
 
 t.test('it goes on from a checkpoint', async (t) => {
