@@ -46,6 +46,7 @@ export function api(web: FastifyInstance, options: WebOptions): void {
         if (status >= 500) options.onError(thrown, `${request.method} ${request.routeOptions.url ?? PREFIX}`);
         return refuse(reply, status, kind, message);
       });
+      takeEmptyBodies(scope);
       scope.setNotFoundHandler((_, reply) => refuse(reply, 404, 'HTTP', 'the API has no such address'));
       scope.get('/openapi.json', { schema: { hide: true } }, async () => scope.swagger());
       for (const route of [...statusRoutes(options), ...userRoutes(options), ...banRoutes(options)]) {
@@ -101,6 +102,15 @@ function add(scope: FastifyInstance, { state, ask }: WebOptions, route: Route): 
       });
       return reply.code(status).send(answer === undefined ? null : result);
     },
+  });
+}
+
+/** Programs say that what they send is JSON also where they send nothing; whether that will do is for the schema to say. */
+function takeEmptyBodies(scope: FastifyInstance): void {
+  const parseJson = scope.getDefaultJsonParser('error', 'error');
+  scope.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined);
+    else void parseJson(request, body, done);
   });
 }
 
