@@ -1,6 +1,6 @@
 /**
  * `ftpctl trash [list|restore|rm|empty] [USER@]HOST[:PATH]...`: what was removed from a home, or replaced, and is kept for a time. A
- * place is the path that a file had, that of a directory with all below it, or a pattern; none is all of it.
+ * place is the path that a file had, that of a directory with all below it, or a pattern; none is all of it, but for rm.
  */
 import { Failure } from '../protocol/failure.js';
 import { joinPath, splitPath, type RemotePath } from '../protocol/ids.js';
@@ -116,11 +116,14 @@ export async function restoreTrash(
   return outcome.exitCode;
 }
 
-/** Removes for good what is in the trash, of places. Returns the exit code. */
+/** Removes for good what is in the trash, of places. Returns the exit code. USAGE: one of them is all of it. */
 export async function removeTrash(
   { client, signal }: RemoteSession,
   places: readonly TrashPlace[],
 ): Promise<number> {
+  if (places.some(({ path }) => path.length === 0)) {
+    throw new Failure('USAGE', 'say the path of what rm is to remove: empty removes all of it');
+  }
   const outcome = new Outcome();
   for (const place of places) {
     await outcome.guard(place.shown, async () => {

@@ -18,7 +18,7 @@ import { networkOf } from './networks.js';
 import { hashesOf, type NewCredential } from './new-credential.js';
 import { requireGoodPassword } from './password-rules.js';
 import type { Use } from './ledger.js';
-import type { State } from './store.js';
+import type { Added, State } from './store.js';
 import { softQuotaOf } from './soft-quota.js';
 import { formatEnd } from './times.js';
 
@@ -52,6 +52,8 @@ export type NamedUser = NewUser & Pick<Account, 'name'>;
 export type AccountSettings = Partial<
   Limits & Pick<Account, 'disabled' | 'expiresAt'> & { readonly posixOwners: boolean }
 >;
+
+const NOTHING_ELSE = { groups: [], shares: [] };
 
 export class Administration {
   readonly #state: State;
@@ -101,9 +103,10 @@ export class Administration {
    * are somebody's, mostly of an earlier user of the name, and handed over only where that is asked for.
    *
    * Of an earlier user whose removal the daemon was not told (userdel was killed) sessions and home may still be open: they are
-   * gone before the account is made, and nothing is made where the daemon cannot be told that either.
+   * gone before the account is made, and nothing is made where the daemon cannot be told that either. `others`: what is made in the same
+   * transaction; who calls records it.
    */
-  async addUsers(users: readonly NamedUser[]): Promise<void> {
+  async addUsers(users: readonly NamedUser[], others: Omit<Added, 'accounts'> = NOTHING_ELSE): Promise<void> {
     for (const failure of (await this.refusals(users)).values()) throw failure;
     const hashes = await this.#hashesOf(users);
     const added: Account[] = [];
@@ -113,7 +116,7 @@ export class Administration {
     }
     for (const { name } of added)
       await this.#announcer.endEarlier('account', { type: 'accountRemoved', name });
-    this.#state.accounts.create(...added);
+    this.#state.addAll({ accounts: added, ...others });
     let failed: Failure | undefined;
     for (const account of added) {
       const { name, quotaBytes, maxFiles, posixOwners = false, disabled, expiresAt } = account;

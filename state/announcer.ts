@@ -33,9 +33,15 @@ export class Announcer {
     request: R,
   ): Promise<ControlAnswers[R['type']] | undefined> {
     const unrecorded = attempt(() => this.record(change));
-    let answer: ControlAnswers[R['type']] | undefined;
+    const answer = await this.tell(request);
+    if (unrecorded !== undefined) throw unrecorded;
+    return answer;
+  }
+
+  /** Tells the daemon, if one runs, of a change that is made. Returns its answer. */
+  async tell<R extends ControlRequest>(request: R): Promise<ControlAnswers[R['type']] | undefined> {
     try {
-      answer = await this.#options.ask(request);
+      return await this.#options.ask(request);
     } catch (error) {
       const { kind, message } = Failure.from(error);
       throw new Failure(
@@ -44,8 +50,6 @@ export class Announcer {
         { cause: error },
       );
     }
-    if (unrecorded !== undefined) throw unrecorded;
-    return answer;
   }
 
   /** Before a home is made: has the daemon close what is open of an earlier one of the name, of which it was not told that it is gone. */

@@ -14,6 +14,8 @@ export const SCOPES = [
   'status:read',
   'users:read',
   'users:write',
+  'shares:read',
+  'shares:write',
   'bans:read',
   'bans:write',
   'audit:read',

@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { Failure } from '../protocol/failure.js';
 import { homeOfShare, type GroupName, type ShareName, type UserName } from '../protocol/ids.js';
 import { Announcer, type AskIfRunning } from './announcer.js';
-import type { AuditDetails } from './audit.js';
-import type { GroupChange } from './groups.js';
+import type { Administration, NamedUser } from './administration.js';
+import type { AccountChange, AuditDetails } from './audit.js';
+import type { Group, GroupChange } from './groups.js';
 import { requireKnownHomes } from './homes-marker.js';
 import { refuseLeftHome } from './left-home.js';
 import { withGrant, type Access, type Grant, type ShareRecord } from './shares.js';
@@ -23,9 +24,11 @@ export interface NewShare extends ShareLimits {
 
 /** What of a share may be changed; what is missing stays. */
 export interface ShareSettings extends Partial<ShareLimits> {
-  /** What a group is granted from now on; undefined: nothing any more. */
-  readonly grant?: { readonly group: GroupName; readonly access: Access | undefined };
+  /** What groups are granted from now on; undefined: nothing any more. */
+  readonly grants?: readonly { readonly group: GroupName; readonly access: Access | undefined }[];
 }
+
+export type NamedShare = NewShare & Pick<ShareRecord, 'name'>;
 
 export class ShareAdministration {
   readonly #state: State;
@@ -39,7 +42,7 @@ export class ShareAdministration {
   /** EEXIST, ENOENT: one of them is no user. */
   async addGroup(name: GroupName, members: readonly UserName[]): Promise<void> {
     this.#state.groups.create(name, members);
-    this.#announcer.record({ action: 'groupadd', details: { group: name, members: members.join(' ') } });
+    this.#announcer.record(groupAdded({ name, members }));
   }
 
   /** Open sessions follow at once. ENOENT, E2BIG. */
@@ -62,27 +65,55 @@ export class ShareAdministration {
    * ENOENT: no such group; E2BIG.
    */
   async addShare(name: ShareName, { grants, adopt, ...limits }: NewShare): Promise<void> {
+    await this.requireNew({ name, adopt });
+    await this.#announcer.endEarlier('share', { type: 'shareRemoved', name });
+    const share = { name, createdAt: Date.now(), grants, ...limits };
+    this.#state.addShare(share);
+    await this.#announcer.announce(shareAdded(share), { type: 'sharesChanged' });
+  }
+
+  /** EEXIST: there is such a share, or files are left of an earlier one, and are not to be adopted. */
+  async requireNew({ name, adopt }: Pick<NamedShare, 'name' | 'adopt'>): Promise<void> {
     const { homes, shares } = this.#state;
     if (shares.get(name) !== undefined) {
       throw new Failure('EEXIST', `there is a share ${name} already: change it with sharemod`);
     }
-    if (!adopt && homes !== undefined) {
-      requireKnownHomes(this.#state, homes);
-      await refuseLeftHome(join(homes, homeOfShare(name)), name);
-    }
-    await this.#announcer.endEarlier('share', { type: 'shareRemoved', name });
-    this.#state.addShare({ name, createdAt: Date.now(), grants, ...limits });
-    const details = { share: name, ...limits, grants: describeGrants(grants) };
-    await this.#announcer.announce({ action: 'shareadd', details }, { type: 'sharesChanged' });
+    if (adopt || homes === undefined) return;
+    requireKnownHomes(this.#state, homes);
+    await refuseLeftHome(join(homes, homeOfShare(name)), name);
+  }
+
+  /**
+   * Makes users, groups and shares, all or none. Throws what addUsers() of Administration throws; EEXIST: there is such a group or
+   * share; ENOENT: a member is no user, or a group of a share is none; E2BIG.
+   */
+  async addAll(
+    administration: Administration,
+    {
+      users,
+      groups,
+      shares,
+    }: { users: readonly NamedUser[]; groups: readonly Group[]; shares: readonly NamedShare[] },
+  ): Promise<void> {
+    for (const share of shares) await this.requireNew(share);
+    for (const { name } of shares) await this.#announcer.endEarlier('share', { type: 'shareRemoved', name });
+    const createdAt = Date.now();
+    const records = shares.map(({ name, quotaBytes, maxFiles, grants }) => {
+      return { name, quotaBytes, maxFiles, grants, createdAt };
+    });
+    await administration.addUsers(users, { groups, shares: records });
+    for (const group of groups) this.#announcer.record(groupAdded(group));
+    for (const share of records) this.#announcer.record(shareAdded(share));
+    if (shares.length + groups.length > 0) await this.#announcer.tell({ type: 'sharesChanged' });
   }
 
   /** Open sessions follow at once. ENOENT, E2BIG. */
-  async changeShare(name: ShareName, { grant, ...limits }: ShareSettings): Promise<ShareRecord> {
+  async changeShare(name: ShareName, { grants = [], ...limits }: ShareSettings): Promise<ShareRecord> {
     let before: AuditDetails = {};
     const changed = this.#state.shares.update(name, (found) => {
       before = detailsOf(found);
-      const limited = { ...found, ...limits };
-      return grant === undefined ? limited : withGrant(limited, grant.group, grant.access);
+      const limited: ShareRecord = { ...found, ...limits };
+      return grants.reduce((record, { group, access }) => withGrant(record, group, access), limited);
     });
     const details = { share: name, ...detailsOf(changed) };
     await this.#announcer.announce({ action: 'sharemod', details, before }, { type: 'sharesChanged' });
@@ -100,6 +131,17 @@ export class ShareAdministration {
 /** In words: `staff rw, guests ro`. */
 export function describeGrants(grants: readonly Grant[]): string {
   return grants.map(({ group, access }) => `${group} ${access}`).join(', ');
+}
+
+function groupAdded({ name, members }: Group): AccountChange {
+  return { action: 'groupadd', details: { group: name, members: members.join(' ') } };
+}
+
+function shareAdded({ name, quotaBytes, maxFiles, grants }: ShareRecord): AccountChange {
+  return {
+    action: 'shareadd',
+    details: { share: name, quotaBytes, maxFiles, grants: describeGrants(grants) },
+  };
 }
 
 /** As the audit trail tells them. */

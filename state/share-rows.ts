@@ -1,8 +1,9 @@
-/* What there is to show of each share: `ftpctl shares` and the metrics. */
-import { homeOfShare } from '../protocol/ids.js';
+/* What there is to show of each share and group: `ftpctl shares` and `groups`, the web page, the API and the metrics. */
+import { homeOfShare, type ShareName } from '../protocol/ids.js';
 import type { DaemonStatus } from './control.js';
+import type { Group } from './groups.js';
 import type { Use } from './ledger.js';
-import type { ShareRecord } from './shares.js';
+import type { Access, ShareRecord } from './shares.js';
 import type { State } from './store.js';
 
 export interface ShareRow {
@@ -11,6 +12,22 @@ export interface ShareRow {
   readonly use: Use | undefined;
   /** How many are open. */
   readonly sessions: number;
+}
+
+/** A group, and what it is granted. */
+export interface GroupRow extends Group {
+  readonly shares: readonly { readonly name: ShareName; readonly access: Access }[];
+}
+
+/** All groups, by name. */
+export function groupRows(state: Pick<State, 'groups' | 'shares'>): GroupRow[] {
+  const shares = state.shares.list();
+  return state.groups.list().map((group) => ({
+    ...group,
+    shares: shares.flatMap(({ name, grants }) =>
+      grants.filter((grant) => grant.group === group.name).map(({ access }) => ({ name, access })),
+    ),
+  }));
 }
 
 /** All shares, by name. `status`: of the daemon, if one runs. */

@@ -17,7 +17,7 @@ import { damageOf } from './database-check.js';
 import { Bans, type Ban } from './bans.js';
 import { preparePrivateDirectory, statePaths, type StatePaths } from './directory.js';
 import { DigestStore, type DigestRecord } from './digests.js';
-import { Groups, type GroupChange, type GroupRecord } from './groups.js';
+import { Groups, type Group, type GroupChange, type GroupRecord } from './groups.js';
 import { Ledger, type LedgerEntry } from './ledger.js';
 import { MIN_PASSWORD } from './password-rules.js';
 import { closeToOthers } from './privacy.js';
@@ -33,6 +33,13 @@ export interface UserDefaults extends Pick<Account, 'trashMs'> {
   /** Undefined: it has to be said for each. */
   readonly quotaBytes?: number;
   readonly maxFiles: number;
+}
+
+/** What belongs together: each of the later ones may name the earlier ones. */
+export interface Added {
+  readonly accounts: readonly Account[];
+  readonly groups: readonly Group[];
+  readonly shares: readonly ShareRecord[];
 }
 
 export interface State {
@@ -53,6 +60,8 @@ export interface State {
   removeGroup(name: GroupName): ShareName[];
   /** Adds a share. What a ledger of a former one of the name says is forgotten. EEXIST, ENOENT, E2BIG. */
   addShare(record: ShareRecord): void;
+  /** Adds accounts, then groups of them and of those that there are, then shares of such groups: all or none. EEXIST, ENOENT, E2BIG. */
+  addAll(added: Added): void;
   /** Removes a share with its ledger, uploads and digests, in one transaction. ENOENT. */
   removeShare(name: ShareName): void;
   /** Where the daemon of this state keeps the homes (absolute), as it last started; undefined before. */
@@ -175,6 +184,11 @@ function tablesOf(
       if (value === undefined) settings.removeSync(key);
       else settings.putSync(key, value);
     });
+  const addShare = (record: ShareRecord): void =>
+    transactions.run(() => {
+      shares.create(record);
+      ledgerTable.removeSync(homeOfShare(record.name));
+    });
   const uploads = new UploadStore(uploadTable, transactions);
   const digests = new DigestStore(digestTable, transactions);
   const bans = new Bans(openTable<Ban>(root, 'bans'), transactions);
@@ -210,10 +224,12 @@ function tablesOf(
         return shares.withdraw(name);
       });
     },
-    addShare(record) {
+    addShare,
+    addAll(added) {
       transactions.run(() => {
-        shares.create(record);
-        ledgerTable.removeSync(homeOfShare(record.name));
+        accounts.create(...added.accounts);
+        for (const { name, members } of added.groups) groups.create(name, members);
+        for (const share of added.shares) addShare(share);
       });
     },
     removeShare(name) {

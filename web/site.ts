@@ -22,29 +22,29 @@ import type { NewCredential } from '../state/new-credential.js';
 import { formatSize, parseCount, parseSize } from '../state/sizes.js';
 import { parseTrashTime } from '../state/trash-time.js';
 import { formatEnd, parseEnd, parseSpan } from '../state/times.js';
+import { ShareAdministration } from '../state/share-administration.js';
 import { userRows } from '../state/user-rows.js';
 import { readDisks } from './disks.js';
+import type { Parameters, Site } from './forms.js';
 import type { History } from './history.js';
 import type { WebOptions } from './options.js';
 import { auditPage } from './pages/audit.js';
 import { bansPage } from './pages/bans.js';
 import { dashboard } from './pages/dashboard.js';
-import { framed, loginPage, type Page } from './pages/frame.js';
+import { framed, loginPage } from './pages/frame.js';
 import { uploadsPage } from './pages/uploads.js';
 import { userPage } from './pages/user.js';
 import { usersPage } from './pages/users.js';
 import { BY_SOCKET, peerOf } from './peer.js';
 import { REFRESH } from './refresh.js';
-import { isOwnForm, SignIns, type SignedIn } from './sign-in.js';
+import { shareSite } from './share-site.js';
+import { isOwnForm, SignIns } from './sign-in.js';
 import { STYLE } from './style.js';
 
 /** Entries of the audit trail on a page. */
 const MAX_ENTRIES = 200;
 
 const HTML = 'text/html; charset=utf-8';
-
-/** What an address ends in, `:name` for one. */
-type Parameters = Readonly<Record<string, string>>;
 
 export interface SiteOptions {
   readonly history: History;
@@ -68,12 +68,7 @@ export function site(web: FastifyInstance, options: WebOptions, { history, signI
   constant('/style.css', 'text/css; charset=utf-8', STYLE);
   constant('/refresh.js', 'text/javascript; charset=utf-8', REFRESH);
 
-  /** A page for who is signed in; others are sent to sign in. `place`: see framed(). */
-  const page = (
-    path: string,
-    place: string,
-    render: (session: SignedIn, request: FastifyRequest) => Page | Promise<Page>,
-  ): void => {
+  const page: Site['page'] = (path, place, render) => {
     web.get(path, async (request, reply) => {
       const session = signIns.find(request.headers.cookie);
       if (session === undefined) return reply.redirect('/login', 303);
@@ -87,12 +82,7 @@ export function site(web: FastifyInstance, options: WebOptions, { history, signI
     });
   };
 
-  /** A form: what it does, and the page that is shown then. */
-  const action = (
-    path: string,
-    next: (parameters: Parameters) => string,
-    act: (administration: Administration, fields: URLSearchParams, parameters: Parameters) => Promise<string>,
-  ): void => {
+  const action: Site['action'] = (path, next, act) => {
     web.post(path, async (request, reply) => {
       const fields = fieldsOf(request);
       const session = signIns.find(request.headers.cookie);
@@ -101,13 +91,18 @@ export function site(web: FastifyInstance, options: WebOptions, { history, signI
       const by = `web page (${session.address})`;
       const parameters = request.params as Parameters;
       try {
-        const text = await act(new Administration({ state, by, ask }), fields, parameters);
+        const parts = { state, by, ask };
+        const administrations = {
+          accounts: new Administration(parts),
+          shares: new ShareAdministration(parts),
+        };
+        const text = await act(administrations, fields, parameters);
         session.notice = { text, failed: false };
       } catch (error) {
         if (Failure.from(error).kind === 'EIO') onError(error, `POST ${path}`);
         session.notice = { text: describe(error), failed: true };
       }
-      return reply.redirect(next(parameters), 303);
+      return reply.redirect(next(parameters, fields), 303);
     });
   };
 
@@ -169,6 +164,7 @@ export function site(web: FastifyInstance, options: WebOptions, { history, signI
       ),
     ),
   );
+  shareSite({ page, action }, options);
   page('/bans', '/bans', (session) => bansPage(state.bans.list(), session));
   page('/audit', '/audit', async (_, request) => {
     const { user = '', text = '' } = request.query as Partial<Record<string, unknown>>;
@@ -179,7 +175,7 @@ export function site(web: FastifyInstance, options: WebOptions, { history, signI
   action(
     '/users',
     () => '/users',
-    async (administration, fields) => {
+    async ({ accounts }, fields) => {
       const name = userName(fields.get('name') ?? '');
       const user = {
         ...limitsIn(fields),
@@ -188,7 +184,7 @@ export function site(web: FastifyInstance, options: WebOptions, { history, signI
         adopt: false,
         credential: credentialIn(fields),
       };
-      await administration.addUser(name, user);
+      await accounts.addUser(name, user);
       return `User ${name} added.`;
     },
   );
@@ -199,7 +195,7 @@ export function site(web: FastifyInstance, options: WebOptions, { history, signI
     action(
       path,
       () => '/bans',
-      (administration, fields) => act(administration, fields.get('network') ?? '', fields),
+      ({ accounts }, fields) => act(accounts, fields.get('network') ?? '', fields),
     );
   onBans('/bans', async (administration, text, fields) => {
     const { network, closedSessions } = await administration.ban(text, parseEnd(fields.get('until') ?? ''));
@@ -215,7 +211,7 @@ export function site(web: FastifyInstance, options: WebOptions, { history, signI
     action(
       `/users/:name/${path}`,
       ({ name = '' }) => `/users/${encodeURIComponent(name)}`,
-      (administration, fields, parameters) => act(administration, nameIn(parameters), fields),
+      ({ accounts }, fields, parameters) => act(accounts, nameIn(parameters), fields),
     );
   ofUser('limits', async (administration, name, fields) => {
     await administration.changeUser(name, limitsIn(fields));

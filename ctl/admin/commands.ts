@@ -134,10 +134,15 @@ export function administrationCommands(program: Command, end: (exitCode: number)
   withStateOption(
     program
       .command('import')
-      .argument('<format>', 'passwd (people of /etc/passwd) or sftpgo (its dump of users)')
+      .argument(
+        '<format>',
+        'ftpmount (what ftpctl export wrote), passwd (people of /etc/passwd) or sftpgo (its dump of users)',
+      )
       .argument('<file>', 'the file, or -'),
   )
-    .description('make the users of another program, all or none')
+    .description(
+      'make users, groups and shares of another server, or the users of another program, all or none',
+    )
     .option('--quota <size>', 'limit of bytes of who has none there; 0 is none', parseSize)
     .option('--adopt', 'hand over homes of these names that are there already')
     .action(async (format, file, options) => {
@@ -145,11 +150,11 @@ export function administrationCommands(program: Command, end: (exitCode: number)
       end(await importUsers(format, file, options));
     });
   withStateOption(program.command('export'))
-    .description('print the users as useradd --batch reads them')
+    .description('print users, groups and shares as import ftpmount reads them')
     .option('--password-hashes', 'with the hashes of their passwords: keep them secret')
     .action(async (options) => {
-      const { exportUsers } = await import('./export.js');
-      end(await exportUsers(options));
+      const { exportAll } = await import('./export.js');
+      end(await exportAll(options));
     });
 
   const key = program.command('key').description('keys that log a user in without a password');

@@ -1,4 +1,8 @@
-/** `ftpctl export`: the users as `ftpctl useradd --batch` reads them, one JSON object a line. */
+/**
+ * `ftpctl export`: users, groups and shares as `ftpctl import ftpmount` reads them (inventory.ts), one JSON object a line. The lines
+ * of users are those of `ftpctl useradd --batch`.
+ */
+import { shareFieldsOf } from '../../state/share-record.js';
 import { fieldsOf } from '../../state/user-record.js';
 import { writeOut } from '../output/stdout.js';
 import { withState } from './state-access.js';
@@ -10,12 +14,25 @@ export interface ExportOptions extends StateOptions {
 }
 
 /** Returns the exit code. */
-export async function exportUsers(options: ExportOptions): Promise<number> {
-  const accounts = await withState(options, 'read', async (state) => state.accounts.list());
+export async function exportAll(options: ExportOptions): Promise<number> {
+  const { accounts, groups, shares } = await withState(options, 'read', async (state) => ({
+    accounts: state.accounts.list(),
+    groups: state.groups.list(),
+    shares: state.shares.list(),
+  }));
   for (const account of accounts) {
     const { passwordHash } = account;
     const secret = options.passwordHashes === true && passwordHash !== null ? { passwordHash } : {};
-    await writeOut(`${JSON.stringify({ ...fieldsOf(account), ...secret })}\n`);
+    await writeLine({ ...fieldsOf(account), ...secret });
+  }
+  for (const { name, members } of groups) await writeLine({ group: name, members });
+  for (const record of shares) {
+    const { name, ...fields } = shareFieldsOf(record);
+    await writeLine({ share: name, ...fields });
   }
   return 0;
+}
+
+function writeLine(fields: object): Promise<void> {
+  return writeOut(`${JSON.stringify(fields)}\n`);
 }

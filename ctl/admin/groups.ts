@@ -1,5 +1,6 @@
 /** `ftpctl groupadd`, `groupmod`, `groupdel` and `groups`: lists of users, by which shares are granted. */
 import { Failure } from '../../protocol/failure.js';
+import { groupRows } from '../../state/share-rows.js';
 import { writeOut } from '../output/stdout.js';
 import { formatTable } from '../output/table.js';
 import { groupArgument } from './share-arguments.js';
@@ -53,15 +54,7 @@ export interface GroupsOptions extends StateOptions {
 
 /** Returns the exit code. */
 export async function listGroups(options: GroupsOptions): Promise<number> {
-  const groups = await withState(options, 'read', async (state) => {
-    const shares = state.shares.list();
-    return state.groups.list().map((group) => ({
-      ...group,
-      shares: shares.flatMap(({ name, grants }) =>
-        grants.filter((grant) => grant.group === group.name).map(({ access }) => ({ name, access })),
-      ),
-    }));
-  });
+  const groups = await withState(options, 'read', async (state) => groupRows(state));
   if (options.json === true) {
     for (const group of groups) await writeOut(`${JSON.stringify(group)}\n`);
     return 0;

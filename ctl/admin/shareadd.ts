@@ -69,7 +69,7 @@ function limitsOf({ quota, maxFiles }: LimitOptions): Partial<Pick<ShareRecord, 
   };
 }
 
-function grantOf({ group, none, ...options }: SharemodOptions): Pick<ShareSettings, 'grant'> {
+function grantOf({ group, none, ...options }: SharemodOptions): Pick<ShareSettings, 'grants'> {
   const access = accessOf(options);
   if (group === undefined) {
     if (access === undefined && none !== true) return {};
@@ -78,7 +78,7 @@ function grantOf({ group, none, ...options }: SharemodOptions): Pick<ShareSettin
   if ((access === undefined) === (none !== true)) {
     throw new Failure('USAGE', 'say what the group may do: one of --ro, --rw and --none');
   }
-  return { grant: { group: groupArgument(group), access } };
+  return { grants: [{ group: groupArgument(group), access }] };
 }
 
 function describe({ name, quotaBytes, maxFiles, grants }: ShareRecord): string {

@@ -86,10 +86,7 @@ export function administer<T>(
   access: 'change' | 'make',
   act: (administration: Administration, state: State) => Promise<T>,
 ): Promise<T> {
-  const ask: AskIfRunning = (request) => askDaemon(stateDirectory(options), request);
-  return withState(options, access, (state) =>
-    act(new Administration({ state, by: personAtTerminal(), ask }), state),
-  );
+  return administerAll(options, access, (accounts, _, state) => act(accounts, state));
 }
 
 /** Runs `act` with the means to change groups and shares. */
@@ -97,8 +94,18 @@ export function administerShares<T>(
   options: StateOptions,
   act: (administration: ShareAdministration, state: State) => Promise<T>,
 ): Promise<T> {
+  return administerAll(options, 'change', (_, shares, state) => act(shares, state));
+}
+
+/** Runs `act` with the means to change all of these. */
+export function administerAll<T>(
+  options: StateOptions,
+  access: 'change' | 'make',
+  act: (accounts: Administration, shares: ShareAdministration, state: State) => Promise<T>,
+): Promise<T> {
   const ask: AskIfRunning = (request) => askDaemon(stateDirectory(options), request);
-  return withState(options, 'change', (state) =>
-    act(new ShareAdministration({ state, by: personAtTerminal(), ask }), state),
-  );
+  return withState(options, access, (state) => {
+    const parts = { state, by: personAtTerminal(), ask };
+    return act(new Administration(parts), new ShareAdministration(parts), state);
+  });
 }

@@ -1,5 +1,5 @@
 /**
- * Users in a file, as `ftpctl useradd --batch` reads them and `ftpctl export` writes them: JSON, one object a line or an array of
+ * Users in a file, as `ftpctl useradd --batch` and `ftpctl import` read them and `ftpctl export` writes them: JSON, one object a line or an array of
  * them, or CSV with a head. The fields are those of UserRecord; of what is missing, or an empty cell, the default counts.
  *
  * Invariant: nothing is guessed; what is not understood is a mistake of its line, and all mistakes are found.
@@ -32,13 +32,19 @@ export function recordsOf(rows: readonly Row[]): ReadRecords {
   const mistakes: Mistake[] = [];
   for (const { line, fields } of rows) {
     try {
-      records.push({ line, record: recordOf(fields()) });
+      records.push({ line, record: recordOf(requireUser(fields())) });
     } catch (error) {
       mistakes.push({ line, message: Failure.from(error).message });
     }
   }
   if (records.length > MAX_USERS) throw new Failure('E2BIG', `there are more than ${MAX_USERS} users`);
   return { records, mistakes };
+}
+
+/** EINVAL: it is another line that `ftpctl export` wrote. */
+function requireUser(fields: Fields): Fields {
+  if (fields['group'] === undefined && fields['share'] === undefined) return fields;
+  throw new Failure('EINVAL', 'it is no user: ftpctl import ftpmount reads groups and shares, too');
 }
 
 /** A line of a file. */
@@ -48,7 +54,8 @@ export interface Row {
   readonly fields: () => Fields;
 }
 
-function rowsOf(text: string): Row[] {
+/** The lines of a file that say something. */
+export function rowsOf(text: string): Row[] {
   const plain = text.replace(/^\ufeff/, '');
   const lines = plain.split(/\r?\n/);
   const first = lines.findIndex((line) => line.trim() !== '');

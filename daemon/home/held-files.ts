@@ -287,6 +287,18 @@ export class HeldFiles {
     return stays ? NOTHING : { bytes: chargedBytes(file), files: 1 };
   }
 
+  /** What kept files whose last name is in the trash hold. */
+  openInTrash(): Use {
+    let bytes = 0;
+    let files = 0;
+    for (const { fd, trashed } of this.#kept.values()) {
+      if (!trashed) continue;
+      bytes += chargedBytes({ fd, status: statxFd(fd) });
+      files += 1;
+    }
+    return { bytes, files };
+  }
+
   /** What kept inodes without a name hold: they are charged, and no walk of the tree finds them. */
   unlinked(): Use {
     let bytes = 0;

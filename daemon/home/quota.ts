@@ -8,7 +8,7 @@
  * Reserving nothing is never refused, so that a home over its limit can still be read, written in place, and emptied.
  *
  * `trashed` is the part of `used` that lies in the trash (trash.ts), and never more than it: before anything is refused that it has room for, it is
- * emptied as far as that takes.
+ * emptied as far as that takes. What of it is open makes no room before it is closed, and does not count for that (`emptiable`).
  */
 import { Failure } from '../../protocol/failure.js';
 import type { Use } from '../../state/ledger.js';
@@ -39,6 +39,8 @@ export interface QuotaHooks {
   readonly onUsed?: (bytes: number) => void;
   /** So much of what is in the trash is to be removed. Unfinished: it takes longer than a turn. */
   readonly emptyTrash?: (short: Use) => void;
+  /** What of what is in the trash would stay charged if it were removed. */
+  readonly openInTrash?: () => Use;
 }
 
 const NOTHING: Use = { bytes: 0, files: 0 };
@@ -67,6 +69,15 @@ export class Quota implements Account {
   /** What of the use is in the trash. */
   get trashed(): Use {
     return this.#trashed;
+  }
+
+  /** What of the use would make room if the trash were emptied. */
+  get emptiable(): Use {
+    const { bytes, files } = this.#hooks.openInTrash?.() ?? NOTHING;
+    return {
+      bytes: Math.max(0, this.#trashed.bytes - bytes),
+      files: Math.max(0, this.#trashed.files - files),
+    };
   }
 
   /** What clients have been granted and have not used. */
@@ -104,7 +115,7 @@ export class Quota implements Account {
   fitting(bytes: number): number {
     const short = shortOf(this.#limits.bytes, this.#used.bytes + this.#granted.bytes, bytes);
     // Of what even the whole trash would not give room for, as much as it gives.
-    if (short > 0) this.makeRoom(bytes - Math.max(0, short - this.#trashed.bytes), 0);
+    if (short > 0) this.makeRoom(bytes - Math.max(0, short - this.emptiable.bytes), 0);
     return Math.min(bytes, this.room.bytes);
   }
 
@@ -128,7 +139,8 @@ export class Quota implements Account {
       files: shortOf(this.#limits.files, this.#used.files + this.#granted.files, files) - spare.files,
     };
     if (short.bytes <= 0 && short.files <= 0) return;
-    if (short.bytes > this.#trashed.bytes || short.files > this.#trashed.files) return;
+    const { emptiable } = this;
+    if (short.bytes > emptiable.bytes || short.files > emptiable.files) return;
     this.#hooks.emptyTrash?.(short);
   }
 

@@ -4,23 +4,23 @@ import type { ConfinedTree } from './confined.js';
 import type { Quota } from './quota.js';
 import type { SoftLimit } from './soft-limit.js';
 
-/** As the row of METHODS has it. What is granted is free: others give it back when it is needed. So is what is in the trash. */
+/** As the row of METHODS has it. What is granted is free: others give it back when it is needed. So is what of the trash is not open. */
 export function spaceOf(
   { root }: Pick<ConfinedTree, 'root'>,
-  { used, trashed, limits }: Pick<Quota, 'used' | 'trashed' | 'limits'>,
+  { used, emptiable, limits }: Pick<Quota, 'used' | 'emptiable' | 'limits'>,
   soft: Pick<SoftLimit, 'told'>,
 ): (number | null)[] {
   const disk = fstatfs(root);
   return [
     Number(disk.blockSize),
     limits.bytes,
-    used.bytes - trashed.bytes,
-    Number(disk.available * disk.blockSize) + trashed.bytes,
+    used.bytes - emptiable.bytes,
+    Number(disk.available * disk.blockSize) + emptiable.bytes,
     limits.files,
-    used.files - trashed.files,
-    Number(disk.filesFree) + trashed.files,
+    used.files - emptiable.files,
+    Number(disk.filesFree) + emptiable.files,
     ...soft.told,
-    trashed.bytes,
-    trashed.files,
+    emptiable.bytes,
+    emptiable.files,
   ];
 }

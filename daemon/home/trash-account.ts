@@ -3,7 +3,7 @@
  *
  * Invariant: what such a file grows or shrinks by, the trash does (Quota.trashed), so that removing the file from there, or restoring
  * it, takes off what it has by then. It is taken off before it is released, and added after it was reserved: what is in the trash
- * is never more than the use. To make room for the file it may itself be removed from the trash: from then on it is like any other.
+ * is never more than the use. The file itself makes no room while it is open; who removes it from the trash makes it one like any other.
  */
 import type { HeldFiles } from './held-files.js';
 import type { Account, Quota } from './quota.js';

@@ -20,9 +20,10 @@ interface Reading {
   records: DirectoryRecord[];
 }
 
+type Remove = (place: ItemPlace) => boolean;
+
 export class TrashEmptying {
   readonly #batches: TrashBatches;
-  readonly #remove: (place: ItemPlace) => boolean;
   readonly #scratch = Buffer.allocUnsafe(SCRATCH_BYTES);
   #period: Reading | undefined;
   #batch: Reading | undefined;
@@ -31,14 +32,15 @@ export class TrashEmptying {
   /** The walk has removed something. */
   #found = false;
 
-  /** `remove`: removes an item, if it can; whether it has. */
-  constructor(batches: TrashBatches, remove: (place: ItemPlace) => boolean) {
+  constructor(batches: TrashBatches) {
     this.#batches = batches;
-    this.#remove = remove;
   }
 
-  /** One step further. False: nothing that can be removed is left, or what is left is not of before the period `end`. */
-  step(end?: string): boolean {
+  /**
+   * One step further. False: nothing that can be removed is left, or what is left is not of before the period `end`. `remove`: removes an
+   * item, if it can; whether it has.
+   */
+  step(remove: Remove, end?: string): boolean {
     const period = this.#period?.name ?? this.#batches.periods.find((one) => one > this.#done);
     if (period === undefined) {
       this.#done = '';
@@ -49,7 +51,7 @@ export class TrashEmptying {
     if (end !== undefined && period >= end) return false;
     this.#period ??= this.#open(period);
     if (this.#period === undefined) this.#periodIsOver(period);
-    else if (this.#batch !== undefined) this.#stepInBatch(this.#period, this.#batch);
+    else if (this.#batch !== undefined) this.#stepInBatch(this.#period, this.#batch, remove);
     else this.#stepInPeriod(this.#period);
     return true;
   }
@@ -61,10 +63,10 @@ export class TrashEmptying {
     this.#period = undefined;
   }
 
-  #stepInBatch(period: Reading, batch: Reading): void {
+  #stepInBatch(period: Reading, batch: Reading, remove: Remove): void {
     const item = this.#next(batch);
     if (item !== undefined) {
-      if (this.#remove({ period: period.name, batch: batch.name, name: item.name })) this.#found = true;
+      if (remove({ period: period.name, batch: batch.name, name: item.name })) this.#found = true;
       return;
     }
     close(batch.fd);

@@ -7,7 +7,7 @@
  * the trash stays charged, as part of the use (Quota.trashed).
  *
  * Room is made in the turn of who needs it: the oldest goes, as much as is needed, in slices (Unfinished), before a quota or a
- * full disk refuses anything. No removal fails because the trash cannot take it: then it is one as without a trash.
+ * full disk refuses anything; but what is open, and would make none, stays. No removal fails because the trash cannot take it: then it is one as without a trash.
  */
 import type { Fd } from '../../posix/fd.js';
 import { unlinkat } from '../../posix/names.js';
@@ -84,7 +84,7 @@ export class Trash {
   constructor(parts: TrashParts) {
     this.#parts = parts;
     this.#batches = new TrashBatches(parts);
-    this.#emptying = new TrashEmptying(this.#batches, (place) => this.#discardIfPossible(place));
+    this.#emptying = new TrashEmptying(this.#batches);
     this.#pages = new TrashPages(this.#batches, parts.turns);
     parts.held.freeing.reclaim = () => this.#reclaim();
   }
@@ -177,7 +177,7 @@ export class Trash {
       bytes: withAhead(short.bytes, limits.bytes, MOST_AHEAD.bytes),
       files: withAhead(short.files, limits.files, MOST_AHEAD.files),
     };
-    const more = this.#slice(undefined, () => isShort(wanted.bytes, wanted.files));
+    const more = this.#sliceOfClosed(() => isShort(wanted.bytes, wanted.files));
     if (more && isShort(short.bytes, short.files)) throw new Unfinished(this.#nextTurn());
   }
 
@@ -196,19 +196,24 @@ export class Trash {
     const { quota } = this.#parts;
     const before = quota.used;
     if (quota.trashed.files === 0) return undefined;
-    const more = this.#slice(undefined, () => quota.used.bytes > before.bytes - RECLAIMED_AT_ONCE);
+    const more = this.#sliceOfClosed(() => quota.used.bytes > before.bytes - RECLAIMED_AT_ONCE);
     return more || quota.used.files < before.files ? this.#nextTurn() : undefined;
   }
 
   /** Goes on removing while that is wanted and the turn is not over. False: there is nothing left to go on with. */
-  #slice(end: string | undefined, isWanted: () => boolean): boolean {
+  #slice(end: string | undefined, isWanted: () => boolean, alsoOpen = true): boolean {
     const { turns, changed } = this.#parts;
     changed();
     while (isWanted()) {
-      if (!this.#emptying.step(end)) return false;
+      if (!this.#emptying.step((place) => this.#discardIfPossible(place, alsoOpen), end)) return false;
       if (turns.isOver) break;
     }
     return true;
+  }
+
+  /** The same of what makes room by it. */
+  #sliceOfClosed(isWanted: () => boolean): boolean {
+    return this.#slice(undefined, isWanted, false);
   }
 
   /** `end`: the first period that stays. Whether all that was to go was gone through; false: it was stopped. */
@@ -227,21 +232,22 @@ export class Trash {
   }
 
   /** Whether it was there, and is not any more. */
-  #discardIfPossible(place: ItemPlace): boolean {
+  #discardIfPossible(place: ItemPlace, alsoOpen: boolean): boolean {
     try {
-      return this.#discard(place);
+      return this.#discard(place, alsoOpen);
     } catch (error) {
       if (!(error instanceof Unfinished)) this.#logRefusal(error);
       return false;
     }
   }
 
-  /** Whether it was there. */
-  #discard(place: ItemPlace): boolean {
+  /** Whether it was there, and is not any more. */
+  #discard(place: ItemPlace, alsoOpen = true): boolean {
     const { quota, held, owners } = this.#parts;
     const [directory, name] = [this.#opened, itemId(place)];
     const status = statusIfAny(directory, name);
     if (status === undefined || isDirectory(status)) return false;
+    if (!alsoOpen && held.isHeld(status.ino)) return false;
     held.freeing.requireIdle(status.ino);
     const file = { directory, name, parent: 0n, status };
     quota.prepare();

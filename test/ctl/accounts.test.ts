@@ -302,7 +302,10 @@ t.test('users of another program bring along what they can', async (t) => {
   });
   t.equal((await ls(daemon, 'carol')).code, 0, 'with the password of there');
   t.match(await add('sftpgo'), { code: 1, stderr: /carol already[^]*frank already[^]*nothing is changed/ });
-  t.match(await add('proftpd'), { code: 2, stderr: /'proftpd' is not known: import passwd or sftpgo/ });
+  t.match(await add('proftpd'), {
+    code: 2,
+    stderr: /'proftpd' is not known: import one of ftpmount, passwd, sftpgo/,
+  });
 });
 
 t.test('the audit trail tells who, what and when, and no secret', async (t) => {

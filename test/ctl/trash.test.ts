@@ -94,6 +94,9 @@ t.test('it is removed for good', async (t) => {
   t.equal((await ctl('trash rm', at('tree/*.txt'))).code, 0);
   t.strictSame(await pathsOf(), ['put', 'tree/b.md', 'tree/sub/c.txt']);
   t.match(await ctl('trash empty', at('put')), { code: 2, stderr: /empty takes no path/ });
+  for (const place of [at(), at('.'), 'alice@127.0.0.1'])
+    t.match(await ctl('trash rm', at('put'), place), { code: 2, stderr: /empty removes all of it/ }, place);
+  t.strictSame(await pathsOf(), ['put', 'tree/b.md', 'tree/sub/c.txt'], 'nothing is removed');
   t.equal((await ctl('trash empty', at())).code, 0);
   t.strictSame(await pathsOf(), []);
   t.match(await daemon.ftpctl(['quota', 'check', 'alice']), { code: 0 });
@@ -129,6 +132,7 @@ t.test('at the prompt', async (t) => {
   });
   t.match(await shell('cd prompt\ntrash restore *.txt\ncat f.txt\n'), { code: 0, stdout: 'f' });
   t.match(await shell('trash empty x\n'), { code: 2 });
+  t.match(await shell('trash rm\n'), { code: 2, stderr: /empty removes all of it/ });
   t.match(await shell('trash rm prompt/g\nrm prompt/f.txt\ntrash empty\ntrash\n'), {
     code: 0,
     stdout: '',

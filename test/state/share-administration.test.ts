@@ -31,7 +31,7 @@ t.test('what was done, by whom, and what the daemon is told', async (t) => {
   const { state, administration } = administrationOf(t, (request) => void told.push(request));
   await administration.addGroup(STAFF, []);
   await administration.addShare(TEAM, NEW);
-  await administration.changeShare(TEAM, { quotaBytes: 2000, grant: { group: STAFF, access: 'ro' } });
+  await administration.changeShare(TEAM, { quotaBytes: 2000, grants: [{ group: STAFF, access: 'ro' }] });
   await t.rejects(administration.addShare(TEAM, NEW), failing('EEXIST'));
   t.same(await administration.removeGroup(STAFF), ['team']);
   t.match(state.shares.get(TEAM), { quotaBytes: 2000, grants: [] });

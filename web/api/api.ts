@@ -10,11 +10,13 @@ import { Failure } from '../../protocol/failure.js';
 import { VERSION } from '../../protocol/version.js';
 import { Administration } from '../../state/administration.js';
 import type { ApiToken } from '../../state/api-tokens.js';
+import { ShareAdministration } from '../../state/share-administration.js';
 import type { WebOptions } from '../options.js';
 import { peerOf } from '../peer.js';
 import { banRoutes } from './bans.js';
 import type { Route } from './route.js';
 import { failure, securityOf, securitySchemes } from './schemas.js';
+import { groupRoutes, shareRoutes } from './shares.js';
 import { statusRoutes } from './status.js';
 import { userRoutes } from './users.js';
 
@@ -46,11 +48,11 @@ export function api(web: FastifyInstance, options: WebOptions): void {
         if (status >= 500) options.onError(thrown, `${request.method} ${request.routeOptions.url ?? PREFIX}`);
         return refuse(reply, status, kind, message);
       });
+      takeEmptyBodies(scope);
       scope.setNotFoundHandler((_, reply) => refuse(reply, 404, 'HTTP', 'the API has no such address'));
       scope.get('/openapi.json', { schema: { hide: true } }, async () => scope.swagger());
-      for (const route of [...statusRoutes(options), ...userRoutes(options), ...banRoutes(options)]) {
-        add(scope, options, route);
-      }
+      const tables = [statusRoutes, userRoutes, groupRoutes, shareRoutes, banRoutes];
+      for (const route of tables.flatMap((routes) => routes(options))) add(scope, options, route);
     },
     { prefix: PREFIX },
   );
@@ -93,14 +95,25 @@ function add(scope: FastifyInstance, { state, ask }: WebOptions, route: Route): 
     handler: async (request, reply) => {
       const by = `API token ${tokens.get(request)?.name ?? ''} (${peerOf(request)})`;
       const parts = request.params as Readonly<Record<string, string>>;
+      const administers = { state, by, ask };
       const result: unknown = await route.act({
-        administration: new Administration({ state, by, ask }),
+        administration: new Administration(administers),
+        shareAdministration: new ShareAdministration(administers),
         part: (name) => parts[name] ?? '',
         query: request.query as Readonly<Record<string, string>>,
         body: (request.body ?? {}) as Readonly<Record<string, unknown>>,
       });
       return reply.code(status).send(answer === undefined ? null : result);
     },
+  });
+}
+
+/** Programs say that what they send is JSON also where they send nothing; whether that will do is for the schema to say. */
+function takeEmptyBodies(scope: FastifyInstance): void {
+  const parseJson = scope.getDefaultJsonParser('error', 'error');
+  scope.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined);
+    else void parseJson(request, body, done);
   });
 }
 

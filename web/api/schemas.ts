@@ -86,6 +86,55 @@ export const emptiedTrash = object({
 });
 export const liftedLockouts = object({ lifted: count('lockouts that ended') });
 
+const access = { type: 'string', enum: ['ro', 'rw'], description: 'what its users may do' };
+const grants = {
+  type: 'object',
+  additionalProperties: access,
+  description: 'what groups may do',
+  examples: [{ staff: 'rw', guests: 'ro' }],
+};
+const shareLimits = {
+  quota: set(size('bytes of the share')),
+  maxFiles: count('files of the share; 0 is no limit'),
+};
+const members = list(text('the name of a user'));
+
+export const newShare = object({ name: text('the name'), ...shareLimits, grants }, ['name', 'grants']);
+export const shareChanges = {
+  ...object(
+    {
+      ...shareLimits,
+      grants: {
+        ...grants,
+        additionalProperties: { type: ['string', 'null'], enum: ['ro', 'rw', null] },
+        description:
+          'what groups may do from now on; null: nothing any more. Groups that are not there keep what they have',
+      },
+    },
+    [],
+  ),
+  minProperties: 1,
+};
+export const share = object({
+  name: text('the name'),
+  quota: count('bytes; 0 is no limit'),
+  maxFiles: count('files; 0 is no limit'),
+  grants,
+  use: { ...orNull(use), description: 'null: never counted' },
+  sessions: count('sessions that are open'),
+  createdAt: time('when the share was made'),
+});
+export const shares = list(share);
+
+export const newGroup = object({ name: text('the name'), members }, ['name']);
+export const groupChanges = { ...object({ add: members, remove: members }, []), minProperties: 1 };
+export const group = object({
+  name: text('the name'),
+  members,
+  shares: { ...grants, description: 'what the group may do in shares', examples: [{ team: 'rw' }] },
+});
+export const groups = list(group);
+
 export const newBan = object({ network: text('192.0.2.7 or 2001:db8::/32'), until: text(END) }, ['network']);
 export const ban = object({
   network: text('as it is kept'),

@@ -5,6 +5,7 @@ import type { Notice, SignedIn } from '../sign-in.js';
 const PAGES = [
   ['/', 'Dashboard'],
   ['/users', 'Users'],
+  ['/shares', 'Shares'],
   ['/uploads', 'Uploads'],
   ['/bans', 'Bans'],
   ['/audit', 'Audit trail'],

@@ -131,6 +131,36 @@ roomTest('what clients would give back is asked for before it', async (t, home, 
   t.strictSame(await inTrash(client), ['first', 'second', 'third']);
 });
 
+roomTest(
+  'what is open makes no room: nothing goes for it in vain, and it stays itself',
+  async (t, home, clock) => {
+    const client = new TestClient(home);
+    const other = new TestClient(home);
+    await client.paths.put('open', Buffer.alloc(500));
+    const { ino, birth } = await client.paths.stat('open');
+    await other.call('hold', [[ino, birth, null]]);
+    await client.paths.unlink('open');
+    clock.pass(PERIOD_MS);
+    await client.paths.put('closed', Buffer.alloc(300));
+    await client.paths.unlink('closed');
+    const freeOf = async (): Promise<unknown> => {
+      const [, limit, used] = await client.call('statfs', []);
+      return limit - used;
+    };
+    t.equal(await freeOf(), 500, 'as much as can be written');
+    const begin = ['large', 501, 0o644, 0, 0, Buffer.alloc(32)];
+    t.equal(await kindOf(() => client.call('uploadBegin', begin)), 'EDQUOT');
+    t.strictSame(await inTrash(client), ['closed', 'open']);
+    await client.paths.put('f', Buffer.alloc(500));
+    t.strictSame(await inTrash(client), ['open'], 'though it was removed first');
+    other.leave();
+    home.logout(other.client);
+    t.equal(await freeOf(), 500);
+    await client.paths.put('g', Buffer.alloc(500));
+    t.strictSame(await inTrash(client), []);
+  },
+);
+
 roomTest('a log may write into what it removed before', async (t, home, clock) => {
   const plain = new TestClient(home);
   await threeRemoved(plain, clock);
