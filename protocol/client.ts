@@ -11,7 +11,6 @@
  */
 import type { Socket } from 'node:net';
 import type { AeadProvider } from './aead.js';
-import type { Attributes } from './attributes.js';
 import { Channel, type CipherKeys } from './channel.js';
 import { encodeNotification, encodeRequest, type Data, type OutgoingMessage } from './codec.js';
 import type { IncomingMessage, ResponseMessage } from './codec.js';
@@ -21,51 +20,12 @@ import { bytesAnswered, bytesAsked } from './file-data.js';
 import { Keepalive } from './keepalive.js';
 import { MAX_RECORD, MAX_RECORD_BEFORE_LOGIN } from './limits.js';
 import { isNotificationName, METHODS, NOTIFICATIONS } from './methods.js';
-import type { LeaseItem, LeaseMode, MethodName, Result } from './methods.js';
+import { loginParams, loginResult, type LoginRequest, type LoginResult } from './login-call.js';
+import type { LeaseItem, MethodName, Result } from './methods.js';
 import { LOGIN_ID, RequestIds } from './request-ids.js';
 import type { Shape } from './shape.js';
 import type { Share } from './shares.js';
-import type { DiskLimits } from './disk-limits.js';
 import { CallWindow, weightOf, type Weight } from './window.js';
-
-/** The parameters of `login`. */
-export interface LoginRequest {
-  readonly user: string;
-  /** null: the static key is to be enough. */
-  readonly password: string | null;
-  /** 16 random bytes that name this client for as long as it lives, over all its connections. */
-  readonly clientId: Buffer;
-  /** The highest mode in which the client wants units of the home leased to it. */
-  readonly leaseWanted: LeaseMode;
-  /** Name and version, for logs. */
-  readonly program: string;
-  /** The share whose home the session is to be of; undefined: the user's own home. */
-  readonly share?: string | undefined;
-}
-
-/** The result of `login`. */
-export interface LoginResult {
-  readonly serverVersion: string;
-  /** 8 bytes, another one after each start of the server. */
-  readonly bootVerifier: Buffer;
-  /** The server knows this client id: its handles and held files are still there. */
-  readonly resumed: boolean;
-  readonly root: Attributes;
-  /** The last operation of the client's log that was carried out. */
-  readonly applied: number;
-  /** The leases that the client had are still its own. */
-  readonly leased: boolean;
-  /** What is left of the client's log is taken: nobody else can have changed what it is about. */
-  readonly covered: boolean;
-  /** For how long leases are good without a word of the other side. */
-  readonly termMs: number;
-  /** What the home's disk can keep. */
-  readonly disk: DiskLimits;
-  /** Files that the clients of the home may have open. */
-  readonly maxOpenFiles: number;
-  /** Those of the user, by name, as the server said last; of a session of a share: that one. */
-  readonly shares: readonly Share[];
-}
 
 /** What the server pushes; some of it before `connect` has resolved. */
 export interface NotificationHandlers {
@@ -351,13 +311,7 @@ export class Client {
       isRelayed: false,
       done: (failure, result) => {
         if (failure === undefined) {
-          const [serverVersion, verifier, resumed, root, applied, leased, covered, ...limits] =
-            result as Result<'login'>;
-          const [termMs, disk, maxOpenFiles, shares] = limits;
-          this.#session = {
-            ...{ serverVersion, bootVerifier: Buffer.from(verifier), resumed, root, applied },
-            ...{ leased, covered, termMs, disk, maxOpenFiles, shares },
-          };
+          this.#session = loginResult(result as Result<'login'>);
           // At once: the next record may already use it.
           this.#channel.maxRecord = MAX_RECORD;
           resolve();
@@ -477,12 +431,6 @@ function cancelled(): Failure {
   return new Failure('ECANCELED', 'the call was cancelled');
 }
 
-function loginParams(request: LoginRequest): unknown[] {
-  const { user, password, clientId, leaseWanted, program, share } = request;
-  return [user, password, clientId, leaseWanted, program, share ?? null];
-}
-
-/** What the server sent, in the shape it has to have; another shape is a fault of the server. */
 function expectShape<T>(shape: Shape<T>, value: unknown, method: string): T {
   try {
     return shape(value);

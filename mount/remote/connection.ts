@@ -1,5 +1,6 @@
 /** What the Remote needs of a connection to the server, and what it gives to make one. */
-import type { LoginResult, NotificationHandlers } from '../../protocol/client.js';
+import type { NotificationHandlers } from '../../protocol/client.js';
+import type { LoginResult } from '../../protocol/login-call.js';
 import type { Failure } from '../../protocol/failure.js';
 import type { MethodName, Result } from '../../protocol/methods.js';
 

@@ -13,7 +13,7 @@
  * - What the server says on a connection (leases above all) is told after `connected` of that connection was called.
  */
 import { randomBytes } from 'node:crypto';
-import type { LoginResult } from '../../protocol/client.js';
+import type { LoginResult } from '../../protocol/login-call.js';
 import { Failure } from '../../protocol/failure.js';
 import type { LeaseItem, MethodName, Result } from '../../protocol/methods.js';
 import type { Share } from '../../protocol/shares.js';

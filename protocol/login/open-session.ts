@@ -6,7 +6,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { AeadProvider } from '../aead.js';
-import { Client, type ConnectOptions, type LoginRequest, type NotificationHandlers } from '../client.js';
+import { Client, type ConnectOptions, type NotificationHandlers } from '../client.js';
+import type { LoginRequest } from '../login-call.js';
 import { Failure } from '../failure.js';
 import { LEASE_NONE, type LeaseMode } from '../methods.js';
 import type { ClientFiles } from './client-files.js';
