@@ -12,7 +12,7 @@ export interface FileProgress extends TransferObserver {
 /** Where progress is shown. A small file is there at once, and shows only in the total. */
 export interface Display {
   file(name: string): FileProgress;
-  /** A file was moved whole: so many by now, and so many bytes of them. */
+  /** A file was moved whole: so many by now, and so many bytes of them were moved. */
   total(files: number, bytes: number): void;
   /** A line of its own on standard error. */
   line(text: string): void;
