@@ -19,7 +19,7 @@ const FRAMES_PER_SECOND = 10;
 /** EL of ECMA-48. A line is written over a bar, of which cli-progress clears the first only. */
 const CLEAR_REST = '\x1b[K';
 const STREAM_FORMAT = '{name} {size}  {rate}';
-const TOTAL_FORMAT = '{files} files, {size}  {rate}';
+const TOTAL_FORMAT = '{files} files, {size}  {rate}  {left}';
 
 /** What cli-progress has of what it drew; its types do not tell. */
 interface Drawn {
@@ -49,6 +49,9 @@ export class Bars implements Display {
   /** Files that are there whole; bytes that were moved, of those under way, too. */
   #files = 0;
   #moved = 0;
+  /** What all comes to, as soon as that is known; what of it need not be moved. */
+  #expected: number | undefined;
+  #passed = 0;
   #toldAt = 0;
   #closed = false;
   /** Of the screen, which what is longer was cut to. */
@@ -69,6 +72,14 @@ export class Bars implements Display {
     this.#tellTotal();
   }
 
+  expected(bytes: number): void {
+    this.#expected = bytes;
+  }
+
+  passed(bytes: number): void {
+    this.#passed += bytes;
+  }
+
   /** Of a file that is under way. */
   moved(bytes: number, now: number): void {
     this.#moved += bytes;
@@ -80,7 +91,14 @@ export class Bars implements Display {
 
   #tellTotal(): void {
     const rate = `${formatSize(Math.round(this.#rate.perSecond))}/s`;
-    this.#total?.update(0, { files: this.#files, size: formatSize(this.#moved), rate });
+    const moved = formatSize(this.#moved);
+    const told = { files: this.#files, size: moved, rate, left: '' };
+    if (this.#expected !== undefined) {
+      const whole = Math.max(this.#moved, this.#expected - this.#passed);
+      told.size = `${moved} of ${formatSize(whole)}`;
+      told.left = etaText(this.#rate.secondsFor(whole - this.#moved));
+    }
+    this.#total?.update(0, told);
   }
 
   line(text: string): void {
@@ -147,6 +165,7 @@ class FileBar implements FileProgress {
   started(size: number | undefined, offset: number): void {
     this.#size = size;
     this.#done = offset;
+    this.#bars.passed(offset);
     if (size === undefined) {
       const shown = { name: fit(this.#name), size: '0', rate: '' };
       this.#bar ??= this.#all.create(1, 0, shown, { format: STREAM_FORMAT });
@@ -171,11 +190,7 @@ class FileBar implements FileProgress {
       return;
     }
     const left = this.#rate.secondsFor(this.#size - this.#done);
-    this.#bar?.update(this.#done, {
-      name: fit(this.#name),
-      rate,
-      left: left === undefined ? '' : `ETA ${formatDuration(left)}`,
-    });
+    this.#bar?.update(this.#done, { name: fit(this.#name), rate, left: etaText(left) });
   }
 
   note(text: string): void {
@@ -183,8 +198,14 @@ class FileBar implements FileProgress {
   }
 
   ended(): void {
+    // Gone on with it begins where it came to: that was moved, and is not passed.
+    if (this.#size !== undefined && this.#done < this.#size) this.#bars.passed(-this.#done);
     if (this.#bar !== undefined) this.#all.remove(this.#bar);
   }
+}
+
+function etaText(seconds: number | undefined): string {
+  return seconds === undefined ? '' : `ETA ${formatDuration(seconds)}`;
 }
 
 function columns(): number {

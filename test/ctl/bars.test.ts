@@ -27,7 +27,7 @@ t.test('of a window that gets narrower the wrapped bars are cleared, and new one
   const terminal = new Terminal(t, [...shell, ...put, tree, daemon.at('alice')], daemon.env);
   const [, tty = ''] = /on (.*)\./.exec(await terminal.says(/on .*\./)) ?? [];
   // All are drawn: two bars of 101 columns or so, and the total.
-  await terminal.says(/ETA[^]*ETA[^]*20 files, [2-9].*M\/s/);
+  await terminal.says(/ETA[^]*ETA[^]*20 files, [2-9].*M of 40M {2}.*M\/s {2}ETA 0:\d\d/);
   const before = terminal.output.length;
   t.equal((await run('stty', ['-F', tty, 'cols', '60'])).code, 0);
   await terminal.says(new RegExp(CLEARED.replaceAll('[', String.raw`\[`)));
