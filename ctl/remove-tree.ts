@@ -10,6 +10,7 @@ import type { RemotePath } from '../protocol/ids.js';
 import { localJoin } from './names.js';
 import { isDirectory, openDirectory, sortedEntries } from './remote/directory.js';
 import type { RemoteSession } from './remote/session.js';
+import { holdsShares, isSharePlace } from './remote/shared-path.js';
 
 export interface TreeEntry<Path extends Buffer> {
   readonly name: Buffer;
@@ -23,6 +24,8 @@ export interface Tree<Path extends Buffer> {
   entries(directory: Path): Promise<readonly TreeEntry<Path>[]>;
   unlink(path: Path): Promise<void>;
   rmdir(path: Path): Promise<void>;
+  /** Throws what rmdir would, as far as that is known without trying it. */
+  requireRemovable?(path: Path): void;
 }
 
 export interface Removal<Path extends Buffer> {
@@ -63,7 +66,8 @@ export async function removeTree<Path extends Buffer>(
   return isEmptied;
 }
 
-export function remoteTree({ client, changes }: RemoteSession): Tree<RemotePath> {
+export function remoteTree(session: RemoteSession): Tree<RemotePath> {
+  const { client, changes } = session;
   return {
     entries: async (directory) =>
       (await sortedEntries(await openDirectory(client, directory))).map(({ name, path, attributes }) => ({
@@ -71,6 +75,11 @@ export function remoteTree({ client, changes }: RemoteSession): Tree<RemotePath>
       })),
     unlink: (path) => changes.unlink(path),
     rmdir: (path) => changes.rmdir(path),
+    requireRemovable: (path) => {
+      const stays = 'it cannot be removed or renamed';
+      if (isSharePlace(session, path)) throw new Failure('EBUSY', `a share is here: ${stays}`);
+      if (holdsShares(session, path)) throw new Failure('EBUSY', `the shares are here: ${stays}`);
+    },
   };
 }
 

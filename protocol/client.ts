@@ -103,17 +103,15 @@ export class Client {
   /**
    * Connects, shakes hands and logs in. Where the server refuses the first try with ENOKEY or EKEYREJECTED the
    * client is returned with `loginFailure`, for other tries; other refusals, and all that openConnection throws,
-   * are thrown.
+   * are thrown. Who goes over a session that is there (`over`) does not load the handshake.
    */
   static async connect(options: ConnectOptions): Promise<Client> {
-    const { signal, login } = options;
-    const firstRequest = Buffer.concat(encodeRequest(LOGIN_ID, 'login', loginParams(login)));
-    // The handshake is not loaded by who goes over a session that is there (`over`).
+    const firstRequest = Buffer.concat(encodeRequest(LOGIN_ID, 'login', loginParams(options.login)));
     const { openConnection } = await import('./connector.js');
     const client = new Client(await openConnection(options, firstRequest), options, MAX_RECORD_BEFORE_LOGIN);
     const onAbort = (): void => client.#channel.destroy(new Failure('ECANCELED', 'logging in was cancelled'));
-    signal?.addEventListener('abort', onAbort);
-    if (signal?.aborted === true) onAbort();
+    options.signal?.addEventListener('abort', onAbort);
+    if (options.signal?.aborted === true) onAbort();
     try {
       await new Promise<void>((resolve, reject) => {
         client.#calls.set(LOGIN_ID, client.#loginCall(resolve, reject));
@@ -127,7 +125,7 @@ export class Client {
       }
       client.#loginFailure = failure;
     } finally {
-      signal?.removeEventListener('abort', onAbort);
+      options.signal?.removeEventListener('abort', onAbort);
     }
     return client;
   }

@@ -2,6 +2,7 @@
  * Progress bars on a terminal, by cli-progress: one for each large file that is being moved, with rate and time left, and a
  * line of the total as soon as there is more than one file. Lines go above the bars. Control bytes never get here: names come as displayName makes them.
  */
+import { clearScreenDown, cursorTo, moveCursor } from 'node:readline';
 import { MultiBar, type SingleBar } from 'cli-progress';
 import { formatDuration, formatSize } from '../../state/sizes.js';
 import { SMALL_FILE_BYTES } from '../transfer/transfer.js';
@@ -18,7 +19,14 @@ const FRAMES_PER_SECOND = 10;
 /** EL of ECMA-48. A line is written over a bar, of which cli-progress clears the first only. */
 const CLEAR_REST = '\x1b[K';
 const STREAM_FORMAT = '{name} {size}  {rate}';
-const TOTAL_FORMAT = '{files} files, {size}  {rate}';
+const TOTAL_FORMAT = '{files} files, {size}  {rate}  {left}';
+
+/** What cli-progress has of what it drew; its types do not tell. */
+interface Drawn {
+  /** `dy`: rows that the cursor is below the first bar. */
+  readonly terminal: { dy: number };
+  readonly bars: readonly { lastDrawnString: string | null }[];
+}
 
 export class Bars implements Display {
   readonly #bars = new MultiBar({
@@ -28,6 +36,8 @@ export class Bars implements Display {
     clearOnComplete: true,
     emptyOnZero: true,
     fps: FRAMES_PER_SECOND,
+    // So the cursor is at the end of the last one between two frames.
+    forceRedraw: true,
     // The program ends by itself on SIGINT, after it told how to resume.
     gracefulExit: false,
     hideCursor: false,
@@ -36,20 +46,59 @@ export class Bars implements Display {
   });
   readonly #rate = new Rate(performance.now() / 1000);
   #total: SingleBar | undefined;
-  #totalBytes = 0;
+  /** Files that are there whole; bytes that were moved, of those under way, too. */
+  #files = 0;
+  #moved = 0;
+  /** What all comes to, as soon as that is known; what of it need not be moved. */
+  #expected: number | undefined;
+  #passed = 0;
+  #toldAt = 0;
   #closed = false;
+  /** Of the screen, which what is longer was cut to. */
+  #columns = columns();
+
+  constructor() {
+    process.stderr.on('resize', this.#onResize);
+  }
 
   file(name: string): FileProgress {
     return new FileBar(this.#bars, name, this);
   }
 
-  total(files: number, bytes: number): void {
-    this.#rate.add(bytes - this.#totalBytes, performance.now() / 1000);
-    this.#totalBytes = bytes;
+  total(files: number): void {
+    this.#files = files;
     if (files < 2) return;
     this.#total ??= this.#bars.create(1, 0, {}, { format: TOTAL_FORMAT });
+    this.#tellTotal();
+  }
+
+  expected(bytes: number): void {
+    this.#expected = bytes;
+  }
+
+  passed(bytes: number): void {
+    this.#passed += bytes;
+  }
+
+  /** Of a file that is under way. */
+  moved(bytes: number, now: number): void {
+    this.#moved += bytes;
+    this.#rate.add(bytes, now);
+    if (now - this.#toldAt < 1 / FRAMES_PER_SECOND) return;
+    this.#toldAt = now;
+    this.#tellTotal();
+  }
+
+  #tellTotal(): void {
     const rate = `${formatSize(Math.round(this.#rate.perSecond))}/s`;
-    this.#total.update(0, { files, size: formatSize(bytes), rate });
+    const moved = formatSize(this.#moved);
+    const told = { files: this.#files, size: moved, rate, left: '' };
+    if (this.#expected !== undefined) {
+      const whole = Math.max(this.#moved, this.#expected - this.#passed);
+      told.size = `${moved} of ${formatSize(whole)}`;
+      told.left = etaText(this.#rate.secondsFor(whole - this.#moved));
+    }
+    this.#total?.update(0, told);
   }
 
   line(text: string): void {
@@ -68,7 +117,28 @@ export class Bars implements Display {
     this.#bars.update();
     this.#bars.stop();
     this.#closed = true;
+    process.stderr.off('resize', this.#onResize);
   }
+
+  /** A terminal that got narrower has wrapped the bars: there are more rows of them than cli-progress knows. */
+  readonly #onResize = (): void => {
+    const { terminal, bars } = this.#bars as unknown as Drawn;
+    const before = this.#columns;
+    this.#columns = columns();
+    const more = bars.slice(0, terminal.dy + 1).map(({ lastDrawnString }) => {
+      const drawn = Math.min(lastDrawnString?.length ?? 0, before);
+      return Math.max(0, Math.ceil(drawn / this.#columns) - 1);
+    });
+    moveCursor(
+      process.stderr,
+      0,
+      more.reduce((rows, count) => rows - count, -terminal.dy),
+    );
+    cursorTo(process.stderr, 0);
+    clearScreenDown(process.stderr);
+    terminal.dy = 0;
+    for (const bar of bars) bar.lastDrawnString = null;
+  };
 
   #log(lines: string): void {
     this.#bars.log(lines.replaceAll('\n', `${CLEAR_REST}\n`));
@@ -95,6 +165,7 @@ class FileBar implements FileProgress {
   started(size: number | undefined, offset: number): void {
     this.#size = size;
     this.#done = offset;
+    this.#bars.passed(offset);
     if (size === undefined) {
       const shown = { name: fit(this.#name), size: '0', rate: '' };
       this.#bar ??= this.#all.create(1, 0, shown, { format: STREAM_FORMAT });
@@ -109,19 +180,17 @@ class FileBar implements FileProgress {
     const now = performance.now() / 1000;
     this.#done += bytes;
     this.#rate.add(bytes, now);
+    this.#bars.moved(bytes, now);
     // Preparing what no frame shows would cost more than the frame.
     if (now - this.#drawnAt < 1 / FRAMES_PER_SECOND) return;
     this.#drawnAt = now;
     const rate = `${formatSize(Math.round(this.#rate.perSecond))}/s`;
     if (this.#size === undefined) {
-      this.#bar?.update(0, { size: formatSize(this.#done), rate });
+      this.#bar?.update(0, { name: fit(this.#name), size: formatSize(this.#done), rate });
       return;
     }
     const left = this.#rate.secondsFor(this.#size - this.#done);
-    this.#bar?.update(this.#done, {
-      rate,
-      left: left === undefined ? '' : `ETA ${formatDuration(left)}`,
-    });
+    this.#bar?.update(this.#done, { name: fit(this.#name), rate, left: etaText(left) });
   }
 
   note(text: string): void {
@@ -129,12 +198,22 @@ class FileBar implements FileProgress {
   }
 
   ended(): void {
+    // Gone on with it begins where it came to: that was moved, and is not passed.
+    if (this.#size !== undefined && this.#done < this.#size) this.#bars.passed(-this.#done);
     if (this.#bar !== undefined) this.#all.remove(this.#bar);
   }
 }
 
+function etaText(seconds: number | undefined): string {
+  return seconds === undefined ? '' : `ETA ${formatDuration(seconds)}`;
+}
+
+function columns(): number {
+  return process.stderr.columns || 80;
+}
+
 function fit(name: string): string {
-  const room = (process.stderr.columns || 80) - BAR_WIDTH - REST_WIDTH;
+  const room = columns() - BAR_WIDTH - REST_WIDTH;
   const width = Math.min(MAX_NAME_WIDTH, Math.max(MIN_NAME_WIDTH, room));
   return name.length <= width ? name.padEnd(width) : `...${name.slice(3 - width)}`;
 }

@@ -50,6 +50,7 @@ export class Progress {
   /** Tells of the file that was moved last what is not told yet. */
   #tellOnly: () => void = ignore;
   #firstFailure: Failure | undefined;
+  #isExpecting = false;
 
   constructor(options: ProgressOptions) {
     this.#options = options;
@@ -96,9 +97,18 @@ export class Progress {
     }
   }
 
+  /** What all comes to (bytes) is found out where that is shown, while it is moved, once over all connections. */
+  expect(find: () => Promise<number>): void {
+    if (this.#isExpecting || this.#display.expected === undefined) return;
+    this.#isExpecting = true;
+    // What cannot be read the transfer tells.
+    void find().then((bytes) => this.#display.expected?.(bytes), ignore);
+  }
+
   /** `name` is there already, as it is here. */
   skipped(name: Buffer, bytes: number): void {
     this.#skipped += 1;
+    this.#display.passed?.(bytes);
     if (this.#options.json === true) this.#json({ ...jsonPath(name), bytes, skipped: true });
     else if (this.#options.survey !== undefined && this.#options.verbose === true) {
       this.#tellFound(this.#options.survey === 'verify' ? 'same' : 'skip', name);

@@ -3,7 +3,8 @@
  * pattern; one that matches nothing stays as it is, so that the command says that it is not there.
  */
 import { Failure } from '../../protocol/failure.js';
-import { ROOT_PATH } from '../../protocol/ids.js';
+import { ROOT_PATH, type RemotePath } from '../../protocol/ids.js';
+import { SHARED_DIRECTORY } from '../../protocol/shares.js';
 import { parseRemotePath } from '../../protocol/login/remote-path.js';
 import { expand } from '../glob.js';
 import { remoteLister } from '../listers.js';
@@ -36,6 +37,7 @@ export async function matching(session: RemoteSession, places: readonly Place[])
   for (const place of places) {
     const isPattern = MAGIC.test(place.text) && !(await exists(session, place));
     const found = isPattern ? await expand(place.text, list) : [];
+    if (isPattern && found.length === 0 && isAcrossShares(place.path)) throw acrossShares(place.text);
     if (found.length === 0) all.push(place);
     for (const name of found) {
       const path = parseRemotePath(name);
@@ -44,6 +46,20 @@ export async function matching(session: RemoteSession, places: readonly Place[])
     }
   }
   return all;
+}
+
+/** Whether a pattern stands for the name of a share, and more is behind it. */
+function isAcrossShares(path: RemotePath): boolean {
+  const [first, second = '', third] = path.toString('latin1').split('/', 3);
+  return first === SHARED_DIRECTORY && MAGIC.test(second) && third !== undefined;
+}
+
+function acrossShares(text: string): Failure {
+  const shares = 'a share is a home of its own, and patterns do not lead into it';
+  return new Failure(
+    'EXDEV',
+    `'${text}' matches nothing in the home: ${shares}: name it, as in ${SHARED_DIRECTORY}/NAME`,
+  );
 }
 
 async function exists({ client }: RemoteSession, { path }: Place): Promise<boolean> {

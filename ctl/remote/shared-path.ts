@@ -7,6 +7,8 @@ import { Failure } from '../../protocol/failure.js';
 import { remotePath, ROOT_PATH, shareName, type RemotePath, type ShareName } from '../../protocol/ids.js';
 import { SHARED_DIRECTORY } from '../../protocol/shares.js';
 
+const SHARED_PATH = remotePath(Buffer.from(SHARED_DIRECTORY));
+
 /** Of a path of the own home, what may be the share that it leads into; undefined: it is in the own home. */
 export function shareIn(path: RemotePath): ShareName | undefined {
   const [first, name] = path.toString('latin1').split('/', 2);
@@ -39,14 +41,22 @@ export function rootOf(share: ShareName): string {
   return `${SHARED_DIRECTORY}/${share}`;
 }
 
-/** Whether a tree of the home ends at a directory, as it is the place of a share: of a session that is one's own. */
-export function isSharePlace(
-  { client, share }: { readonly client: Pick<Client, 'session'>; readonly share: ShareName | undefined },
-  path: RemotePath,
-): boolean {
+/** A session that is one's own: it knows the shares of its user. */
+interface KnowingShares {
+  readonly client: Pick<Client, 'session'>;
+  readonly share: ShareName | undefined;
+}
+
+/** Whether a tree of the home ends at a directory, as it is the place of a share. */
+export function isSharePlace({ client, share }: KnowingShares, path: RemotePath): boolean {
   const found = share === undefined ? shareIn(path) : undefined;
   if (found === undefined || path.length !== rootOf(found).length) return false;
   return client.session.shares.some(({ name }) => name === found);
+}
+
+/** Whether a directory of the home is the one in which the shares are. */
+export function holdsShares({ client, share }: KnowingShares, path: RemotePath): boolean {
+  return share === undefined && path.equals(SHARED_PATH) && client.session.shares.length > 0;
 }
 
 /** The one share that all these paths of the own home lead into, or undefined: the own home. EXDEV. */

@@ -42,12 +42,13 @@ export class Deletions<Path extends Buffer, Item> {
     this.#context = context;
     this.#flags = flags;
     this.#progress = progress;
+    const without = async (path: Path): Promise<void> => tree.requireRemovable?.(path);
     const isSurvey = flags.survey !== undefined;
     this.#removal = {
       tree: {
         entries: (directory) => tree.entries(directory),
-        unlink: (path) => this.#delete(path, isSurvey ? undefined : tree.unlink(path)),
-        rmdir: (path) => this.#delete(path, isSurvey ? undefined : tree.rmdir(path)),
+        unlink: (path) => this.#delete(path, isSurvey ? Promise.resolve() : tree.unlink(path)),
+        rmdir: (path) => this.#delete(path, isSurvey ? without(path) : tree.rmdir(path)),
       },
       signal: context.signal,
       guard: (listed, action) => progress.guard(localJoin(root, listed), action),
@@ -102,7 +103,7 @@ export class Deletions<Path extends Buffer, Item> {
    * What is gone already, such as the part of a file that was gone on with, need not be told. The place of a share, or a mount
    * point, stays.
    */
-  async #delete(path: Path, deleted: Promise<void> | undefined): Promise<void> {
+  async #delete(path: Path, deleted: Promise<void>): Promise<void> {
     try {
       await deleted;
     } catch (error) {
@@ -112,7 +113,7 @@ export class Deletions<Path extends Buffer, Item> {
       this.#progress.note(`${displayName(path)} stays: ${describe(failure)}`);
       return;
     }
-    if (deleted === undefined) {
+    if (this.#flags.survey !== undefined) {
       // Once over all connections of the command.
       if (this.#context.done.has(path, ROOT_PATH)) return;
       this.#context.done.add(path, ROOT_PATH);

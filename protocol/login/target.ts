@@ -37,7 +37,8 @@ export function isRemote(text: string): boolean {
 }
 
 const URL = /^[a-z][a-z0-9+.-]*:\/\//iu;
-const PORT_LIKE = /^[0-9]{2,5}$/;
+/** The whole of a path, or what is before a colon in it. */
+const PORT_LIKE = /^([0-9]{2,5})(?::|$)/;
 
 /** Reads [USER@]HOST[:PATH]. Throws USAGE. */
 export function parseTarget(text: string): Target {
@@ -83,7 +84,7 @@ export function resolveEndpoint(
       host: alias?.host ?? target.host,
       port: given ?? DEFAULT_PORT,
       suite: alias?.suite,
-      likelyPort: given === undefined && PORT_LIKE.test(target.path ?? '') ? target.path : undefined,
+      likelyPort: given === undefined ? PORT_LIKE.exec(target.path ?? '')?.[1] : undefined,
     };
   } catch (error) {
     throw new Failure('USAGE', Failure.from(error).message, { cause: error });

@@ -82,6 +82,13 @@ t.test('nothing is moved from one home into another, and a command is about one'
     code: 1,
     stderr: /Shared\/team is a home of its own/,
   });
+  for (const command of ['cat', 'get']) {
+    const args = [at('Shared/*/sub/report'), ...(command === 'get' ? [here] : [])];
+    t.match(await ftpctl(command, ...args), {
+      code: 1,
+      stderr: /^ftpctl: 'Shared\/\*\/sub\/report' matches nothing in the home: a share is a home of its own/,
+    });
+  }
   t.match(await ftpctl('rm', '-r', at('Shared/team')), {
     code: 1,
     stderr: /it cannot be removed, only what is in it/,
@@ -101,6 +108,9 @@ t.test('what removes all of a home leaves the places of shares', async (t) => {
   mkdirSync(backup);
   writeFileSync(path.join(backup, 'kept'), 'x');
   writeFileSync(path.join(daemon.home('alice'), 'gone'), 'x');
+  const surveyed = await ftpctl('sync', '--delete', '--dry-run', backup, at('/'));
+  t.match(surveyed, { code: 0, stdout: /^delete gone$/m, stderr: /Shared\/team stays: a share is here/ });
+  t.notMatch(surveyed.stdout, /Shared/);
   const synced = await ftpctl('sync', '--delete', backup, at('/'));
   t.match(synced, { code: 0, stderr: /Shared\/team stays: a share is here/ });
   t.notMatch(synced.stdout + synced.stderr, /deleted.*Shared/);
