@@ -13,7 +13,7 @@ import type { RemoteSession } from './remote/session.js';
 import { withSharedSession } from './remote/shared-session.js';
 import { PROGRAM } from './program.js';
 import { formatSize } from '../state/sizes.js';
-import { softQuotaAdvice } from '../state/soft-quota.js';
+import { sizedAdvice } from '../state/soft-quota.js';
 
 export interface DfFlags {
   readonly humanReadable?: boolean;
@@ -69,7 +69,7 @@ export async function showSpace(session: RemoteSession, flags: DfFlags): Promise
     const size = formatSize(trashedBytes);
     lines.push(`besides what is in the trash (${size}), which makes room: ${PROGRAM} trash lists it`);
   }
-  const advice = softQuotaAdvice(used, soft, grace);
+  const advice = sizedAdvice(used, soft, grace);
   if (advice !== undefined) lines.push(advice);
   await writeOut(`${lines.join('\n')}\n`);
   return 0;

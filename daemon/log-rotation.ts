@@ -2,7 +2,7 @@
  * Moves a log aside when it has its size or its age: LOG to LOG.1, what was that to LOG.2, and so on; the oldest goes. By names
  * alone: who has the file open meanwhile (ftpctl, for a line of manager.log) writes that line into what was moved.
  *
- * Invariant: never throws. What cannot be moved is written on, and looked at again.
+ * Invariant: never throws. What cannot be moved is said once, written on, and looked at again.
  */
 import { closeSync, existsSync, openSync, readSync, renameSync, rmSync, statSync } from 'node:fs';
 import { formerLog } from '../state/directory.js';
@@ -34,6 +34,9 @@ export function rotationLimits(config: Config): RotationLimits {
 export class LogRotation {
   #limits: RotationLimits;
   readonly #looks: (() => void)[] = [];
+  /** By path: why a log could not be moved when it was last looked at. */
+  readonly #failed = new Map<string, unknown>();
+  #tell: (path: string, error: unknown) => void = () => undefined;
 
   constructor(limits: RotationLimits) {
     this.#limits = limits;
@@ -49,6 +52,12 @@ export class LogRotation {
     this.#lookAtAll();
   }
 
+  /** `tell` hears of each log that cannot be moved, once until it can again. */
+  onFailed(tell: (path: string, error: unknown) => void): void {
+    this.#tell = tell;
+    for (const [path, error] of this.#failed) tell(path, error);
+  }
+
   /** Looks at this log now and each minute. `onMoved`: there is none at that path any more, whoever took it away. */
   watch(path: string, onMoved: () => void = () => undefined): void {
     const look = (): void => this.look(path, onMoved);
@@ -59,9 +68,12 @@ export class LogRotation {
   look(path: string, onMoved: () => void): void {
     try {
       if (this.#isDue(path)) this.#moveAside(path);
+      this.#failed.delete(path);
       if (!existsSync(path)) onMoved();
-    } catch {
-      // The disk, or the directory, does not allow it.
+    } catch (error) {
+      const isNews = !this.#failed.has(path);
+      this.#failed.set(path, error);
+      if (isNews) this.#tell(path, error);
     }
   }
 

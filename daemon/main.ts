@@ -119,6 +119,7 @@ async function main(): Promise<number> {
   const locks = [lockState(stateDirectory), lockHomes(homes)];
   const rotation = new LogRotation(rotationLimits(config));
   const log = openLog(config['log-file'], config['log-level'], rotation);
+  rotation.onFailed((path, error) => log.error({ path, error }, 'a log cannot be moved aside, and grows'));
   const state = openState(stateDirectory);
   const userLog = openLog(state.paths.userLog, 'info', rotation);
   rotation.watch(state.paths.managerLog);

@@ -2,14 +2,14 @@
  * Giving up root: a daemon that root starts becomes an ordinary user before it opens or makes anything, so that whoever takes
  * it over has what that user has.
  *
- * Invariant: the directories that the daemon works on belong to the user it becomes, or it does not start: a state that is
- * closed to its daemon would show as errors of users, one by one.
+ * Invariant: the directories that the daemon works on, and the files of the state, belong to the user it becomes, or it does not
+ * start: a state that is closed to its daemon would show as errors of users, one by one.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, lchownSync, lstatSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Failure } from '../protocol/failure.js';
-import { SYSTEM_STATE } from '../state/directory.js';
+import { statePaths, SYSTEM_STATE } from '../state/directory.js';
 
 /** Whom the package makes. */
 const PACKAGE_USER = 'ftpmount';
@@ -43,8 +43,9 @@ export function runAs(user: string | undefined, { stateDirectory, homes }: Direc
   if (uid !== 0) throw new Failure('USAGE', `--user ${name}: only root can become another user`);
   for (const directory of [stateDirectory, homes]) {
     makeFor(ids, directory);
-    requireOwner(ids, directory, name);
+    requireOwner(ids, directory, directory, name);
   }
+  for (const path of Object.values(statePaths(stateDirectory))) requireOwner(ids, path, stateDirectory, name);
   process.setgroups?.([...ids.groups]);
   process.setgid?.(ids.gid);
   process.setuid?.(ids.uid);
@@ -78,12 +79,13 @@ function isRootsOwn(path: string): boolean {
   return path === '/' || isRootsOwn(dirname(path));
 }
 
-function requireOwner({ uid }: Ids, directory: string, name: string): void {
-  const owner = ownerOf(directory);
+/** `directory`: which is to be given to the user, with what is in it. */
+function requireOwner({ uid }: Ids, path: string, directory: string, name: string): void {
+  const owner = ownerOf(path);
   if (owner === undefined || owner === uid) return;
   throw new Failure(
     'EACCES',
-    `${directory} belongs to uid ${owner}, and the daemon is to run as ${name}: ` +
+    `${path} belongs to uid ${owner}, and the daemon is to run as ${name}: ` +
       `chown -R ${name}: ${directory}, or say --user root`,
   );
 }

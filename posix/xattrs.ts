@@ -61,7 +61,7 @@ const path = new CString();
 const attribute = new CString();
 const NO_BYTES = Buffer.alloc(0);
 
-/** listxattr(2): the names, also those of other kinds than user.*. None where the file system has none. */
+/** listxattr(2): the names, also those of other kinds than user.*. None where the file system has none, or more than Linux tells. */
 export function listXattrs(place: XattrTarget): Buffer[] {
   const length = listInto(place);
   const names: Buffer[] = [];
@@ -73,7 +73,12 @@ export function listXattrs(place: XattrTarget): Buffer[] {
   return names;
 }
 
-/** How many bytes of names there are in `scratch`. */
+/** Bytes of all names, with a zero behind each. */
+export function xattrNamesLength(place: XattrPlace): number {
+  return listInto(place);
+}
+
+/** How many bytes of names there are in `scratch`. None where there are more than can be told. */
 function listInto(place: XattrTarget): number {
   // Of an open file it refuses one that is open as a path only.
   const byName = !listxattratMissing && 'directory' in place;
@@ -84,7 +89,7 @@ function listInto(place: XattrTarget): number {
     listxattratMissing = true;
     return listInto(place);
   }
-  if (errno === constants.errno.EOPNOTSUPP) return 0;
+  if (errno === constants.errno.EOPNOTSUPP || errno === constants.errno.E2BIG) return 0;
   throw new PosixError(errno, 'listxattr');
 }
 

@@ -44,12 +44,14 @@ export async function readAudit(
     .slice(0, limit);
 }
 
-/** The last whole lines of a file; none where there is none. */
+/** The last whole lines of a file; none where there is none, or something else. */
 async function readTail(path: string): Promise<string[]> {
   let file: FileHandle | undefined;
   try {
     file = await open(path, 'r');
-    const { size } = await file.stat();
+    const status = await file.stat();
+    if (!status.isFile()) return [];
+    const { size } = status;
     const start = Math.max(0, size - TAIL_BYTES);
     const { buffer, bytesRead } = await file.read(Buffer.alloc(size - start), 0, size - start, start);
     const lines = buffer.toString('utf8', 0, bytesRead).split('\n');

@@ -5,7 +5,7 @@
  * too, is others' business, and only refused where they could put their files in the place of these.
  */
 import { chmodSync, readdirSync, statSync, type Stats } from 'node:fs';
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import { Failure } from '../protocol/failure.js';
 import { defaultHomes, type StatePaths } from './directory.js';
 
@@ -17,7 +17,11 @@ const STICKY = 0o1000;
 /** Closes a state to others. EACCES where that cannot be. The server's key is checked by who reads it. */
 export function closeToOthers(paths: StatePaths): void {
   const { directory, database, throttle, managerLog, userLog } = paths;
-  for (const path of [database, `${database}-lock`, throttle, managerLog, userLog]) {
+  const own = [database, throttle, managerLog, userLog].map((path) => basename(path));
+  // With what belongs to them: the lock of the database, logs that were moved aside.
+  for (const name of readdirSync(directory)) {
+    if (!own.includes(name.replace(/(?:-lock|\.\d+)$/, ''))) continue;
+    const path = join(directory, name);
     const status = statSync(path, { throwIfNoEntry: false });
     // What is no file, or another's, is told of by who opens it.
     if (status?.isFile() === true && isOwn(status) && (status.mode & OF_OTHERS) !== 0) chmodSync(path, 0o600);

@@ -2,6 +2,7 @@
  * The soft quota of an account: bytes that may be passed, up to the quota, for a time of grace. When that is over, and the use has
  * not been within it since, nothing is added until it is. As setquota(8).
  */
+import { softQuotaAdvice } from '../protocol/soft-quota.js';
 import { formatSize } from './sizes.js';
 import { formatSpan } from './times.js';
 
@@ -20,14 +21,9 @@ export function softQuotaOf({ softBytes = 0, graceMs = DEFAULT_GRACE_MS }: Parti
 }
 
 /** What is told to the user; undefined: nothing is to be told. `graceLeft`: seconds; null: the use is within it. */
-export function softQuotaAdvice(
-  used: number,
-  softBytes: number,
-  graceLeft: number | null,
-): string | undefined {
-  if (graceLeft === null) return undefined;
-  const excess = `${formatSize(used - softBytes)} over the soft quota of ${formatSize(softBytes)}`;
-  return graceLeft > 0
-    ? `${excess}: remove that within ${formatSpan(graceLeft * 1000)}, or nothing more is taken`
-    : `${excess}, and the time of grace is over: nothing more is taken until that is removed`;
+export function sizedAdvice(used: number, softBytes: number, graceLeft: number | null): string | undefined {
+  return softQuotaAdvice(graceLeft, {
+    excess: `${formatSize(used - softBytes)} over the soft quota of ${formatSize(softBytes)}`,
+    left: formatSpan((graceLeft ?? 0) * 1000),
+  });
 }

@@ -211,12 +211,16 @@ class CommandSession implements OwnSession {
   }
 }
 
-/** The place of a master that nobody uses is given to who comes. */
+/** The place of a master that nobody uses is given to who comes, also to who waits in the queue. */
 async function openWhereThereIsPlace(login: OpenSessionOptions, account: string): Promise<OpenedSession> {
   let hasMadePlace = false;
+  let asked: Promise<unknown> | undefined;
+  const queued = (): void => {
+    asked ??= endIdleMasters(account).catch(() => undefined);
+  };
   for (let tries = 1; ; tries++) {
     try {
-      return await openSession(login);
+      return await openSession({ ...login, notifications: { queued } });
     } catch (error) {
       if (Failure.from(error).kind !== 'EUSERS' || tries === MAX_TRIES) throw error;
       hasMadePlace ||= await endIdleMasters(account).catch(() => false);

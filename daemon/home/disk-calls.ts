@@ -1,7 +1,6 @@
 /*
- * A thread that waits for disks: carries out one call after the other, as disk-threads.ts sends them.
+ * The calls that may wait for a disk for long, which are carried out on threads of their own (disk-threads.ts).
  */
-import { parentPort } from 'node:worker_threads';
 import { readEntries, seek } from '../../posix/directory.js';
 import { PosixError } from '../../posix/error.js';
 import type { Fd } from '../../posix/fd.js';
@@ -30,15 +29,14 @@ export interface DiskPlace {
   readonly position?: bigint;
 }
 
-/** What the thread is sent. It answers with the errno, 0 if it went well. */
+/** What the thread is sent. */
 export interface DiskRequest extends DiskPlace {
   readonly call: DiskCall;
   readonly fd: Fd;
 }
 
-parentPort?.on('message', (request: DiskRequest) => parentPort?.postMessage(outcome(request)));
-
-function outcome({ call, fd, ...where }: DiskRequest): number {
+/** The errno; 0 if it went well. */
+export function carryOut({ call, fd, ...where }: DiskRequest): number {
   try {
     CALLS[call](fd, where);
     return 0;

@@ -6,7 +6,9 @@
  * many calls one of them has. An owner is a home's syncs, its uploads' checkpoints, what it frees or what it lists; so a home takes
  * four threads at most, and leaves one of MAX_THREADS to others while it waits for a slow disk.
  *
- * A thread starts (some 40 ms, 9 MiB of resident memory) when all others are busy, stays, and keeps no process alive.
+ * A thread starts (some 40 ms, 9 MiB of resident memory) when all others are busy, stays, and keeps no process alive. None starts
+ * where the program's files were replaced: then the daemon ends, and what its end waits for is done by the threads that there are,
+ * or here.
  */
 import { Worker } from 'node:worker_threads';
 import { Failure } from '../../protocol/failure.js';
@@ -15,7 +17,7 @@ import type { Fd } from '../../posix/fd.js';
 import { SYNC_CALLS } from '../../state/measurements.js';
 import { took } from '../measures.js';
 import { areReplaced, tellReplaced } from '../program-files.js';
-import type { DiskCall, DiskPlace, DiskRequest } from './disk-calls.js';
+import { carryOut, type DiskCall, type DiskPlace, type DiskRequest } from './disk-calls.js';
 
 /** Threads of one worker: few, for what they take of the memory. */
 const MAX_THREADS = 5;
@@ -32,7 +34,7 @@ interface Turns {
   busy: boolean;
 }
 
-const script = new URL('./disk-calls.js', import.meta.url);
+const script = new URL('./disk-thread.js', import.meta.url);
 
 export class DiskThreads {
   /** In the order of their turns. */
@@ -40,10 +42,12 @@ export class DiskThreads {
   readonly #idle: Worker[] = [];
   readonly #busy = new Map<Worker, { owner: object; call: Waiting; began: number }>();
   readonly #most: number;
+  readonly #areReplaced: () => boolean;
 
-  /** `most`: threads. */
-  constructor(most = MAX_THREADS) {
+  /** `most`: threads; `replaced`: for tests. */
+  constructor(most = MAX_THREADS, replaced = areReplaced) {
     this.#most = most;
+    this.#areReplaced = replaced;
   }
 
   run(owner: object, request: DiskRequest): Promise<void> {
@@ -59,14 +63,19 @@ export class DiskThreads {
     for (const [owner, turns] of this.#owners) {
       if (this.#busy.size >= this.#most) return;
       if (turns.busy) continue;
-      // The daemon ends by it, and the call is not answered: its client asks the next one again.
-      if (this.#idle.length === 0 && areReplaced()) return tellReplaced();
+      const startsNone = this.#idle.length === 0 && this.#areReplaced();
+      if (startsNone) tellReplaced();
+      if (startsNone && this.#busy.size > 0) return;
       const call = turns.waiting.shift();
       // To the end: the others have their turns first.
       this.#owners.delete(owner);
       if (call === undefined) continue;
-      turns.busy = true;
       this.#owners.set(owner, turns);
+      if (startsNone) {
+        settle(call, carryOut(call.request));
+        continue;
+      }
+      turns.busy = true;
       const thread = this.#idle.pop() ?? this.#start();
       this.#busy.set(thread, { owner, call, began: performance.now() });
       thread.ref();
@@ -87,8 +96,7 @@ export class DiskThreads {
       if (sync !== undefined) took(sync, performance.now() - began);
       this.#idle.push(thread);
       thread.unref();
-      if (errno === 0) call?.done();
-      else call?.failed(new PosixError(errno, call.request.call));
+      if (call !== undefined) settle(call, errno);
       this.#next();
     });
     thread.on('error', (cause) => this.#lost(thread, cause));
@@ -113,6 +121,11 @@ export class DiskThreads {
     call?.failed(new Failure('EIO', 'the disk could not be waited for', { cause }));
     this.#next();
   }
+}
+
+function settle({ request, done, failed }: Waiting, errno: number): void {
+  if (errno === 0) done();
+  else failed(new PosixError(errno, request.call));
 }
 
 const threads = new DiskThreads();

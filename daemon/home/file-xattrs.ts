@@ -8,11 +8,15 @@
  *
  * A mode that locks the daemon out is opened for that moment: a client's program that is root may have changed them.
  */
+import { Failure } from '../../protocol/failure.js';
 import { isServersXattr, isUserXattr } from '../../protocol/xattrs.js';
 import type { Status } from '../../posix/status.js';
-import { getXattr, listXattrs, xattrLength, type XattrPlace } from '../../posix/xattrs.js';
+import { getXattr, listXattrs, xattrLength, xattrNamesLength, type XattrPlace } from '../../posix/xattrs.js';
 import { isDirectory, isRegular } from './file-ids.js';
 import { withAccess as withModeOpened } from './modes.js';
+
+/** Bytes of the names of a file, with a zero each: Linux tells 64 KiB (XATTR_LIST_MAX), of which some is for other kinds. */
+const MAX_NAMES_BYTES = 63 * 1024;
 
 /** Where a file is, and its status: as Located, of what need not be in a home's tree. */
 export type XattrFile = XattrPlace & { readonly status: Status };
@@ -32,6 +36,13 @@ export function userXattrs(file: XattrFile): Buffer[] {
 export function readXattr(file: XattrFile, name: Buffer): Buffer | undefined {
   if (!mayHaveXattrs(file) || isServersXattr(name)) return undefined;
   return withAccess(file, () => getXattr(file, name));
+}
+
+/** To be called before a file gets attributes of new names: what cannot be told any more could not be charged. ENOSPC. */
+export function requireNameRoom(names: readonly Buffer[], file?: XattrFile): void {
+  let bytes = file === undefined ? 0 : xattrNamesLength(file);
+  for (const name of names) bytes += name.length + 1;
+  if (bytes > MAX_NAMES_BYTES) throw new Failure('ENOSPC', 'the file has too many attributes');
 }
 
 /** Bytes that a file is charged for its attributes. */

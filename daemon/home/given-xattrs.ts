@@ -7,7 +7,7 @@
 import { Failure } from '../../protocol/failure.js';
 import { isReservedXattr, type Xattr } from '../../protocol/xattrs.js';
 import { removeXattr, setXattr } from '../../posix/xattrs.js';
-import { chargedXattr, userXattrs, withAccess, type XattrFile } from './file-xattrs.js';
+import { chargedXattr, requireNameRoom, userXattrs, withAccess, type XattrFile } from './file-xattrs.js';
 import type { Account } from './quota.js';
 import type { Turns } from './turns.js';
 
@@ -65,4 +65,5 @@ function requireNames(xattrs: readonly Xattr[]): void {
   if (new Set(names.map((name) => name.toString('latin1'))).size < names.length) {
     throw new Failure('EINVAL', 'two attributes of one name');
   }
+  requireNameRoom(names);
 }

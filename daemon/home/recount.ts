@@ -3,7 +3,7 @@
  *
  * The rules are the quota's: apparent bytes of regular files, extended attributes, one inode for each entry, hard links once,
  * the home itself free, and of the daemon's own directory only the partial uploads and what is in the trash are charged. What the daemon owns it counts,
- * whatever the modes say. The walk gives the thread back every PIECE entries; nobody may change the home meanwhile. It counts some 400,000 entries a second when the inodes are cached.
+ * whatever the modes say. The walk gives the thread back every PIECE entries, attributes counted in; nobody may change the home meanwhile. It counts some 400,000 entries a second when the inodes are cached.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { PosixError } from '../../posix/error.js';
@@ -13,7 +13,7 @@ import { statxFd } from '../../posix/status.js';
 import type { Use } from '../../state/ledger.js';
 import { isOwnName, RESERVED_NAME, TRASH_NAME } from '../../state/home-layout.js';
 import { statusIfAny, type ConfinedTree } from './confined.js';
-import { isDirectory } from './file-ids.js';
+import { isDirectory, isRegular } from './file-ids.js';
 import { xattrBytes, type XattrFile } from './file-xattrs.js';
 import { chargedBytes } from './held-files.js';
 import { LockedDirectories } from './locked-directories.js';
@@ -22,6 +22,8 @@ import { WayDown, type Step } from './way-down.js';
 const PIECE = 250;
 /** To open and close a directory takes as long as to count so many entries; a name on the way to it about as long as one. */
 const OF_DIRECTORY = 10;
+/** Bytes of attributes that take as long to count as an entry. */
+const OF_XATTRS = 16;
 const SCRATCH_BYTES = 8 * 1024;
 
 export interface Count extends Use {
@@ -67,6 +69,7 @@ async function countAll(way: WayDown, locked: LockedDirectories, bytesOfHome: nu
       linked.add(status.ino);
     }
     const charged = chargedBytes(file);
+    sinceTurn += (charged - (isRegular(status) ? status.size : 0)) / OF_XATTRS;
     bytes += charged;
     files += 1;
     if (!inTrash) return;
@@ -91,6 +94,11 @@ async function countAll(way: WayDown, locked: LockedDirectories, bytesOfHome: nu
       const records = readEntries(directory, scratch);
       if (records.length === 0) break;
       for (const { name } of records) {
+        if (sinceTurn >= PIECE) {
+          sinceTurn = 0;
+          await nextTurn();
+        }
+        sinceTurn += 1;
         const status = statusIfAny(directory, name);
         if (status === undefined) continue;
         const isTrash = isReserved && name.equals(TRASH_NAME);
@@ -101,11 +109,6 @@ async function countAll(way: WayDown, locked: LockedDirectories, bytesOfHome: nu
           hasBelow = true;
           directories.push({ above: step, name, inTrash: isTrash || step.inTrash });
         }
-      }
-      sinceTurn += records.length;
-      if (sinceTurn >= PIECE) {
-        sinceTurn = 0;
-        await nextTurn();
       }
     }
     if (!hasBelow) way.leave(step);

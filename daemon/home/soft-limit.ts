@@ -7,7 +7,7 @@
 import type { HomeName } from '../../protocol/ids.js';
 import type { NotificationParams } from '../../protocol/methods.js';
 import type { Use } from '../../state/ledger.js';
-import { softQuotaAdvice, softQuotaOf, type SoftQuota } from '../../state/soft-quota.js';
+import { sizedAdvice, softQuotaOf, type SoftQuota } from '../../state/soft-quota.js';
 import type { Log } from '../log.js';
 import type { Clock } from './clock.js';
 import type { Quota } from './quota.js';
@@ -97,7 +97,7 @@ export class SoftLimit {
     if (isOver) this.#watch();
     else this.#apply();
     if (!this.#isNews(isOver)) return;
-    log.info({ home, advice: softQuotaAdvice(bytes, ...this.told) ?? 'within it again' }, 'soft quota');
+    log.info({ home, advice: sizedAdvice(bytes, ...this.told) ?? 'within it again' }, 'soft quota');
     onChanged(this.notice);
   }
 

@@ -9,7 +9,7 @@ import { SETXATTR, type RemoveXattr, type SetXattr } from '../../protocol/operat
 import { isServersXattr, XATTR_CREATE, XATTR_REPLACE } from '../../protocol/xattrs.js';
 import { removeXattr, setXattr } from '../../posix/xattrs.js';
 import { isDirectory } from './file-ids.js';
-import { chargedXattr, mayHaveXattrs, withAccess } from './file-xattrs.js';
+import { chargedXattr, mayHaveXattrs, requireNameRoom, withAccess } from './file-xattrs.js';
 import type { Located } from './located.js';
 import { leftOf, type HomeParts, type Lane, type Left } from './operation-parts.js';
 
@@ -29,6 +29,7 @@ export class XattrChanges {
       throw new Failure('EEXIST', 'the attribute exists');
     }
     if (!lane.replay && (flags & XATTR_REPLACE) !== 0 && before === 0) throw missing();
+    if (before === 0) requireNameRoom([xattr], located);
     const growth = xattr.length + value.length - before;
     const account = this.#home.trash.accountOf(located.status.ino, lane.account);
     account.reserve(Math.max(0, growth), 0);

@@ -40,6 +40,8 @@ export class Acls {
   readonly #xattrs: Xattrs;
   readonly #lookups: Lookups;
   readonly #attributes: AttributeUpdates;
+  /** Whose mode is about to be what an ACL says. */
+  readonly #settling = new Set<Inode>();
 
   constructor(parts: { xattrs: Xattrs; lookups: Lookups; attributes: AttributeUpdates }) {
     this.#xattrs = parts.xattrs;
@@ -67,18 +69,22 @@ export class Acls {
   async #setAccess(inode: Inode, acl: Acl, flags: number, caller: Caller): Promise<void> {
     await this.#lookups.attributes(inode, caller);
     const before = inode.attributes.mode & ~S_IFMT;
-    const kept = before & SET_ID_AND_STICKY;
     // What both grant, to whoever is named before and after: the mode is the mask of both.
-    const narrowed = kept | (before & withoutNamed(acl));
+    const narrowed = before & (SET_ID_AND_STICKY | withoutNamed(acl));
     if (narrowed !== before) await this.#attributes.set(inode, { mode: narrowed }, caller);
+    this.#settling.add(inode);
     try {
       if (isMinimal(acl)) await this.remove(inode, SYSTEM_ACCESS_ACL, caller);
       else await this.#xattrs.set(inode, SYSTEM_ACCESS_ACL, formatAcl(acl), flags, caller);
     } catch (thrown) {
-      if (narrowed !== before) await this.#attributes.set(inode, { mode: before }, caller);
+      const isOwn = narrowed !== before && this.#settling.has(inode);
+      if (isOwn) await this.#attributes.set(inode, { mode: before }, caller);
       throw thrown;
+    } finally {
+      this.#settling.delete(inode);
     }
-    await this.#attributes.set(inode, { mode: kept | permissionsOf(acl) }, caller);
+    const now = inode.attributes.mode & SET_ID_AND_STICKY;
+    await this.#attributes.set(inode, { mode: now | permissionsOf(acl) }, caller);
   }
 
   /** Succeeds where there is none, as on a local disk. */
@@ -105,21 +111,29 @@ export class Acls {
     }
   }
 
+  /** A program has set the mode of an inode: an ACL that it is being given says no more what that is. */
+  chmodded(inode: Inode): void {
+    this.#settling.delete(inode);
+  }
+
   async #inheriting<T>(value: Buffer, mode: number, caller: Caller, making: Inheriting<T>): Promise<T> {
     const acl = inherited(keptAcl(value), mode);
     const made = await making.make((mode & ~ACCESS) | withoutNamed(acl));
     const inode = making.inodeOf(made);
+    this.#settling.add(inode);
     try {
       if (inode.isDirectory()) await this.#xattrs.set(inode, SYSTEM_DEFAULT_ACL, value, 0, caller);
       if (!isMinimal(acl) && mayHaveAcl(inode)) {
         await this.#xattrs.set(inode, SYSTEM_ACCESS_ACL, formatAcl(acl), 0, caller);
         const whole = (inode.attributes.mode & SET_ID_AND_STICKY) | permissionsOf(acl);
-        await this.#attributes.set(inode, { mode: whole }, caller);
+        if (this.#settling.has(inode)) await this.#attributes.set(inode, { mode: whole }, caller);
       }
       return made;
     } catch (thrown) {
       await making.undo(made);
       throw thrown;
+    } finally {
+      this.#settling.delete(inode);
     }
   }
 }

@@ -157,6 +157,7 @@ export class MountedHome implements Filesystem {
     const chowns = isNothing || (!isOwned && (uid !== undefined || gid !== undefined));
     // A change of the owner that is kept takes the set-id bits by itself.
     const mode = given ?? (chowns ? modeWithoutSetId(inode.attributes.mode) : undefined);
+    if (given !== undefined) this.#acls?.chmodded(inode);
     return this.#attributes.set(inode, mode === undefined ? changes : { ...changes, mode }, caller);
   }
 

@@ -19,6 +19,7 @@ import {
   MS_NOSUID,
   MS_RDONLY,
   MS_REMOUNT,
+  UMOUNT_NOFOLLOW,
 } from '../../posix/flags.js';
 import { mount, umount2Async } from '../../posix/mounting.js';
 import { escapeOptionValue, fusermountMount, fusermountUnmount } from './fusermount.js';
@@ -26,9 +27,6 @@ import { MOUNT_SUBTYPE, MOUNT_TYPE, mountAt } from './mountinfo.js';
 import { MAX_WRITE } from './negotiate.js';
 
 const DEVICE = '/dev/fuse';
-
-/** umount2(2): not through a symlink that somebody put there. */
-const UMOUNT_NOFOLLOW = 8;
 
 /** What mount(8) calls options. All default to off. */
 export interface MountFlags {
@@ -213,6 +211,7 @@ function kernelOptions(flags: MountFlags): string[] {
 export async function detach(mountpoint: string, lazy: boolean): Promise<void> {
   if (!isRoot()) return fusermountUnmount(mountpoint, lazy);
   try {
+    // Not through a link that somebody put there.
     await umount2Async(mountpoint, UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0));
   } catch (error) {
     const { kind } = Failure.from(error);

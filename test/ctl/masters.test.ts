@@ -203,3 +203,17 @@ t.test('one that is idle gives way to who finds no place', async (t) => {
   t.match(await ctl('ls', '--no-master', ...login), { code: 0 });
   t.strictSame(sockets(), before);
 });
+
+t.test('one that is idle gives way to who waits for a place', async (t) => {
+  const full = await startDaemon(t, {
+    byPassword: true,
+    users: { alice: { quota: '64M' } },
+    args: ['--max-sessions', '1'],
+  });
+  const login = [...full.login('alice'), full.at('alice')];
+  const before = sockets();
+  t.match(await ctl('ls', ...login), { code: 0 });
+  await until(() => sockets().some((ino) => !before.includes(ino)));
+  t.match(await ctl('ls', '--no-master', ...login), { code: 0, stderr: /1st in the queue/ });
+  t.strictSame(sockets(), before);
+});

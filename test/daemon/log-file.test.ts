@@ -1,5 +1,13 @@
 /* Logs: their lines, their rotation, and disks that have no room: whoever logs goes on. */
-import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { openLog } from '../../daemon/log-file.js';
@@ -80,4 +88,26 @@ t.test('a log whose first line is old is begun anew; so is one that somebody too
   rotation.setLimits(LIMITS);
   log.info({}, 'three');
   t.match(readFileSync(file, 'utf8'), /^[^\n]*"three"/);
+});
+
+t.test('a log that cannot be moved aside is said once, and written on', async (t) => {
+  const file = join(temporaryDirectory(t), 'log');
+  mkdirSync(join(`${file}.1`, 'of an administrator'), { recursive: true });
+  const small = new LogRotation({ ...LIMITS, maxBytes: 1000, keep: 1 });
+  writeFileSync(file, `${'x'.repeat(2000)}\n`);
+  const log = openLog(file, 'info', small);
+  const told: string[] = [];
+  small.onFailed((path, error) => {
+    told.push(path);
+    log.error({ path, error }, 'cannot be moved');
+  });
+  for (let n = 0; n < 10; n++) log.info({ n }, 'x'.repeat(400));
+  t.strictSame(told, [file]);
+  t.match(readFileSync(file, 'utf8'), /"cannot be moved"[^]*"n":9/);
+  rmdirSync(join(`${file}.1`, 'of an administrator'));
+  rmdirSync(`${file}.1`);
+  small.setLimits({ ...LIMITS, maxBytes: 1000, keep: 1 });
+  log.info({}, 'after');
+  t.match(readFileSync(file, 'utf8'), /^[^\n]*"after"/, 'it is moved when it can be');
+  t.match(readFileSync(`${file}.1`, 'utf8'), /"n":9/);
 });

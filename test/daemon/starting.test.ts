@@ -176,18 +176,27 @@ t.test('--user', async (t) => {
     [state, homes, join(state, 'server.key')].map((path) => statSync(path).uid),
     [nobody, nobody, nobody],
   );
+  service.signal('SIGTERM');
+  await service.exited;
+  chownSync(join(state, 'state.lmdb'), 0, 0);
+  t.match(
+    await refused(t, args, 1),
+    new RegExp(`${state}/state.lmdb belongs to uid 0.*chown -R nobody: ${state}, or say`),
+  );
 });
 
 t.test('a state that is open to others', async (t) => {
   const daemon = await startDaemon(t, { users: { alice: { quota: '1M' } } });
   await daemon.stop();
   const database = join(daemon.state, 'state.lmdb');
-  chmodSync(database, 0o644);
+  const former = join(daemon.state, 'user.log.1');
+  writeFileSync(former, '');
+  for (const file of [database, former]) chmodSync(file, 0o644);
   chmodSync(daemon.state, 0o775);
   await daemon.start();
   t.same(
-    [database, daemon.state].map((path) => statSync(path).mode & 0o7777),
-    [0o600, 0o700],
+    [database, former, daemon.state].map((path) => statSync(path).mode & 0o7777),
+    [0o600, 0o600, 0o700],
     'is closed',
   );
   await daemon.stop();

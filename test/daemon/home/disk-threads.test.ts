@@ -57,3 +57,22 @@ t.test('who has few has his turn among many of another', async (t) => {
   t.ok(order.lastIndexOf('two') <= 4, order.join(' '));
   closeSync(file);
 });
+
+t.test('where no thread may start any more, what is asked for is done', async (t) => {
+  const file = brandFd(openSync(join(temporaryDirectory(t), 'f'), 'w'));
+  const threads = new DiskThreads(2, () => true);
+  const none = brandFd(0x7fff_ffff);
+  await threads.run(t, { call: 'fsync', fd: file });
+  t.equal(await kindOf(() => threads.run(t, { call: 'fsync', fd: none })), 'EBADF');
+  closeSync(file);
+});
+
+t.test('where no other thread may start, the one that there is does all', async (t) => {
+  const file = brandFd(openSync(join(temporaryDirectory(t), 'f'), 'w'));
+  let replaced = false;
+  const threads = new DiskThreads(5, () => replaced);
+  const first = threads.run({}, { call: 'fsync', fd: file });
+  replaced = true;
+  await Promise.all([first, ...[1, 2, 3].map(() => threads.run({}, { call: 'fdatasync', fd: file }))]);
+  closeSync(file);
+});

@@ -3,7 +3,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { LEASE_WRITE } from '../../../protocol/methods.js';
@@ -237,4 +237,48 @@ homeTest('uploads give their files all of them, or are refused', { bytes: 100 },
   );
   await finish(given('another'));
   t.strictSame(await told(client, ['new']), [{ 'user.a': 'another' }]);
+});
+
+/** A file system that takes more attributes of a file than can be told. */
+const roomy = mkdtempSync('/dev/shm/ftpmount-');
+t.teardown(() => rmSync(roomy, { recursive: true }));
+
+partsTest(
+  'no file has more attributes than can be told, and so charged',
+  { directory: roomy },
+  (t, parts) => {
+    const client = parts.client();
+    const file = refTo(client.changed(create(parts.home, 'f')));
+    const name = (n: number): string => `user.${String(n).padStart(250, '0')}`;
+    const add = (n: number): unknown => client.change(set(file, name(n), 'x'));
+    let count = 0;
+    t.throws(
+      () => {
+        for (; count < 300; count++) add(count);
+      },
+      { code: 'ENOSPC' },
+    );
+    t.equal(count, 252);
+    client.change(set(file, name(0), 'another'));
+    client.change(unlink(parts.home, 'f'));
+    t.strictSame(parts.quota.used, { bytes: 0, files: 0 });
+  },
+);
+
+partsTest('the thread is given back while files of many attributes are counted', {}, async (t, parts) => {
+  const client = parts.client();
+  for (let n = 0; n < 50; n++) {
+    const file = refTo(client.changed(create(parts.home, `f${n}`)));
+    client.change(set(file, 'user.many', 'x'.repeat(2000)));
+  }
+  let turns = 0;
+  let counted = false;
+  const others = (): void => {
+    turns += 1;
+    if (!counted) setImmediate(others);
+  };
+  setImmediate(others);
+  await parts.counts();
+  counted = true;
+  t.ok(turns > 20, `${turns} turns of others`);
 });

@@ -63,7 +63,7 @@ export class ScriptedHome {
     scope: Scope,
     answers: Answers = {},
     temper: Partial<Temper> = {},
-    limits: { maxOpenFiles?: number } = {},
+    limits: { maxOpenFiles?: number; acls?: boolean } = {},
   ): Promise<ScriptedHome> {
     const home = new ScriptedHome(answers, join(temporaryDirectory(scope), 'lost'));
     home.server.maxOpenFiles = limits.maxOpenFiles ?? home.server.maxOpenFiles;
@@ -89,6 +89,7 @@ export class ScriptedHome {
         mapsDirect: true,
       },
       ownership: { uid: 0, gid: 0 },
+      acls: limits.acls === true,
       log: { error: quiet },
       temper: { sync: false, flush: false, ...temper },
       lossDirectory: home.lost,
