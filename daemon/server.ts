@@ -453,6 +453,7 @@ export class Server {
       version: this.#options.version,
       address: this.#address,
       startedAt: this.#startedAt,
+      bandwidth: this.#config.bandwidth ?? 0,
       maxSessions,
       queued: this.#admission.queued,
       maxQueue,

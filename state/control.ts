@@ -79,6 +79,8 @@ export interface DaemonStatus {
   readonly address: string;
   /** Milliseconds since 1970. */
   readonly startedAt: number;
+  /** Bytes a second of all users together; 0: no limit. */
+  readonly bandwidth: number;
   readonly maxSessions: number;
   readonly queued: number;
   readonly maxQueue: number;

@@ -168,6 +168,7 @@ export const status = object({
   workers: count('threads that serve homes'),
   silentWorkers: list(count('the number of one that does not answer')),
   sessions: count('that are open'),
+  bandwidth: count('bytes a second of all users together; 0 is no limit'),
   maxSessions: count('that may be open'),
   queued: count('clients that wait for one'),
   maxQueue: count('that may wait'),
