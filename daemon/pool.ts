@@ -15,7 +15,8 @@ import { Failure } from '../protocol/failure.js';
 import type { HomeName, UserName } from '../protocol/ids.js';
 import type { Share } from '../protocol/shares.js';
 import type { HomeRecord } from '../state/home-record.js';
-import type { QuotaReport, Use } from '../state/ledger.js';
+import type { QuotaReport } from '../state/ledger.js';
+import type { TrashAct, TrashAnswer } from '../state/trash-requests.js';
 import { withDeadline } from './deadline.js';
 import type { Log } from './log.js';
 import { makeCells, type Cells } from './measures.js';
@@ -176,10 +177,10 @@ export class WorkerPool {
     return this.#call(slot, 'quotaCheck', { home, repair, use: this.#use(slot, home.name) });
   }
 
-  async emptyTrash(home: HomeRecord): Promise<Use> {
+  async trash(user: UserName, home: HomeRecord, act: TrashAct): Promise<TrashAnswer> {
     await this.#placement.get(home.name)?.over;
     const slot = this.#place(home.name);
-    return this.#call(slot, 'emptyTrash', { home, use: this.#use(slot, home.name) });
+    return this.#call(slot, 'trash', { user, home, act, use: this.#use(slot, home.name) });
   }
 
   /** Ends the sessions of a home and closes it; done at once where nothing is open. */

@@ -18,7 +18,7 @@ import { isExpired, type Account } from '../state/accounts.js';
 import type { ControlAnswers, ControlRequest } from '../state/control.js';
 import { ownHome } from '../state/home-record.js';
 import { homesOf, noSuchHome } from '../state/home-list.js';
-import type { QuotaReport, Use } from '../state/ledger.js';
+import type { QuotaReport } from '../state/ledger.js';
 import type { State } from '../state/store.js';
 import { Administrator } from './administrator.js';
 import { Admission, type AdmissionLimits, type SessionPlace } from './admission.js';
@@ -334,7 +334,7 @@ export class Server {
         this.#accountChanged(name, closeSessions === true, reopen === true),
       accountRemoved: ({ name }) => this.#accountRemoved(name),
       quotaCheck: ({ name, repair }) => this.#quotaCheck(name, repair),
-      emptyTrash: ({ name }) => this.#emptyTrash(name),
+      trash: ({ name, act }) => this.#pool.trash(name, ownHome(this.#accountOf(name)), act),
       unlock: async ({ userOrAddress }) => {
         const lifted = this.#throttle.forgive(userOrAddress, performance.now());
         // Who asks for it is told when it holds, also over a crash.
@@ -431,10 +431,11 @@ export class Server {
     return reports;
   }
 
-  async #emptyTrash(name: UserName): Promise<Use> {
+  /** ENOENT. */
+  #accountOf(name: UserName): Account {
     const account = this.#options.state.accounts.get(name);
     if (account === undefined) throw noSuchHome(name);
-    return this.#pool.emptyTrash(ownHome(account));
+    return account;
   }
 
   async #measurements(): Promise<ControlAnswers['measurements']> {
@@ -453,6 +454,7 @@ export class Server {
       version: this.#options.version,
       address: this.#address,
       startedAt: this.#startedAt,
+      bandwidth: this.#config.bandwidth ?? 0,
       maxSessions,
       queued: this.#admission.queued,
       maxQueue,

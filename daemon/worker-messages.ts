@@ -17,6 +17,7 @@ import type { Share } from '../protocol/shares.js';
 import type { SessionActivity } from '../state/control.js';
 import type { HomeRecord } from '../state/home-record.js';
 import type { QuotaReport, Use } from '../state/ledger.js';
+import type { TrashAct, TrashAnswer } from '../state/trash-requests.js';
 import type { LogLevel } from './log.js';
 import type { Cells } from './measures.js';
 import type { LineCells } from './pace.js';
@@ -98,11 +99,15 @@ export interface WorkerCalls {
     readonly params: { readonly home: HomeRecord; readonly repair: boolean; readonly use: number };
     readonly result: QuotaReport;
   };
-  /** Empties the trash; opens the home where it is closed. */
-  emptyTrash: {
-    readonly params: { readonly home: HomeRecord; readonly use: number };
-    /** What was in it. */
-    readonly result: Use;
+  /** Does something with the trash of a user; opens the home where it is closed. */
+  trash: {
+    readonly params: {
+      readonly user: UserName;
+      readonly home: HomeRecord;
+      readonly act: TrashAct;
+      readonly use: number;
+    };
+    readonly result: TrashAnswer;
   };
   /** Ends the sessions of a home and closes it. */
   closeHome: { readonly params: { readonly home: HomeName; readonly reason: string }; readonly result: null };

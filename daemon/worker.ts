@@ -22,6 +22,7 @@ import { openState } from '../state/store.js';
 import { sendBounded } from './bounded-send.js';
 import { withDeadline } from './deadline.js';
 import { measureEventLoopDelay } from './event-loop-delay.js';
+import { administerTrash } from './home/trash-requests.js';
 import type { UserHome } from './home/user-home.js';
 import { Homes } from './homes.js';
 import { LOG_LEVELS, withError, type Log } from './log.js';
@@ -142,7 +143,7 @@ async function call<N extends WorkerCallName>(
       return Promise.resolve(report());
     },
     quotaCheck: ({ home, repair, use }) => homes.use(home, use, (opened) => opened.check(repair)),
-    emptyTrash: ({ home, use }) => homes.use(home, use, (opened) => opened.trash.empty()),
+    trash: ({ user, home, act, use }) => homes.use(home, use, (opened) => administerTrash(opened, user, act)),
     closeHome: async ({ home, reason }) => {
       await endSessions(reason, false, home);
       await homes.close(home);

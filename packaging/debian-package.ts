@@ -40,6 +40,12 @@ const INSTALLED: Readonly<Record<string, string>> = {
   'ftpmount.sysusers': 'usr/lib/sysusers.d/ftpmount.conf',
   'ftpmount.tmpfiles': 'usr/lib/tmpfiles.d/ftpmount.conf',
 };
+/** By the shell: where each looks for what completes the commands of packages. */
+const COMPLETIONS = {
+  bash: 'usr/share/bash-completion/completions/ftpctl',
+  zsh: 'usr/share/zsh/vendor-completions/_ftpctl',
+  fish: 'usr/share/fish/vendor_completions.d/ftpctl.fish',
+};
 const MAINTAINER_SCRIPTS = ['postinst', 'prerm', 'postrm'] as const;
 
 /** Names of node's architectures in Debian: those for which there are prebuilt native modules. */
@@ -97,6 +103,10 @@ function layOut(root: string): void {
   writeFile(root, CONFIG, defaultConfig());
   for (const [page, text] of Object.entries(manPages()))
     writeFile(root, `usr/share/man/man${page.at(-1)}/${page}.gz`, gzipSync(text));
+  for (const [shell, place] of Object.entries(COMPLETIONS)) {
+    const ftpctl = path.join(CHECKOUT, 'dist/ctl/ftpctl.js');
+    writeFile(root, place, execFileSync(process.execPath, [ftpctl, 'completion', shell]));
+  }
   const documentation = path.join(root, 'usr/share/doc/ftpmount');
   // As in the checkout, for the links in them.
   cpSync(path.join(CHECKOUT, 'docs'), path.join(documentation, 'docs'), { recursive: true });

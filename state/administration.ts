@@ -21,6 +21,7 @@ import type { Use } from './ledger.js';
 import type { Added, State } from './store.js';
 import { softQuotaOf } from './soft-quota.js';
 import { formatEnd } from './times.js';
+import type { TrashAct, TrashAnswer } from './trash-requests.js';
 
 export interface AdministrationOptions {
   readonly state: State;
@@ -202,13 +203,29 @@ export class Administration {
    * is recorded; nor where it refuses.
    */
   async emptyTrash(name: UserName): Promise<Use> {
-    this.#requireUser(name);
-    const emptied = await this.#ask({ type: 'emptyTrash', name });
-    if (emptied === undefined) {
-      throw new Failure('ECONNREFUSED', 'no daemon runs, which alone can empty the trash');
-    }
+    const { removed = { bytes: 0, files: 0 } } = await this.#onTrash(name, { kind: 'empty' });
     this.#announcer.record({ action: 'trash-empty', user: name });
-    return emptied;
+    return removed;
+  }
+
+  /** A page of what is in the user's trash, what was removed first before the other. `from`: see TrashAct. EINVAL; ECONNREFUSED. */
+  listTrash(name: UserName, from: string | null): Promise<Pick<TrashAnswer, 'items' | 'next'>> {
+    return this.#onTrash(name, { kind: 'list', from });
+  }
+
+  /** Puts an item of the trash back where it was, or removes it for good. Returns where it was. ENOENT, EEXIST; ECONNREFUSED. */
+  async changeTrash(name: UserName, kind: 'restore' | 'remove', id: string): Promise<string> {
+    const { path } = await this.#onTrash(name, { kind, id });
+    const shown = path ?? '(not known)';
+    this.#announcer.record({ action: `trash-${kind}`, user: name, details: { path: shown } });
+    return shown;
+  }
+
+  async #onTrash(name: UserName, act: TrashAct): Promise<TrashAnswer> {
+    this.#requireUser(name);
+    const answer = await this.#ask({ type: 'trash', name, act });
+    if (answer !== undefined) return answer;
+    throw new Failure('ECONNREFUSED', 'no daemon runs, which alone can look into the trash');
   }
 
   /** Forgets the user's failed logins. Returns how many lockouts that ends. */

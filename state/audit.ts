@@ -16,6 +16,8 @@ export type AccountAction =
   | 'key-remove'
   | 'disconnect'
   | 'trash-empty'
+  | 'trash-restore'
+  | 'trash-remove'
   | 'unlock'
   | 'ban'
   | 'unban'

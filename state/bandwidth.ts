@@ -19,7 +19,7 @@ export function parseBandwidth(text: string): number {
   );
 }
 
-/** `10M/s`. */
+/** `10M/s`, or `none`. */
 export function formatBandwidth(bytes: number): string {
-  return `${formatSize(bytes)}/s`;
+  return bytes === 0 ? 'none' : `${formatSize(bytes)}/s`;
 }

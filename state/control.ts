@@ -20,6 +20,7 @@ import { statePaths } from './directory.js';
 import type { QuotaReport, Use } from './ledger.js';
 import type { Measurements } from './measurements.js';
 import { MAX_SOCKET_PATH } from './private-socket.js';
+import { parseTrashAct, type TrashAct, type TrashAnswer } from './trash-requests.js';
 
 /** Longest request line in bytes; answers are the daemon's own and may be longer. */
 export const MAX_CONTROL_REQUEST = 4096;
@@ -39,8 +40,8 @@ export type ControlRequest =
   | { readonly type: 'accountRemoved'; readonly name: UserName }
   /** Compare the ledger with the tree, of one home or of all. */
   | { readonly type: 'quotaCheck'; readonly name: HomeName | null; readonly repair: boolean }
-  /** Remove for good what is in a user's trash. Answered when it is gone. */
-  | { readonly type: 'emptyTrash'; readonly name: UserName }
+  /** List, restore or remove what is in a user's trash. Answered when it is done. */
+  | { readonly type: 'trash'; readonly name: UserName; readonly act: TrashAct }
   /** Forget the failed logins of a user, or from an address. */
   | { readonly type: 'unlock'; readonly userOrAddress: string }
   /** The bans were changed: read them anew, and close the sessions of who is banned. */
@@ -79,6 +80,8 @@ export interface DaemonStatus {
   readonly address: string;
   /** Milliseconds since 1970. */
   readonly startedAt: number;
+  /** Bytes a second of all users together; 0: no limit. */
+  readonly bandwidth: number;
   readonly maxSessions: number;
   readonly queued: number;
   readonly maxQueue: number;
@@ -95,8 +98,7 @@ export interface ControlAnswers {
   accountChanged: { readonly closedSessions: number };
   accountRemoved: { readonly closedSessions: number };
   quotaCheck: readonly QuotaReport[];
-  /** What was in it. */
-  emptyTrash: Use;
+  trash: TrashAnswer;
   /** How many lockouts ended. */
   unlock: { readonly lifted: number };
   bansChanged: { readonly closedSessions: number };
@@ -129,8 +131,8 @@ export function parseControlRequest(line: string): ControlRequest {
         name: name === null ? null : homeName(text(name)),
         repair: request['repair'] === true,
       };
-    case 'emptyTrash':
-      return { type: 'emptyTrash', name: userName(text(name)) };
+    case 'trash':
+      return { type: 'trash', name: userName(text(name)), act: parseTrashAct(request['act']) };
     case 'unlock':
       return { type: 'unlock', userOrAddress: String(request['userOrAddress']) };
     case 'bansChanged':

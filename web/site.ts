@@ -19,10 +19,11 @@ import type { DaemonStatus } from '../state/control.js';
 import { homesOf } from '../state/home-list.js';
 import { lastLogins } from '../state/last-logins.js';
 import type { NewCredential } from '../state/new-credential.js';
-import { formatSize, parseCount, parseSize } from '../state/sizes.js';
+import { parseCount, parseSize } from '../state/sizes.js';
 import { parseTrashTime } from '../state/trash-time.js';
 import { formatEnd, parseEnd, parseSpan } from '../state/times.js';
 import { ShareAdministration } from '../state/share-administration.js';
+import { trashSite } from './trash-site.js';
 import { userRows } from '../state/user-rows.js';
 import { readDisks } from './disks.js';
 import type { Parameters, Site } from './forms.js';
@@ -165,6 +166,7 @@ export function site(web: FastifyInstance, options: WebOptions, { history, signI
     ),
   );
   shareSite({ page, action }, options);
+  trashSite({ page, action }, options);
   page('/bans', '/bans', (session) => bansPage(state.bans.list(), session));
   page('/audit', '/audit', async (_, request) => {
     const { user = '', text = '' } = request.query as Partial<Record<string, unknown>>;
@@ -236,10 +238,6 @@ export function site(web: FastifyInstance, options: WebOptions, { history, signI
   });
   ofUser('disconnect', async (administration, name) => {
     return `Sessions ended: ${await administration.disconnect(name)}.`;
-  });
-  ofUser('trash/empty', async (administration, name) => {
-    const { bytes, files } = await administration.emptyTrash(name);
-    return `The trash is empty; of the quota it took ${files} files, size ${formatSize(bytes)}.`;
   });
   ofUser('unlock', async (administration, name) => {
     return `Failed logins forgotten; lockouts that ended: ${await administration.unlock(name)}.`;

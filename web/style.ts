@@ -22,7 +22,7 @@ header { background: var(--card); border-bottom: 1px solid var(--line); }
 header > div, main { max-width: 72rem; margin: 0 auto; padding: .75rem 1rem; }
 header > div { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; align-items: center; }
 header strong { font-size: 1.1rem; }
-nav { display: flex; gap: .25rem; flex: 1; }
+nav { display: flex; flex-wrap: wrap; gap: .25rem; flex: 1; }
 nav a { padding: .4rem .6rem; border-radius: 6px; text-decoration: none; }
 nav a[aria-current] { background: var(--page); color: var(--text); font-weight: 600; }
 h1 { font-size: 1.4rem; margin: .75rem 0; overflow-wrap: anywhere; }

@@ -1,6 +1,7 @@
 /** `ftpctl status [--json]`: what the running daemon does: sessions, queue, workers, use of the homes that are open. */
 import { printable } from '../../protocol/login/report.js';
 import type { DaemonStatus } from '../../state/control.js';
+import { formatBandwidth } from '../../state/bandwidth.js';
 import { writeOut } from '../output/stdout.js';
 import { formatTable } from '../output/table.js';
 import { formatDuration, formatSize } from '../../state/sizes.js';
@@ -19,12 +20,13 @@ export async function status(options: StatusOptions): Promise<number> {
 }
 
 function lines(daemon: DaemonStatus): string {
-  const { version, pid, address, sessions, maxSessions, queued, maxQueue, workers, uses } = daemon;
+  const { version, pid, address, bandwidth, sessions, maxSessions, queued, maxQueue, workers, uses } = daemon;
   const silent = daemon.silentWorkers.map((worker) => `, worker ${worker} does not answer`);
+  const rate = bandwidth === 0 ? '' : `, bandwidth ${formatBandwidth(bandwidth)}`;
   const age = (since: number): string => formatDuration((Date.now() - since) / 1000);
   const summary = [
     `ftpmountd ${version}, process ${pid}, on ${address}, up ${age(daemon.startedAt)}`,
-    `${sessions.length} of ${maxSessions} sessions, ${queued} of ${maxQueue} waiting, ${workers} workers${silent.join('')}`,
+    `${sessions.length} of ${maxSessions} sessions, ${queued} of ${maxQueue} waiting, ${workers} workers${silent.join('')}${rate}`,
   ];
   const sessionRows = sessions.map(({ user, share, peer, program, since }) => [
     user,

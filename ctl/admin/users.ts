@@ -1,5 +1,6 @@
 /** `ftpctl users [--json]`: the accounts with their limits, use and last login. */
 import { askDaemon } from '../../state/control.js';
+import { formatBandwidth } from '../../state/bandwidth.js';
 import { lastLogins } from '../../state/last-logins.js';
 import { loginWays, userRows, type UserRow } from '../../state/user-rows.js';
 import { writeOut } from '../output/stdout.js';
@@ -31,13 +32,25 @@ export async function users(options: UsersOptions): Promise<number> {
     use === undefined ? '-' : formatSize(use.bytes),
     account.maxFiles === 0 ? 'none' : String(account.maxFiles),
     use === undefined ? '-' : String(use.files),
+    formatBandwidth(account.bandwidth ?? 0),
     String(sessions),
     timeOf(lastLogin(account)),
     timeOf(account.expiresAt),
     loginWays(account),
   ]);
-  const head = ['User', 'Quota', 'Used', 'MaxFiles', 'Files', 'Sessions', 'LastLogin', 'Expires', 'Login'];
-  const right = head.slice(1, 6).map(() => 'right' as const);
+  const head = [
+    'User',
+    'Quota',
+    'Used',
+    'MaxFiles',
+    'Files',
+    'Bandwidth',
+    'Sessions',
+    'LastLogin',
+    'Expires',
+    'Login',
+  ];
+  const right = head.slice(1, 7).map(() => 'right' as const);
   const lines = formatTable([head, ...table], ['left', ...right, 'left', 'left', 'left']);
   await writeOut(`${lines.join('\n')}\n`);
   return 0;

@@ -4,28 +4,14 @@
  *
  * Invariant: only empty directories are removed, of shares for which they were made; what the user put there stays.
  */
-import { randomBytes } from 'node:crypto';
 import { Failure } from '../../protocol/failure.js';
-import {
-  joinPath,
-  ROOT_PATH,
-  splitPath,
-  type RemotePath,
-  type ShareName,
-  type UserName,
-} from '../../protocol/ids.js';
-import { LEASE_NONE } from '../../protocol/methods.js';
-import { MKDIR, RMDIR, type Operation } from '../../protocol/operations.js';
-import type { FileRef } from '../../protocol/references.js';
+import { joinPath, ROOT_PATH, type RemotePath, type ShareName, type UserName } from '../../protocol/ids.js';
 import { SHARED_DIRECTORY } from '../../protocol/shares.js';
-import { Call } from './call.js';
-import { answer } from './dispatch.js';
 import { isDirectory } from './file-ids.js';
-import type { ClientSession, HomeClient } from './home-client.js';
+import { OwnClient } from './own-client.js';
 import type { UserHome } from './user-home.js';
 
 const PARENT = joinPath(ROOT_PATH, Buffer.from(SHARED_DIRECTORY));
-const DIRECTORY_MODE = 0o755;
 
 /** Which shares a home is to show. */
 export interface ShownShares {
@@ -45,10 +31,10 @@ export async function showShares(
   const missing = names.filter((name) => stateOf(home, placeOf(name)) === 'missing');
   const over = former.filter((name) => !names.includes(name) && stateOf(home, placeOf(name)) === 'directory');
   if (missing.length + over.length > 0) {
-    const changes = new Changes(home, user);
+    const changes = new OwnClient(home, user);
     try {
-      if (missing.length > 0 && stateOf(home, PARENT) === 'missing') await changes.make(PARENT);
-      for (const name of missing) await changes.make(placeOf(name));
+      if (missing.length > 0 && stateOf(home, PARENT) === 'missing') await changes.makeDirectory(PARENT);
+      for (const name of missing) await changes.makeDirectory(placeOf(name));
       for (const name of over) await changes.removeEmpty(placeOf(name));
       if (names.length === 0 && over.length > 0) await changes.removeEmpty(PARENT);
     } finally {
@@ -75,53 +61,5 @@ function stateOf(home: UserHome, path: RemotePath): 'missing' | 'directory' | 'o
     if (kind === 'ENOENT') return 'missing';
     if (kind === 'ENOTDIR' || kind === 'ELOOP') return 'other';
     throw error;
-  }
-}
-
-function nameAt(path: RemotePath): { directory: FileRef; name: Buffer } {
-  const { parent, name } = splitPath(path);
-  return { directory: { path: parent, ino: null }, name };
-}
-
-/** A client of the user's in the daemon itself. */
-class Changes {
-  readonly #home: UserHome;
-  readonly #client: HomeClient;
-  #last = 0;
-
-  constructor(home: UserHome, user: UserName) {
-    this.#home = home;
-    const session: ClientSession = {
-      user,
-      isReadOnly: false,
-      notify: () => undefined,
-      drop: () => undefined,
-      reconnect: () => undefined,
-    };
-    this.#client = home.attach(randomBytes(16), session, LEASE_NONE).client;
-  }
-
-  async make(path: RemotePath): Promise<void> {
-    await this.#change({ kind: MKDIR, ...nameAt(path), time: null, mode: DIRECTORY_MODE, id: null }, [
-      'EEXIST', // somebody else was faster
-    ]);
-  }
-
-  async removeEmpty(path: RemotePath): Promise<void> {
-    await this.#change({ kind: RMDIR, ...nameAt(path), time: null, id: null }, ['ENOTEMPTY', 'ENOENT']);
-  }
-
-  end(): void {
-    this.#home.logout(this.#client);
-  }
-
-  async #change(operation: Operation, allowed: readonly string[]): Promise<void> {
-    this.#last += 1;
-    try {
-      const answered = answer(this.#home, this.#client, 'change', [this.#last, operation, null], new Call());
-      if (answered instanceof Promise) await answered;
-    } catch (error) {
-      if (!allowed.includes(Failure.from(error).kind)) throw error;
-    }
   }
 }

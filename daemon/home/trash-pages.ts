@@ -16,7 +16,7 @@ import { isDirectory } from './file-ids.js';
 import { chargedBytes } from './held-files.js';
 import type { TrashBatches } from './trash-batches.js';
 import type { Turns } from './turns.js';
-import { beginningOf, isBatch, isPeriod, itemId, PERIOD_MS } from './trash-layout.js';
+import { beginningOf, isBatch, isPeriod, itemId, PERIOD_MS, type ItemPlace } from './trash-layout.js';
 
 /** (id, where it was or nil: not known, mode, bytes, when it was removed: sec, nsec), as `trash` answers. */
 export type TrashItem = [
@@ -70,6 +70,12 @@ export class TrashPages {
       page.isBegun = true;
     }
     return [page.items, null];
+  }
+
+  /** Where an item was; undefined: that is not known. */
+  pathOf({ period, batch, name }: ItemPlace): RemotePath | undefined {
+    const above = this.#batches.pathOf(period, batch);
+    return above && pathBelow(above, name);
   }
 
   /** Where the page is full; undefined: it has room for more. */

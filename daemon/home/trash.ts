@@ -13,7 +13,7 @@ import type { Fd } from '../../posix/fd.js';
 import { unlinkat } from '../../posix/names.js';
 import type { Status } from '../../posix/status.js';
 import { Failure } from '../../protocol/failure.js';
-import type { HomeName } from '../../protocol/ids.js';
+import type { HomeName, RemotePath } from '../../protocol/ids.js';
 import { MAX_PATH } from '../../protocol/limits.js';
 import type { Use } from '../../state/ledger.js';
 import type { Log } from '../log.js';
@@ -126,6 +126,11 @@ export class Trash {
   /** As TrashPages.page(). */
   page(from: Buffer | null): [items: TrashItem[], next: Buffer | null] {
     return this.#pages.page(from);
+  }
+
+  /** Where an item was; undefined: that is not known. ENOENT. */
+  pathOf(id: Buffer): RemotePath | undefined {
+    return this.#pages.pathOf(this.find(id).place);
   }
 
   /** ENOENT. */

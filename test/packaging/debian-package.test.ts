@@ -54,6 +54,17 @@ async function test(): Promise<void> {
     });
   });
 
+  t.test('each shell finds what completes the commands', async (t) => {
+    for (const [shell, place] of [
+      ['bash', 'bash-completion/completions/ftpctl'],
+      ['zsh', 'zsh/vendor-completions/_ftpctl'],
+      ['fish', 'fish/vendor_completions.d/ftpctl.fish'],
+    ] as const) {
+      const script = await succeed(at('usr/bin/ftpctl'), ['completion', shell], { env });
+      t.equal(readFileSync(at(`usr/share/${place}`), 'utf8'), script, shell);
+    }
+  });
+
   t.test('man pages tell every option, command and setting', async (t) => {
     const page = (place: string): string =>
       gunzipSync(readFileSync(at(`usr/share/man/${place}.gz`)))

@@ -100,7 +100,7 @@ t.test(
 t.test('a trash is recorded as empty when the daemon has emptied it', async (t) => {
   let daemon: () => unknown = () => undefined;
   const { state, administration } = administrationOf(t, (request) =>
-    Object(request).type === 'emptyTrash' ? daemon() : undefined,
+    Object(request).type === 'trash' ? daemon() : undefined,
   );
   await administration.addUser(ALICE, NEW);
   const actions = (): unknown[] =>
@@ -110,7 +110,7 @@ t.test('a trash is recorded as empty when the daemon has emptied it', async (t) 
       .map((line) => (JSON.parse(line) as { msg: unknown }).msg);
   await t.rejects(administration.emptyTrash(ALICE), {
     kind: 'ECONNREFUSED',
-    message: 'no daemon runs, which alone can empty the trash',
+    message: 'no daemon runs, which alone can look into the trash',
   });
   daemon = () => {
     throw new Failure('EIO', 'on demand');
@@ -118,7 +118,7 @@ t.test('a trash is recorded as empty when the daemon has emptied it', async (t) 
   await t.rejects(administration.emptyTrash(ALICE), { kind: 'EIO', message: 'on demand' });
   t.strictSame(actions(), ['useradd']);
   const emptied = { bytes: 10, files: 4 };
-  daemon = () => emptied;
+  daemon = () => ({ items: [], next: null, removed: emptied });
   t.equal(await administration.emptyTrash(ALICE), emptied);
   t.strictSame(actions(), ['useradd', 'trash-empty']);
 });

@@ -37,7 +37,7 @@ t.test('requests arrive as they were sent, answers come back', async (t) => {
     { type: 'accountRemoved', name: ALICE },
     { type: 'quotaCheck', name: null, repair: true },
     { type: 'quotaCheck', name: ALICE, repair: false },
-    { type: 'emptyTrash', name: ALICE },
+    { type: 'trash', name: ALICE, act: { kind: 'empty' } },
     { type: 'unlock', userOrAddress: '192.0.2.1' },
     { type: 'bansChanged' },
     { type: 'status' },

@@ -84,6 +84,20 @@ export const emptiedTrash = object({
   bytes: count('bytes that were in it'),
   files: count('files that were'),
 });
+export const trashQuery = object({ from: text('where the page begins: next of the one before') }, []);
+export const trash = object({
+  items: list(
+    object({
+      id: text('of the item'),
+      path: orNull(text('where it was; null: not known')),
+      bytes: count('bytes'),
+      removedAt: time('when it was removed'),
+    }),
+  ),
+  next: orNull(text('where the next page begins; null: there is none')),
+});
+export const trashId = object({ id: text('of the item') });
+export const trashPath = object({ path: text('where it was') });
 export const liftedLockouts = object({ lifted: count('lockouts that ended') });
 
 const access = { type: 'string', enum: ['ro', 'rw'], description: 'what its users may do' };
@@ -168,6 +182,7 @@ export const status = object({
   workers: count('threads that serve homes'),
   silentWorkers: list(count('the number of one that does not answer')),
   sessions: count('that are open'),
+  bandwidth: count('bytes a second of all users together; 0 is no limit'),
   maxSessions: count('that may be open'),
   queued: count('clients that wait for one'),
   maxQueue: count('that may wait'),

@@ -91,6 +91,35 @@ export function userRoutes({ state, ask }: WebOptions): Route[] {
       act: (call) => call.administration.emptyTrash(nameIn(call)),
     },
     {
+      ...{ method: 'GET', path: '/users/:name/trash', scope: 'users:read' },
+      summary: 'A page of what the user removed, what was removed first before the other',
+      ...{ query: schema.trashQuery, answer: schema.trash },
+      act: async (call) => {
+        const { items, next } = await call.administration.listTrash(nameIn(call), call.query['from'] ?? null);
+        const told = items.map(({ removedAt, ...item }) => {
+          return { ...item, removedAt: new Date(removedAt).toISOString() };
+        });
+        return { items: told, next };
+      },
+    },
+    // An id is longer than a part of a path may be.
+    {
+      ...{ method: 'POST', path: '/users/:name/trash/restore', scope: 'users:write' },
+      summary: 'Puts what the user removed back where it was',
+      ...{ body: schema.trashId, answer: schema.trashPath },
+      act: async (call) => ({
+        path: await call.administration.changeTrash(nameIn(call), 'restore', String(call.body['id'])),
+      }),
+    },
+    {
+      ...{ method: 'POST', path: '/users/:name/trash/remove', scope: 'users:write' },
+      summary: 'Removes for good one of the files that the user removed',
+      ...{ body: schema.trashId, answer: schema.trashPath },
+      act: async (call) => ({
+        path: await call.administration.changeTrash(nameIn(call), 'remove', String(call.body['id'])),
+      }),
+    },
+    {
       ...{ method: 'DELETE', path: '/users/:name/lockouts', scope: 'users:write' },
       summary: 'Forgets the failed logins of a user',
       answer: schema.liftedLockouts,

@@ -159,7 +159,7 @@ export function groupPage(group: GroupRow, session: SignedIn): Page {
     </section>
     <section>
       <h2>Shares</h2>
-      <p>${sharesOf(group)}</p>
+      ${sharesOf(group)}
     </section>
     ${removal(session, `${at}/remove`, 'group', 'Its users keep what they have by other groups.')}`;
   return { title: `Group ${group.name}`, content };
@@ -189,7 +189,7 @@ function sharesOf({ shares }: GroupRow): Html {
 }
 
 function listed(items: readonly Html[]): Html {
-  return html`${items.map((item, index) => html`${index === 0 ? '' : ', '}${item}`)}`;
+  return html`<div>${items.map((item, index) => html`${index === 0 ? '' : ', '}${item}`)}</div>`;
 }
 
 function groupField(groups: readonly GroupRow[]): Html {

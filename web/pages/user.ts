@@ -11,17 +11,14 @@ import { form, type Page } from './frame.js';
 import { name, quotaBar, table, transferred } from './parts.js';
 import { expiryField, lastLoginOf, limitFields } from './users.js';
 
-/** What is in the trash, and a button to empty it; nothing where there is none. */
-function trash(
-  { name: user, trashMs = 0 }: Account,
-  { bytes, files }: UserRow['trashed'],
-  session: SignedIn,
-): Html | undefined {
+/** What is in the trash, and the way to it; nothing where there is none. */
+function trash({ name: user, trashMs = 0 }: Account, { bytes, files }: UserRow['trashed']): Html | undefined {
   if (trashMs === 0 && files === 0) return undefined;
   const kept = trashMs === 0 ? 'nothing more goes there' : `each for ${exactSpan(trashMs)}`;
-  const empty = html`<button class="danger">Empty the trash</button>`;
-  return html`<p>Besides, in the trash: ${files} files, size ${formatSize(bytes)}; ${kept}</p>
-    ${files === 0 ? undefined : form(session, `/users/${user}/trash/empty`, empty)}`;
+  return html`<p>
+    Besides, in the <a href="/users/${user}/trash">trash</a>: ${files} files, size ${formatSize(bytes)};
+    ${kept}
+  </p>`;
 }
 
 export function userPage(
@@ -35,7 +32,7 @@ export function userPage(
   const content = html`<div class="columns">
       <section>
         <h2>Use</h2>
-        ${quotaBar(use, account.quotaBytes)} ${trash(account, trashed, session)}
+        ${quotaBar(use, account.quotaBytes)} ${trash(account, trashed)}
         <p>
           Files: ${use?.files ?? '-'}${files}; login: ${loginWays(account)}, the last one:
           ${lastLoginOf(lastLogin)};

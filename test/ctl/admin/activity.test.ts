@@ -27,6 +27,7 @@ function look(at: number, sessions: readonly SessionStatus[], silentWorkers: rea
         version: '1.0',
         address: '127.0.0.1:8083',
         startedAt: STARTED,
+        bandwidth: 0,
         maxSessions: 99,
         queued: 3,
       },
