@@ -15,10 +15,9 @@ import t, { type Test } from 'tap';
 import { startProxy } from '../../bench/proxy.js';
 import { fd } from '../../posix/fd.js';
 import { RENAME_EXCHANGE, RENAME_NOREPLACE } from '../../posix/flags.js';
-import { renameat2 } from '../../posix/names.js';
 import { startDaemon, type Daemon } from '../lib/daemon.js';
 import { temporaryDirectory } from '../lib/directory.js';
-import { picture, resultOf } from '../lib/model.js';
+import { picture, renameIn, resultOf } from '../lib/model.js';
 import { mountHome } from '../lib/mounted.js';
 import { pick, randomFrom, seedOfRun, type Random } from '../lib/random.js';
 import { succeed } from '../lib/run.js';
@@ -70,7 +69,7 @@ function randomCall(random: Random, directories: number, files: number): Call {
   const at = ({ directories }: Opened): string => `/proc/self/fd/${directories[from]?.fd ?? -1}/${name}`;
   const newAt = ({ directories }: Opened): string => `/proc/self/fd/${directories[to]?.fd ?? -1}/${newName}`;
   const renamed = async ({ directories }: Opened, flags: number): Promise<void> =>
-    renameat2(
+    renameIn(
       fd(directories[from]?.fd ?? -1),
       Buffer.from(name),
       fd(directories[to]?.fd ?? -1),
