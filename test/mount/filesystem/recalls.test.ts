@@ -173,6 +173,22 @@ t.test(
   },
 );
 
+t.test(
+  'the answer of a SETATTR, which the kernel takes in behind a recall, is not believed beside others',
+  async (t) => {
+    for (const [whole, validMs] of [
+      [true, Infinity],
+      [false, 0],
+    ] as const) {
+      const home = await ScriptedHome.open(t);
+      await home.own({ file: attributesOf(10) }, whole);
+      const node = await home.node('file');
+      t.match(await home.filesystem.setattr(node, undefined, { mode: 0o600 }, CALLER), { validMs });
+      t.match(await home.filesystem.getattr(node, undefined, CALLER), { validMs: Infinity });
+    }
+  },
+);
+
 t.test('but for the attributes, which it drops whatever is under way', async (t) => {
   const home = await ScriptedHome.open(t);
   await home.own({ file: attributesOf(10) });
