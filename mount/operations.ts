@@ -285,8 +285,11 @@ export interface KernelCaches {
   invalidateEntry(parent: NodeId, name: Buffer, drop?: boolean): void;
   /** Forgets those that no program uses. Kernels before 6.18 do not. */
   prune(nodes: readonly NodeId[]): void;
-  /** Resolves when the kernel has acted on all that was told it until now. */
-  settled(): Promise<void>;
+  /**
+   * Resolves when the kernel has acted on all that was told it until now; of 'attributes', on what drops nothing else, for which it
+   * waits for no lock.
+   */
+  settled(of?: 'attributes'): Promise<void>;
   /** How many of the things that it was told it has acted on. */
   readonly acted: number;
   /** Whether a file that is open past the page cache (OpenAnswer.direct) can be mapped shared (mmap(2)). */

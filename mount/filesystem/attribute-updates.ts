@@ -4,6 +4,7 @@
  */
 import type { Timestamp } from '../../protocol/attributes.js';
 import { Failure } from '../../protocol/failure.js';
+import { LEASE_WRITE, WHOLE_HOME } from '../../protocol/methods.js';
 import { SETATTR } from '../../protocol/operations.js';
 import { limitedTime } from '../../protocol/time-limits.js';
 import type { AttributeChanges, AttributesAnswer, Caller, Eventually } from '../operations.js';
@@ -22,7 +23,7 @@ export class AttributeUpdates {
   }
 
   set(inode: Inode, changes: AttributeChanges, caller: Caller): Eventually<AttributesAnswer> {
-    const { tree, kernel } = this.#home;
+    const { tree } = this.#home;
     const { size } = changes;
     if (inode.isGone) return this.#changeHere(inode, changes);
     if (size !== undefined && size > this.#home.largestFile) throw new Failure('EFBIG');
@@ -49,7 +50,18 @@ export class AttributeUpdates {
       charge,
       [inode],
     );
-    return this.#home.answered(entry, kernel.attributes(inode), caller);
+    return this.#home.answered(entry, this.#answer(inode), caller);
+  }
+
+  /**
+   * The kernel takes the answer of a SETATTR in as it is, also behind a recall that came later (it compares its attr_version for
+   * all others). So what another mount may have recalled is not to be believed longer than the answer is on its way.
+   */
+  #answer(inode: Inode): AttributesAnswer {
+    const { kernel, leases } = this.#home;
+    const answer = kernel.attributes(inode);
+    const isAlone = leases.mode(WHOLE_HOME) === LEASE_WRITE && leases.size === 0;
+    return isAlone || inode.isGone ? answer : { ...answer, validMs: 0 };
   }
 
   /** atime becomes now, and nothing else moves; of what may be changed here. Not where the log is full: nobody waits for it. */
@@ -99,7 +111,7 @@ export class AttributeUpdates {
       ([left]) => {
         if (left !== undefined) tree.told(inode, left);
         if (size !== undefined) this.#data.awaited(inode);
-        return kernel.attributes(inode);
+        return this.#answer(inode);
       },
     );
     return changed.catch((thrown: unknown) => {

@@ -234,7 +234,8 @@ export class KernelView {
       this.#takenBack.add(inode);
       if (!drops && !this.#pages.has(inode)) this.#pages.set(inode, inode.attributes);
       this.told(inode);
-      this.#drop(inode, drops ? 0 : NO_DATA);
+      this.#drop(inode, NO_DATA);
+      if (drops) this.#drop(inode, 0);
     }
   }
 
@@ -273,8 +274,8 @@ export class KernelView {
     for (const node of nodes) this.#caches.invalidateNode(node, offset, 0);
   }
 
-  settled(): Promise<void> {
-    return this.#caches.settled();
+  settled(of?: 'attributes'): Promise<void> {
+    return this.#caches.settled(of);
   }
 
   /** How many of the things that it was told the kernel has acted on. */

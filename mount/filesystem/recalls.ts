@@ -136,10 +136,13 @@ export class Recalls {
   /**
    * Resolves when the kernel has `settled` what it was told by `tell`; or where it cannot before a change that is under way
    * is answered (changes-under-way.ts). It acts on what it is told in order: so it is with what it was told before that, too.
+   * Attributes it has dropped in any case.
    */
-  #kernelDropped(settled: Promise<void>, tell: number): Promise<void> {
+  async #kernelDropped(settled: Promise<void>, tell: number): Promise<void> {
+    const attributes = this.#home.kernel.settled('attributes');
     const isHeldUp = (unit: bigint): boolean => (this.#told.get(unit)?.[0] ?? Infinity) <= tell;
-    return this.#home.underWay.any(isHeldUp, settled);
+    await this.#home.underWay.any(isHeldUp, settled);
+    await attributes;
   }
 
   /** The server says that the leases are another's, or will never say anything any more. */

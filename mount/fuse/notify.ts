@@ -3,7 +3,7 @@
  *
  * Invariant: they are written one after the other, in the order of the calls, and never by the main thread: the kernel takes
  * the lock of a directory (INVAL_ENTRY) or of a page (INVAL_INODE), and who holds it may be waiting for an answer of the main
- * thread. Answers themselves take no such lock.
+ * thread. Answers themselves take no such lock. Nor does what drops attributes only: it goes ahead, in an order of its own.
  *
  * Arriving late is harmless, since a notification only takes knowledge away. Arriving before an answer that was given earlier is
  * not, where the kernel takes that in without a lock: kernel-view.ts tells of such names twice.
@@ -84,6 +84,44 @@ function newWaiting(): Waiting {
 /** KernelCaches over FUSE notifications. */
 export class Notifier implements KernelCaches {
   mapsDirect = false;
+  /** What drops attributes only. */
+  readonly #ahead: Lane;
+  readonly #others: Lane;
+
+  /** `write` writes one message on another thread and settles when the kernel has acted on it. */
+  constructor(write: (message: Buffer) => Promise<void>, many = MANY) {
+    this.#ahead = new Lane(write, many);
+    this.#others = new Lane(write, many);
+  }
+
+  get acted(): number {
+    return this.#ahead.acted + this.#others.acted;
+  }
+
+  invalidateNode(node: NodeId, offset: number, length: number): void {
+    const lane = offset < 0 ? this.#ahead : this.#others;
+    lane.send(encodeInvalInode(node, offset, length));
+  }
+
+  invalidateEntry(parent: NodeId, name: Buffer, drop = false): void {
+    this.#others.send(encodeInvalEntry(parent, name, drop));
+  }
+
+  prune(nodes: readonly NodeId[]): void {
+    for (let at = 0; at < nodes.length; at += MAX_PRUNED) {
+      this.#others.send(encodePrune(nodes.slice(at, at + MAX_PRUNED)));
+    }
+  }
+
+  async settled(of?: 'attributes'): Promise<void> {
+    const ahead = this.#ahead.settled();
+    if (of === undefined) await this.#others.settled();
+    await ahead;
+  }
+}
+
+/** Messages that are written one after the other. */
+class Lane {
   acted = 0;
   readonly #write: (message: Buffer) => Promise<void>;
   readonly #many: number;
@@ -96,24 +134,9 @@ export class Notifier implements KernelCaches {
   readonly #queued = new Set<string>();
   #draining = false;
 
-  /** `write` writes one message on another thread and settles when the kernel has acted on it. */
-  constructor(write: (message: Buffer) => Promise<void>, many = MANY) {
+  constructor(write: (message: Buffer) => Promise<void>, many: number) {
     this.#write = write;
     this.#many = many;
-  }
-
-  invalidateNode(node: NodeId, offset: number, length: number): void {
-    this.#send(encodeInvalInode(node, offset, length));
-  }
-
-  invalidateEntry(parent: NodeId, name: Buffer, drop = false): void {
-    this.#send(encodeInvalEntry(parent, name, drop));
-  }
-
-  prune(nodes: readonly NodeId[]): void {
-    for (let at = 0; at < nodes.length; at += MAX_PRUNED) {
-      this.#send(encodePrune(nodes.slice(at, at + MAX_PRUNED)));
-    }
   }
 
   settled(): Promise<void> {
@@ -125,7 +148,7 @@ export class Notifier implements KernelCaches {
     return waiting.settled;
   }
 
-  #send(message: Buffer): void {
+  send(message: Buffer): void {
     const key = message.toString('latin1');
     if (this.#queue.length >= this.#many && this.#queued.has(key)) return;
     this.#queued.add(key);

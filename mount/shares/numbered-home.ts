@@ -312,7 +312,7 @@ export function numberedCaches(caches: KernelCaches, numbers: HomeNumbers): Kern
     invalidateNode: (node, offset, length) => caches.invalidateNode(numbers.outerNode(node), offset, length),
     invalidateEntry: (parent, name, drop) => caches.invalidateEntry(numbers.outerNode(parent), name, drop),
     prune: (nodes) => caches.prune(nodes.map((node) => numbers.outerNode(node))),
-    settled: () => caches.settled(),
+    settled: (of) => caches.settled(of),
     get acted() {
       return caches.acted;
     },

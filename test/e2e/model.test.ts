@@ -17,7 +17,8 @@ import { temporaryDirectory } from '../lib/directory.js';
 import { inDirectory, picture, renameWith, resultOf, XATTR } from '../lib/model.js';
 import { mountHome } from '../lib/mounted.js';
 import { Prompt } from '../lib/prompt.js';
-import { pick, randomFrom, seedOfRun } from '../lib/random.js';
+import { pick, randomFrom, seedOfRun, type Random } from '../lib/random.js';
+import { succeed } from '../lib/run.js';
 
 const seed = seedOfRun();
 const rounds = Number(process.env['ROUNDS'] ?? 60);
@@ -35,10 +36,14 @@ interface Step {
   run(root: string): Promise<unknown>;
 }
 
-function randomPath(random: (below: number) => number): string {
+/** Where an account's homes begin in a mount. */
+const OWN_HOME: readonly string[] = [''];
+const SHARE = 'Shared/team/';
+
+function randomPath(random: Random, homes = OWN_HOME): string {
   const parts: string[] = [];
   for (let depth = random(3); depth >= 0; depth--) parts.push(pick(random, NAMES));
-  return parts.join('/');
+  return pick(random, homes) + parts.join('/');
 }
 
 /** Removes a name of a file, which is changed as long as it is open. What it is then. */
@@ -57,9 +62,10 @@ async function changeRemoved(file: string, size: number, data: Buffer, offset: n
 }
 
 /** `owners`: also what changes owners, set-id bits, and makes devices. */
-function randomStep(random: (below: number) => number, owners: boolean): Step {
-  const at = randomPath(random);
-  const to = randomPath(random);
+function randomStep(random: Random, owners: boolean, homes: readonly string[]): Step {
+  const at = randomPath(random, homes);
+  const to = randomPath(random, homes);
+  const link = randomPath(random);
   const size = random(MAX_SIZE);
   const offset = random(MAX_SIZE);
   const byte = random(256);
@@ -86,7 +92,7 @@ function randomStep(random: (below: number) => number, owners: boolean): Step {
     () => step(`rmdir ${at}`, (root) => fs.rmdir(path.join(root, at))),
     () => step(`rename ${at} ${to}`, (root) => fs.rename(path.join(root, at), path.join(root, to))),
     () => step(`link ${at} ${to}`, (root) => fs.link(path.join(root, at), path.join(root, to))),
-    () => step(`symlink ${at}`, (root) => fs.symlink(to, path.join(root, at))),
+    () => step(`symlink ${at}`, (root) => fs.symlink(link, path.join(root, at))),
     () => step(`chmod ${at} ${mode.toString(8)}`, (root) => fs.chmod(path.join(root, at), mode)),
     () => step(`utimes ${at}`, (root) => fs.lutimes(path.join(root, at), offset, size)),
     () => step(`exchange ${at} ${to}`, (root) => renameWith(root, at, to, RENAME_EXCHANGE)),
@@ -118,9 +124,11 @@ function randomStep(random: (below: number) => number, owners: boolean): Step {
 }
 
 /** One that ftpctl makes by one command, and what that does to a plain directory. `source`: a file that it puts. */
-function randomCommand(random: (below: number) => number, source: string): Step & { command: string } {
-  const at = randomPath(random);
-  const to = randomPath(random);
+function randomCommand(random: Random, source: string, homes: readonly string[]): Step & { command: string } {
+  const at = randomPath(random, homes);
+  const to = randomPath(random, homes);
+  const link = randomPath(random);
+  const own = randomPath(random);
   const data = Buffer.alloc(random(MAX_SIZE), random(256));
   const mode = pick(random, [0o644, 0o600, 0o755]);
   const step = (command: string, run: Step['run']) => ({ text: `ftpctl ${command}`, command, run });
@@ -133,7 +141,8 @@ function randomCommand(random: (below: number) => number, source: string): Step 
         return (await fs.lstat(file)).isDirectory() ? fs.rmdir(file) : fs.unlink(file);
       }),
     () => step(`mv ${at} ${to}`, async (root) => fs.rename(path.join(root, at), await inside(root, to, at))),
-    () => step(`ln -s ${to} ${at}`, (root) => fs.symlink(to, path.join(root, at))),
+    // Its target is taken for a path of the own home, too.
+    () => step(`ln -s ${link} ${own}`, (root) => fs.symlink(link, path.join(root, own))),
     () => step(`chmod ${mode.toString(8)} ${at}`, (root) => fs.chmod(path.join(root, at), mode)),
     () =>
       step(`put ${source} ${at}`, async (root) => {
@@ -144,7 +153,7 @@ function randomCommand(random: (below: number) => number, source: string): Step 
         // A link that is named is followed, one in a directory that is named is replaced.
         const target = place === named ? await led(named) : place;
         const before = await fs.lstat(target).catch(() => undefined);
-        const partial = path.join(root, '.partial');
+        const partial = path.join(path.dirname(target), '.partial');
         await fs.writeFile(partial, data);
         await fs.chmod(partial, (before?.isFile() === true ? before.mode : mode) & 0o777);
         await fs.rename(partial, target).catch(async (error: unknown) => {
@@ -175,24 +184,70 @@ async function led(file: string, links = 0): Promise<string> {
   return led(path.resolve(directory, link), links + 1);
 }
 
+/** Removes a file by a mount, and has ftpctl restore it from the trash. What it complained of, if the removal was one. */
+async function removeAndRestore(mountpoint: string, at: string, prompt: Prompt): Promise<unknown> {
+  // What never reached the server is not kept there.
+  const top = await fs.open(mountpoint, 'r');
+  await top.sync().finally(() => top.close());
+  const removed = await resultOf(fs.unlink(path.join(mountpoint, at)));
+  return removed === 'done' ? ((await prompt.run(`trash restore ${at}`)) ?? removed) : removed;
+}
+
+/** The same in the model, where nothing is done to a file of one name. One that has others is not in the trash. */
+async function isRestored(file: string): Promise<boolean> {
+  const status = await fs.lstat(file).catch(() => undefined);
+  return status?.isDirectory() === false && status.nlink === 1;
+}
+
+interface Settings {
+  /** Is called in each round, while something is done. */
+  readonly disturb?: (round: number) => Promise<unknown>;
+  readonly owners?: boolean;
+  /** Some of what is done is done by it. */
+  readonly prompt?: Prompt;
+  /** The account has a trash; there is a prompt. */
+  readonly trash?: boolean;
+  /** What of the home is a share. */
+  readonly share?: boolean;
+}
+
+/** `mountpoints`: of the home; `members`: of another user, who shows the share. */
 async function compare(
   t: Test,
   daemon: Daemon,
   mountpoints: readonly string[],
-  disturb?: (round: number) => Promise<unknown>,
-  { owners = false, prompt }: { readonly owners?: boolean; readonly prompt?: Prompt } = {},
+  { disturb, owners = false, prompt, trash = false, share = false }: Settings = {},
+  members: readonly string[] = [],
 ): Promise<void> {
   const random = randomFrom(seed);
   const model = temporaryDirectory(t);
   const source = path.join(temporaryDirectory(t), 'c');
+  const homes = share ? [...OWN_HOME, SHARE] : OWN_HOME;
+  if (share) await mountInModel(t, path.join(model, SHARE));
   const done: string[] = [];
+  const shownIn = async (root: string, isMember: boolean): Promise<string[]> => {
+    const lines = await picture(isMember ? path.join(root, SHARE) : root, owners);
+    // Of where the share is, the model has other modes.
+    return lines.filter((line) => !/^Shared(\/team)? /.test(line));
+  };
   t.comment(`SEED=${seed}`);
   for (let round = 0; round < rounds; round++) {
     const disturbed = disturb?.(round);
     let expected: unknown;
     let found: unknown;
-    if (prompt !== undefined && random(3) === 0) {
-      const { text, command, run } = randomCommand(random, source);
+    const mountpoint = pick(random, [...mountpoints, ...members]);
+    const isMember = members.includes(mountpoint);
+    if (trash && prompt !== undefined && !isMember && random(8) === 0) {
+      const at = randomPath(random);
+      done.push(`${mountpoints.indexOf(mountpoint)}: unlink and restore ${at}`);
+      const file = path.join(model, at);
+      expected = (await isRestored(file)) ? 'done' : await resultOf(fs.unlink(file));
+      found = await removeAndRestore(mountpoint, at, prompt);
+      // What had another name was not kept: nothing says so but the restoring.
+      if (expected === 'done' && typeof found === 'string' && found !== 'done' && !(await isRestored(file)))
+        found = 'done';
+    } else if (prompt !== undefined && random(3) === 0) {
+      const { text, command, run } = randomCommand(random, source, homes);
       done.push(text);
       const result = await resultOf(run(model));
       const complaint = await prompt.run(command);
@@ -200,10 +255,11 @@ async function compare(
       expected = result === 'done' ? undefined : (complaint ?? result);
       found = complaint;
     } else {
-      const step = randomStep(random, owners);
-      const mountpoint = pick(random, mountpoints);
-      done.push(`${mountpoints.indexOf(mountpoint)}: ${step.text}`);
+      const step = randomStep(random, owners, isMember ? [SHARE] : homes);
+      done.push(`${[...mountpoints, ...members].indexOf(mountpoint)}: ${step.text}`);
       [expected, found] = [await resultOf(step.run(model)), await resultOf(step.run(mountpoint))];
+      // The kernel compares the file systems first.
+      if (expected === 'EXDEV' && found !== 'done') expected = found;
     }
     await disturbed;
     const history = { done: done.slice(-12), seed, round };
@@ -211,18 +267,27 @@ async function compare(
       t.same(found, expected, `${done.at(-1) ?? ''}: its result`, history);
       return;
     }
-    const wanted = await picture(model, owners);
-    for (const [index, each] of mountpoints.entries()) {
-      const seen = await picture(each, owners);
+    for (const each of [...mountpoints, ...members]) {
+      const wanted = await shownIn(model, members.includes(each));
+      const seen = await shownIn(each, members.includes(each));
       if (JSON.stringify(seen) !== JSON.stringify(wanted)) {
-        t.same(seen, wanted, `after ${done.at(-1) ?? ''}: mount ${index}`, history);
+        t.same(seen, wanted, `after ${done.at(-1) ?? ''}: ${each}`, history);
         return;
       }
     }
   }
   t.pass(`${rounds} rounds`);
-  const check = await daemon.ftpctl(['quota', 'check', 'alice']);
-  t.match(check.stdout, /right/, 'what is charged is what is there');
+  for (const home of share ? ['alice', '+team'] : ['alice']) {
+    const check = await daemon.ftpctl(['quota', 'check', home]);
+    t.match(check.stdout, /right/, 'what is charged is what is there');
+  }
+}
+
+/** Another file system in the model. As root. */
+async function mountInModel(t: Test, directory: string): Promise<void> {
+  await fs.mkdir(directory, { recursive: true });
+  await succeed('mount', ['--bind', temporaryDirectory(t), directory]);
+  t.teardown(() => succeed('umount', ['-l', directory]));
 }
 
 const SETTINGS: readonly (readonly [string, number, readonly string[]])[] = [
@@ -262,7 +327,7 @@ for (const [what, count, option] of process.geteuid?.() === 0 ? OWNED : []) {
       await daemon.kill();
       await daemon.start();
     };
-    await compare(t, daemon, mountpoints, disturb, { owners: true });
+    await compare(t, daemon, mountpoints, { disturb, owners: true });
   });
 }
 
@@ -271,25 +336,56 @@ t.test('two mounts and ftpctl', async (t) => {
   const mounts = [await mountHome(t, daemon, 'alice'), await mountHome(t, daemon, 'alice')];
   const prompt = new Prompt(t, daemon, 'alice');
   const mountpoints = mounts.map(({ mountpoint }) => mountpoint);
-  await compare(t, daemon, mountpoints, undefined, { prompt });
+  await compare(t, daemon, mountpoints, { prompt });
 });
+
+t.test('two mounts and ftpctl, and what is removed is kept in the trash', async (t) => {
+  const daemon = await startDaemon(t, { users: { alice: { quota: '1G', trash: '30d' } } });
+  const mounts = [await mountHome(t, daemon, 'alice'), await mountHome(t, daemon, 'alice')];
+  const prompt = new Prompt(t, daemon, 'alice');
+  const mountpoints = mounts.map(({ mountpoint }) => mountpoint);
+  await compare(t, daemon, mountpoints, { prompt, trash: true });
+});
+
+if (process.geteuid?.() === 0) {
+  t.test('two mounts of a home with a share, one of another member, and ftpctl', async (t) => {
+    const daemon = await startDaemon(t, {
+      users: { alice: { quota: '1G', trash: '30d' }, bob: { quota: '1G' } },
+    });
+    for (const args of [
+      ['groupadd', 'staff', 'alice', 'bob'],
+      ['shareadd', 'team', '--group', 'staff', '--rw', '--quota', '1G'],
+    ])
+      t.match(await daemon.ftpctl(args), { code: 0 });
+    const mountpoints: string[] = [];
+    for (const user of ['alice', 'alice', 'bob'])
+      mountpoints.push((await mountHome(t, daemon, user)).mountpoint);
+    const prompt = new Prompt(t, daemon, 'alice');
+    const settings = { prompt, trash: true, share: true };
+    await compare(t, daemon, mountpoints.slice(0, 2), settings, mountpoints.slice(2));
+  });
+}
 
 t.test('two mounts, one of which loses its connection again and again', async (t) => {
   const daemon = await startDaemon(t, { users: { alice: { quota: '1G' } } });
   const proxy = await startProxy(t, daemon.port);
   const near = await mountHome(t, daemon, 'alice');
   const far = await mountHome(t, daemon, 'alice', { port: proxy.port });
-  await compare(t, daemon, [near.mountpoint, far.mountpoint], async (round) => {
-    if (round % 25 === 24) await proxy.cut();
+  await compare(t, daemon, [near.mountpoint, far.mountpoint], {
+    disturb: async (round) => {
+      if (round % 25 === 24) await proxy.cut();
+    },
   });
 });
 
 t.test('one mount, and the daemon is killed again and again', async (t) => {
   const daemon = await startDaemon(t, { users: { alice: { quota: '1G' } } });
   const mounted = await mountHome(t, daemon, 'alice');
-  await compare(t, daemon, [mounted.mountpoint], async (round) => {
-    if (round % 50 !== 49) return;
-    await daemon.kill();
-    await daemon.start();
+  await compare(t, daemon, [mounted.mountpoint], {
+    disturb: async (round) => {
+      if (round % 50 !== 49) return;
+      await daemon.kill();
+      await daemon.start();
+    },
   });
 });

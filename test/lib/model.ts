@@ -2,7 +2,7 @@
 import * as fs from 'node:fs/promises';
 import path from 'node:path';
 import { fd, type Fd } from '../../posix/fd.js';
-import { renameat2 } from '../../posix/names.js';
+import { checked, libc } from '../../posix/libc.js';
 import { getXattr } from '../../posix/xattrs.js';
 
 /** The extended attribute that is set. */
@@ -25,8 +25,27 @@ export async function inDirectory<T>(
 /** Renames with RENAME_EXCHANGE or RENAME_NOREPLACE. */
 export function renameWith(root: string, at: string, to: string, flags: number): Promise<void> {
   return inDirectory(root, at, (from, name) =>
-    inDirectory(root, to, (into, newName) => renameat2(from, name, into, newName, flags)),
+    inDirectory(root, to, (into, newName) => renameIn(from, name, into, newName, flags)),
   );
+}
+
+const libcRenameat2 = libc<{
+  async(...args: [Fd, Buffer, Fd, Buffer, number, (error: Error | null, result: number) => void]): void;
+}>('renameat2', 'int', ['int', 'void *', 'int', 'void *', 'uint']);
+
+/** renameat2(2) on another thread: a mount may not answer before this one has started its server again. */
+export function renameIn(from: Fd, name: Buffer, into: Fd, newName: Buffer, flags: number): Promise<void> {
+  const [end, terminated] = [Buffer.alloc(1), (text: Buffer): Buffer => Buffer.concat([text, end])];
+  return new Promise((resolve, reject) => {
+    libcRenameat2.async(from, terminated(name), into, terminated(newName), flags, (_error, result) => {
+      try {
+        checked(result, 'renameat2');
+        resolve();
+      } catch (failed) {
+        reject(failed as Error);
+      }
+    });
+  });
 }
 
 /** What a call answered, or its errno. */

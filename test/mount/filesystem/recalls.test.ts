@@ -51,7 +51,7 @@ t.test('a recall is answered behind the log, by one who believes nothing any mor
   await until(() => connection.requests.some((each) => each.startsWith('returned')));
   const sent = connection.requests.map((each) => each.split(' ')[0]);
   t.ok(sent.indexOf('apply') !== -1 && sent.indexOf('apply') < sent.indexOf('returned'));
-  t.same([...new Set(home.dropped)].toSorted(), ['1 0', '1/file', '1/new', '2 -1']);
+  t.same([...new Set(home.dropped)].toSorted(), ['1 -1', '1 0', '1/file', '1/new', '2 -1']);
   t.equal(home.state.leases.mode(ROOT_INO), LEASE_NONE);
 });
 
@@ -172,6 +172,47 @@ t.test(
     t.equal(await written, 4);
   },
 );
+
+t.test(
+  'the answer of a SETATTR, which the kernel takes in behind a recall, is not believed beside others',
+  async (t) => {
+    for (const [whole, validMs] of [
+      [true, Infinity],
+      [false, 0],
+    ] as const) {
+      const home = await ScriptedHome.open(t);
+      await home.own({ file: attributesOf(10) }, whole);
+      const node = await home.node('file');
+      t.match(await home.filesystem.setattr(node, undefined, { mode: 0o600 }, CALLER), { validMs });
+      t.match(await home.filesystem.getattr(node, undefined, CALLER), { validMs: Infinity });
+    }
+  },
+);
+
+t.test('but for the attributes, which it drops whatever is under way', async (t) => {
+  const home = await ScriptedHome.open(t);
+  await home.own({ file: attributesOf(10) });
+  home.answers.returned = () => null;
+  const node = await home.node('file');
+  await home.filesystem.open(node, O_RDWR, CALLER);
+  const { connection } = home.server;
+  connection.notifications.lease?.([[ROOT_INO, LEASE_READ]]);
+  connection.held = true;
+  home.answers.change = () => [attributesOf(20, DIRECTORY), home.root];
+  const made = home.filesystem.mkdir(ROOT_NODE, Buffer.from('new'), 0o700, CALLER);
+  let attributesDropped: () => void = () => undefined;
+  home.settled = new Promise(() => undefined);
+  home.attributesSettled = new Promise((resolve) => (attributesDropped = resolve));
+  home.dropped.length = 0;
+  connection.notifications.recall?.([[ROOT_INO, LEASE_NONE]]);
+  await turn();
+  t.ok(home.dropped.includes(`${node} -1`), 'of an open file, too');
+  t.equal(returns(connection), 0);
+  attributesDropped();
+  await until(() => returns(connection) === 1);
+  connection.answer();
+  await made;
+});
 
 t.test(
   'a recall waits for a kernel that gets on, however slowly, and not for one that does not',

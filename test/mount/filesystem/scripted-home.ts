@@ -37,6 +37,8 @@ export class ScriptedHome {
   readonly pruned: NodeId[] = [];
   /** When the kernel has dropped it. */
   settled: Promise<void> = Promise.resolve();
+  /** The same of attributes, which it drops without waiting for a lock. */
+  attributesSettled: Promise<void> = Promise.resolve();
   /** How many of these it has acted on. */
   whenLooked: () => number = () => 0;
   filesystem!: MountedHome;
@@ -82,7 +84,7 @@ export class ScriptedHome {
         invalidateNode: (node, offset) => home.dropped.push(`${node} ${offset}`),
         invalidateEntry: (parent, name) => home.dropped.push(`${parent}/${name.toString()}`),
         prune: (nodes) => home.pruned.push(...nodes),
-        settled: () => home.settled,
+        settled: (of) => (of === undefined ? home.settled : home.attributesSettled),
         get acted() {
           return home.whenLooked();
         },

@@ -68,6 +68,25 @@ t.test('they are written one after the other, in order, whatever comes of one', 
   t.equal(written.length, 4, 'and goes on after a pause');
 });
 
+t.test('attributes are dropped while a name waits for the lock of its directory', async (t) => {
+  const written: Buffer[] = [];
+  let finish: () => void = () => undefined;
+  const notifier = new Notifier((message) => {
+    written.push(message);
+    if (written.length > 1) return Promise.resolve();
+    return new Promise((resolve) => (finish = resolve));
+  });
+  notifier.invalidateEntry(nodeId(1), Buffer.from('a'));
+  notifier.invalidateNode(nodeId(2), -1, 0);
+  notifier.invalidateNode(nodeId(2), 0, 0);
+  await notifier.settled('attributes');
+  t.strictSame(written, [encodeInvalEntry(nodeId(1), Buffer.from('a')), encodeInvalInode(nodeId(2), -1, 0)]);
+  const all = notifier.settled();
+  finish();
+  await all;
+  t.strictSame(written.at(-1), encodeInvalInode(nodeId(2), 0, 0));
+});
+
 t.test('who waits for the kernel does not wait for what it is told later', async (t) => {
   const finish: (() => void)[] = [];
   const notifier = new Notifier(() => new Promise((resolve) => finish.push(resolve)));
@@ -92,7 +111,7 @@ t.test('what the kernel is still to be told is not told twice', async (t) => {
   }, 0);
   const tell = (): void => {
     notifier.invalidateNode(nodeId(2), 0, 0);
-    notifier.invalidateNode(nodeId(2), -1, 0);
+    notifier.invalidateNode(nodeId(3), 0, 0);
     notifier.invalidateEntry(nodeId(1), Buffer.from('a'));
   };
   tell();
@@ -105,7 +124,7 @@ t.test('what the kernel is still to be told is not told twice', async (t) => {
   // The first one is being written, and may have been acted on: it is told again.
   const expected = [
     node,
-    encodeInvalInode(nodeId(2), -1, 0),
+    encodeInvalInode(nodeId(3), 0, 0),
     encodeInvalEntry(nodeId(1), Buffer.from('a')),
     node,
   ];
