@@ -5,8 +5,8 @@
 import { Failure } from '../protocol/failure.js';
 import { userName } from '../protocol/ids.js';
 import type { State } from '../state/store.js';
-import { Authentication, type PasswordChecker } from './authentication.js';
-import { Throttle, type ThrottleLimits } from './throttle.js';
+import { Authentication, type PasswordChecker } from './login/authentication.js';
+import { Throttle, type ThrottleLimits } from './login/throttle.js';
 
 const NAME = userName('administrator');
 /** How long the delays after failures may hold a request up (milliseconds). */

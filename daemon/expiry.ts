@@ -4,7 +4,7 @@
  */
 import type { UserName } from '../protocol/ids.js';
 import { isExpired, type Account } from '../state/accounts.js';
-import { CLOCK, type Clock } from './home/clock.js';
+import { CLOCK, type Clock } from './home/calls/clock.js';
 
 /** The longest wait (milliseconds): clocks are set. */
 const MAX_WAIT_MS = 60_000;

@@ -30,7 +30,7 @@ import type {
   WorkerCalls,
   WorkerData,
   WorkerReport,
-} from './worker-messages.js';
+} from './worker/worker-messages.js';
 
 export interface PoolOptions {
   /** How many workers at most. */

@@ -21,30 +21,30 @@ import { homesOf, noSuchHome } from '../state/home-list.js';
 import type { QuotaReport } from '../state/ledger.js';
 import type { State } from '../state/store.js';
 import { Administrator } from './administrator.js';
-import { Admission, type AdmissionLimits, type SessionPlace } from './admission.js';
-import { Argon2Thread } from './argon2-thread.js';
-import { Authentication, type Identity } from './authentication.js';
-import { Banned } from './banned.js';
+import { Admission, type AdmissionLimits, type SessionPlace } from './login/admission.js';
+import { Argon2Thread } from './login/argon2-thread.js';
+import { Authentication, type Identity } from './login/authentication.js';
+import { Banned } from './login/banned.js';
 import { needingRestart, type Config } from './config.js';
 import { ControlServer } from './control-server.js';
 import { withDeadline } from './deadline.js';
 import { descriptorShortage, firstReserved } from './descriptor-limit.js';
 import { measureEventLoopDelay } from './event-loop-delay.js';
 import { Expiry } from './expiry.js';
-import { FrontDoor, type FrontDoorLimits } from './front-door.js';
+import { FrontDoor, type FrontDoorLimits } from './login/front-door.js';
 import type { LogFile } from './log-file.js';
-import type { LoggedIn, LoginHost } from './login.js';
+import type { LoggedIn, LoginHost } from './login/login.js';
 import { countLogin, IS_ASKING, measurements } from './measurements.js';
-import { clientIdIn, Memberships } from './memberships.js';
-import { makeLine, setLineRate, type LineCells } from './pace.js';
+import { clientIdIn, Memberships } from './login/memberships.js';
+import { makeLine, setLineRate, type LineCells } from './worker/pace.js';
 import { addressOf, formatAddress } from './peer-address.js';
 import { WorkerPool } from './pool.js';
 import { reclaimDescriptors } from './reclaim.js';
-import { Refusals } from './refusals.js';
+import { Refusals } from './login/refusals.js';
 import { Sessions, type SessionRecord } from './sessions.js';
 import { ShareChanges, type End } from './share-changes.js';
-import { Throttle, type ThrottleLimits } from './throttle.js';
-import { ThrottleRecords } from './throttle-records.js';
+import { Throttle, type ThrottleLimits } from './login/throttle.js';
+import { ThrottleRecords } from './login/throttle-records.js';
 
 export interface ServerOptions {
   readonly config: Config;
@@ -109,7 +109,7 @@ export class Server {
     setLineRate(this.#line, config.bandwidth ?? 0);
     this.#pool = new WorkerPool({
       size: config.workers,
-      script: new URL('./worker.js', import.meta.url),
+      script: new URL('./worker/worker.js', import.meta.url),
       workerData: {
         leaseTermMs: config['lease-term'] * 1000,
         maxOpenFiles: config['max-open-files'],

@@ -1,12 +1,12 @@
 /*
  * The sessions that workers serve, as the main thread knows them: who, since when, by which key, and the place that each
- * holds. The sessions themselves are daemon/session.ts, in the workers.
+ * holds. The sessions themselves are daemon/worker/session.ts, in the workers.
  *
  * Invariant: a record exists from the hand-over to the worker's word that it is closed; its place is released then, once.
  */
 import type { HomeName, UserName } from '../protocol/ids.js';
 import type { Share } from '../protocol/shares.js';
-import type { SessionPlace } from './admission.js';
+import type { SessionPlace } from './login/admission.js';
 
 export interface SessionRecord {
   readonly sessionId: number;

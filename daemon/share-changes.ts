@@ -3,7 +3,7 @@
  */
 import { homeOfShare, type ShareName } from '../protocol/ids.js';
 import { sharedHome, type Shares } from '../state/shares.js';
-import { consequenceOf } from './memberships.js';
+import { consequenceOf } from './login/memberships.js';
 import type { WorkerPool } from './pool.js';
 import type { SessionRecord, Sessions } from './sessions.js';
 

@@ -37,7 +37,7 @@ export interface Account {
   readonly bandwidth?: number;
   /** For how long what is removed stays in the trash (milliseconds); missing or 0: there is none. */
   readonly trashMs?: number;
-  /** Files have virtual owners (daemon/home/virtual-owners.ts); missing in accounts of before: no. */
+  /** Files have virtual owners (daemon/home/files/virtual-owners.ts); missing in accounts of before: no. */
   readonly posixOwners?: boolean;
 }
 

@@ -2,9 +2,9 @@
 import { Failure } from '../protocol/failure.js';
 import { formatSize, parseSize } from './sizes.js';
 
-/** A message is up to 1 MiB long, and one comes every five seconds at least (daemon/pace.ts). */
+/** A message is up to 1 MiB long, and one comes every five seconds at least (daemon/worker/pace.ts). */
 const MIN_BANDWIDTH = 256 * 1024;
-/** In KiB it fits where the threads of the daemon share it (daemon/pace.ts). */
+/** In KiB it fits where the threads of the daemon share it (daemon/worker/pace.ts). */
 const MAX_BANDWIDTH = 1024 ** 4;
 
 /** Throws USAGE. */

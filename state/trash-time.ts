@@ -3,7 +3,7 @@ import { Failure } from '../protocol/failure.js';
 import { exactSpan, parseSpan } from './times.js';
 
 const OFF = 'off';
-/** The server looks through what is kept by the ten minutes in which it was removed (daemon/home/trash-layout.ts). */
+/** The server looks through what is kept by the ten minutes in which it was removed (daemon/home/trash/trash-layout.ts). */
 const MAX_TRASH_MS = 366 * 86_400_000;
 
 /** Milliseconds; 0: there is none. Throws USAGE. */

@@ -5,6 +5,15 @@
 import t from 'tap';
 import { importsOf, readSources, type Source } from './lib/sources.js';
 
+/** Of the daemon itself, what all of it needs. */
+const DAEMON_BASE = [
+  'daemon/log',
+  'daemon/measures',
+  'daemon/program-files',
+  'daemon/descriptor-limit',
+  'daemon/bounded-send',
+];
+
 /**
  * What each layer may import besides itself: layers, or files by their names without the ending. A file belongs to the
  * longest name here that its own begins with.
@@ -14,7 +23,62 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   posix: [],
   state: ['protocol', 'posix'],
   locks: ['protocol'],
-  daemon: ['state', 'locks', 'protocol', 'posix'],
+  daemon: ['daemon/login', 'daemon/worker', 'daemon/home/calls', 'state', 'protocol', 'posix'],
+  'daemon/login': [...DAEMON_BASE, 'daemon/config', 'state', 'protocol', 'posix'],
+  'daemon/worker': [
+    ...['daemon/home', 'daemon/deadline', 'daemon/event-loop-delay'],
+    ...[...DAEMON_BASE, 'state', 'protocol', 'posix'],
+  ],
+  // Each of these may import those above it.
+  'daemon/home/calls': ['protocol'],
+  'daemon/home/disk': ['daemon/home/calls', ...DAEMON_BASE, 'state', 'protocol', 'posix'],
+  'daemon/home/quota': [
+    'daemon/home/calls',
+    'daemon/home/disk',
+    ...DAEMON_BASE,
+    'state',
+    'protocol',
+    'posix',
+  ],
+  'daemon/home/files': [
+    ...['daemon/home/calls', 'daemon/home/disk', 'daemon/home/quota'],
+    ...['state', 'protocol', 'posix'],
+  ],
+  'daemon/home/leases': [
+    ...['daemon/home/calls', 'daemon/home/disk', 'daemon/home/quota', 'daemon/home/files'],
+    ...[...DAEMON_BASE, 'protocol', 'posix'],
+  ],
+  'daemon/home/trash': [
+    ...[
+      'daemon/home/calls',
+      'daemon/home/disk',
+      'daemon/home/quota',
+      'daemon/home/files',
+      'daemon/home/leases',
+    ],
+    ...[...DAEMON_BASE, 'state', 'protocol', 'posix'],
+  ],
+  'daemon/home/operations': [
+    ...[
+      'daemon/home/disk',
+      'daemon/home/quota',
+      'daemon/home/files',
+      'daemon/home/leases',
+      'daemon/home/trash',
+    ],
+    ...['state', 'protocol', 'posix'],
+  ],
+  'daemon/home/transfers': [
+    ...[
+      'daemon/home/calls',
+      'daemon/home/disk',
+      'daemon/home/quota',
+      'daemon/home/files',
+      'daemon/home/leases',
+    ],
+    ...[...DAEMON_BASE, 'state', 'protocol', 'posix'],
+  ],
+  'daemon/home': ['daemon/home', ...DAEMON_BASE, 'state', 'locks', 'protocol', 'posix'],
   'daemon/main': ['daemon', 'web', 'state', 'protocol', 'posix'],
   'daemon/ftpmountd': ['daemon/main', 'protocol'],
   web: ['state', 'protocol'],

@@ -8,19 +8,19 @@
  */
 import { RESUME_MS } from '../../protocol/limits.js';
 import { LEASE_NONE, LEASE_READ, LEASE_WRITE, type LeaseMode } from '../../protocol/methods.js';
-import type { Clock } from './clock.js';
-import type { ConfinedTree } from './confined.js';
-import type { Grace } from './grace.js';
-import type { Grants } from './grants.js';
+import type { Clock } from './calls/clock.js';
+import type { ConfinedTree } from './disk/confined.js';
+import type { Grace } from './leases/grace.js';
+import type { Grants } from './quota/grants.js';
 import { HandleTable, type Handle, type HandleCount } from './handles.js';
-import type { HeldFiles } from './held-files.js';
+import type { HeldFiles } from './files/held-files.js';
 import { HomeClient, type ClientSession } from './home-client.js';
 import type { HomeLocks } from './home-locks.js';
-import type { LeaseWaits } from './lease-waits.js';
-import type { Leases } from './leases.js';
-import { Marks } from './marks.js';
-import { ProvisionalCount } from './provisional-ids.js';
-import type { Turns } from './turns.js';
+import type { LeaseWaits } from './leases/lease-waits.js';
+import type { Leases } from './leases/leases.js';
+import { Marks } from './operations/marks.js';
+import { ProvisionalCount } from './files/provisional-ids.js';
+import type { Turns } from './calls/turns.js';
 
 /** Clients without a session that are kept for one home; the one that left first goes first. */
 const MAX_AWAY = 64;

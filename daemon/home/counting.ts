@@ -6,9 +6,9 @@
  */
 import type { HomeName } from '../../protocol/ids.js';
 import { usesDiffer, type QuotaReport, type Use } from '../../state/ledger.js';
-import type { ConfinedTree } from './confined.js';
-import type { HeldFiles } from './held-files.js';
-import type { Quota } from './quota.js';
+import type { ConfinedTree } from './disk/confined.js';
+import type { HeldFiles } from './files/held-files.js';
+import type { Quota } from './quota/quota.js';
 import { recount } from './recount.js';
 
 export interface CountingParts {

@@ -7,9 +7,9 @@
  * So what is not durable then is applied no more, and the clients send it again. Syncs run on a thread, one at a time for a
  * home: who asks while one runs gets the next one, together with all others.
  */
-import type { ConfinedTree } from './confined.js';
-import type { Marks } from './marks.js';
-import { onDiskThread } from './disk-threads.js';
+import type { ConfinedTree } from './disk/confined.js';
+import type { Marks } from './operations/marks.js';
+import { onDiskThread } from './disk/disk-threads.js';
 
 /** From the first change that is not durable to the sync (milliseconds). */
 const SYNC_AFTER_MS = 2000;

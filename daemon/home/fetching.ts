@@ -5,16 +5,16 @@
 import { close, dup } from '../../posix/files.js';
 import { statxFd } from '../../posix/status.js';
 import type { FileRef } from '../../protocol/references.js';
-import type { Call } from './call.js';
-import { copyOf } from './copies.js';
-import type { DiskWatch } from './disk-watch.js';
+import type { Call } from './calls/call.js';
+import { copyOf } from './calls/copies.js';
+import type { DiskWatch } from './leases/disk-watch.js';
 import type { HomeClient } from './home-client.js';
-import type { Identities } from './identities.js';
-import type { Leases } from './leases.js';
-import { readBorrowed, readIfCached } from './reading.js';
-import type { Telling } from './telling.js';
-import type { Turns } from './turns.js';
-import { unitOfFile } from './units.js';
+import type { Identities } from './files/identities.js';
+import type { Leases } from './leases/leases.js';
+import { readBorrowed, readIfCached } from './transfers/reading.js';
+import type { Telling } from './files/telling.js';
+import type { Turns } from './calls/turns.js';
+import { unitOfFile } from './leases/units.js';
 
 /** [attributes, data], as it travels. */
 type Fetched = [attributes: unknown[], data: Buffer];

@@ -8,9 +8,9 @@ import { descriptorLimit } from '../descriptor-limit.js';
 import { Failure } from '../../protocol/failure.js';
 import { remoteHandle, type RemoteHandle } from '../../protocol/ids.js';
 import { MAX_HANDLES } from '../../protocol/limits.js';
-import type { DirectoryCursor } from './directory-cursor.js';
-import type { Download } from './downloads.js';
-import type { Upload } from './upload.js';
+import type { DirectoryCursor } from './disk/directory-cursor.js';
+import type { Download } from './transfers/downloads.js';
+import type { Upload } from './transfers/upload.js';
 
 /**
  * Handles of all clients of one home together. Each is a descriptor of the process, which all homes and connections

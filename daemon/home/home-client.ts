@@ -15,15 +15,15 @@ import {
   type NotificationParams,
 } from '../../protocol/methods.js';
 import type { FileId } from '../../protocol/references.js';
-import { ChangeSummary } from './change-summary.js';
-import type { ClientGrant } from './grants.js';
+import { ChangeSummary } from './operations/change-summary.js';
+import type { ClientGrant } from './quota/grants.js';
 import type { HandleTable } from './handles.js';
-import type { ClientHeld } from './held-files.js';
-import type { LeaseHolder } from './lease-table.js';
-import type { Marks } from './marks.js';
-import type { ExecutorClient } from './operation-parts.js';
-import { Outcomes } from './outcomes.js';
-import { ProvisionalIds, type ProvisionalCount } from './provisional-ids.js';
+import type { ClientHeld } from './files/held-files.js';
+import type { LeaseHolder } from './leases/lease-table.js';
+import type { Marks } from './operations/marks.js';
+import type { ExecutorClient } from './operations/operation-parts.js';
+import { Outcomes } from './operations/outcomes.js';
+import { ProvisionalIds, type ProvisionalCount } from './files/provisional-ids.js';
 
 /** What a session is to its client. */
 export interface ClientSession {

@@ -4,8 +4,8 @@
  */
 import type { HomeName } from '../../protocol/ids.js';
 import type { Log } from '../log.js';
-import type { Clock } from './clock.js';
-import type { Trash } from './trash.js';
+import type { Clock } from './calls/clock.js';
+import type { Trash } from './trash/trash.js';
 import type { Uploads } from './uploads.js';
 
 /** What expires is removed so much later at most (milliseconds). */

@@ -15,16 +15,16 @@ import type { FileRef } from '../../protocol/references.js';
 import { LEASE_READ, LEASE_WRITE } from '../../protocol/methods.js';
 import { LockTable, type LockRequest, type LockWait } from '../../locks/lock-table.js';
 import type { Log } from '../log.js';
-import type { Call } from './call.js';
-import type { Clock } from './clock.js';
-import { requireRegular } from './file-access.js';
-import type { Grace } from './grace.js';
+import type { Call } from './calls/call.js';
+import type { Clock } from './calls/clock.js';
+import { requireRegular } from './files/file-access.js';
+import type { Grace } from './leases/grace.js';
 import type { HomeClient } from './home-client.js';
-import type { Identities } from './identities.js';
-import type { LeaseHolder } from './lease-table.js';
-import type { LockedUnits, Leases } from './leases.js';
-import type { Located } from './located.js';
-import { unitOfFile } from './units.js';
+import type { Identities } from './files/identities.js';
+import type { LeaseHolder } from './leases/lease-table.js';
+import type { LockedUnits, Leases } from './leases/leases.js';
+import type { Located } from './disk/located.js';
+import { unitOfFile } from './leases/units.js';
 
 /** How long after a time when the term did not run it is looked at again (milliseconds). */
 const AFTER_FREEZE_MS = 1000;

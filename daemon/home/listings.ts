@@ -9,15 +9,15 @@
  */
 import { MAX_PAGE_ENTRIES, POSITION_BYTES } from '../../protocol/limits.js';
 import type { FileRef } from '../../protocol/references.js';
-import { DirectoryCursor, type Entry, type IsOver, type Page, type Room } from './directory-cursor.js';
-import type { Call } from './call.js';
-import type { DiskWatch } from './disk-watch.js';
-import { idOf, isDirectory } from './file-ids.js';
+import { DirectoryCursor, type Entry, type IsOver, type Page, type Room } from './disk/directory-cursor.js';
+import type { Call } from './calls/call.js';
+import type { DiskWatch } from './leases/disk-watch.js';
+import { idOf, isDirectory } from './disk/file-ids.js';
 import type { HomeClient } from './home-client.js';
-import type { Identities } from './identities.js';
-import type { Leases } from './leases.js';
-import type { Telling } from './telling.js';
-import { Unfinished } from './unfinished.js';
+import type { Identities } from './files/identities.js';
+import type { Leases } from './leases/leases.js';
+import type { Telling } from './files/telling.js';
+import { Unfinished } from './calls/unfinished.js';
 
 /** Bytes of targets of symbolic links in one answer: a thousand entries of the longest names beside them fit a record. */
 const MAX_TARGETS = 512 * 1024;

@@ -19,20 +19,20 @@ import {
   type Mkdir,
   type Operation,
 } from '../../protocol/operations.js';
-import { copyOf } from './copies.js';
-import type { Executor } from './executor.js';
-import type { Grace } from './grace.js';
+import { copyOf } from './calls/copies.js';
+import type { Executor } from './operations/executor.js';
+import type { Grace } from './leases/grace.js';
 import type { HomeClient } from './home-client.js';
-import type { Identities } from './identities.js';
-import type { Leases } from './leases.js';
-import type { Marks } from './marks.js';
-import { wireError, type Outcome } from './outcomes.js';
-import type { ToldStatus } from './owner-record.js';
-import type { Telling } from './telling.js';
-import type { Turns } from './turns.js';
-import { Unfinished } from './unfinished.js';
-import type { UnitChanges } from './unit-changes.js';
-import { unitsOfOperation } from './units.js';
+import type { Identities } from './files/identities.js';
+import type { Leases } from './leases/leases.js';
+import type { Marks } from './operations/marks.js';
+import { wireError, type Outcome } from './operations/outcomes.js';
+import type { ToldStatus } from './files/owner-record.js';
+import type { Telling } from './files/telling.js';
+import type { Turns } from './calls/turns.js';
+import { Unfinished } from './calls/unfinished.js';
+import type { UnitChanges } from './leases/unit-changes.js';
+import { unitsOfOperation } from './leases/units.js';
 
 /** An `apply` that is being carried out. */
 interface Batch {

@@ -7,7 +7,7 @@ import { splitPath, type RemotePath, type UserName } from '../../protocol/ids.js
 import { LEASE_NONE } from '../../protocol/methods.js';
 import { MKDIR, RMDIR, type Operation } from '../../protocol/operations.js';
 import type { FileRef } from '../../protocol/references.js';
-import { Call } from './call.js';
+import { Call } from './calls/call.js';
 import { answer, type HomeMethod } from './dispatch.js';
 import type { ClientSession, HomeClient } from './home-client.js';
 import type { UserHome } from './user-home.js';

@@ -9,20 +9,20 @@ import { splitPath, type RemotePath } from '../../protocol/ids.js';
 import type { Fd } from '../../posix/fd.js';
 import { statxFd, type Status } from '../../posix/status.js';
 import type { Use } from '../../state/ledger.js';
-import type { Call } from './call.js';
-import { closingOnFailure, statusIfAny } from './confined.js';
-import { isDirectory } from './file-ids.js';
-import type { HeldFiles } from './held-files.js';
-import type { Directory, Identities } from './identities.js';
-import type { LeaseHolder } from './lease-table.js';
-import type { LeaseWaits, Prepared } from './lease-waits.js';
-import { readOnWay } from './path-units.js';
-import type { ToldStatus } from './owner-record.js';
-import type { Account } from './quota.js';
-import type { SharePlaces } from './share-places.js';
-import type { Trash } from './trash.js';
-import type { UnitChanges } from './unit-changes.js';
-import type { VirtualOwners } from './virtual-owners.js';
+import type { Call } from './calls/call.js';
+import { closingOnFailure, statusIfAny } from './disk/confined.js';
+import { isDirectory } from './disk/file-ids.js';
+import type { HeldFiles } from './files/held-files.js';
+import type { Directory, Identities } from './files/identities.js';
+import type { LeaseHolder } from './leases/lease-table.js';
+import type { LeaseWaits, Prepared } from './leases/lease-waits.js';
+import { readOnWay } from './leases/path-units.js';
+import type { ToldStatus } from './files/owner-record.js';
+import type { Account } from './quota/quota.js';
+import type { SharePlaces } from './files/share-places.js';
+import type { Trash } from './trash/trash.js';
+import type { UnitChanges } from './leases/unit-changes.js';
+import type { VirtualOwners } from './files/virtual-owners.js';
 
 /** A file of the daemon's own that is to get a name. */
 export interface Finished {

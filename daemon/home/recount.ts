@@ -12,12 +12,12 @@ import type { Fd } from '../../posix/fd.js';
 import { statxFd } from '../../posix/status.js';
 import type { Use } from '../../state/ledger.js';
 import { isOwnName, RESERVED_NAME, TRASH_NAME } from '../../state/home-layout.js';
-import { statusIfAny, type ConfinedTree } from './confined.js';
-import { isDirectory, isRegular } from './file-ids.js';
-import { xattrBytes, type XattrFile } from './file-xattrs.js';
-import { chargedBytes } from './held-files.js';
-import { LockedDirectories } from './locked-directories.js';
-import { WayDown, type Step } from './way-down.js';
+import { statusIfAny, type ConfinedTree } from './disk/confined.js';
+import { isDirectory, isRegular } from './disk/file-ids.js';
+import { xattrBytes, type XattrFile } from './disk/file-xattrs.js';
+import { chargedBytes } from './files/held-files.js';
+import { LockedDirectories } from './disk/locked-directories.js';
+import { WayDown, type Step } from './disk/way-down.js';
 
 const PIECE = 250;
 /** To open and close a directory takes as long as to count so many entries; a name on the way to it about as long as one. */

@@ -7,12 +7,12 @@
  * word. Giving back never waits.
  */
 import { LEASE_WRITE, type Params } from '../../protocol/methods.js';
-import type { Call } from './call.js';
-import type { Clock } from './clock.js';
-import type { ClientGrant, Granted } from './grants.js';
+import type { Call } from './calls/call.js';
+import type { Clock } from './calls/clock.js';
+import type { ClientGrant, Granted } from './quota/grants.js';
 import type { HomeClient } from './home-client.js';
-import type { LeaseWaits } from './lease-waits.js';
-import type { Quota } from './quota.js';
+import type { LeaseWaits } from './leases/lease-waits.js';
+import type { Quota } from './quota/quota.js';
 
 /** How long after a time when the term did not run it is looked at again (milliseconds). */
 const AFTER_FREEZE_MS = 1000;

@@ -7,7 +7,7 @@
 import { Failure } from '../../protocol/failure.js';
 import { joinPath, ROOT_PATH, type RemotePath, type ShareName, type UserName } from '../../protocol/ids.js';
 import { SHARED_DIRECTORY } from '../../protocol/shares.js';
-import { isDirectory } from './file-ids.js';
+import { isDirectory } from './disk/file-ids.js';
 import { OwnClient } from './own-client.js';
 import type { UserHome } from './user-home.js';
 

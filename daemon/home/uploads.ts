@@ -18,24 +18,30 @@ import { statxFd, type Status } from '../../posix/status.js';
 import { bootId } from '../../state/boot.js';
 import type { Use } from '../../state/ledger.js';
 import type { UploadStore } from '../../state/uploads.js';
-import type { Call } from './call.js';
-import { statusIfAny, type ConfinedTree } from './confined.js';
-import type { Digests } from './digests.js';
-import { chargingInode, chargingSize } from './growth.js';
-import { hashNext, SequentialHash } from './hashing.js';
+import type { Call } from './calls/call.js';
+import { statusIfAny, type ConfinedTree } from './disk/confined.js';
+import type { Digests } from './transfers/digests.js';
+import { chargingInode, chargingSize } from './quota/growth.js';
+import { hashNext, SequentialHash } from './transfers/hashing.js';
 import type { Log } from '../log.js';
-import type { Freeing } from './freeing.js';
+import type { Freeing } from './disk/freeing.js';
 import type { HomeClient } from './home-client.js';
-import type { LeaseHolder } from './lease-table.js';
-import type { LeaseWaits } from './lease-waits.js';
-import type { ToldStatus } from './owner-record.js';
-import { isStreamPartial, keyOfPartial, partialName, uploadKey, type PartialFiles } from './partial-files.js';
+import type { LeaseHolder } from './leases/lease-table.js';
+import type { LeaseWaits } from './leases/lease-waits.js';
+import type { ToldStatus } from './files/owner-record.js';
+import {
+  isStreamPartial,
+  keyOfPartial,
+  partialName,
+  uploadKey,
+  type PartialFiles,
+} from './transfers/partial-files.js';
 import type { Published, Publishing } from './publishing.js';
-import type { Account } from './quota.js';
-import type { SyncGroup } from './sync-group.js';
-import type { Telling } from './telling.js';
-import type { Turns } from './turns.js';
-import { Upload, type UploadHost, type UploadSource, type UploadTarget } from './upload.js';
+import type { Account } from './quota/quota.js';
+import type { SyncGroup } from './disk/sync-group.js';
+import type { Telling } from './files/telling.js';
+import type { Turns } from './calls/turns.js';
+import { Upload, type UploadHost, type UploadSource, type UploadTarget } from './transfers/upload.js';
 
 /** What is needed of the store. */
 export type UploadRecords = Pick<UploadStore, 'get' | 'put' | 'remove' | 'list'>;

@@ -19,18 +19,18 @@ import { statxFd } from '../../posix/status.js';
 import type { Timestamp } from '../../protocol/attributes.js';
 import type { Xattr } from '../../protocol/xattrs.js';
 import type { Log } from '../log.js';
-import type { Call } from './call.js';
-import { giveXattrs } from './given-xattrs.js';
-import { chargedBytes } from './held-files.js';
-import type { HiddenFile, InodePool } from './granted-inodes.js';
+import type { Call } from './calls/call.js';
+import { giveXattrs } from './transfers/given-xattrs.js';
+import { chargedBytes } from './files/held-files.js';
+import type { HiddenFile, InodePool } from './quota/granted-inodes.js';
 import type { HomeClient } from './home-client.js';
-import type { Freeing } from './freeing.js';
-import type { LeaseWaits } from './lease-waits.js';
-import { wireError, type WireError } from './outcomes.js';
+import type { Freeing } from './disk/freeing.js';
+import type { LeaseWaits } from './leases/lease-waits.js';
+import { wireError, type WireError } from './operations/outcomes.js';
 import type { Published, Publishing } from './publishing.js';
-import type { Account } from './quota.js';
-import type { SyncGroup } from './sync-group.js';
-import type { Turns } from './turns.js';
+import type { Account } from './quota/quota.js';
+import type { SyncGroup } from './disk/sync-group.js';
+import type { Turns } from './calls/turns.js';
 
 /** They reach the disk of no file. */
 const SET_ID = S_ISUID | S_ISGID;

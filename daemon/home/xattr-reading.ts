@@ -5,13 +5,13 @@
 import { Failure } from '../../protocol/failure.js';
 import { MAX_ELEMENTS, MAX_XATTRS, MAX_XATTRS_TOLD } from '../../protocol/limits.js';
 import type { FileRef } from '../../protocol/references.js';
-import type { DiskWatch } from './disk-watch.js';
-import { readXattr, userXattrs } from './file-xattrs.js';
+import type { DiskWatch } from './leases/disk-watch.js';
+import { readXattr, userXattrs } from './disk/file-xattrs.js';
 import type { HomeClient } from './home-client.js';
-import type { Identities } from './identities.js';
-import type { Leases } from './leases.js';
-import type { Located } from './located.js';
-import { unitOfFile } from './units.js';
+import type { Identities } from './files/identities.js';
+import type { Leases } from './leases/leases.js';
+import type { Located } from './disk/located.js';
+import { unitOfFile } from './leases/units.js';
 
 /** [name, value or nil], as it travels. */
 type Told = [name: Buffer, value: Buffer | null][];

@@ -1,9 +1,9 @@
 /* The pool: users stay on their worker, a worker that is lost is replaced, and nobody else notices. */
 import { closeSync, openSync } from 'node:fs';
 import t from 'tap';
-import { makeLine } from '../../daemon/pace.js';
+import { makeLine } from '../../daemon/worker/pace.js';
 import { WorkerPool, type PoolOptions } from '../../daemon/pool.js';
-import type { FromWorker, AdmittedConnection } from '../../daemon/worker-messages.js';
+import type { FromWorker, AdmittedConnection } from '../../daemon/worker/worker-messages.js';
 import { userName } from '../../protocol/ids.js';
 import { LEASE_TERM_MS } from '../../protocol/limits.js';
 import type { HomeRecord } from '../../state/home-record.js';

@@ -5,7 +5,7 @@
 import { parentPort } from 'node:worker_threads';
 import { fd as brand } from '../../posix/fd.js';
 import { close } from '../../posix/files.js';
-import type { FromWorker, ToWorker } from '../../daemon/worker-messages.js';
+import type { FromWorker, ToWorker } from '../../daemon/worker/worker-messages.js';
 
 if (parentPort === null) throw new Error('this is a worker');
 const port = parentPort;

@@ -4,8 +4,8 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
-import { ConfinedTree, statusAt } from '../../daemon/home/confined.js';
-import { VirtualOwners } from '../../daemon/home/virtual-owners.js';
+import { ConfinedTree, statusAt } from '../../daemon/home/disk/confined.js';
+import { VirtualOwners } from '../../daemon/home/files/virtual-owners.js';
 import { startDaemonOnDisk } from '../lib/daemon-on-disk.js';
 import { temporaryDirectory } from '../lib/directory.js';
 import { mountHome } from '../lib/mounted.js';

@@ -1,7 +1,7 @@
 /*
  * A clock that stands until a test moves it.
  */
-import type { Clock } from '../../daemon/home/clock.js';
+import type { Clock } from '../../daemon/home/calls/clock.js';
 
 const BEGINNING = Date.UTC(2026, 0, 1);
 

@@ -17,9 +17,9 @@ import {
   UNLINK,
   type Operation,
 } from '../../../protocol/operations.js';
-import { Call } from '../../../daemon/home/call.js';
-import { listMarks } from '../../../daemon/home/marks.js';
-import { CONTESTED_MS } from '../../../daemon/home/leases.js';
+import { Call } from '../../../daemon/home/calls/call.js';
+import { listMarks } from '../../../daemon/home/operations/marks.js';
+import { CONTESTED_MS } from '../../../daemon/home/leases/leases.js';
 import { packId } from '../../../protocol/references.js';
 import { ManualClock } from '../../lib/manual-clock.js';
 import { place, ref } from '../../lib/path-client.js';

@@ -3,9 +3,9 @@
  */
 import { EventEmitter, once } from 'node:events';
 import t, { type Test } from 'tap';
-import { ConfinedTree } from '../../../daemon/home/confined.js';
+import { ConfinedTree } from '../../../daemon/home/disk/confined.js';
 import { Durability, type DurabilityOptions } from '../../../daemon/home/durability.js';
-import { Marks } from '../../../daemon/home/marks.js';
+import { Marks } from '../../../daemon/home/operations/marks.js';
 import { temporaryDirectory } from '../../lib/directory.js';
 
 interface Sync {

@@ -18,8 +18,8 @@ import {
 } from '../../../protocol/methods.js';
 import type { SoftQuota } from '../../../state/soft-quota.js';
 import { openState, type State } from '../../../state/store.js';
-import { Call } from '../../../daemon/home/call.js';
-import { copyOf } from '../../../daemon/home/copies.js';
+import { Call } from '../../../daemon/home/calls/call.js';
+import { copyOf } from '../../../daemon/home/calls/copies.js';
 import { answer, LentData, type HomeMethod } from '../../../daemon/home/dispatch.js';
 import type { ClientSession, HomeClient } from '../../../daemon/home/home-client.js';
 import { UserHome, type UserHomeOptions } from '../../../daemon/home/user-home.js';

@@ -13,8 +13,8 @@ import {
 } from '../../../protocol/file-locks.js';
 import { LEASE_TERM_MS } from '../../../protocol/limits.js';
 import { LEASE_READ, LEASE_WRITE } from '../../../protocol/methods.js';
-import { Call } from '../../../daemon/home/call.js';
-import { CONTESTED_MS } from '../../../daemon/home/leases.js';
+import { Call } from '../../../daemon/home/calls/call.js';
+import { CONTESTED_MS } from '../../../daemon/home/leases/leases.js';
 import type { UserHome } from '../../../daemon/home/user-home.js';
 import { ManualClock } from '../../lib/manual-clock.js';
 import { isPending, kindOf, Place, TestClient } from './fixture.js';

@@ -4,11 +4,11 @@
 import { LEASE_TERM_MS } from '../../../protocol/limits.js';
 import { LEASE_WRITE, type LeaseItem, type LeaseMode } from '../../../protocol/methods.js';
 import { Failure } from '../../../protocol/failure.js';
-import { Call } from '../../../daemon/home/call.js';
-import { LeaseWaits } from '../../../daemon/home/lease-waits.js';
-import type { LeaseHolder } from '../../../daemon/home/lease-table.js';
-import { Leases } from '../../../daemon/home/leases.js';
-import { Turns } from '../../../daemon/home/turns.js';
+import { Call } from '../../../daemon/home/calls/call.js';
+import { LeaseWaits } from '../../../daemon/home/leases/lease-waits.js';
+import type { LeaseHolder } from '../../../daemon/home/leases/lease-table.js';
+import { Leases } from '../../../daemon/home/leases/leases.js';
+import { Turns } from '../../../daemon/home/calls/turns.js';
 import { ManualClock } from '../../lib/manual-clock.js';
 
 /** A table with its waits and a clock, and nothing else. */

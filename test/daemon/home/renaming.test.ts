@@ -3,7 +3,7 @@
  */
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
-import { idOf } from '../../../daemon/home/file-ids.js';
+import { idOf } from '../../../daemon/home/disk/file-ids.js';
 import { kindOf } from './fixture.js';
 import { create, link, mkdir, partsTest, refTo, rename, setattr, unlink, write } from './home-parts.js';
 

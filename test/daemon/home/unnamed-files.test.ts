@@ -3,7 +3,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { idOf } from '../../../daemon/home/file-ids.js';
+import { idOf } from '../../../daemon/home/disk/file-ids.js';
 import { TMPFILE, type Operation } from '../../../protocol/operations.js';
 import { kindOf } from './fixture.js';
 import { at, link, partsTest, refTo, release, write } from './home-parts.js';

@@ -6,7 +6,7 @@ import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { MAX_DATA } from '../../../protocol/limits.js';
-import { CHECKPOINT_BYTES } from '../../../daemon/home/upload.js';
+import { CHECKPOINT_BYTES } from '../../../daemon/home/transfers/upload.js';
 import type { Result } from '../../../protocol/methods.js';
 import { kindOf, Place, TestClient } from './fixture.js';
 

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { Call } from '../../../daemon/home/call.js';
+import { Call } from '../../../daemon/home/calls/call.js';
 import { LEASE_WRITE, type LeaseItem, type Result } from '../../../protocol/methods.js';
 import { homeTest, isPending, kindOf, Place, TestClient } from './fixture.js';
 
