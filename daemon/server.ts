@@ -20,6 +20,7 @@ import { ownHome } from '../state/home-record.js';
 import { homesOf, noSuchHome } from '../state/home-list.js';
 import type { QuotaReport } from '../state/ledger.js';
 import type { State } from '../state/store.js';
+import { AccountChanges } from './account-changes.js';
 import { Administrator } from './administrator.js';
 import { Admission, type AdmissionLimits, type SessionPlace } from './login/admission.js';
 import { Argon2Thread } from './login/argon2-thread.js';
@@ -88,6 +89,7 @@ export class Server {
   readonly #frontDoor: FrontDoor;
   readonly #pool: WorkerPool;
   readonly #shareChanges: ShareChanges;
+  readonly #accountChanges: AccountChanges;
   readonly #control: ControlServer;
   /** What all users may move. */
   readonly #line: LineCells;
@@ -132,17 +134,26 @@ export class Server {
         (name === 'user' ? userLog : log)[level]({ ...fields }, message),
       closeDescriptor: (descriptor) => close(fd(descriptor)),
     });
-    this.#shareChanges = new ShareChanges({
-      ...{ shares: state.shares, sessions: this.#sessions, pool: this.#pool },
-      end: (ending, endOf) => this.#endSessions(ending, endOf),
+    const changing = {
+      ...{ sessions: this.#sessions, pool: this.#pool },
+      end: (ending: readonly SessionRecord[], endOf: (record: SessionRecord) => End) =>
+        this.#endSessions(ending, endOf),
+    };
+    this.#shareChanges = new ShareChanges({ ...changing, shares: state.shares });
+    this.#accountChanges = new AccountChanges({
+      ...{ ...changing, accounts: state.accounts, log },
+      isLetIn: (account, key) => this.#refresh({ account, key }) !== undefined,
+      expects: (expiresAt) => this.#expiry.expects(expiresAt),
     });
     this.#expiry = new Expiry({
       accounts: () => this.#accountsThere(),
       onExpired: (name) => {
         userLog.info({ user: name }, 'account expired');
-        this.#accountChanged(name, false, false).catch((error: unknown) =>
-          log.error({ user: name, error }, 'the sessions of an expired account could not be ended'),
-        );
+        this.#accountChanges
+          .changed(name, false, false)
+          .catch((error: unknown) =>
+            log.error({ user: name, error }, 'the sessions of an expired account could not be ended'),
+          );
       },
     });
     this.#administrator = new Administrator(state, this.#argon2, throttleLimits(config));
@@ -196,7 +207,7 @@ export class Server {
     this.#administrator.setLimits(throttleLimits(config));
     this.#frontDoor.setLimits(frontDoorLimits(config));
     log.setLevel(config['log-level']);
-    for (const account of state.accounts.list()) this.#tellWorkers(account);
+    for (const account of state.accounts.list()) this.#accountChanges.tellWorkers(account);
     log.info({}, 'configuration read again');
   }
 
@@ -331,8 +342,8 @@ export class Server {
       [T in ControlRequest['type']]: (r: Extract<ControlRequest, { type: T }>) => Promise<ControlAnswers[T]>;
     } = {
       accountChanged: ({ name, closeSessions, reopen }) =>
-        this.#accountChanged(name, closeSessions === true, reopen === true),
-      accountRemoved: ({ name }) => this.#accountRemoved(name),
+        this.#accountChanges.changed(name, closeSessions === true, reopen === true),
+      accountRemoved: ({ name }) => this.#accountChanges.removed(name),
       quotaCheck: ({ name, repair }) => this.#quotaCheck(name, repair),
       trash: ({ name, act }) => this.#pool.trash(name, ownHome(this.#accountOf(name)), act),
       unlock: async ({ userOrAddress }) => {
@@ -350,34 +361,6 @@ export class Server {
     // The table is keyed by the type that the request has.
     const handle = handlers[request.type] as unknown as (r: R) => Promise<ControlAnswers[R['type']]>;
     return handle(request);
-  }
-
-  /** `reopens`: the home is opened anew, and clients are to connect again. */
-  async #accountChanged(
-    name: UserName,
-    closeAll: boolean,
-    reopens: boolean,
-  ): Promise<{ closedSessions: number }> {
-    const account = this.#options.state.accounts.get(name);
-    if (account === undefined) return this.#accountRemoved(name);
-    const revoked = ({ key }: { key: string | null }): boolean =>
-      closeAll || this.#refresh({ account, key }) === undefined;
-    const ending = this.#sessions
-      .ofUser(name)
-      .filter((record) => revoked(record) || (reopens && record.share === undefined));
-    const reason = isExpired(account) ? 'the account has expired' : 'the account changed';
-    const ended = this.#endSessions(ending, (record) => [reason, reopens && !revoked(record)]);
-    if (!isExpired(account)) this.#expiry.expects(account.expiresAt);
-    this.#tellWorkers(account, reopens);
-    await ended;
-    this.#options.log.info({ user: name, closedSessions: ending.length }, 'account changed');
-    return { closedSessions: ending.length };
-  }
-
-  /** `reopens`: see WorkerPool.homeChanged(). */
-  #tellWorkers(account: Account, reopens = false): void {
-    this.#pool.homeChanged(ownHome(account), reopens);
-    this.#pool.setBandwidth(account.name, account.bandwidth ?? 0);
   }
 
   async #bansChanged(): Promise<{ closedSessions: number }> {
@@ -401,24 +384,6 @@ export class Server {
   #accountsThere(): Account[] {
     const users = new Set(this.#sessions.list().map(({ user }) => user));
     return [...users].flatMap((user) => this.#options.state.accounts.get(user) ?? []);
-  }
-
-  async #accountRemoved(name: UserName): Promise<{ closedSessions: number }> {
-    const ending = this.#sessions.ofUser(name);
-    const closedSessions = ending.length;
-    const reason = 'the account was removed';
-    const ofShares = this.#endSessions(
-      ending.filter(({ share }) => share !== undefined),
-      () => [reason, false],
-    );
-    // However long that takes: what is in the home may be removed then, and the name be another's.
-    await this.#pool.closeHome(name, reason);
-    await ofShares;
-    this.#options.log.info(
-      { user: name, closedSessions },
-      'closed what was open of a user without an account',
-    );
-    return { closedSessions };
   }
 
   async #quotaCheck(name: HomeName | null, repair: boolean): Promise<QuotaReport[]> {
