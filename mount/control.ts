@@ -6,12 +6,13 @@
  * whoever unmounts can wait for its end.
  */
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { Failure } from '../protocol/failure.js';
+import { isPrivate, makePrivate } from '../protocol/login/private-directory.js';
 
 /** What is told of one home of a mount: the user's own, or that of a share. */
 export interface HomeStatus extends Amounts {
@@ -54,7 +55,6 @@ export interface ShareStatus extends HomeStatus {
   readonly name: string;
 }
 
-const PRIVATE_DIRECTORY = 0o700;
 const SOCKET = '.sock';
 /** Beside the socket: who made it. */
 const PROCESS = '.pid';
@@ -79,6 +79,7 @@ function fileOf(mountpoint: string, ending: string): string {
 
 /** The process that serves, or served, the mount on an absolute path without symlinks, where it did not end by itself. */
 export function servingProcess(mountpoint: string): number | undefined {
+  if (!isPrivate(directory())) return undefined;
   try {
     const pid = Number(readFileSync(fileOf(mountpoint, PROCESS), 'latin1'));
     return Number.isInteger(pid) && pid > 0 ? pid : undefined;
@@ -94,7 +95,8 @@ export function serveControl(mountpoint: string, status: () => MountStatus): () 
   const clients = new Set<Socket>();
   let server: Server | undefined;
   try {
-    mkdirSync(directory(), { recursive: true, mode: PRIVATE_DIRECTORY });
+    // Among temporary files somebody else may have been first.
+    if (!makePrivate(directory())) return () => undefined;
     rmSync(path, { force: true });
     writeFileSync(processFile, String(process.pid));
     server = createServer((socket) => {
@@ -130,7 +132,7 @@ export async function askStatus(
 
 /** The status of all mounts of this user that answer, also of those that were unmounted and send what is left. */
 export async function askAll(): Promise<MountStatus[]> {
-  const names = await readdir(directory()).catch(() => []);
+  const names = isPrivate(directory()) ? await readdir(directory()).catch(() => []) : [];
   const asked = names
     .filter((one) => one.endsWith(SOCKET))
     .map(async (name) => {
@@ -146,6 +148,7 @@ async function ask(
   path: string,
   nobody: string,
 ): Promise<{ status: MountStatus; ended: Promise<void>; close(): void }> {
+  if (!isPrivate(directory())) throw new Failure('ENOENT', nobody);
   const socket = connect(path);
   const ended = new Promise<void>((resolve) => {
     socket.once('close', () => resolve());

@@ -15,7 +15,7 @@ import { Client } from '../../protocol/client.js';
 import { Failure } from '../../protocol/failure.js';
 import type { ShareName } from '../../protocol/ids.js';
 import { HandshakeStream } from '../../protocol/handshake-stream.js';
-import { isPrivate } from './master-place.js';
+import { isPrivate } from '../../protocol/login/private-directory.js';
 import { noKeys, plainRecords } from './plain-records.js';
 
 export type Greeting = 'join' | 'describe' | 'end';

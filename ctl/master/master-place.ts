@@ -7,10 +7,11 @@
  * version of this program never meets this one's masters.
  */
 import { createHash } from 'node:crypto';
-import { lstatSync, mkdirSync, readdirSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import type { ShareName } from '../../protocol/ids.js';
 import type { ClientFiles } from '../../protocol/login/client-files.js';
+import { isPrivate } from '../../protocol/login/private-directory.js';
 import type { Endpoint } from '../../protocol/login/target.js';
 import { VERSION } from '../../protocol/version.js';
 import { MAX_SOCKET_PATH } from '../../state/private-socket.js';
@@ -41,32 +42,6 @@ export function masterSockets({ masters }: ClientFiles): string[] {
   return readdirSync(masters)
     .filter((name) => NAME.test(name))
     .map((name) => join(masters, name));
-}
-
-/** Whether `directory` is there and nobody else can enter it, or put another one in its place. */
-export function isPrivate(directory: string): boolean {
-  const status = lstatSync(directory, { throwIfNoEntry: false });
-  return status?.isDirectory() === true && status.uid === process.getuid?.() && (status.mode & 0o077) === 0;
-}
-
-/**
- * Makes it where it is missing, but not in a directory of another user, which sudo may leave in the environment. Returns whether
- * it isPrivate().
- */
-export function makePrivate(directory: string): boolean {
-  try {
-    if (!isOwn(directory)) return false;
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    return isPrivate(directory);
-  } catch {
-    return false;
-  }
-}
-
-/** Whether a directory, or where it is to be, belongs to this user. */
-function isOwn(directory: string): boolean {
-  const status = lstatSync(directory, { throwIfNoEntry: false });
-  return status === undefined ? isOwn(dirname(directory)) : status.uid === process.getuid?.();
 }
 
 /** What changes when a file does: empty where it cannot be seen, which the login then tells. */

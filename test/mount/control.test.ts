@@ -1,7 +1,12 @@
-import { mkdtempSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { temporaryDirectory } from '../lib/directory.js';
+import { succeed } from '../lib/run.js';
+import { NOBODY } from './fuse/drop-privileges.js';
 import { askStatus, serveControl, type MountStatus } from '../../mount/control.js';
 
 const STATUS: MountStatus = {
@@ -27,4 +32,22 @@ t.test('tells the status to all who ask, and its end', async (t) => {
   stop();
   await Promise.all([one.ended, two.ended]);
   await t.rejects(askStatus(mountpoint), { kind: 'ENOENT', message: /nobody serves a mount/ });
+});
+
+t.test('a directory that others may enter is not used: what they put there could be a link', async (t) => {
+  const temporary = temporaryDirectory(t);
+  chmodSync(temporary, 0o777);
+  const uid = process.getuid?.() === 0 ? NOBODY : process.getuid?.();
+  const directory = join(temporary, `ftpmount-${uid}`);
+  mkdirSync(directory);
+  chmodSync(directory, 0o777);
+  const precious = join(temporary, 'precious');
+  writeFileSync(precious, 'important');
+  chmodSync(precious, 0o666);
+  const name = createHash('sha256').update('/mnt').digest('hex').slice(0, 32);
+  symlinkSync(precious, join(directory, `${name}.pid`));
+  const script = fileURLToPath(new URL('serve-control.js', import.meta.url));
+  const env = { ...process.env, TMPDIR: temporary, XDG_RUNTIME_DIR: '' };
+  await succeed(process.execPath, [script, '/mnt'], { env, input: '' });
+  t.equal(readFileSync(precious, 'utf8'), 'important');
 });
