@@ -290,7 +290,7 @@ export interface KernelCaches {
    * waits for no lock.
    */
   settled(of?: 'attributes'): Promise<void>;
-  /** How many of the things that it was told it has acted on. */
+  /** Moves as it acts on what it was told; not by what goes ahead of what waits for a lock. */
   readonly acted: number;
   /** Whether a file that is open past the page cache (OpenAnswer.direct) can be mapped shared (mmap(2)). */
   readonly mapsDirect: boolean;

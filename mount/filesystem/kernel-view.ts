@@ -278,7 +278,7 @@ export class KernelView {
     return this.#caches.settled(of);
   }
 
-  /** How many of the things that it was told the kernel has acted on. */
+  /** See KernelCaches. */
   get acted(): number {
     return this.#caches.acted;
   }

@@ -95,7 +95,7 @@ export class Notifier implements KernelCaches {
   }
 
   get acted(): number {
-    return this.#ahead.acted + this.#others.acted;
+    return this.#others.acted + (this.#others.isDraining ? 0 : this.#ahead.acted);
   }
 
   invalidateNode(node: NodeId, offset: number, length: number): void {
@@ -132,7 +132,7 @@ class Lane {
    * the queue is bounded by what the kernel knows, also where it does not act and a server goes on recalling.
    */
   readonly #queued = new Set<string>();
-  #draining = false;
+  isDraining = false;
 
   constructor(write: (message: Buffer) => Promise<void>, many: number) {
     this.#write = write;
@@ -140,7 +140,7 @@ class Lane {
   }
 
   settled(): Promise<void> {
-    if (!this.#draining) return Promise.resolve();
+    if (!this.isDraining) return Promise.resolve();
     const last = this.#queue.at(-1);
     if (last !== undefined && !Buffer.isBuffer(last)) return last.settled;
     const waiting = newWaiting();
@@ -153,11 +153,11 @@ class Lane {
     if (this.#queue.length >= this.#many && this.#queued.has(key)) return;
     this.#queued.add(key);
     this.#queue.push(message);
-    if (!this.#draining) void this.#drain();
+    if (!this.isDraining) void this.#drain();
   }
 
   async #drain(): Promise<void> {
-    this.#draining = true;
+    this.isDraining = true;
     while (this.#queue.length > 0) {
       const queued = this.#queue;
       this.#queue = [];
@@ -172,6 +172,6 @@ class Lane {
         this.acted += 1;
       }
     }
-    this.#draining = false;
+    this.isDraining = false;
   }
 }

@@ -77,13 +77,16 @@ t.test('attributes are dropped while a name waits for the lock of its directory'
     return new Promise((resolve) => (finish = resolve));
   });
   notifier.invalidateEntry(nodeId(1), Buffer.from('a'));
+  const { acted } = notifier;
   notifier.invalidateNode(nodeId(2), -1, 0);
   notifier.invalidateNode(nodeId(2), 0, 0);
   await notifier.settled('attributes');
   t.strictSame(written, [encodeInvalEntry(nodeId(1), Buffer.from('a')), encodeInvalInode(nodeId(2), -1, 0)]);
+  t.equal(notifier.acted, acted, 'who waits for the name does not get on by that');
   const all = notifier.settled();
   finish();
   await all;
+  t.not(notifier.acted, acted);
   t.strictSame(written.at(-1), encodeInvalInode(nodeId(2), 0, 0));
 });
 
