@@ -1,13 +1,13 @@
 /**
  * How other programs reach the process that serves a mount without touching the mount, which may hang: a Unix socket that
- * is named after the mount point, in a directory of the user's.
+ * is named after the mount point and the process, in a directory of the user's. At one place there may be several: one that is
+ * mounted, and others that were unmounted and send what is left.
  *
  * One line of JSON is all that is said: the status. The connection then stays open as long as the process lives, so that
  * whoever unmounts can wait for its end.
  */
 import { createHash } from 'node:crypto';
-import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { chmodSync, existsSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -55,9 +55,8 @@ export interface ShareStatus extends HomeStatus {
   readonly name: string;
 }
 
-const SOCKET = '.sock';
-/** Beside the socket: who made it. */
-const PROCESS = '.pid';
+/** The digest of the mount point, and the process that listens. */
+const SOCKET = /^([0-9a-f]{32})\.([0-9]+)\.sock$/;
 /** With the reasons why 64 shares are not connected. */
 const MAX_STATUS = 256 * 1024;
 
@@ -71,34 +70,42 @@ function directory(environment: NodeJS.ProcessEnv = process.env): string {
     : join(runtime, 'ftpmount');
 }
 
-/** A file of the mount on an absolute path without symlinks. */
-function fileOf(mountpoint: string, ending: string): string {
-  const name = createHash('sha256').update(mountpoint).digest('hex').slice(0, 32);
-  return join(directory(), `${name}${ending}`);
+interface ControlSocket {
+  readonly path: string;
+  /** The process that made it. */
+  readonly pid: number;
 }
 
-/** The process that serves, or served, the mount on an absolute path without symlinks, where it did not end by itself. */
-export function servingProcess(mountpoint: string): number | undefined {
-  if (!isPrivate(directory())) return undefined;
-  try {
-    const pid = Number(readFileSync(fileOf(mountpoint, PROCESS), 'latin1'));
-    return Number.isInteger(pid) && pid > 0 ? pid : undefined;
-  } catch {
-    return undefined;
-  }
+/** Of all mounts of this user, or of those on an absolute path without symlinks; also of processes that were killed. */
+function sockets(mountpoint?: string): ControlSocket[] {
+  if (!isPrivate(directory())) return [];
+  const wanted = mountpoint === undefined ? undefined : digestOf(mountpoint);
+  return readdirSync(directory()).flatMap((name) => {
+    const [, digest, pid] = SOCKET.exec(name) ?? [];
+    if (digest === undefined || (wanted !== undefined && digest !== wanted)) return [];
+    return [{ path: join(directory(), name), pid: Number(pid) }];
+  });
+}
+
+function digestOf(mountpoint: string): string {
+  return createHash('sha256').update(mountpoint).digest('hex').slice(0, 32);
+}
+
+/** Those that serve, or served, a mount on an absolute path without symlinks, and did not end by themselves. */
+export function servingProcesses(mountpoint: string): number[] {
+  return sockets(mountpoint).map(({ pid }) => pid);
 }
 
 /** Answers `status` to all who ask, until the returned function is called. */
 export function serveControl(mountpoint: string, status: () => MountStatus): () => void {
-  const path = fileOf(mountpoint, SOCKET);
-  const processFile = fileOf(mountpoint, PROCESS);
+  const path = join(directory(), `${digestOf(mountpoint)}.${process.pid}.sock`);
   const clients = new Set<Socket>();
   let server: Server | undefined;
   try {
     // Among temporary files somebody else may have been first.
     if (!makePrivate(directory())) return () => undefined;
-    rmSync(path, { force: true });
-    writeFileSync(processFile, String(process.pid));
+    for (const left of sockets(mountpoint))
+      if (left.pid === process.pid || !existsSync(`/proc/${left.pid}`)) rmSync(left.path, { force: true });
     server = createServer((socket) => {
       clients.add(socket);
       socket.on('close', () => clients.delete(socket)).on('error', () => socket.destroy());
@@ -113,42 +120,54 @@ export function serveControl(mountpoint: string, status: () => MountStatus): () 
   return () => {
     server.close();
     for (const socket of clients) socket.destroy();
-    for (const file of [path, processFile]) rmSync(file, { force: true });
+    rmSync(path, { force: true });
   };
 }
 
 /** How long a process may take to answer that is not stopped (milliseconds). */
 const ANSWER_MS = 2_000;
 
-/** The status of a mount, and when its process has ended. ENOENT: nobody serves it; ETIMEDOUT: its process does not answer. */
-export async function askStatus(
-  mountpoint: string,
-): Promise<{ status: MountStatus; ended: Promise<void>; close(): void }> {
-  return ask(
-    fileOf(mountpoint, SOCKET),
+/** What a process that serves a mount tells. */
+export interface Serving {
+  readonly status: MountStatus;
+  readonly ended: Promise<void>;
+  close(): void;
+}
+
+/**
+ * The status of a mount, and when its process has ended. One that was unmounted, and sends what is left, is told of where no other one
+ * was mounted at its place. ENOENT: nobody serves it; ETIMEDOUT: its process does not answer.
+ */
+export async function askStatus(mountpoint: string): Promise<Serving> {
+  const asked = await Promise.allSettled(sockets(mountpoint).map(ask));
+  const serving = asked.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  const chosen = serving.find(({ status }) => !status.ending) ?? serving[0];
+  for (const one of serving) if (one !== chosen) one.close();
+  if (chosen !== undefined) return chosen;
+  const silent = asked.find(
+    (one) => one.status === 'rejected' && Failure.from(one.reason).kind === 'ETIMEDOUT',
+  );
+  if (silent !== undefined)
+    throw new Failure('ETIMEDOUT', 'the process that serves the mount does not answer');
+  throw new Failure(
+    'ENOENT',
     `nobody serves a mount on '${mountpoint}': findmnt -t fuse.ftpmount shows what is`,
   );
 }
 
 /** The status of all mounts of this user that answer, also of those that were unmounted and send what is left. */
 export async function askAll(): Promise<MountStatus[]> {
-  const names = isPrivate(directory()) ? await readdir(directory()).catch(() => []) : [];
-  const asked = names
-    .filter((one) => one.endsWith(SOCKET))
-    .map(async (name) => {
-      const { status, close } = await ask(join(directory(), name), '');
-      close();
-      return status;
-    });
+  const asked = sockets().map(async (socket) => {
+    const { status, close } = await ask(socket);
+    close();
+    return status;
+  });
   // What was killed left its socket.
   return (await Promise.allSettled(asked)).flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
 }
 
-async function ask(
-  path: string,
-  nobody: string,
-): Promise<{ status: MountStatus; ended: Promise<void>; close(): void }> {
-  if (!isPrivate(directory())) throw new Failure('ENOENT', nobody);
+/** ENOENT, ETIMEDOUT. */
+async function ask({ path }: ControlSocket): Promise<Serving> {
   const socket = connect(path);
   const ended = new Promise<void>((resolve) => {
     socket.once('close', () => resolve());
@@ -159,7 +178,7 @@ async function ask(
       socket.destroy();
       reject(failure);
     };
-    const fail = (): void => refuse(new Failure('ENOENT', nobody));
+    const fail = (): void => refuse(new Failure('ENOENT', 'nobody answers'));
     socket.setTimeout(ANSWER_MS, () =>
       refuse(new Failure('ETIMEDOUT', 'the process that serves the mount does not answer')),
     );

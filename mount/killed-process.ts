@@ -4,7 +4,7 @@
  * with the last thread only. So both, and who comes to the mount point, would wait for ever.
  */
 import { readFileSync } from 'node:fs';
-import { servingProcess } from './control.js';
+import { servingProcesses } from './control.js';
 import { abortConnection } from './fuse/abort.js';
 import { mountAt, mountedPath, MOUNT_TYPE } from './fuse/mountinfo.js';
 
@@ -17,14 +17,17 @@ export function releaseKilled(mountpoint: string): boolean {
   return true;
 }
 
-/** Whether the process that served a mount was killed, and a thread of it is there. */
+/** Whether the process that served a mount was killed, and a thread of it is there; and no other process serves one there. */
 export function wasKilled(mountpoint: string): boolean {
-  const pid = servingProcess(mountpoint);
-  if (pid === undefined) return false;
+  const states = servingProcesses(mountpoint).map(stateOf);
+  return states.includes('Z') && states.every((state) => state === 'Z' || state === undefined);
+}
+
+/** proc(5): the state is behind the name, which may hold anything. Who leads the threads is a zombie until the last has ended. */
+function stateOf(pid: number): string | undefined {
   try {
-    // proc(5): the state is behind the name, which may hold anything. Who leads the threads is a zombie until the last has ended.
-    return readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/.*\) /s, '').startsWith('Z');
+    return readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/.*\) /s, '')[0];
   } catch {
-    return false;
+    return undefined; // it has ended
   }
 }

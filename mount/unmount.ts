@@ -3,7 +3,7 @@
  * what is left and ends by itself. It also works where that process is dead, or hangs (-z).
  */
 import { Failure } from '../protocol/failure.js';
-import { askStatus } from './control.js';
+import { askAll, askStatus, type Serving } from './control.js';
 import { abortConnection } from './fuse/abort.js';
 import { mountAt, mountedPath } from './fuse/mountinfo.js';
 import { detach } from './fuse/mountpoint.js';
@@ -48,15 +48,15 @@ export async function unmount(mountpoint: string, lazy: boolean): Promise<void> 
   if (isSilent) abortConnection(mounted);
   if (serving === undefined) return;
   if (lazy) serving.close();
-  else await ended(path, serving.ended);
+  else await ended(serving);
 }
 
-async function ended(path: string, end: Promise<void>): Promise<void> {
+async function ended({ status: { pid }, ended: end }: Serving): Promise<void> {
   const tell = setInterval(() => {
-    askStatus(path).then(
-      ({ status, close }) => {
-        close();
-        process.stderr.write(`ftpmount: sending what is left: ${amount(status.undurable)}\n`);
+    askAll().then(
+      (all) => {
+        const left = all.find((status) => status.pid === pid)?.undurable;
+        if (left !== undefined) process.stderr.write(`ftpmount: sending what is left: ${amount(left)}\n`);
       },
       () => undefined,
     );

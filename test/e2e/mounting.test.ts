@@ -2,7 +2,7 @@
  * Mounting and unmounting: in front and in the background, ended by each of the ways
  * there are, with everything written.
  */
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
 import { startDaemon } from '../lib/daemon.js';
@@ -71,6 +71,22 @@ for (const [name, unmount] of [
     await processEnd(pid);
     t.equal(sent(), 'through\n');
   });
+
+t.test('one that ends behind another at its place leaves the control of that one alone', async (t) => {
+  const first = await mountHome(t, daemon, 'alice');
+  const { mountpoint } = first;
+  await first.succeed('sh', ['-c', 'echo x > kept-open']);
+  const open = openSync(path.join(mountpoint, 'kept-open'), 'r');
+  await runProgram('ftpmount', ['-u', '-z', mountpoint], { env: daemon.env });
+  const mountAgain = [daemon.at('alice'), mountpoint, ...daemon.login('alice')];
+  t.match(await runProgram('ftpmount', mountAgain, { env: daemon.env }), { code: 0 });
+  closeSync(open);
+  t.match(await first.service.ends(), { code: 0 });
+  const status = await runProgram('ftpmount', ['status', '--json', mountpoint], { env: daemon.env });
+  t.equal(status.code, 0, status.stderr);
+  t.match(await runProgram('ftpmount', ['-u', mountpoint], { env: daemon.env }), { code: 0 });
+  await processEnd((JSON.parse(status.stdout) as { pid: number }).pid);
+});
 
 t.test('SIGTERM unmounts, and everything is written', async (t) => {
   const mounted = await mountHome(t, daemon, 'alice');

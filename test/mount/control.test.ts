@@ -45,7 +45,8 @@ t.test('a directory that others may enter is not used: what they put there could
   writeFileSync(precious, 'important');
   chmodSync(precious, 0o666);
   const name = createHash('sha256').update('/mnt').digest('hex').slice(0, 32);
-  symlinkSync(precious, join(directory, `${name}.pid`));
+  for (let pid = process.pid + 1; pid < process.pid + 100; pid++)
+    symlinkSync(precious, join(directory, `${name}.${pid}.sock`));
   const script = fileURLToPath(new URL('serve-control.js', import.meta.url));
   const env = { ...process.env, TMPDIR: temporary, XDG_RUNTIME_DIR: '' };
   await succeed(process.execPath, [script, '/mnt'], { env, input: '' });
