@@ -4,7 +4,17 @@
  * What is found wider (a directory made by hand, files restored from a backup) is closed. But a directory that holds other things,
  * too, is others' business, and only refused where they could put their files in the place of these.
  */
-import { chmodSync, readdirSync, statSync, type Stats } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  openSync,
+  readdirSync,
+  statSync,
+  type Stats,
+} from 'node:fs';
 import { basename, join } from 'node:path';
 import { Failure } from '../protocol/failure.js';
 import { defaultHomes, type StatePaths } from './directory.js';
@@ -17,16 +27,13 @@ const STICKY = 0o1000;
 /** Closes a state to others. EACCES where that cannot be. The server's key is checked by who reads it. */
 export function closeToOthers(paths: StatePaths): void {
   const { directory, database, throttle, managerLog, userLog } = paths;
+  const status = statSync(directory);
   const own = [database, throttle, managerLog, userLog].map((path) => basename(path));
   // With what belongs to them: the lock of the database, logs that were moved aside.
   for (const name of readdirSync(directory)) {
     if (!own.includes(name.replace(/(?:-lock|\.\d+)$/, ''))) continue;
-    const path = join(directory, name);
-    const status = statSync(path, { throwIfNoEntry: false });
-    // What is no file, or another's, is told of by who opens it.
-    if (status?.isFile() === true && isOwn(status) && (status.mode & OF_OTHERS) !== 0) chmodSync(path, 0o600);
+    closeFile(join(directory, name), status.uid);
   }
-  const status = statSync(directory);
   const mode = status.mode & 0o7777;
   if ((mode & OF_OTHERS) === 0) return;
   if (isOwn(status) && holdsNothingElse(paths)) return chmodSync(directory, 0o700);
@@ -35,6 +42,26 @@ export function closeToOthers(paths: StatePaths): void {
     'EACCES',
     `${directory} is writable by others (mode ${mode.toString(8)}): chmod go-w it, or name a directory of its own`,
   );
+}
+
+/**
+ * Closes a file of the state, whose owner is `uid`. What is another's, no file, or a file by another name, too, is left to who opens it:
+ * the owner could have root close any file of the machine by a link.
+ */
+function closeFile(path: string, uid: number): void {
+  let file: number;
+  try {
+    file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch {
+    return;
+  }
+  try {
+    const status = fstatSync(file);
+    const isItsOwn = status.isFile() && status.nlink === 1 && status.uid === uid && isOwn(status);
+    if (isItsOwn && (status.mode & OF_OTHERS) !== 0) fchmodSync(file, 0o600);
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** Whether this process may change its mode. */

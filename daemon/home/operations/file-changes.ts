@@ -153,8 +153,8 @@ export class FileChanges {
     const { fd, status: before, account } = this.#writable(file, lane);
     const from = identities.readable(source);
     if (sourceOffset + length > from.status.size) throw new Failure('ENODATA', 'the source ends before');
-    const end = offset + length;
-    this.#requireSize(end);
+    this.#requireSize(offset + 1);
+    const end = Math.min(offset + length, this.#home.largestFile);
     const fitting = before.size + account.fitting(Math.max(0, end - before.size));
     const last = Math.min(end, fitting);
     if (last <= offset) throw new Failure('EDQUOT', 'the quota of disk space is used up');

@@ -145,6 +145,16 @@ partsTest('an allocation that was carried out before is the same again', {}, (t,
   t.equal(readFileSync(join(parts.directory, 'f'), 'utf8'), '0\0\x0034567'.padEnd(28, '\0'));
 });
 
+partsTest('what the disk takes of a file is copied', { largestFile: 100 }, async (t, parts) => {
+  const client = parts.client();
+  const from = refTo(client.changed(create(parts.home, 'from')));
+  const to = refTo(client.changed(create(parts.home, 'to')));
+  client.change(write(from, 0, '0123456789'));
+  t.same(sizes(client.change(copy({ file: from, offset: 0 }, { file: to, offset: 95 }, 10))), [100, 100]);
+  const beyond = copy({ file: from, offset: 0 }, { file: to, offset: 100 }, 10);
+  t.equal(await kindOf(() => client.change(beyond)), 'EFBIG');
+});
+
 partsTest('what is copied is charged by the size', { bytes: 100 }, async (t, parts) => {
   const client = parts.client();
   const from = refTo(client.changed(create(parts.home, 'from')));
