@@ -4,7 +4,6 @@
  */
 import type { Timestamp } from '../../protocol/attributes.js';
 import { Failure } from '../../protocol/failure.js';
-import { LEASE_WRITE, WHOLE_HOME } from '../../protocol/methods.js';
 import { SETATTR } from '../../protocol/operations.js';
 import { limitedTime } from '../../protocol/time-limits.js';
 import type { AttributeChanges, AttributesAnswer, Caller, Eventually } from '../operations.js';
@@ -53,15 +52,9 @@ export class AttributeUpdates {
     return this.#home.answered(entry, this.#answer(inode), caller);
   }
 
-  /**
-   * The kernel takes the answer of a SETATTR in as it is, also behind a recall that came later (it compares its attr_version for
-   * all others). So what another mount may have recalled is not to be believed longer than the answer is on its way.
-   */
   #answer(inode: Inode): AttributesAnswer {
-    const { kernel, leases } = this.#home;
-    const answer = kernel.attributes(inode);
-    const isAlone = leases.mode(WHOLE_HOME) === LEASE_WRITE && leases.size === 0;
-    return isAlone || inode.isGone ? answer : { ...answer, validMs: 0 };
+    const answer = this.#home.kernel.attributes(inode);
+    return inode.isGone ? answer : this.#home.takenIn(answer);
   }
 
   /** atime becomes now, and nothing else moves; of what may be changed here. Not where the log is full: nobody waits for it. */

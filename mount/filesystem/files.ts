@@ -169,7 +169,10 @@ export class Files {
     if (known !== undefined && known !== 'absent') {
       if ((flags & O_EXCL) !== 0) throw new Failure('EEXIST');
       const opening = this.open(known.inode, flags, caller);
-      const both = (opened: OpenAnswer) => ({ entry: kernel.entry(known), opened });
+      const both = (opened: OpenAnswer) => ({
+        entry: this.#home.takenIn(kernel.entry(known)),
+        opened,
+      });
       return opening instanceof Promise ? opening.then(both) : both(opening);
     }
     this.#requireRoom();
@@ -213,7 +216,7 @@ export class Files {
   ): Eventually<{ entry: Entry; opened: OpenAnswer }> {
     // They count a lookup and an open file, so they are made when they are answered.
     const both = () => ({
-      entry: this.#home.kernel.entry(name),
+      entry: this.#home.takenIn(this.#home.kernel.entry(name)),
       opened: this.#opened(name.inode, flags, true),
     });
     const answered = this.#home.answered(entry, undefined, caller);

@@ -12,7 +12,7 @@
  */
 import type { Attributes } from '../../protocol/attributes.js';
 import { Failure } from '../../protocol/failure.js';
-import type { MethodName, Result } from '../../protocol/methods.js';
+import { LEASE_WRITE, WHOLE_HOME, type MethodName, type Result } from '../../protocol/methods.js';
 import { packOperation, type LogOperation, type Operation } from '../../protocol/operations.js';
 import type { Cancel } from '../data/fetch.js';
 import type { Grants } from '../lease/grants.js';
@@ -257,6 +257,16 @@ export class Home {
       return value;
     });
     return interruptible(answer, caller);
+  }
+
+  /**
+   * An answer whose attributes the kernel takes in as they are, also behind a recall that came later: of a SETATTR, and of what
+   * makes or opens a name (for all others it compares its attr_version). So what another mount may have recalled is not to be
+   * believed longer than the answer is on its way.
+   */
+  takenIn<T extends { readonly validMs: number }>(answer: T): T {
+    const isAlone = this.leases.mode(WHOLE_HOME) === LEASE_WRITE && this.leases.size === 0;
+    return isAlone ? answer : { ...answer, validMs: 0 };
   }
 
   #quota(charge: Charge): Promise<void> | undefined {

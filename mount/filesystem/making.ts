@@ -263,7 +263,7 @@ export class Making {
   entry(made: Eventually<Made>, caller: Caller): Eventually<Entry> {
     if (made instanceof Promise) return made.then((each) => this.entry(each, caller));
     // It counts as a lookup, so it is made when it is answered.
-    const entry = (): Entry => this.#home.kernel.entry(made.name);
+    const entry = (): Entry => this.#home.takenIn(this.#home.kernel.entry(made.name));
     const answered = this.#home.answered(made.entry, undefined, caller);
     return answered instanceof Promise ? answered.then(entry) : entry();
   }

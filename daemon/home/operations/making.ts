@@ -154,7 +154,7 @@ export class Making {
       if ('fd' in file) linkOpen(file.fd, directory.fd, name);
       else linkat(file.directory, file.name, directory.fd, name, 0);
     } catch (error) {
-      if (!this.#leadsTo(error, directory, name, file.status)) throw error;
+      if (!lane.replay || !this.#leadsTo(error, directory, name, file.status)) throw error;
     }
     const status = statusAt(directory.fd, name);
     if (!isId(status, idOf(file.status))) {

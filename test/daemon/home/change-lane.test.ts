@@ -3,6 +3,7 @@
  */
 import t, { type Test } from 'tap';
 import {
+  LINK,
   MKDIR,
   packOperation,
   RENAME,
@@ -28,6 +29,10 @@ function append(data: string): Operation {
 
 function unlink(path: string): Operation {
   return { kind: UNLINK, ...place(path), time: null, id: null, hold: false };
+}
+
+function link(from: string, to: string): Operation {
+  return { kind: LINK, ...place(to), time: null, file: ref(from) };
 }
 
 function rename(from: string, to: string): Operation {
@@ -94,6 +99,15 @@ void t.test('names that were made or removed before the daemon was killed are no
   await killed.again(unlink('b'), 4);
   t.equal(await kindOf(() => killed.again(unlink('b'), 5)), 'ENOENT');
   t.strictSame(await killed.client.paths.list(''), ['d']);
+});
+
+void t.test('a link is made once, and is EEXIST to who asks for it anew', async (t) => {
+  const killed = await Killed.open(t);
+  await killed.client.paths.put('a', 'x');
+  await killed.killIn(link('a', 'b'));
+  await killed.again(link('a', 'b'));
+  t.equal(await kindOf(() => killed.again(link('a', 'b'), 2)), 'EEXIST');
+  t.equal((await killed.client.paths.stat('a')).nlink, 2);
 });
 
 void t.test('a rename that left a whiteout is not made again', async (t) => {

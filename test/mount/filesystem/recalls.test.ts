@@ -189,6 +189,25 @@ t.test(
   },
 );
 
+t.test('nor are the attributes in the answers of what makes names', async (t) => {
+  for (const [whole, validMs] of [
+    [true, Infinity],
+    [false, 0],
+  ] as const) {
+    const home = await ScriptedHome.open(t);
+    await home.own({ file: attributesOf(10) }, whole);
+    const { filesystem } = home;
+    const linked = filesystem.link(await home.node('file'), ROOT_NODE, Buffer.from('second'), CALLER);
+    const made = filesystem.mkdir(ROOT_NODE, Buffer.from('new'), 0o700, CALLER);
+    const { entry } = await filesystem.create(ROOT_NODE, Buffer.from('created'), O_RDWR, 0o600, CALLER);
+    const opened = await filesystem.create(ROOT_NODE, Buffer.from('created'), O_RDWR, 0o600, CALLER);
+    for (const each of [await linked, await made, entry, opened.entry]) {
+      t.match(each, { validMs, entryValidMs: Infinity });
+      t.match(await filesystem.getattr(each.nodeId, undefined, CALLER), { validMs: Infinity });
+    }
+  }
+});
+
 t.test('but for the attributes, which it drops whatever is under way', async (t) => {
   const home = await ScriptedHome.open(t);
   await home.own({ file: attributesOf(10) });
