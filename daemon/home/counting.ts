@@ -60,6 +60,7 @@ export class Counting {
       const differs = usesDiffer(charged, counted) || usesDiffer(trash.ledger, trash.tree);
       const repaired = repair && differs;
       if (repaired) {
+        held.correctOpenInTrash();
         quota.correct(counted, trashed);
         onRepaired();
       }

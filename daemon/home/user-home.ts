@@ -201,7 +201,7 @@ export class UserHome {
       onRoom: () => this.waits.roomFreed(),
       onUsed: (bytes) => this.soft.used(bytes),
       emptyTrash: (short) => this.trash.makeRoom(short),
-      openInTrash: () => this.held.openInTrash(),
+      openInTrash: () => this.held.openInTrash.use,
     });
     const { quota } = this;
     this.held = new HeldFiles({

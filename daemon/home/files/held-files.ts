@@ -25,6 +25,7 @@ import { openKept, reopenForWriting, requireRegular } from './file-access.js';
 import { xattrBytes, type XattrFile } from '../disk/file-xattrs.js';
 import type { Located, Named } from '../disk/located.js';
 import type { Account } from '../quota/quota.js';
+import { OpenInTrash } from './open-in-trash.js';
 import { RemovedFiles } from './removed-files.js';
 import type { Turns } from '../calls/turns.js';
 
@@ -43,8 +44,6 @@ interface Kept {
   /** Also for writing: since somebody wanted to. */
   writable: boolean;
   users: number;
-  /** Its last name is in the trash: to who has it open it has none. */
-  trashed: boolean;
 }
 
 /** One use of a kept file by the daemon itself. */
@@ -171,6 +170,8 @@ export class HeldFiles {
   readonly #removed: RemovedFiles;
   readonly #isShared: () => boolean;
   readonly freeing: Freeing;
+  /** The kept files whose last name is in the trash: to who has them open they have none. */
+  readonly openInTrash = new OpenInTrash();
   /** Of kept files. */
   readonly limit: number;
 
@@ -208,7 +209,7 @@ export class HeldFiles {
   /** Keeps a file that nobody else knows; its descriptor, for reading and writing, is taken over. */
   adopt(fd: Fd): KeptFile {
     const id = idOf(statxFd(fd));
-    const kept: Kept = { id, fd, writable: true, users: 1, trashed: false };
+    const kept: Kept = { id, fd, writable: true, users: 1 };
     this.#kept.set(id.ino, kept);
     return new KeptFile(this, kept);
   }
@@ -250,14 +251,14 @@ export class HeldFiles {
 
   /** Whether a file that can be found here has its last name in the trash: its users are told that it has none. */
   isTrashed(ino: bigint): boolean {
-    return this.#kept.get(ino)?.trashed ?? this.#removed.isTrashed(ino);
+    return this.#kept.has(ino) ? this.openInTrash.has(ino) : this.#removed.isTrashed(ino);
   }
 
-  /** The last name of a file went into the trash, or came out of it. */
-  setTrashed(ino: bigint, trashed: boolean): void {
-    const kept = this.#kept.get(ino);
-    if (kept !== undefined) kept.trashed = trashed;
-    this.#removed.setTrashed(ino, trashed);
+  /** The last name of a file that is charged so much went into the trash; undefined: came out of it. */
+  setTrashed(ino: bigint, bytes: number | undefined): void {
+    if (bytes === undefined) this.openInTrash.delete(ino);
+    else if (this.#kept.has(ino)) this.openInTrash.set(ino, bytes);
+    this.#removed.setTrashed(ino, bytes !== undefined);
   }
 
   /** A name is about to be removed by a client that waits for it: the file can be found for a moment longer. */
@@ -287,16 +288,11 @@ export class HeldFiles {
     return stays ? NOTHING : { bytes: chargedBytes(file), files: 1 };
   }
 
-  /** What kept files whose last name is in the trash hold. */
-  openInTrash(): Use {
-    let bytes = 0;
-    let files = 0;
-    for (const { fd, trashed } of this.#kept.values()) {
-      if (!trashed) continue;
-      bytes += chargedBytes({ fd, status: statxFd(fd) });
-      files += 1;
+  /** Makes what is open in the trash what it is: files may have changed behind the daemon's back. */
+  correctOpenInTrash(): void {
+    for (const [ino, { fd }] of this.#kept) {
+      if (this.openInTrash.has(ino)) this.openInTrash.set(ino, chargedBytes({ fd, status: statxFd(fd) }));
     }
-    return { bytes, files };
   }
 
   /** What kept inodes without a name hold: they are charged, and no walk of the tree finds them. */
@@ -330,11 +326,13 @@ export class HeldFiles {
     }
     this.#tree.requireDescriptor();
     const id = idOf(status);
-    const trashed = this.#removed.isTrashed(status.ino);
-    const kept: Kept = { id, fd: openKept(this.#tree, located), writable: false, users: 1, trashed };
-    if (status.nlink === 0 && this.#removed.find(id) !== undefined) {
-      closingOnFailure(kept.fd, () => account.reserve(chargedBytes({ fd: kept.fd, status }), 1));
-    }
+    const kept: Kept = { id, fd: openKept(this.#tree, located), writable: false, users: 1 };
+    const { fd } = kept;
+    closingOnFailure(fd, () => {
+      if (this.#removed.find(id) === undefined) return;
+      if (status.nlink === 0) account.reserve(chargedBytes({ fd, status }), 1);
+      else if (this.#removed.isTrashed(id.ino)) this.openInTrash.set(id.ino, chargedBytes({ fd, status }));
+    });
     this.#kept.set(status.ino, kept);
     return kept;
   }
@@ -346,6 +344,7 @@ export class HeldFiles {
     kept.users -= 1;
     if (kept.users > 0) return;
     this.#kept.delete(ino);
+    this.openInTrash.delete(ino);
     const status = statxFd(kept.fd);
     if (status.nlink === 0 && !isDirectory(status)) {
       account.release(chargedBytes({ fd: kept.fd, status }), 1);

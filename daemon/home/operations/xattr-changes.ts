@@ -58,9 +58,16 @@ export class XattrChanges {
     return this.#left(op, located);
   }
 
+  /** ESTALE of what has no name and is charged to nobody: a file that is not held, or a directory. */
   #locate(op: SetXattr | RemoveXattr): Located {
-    const located = this.#home.identities.file(op.file);
-    this.#home.held.freeing.requireIdle(located.status.ino);
+    const { identities, held } = this.#home;
+    const located = identities.file(op.file);
+    const { ino, nlink } = located.status;
+    held.freeing.requireIdle(ino);
+    const isNameless = nlink === 0 || held.isTrashed(ino);
+    if (isNameless && (isDirectory(located.status) || !held.isHeld(ino))) {
+      throw new Failure('ESTALE', 'the file has no name any more');
+    }
     if (!mayHaveXattrs(located))
       throw new Failure('EPERM', 'only files and directories have such attributes');
     if (isServersXattr(op.xattr)) {

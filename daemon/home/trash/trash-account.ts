@@ -11,13 +11,13 @@ import type { Account, Quota } from '../quota/quota.js';
 export class TrashAccount implements Account {
   readonly #account: Account;
   readonly #ino: bigint;
-  readonly #parts: { readonly held: Pick<HeldFiles, 'isTrashed'>; readonly quota: Quota };
+  readonly #parts: { readonly held: Pick<HeldFiles, 'isTrashed' | 'openInTrash'>; readonly quota: Quota };
 
   /** `account`: what else is charged; `ino`: of the file. */
   constructor(
     account: Account,
     ino: bigint,
-    parts: { readonly held: Pick<HeldFiles, 'isTrashed'>; readonly quota: Quota },
+    parts: { readonly held: Pick<HeldFiles, 'isTrashed' | 'openInTrash'>; readonly quota: Quota },
   ) {
     this.#account = account;
     this.#ino = ino;
@@ -56,6 +56,8 @@ export class TrashAccount implements Account {
 
   #moveToTrash(bytes: number, files: number): void {
     const { held, quota } = this.#parts;
-    if (held.isTrashed(this.#ino)) quota.moveToTrash(bytes, files);
+    if (!held.isTrashed(this.#ino)) return;
+    held.openInTrash.grow(this.#ino, bytes);
+    quota.moveToTrash(bytes, files);
   }
 }

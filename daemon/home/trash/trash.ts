@@ -110,9 +110,9 @@ export class Trash {
       return undefined;
     }
     quota.moveToTrash(bytes, 1);
-    held.setTrashed(status.ino, true);
+    held.setTrashed(status.ino, bytes);
     return () => {
-      held.setTrashed(status.ino, false);
+      held.setTrashed(status.ino, undefined);
       quota.moveToTrash(-bytes, -1);
       unlinkat(this.#opened, itemId(place), 0);
     };
@@ -145,7 +145,7 @@ export class Trash {
   /** An item has got a name in the home, and has none here any more. */
   restored({ place, status }: FoundItem, where: Located): void {
     this.#parts.quota.moveToTrash(-chargedBytes(where), -1);
-    this.#parts.held.setTrashed(status.ino, false);
+    this.#parts.held.setTrashed(status.ino, undefined);
     this.#batches.removeIfEmpty(place.period, place.batch);
   }
 
@@ -264,7 +264,7 @@ export class Trash {
     } finally {
       if (open !== undefined) held.freeing.close(open);
     }
-    held.setTrashed(status.ino, false);
+    held.setTrashed(status.ino, undefined);
     quota.asOne(() => {
       quota.moveToTrash(-bytes, -1);
       quota.release(freed.bytes, freed.files);

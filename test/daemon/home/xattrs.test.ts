@@ -282,3 +282,31 @@ partsTest('the thread is given back while files of many attributes are counted',
   counted = true;
   t.ok(turns > 20, `${turns} turns of others`);
 });
+
+homeTest('of a file that was removed, and that nobody holds, none is changed', {}, async (t, home) => {
+  const [client, other] = [new TestClient(home), new TestClient(home)];
+  await client.paths.create('f');
+  const { ino, birth } = await other.paths.stat('f');
+  await client.paths.unlink('f');
+  const file = { ino, birth, path: null };
+  t.equal(await kindOf(() => other.paths.change(set(file, 'user.a', '1234'))), 'ESTALE');
+  await other.call('hold', [[ino, birth, null]]);
+  await other.paths.change(set(file, 'user.a', '1234'));
+  t.equal(home.quota.used.bytes, 10);
+  await other.paths.change({ kind: RELEASE, id: { ino, birth } });
+  t.equal(home.quota.used.bytes, 0);
+});
+
+homeTest('those of a directory that was removed are not charged, nor changed', {}, async (t, home) => {
+  const client = await withFile(home);
+  const { paths } = client;
+  await paths.mkdir('d');
+  const { ino, birth } = await paths.stat('d');
+  const file = { ino, birth, path: null };
+  await paths.change(set(file, 'user.a', '1234'));
+  await client.call('hold', [[ino, birth, null]]);
+  await paths.rmdir('d');
+  t.equal(await kindOf(() => paths.change(set(file, 'user.a', '12345678'))), 'ESTALE');
+  t.equal(await kindOf(() => paths.change(remove(file, 'user.a'))), 'ESTALE');
+  t.equal(home.quota.used.bytes, 7);
+});
