@@ -14,7 +14,7 @@ import { isFatal } from '../transfer/lanes.js';
 import type { Transferred, TransferObserver } from '../transfer/transfer.js';
 import { xattrsNotKept } from '../transfer/xattrs.js';
 import { Bars } from './bars.js';
-import type { Display, FileProgress } from './display.js';
+import type { Display, Expected, FileProgress } from './display.js';
 import { Lines } from './lines.js';
 
 export interface ProgressOptions {
@@ -97,12 +97,11 @@ export class Progress {
     }
   }
 
-  /** What all comes to (bytes) is found out where that is shown, while it is moved, once over all connections. */
-  expect(find: () => Promise<number>): void {
+  /** What all comes to is found out where that is shown, while it is moved, once over all connections. */
+  expect(find: () => Promise<Expected>): void {
     if (this.#isExpecting || this.#display.expected === undefined) return;
     this.#isExpecting = true;
-    // What cannot be read the transfer tells.
-    void find().then((bytes) => this.#display.expected?.(bytes), ignore);
+    void find().then((all) => this.#display.expected?.(all));
   }
 
   /** `name` is there already, as it is here. */
