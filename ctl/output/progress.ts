@@ -3,7 +3,7 @@
  *
  * Results (`MD5 (name) = ...` as `md5sum --tag` prints and `md5sum -c` reads it, or JSON) go to standard output; progress, notes
  * and problems go to standard error, so that either can be redirected alone. On a terminal a person wants no result for each
- * of a thousand files: there the one of a single file is shown, and all with --verbose.
+ * of a thousand files: there the one of a single file is shown, and with --verbose a line for each with rate and MD5.
  */
 import { Failure } from '../../protocol/failure.js';
 import { describe } from '../../protocol/login/report.js';
@@ -226,12 +226,15 @@ export class Progress {
       else this.#display.result(sum);
     };
     const line = `${displayName(name)}: ${bytes} bytes, ${moved(bytes - resumedAt, seconds)}`;
-    const isShown = this.#options.verbose === true;
-    if (isShown || !process.stdout.isTTY) tellSum();
-    if (isShown) this.#display.line(line);
+    const { isTTY } = process.stdout;
+    if (!isTTY) tellSum();
+    if (this.#options.verbose === true) {
+      this.#display.line(isTTY ? `${line}, MD5 ${md5.toString('hex')}` : line);
+      this.#tellOnly = ignore;
+      return;
+    }
     this.#tellOnly = () => {
-      if (isShown) return;
-      if (process.stdout.isTTY) tellSum();
+      if (isTTY) tellSum();
       this.#display.line(line);
     };
   }
