@@ -71,3 +71,19 @@ t.test('of files that are moved one by one, too', async (t) => {
   const terminal = new Terminal(t, put, daemon.env);
   await terminal.says(/0 files, [^ ]+M of 8\.0M {2}.*M\/s {2}ETA 0:\d\d/);
 });
+
+t.test('with -v each file is one line', async (t) => {
+  const directory = temporaryDirectory(t);
+  const files = ['verbose1', 'verbose2'].map((name) => join(directory, name));
+  for (const file of files) fs.writeFileSync(file, 'text');
+  const put = [process.execPath, programs.ftpctl, 'put', '-v', ...daemon.login('alice'), ...files];
+  const terminal = new Terminal(t, [...put, daemon.at('alice')], daemon.env);
+  t.equal((await terminal.exited).code, 0);
+  for (const file of files) {
+    const lines = terminal.output
+      .split('\n')
+      .filter((line) => line.includes(`${file}: `) || line.includes(`(${file})`));
+    t.equal(lines.length, 1, terminal.output);
+    t.match(lines[0], /: 4 bytes, .*, MD5 1cb251ec0d568de6a929b520c4aed8d1/);
+  }
+});
