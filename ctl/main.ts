@@ -86,7 +86,7 @@ function commandLine(end: (exitCode: number) => void): Command {
     .description('copy files and trees to a home')
     .action(async (paths, options) => {
       const { put } = await import('./put.js');
-      end(await put(...splitLast(paths), { ...options, ...surveyOf(options), filter: putFilter }));
+      end(await put(...splitLast(paths), await transferOf(options, putFilter)));
     });
   const getFilter: FilterRule[] = [];
   transferOptions(
@@ -100,7 +100,7 @@ function commandLine(end: (exitCode: number) => void): Command {
     .description('copy files and trees from a home')
     .action(async (paths, options) => {
       const { get } = await import('./get.js');
-      end(await get(...splitLast(paths), { ...options, ...surveyOf(options), filter: getFilter }));
+      end(await get(...splitLast(paths), await transferOf(options, getFilter)));
     });
 
   const syncFilter: FilterRule[] = [];
@@ -118,8 +118,7 @@ function commandLine(end: (exitCode: number) => void): Command {
     .action(async (source, destination, options) => {
       const { sync } = await import('./sync.js');
       const flags = { deletes: options.delete === true, allowEmpty: options.allowEmpty === true };
-      const filter = syncFilter;
-      end(await sync(source, destination, { ...options, ...surveyOf(options), filter, sync: flags }));
+      end(await sync(source, destination, { ...(await transferOf(options, syncFilter)), sync: flags }));
     });
 
   program.commandsGroup('Files of a home:');
@@ -338,6 +337,16 @@ function transferOptions(command: Command, filter: FilterRule[]): Command {
       ),
     )
     .addHelpText('after', PATTERNS_HELP);
+}
+
+/** The options of a transfer, with what its command line says by several of them, or as a whole. */
+async function transferOf<Options extends { dryRun?: true; verify?: true }>(
+  options: Options,
+  filter: readonly FilterRule[],
+) {
+  const { resumingCommand } = await import('./transfer/resuming-command.js');
+  const command = resumingCommand(process.argv.slice(2));
+  return { ...options, ...surveyOf(options), filter, command };
 }
 
 /** Which of the two options that change nothing is given. */

@@ -35,7 +35,7 @@ import {
 } from './transfer/command.js';
 import { isSame } from './transfer/comparison.js';
 import { Deletions } from './transfer/deletions.js';
-import { expectedBytes } from './transfer/expected.js';
+import { expectedOf } from './transfer/expected.js';
 import { isExcluded } from './transfer/filter.js';
 import { HardLinks, notCopied } from './transfer/hard-links.js';
 import { directoryItself, putXattrs } from './transfer/kept-xattrs.js';
@@ -87,7 +87,7 @@ export function putInto(
     if (!into && flags.recursive !== true && (sources.length > 1 || text.endsWith('/'))) {
       throw noDirectory(text);
     }
-    if (flags.recursive === true) progress.expect(() => expectedBytes(sources, flags));
+    if (flags.recursive === true || sources.length > 1) progress.expect(() => expectedOf(sources, flags));
     const put = new Put(session, context, flags, progress, made, led);
     await put.run(sources, { path: led, text, attributes });
   });

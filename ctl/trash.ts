@@ -69,16 +69,18 @@ export async function trashEmpty(text: string, options: SessionOptions): Promise
   });
 }
 
-/** Lists what is in the trash, of places. Returns the exit code. */
+/** Lists what is in the trash, of places. Returns the exit code: a failure where nothing is of one that is named. */
 export async function listTrash(
   { client, signal }: RemoteSession,
   places: readonly TrashPlace[],
   flags: TrashListFlags,
 ): Promise<number> {
-  const isMeant = anyOf(places);
+  const meant = places.map((place) => ({ place, isMeant: meaning(place), found: place.path.length === 0 }));
   let head = HEAD;
   for await (const item of trashItems(client, signal)) {
-    if (!isMeant(item)) continue;
+    const by = meant.filter(({ isMeant }) => isMeant(item));
+    for (const one of by) one.found = true;
+    if (by.length === 0) continue;
     if (flags.json === true) {
       await writeOut(`${JSON.stringify(jsonOf(item))}\n`);
       continue;
@@ -89,7 +91,9 @@ export async function listTrash(
     const shown = outputName(item.path ?? NO_PATH, process.stdout.isTTY);
     await writeOut(Buffer.concat([Buffer.from(figures), shown, Buffer.from('\n')]));
   }
-  return 0;
+  const outcome = new Outcome();
+  for (const { place, found } of meant) if (!found) outcome.fail(place.shown, nothingOf(place));
+  return outcome.exitCode;
 }
 
 /** Gives files names in the home again. Returns the exit code. */
@@ -223,11 +227,6 @@ function makingOnce(session: RemoteSession): (directory: RemotePath) => Promise<
     await makePath(session, directory, permissions);
     made.add(key);
   };
-}
-
-function anyOf(places: readonly TrashPlace[]): (item: TrashItem) => boolean {
-  const meant = places.map(meaning);
-  return (item) => meant.some((isMeant) => isMeant(item));
 }
 
 /** Whether an item is seen for the first time: two places may mean it. */

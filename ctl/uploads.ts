@@ -46,18 +46,25 @@ export async function uploadsRm(texts: readonly string[], options: SessionOption
   return withSharedSession(remoteArguments(texts, true), options, removeUploads);
 }
 
-/** Lists the partial uploads of places. Returns the exit code. */
+/** Lists the partial uploads of places. Returns the exit code: a failure where there is none of one that is named. */
 export async function listUploads(
   session: RemoteSession,
   places: readonly Place[],
   flags: UploadsFlags,
 ): Promise<number> {
-  const found = await uploadsOf(session, places);
+  const outcome = new Outcome();
+  const byId = new Map<string, PartialUpload>();
+  for (const place of places) {
+    await outcome.guard(place.shown, async () => {
+      for (const upload of await uploadsOf(session, place)) byId.set(upload.id.toString('latin1'), upload);
+    });
+  }
+  const found = [...byId.values()].toSorted(byPath);
   if (flags.json === true) {
     for (const upload of found) await writeOut(`${JSON.stringify(jsonOf(upload))}\n`);
-    return 0;
+    return outcome.exitCode;
   }
-  if (found.length === 0) return 0;
+  if (found.length === 0) return outcome.exitCode;
   const show = flags.humanReadable === true ? formatSize : String;
   const rows = found.map(({ received, size, age, left, isUnderWay }) => [
     show(received),
@@ -77,7 +84,7 @@ export async function listUploads(
       Buffer.concat([Buffer.from((lines[index] ?? '').padEnd(width)), shown, Buffer.from('\n')]),
     );
   }
-  return 0;
+  return outcome.exitCode;
 }
 
 /** Throws the partial uploads of places away. Returns the exit code. */
@@ -85,29 +92,28 @@ export async function removeUploads(session: RemoteSession, places: readonly Pla
   const outcome = new Outcome();
   for (const place of places) {
     await outcome.guard(place.shown, async () => {
-      const found = await uploadsOf(session, [place]);
-      if (found.length === 0 && place.path.length > 0)
-        throw new Failure('ENOENT', 'there is no partial upload of it, nor below it');
-      for (const { id, path = NO_PATH } of found)
+      for (const { id, path = NO_PATH } of await uploadsOf(session, place))
         await outcome.guard(path, () => session.client.call('uploadRemove', [id]).then(() => undefined));
     });
   }
   return outcome.exitCode;
 }
 
-/** In the order of their paths. */
-async function uploadsOf(
-  { client, share, signal }: RemoteSession,
-  places: readonly Place[],
-): Promise<PartialUpload[]> {
-  const tops: RemotePath[] = [];
-  for (const { path } of places) tops.push((await find(client, path)).path);
+/** In the order of their paths. ENOENT: there is none, of a place that is not the whole home. */
+async function uploadsOf({ client, share, signal }: RemoteSession, place: Place): Promise<PartialUpload[]> {
+  const { path: top } = await find(client, place.path);
   const found: PartialUpload[] = [];
   for await (const upload of partialUploads(client)) {
     if (signal.aborted) throw new Failure('ECANCELED', 'interrupted');
-    if (tops.some((top) => isWithin(top, upload.path))) found.push(shownUpload(upload, share));
+    if (isWithin(top, upload.path)) found.push(shownUpload(upload, share));
   }
-  return found.toSorted((a, b) => Buffer.compare(a.path ?? NO_PATH, b.path ?? NO_PATH));
+  if (found.length === 0 && place.path.length > 0)
+    throw new Failure('ENOENT', 'there is no partial upload of it, nor below it');
+  return found.toSorted(byPath);
+}
+
+function byPath(a: PartialUpload, b: PartialUpload): number {
+  return Buffer.compare(a.path ?? NO_PATH, b.path ?? NO_PATH);
 }
 
 /** By its path in the own home. */

@@ -1,13 +1,14 @@
 /**
- * Progress bars on a terminal, by cli-progress: one for each large file that is being moved, with rate and time left, and a
- * line of the total as soon as there is more than one file. Lines go above the bars. Control bytes never get here: names come as displayName makes them.
+ * Progress bars on a terminal, by cli-progress: a line of the total as soon as more than one file is known of, and below it one
+ * for each large file that is being moved, with rate and time left. Lines go above the bars. Control bytes never get here: names come as displayName makes them.
  */
 import { clearScreenDown, cursorTo, moveCursor } from 'node:readline';
 import { MultiBar, type SingleBar } from 'cli-progress';
 import { formatDuration, formatSize } from '../../state/sizes.js';
 import { SMALL_FILE_BYTES } from '../transfer/transfer.js';
-import type { Display, FileProgress } from './display.js';
+import type { Display, Expected, FileProgress } from './display.js';
 import { Rate } from './rate.js';
+import { fitted, widthOf } from './width.js';
 
 /** Columns of a bar itself; of what is around it and the name: brackets, `100% of 1023M  1023M/s  ETA 1:23:45`. */
 const BAR_WIDTH = 24;
@@ -25,7 +26,8 @@ const TOTAL_FORMAT = '{files} files, {size}  {rate}  {left}';
 interface Drawn {
   /** `dy`: rows that the cursor is below the first bar. */
   readonly terminal: { dy: number };
-  readonly bars: readonly { lastDrawnString: string | null }[];
+  /** From the top. */
+  readonly bars: { lastDrawnString: string | null }[];
 }
 
 export class Bars implements Display {
@@ -46,8 +48,9 @@ export class Bars implements Display {
   });
   readonly #rate = new Rate(performance.now() / 1000);
   #total: SingleBar | undefined;
-  /** Files that are there whole; bytes that were moved, of those under way, too. */
+  /** Files that are there whole, and under way; bytes that were moved of both. */
   #files = 0;
+  #underWay = 0;
   #moved = 0;
   /** What all comes to, as soon as that is known; what of it need not be moved. */
   #expected: number | undefined;
@@ -62,18 +65,23 @@ export class Bars implements Display {
   }
 
   file(name: string): FileProgress {
+    this.#underWay += 1;
+    if (this.#files + this.#underWay > 1) this.#showTotal();
     return new FileBar(this.#bars, name, this);
   }
 
   total(files: number): void {
     this.#files = files;
-    if (files < 2) return;
-    this.#total ??= this.#bars.create(1, 0, {}, { format: TOTAL_FORMAT });
-    this.#tellTotal();
+    if (files > 1) this.#showTotal();
   }
 
-  expected(bytes: number): void {
+  expected({ files, bytes }: Expected): void {
     this.#expected = bytes;
+    if (files > 1) this.#showTotal();
+  }
+
+  ended(): void {
+    this.#underWay -= 1;
   }
 
   passed(bytes: number): void {
@@ -89,7 +97,21 @@ export class Bars implements Display {
     this.#tellTotal();
   }
 
+  /** Above the bars, which come and go. */
+  #showTotal(): void {
+    if (this.#total === undefined) {
+      const { bars } = this.#bars as unknown as Drawn;
+      this.#total = this.#bars.create(1, 0, this.#totalTold(), { format: TOTAL_FORMAT });
+      bars.unshift(...bars.splice(-1));
+    }
+    this.#tellTotal();
+  }
+
   #tellTotal(): void {
+    this.#total?.update(0, this.#totalTold());
+  }
+
+  #totalTold(): { files: number; size: string; rate: string; left: string } {
     const rate = `${formatSize(Math.round(this.#rate.perSecond))}/s`;
     const moved = formatSize(this.#moved);
     const told = { files: this.#files, size: moved, rate, left: '' };
@@ -98,7 +120,7 @@ export class Bars implements Display {
       told.size = `${moved} of ${formatSize(whole)}`;
       told.left = etaText(this.#rate.secondsFor(whole - this.#moved));
     }
-    this.#total?.update(0, told);
+    return told;
   }
 
   line(text: string): void {
@@ -126,7 +148,7 @@ export class Bars implements Display {
     const before = this.#columns;
     this.#columns = columns();
     const more = bars.slice(0, terminal.dy + 1).map(({ lastDrawnString }) => {
-      const drawn = Math.min(lastDrawnString?.length ?? 0, before);
+      const drawn = Math.min(widthOf(lastDrawnString ?? ''), before);
       return Math.max(0, Math.ceil(drawn / this.#columns) - 1);
     });
     moveCursor(
@@ -200,6 +222,7 @@ class FileBar implements FileProgress {
   ended(): void {
     // Gone on with it begins where it came to: that was moved, and is not passed.
     if (this.#size !== undefined && this.#done < this.#size) this.#bars.passed(-this.#done);
+    this.#bars.ended();
     if (this.#bar !== undefined) this.#all.remove(this.#bar);
   }
 }
@@ -215,5 +238,5 @@ function columns(): number {
 function fit(name: string): string {
   const room = columns() - BAR_WIDTH - REST_WIDTH;
   const width = Math.min(MAX_NAME_WIDTH, Math.max(MIN_NAME_WIDTH, room));
-  return name.length <= width ? name.padEnd(width) : `...${name.slice(3 - width)}`;
+  return fitted(name, width);
 }

@@ -9,13 +9,19 @@ export interface FileProgress extends TransferObserver {
   ended(): void;
 }
 
+/** What a command is about to move. */
+export interface Expected {
+  readonly files: number;
+  readonly bytes: number;
+}
+
 /** Where progress is shown. A small file is there at once, and shows only in the total. */
 export interface Display {
   file(name: string): FileProgress;
   /** A file was moved whole: so many by now, and so many bytes of them were moved. */
   total(files: number, bytes: number): void;
-  /** All comes to so many bytes, of which the time that is left is told; absent: nobody has to find that out. */
-  expected?(bytes: number): void;
+  /** What all comes to, by which the time that is left is told; absent: nobody has to find that out. */
+  expected?(all: Expected): void;
   /** So many of those need not be moved. */
   passed?(bytes: number): void;
   /** A line of its own on standard error. */

@@ -3,7 +3,7 @@
  *
  * Results (`MD5 (name) = ...` as `md5sum --tag` prints and `md5sum -c` reads it, or JSON) go to standard output; progress, notes
  * and problems go to standard error, so that either can be redirected alone. On a terminal a person wants no result for each
- * of a thousand files: there the one of a single file is shown, and all with --verbose.
+ * of a thousand files: there the one of a single file is shown, and with --verbose a line for each with rate and MD5.
  */
 import { Failure } from '../../protocol/failure.js';
 import { describe } from '../../protocol/login/report.js';
@@ -14,7 +14,7 @@ import { isFatal } from '../transfer/lanes.js';
 import type { Transferred, TransferObserver } from '../transfer/transfer.js';
 import { xattrsNotKept } from '../transfer/xattrs.js';
 import { Bars } from './bars.js';
-import type { Display, FileProgress } from './display.js';
+import type { Display, Expected, FileProgress } from './display.js';
 import { Lines } from './lines.js';
 
 export interface ProgressOptions {
@@ -97,12 +97,11 @@ export class Progress {
     }
   }
 
-  /** What all comes to (bytes) is found out where that is shown, while it is moved, once over all connections. */
-  expect(find: () => Promise<number>): void {
+  /** What all comes to is found out where that is shown, while it is moved, once over all connections. */
+  expect(find: () => Promise<Expected>): void {
     if (this.#isExpecting || this.#display.expected === undefined) return;
     this.#isExpecting = true;
-    // What cannot be read the transfer tells.
-    void find().then((bytes) => this.#display.expected?.(bytes), ignore);
+    void find().then((all) => this.#display.expected?.(all));
   }
 
   /** `name` is there already, as it is here. */
@@ -227,12 +226,15 @@ export class Progress {
       else this.#display.result(sum);
     };
     const line = `${displayName(name)}: ${bytes} bytes, ${moved(bytes - resumedAt, seconds)}`;
-    const isShown = this.#options.verbose === true;
-    if (isShown || !process.stdout.isTTY) tellSum();
-    if (isShown) this.#display.line(line);
+    const { isTTY } = process.stdout;
+    if (!isTTY) tellSum();
+    if (this.#options.verbose === true) {
+      this.#display.line(isTTY ? `${line}, MD5 ${md5.toString('hex')}` : line);
+      this.#tellOnly = ignore;
+      return;
+    }
     this.#tellOnly = () => {
-      if (isShown) return;
-      if (process.stdout.isTTY) tellSum();
+      if (isTTY) tellSum();
       this.#display.line(line);
     };
   }

@@ -6,14 +6,14 @@ import { Failure } from '../../protocol/failure.js';
 import { ROOT_PATH, type RemotePath } from '../../protocol/ids.js';
 import { SHARED_DIRECTORY } from '../../protocol/shares.js';
 import { parseRemotePath } from '../../protocol/login/remote-path.js';
-import { expand } from '../glob.js';
+import { expand, matches } from '../glob.js';
 import { remoteLister } from '../listers.js';
 import { lastComponent } from '../names.js';
 import { lookUp, throughLinks } from './directory.js';
 import { remoteArguments, type Place } from './place.js';
 import type { SessionOptions } from './session-options.js';
 import type { RemoteSession } from './session.js';
-import { pathWithin } from './shared-path.js';
+import { pathWithin, SHARED_PATH } from './shared-path.js';
 import { withSharedSession } from './shared-session.js';
 
 const MAGIC = /[*?[]/;
@@ -35,9 +35,11 @@ export async function matching(session: RemoteSession, places: readonly Place[])
   const list = remoteLister(session, ROOT_PATH, session.signal);
   const all: Place[] = [];
   for (const place of places) {
-    const isPattern = MAGIC.test(place.text) && !(await exists(session, place));
+    const isPattern = MAGIC.test(place.text) && !(await exists(session, place.path));
     const found = isPattern ? await expand(place.text, list) : [];
-    if (isPattern && found.length === 0 && isAcrossShares(place.path)) throw acrossShares(place.text);
+    if (isPattern && found.length === 0 && (await isAcrossShares(session, place))) {
+      throw acrossShares(place.text);
+    }
     if (found.length === 0) all.push(place);
     for (const name of found) {
       const path = parseRemotePath(name);
@@ -48,10 +50,12 @@ export async function matching(session: RemoteSession, places: readonly Place[])
   return all;
 }
 
-/** Whether a pattern stands for the name of a share, and more is behind it. */
-function isAcrossShares(path: RemotePath): boolean {
-  const [first, second = '', third] = path.toString('latin1').split('/', 3);
-  return first === SHARED_DIRECTORY && MAGIC.test(second) && third !== undefined;
+/** Whether a pattern stands on the way into a share, where there may be one. */
+async function isAcrossShares(session: RemoteSession, { path }: Place): Promise<boolean> {
+  if (session.share !== undefined) return false;
+  const [first = '', second = '', third] = path.toString().split('/', 3);
+  const isOnTheWay = MAGIC.test(`${first}/${second}`) && third !== undefined;
+  return isOnTheWay && matches(first, SHARED_PATH) && (await exists(session, SHARED_PATH));
 }
 
 function acrossShares(text: string): Failure {
@@ -62,7 +66,7 @@ function acrossShares(text: string): Failure {
   );
 }
 
-async function exists({ client }: RemoteSession, { path }: Place): Promise<boolean> {
+async function exists({ client }: RemoteSession, path: RemotePath): Promise<boolean> {
   try {
     return (await throughLinks(client, path, 'kept', (there) => lookUp(client, there))) !== undefined;
   } catch (error) {

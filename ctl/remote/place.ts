@@ -42,7 +42,9 @@ export function remoteArguments(texts: readonly string[], bareHost = false): Rem
   const [target, ...others] = targets;
   if (target === undefined) throw new Failure('USAGE', 'write [USER@]HOST:PATH');
   if (others.some(({ user, host }) => user !== target.user || host !== target.host)) {
-    throw new Failure('USAGE', 'all paths must be on the same server and of the same user');
+    const bare = texts.find((text) => !isRemote(text) && !text.includes('@'));
+    const why = bare === undefined ? '' : `: '${bare}' is no command here, and so the name of a server`;
+    throw new Failure('USAGE', `all paths must be on the same server and of the same user${why}`);
   }
   return { target, places: [placeOf(target), ...others.map(placeOf)] };
 }

@@ -7,7 +7,8 @@ import { Failure } from '../../protocol/failure.js';
 import { remotePath, ROOT_PATH, shareName, type RemotePath, type ShareName } from '../../protocol/ids.js';
 import { SHARED_DIRECTORY } from '../../protocol/shares.js';
 
-const SHARED_PATH = remotePath(Buffer.from(SHARED_DIRECTORY));
+/** Where the shares are in the own home. */
+export const SHARED_PATH = remotePath(Buffer.from(SHARED_DIRECTORY));
 
 /** Of a path of the own home, what may be the share that it leads into; undefined: it is in the own home. */
 export function shareIn(path: RemotePath): ShareName | undefined {

@@ -21,8 +21,8 @@ export interface ShellCommand {
   readonly isLocal?: boolean;
   /** Whether it only asks, so that it is run again where the connection breaks. */
   readonly asks?: boolean;
-  /** What its operand number `index` names, behind those `before`. */
-  operand(index: number, before: readonly string[]): Names;
+  /** What its operand number `index` names, of these as far as they are typed. */
+  operand(index: number, operands: readonly string[]): Names;
   /** Returns the exit code; throws what concerns all of it. */
   run(context: Context, operands: Operands): Promise<number>;
 }

@@ -26,6 +26,8 @@ import type { Word } from './words.js';
 
 const HUMAN: Flag = { letter: 'h', name: 'human-readable', text: 'sizes with K, M, G, T' };
 const MANY = Infinity;
+const TRASH_VERBS = ['list', 'restore', 'rm', 'empty'];
+const UPLOADS_VERBS = ['list', 'rm'];
 
 export const fileCommands: readonly ShellCommand[] = [
   {
@@ -141,7 +143,8 @@ export const fileCommands: readonly ShellCommand[] = [
     flags: [{ letter: 's', name: 'symbolic', text: 'has to be given: there are no others here' }],
     least: 2,
     most: 2,
-    operand: () => 'remote',
+    // The target is a text, and leads on from where the link is.
+    operand: (index) => (index === 0 ? 'nothing' : 'remote'),
     async run(context, { flags, words }) {
       const [target, name] = words;
       if (!flags.has('symbolic'))
@@ -243,7 +246,7 @@ export const fileCommands: readonly ShellCommand[] = [
     flags: [HUMAN],
     least: 0,
     most: MANY,
-    operand: () => 'remote',
+    operand: behindVerb(UPLOADS_VERBS),
     run: uploads,
   },
   {
@@ -257,12 +260,14 @@ export const fileCommands: readonly ShellCommand[] = [
     ],
     least: 0,
     most: MANY,
-    operand: () => 'remote',
+    operand: behindVerb(TRASH_VERBS),
     run: trash,
   },
 ];
 
-const TRASH_VERBS = ['list', 'restore', 'rm', 'empty'];
+function behindVerb(verbs: readonly string[]): ShellCommand['operand'] {
+  return (index, [verb = '']) => (index === 0 && verbs.includes(verb) ? 'nothing' : 'remote');
+}
 
 async function trash(context: Context, { flags, words }: Operands): Promise<number> {
   const { session } = context;
@@ -283,11 +288,10 @@ async function trash(context: Context, { flags, words }: Operands): Promise<numb
 }
 
 async function uploads(context: Context, { flags, words }: Operands): Promise<number> {
-  const [verb] = words;
-  const isNamed = verb?.raw === 'list' || verb?.raw === 'rm';
-  const paths = isNamed ? words.slice(1) : words;
+  const verb = UPLOADS_VERBS.find((one) => one === words[0]?.raw);
+  const paths = verb === undefined ? words : words.slice(1);
   const places = paths.length === 0 ? [homePlace()] : await remotePlaces(context, paths);
-  if (isNamed && verb.raw === 'rm') return removeUploads(context.session, places);
+  if (verb === 'rm') return removeUploads(context.session, places);
   return listUploads(context.session, places, { humanReadable: flags.has('human-readable') });
 }
 

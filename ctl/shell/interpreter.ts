@@ -16,7 +16,7 @@ import { typedPath } from './operands.js';
 import { runLine } from './run-program.js';
 import type { ShellSessions } from './sessions.js';
 import { transferCommands } from './transfer-commands.js';
-import { wordsOf } from './words.js';
+import { wordsOf, type Word } from './words.js';
 
 export interface InterpreterOptions {
   /** See Context. */
@@ -73,13 +73,13 @@ export class Interpreter {
   /** In which home the operands of a line are; without any, the current directory. EXDEV: in several. */
   #shareOf(line: string): ShareName | undefined {
     if (line.startsWith('!')) return undefined;
-    const [name, ...words] = wordsOf(line);
+    const [name, ...words] = commandWords(line);
     if (name === undefined) return undefined;
     const command = findCommand(this.commands, name.text);
     const operands = this.#operands(command, () => readFlags(words, command.flags)).words;
     const texts = operands.map(({ text }) => text);
     const paths = operands
-      .filter((_, index) => command.operand(index, texts.slice(0, index)).startsWith('remote'))
+      .filter((_, index) => command.operand(index, texts).startsWith('remote'))
       .map((word) => typedPath(word, this.#directory));
     const [first, ...others] = paths.length === 0 ? [this.#directory] : paths;
     const share = first && this.#sessions.shareIn(first);
@@ -90,7 +90,7 @@ export class Interpreter {
   async #run(line: string, session: OwnSession): Promise<number> {
     const context = this.#context(session);
     if (line.startsWith('!')) return runLine(context, line.slice(1).trim());
-    const [name, ...words] = wordsOf(line);
+    const [name, ...words] = commandWords(line);
     if (name === undefined) return EXIT_OK;
     const command = findCommand(this.commands, name.text);
     const operands = this.#operands(command, () => readFlags(words, command.flags));
@@ -147,6 +147,13 @@ export class Interpreter {
       },
     };
   }
+}
+
+/** The words of a line, where `COMMAND --help` is `help COMMAND`. */
+function commandWords(line: string): readonly Word[] {
+  const words = wordsOf(line);
+  const [name, option] = words;
+  return name !== undefined && option?.raw === '--help' ? wordsOf(`help ${name.raw}`) : words;
 }
 
 function severalHomes(): Failure {

@@ -45,6 +45,8 @@ export interface TransferFlags extends ProgressOptions {
   readonly inplace?: boolean | undefined;
   /** Bytes a second; 0: none, as by default. */
   readonly limit?: number | undefined;
+  /** The command that goes on with it, as a shell reads it; undefined: it cannot be written down, or is the line at a prompt. */
+  readonly command?: string | undefined;
   /** How many large files are moved at once; by default FILES_AT_ONCE. */
   readonly jobs?: number | undefined;
 }
@@ -57,8 +59,6 @@ export interface Endings {
   readonly advice: string;
 }
 
-const RESUMABLE: Endings = { repeats: true, advice: 'run the same command again to resume' };
-
 export interface TransferOptions extends SessionOptions, TransferFlags {}
 
 /** Runs `transfer`. Returns the exit code: that of the first problem, if there was one. */
@@ -66,7 +66,7 @@ export async function runTransfer(
   session: OwnSession,
   flags: TransferFlags,
   transfer: (context: TransferContext, progress: Progress) => Promise<void>,
-  endings = RESUMABLE,
+  endings = resumable(flags),
 ): Promise<number> {
   const progress = new Progress(flags);
   try {
@@ -76,6 +76,11 @@ export async function runTransfer(
   }
   if (progress.failure !== undefined) return exitCodeOf(progress.failure);
   return flags.survey === 'verify' && progress.found > 0 ? EXIT_DIFFERENT : EXIT_OK;
+}
+
+function resumable({ command }: TransferFlags): Endings {
+  const again = command === undefined ? 'run the same command again to resume' : `to resume: ${command}`;
+  return { repeats: true, advice: again };
 }
 
 /** A stream can neither be compared nor left alone. Throws USAGE. */

@@ -1,37 +1,56 @@
 /** What a put comes to, found out while it is under way: so the time that is left can be told. */
-import { lstatSync, type Stats } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { lstat, opendir } from 'node:fs/promises';
 import { isContents, lastComponent, localJoin } from '../names.js';
+import type { Expected } from '../output/display.js';
 import type { TransferFlags } from './command.js';
-import { isExcluded, type FilterRule } from './filter.js';
+import { isExcluded } from './filter.js';
 
-/** Of what is named and what is below it, in bytes. Throws where something cannot be read. */
-export async function expectedBytes(
-  sources: readonly Buffer[],
-  { filter = [] }: Pick<TransferFlags, 'filter'>,
-): Promise<number> {
-  let bytes = 0;
+type Selection = Pick<TransferFlags, 'recursive' | 'filter' | 'hardLinks'>;
+
+/** Of what is named and what is below it. What cannot be looked at is passed over: the transfer tells it. */
+export async function expectedOf(sources: readonly Buffer[], flags: Selection): Promise<Expected> {
+  const survey = new Survey(flags);
   for (const source of sources) {
-    const listed = isContents(source) ? Buffer.alloc(0) : lastComponent(source);
-    bytes += await bytesOf(source, listed, await lstat(source), filter);
+    await survey.add(source, isContents(source) ? Buffer.alloc(0) : lastComponent(source));
   }
-  return bytes;
+  return survey;
 }
 
-async function bytesOf(
-  path: Buffer,
-  listed: Buffer,
-  status: Stats,
-  filter: readonly FilterRule[],
-): Promise<number> {
-  if (listed.length > 0 && isExcluded(filter, listed, status.isDirectory())) return 0;
-  if (!status.isDirectory()) return status.isFile() ? status.size : 0;
-  let bytes = 0;
-  for await (const entry of await opendir(path, { encoding: 'buffer' as BufferEncoding })) {
-    // node's types do not know the encoding 'buffer' here.
-    const name = entry.name as unknown as Buffer;
-    const below = localJoin(path, name);
-    bytes += await bytesOf(below, localJoin(listed, name), lstatSync(below), filter);
+class Survey implements Expected {
+  files = 0;
+  bytes = 0;
+  readonly #flags: Selection;
+  /** Files with several names, which are copied once. */
+  readonly #linked = new Set<string>();
+
+  constructor(flags: Selection) {
+    this.#flags = flags;
   }
-  return bytes;
+
+  async add(path: Buffer, listed: Buffer): Promise<void> {
+    try {
+      const status = await lstat(path);
+      if (listed.length > 0 && isExcluded(this.#flags.filter ?? [], listed, status.isDirectory())) return;
+      if (status.isFile()) this.#count(status);
+      if (!status.isDirectory() || this.#flags.recursive !== true) return;
+      for await (const entry of await opendir(path, { encoding: 'buffer' as BufferEncoding })) {
+        // node's types do not know the encoding 'buffer' here.
+        const name = entry.name as unknown as Buffer;
+        await this.add(localJoin(path, name), localJoin(listed, name));
+      }
+    } catch {
+      // It vanished, or may not be read.
+    }
+  }
+
+  #count({ dev, ino, nlink, size }: Stats): void {
+    if (this.#flags.hardLinks === true && nlink > 1) {
+      const file = `${dev}:${ino}`;
+      if (this.#linked.has(file)) return;
+      this.#linked.add(file);
+    }
+    this.files += 1;
+    this.bytes += size;
+  }
 }

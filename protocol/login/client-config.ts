@@ -59,7 +59,7 @@ const KEYS = ['hosts', 'mounts', 'master-idle'];
 const ALIAS_KEYS = ['host', 'port', 'user', 'suite'];
 const MOUNT_KEYS = ['source', 'options'];
 
-/** What the file says, or what holds without one. Throws USAGE, or EACCES where others may write it. */
+/** What the file says, or what holds without one. Throws USAGE, also where others may write it. */
 export function readClientConfig(path: string): ClientConfig {
   const document = parseToml(readText(path), path);
   requireKeys(document, KEYS, path, '');
@@ -165,15 +165,15 @@ function readText(path: string): string {
   } catch (error) {
     const failure = Failure.from(error);
     if (failure.kind === 'ENOENT') return '';
-    throw failure;
+    throw failure.kind === 'ELOOP' ? new Failure('USAGE', `${path} is a loop of symbolic links`) : failure;
   }
   try {
     const status = fstatSync(file);
-    if (!status.isFile()) throw new Failure('EACCES', `${path} is not a regular file`);
+    if (!status.isFile()) throw new Failure('USAGE', `${path} is not a regular file`);
     if ((status.mode & 0o022) !== 0) {
-      throw new Failure('EACCES', `${path} can be written by others: chmod go-w it`);
+      throw new Failure('USAGE', `${path} can be written by others: chmod go-w it`);
     }
-    if (status.size > MAX_CONFIG) throw new Failure('EFBIG', `${path} is too long`);
+    if (status.size > MAX_CONFIG) throw new Failure('USAGE', `${path} is too long`);
     return readFileSync(file, 'utf8');
   } catch (error) {
     throw Failure.from(error);

@@ -37,8 +37,9 @@ export function isRemote(text: string): boolean {
 }
 
 const URL = /^[a-z][a-z0-9+.-]*:\/\//iu;
-/** The whole of a path, or what is before a colon in it. */
-const PORT_LIKE = /^([0-9]{2,5})(?::|$)/;
+/** The whole of a path, or what is before a colon or slash in it. */
+const PORT_LIKE = /^([1-9][0-9]{1,4})(?=[:/]|$)/;
+const MAX_PORT = 65_535;
 
 /** Reads [USER@]HOST[:PATH]. Throws USAGE. */
 export function parseTarget(text: string): Target {
@@ -57,7 +58,7 @@ export function parseTarget(text: string): Target {
 /** A port of a command line. Throws USAGE. */
 export function parsePort(text: string): number {
   const port = /^[0-9]{1,5}$/.test(text) ? Number(text) : 0;
-  if (port < 1 || port > 65_535)
+  if (port < 1 || port > MAX_PORT)
     throw new Failure('USAGE', `'${text}' is not a port: a number from 1 to 65535`);
   return port;
 }
@@ -84,9 +85,14 @@ export function resolveEndpoint(
       host: alias?.host ?? target.host,
       port: given ?? DEFAULT_PORT,
       suite: alias?.suite,
-      likelyPort: given === undefined ? PORT_LIKE.exec(target.path ?? '')?.[1] : undefined,
+      likelyPort: given === undefined ? likelyPort(target) : undefined,
     };
   } catch (error) {
     throw new Failure('USAGE', Failure.from(error).message, { cause: error });
   }
+}
+
+function likelyPort({ path = '' }: Target): string | undefined {
+  const port = PORT_LIKE.exec(path)?.[1];
+  return Number(port) <= MAX_PORT ? port : undefined;
 }

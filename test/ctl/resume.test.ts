@@ -115,8 +115,9 @@ t.test('what a put left is listed, counted, and thrown away', async (t) => {
     (await daemon.ftpctl(['quota', 'check', 'alice'])).stdout,
     / \(partial uploads: \d+ bytes, 1 files\): right$/m,
   );
-  const input = ['uploads nowhere', 'uploads -h', 'df', 'uploads rm left', 'uploads', 'df'].join('\n');
-  const { stdout } = await daemon.ftpctl(['shell', ...login, daemon.at('alice')], { input });
+  const input = ['-uploads nowhere', 'uploads -h', 'df', 'uploads rm left', 'uploads', 'df'].join('\n');
+  const { stdout, stderr } = await daemon.ftpctl(['shell', ...login, daemon.at('alice')], { input });
+  t.match(stderr, /^ftpctl: nowhere: there is no partial upload of it/);
   t.match(
     stdout,
     /^Received +Size +Age +Expires +Path\n +\d+M +24M +\d+s +\d{4}-\d\d-\d\d \d\d:\d\d +left\nHome .*\n.*\nof that \d+M in 1 partial upload, .*\nHome .*\n.*\n$/,
@@ -133,7 +134,10 @@ t.test('a put whose server is killed goes on', async (t) => {
   const transfer = await startTransfer(t, args, () => partialBytes(daemon) > 9 * MiB);
   await daemon.kill();
   t.equal((await transfer.exited).code, 3);
-  t.match(transfer.output, /^ftpctl: .*run the same command again to resume$/m);
+  t.match(
+    transfer.output,
+    new RegExp(String.raw`^ftpctl: .*: to resume: ftpctl ${args[0]} --retry 0 .*${args.at(-1)}$`, 'm'),
+  );
   await daemon.start();
   const again = await daemon.ftpctl(args);
   t.equal(again.code, 0, again.stderr);
@@ -181,7 +185,7 @@ t.test('Ctrl-C ends a put in order', async (t) => {
   const transfer = await startTransfer(t, args, () => partialBytes(daemon) > 9 * MiB);
   transfer.signal('SIGINT');
   t.equal((await transfer.exited).code, 130);
-  t.match(transfer.output, /^ftpctl: interrupted: run the same command again to resume$/m);
+  t.match(transfer.output, `ftpctl: interrupted: to resume: ftpctl ${args.join(' ')}\n`);
   const anew = await daemon.ftpctl(['put', '--no-resume', ...args.slice(1)]);
   t.equal(anew.code, 0, anew.stderr);
   t.notMatch(anew.stderr, RESUMING, '--no-resume throws the part away');
@@ -239,7 +243,10 @@ t.test('a get whose server is killed goes on', async (t) => {
   );
   await daemon.kill();
   t.equal((await transfer.exited).code, 3);
-  t.match(transfer.output, /^ftpctl: .*run the same command again to resume$/m);
+  t.match(
+    transfer.output,
+    new RegExp(String.raw`^ftpctl: .*: to resume: ftpctl ${args[0]} --retry 0 .*${args.at(-1)}$`, 'm'),
+  );
   await daemon.start();
   const again = await daemon.ftpctl(args);
   t.equal(again.code, 0, again.stderr);

@@ -46,6 +46,10 @@ t.test('files go to the share and come from it', async (t) => {
   t.match(JSON.parse(await said('stat', '--json', at('Shared/team/report'))), { path: 'Shared/team/report' });
   t.match(await said('df', '-h', at('Shared/team')), /127\.0\.0\.1:\d+\/Shared\/team +64M/);
   await said('mkdir', at('Shared/team/sub'));
+  const there = new RegExp("^ftpctl: '.*' matches nothing in the home: a share is a home of its own");
+  for (const pattern of ['Sh?red/t*/report', '*/*/report', 'S*/team/report'])
+    t.match(await ftpctl('cat', at(pattern)), { code: 1, stderr: there }, pattern);
+  t.match(await ftpctl('cat', at('x*/*/report')), { code: 1, stderr: /no such file/ });
   await said('mv', at('Shared/team/report'), at('Shared/team/sub'));
   await said('get', '-q', '-r', at('Shared/team'), here);
   t.equal(
@@ -177,14 +181,25 @@ t.test('the prompt goes there and back', async (t) => {
     'cd',
     'ls Shared/team',
     '-mv own Shared/team/own',
+    'ln -s report Shared/team/sub/link',
+    'cat Shared/team/sub/link',
+    'rm Shared/team/sub/link',
+    '-trash list Shared/team/none',
+    '-uploads rm Shared/team/none',
     'cd -',
     'pwd',
   ].join('\n');
   const { stdout, stderr } = await daemon.ftpctl(['shell', ...daemon.login('alice'), daemon.at('alice')], {
     input: `${script}\n`,
   });
-  t.equal(stdout, ['/Shared/team', 'sub', 'text', 'mine', 'made', 'sub', '/Shared/team/sub', ''].join('\n'));
-  t.match(stderr, /a share is a home of its own/);
+  t.equal(
+    stdout,
+    ['/Shared/team', 'sub', 'text', 'mine', 'made', 'sub', 'text', '/Shared/team/sub', ''].join('\n'),
+  );
+  t.match(
+    stderr,
+    /^ftpctl: a share is a home of its own.*\n.*nothing of it is in the trash\n.*no partial upload of it/,
+  );
 });
 
 t.test('a prompt that is open goes to a share that comes, and not to one that is gone', async (t) => {

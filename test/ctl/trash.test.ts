@@ -55,6 +55,11 @@ t.test('what was removed and replaced is listed', async (t) => {
     (await ctl('trash', '-h', at())).stdout,
     /^Removed +Size +Path\n(\d{4}-\d\d-\d\d \d\d:\d\d +\d+ {2}\S+\n){4}$/,
   );
+  t.match(await ctl('trash list', at('none'), at('tree/a.txt')), {
+    code: 1,
+    stdout: /tree\/a\.txt\n$/,
+    stderr: 'ftpctl: none: nothing of it is in the trash\n',
+  });
   t.strictSame(await pathsOf(at('tree/sub')), ['tree/sub/c.txt']);
   t.strictSame(await pathsOf(at('*/*.txt')), ['tree/a.txt']);
   t.strictSame(await pathsOf(at('tree/s?b'), at('put')), ['put', 'tree/sub/c.txt']);
@@ -131,6 +136,8 @@ t.test('at the prompt', async (t) => {
     stdout: /^Removed [^]*prompt\/f\.txt\n[^]*prompt\/g\n|prompt\/g\n[^]*prompt\/f\.txt\n$/,
   });
   t.match(await shell('cd prompt\ntrash restore *.txt\ncat f.txt\n'), { code: 0, stdout: 'f' });
+  t.match(await shell('trash emtpy\n'), { code: 1, stderr: /^ftpctl: emtpy: nothing of it is in the trash/ });
+  t.match(await shell('trash --help\n'), { code: 0, stdout: /^trash .*\[VERB\] \[PATH\.\.\.\]\n/ });
   t.match(await shell('trash empty x\n'), { code: 2 });
   t.match(await shell('trash rm\n'), { code: 2, stderr: /empty removes all of it/ });
   t.match(await shell('trash rm prompt/g\nrm prompt/f.txt\ntrash empty\ntrash\n'), {

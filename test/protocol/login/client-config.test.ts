@@ -68,9 +68,9 @@ t.test('what is wrong names file, key and what is allowed', async (t) => {
 t.test('a file that others can write is refused', async (t) => {
   writeFileSync(path, '');
   chmodSync(path, 0o666);
-  t.throws(() => readClientConfig(path), { kind: 'EACCES', message: /chmod go-w/ });
+  t.throws(() => readClientConfig(path), { kind: 'USAGE', message: /chmod go-w/ });
   mkdirSync(join(directory, 'd'));
-  t.throws(() => readClientConfig(join(directory, 'd')), failing('EACCES'));
+  t.throws(() => readClientConfig(join(directory, 'd')), failing('USAGE'));
 });
 
 t.test('where the files are', async (t) => {

@@ -73,9 +73,16 @@ t.test('the command line goes before the alias, the alias before the defaults', 
 t.test('a path that may be meant as a port', async (t) => {
   const likely = (text: string, port?: number): string | undefined =>
     resolveEndpoint(parseTarget(text), new Map(), port).likelyPort;
-  for (const text of ['alice@h:8083', 'alice@h:8083:', 'alice@h:8083:photos'])
+  for (const text of ['alice@h:8083', 'alice@h:8083:', 'alice@h:8083:photos', 'alice@h:8083/x'])
     t.equal(likely(text), '8083', text);
-  for (const text of ['alice@h', 'alice@h:', 'alice@h:8083/x', 'alice@h:123456'])
+  for (const text of [
+    'alice@h',
+    'alice@h:',
+    'alice@h:80x',
+    'alice@h:123456',
+    'alice@h:99999:x',
+    'alice@h:007',
+  ])
     t.equal(likely(text), undefined, text);
   t.equal(likely('alice@h:8083', 22), undefined, 'a port is given');
 });
