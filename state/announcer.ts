@@ -20,6 +20,12 @@ export interface AnnouncerOptions {
   readonly ask: AskIfRunning;
 }
 
+/** What is recorded, and what the daemon is told. */
+export interface Announced {
+  readonly changes: readonly AccountChange[];
+  readonly requests: readonly ControlRequest[];
+}
+
 export class Announcer {
   readonly #options: AnnouncerOptions;
 
@@ -36,6 +42,20 @@ export class Announcer {
     const answer = await this.tell(request);
     if (unrecorded !== undefined) throw unrecorded;
     return answer;
+  }
+
+  /** As announce(), of changes that were made at once: all are recorded before the daemon is told of any. Throws the first failure, last. */
+  async announceAll({ changes, requests }: Announced): Promise<void> {
+    const failures = changes.map((change) => attempt(() => this.record(change)));
+    for (const request of requests) {
+      try {
+        await this.tell(request);
+      } catch (error) {
+        failures.push(Failure.from(error));
+      }
+    }
+    const first = failures.find((failure) => failure !== undefined);
+    if (first !== undefined) throw first;
   }
 
   /** Tells the daemon, if one runs, of a change that is made. Returns its answer. */
