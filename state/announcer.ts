@@ -4,7 +4,7 @@
  */
 import { Failure } from '../protocol/failure.js';
 import { errnoText } from '../protocol/login/report.js';
-import { recordAccountChange, type AccountChange } from './audit.js';
+import { recordAccountChanges, type AccountChange } from './audit.js';
 import type { ControlAnswers, ControlRequest } from './control.js';
 import type { StatePaths } from './directory.js';
 
@@ -46,15 +46,14 @@ export class Announcer {
 
   /** As announce(), of changes that were made at once: all are recorded before the daemon is told of any. Throws the first failure, last. */
   async announceAll({ changes, requests }: Announced): Promise<void> {
-    const failures = changes.map((change) => attempt(() => this.record(change)));
+    let first = attempt(() => this.#record(changes));
     for (const request of requests) {
       try {
         await this.tell(request);
       } catch (error) {
-        failures.push(Failure.from(error));
+        first ??= Failure.from(error);
       }
     }
-    const first = failures.find((failure) => failure !== undefined);
     if (first !== undefined) throw first;
   }
 
@@ -88,9 +87,13 @@ export class Announcer {
 
   /** Throws where the audit trail does not take it. */
   record(change: AccountChange): void {
+    this.#record([change]);
+  }
+
+  #record(changes: readonly AccountChange[]): void {
     const { paths, by } = this.#options;
     try {
-      recordAccountChange(paths, by, change);
+      recordAccountChanges(paths, by, changes);
     } catch (cause) {
       const { kind, code } = Failure.from(cause);
       const text = `the change is made, but not in ${paths.managerLog} (${errnoText(code)})`;

@@ -74,6 +74,7 @@ function add(scope: FastifyInstance, { state, ask }: WebOptions, route: Route): 
       response: {
         [status]: answer ?? { type: 'null', description: 'done' },
         '4xx': failure,
+        '5xx': failure,
       },
     },
     onRequest: async (request, reply) => {
