@@ -10,8 +10,8 @@ import type { UserName } from '../protocol/ids.js';
 import type { ApiToken } from './api-tokens.js';
 import { accountKey, fingerprintOf, keyOf, withKey } from './account-keys.js';
 import { noSuchUser, type Account, type AccountKey } from './accounts.js';
-import { Announcer, type AskIfRunning } from './announcer.js';
-import type { AuditDetails } from './audit.js';
+import { Announcer, type Announced, type AskIfRunning } from './announcer.js';
+import type { AccountChange, AuditDetails } from './audit.js';
 import { requireKnownHomes } from './homes-marker.js';
 import { refuseLeftHome } from './left-home.js';
 import { networkOf } from './networks.js';
@@ -54,7 +54,10 @@ export type AccountSettings = Partial<
   Limits & Pick<Account, 'disabled' | 'expiresAt'> & { readonly posixOwners: boolean }
 >;
 
-const NOTHING_ELSE = { groups: [], shares: [] };
+/** What is made in the same transaction as users, and announced with them. */
+export type MadeWithUsers = Omit<Added, 'accounts'> & Announced;
+
+const NOTHING_ELSE: MadeWithUsers = { groups: [], shares: [], changes: [], requests: [] };
 
 export class Administration {
   readonly #state: State;
@@ -104,10 +107,13 @@ export class Administration {
    * are somebody's, mostly of an earlier user of the name, and handed over only where that is asked for.
    *
    * Of an earlier user whose removal the daemon was not told (userdel was killed) sessions and home may still be open: they are
-   * gone before the account is made, and nothing is made where the daemon cannot be told that either. `others`: what is made in the same
-   * transaction; who calls records it.
+   * gone before the account is made, and nothing is made where the daemon cannot be told that either. What fails
+   * after they are made is thrown when all is recorded and told that can be.
    */
-  async addUsers(users: readonly NamedUser[], others: Omit<Added, 'accounts'> = NOTHING_ELSE): Promise<void> {
+  async addUsers(
+    users: readonly NamedUser[],
+    { groups, shares, changes, requests } = NOTHING_ELSE,
+  ): Promise<void> {
     for (const failure of (await this.refusals(users)).values()) throw failure;
     const hashes = await this.#hashesOf(users);
     const added: Account[] = [];
@@ -117,23 +123,11 @@ export class Administration {
     }
     for (const { name } of added)
       await this.#announcer.endEarlier('account', { type: 'accountRemoved', name });
-    this.#state.addAll({ accounts: added, ...others });
-    let failed: Failure | undefined;
-    for (const account of added) {
-      const { name, quotaBytes, maxFiles, posixOwners = false, disabled, expiresAt } = account;
-      const { bandwidth = 0, trashMs = 0 } = account;
-      const limits = { quotaBytes, maxFiles, ...softQuotaOf(account), bandwidth, trashMs };
-      const details = detailsOf({ ...limits, posixOwners, disabled, expiresAt });
-      try {
-        await this.#announcer.announce(
-          { action: 'useradd', user: name, details },
-          { type: 'accountChanged', name },
-        );
-      } catch (error) {
-        failed ??= Failure.from(error); // the others are recorded all the same
-      }
-    }
-    if (failed !== undefined) throw failed;
+    this.#state.addAll({ accounts: added, groups, shares });
+    await this.#announcer.announceAll({
+      changes: [...added.map(userAdded), ...changes],
+      requests: [...added.map(({ name }) => ({ type: 'accountChanged', name }) as const), ...requests],
+    });
   }
 
   /** Open sessions follow at once: of a user who is disabled, or expired, they end, and of owners they are told by connecting again. */
@@ -313,6 +307,14 @@ export class Administration {
   #requireUser(name: UserName): void {
     if (this.#state.accounts.get(name) === undefined) throw noSuchUser(name);
   }
+}
+
+function userAdded(account: Account): AccountChange {
+  const { name, quotaBytes, maxFiles, posixOwners = false, disabled, expiresAt } = account;
+  const { bandwidth = 0, trashMs = 0 } = account;
+  const limits = { quotaBytes, maxFiles, ...softQuotaOf(account), bandwidth, trashMs };
+  const details = detailsOf({ ...limits, posixOwners, disabled, expiresAt });
+  return { action: 'useradd', user: name, details };
 }
 
 /** What an account has of these settings. */

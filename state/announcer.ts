@@ -4,7 +4,7 @@
  */
 import { Failure } from '../protocol/failure.js';
 import { errnoText } from '../protocol/login/report.js';
-import { recordAccountChange, type AccountChange } from './audit.js';
+import { recordAccountChanges, type AccountChange } from './audit.js';
 import type { ControlAnswers, ControlRequest } from './control.js';
 import type { StatePaths } from './directory.js';
 
@@ -18,6 +18,12 @@ export interface AnnouncerOptions {
   /** Who makes the changes, for the audit trail. */
   readonly by: string;
   readonly ask: AskIfRunning;
+}
+
+/** What is recorded, and what the daemon is told. */
+export interface Announced {
+  readonly changes: readonly AccountChange[];
+  readonly requests: readonly ControlRequest[];
 }
 
 export class Announcer {
@@ -36,6 +42,19 @@ export class Announcer {
     const answer = await this.tell(request);
     if (unrecorded !== undefined) throw unrecorded;
     return answer;
+  }
+
+  /** As announce(), of changes that were made at once: all are recorded before the daemon is told of any. Throws the first failure, last. */
+  async announceAll({ changes, requests }: Announced): Promise<void> {
+    let first = attempt(() => this.#record(changes));
+    for (const request of requests) {
+      try {
+        await this.tell(request);
+      } catch (error) {
+        first ??= Failure.from(error);
+      }
+    }
+    if (first !== undefined) throw first;
   }
 
   /** Tells the daemon, if one runs, of a change that is made. Returns its answer. */
@@ -68,9 +87,13 @@ export class Announcer {
 
   /** Throws where the audit trail does not take it. */
   record(change: AccountChange): void {
+    this.#record([change]);
+  }
+
+  #record(changes: readonly AccountChange[]): void {
     const { paths, by } = this.#options;
     try {
-      recordAccountChange(paths, by, change);
+      recordAccountChanges(paths, by, changes);
     } catch (cause) {
       const { kind, code } = Failure.from(cause);
       const text = `the change is made, but not in ${paths.managerLog} (${errnoText(code)})`;

@@ -1,9 +1,10 @@
 /*
- * The audit trail of account changes: manager.log, one JSON object a line, appended by whoever made the change. Each line
- * is one write(2) with O_APPEND, so that several programs may append at once.
+ * The audit trail of account changes: manager.log, one JSON object a line, appended by whoever made the change. What was changed
+ * at once is one write(2) with O_APPEND, so that several programs may append at once.
  * Invariant: an entry says that a password or key changed, never which password or hash.
  */
-import { destination, pino } from 'pino';
+import { appendFileSync } from 'node:fs';
+import { pino } from 'pino';
 import type { UserName } from '../protocol/ids.js';
 import type { StatePaths } from './directory.js';
 
@@ -43,23 +44,20 @@ export interface AccountChange {
   readonly before?: AuditDetails;
 }
 
-/** Appends an entry to manager.log; it is with the kernel when this returns. */
-export function recordAccountChange(
+/** Appends entries to manager.log; they are with the kernel when this returns. */
+export function recordAccountChanges(
   { managerLog }: Pick<StatePaths, 'managerLog'>,
   by: string,
-  change: AccountChange,
+  changes: readonly AccountChange[],
 ): void {
-  const file = destination({ dest: managerLog, sync: true, mode: 0o600 });
-  try {
-    const { action, user, details, before } = change;
-    const formatters = { level: (name: string) => ({ level: name }) };
-    pino({ base: { by }, formatters, timestamp: pino.stdTimeFunctions.isoTime }, file).info(
-      { user, ...details, before },
-      action,
-    );
-  } finally {
-    file.end();
-  }
+  const lines: string[] = [];
+  const formatters = { level: (name: string) => ({ level: name }) };
+  const log = pino(
+    { base: { by }, formatters, timestamp: pino.stdTimeFunctions.isoTime },
+    { write: (line) => void lines.push(line) },
+  );
+  for (const { action, user, details, before } of changes) log.info({ user, ...details, before }, action);
+  appendFileSync(managerLog, lines.join(''), { mode: 0o600 });
 }
 
 /** Who runs this program, and who became it by sudo. */

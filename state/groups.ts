@@ -117,7 +117,7 @@ export class Groups {
   }
 }
 
-function noSuchGroup(name: GroupName): Failure {
+export function noSuchGroup(name: GroupName): Failure {
   return new Failure('ENOENT', `there is no group ${name}: ftpctl groups lists them`);
 }
 

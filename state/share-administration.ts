@@ -45,8 +45,11 @@ export class ShareAdministration {
     this.#announcer.record(groupAdded({ name, members }));
   }
 
-  /** Open sessions follow at once. ENOENT, E2BIG. */
+  /** Open sessions follow at once. ENOENT, E2BIG; EINVAL: nobody comes or goes, or somebody does both. */
   async changeGroup(name: GroupName, { add, remove }: GroupChange): Promise<void> {
+    if (add.length + remove.length === 0) throw new Failure('EINVAL', 'say who comes or goes');
+    const both = add.find((user) => remove.includes(user));
+    if (both !== undefined) throw new Failure('EINVAL', `${both} cannot both come and go`);
     this.#state.changeGroup(name, { add, remove });
     const details = { group: name, added: add.join(' '), removed: remove.join(' ') };
     await this.#announcer.announce({ action: 'groupmod', details }, { type: 'sharesChanged' });
@@ -101,10 +104,11 @@ export class ShareAdministration {
     const records = shares.map(({ name, quotaBytes, maxFiles, grants }) => {
       return { name, quotaBytes, maxFiles, grants, createdAt };
     });
-    await administration.addUsers(users, { groups, shares: records });
-    for (const group of groups) this.#announcer.record(groupAdded(group));
-    for (const share of records) this.#announcer.record(shareAdded(share));
-    if (shares.length + groups.length > 0) await this.#announcer.tell({ type: 'sharesChanged' });
+    await administration.addUsers(users, {
+      ...{ groups, shares: records },
+      changes: [...groups.map(groupAdded), ...records.map(shareAdded)],
+      requests: groups.length + shares.length > 0 ? [{ type: 'sharesChanged' }] : [],
+    });
   }
 
   /** Open sessions follow at once. ENOENT, E2BIG. */

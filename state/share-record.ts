@@ -33,13 +33,13 @@ export function grantsByGroup(grants: readonly Grant[]): Grants {
   return Object.fromEntries(grants.map(({ group, access }) => [group, access]));
 }
 
-/** Throws EINVAL, and what the values throw; USAGE where the quota is said nowhere. */
+/** `settings`: what is said beside the name. Throws EINVAL, and what the values throw; USAGE where the quota is said nowhere. */
 export function newShareOf(
-  fields: Fields,
+  name: unknown,
+  settings: Fields,
   { quotaBytes, maxFiles }: UserDefaults,
   adopt: boolean,
 ): NamedShare {
-  const { name, ...settings } = fields;
   const { grants = [], ...limits } = shareSettingsOf(settings);
   const granted = grants.flatMap(({ group, access }) => (access === undefined ? [] : [{ group, access }]));
   const said = { maxFiles, ...(quotaBytes === undefined ? {} : { quotaBytes }), ...limits };
@@ -64,8 +64,8 @@ export function shareSettingsOf({ quota, maxFiles, grants, ...others }: Fields):
   };
 }
 
-/** Throws EINVAL. */
-export function groupOf({ name, members = [], ...others }: Fields): Group {
+/** What is said beside the name comes second. Throws EINVAL. */
+export function groupOf(name: unknown, { members = [], ...others }: Fields): Group {
   requireNone(others, 'members');
   return { name: groupName(textOf(name)), members: userNamesOf(members) };
 }

@@ -8,9 +8,10 @@ import {
   type UserName,
 } from '../protocol/ids.js';
 import { Failure } from '../protocol/failure.js';
+import { noSuchGroup } from '../state/groups.js';
 import { describeGrants, type ShareAdministration, type ShareLimits } from '../state/share-administration.js';
 import { groupRows, shareRows } from '../state/share-rows.js';
-import type { Access } from '../state/shares.js';
+import { noSuchShare, type Access } from '../state/shares.js';
 import { parseCount, parseSize } from '../state/sizes.js';
 import type { Site } from './forms.js';
 import type { WebOptions } from './options.js';
@@ -24,13 +25,13 @@ export function shareSite({ page, action }: Site, { state, ask }: WebOptions): v
   page('/shares/:name', '/shares', async (session, request) => {
     const name = shareIn(request.params);
     const row = shareRows(state, await ask({ type: 'status' })).find(({ share }) => share.name === name);
-    if (row === undefined) throw new Failure('ENOENT', 'there is no such share');
+    if (row === undefined) throw noSuchShare(name);
     return sharePage(row, groupRows(state), session);
   });
   page('/groups/:name', '/shares', (session, request) => {
     const name = groupIn(request.params);
     const row = groupRows(state).find((group) => group.name === name);
-    if (row === undefined) throw new Failure('ENOENT', 'there is no such group');
+    if (row === undefined) throw noSuchGroup(name);
     return groupPage(row, session);
   });
 

@@ -78,6 +78,8 @@ export function site(web: FastifyInstance, options: WebOptions, { history, signI
       } catch (error) {
         const { kind } = Failure.from(error);
         if (kind !== 'ENOENT' && kind !== 'EINVAL') throw error;
+        // Who sent a form of what is gone meanwhile learns that, on the page of the others.
+        if (session.notice !== undefined && path !== place) return reply.redirect(place, 303);
         return reply.callNotFound();
       }
     });

@@ -4,6 +4,8 @@
  */
 import { Failure } from '../../protocol/failure.js';
 import { printable } from '../../protocol/login/report.js';
+import { noSuchUser } from '../../state/accounts.js';
+import { noSuchGroup } from '../../state/groups.js';
 import type { ShareAdministration } from '../../state/share-administration.js';
 import type { State, UserDefaults } from '../../state/store.js';
 import { MISSING_QUOTA, newUserOf, type RecordDefaults } from '../../state/user-record.js';
@@ -49,6 +51,9 @@ export async function addInventory(
     }
     found.push(...(await refusalsOf(inventory, others, state)));
     if (found.length > 0) throw refused(file, found);
+    if (added.length + inventory.groups.length + inventory.shares.length === 0) {
+      throw new Failure('EINVAL', `there is nothing to add in ${file}`);
+    }
     const all = {
       users: added,
       groups: inventory.groups.map(({ value }) => value),
@@ -63,17 +68,22 @@ export async function addInventory(
   return 0;
 }
 
-/** What is in the way of groups and shares by themselves. */
+/** What is in the way of groups and shares. */
 async function refusalsOf(
-  { groups, shares }: Inventory,
+  { users, groups, shares }: Inventory,
   administration: ShareAdministration,
   state: State,
 ): Promise<Mistake[]> {
   const mistakes: Mistake[] = [];
+  const known = new Set<string>(users.records.map(({ record }) => record.name));
   const taken = new Set<string>(state.groups.list().map(({ name }) => name));
   for (const { line, value } of groups) {
     if (taken.has(value.name)) mistakes.push({ line, message: `there is a group ${value.name} already` });
     taken.add(value.name);
+    for (const user of value.members) {
+      if (known.has(user) || state.accounts.get(user) !== undefined) known.add(user);
+      else mistakes.push({ line, message: noSuchUser(user).message });
+    }
   }
   const names = new Set<string>();
   for (const { line, value } of shares) {
@@ -83,6 +93,9 @@ async function refusalsOf(
       await administration.requireNew(value);
     } catch (error) {
       mistakes.push({ line, message: Failure.from(error).message });
+    }
+    for (const { group } of value.grants) {
+      if (!taken.has(group)) mistakes.push({ line, message: noSuchGroup(group).message });
     }
   }
   return mistakes;

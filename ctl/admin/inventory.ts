@@ -24,7 +24,7 @@ export interface Inventory {
   readonly mistakes: readonly Mistake[];
 }
 
-/** `defaults`: of shares of which the quota is not said. `adopt`: their homes may be there already. Throws E2BIG. */
+/** `defaults`: of shares of which the quota is not said. `adopt`: their homes may be there already. */
 export function readInventory(text: string, defaults: UserDefaults, adopt: boolean): Inventory {
   const users: Row[] = [];
   const groups: Lined<Group>[] = [];
@@ -32,12 +32,15 @@ export function readInventory(text: string, defaults: UserDefaults, adopt: boole
   const mistakes: Mistake[] = [];
   for (const row of rowsOf(text)) {
     try {
-      const { group, share, ...others } = row.fields();
       const { line } = row;
-      if (group !== undefined) groups.push({ line, value: groupOf({ name: group, ...others }) });
-      else if (share !== undefined)
-        shares.push({ line, value: newShareOf({ name: share, ...others }, defaults, adopt) });
-      else users.push(row);
+      const fields = row.fields();
+      if (fields['group'] !== undefined) {
+        const { group, ...others } = fields;
+        groups.push({ line, value: groupOf(group, others) });
+      } else if (fields['share'] !== undefined) {
+        const { share, ...others } = fields;
+        shares.push({ line, value: newShareOf(share, others, defaults, adopt) });
+      } else users.push(row);
     } catch (error) {
       mistakes.push({ line: row.line, message: Failure.from(error).message });
     }

@@ -7,9 +7,6 @@
 import { Failure } from '../../protocol/failure.js';
 import { recordOf, type Fields, type UserRecord } from '../../state/user-record.js';
 
-/** Most users of a file. */
-const MAX_USERS = 10_000;
-
 /** What is wrong in a line (from 1; of a JSON array the place in it). */
 export interface Mistake {
   readonly line: number;
@@ -21,12 +18,10 @@ export interface ReadRecords {
   readonly mistakes: readonly Mistake[];
 }
 
-/** Throws E2BIG. */
 export function readRecords(text: string): ReadRecords {
   return recordsOf(rowsOf(text));
 }
 
-/** Throws E2BIG. */
 export function recordsOf(rows: readonly Row[]): ReadRecords {
   const records: ReadRecords['records'][number][] = [];
   const mistakes: Mistake[] = [];
@@ -37,7 +32,6 @@ export function recordsOf(rows: readonly Row[]): ReadRecords {
       mistakes.push({ line, message: Failure.from(error).message });
     }
   }
-  if (records.length > MAX_USERS) throw new Failure('E2BIG', `there are more than ${MAX_USERS} users`);
   return { records, mistakes };
 }
 

@@ -122,7 +122,11 @@ port.on('message', (message: ToWorker) => {
         (result) => post({ type: 'answer', callId: message.callId, result }),
         (error: unknown) => {
           const { kind, message: text } = Failure.from(error);
-          log.error({ call: message.name, error }, 'a call of the main thread failed');
+          // Who asked is told; what is not theirs is a matter of the server, too.
+          log[kind === 'EIO' ? 'error' : 'debug'](
+            { call: message.name, error },
+            'a call of the main thread failed',
+          );
           post({ type: 'failure', callId: message.callId, kind, message: text });
         },
       );

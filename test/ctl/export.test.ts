@@ -78,6 +78,11 @@ t.test('what is wrong is told line by line, and nothing is changed', async (t) =
     '{"share":"z","grants":{}}',
     '{"share":"z","quota":"1G","grants":{"staff":"w"}}',
     '{"share":"Z","quota":"1G"}',
+    '{"name":"q","group":"q"}',
+    '{"share":"q","name":"r","quota":"1G"}',
+    '{"group":"r","share":"r"}',
+    '{"group":"s","members":["new","nobody","noone"]}',
+    '{"share":"s","quota":0,"grants":{"s":"rw","none":"ro"}}',
   ];
   const { code, stderr } = await add(second, wrong.join('\n'));
   t.equal(code, 1);
@@ -88,13 +93,12 @@ t.test('what is wrong is told line by line, and nothing is changed', async (t) =
   t.match(stderr, /-:6: the quota is missing/);
   t.match(stderr, /-:7: 'w' is neither ro nor rw\n/);
   t.match(stderr, /-:8: share name 'Z' is not valid/);
-  t.match(stderr, /mistakes in -: 7; nothing is changed\n$/);
-  for (const [line, message] of [
-    ['{"group":"new","members":["new","nobody"]}', /no user nobody/],
-    ['{"share":"new","quota":0,"grants":{"nobody":"ro"}}', /no group nobody/],
-  ] as const) {
-    t.match(await add(second, `${user}\n${line}`), { code: 1, stderr: message });
-  }
+  t.match(stderr, /-:9: there is no field 'name': allowed are members\n/, 'nothing wins over `group`');
+  t.match(stderr, /-:10: there is no field 'name': allowed are quota, maxFiles, grants\n/);
+  t.match(stderr, /-:11: there is no field 'share': allowed are members\n/);
+  t.match(stderr, /-:12: there is no user nobody: [^\n]*\n.*-:12: there is no user noone: /);
+  t.match(stderr, /-:13: there is no group none: /);
+  t.match(stderr, /mistakes in -: 13; nothing is changed\n$/);
   t.equal(await said(second, 'export'), before);
 });
 
@@ -105,6 +109,14 @@ t.test('files that are there are nobody else’s unless that is said', async (t)
   t.match(await add(second, team), { code: 1, stderr: /--adopt/ });
   t.match(await add(second, team, '--adopt'), { code: 0, stdout: /shares added: 1/ });
   t.equal(readFileSync(join(second.homes, '+team', 'f'), 'utf8'), 'text\n');
+});
+
+t.test('a file that says nothing is a mistake', async (t) => {
+  for (const input of ['', '\n', '[]']) {
+    t.match(await add(second, input), { code: 1, stderr: /there is nothing to add in -/ }, input);
+  }
+  const foreign = await second.ftpctl(['import', 'passwd', '-'], { input: await said(first, 'export') });
+  t.match(foreign, { code: 1, stderr: /there is nothing to add in -/ });
 });
 
 t.test('useradd --batch says where groups and shares are read', async (t) => {

@@ -64,7 +64,7 @@ t.test('mistakes', async (t) => {
     records: [],
     mistakes: [{ line: 1, message: "there are two columns 'name'" }],
   });
-  t.throws(() => readRecords('{"name":"a"}\n'.repeat(10_001)), { name: 'Failure', kind: 'E2BIG' });
+  t.equal(readRecords('{"name":"a"}\n'.repeat(10_001)).records.length, 10_001, 'as many as an export has');
 });
 
 t.test('users of other programs', async (t) => {

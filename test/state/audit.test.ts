@@ -2,7 +2,7 @@
 import { readFileSync, renameSync, statSync } from 'node:fs';
 import t from 'tap';
 import { userName } from '../../protocol/ids.js';
-import { personAtTerminal, recordAccountChange } from '../../state/audit.js';
+import { personAtTerminal, recordAccountChanges } from '../../state/audit.js';
 import { readAudit } from '../../state/audit-reading.js';
 import { formerLog, statePaths } from '../../state/directory.js';
 import { temporaryDirectory } from '../lib/directory.js';
@@ -13,15 +13,10 @@ const umask = process.umask(0);
 t.teardown(() => process.umask(umask));
 
 t.test('one private line for each change', async (t) => {
-  recordAccountChange(statePaths(directory), personAtTerminal(), {
-    action: 'useradd',
-    user: userName('alice'),
-    details: { quotaBytes: 5 },
-  });
-  recordAccountChange(statePaths(directory), personAtTerminal(), {
-    action: 'passwd',
-    user: userName('alice'),
-  });
+  recordAccountChanges(statePaths(directory), personAtTerminal(), [
+    { action: 'useradd', user: userName('alice'), details: { quotaBytes: 5 } },
+    { action: 'passwd', user: userName('alice') },
+  ]);
 
   const lines = readFileSync(managerLog, 'utf8').trimEnd().split('\n');
   t.match(
@@ -36,7 +31,7 @@ t.test('one private line for each change', async (t) => {
 
 t.test('what was moved aside is read, too', async (t) => {
   renameSync(managerLog, formerLog(managerLog, 1));
-  recordAccountChange(statePaths(directory), 'carol', { action: 'userdel', user: userName('alice') });
+  recordAccountChanges(statePaths(directory), 'carol', [{ action: 'userdel', user: userName('alice') }]);
   const trail = await readAudit(statePaths(directory), { user: 'alice', text: '', limit: 10 });
   t.strictSame(trail.map(({ what }) => what).toSorted(), ['passwd', 'useradd', 'userdel']);
 });

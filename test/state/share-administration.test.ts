@@ -1,8 +1,9 @@
 /* Changes of groups and shares: made, recorded, and told to the daemon, in this order. */
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { Failure } from '../../protocol/failure.js';
-import { groupName, shareName } from '../../protocol/ids.js';
+import { groupName, shareName, userName } from '../../protocol/ids.js';
+import { Administration } from '../../state/administration.js';
 import type { AskIfRunning } from '../../state/announcer.js';
 import { ShareAdministration } from '../../state/share-administration.js';
 import { openState } from '../../state/store.js';
@@ -16,7 +17,8 @@ function administrationOf(t: Test, daemon: (request: unknown) => unknown) {
   const state = openState(temporaryDirectory(t));
   t.teardown(() => state.close());
   const ask = (async (request: unknown) => daemon(request)) as AskIfRunning;
-  return { state, administration: new ShareAdministration({ state, by: 'a test', ask }) };
+  const parts = { state, by: 'a test', ask };
+  return { state, accounts: new Administration(parts), administration: new ShareAdministration(parts) };
 }
 
 const NEW = {
@@ -54,6 +56,62 @@ t.test('what was done, by whom, and what the daemon is told', async (t) => {
       { msg: 'sharedel', removeHome: false },
     ],
   );
+});
+
+t.test('of what is made at once all is recorded and told, whatever fails of it', async (t) => {
+  const LILY = userName('lily');
+  const limits = { quotaBytes: 0, maxFiles: 0 };
+  const user = { ...limits, posixOwners: false, expiresAt: null, adopt: false, credential: null };
+  const all = {
+    users: [
+      { ...user, name: LILY },
+      { ...user, name: userName('max') },
+    ],
+    groups: [{ name: STAFF, members: [LILY] }],
+    shares: [{ ...NEW, name: TEAM }],
+  };
+  const announced = [
+    { type: 'accountChanged', name: 'lily' },
+    { type: 'accountChanged', name: 'max' },
+    { type: 'sharesChanged' },
+  ];
+  await t.test('a daemon that does not take a user up', async (t) => {
+    const told: { readonly type: string }[] = [];
+    const { state, accounts, administration } = administrationOf(t, (request) => {
+      told.push(request as { readonly type: string });
+      if (told.at(-1)?.type === 'accountChanged') throw new Failure('EIO', 'on demand');
+    });
+    const message = /^the change is made, but the running daemon did not take it up/;
+    await t.rejects(administration.addAll(accounts, all), { kind: 'EIO', message });
+    t.strictSame(told.slice(-3), announced);
+    const lines = readFileSync(state.paths.managerLog, 'utf8').trimEnd().split('\n');
+    t.strictSame(
+      lines.map((line) => (JSON.parse(line) as { msg: string }).msg),
+      ['useradd', 'useradd', 'groupadd', 'shareadd'],
+    );
+  });
+  await t.test('an audit trail that cannot be written', async (t) => {
+    const told: unknown[] = [];
+    const { state, accounts, administration } = administrationOf(t, (request) => void told.push(request));
+    mkdirSync(state.paths.managerLog);
+    await t.rejects(administration.addAll(accounts, all), {
+      message: /^the change is made, but not in .*manager\.log/,
+    });
+    t.strictSame(told.slice(-3), announced);
+    t.match(state.shares.of(LILY), [{ name: 'team' }]);
+  });
+});
+
+t.test('a change of a group that changes nothing is refused', async (t) => {
+  const { state, administration } = administrationOf(t, () => undefined);
+  const lily = userName('lily');
+  state.groups.create(STAFF, []);
+  for (const change of [
+    { add: [], remove: [] },
+    { add: [lily], remove: [lily] },
+  ]) {
+    await t.rejects(administration.changeGroup(STAFF, change), failing('EINVAL'));
+  }
 });
 
 t.test('no share is made while the daemon may serve an earlier one of the name', async (t) => {

@@ -49,6 +49,8 @@ export class Browser {
     const answer = await this.post(path, { token: await this.token(), ...fields });
     const next = answer.headers.get('location');
     if (answer.status !== 303 || next === null) throw new Error(`${path}: ${answer.status}`);
-    return /role="(?:status|alert)"[^>]*>([^<]*)</.exec(await this.text(next))?.[1] ?? '';
+    const page = await this.get(next);
+    const shown = page.status === 303 ? await this.get(page.headers.get('location') ?? '/') : page;
+    return /role="(?:status|alert)"[^>]*>([^<]*)</.exec(await shown.text())?.[1] ?? '';
   }
 }

@@ -71,6 +71,21 @@ t.test('the page makes groups and shares, and what they may do counts at once', 
   t.match(await browser.text('/groups/staff'), /href="\/users\/lily"[^]*href="\/shares\/team"/);
   t.equal(await browser.send('/groups/staff/members', { remove: 'lily' }), 'lily removed.');
   t.match(await browser.send('/groups/staff/members', { remove: 'lily' }), /lily is not in the group/);
+  t.match(await browser.send('/groups/staff/members', { add: ' ', remove: '' }), /who comes or goes/);
+  const both = { add: 'alice', remove: 'alice' };
+  t.match(await browser.send('/groups/staff/members', both), /alice cannot both come and go/);
+});
+
+t.test('the form of what is gone meanwhile tells that', async (t) => {
+  for (const [path, message] of [
+    ['/groups/gone/members', /no group gone/],
+    ['/shares/gone/limits', /no share gone/],
+    ['/users/gone/disable', /no user gone/],
+    ['/users/gone/trash/empty', /no user gone/],
+  ] as const) {
+    t.match(await browser.send(path, { ...limits, add: 'alice' }), message, path);
+  }
+  t.equal((await browser.get('/groups/gone')).status, 404);
 });
 
 t.test('what is removed there is gone, but for the files', async (t) => {
@@ -151,6 +166,7 @@ t.test('the same by the API', async (t) => {
     ['PATCH', '/shares/docs', { name: 'x' }, 400, /'name'/],
     ['PATCH', '/groups/guests', { add: ['nobody'] }, 404, /no user nobody/],
     ['PATCH', '/groups/guests', { add: 'lily' }, 400, /add must be array/],
+    ['PATCH', '/groups/guests', { add: [], remove: [] }, 400, /who comes or goes/],
     ['GET', '/groups/nobody', undefined, 404, /no group nobody/],
     ['GET', '/shares/none', undefined, 404, /no share none/],
   ] as const) {

@@ -149,7 +149,7 @@ t.test('what the forms do counts at once', async (t) => {
   t.match(await browser.send('/users/carol/keys', { key }), /^Key SHA256:\S+ added\.$/);
   t.match(await browser.text('/users/carol'), /<bdi>laptop<\/bdi>/);
   t.match(await browser.send('/users/carol/keys/remove', { key: 'laptop' }), /removed/);
-  t.match(await browser.send('/users/nobody/disconnect'), /^$/, 'there is no page that could tell');
+  t.match(await browser.send('/users/nobody/disconnect'), /no user nobody/, 'told on the page of the others');
   t.equal((await browser.get('/users/nobody')).status, 404);
   const trail = await browser.text('/audit?user=carol');
   for (const action of ['useradd', 'usermod', 'passwd', 'key-add', 'key-remove', 'login refused']) {

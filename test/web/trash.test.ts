@@ -118,6 +118,21 @@ t.test('the same by the API', async (t) => {
   });
   t.match(await program.call('POST', `${at}/remove`, { id: gone?.id }), refusedWith(404, /no such item/));
   t.match(await program.call('GET', `${at}?from=nonsense`), refusedWith(400, /no such page/));
+  mkdirSync(join(home, 'way'));
+  appendFileSync(join(home, 'way', 'f'), 'text');
+  await said('rm', '-r', ...login, daemon.at('alice', 'way'));
+  appendFileSync(join(home, 'way'), 'a file where its directory was');
+  let from: string | null = null;
+  let id: string | undefined;
+  do {
+    const page: Listed = (
+      await program.call('GET', `${at}${from === null ? '' : `?from=${encodeURIComponent(from)}`}`)
+    ).body as Listed;
+    id ??= page.items.find(({ path }) => path === 'way/f')?.id;
+    from = page.next;
+  } while (from !== null);
+  t.match(await program.call('POST', `${at}/restore`, { id }), refusedWith(409, /way\/f|directory/));
+  t.notMatch(daemon.service.output, /"level":"error"/, 'what the caller is told is no error of the daemon');
 });
 
 t.test('it is emptied', async (t) => {

@@ -45,7 +45,8 @@ export function api(web: FastifyInstance, options: WebOptions): void {
       });
       scope.setErrorHandler((thrown: FastifyError, request, reply) => {
         const { status, kind, message } = explain(thrown);
-        if (status >= 500) options.onError(thrown, `${request.method} ${request.routeOptions.url ?? PREFIX}`);
+        if (status === 500)
+          options.onError(thrown, `${request.method} ${request.routeOptions.url ?? PREFIX}`);
         return refuse(reply, status, kind, message);
       });
       takeEmptyBodies(scope);
@@ -73,6 +74,7 @@ function add(scope: FastifyInstance, { state, ask }: WebOptions, route: Route): 
       response: {
         [status]: answer ?? { type: 'null', description: 'done' },
         '4xx': failure,
+        '5xx': failure,
       },
     },
     onRequest: async (request, reply) => {
@@ -141,7 +143,19 @@ function explain(thrown: FastifyError): { status: number; kind: string; message:
     case 'ENOENT':
       return { status: 404, kind, message };
     case 'EEXIST':
+    case 'ENOTDIR':
+    case 'EISDIR':
+    case 'EACCES':
+    case 'EBUSY':
+    case 'ENAMETOOLONG':
+    case 'EROFS':
       return { status: 409, kind, message };
+    case 'EDQUOT':
+    case 'ENOSPC':
+      return { status: 507, kind, message };
+    case 'ETIMEDOUT':
+    case 'ECONNREFUSED':
+      return { status: 503, kind, message };
     default:
       return { status: 500, kind, message };
   }

@@ -1,6 +1,6 @@
 /* Groups and shares, as the API has them. */
 import { groupName, shareName, type GroupName, type ShareName } from '../../protocol/ids.js';
-import { Failure } from '../../protocol/failure.js';
+import { noSuchGroup } from '../../state/groups.js';
 import {
   groupOf,
   newShareOf,
@@ -31,7 +31,8 @@ export function shareRoutes({ state, ask }: WebOptions): Route[] {
       ...{ method: 'POST', path: '/shares', scope: 'shares:write', summary: 'Makes a share' },
       ...{ body: schema.newShare, answer: schema.share, made: true },
       act: async ({ shareAdministration, body }) => {
-        const { name, ...share } = newShareOf(body, state.userDefaults, false);
+        const { name: text, ...settings } = body;
+        const { name, ...share } = newShareOf(text, settings, state.userDefaults, false);
         await shareAdministration.addShare(name, share);
         return one(name);
       },
@@ -62,7 +63,7 @@ export function shareRoutes({ state, ask }: WebOptions): Route[] {
 export function groupRoutes({ state }: WebOptions): Route[] {
   const one = (name: GroupName): unknown => {
     const row = groupRows(state).find((group) => group.name === name);
-    if (row === undefined) throw new Failure('ENOENT', `there is no group ${name}`);
+    if (row === undefined) throw noSuchGroup(name);
     return shownGroup(row);
   };
   return [
@@ -75,7 +76,8 @@ export function groupRoutes({ state }: WebOptions): Route[] {
       ...{ method: 'POST', path: '/groups', scope: 'shares:write', summary: 'Makes a group' },
       ...{ body: schema.newGroup, answer: schema.group, made: true },
       act: async ({ shareAdministration, body }) => {
-        const { name, members } = groupOf(body);
+        const { name: text, ...others } = body;
+        const { name, members } = groupOf(text, others);
         await shareAdministration.addGroup(name, members);
         return one(name);
       },
