@@ -4,18 +4,9 @@
  * What is found wider (a directory made by hand, files restored from a backup) is closed. But a directory that holds other things,
  * too, is others' business, and only refused where they could put their files in the place of these.
  */
-import {
-  chmodSync,
-  closeSync,
-  constants,
-  fchmodSync,
-  fstatSync,
-  openSync,
-  readdirSync,
-  statSync,
-  type Stats,
-} from 'node:fs';
+import { chmodSync, closeSync, fstatSync, openSync, readdirSync, statSync, type Stats } from 'node:fs';
 import { basename, join } from 'node:path';
+import { O_NOFOLLOW, O_PATH } from '../posix/flags.js';
 import { Failure } from '../protocol/failure.js';
 import { defaultHomes, type StatePaths } from './directory.js';
 
@@ -51,15 +42,16 @@ export function closeToOthers(paths: StatePaths): void {
 function closeFile(path: string, uid: number): void {
   let file: number;
   try {
-    file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    file = openSync(path, O_PATH | O_NOFOLLOW);
   } catch {
     return;
   }
   try {
     const status = fstatSync(file);
     const isItsOwn = status.isFile() && status.nlink === 1 && status.uid === uid && isOwn(status);
-    if (isItsOwn && (status.mode & OF_OTHERS) !== 0) fchmodSync(file, 0o600);
+    if (isItsOwn && (status.mode & OF_OTHERS) !== 0) chmodSync(`/proc/self/fd/${file}`, 0o600);
   } finally {
+    // By O_PATH: to close any other descriptor of its lock would end all locks that the database of this process has (fcntl(2)).
     closeSync(file);
   }
 }
