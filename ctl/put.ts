@@ -87,7 +87,8 @@ export function putInto(
     if (!into && flags.recursive !== true && (sources.length > 1 || text.endsWith('/'))) {
       throw noDirectory(text);
     }
-    if (flags.recursive === true || sources.length > 1) progress.expect(() => expectedOf(sources, flags));
+    if (flags.recursive === true || sources.length > 1)
+      progress.expect((closing) => expectedOf(sources, flags, closing));
     const put = new Put(session, context, flags, progress, made, led);
     await put.run(sources, { path: led, text, attributes });
   });

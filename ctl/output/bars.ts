@@ -76,6 +76,7 @@ export class Bars implements Display {
   }
 
   expected({ files, bytes }: Expected): void {
+    if (this.#closed) return; // A new bar would be drawn for ever.
     this.#expected = bytes;
     if (files > 1) this.#showTotal();
   }

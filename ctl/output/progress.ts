@@ -51,6 +51,7 @@ export class Progress {
   #tellOnly: () => void = ignore;
   #firstFailure: Failure | undefined;
   #isExpecting = false;
+  readonly #closing = new AbortController();
 
   constructor(options: ProgressOptions) {
     this.#options = options;
@@ -97,11 +98,11 @@ export class Progress {
     }
   }
 
-  /** What all comes to is found out where that is shown, while it is moved, once over all connections. */
-  expect(find: () => Promise<Expected>): void {
+  /** What all comes to is found out where that is shown, while it is moved, once over all connections; no longer than until close(). */
+  expect(find: (closing: AbortSignal) => Promise<Expected>): void {
     if (this.#isExpecting || this.#display.expected === undefined) return;
     this.#isExpecting = true;
-    void find().then((all) => this.#display.expected?.(all));
+    void find(this.#closing.signal).then((all) => this.#display.expected?.(all));
   }
 
   /** `name` is there already, as it is here. */
@@ -170,6 +171,7 @@ export class Progress {
 
   /** Tells the sum where there was more than one file, and what was there already. */
   close(): void {
+    this.#closing.abort();
     this.#display.close();
     if (this.#options.quiet === true || this.#options.json === true) return;
     if (this.#files === 1) this.#tellOnly();

@@ -8,9 +8,16 @@ import { isExcluded } from './filter.js';
 
 type Selection = Pick<TransferFlags, 'recursive' | 'filter' | 'hardLinks'>;
 
-/** Of what is named and what is below it. What cannot be looked at is passed over: the transfer tells it. */
-export async function expectedOf(sources: readonly Buffer[], flags: Selection): Promise<Expected> {
-  const survey = new Survey(flags);
+/**
+ * Of what is named and what is below it, as far as it comes until `signal`. What cannot be looked at is passed over: the transfer tells
+ * it.
+ */
+export async function expectedOf(
+  sources: readonly Buffer[],
+  flags: Selection,
+  signal: AbortSignal,
+): Promise<Expected> {
+  const survey = new Survey(flags, signal);
   for (const source of sources) {
     await survey.add(source, isContents(source) ? Buffer.alloc(0) : lastComponent(source));
   }
@@ -21,14 +28,17 @@ class Survey implements Expected {
   files = 0;
   bytes = 0;
   readonly #flags: Selection;
+  readonly #signal: AbortSignal;
   /** Files with several names, which are copied once. */
   readonly #linked = new Set<string>();
 
-  constructor(flags: Selection) {
+  constructor(flags: Selection, signal: AbortSignal) {
     this.#flags = flags;
+    this.#signal = signal;
   }
 
   async add(path: Buffer, listed: Buffer): Promise<void> {
+    if (this.#signal.aborted) return;
     try {
       const status = await lstat(path);
       if (listed.length > 0 && isExcluded(this.#flags.filter ?? [], listed, status.isDirectory())) return;

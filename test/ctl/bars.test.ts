@@ -87,3 +87,16 @@ t.test('with -v each file is one line', async (t) => {
     t.match(lines[0], /: 4 bytes, .*, MD5 1cb251ec0d568de6a929b520c4aed8d1/);
   }
 });
+
+t.test('what is told when all is over draws nothing any more', async (t) => {
+  const bars = new URL('../../ctl/output/bars.js', import.meta.url).href;
+  const script = `
+    const { Bars } = await import(${JSON.stringify(bars)});
+    const shown = new Bars();
+    shown.close();
+    shown.expected({ files: 5, bytes: 10 });
+    console.log('the end');`;
+  const terminal = new Terminal(t, [process.execPath, '--input-type=module', '--eval', script]);
+  await terminal.says(/the end/);
+  t.match(await terminal.exited, { code: 0 });
+});

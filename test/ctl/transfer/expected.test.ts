@@ -16,6 +16,7 @@ async function expected(flags: Parameters<typeof expectedOf>[1], ...names: strin
   const { files, bytes } = await expectedOf(
     names.map((name) => Buffer.from(name)),
     { recursive: true, ...flags },
+    new AbortController().signal,
   );
   return { files, bytes };
 }
@@ -32,4 +33,9 @@ t.test('what is gone is passed over', async (t) => {
   writeFileSync(gone, 'x');
   rmSync(gone);
   t.strictSame(await expected({}, gone, tree, join(tree, 'sub/b')), { files: 4, bytes: 2400 });
+});
+
+t.test('it ends when that is not wanted any more', async (t) => {
+  const { files } = await expectedOf([Buffer.from(tree)], { recursive: true }, AbortSignal.abort());
+  t.equal(files, 0);
 });
