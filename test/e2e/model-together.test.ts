@@ -24,7 +24,7 @@ import { pick, randomFrom, seedOfRun, type Random } from '../lib/random.js';
 import { succeed } from '../lib/run.js';
 
 const seed = seedOfRun();
-const rounds = Number(process.env['ROUNDS'] ?? 40);
+const rounds = Number(process.env['ROUNDS'] ?? 15);
 
 const NAMES = ['a', 'b', 'dir'] as const;
 const MAX_SIZE = 20_000;

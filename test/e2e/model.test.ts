@@ -21,7 +21,7 @@ import { pick, randomFrom, seedOfRun, type Random } from '../lib/random.js';
 import { succeed } from '../lib/run.js';
 
 const seed = seedOfRun();
-const rounds = Number(process.env['ROUNDS'] ?? 60);
+const rounds = Number(process.env['ROUNDS'] ?? 30);
 
 const NAMES = ['a', 'b', 'c', 'dir', 'sub'] as const;
 const MAX_SIZE = 20_000;
