@@ -51,7 +51,7 @@ export const METHOD_SAMPLES: Readonly<Record<MethodName, Sample>> = {
       true,
       true,
       30_000,
-      [-(2 ** 31), 2 ** 33, 1],
+      [-(2 ** 31), 2 ** 33, 1, 2 ** 44],
       100,
       [['team', true]],
     ],
