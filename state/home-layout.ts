@@ -13,7 +13,7 @@ export const OWN_NAMES = {
   granted: Buffer.from('granted'),
   /** The times that are shown in place of the disk's. */
   times: Buffer.from('times'),
-  /** Empty: on which it is tried what the disk can keep. */
+  /** On which it is tried what the disk can keep: without a name as soon as it is open. */
   limits: Buffer.from('limits'),
   /** The virtual owners of what can have no extended attribute. */
   owners: Buffer.from('owners'),

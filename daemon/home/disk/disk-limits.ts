@@ -3,7 +3,7 @@
  */
 import type { Fd } from '../../../posix/fd.js';
 import { ftruncate } from '../../../posix/files.js';
-import { utimensOpen } from '../../../posix/names.js';
+import { unlinkat, utimensOpen } from '../../../posix/names.js';
 import { statxFd } from '../../../posix/status.js';
 import { UNLIMITED_DISK, type DiskLimits } from '../../../protocol/disk-limits.js';
 import { Failure } from '../../../protocol/failure.js';
@@ -17,10 +17,11 @@ const LAST_NANOSECOND = NANOSECONDS - 1;
 /** Where it cannot be tried (a disk that is read-only, or full), nothing is known to be limited. */
 export function limitsOfDisk(tree: ConfinedTree): DiskLimits {
   try {
-    return closing(tree.makeOwnFile(OWN_NAMES.limits), (fd) => ({
-      times: timesTried(fd),
-      largestFile: largestTried(fd),
-    }));
+    return closing(tree.makeOwnFile(OWN_NAMES.limits), (fd) => {
+      // Nobody sees it while it is as large as can be, nor does a daemon that is killed leave it so.
+      closing(tree.makeReserved(), (reserved) => unlinkat(reserved, OWN_NAMES.limits, 0));
+      return { times: timesTried(fd), largestFile: largestTried(fd) };
+    });
   } catch {
     return UNLIMITED_DISK;
   }
@@ -35,18 +36,14 @@ function timesTried(fd: Fd): TimeLimits {
   return { first: atime.sec, last: mtime.sec, step };
 }
 
-/** Halves what is in question 53 times at most: a quarter of a millisecond on ext4. The file is empty afterwards. */
+/** Halves what is in question 53 times at most: a quarter of a millisecond on ext4. */
 function largestTried(fd: Fd): number {
   let possible = 1;
   let tooLarge = UNLIMITED_DISK.largestFile + 1;
-  try {
-    while (tooLarge - possible > 1) {
-      const size = possible + Math.floor((tooLarge - possible) / 2);
-      if (takes(fd, size)) possible = size;
-      else tooLarge = size;
-    }
-  } finally {
-    ftruncate(fd, 0);
+  while (tooLarge - possible > 1) {
+    const size = possible + Math.floor((tooLarge - possible) / 2);
+    if (takes(fd, size)) possible = size;
+    else tooLarge = size;
   }
   return possible;
 }
