@@ -429,6 +429,7 @@ function cancelled(): Failure {
   return new Failure('ECANCELED', 'the call was cancelled');
 }
 
+/** What the server sent, in the shape it has to have; another shape is a fault of the server. */
 function expectShape<T>(shape: Shape<T>, value: unknown, method: string): T {
   try {
     return shape(value);

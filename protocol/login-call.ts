@@ -50,8 +50,6 @@ export function loginParams(request: LoginRequest): unknown[] {
   return [user, password, clientId, leaseWanted, program, share ?? null];
 }
 
-/** What the server sent, in the shape it has to have; another shape is a fault of the server. */
-
 /** Of what was received, which is gone afterwards. */
 export function loginResult(result: Result<'login'>): LoginResult {
   const [serverVersion, verifier, resumed, root, applied, leased, covered, ...limits] = result;
