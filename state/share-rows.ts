@@ -1,9 +1,9 @@
 /* What there is to show of each share and group: `ftpctl shares` and `groups`, the web page, the API and the metrics. */
-import { homeOfShare, type ShareName } from '../protocol/ids.js';
+import { homeOfShare, type GroupName, type ShareName } from '../protocol/ids.js';
 import type { DaemonStatus } from './control.js';
-import type { Group } from './groups.js';
+import { noSuchGroup, type Group } from './groups.js';
 import type { Use } from './ledger.js';
-import type { Access, ShareRecord } from './shares.js';
+import { noSuchShare, type Access, type ShareRecord } from './shares.js';
 import type { State } from './store.js';
 
 export interface ShareRow {
@@ -45,4 +45,22 @@ export function shareRows(
       sessions: status?.sessions.filter((one) => one.share === share.name).length ?? 0,
     };
   });
+}
+
+/** ENOENT. */
+export function shareRow(
+  state: Pick<State, 'shares' | 'ledger'>,
+  status: Pick<DaemonStatus, 'uses' | 'sessions'>,
+  name: ShareName,
+): ShareRow {
+  const row = shareRows(state, status).find(({ share }) => share.name === name);
+  if (row === undefined) throw noSuchShare(name);
+  return row;
+}
+
+/** ENOENT. */
+export function groupRow(state: Pick<State, 'groups' | 'shares'>, name: GroupName): GroupRow {
+  const row = groupRows(state).find((group) => group.name === name);
+  if (row === undefined) throw noSuchGroup(name);
+  return row;
 }

@@ -31,3 +31,26 @@ export interface Site {
     act: Act,
   ) => void;
 }
+
+/** The name that an address has, as `parse` takes it. Throws EINVAL. */
+export function nameIn<T>(parameters: unknown, parse: (text: string) => T): T {
+  return parse((parameters as Parameters)['name'] ?? '');
+}
+
+/**
+ * Adds forms of what has a name: at `place`/NAME/`path`, where `act` is told the name. The page that is shown then is `next`; by default that
+ * of what has the name.
+ */
+export function formsOf<T>(action: Site['action'], place: string, parse: (text: string) => T) {
+  const itsPage = (name: string): string => `${place}/${name}`;
+  return (
+    path: string,
+    act: (by: Administrations, name: T, fields: URLSearchParams) => Promise<string>,
+    next: (name: string, fields: URLSearchParams) => string = itsPage,
+  ): void =>
+    action(
+      `${place}/:name/${path}`,
+      ({ name = '' }, fields) => next(encodeURIComponent(name), fields),
+      (by, fields, parameters) => act(by, nameIn(parameters, parse), fields),
+    );
+}

@@ -1,19 +1,11 @@
 /* The page of groups and shares, and the forms in it. */
-import {
-  groupName,
-  shareName,
-  userName,
-  type GroupName,
-  type ShareName,
-  type UserName,
-} from '../protocol/ids.js';
+import { groupName, shareName, userName, type UserName } from '../protocol/ids.js';
 import { Failure } from '../protocol/failure.js';
-import { noSuchGroup } from '../state/groups.js';
-import { describeGrants, type ShareAdministration, type ShareLimits } from '../state/share-administration.js';
-import { groupRows, shareRows } from '../state/share-rows.js';
-import { noSuchShare, type Access } from '../state/shares.js';
+import { describeGrants, type ShareLimits } from '../state/share-administration.js';
+import { groupRow, groupRows, shareRow, shareRows } from '../state/share-rows.js';
+import type { Access } from '../state/shares.js';
 import { parseCount, parseSize } from '../state/sizes.js';
-import type { Site } from './forms.js';
+import { formsOf, nameIn, type Site } from './forms.js';
 import type { WebOptions } from './options.js';
 import { groupPage, sharePage, sharesPage } from './pages/shares.js';
 
@@ -23,17 +15,12 @@ export function shareSite({ page, action }: Site, { state, ask }: WebOptions): v
     return sharesPage(rows, groupRows(state), state.userDefaults, session);
   });
   page('/shares/:name', '/shares', async (session, request) => {
-    const name = shareIn(request.params);
-    const row = shareRows(state, await ask({ type: 'status' })).find(({ share }) => share.name === name);
-    if (row === undefined) throw noSuchShare(name);
+    const row = shareRow(state, await ask({ type: 'status' }), nameIn(request.params, shareName));
     return sharePage(row, groupRows(state), session);
   });
-  page('/groups/:name', '/shares', (session, request) => {
-    const name = groupIn(request.params);
-    const row = groupRows(state).find((group) => group.name === name);
-    if (row === undefined) throw noSuchGroup(name);
-    return groupPage(row, session);
-  });
+  page('/groups/:name', '/shares', (session, request) =>
+    groupPage(groupRow(state, nameIn(request.params, groupName)), session),
+  );
 
   action(
     '/shares',
@@ -47,24 +34,15 @@ export function shareSite({ page, action }: Site, { state, ask }: WebOptions): v
       return `Share ${name} added, for ${describeGrants(grants)}.`;
     },
   );
-  const ofShare = (
-    path: string,
-    next: (name: string) => string,
-    act: (administration: ShareAdministration, name: ShareName, fields: URLSearchParams) => Promise<string>,
-  ): void =>
-    action(
-      `/shares/:name/${path}`,
-      ({ name = '' }) => next(encodeURIComponent(name)),
-      ({ shares }, fields, parameters) => act(shares, shareIn(parameters), fields),
-    );
-  const toShare = (name: string): string => `/shares/${name}`;
-  ofShare('limits', toShare, async (administration, name, fields) => {
-    await administration.changeShare(name, limitsIn(fields));
+  const ofShare = formsOf(action, '/shares', shareName);
+  const toShares = (): string => '/shares';
+  ofShare('limits', async ({ shares }, name, fields) => {
+    await shares.changeShare(name, limitsIn(fields));
     return 'Limits changed.';
   });
-  ofShare('grant', toShare, async (administration, name, fields) => {
+  ofShare('grant', async ({ shares }, name, fields) => {
     const group = groupName(fields.get('group') ?? '');
-    const { grants } = await administration.changeShare(name, {
+    const { grants } = await shares.changeShare(name, {
       grants: [{ group, access: accessOf(fields) }],
     });
     return grants.length === 0
@@ -73,11 +51,11 @@ export function shareSite({ page, action }: Site, { state, ask }: WebOptions): v
   });
   ofShare(
     'remove',
-    () => '/shares',
-    async (administration, name) => {
-      await administration.removeShare(name, false);
+    async ({ shares }, name) => {
+      await shares.removeShare(name, false);
       return `Share ${name} removed; its files are left on the server.`;
     },
+    toShares,
   );
 
   action(
@@ -89,44 +67,21 @@ export function shareSite({ page, action }: Site, { state, ask }: WebOptions): v
       return `Group ${name} added.`;
     },
   );
-  const ofGroup = (
-    path: string,
-    next: (name: string) => string,
-    act: (administration: ShareAdministration, name: GroupName, fields: URLSearchParams) => Promise<string>,
-  ): void =>
-    action(
-      `/groups/:name/${path}`,
-      ({ name = '' }) => next(encodeURIComponent(name)),
-      ({ shares }, fields, parameters) => act(shares, groupIn(parameters), fields),
-    );
-  ofGroup(
-    'members',
-    (name) => `/groups/${name}`,
-    async (administration, name, fields) => {
-      const [add, remove] = [usersIn(fields, 'add'), usersIn(fields, 'remove')];
-      await administration.changeGroup(name, { add, remove });
-      return [...add.map((user) => `${user} added.`), ...remove.map((user) => `${user} removed.`)].join(' ');
-    },
-  );
+  const ofGroup = formsOf(action, '/groups', groupName);
+  ofGroup('members', async ({ shares }, name, fields) => {
+    const [add, remove] = [usersIn(fields, 'add'), usersIn(fields, 'remove')];
+    await shares.changeGroup(name, { add, remove });
+    return [...add.map((user) => `${user} added.`), ...remove.map((user) => `${user} removed.`)].join(' ');
+  });
   ofGroup(
     'remove',
-    () => '/shares',
-    async (administration, name) => {
-      const withdrawn = await administration.removeGroup(name);
+    async ({ shares }, name) => {
+      const withdrawn = await shares.removeGroup(name);
       const had = withdrawn.length === 0 ? '' : `; it has no part any more in ${withdrawn.join(', ')}`;
       return `Group ${name} removed${had}.`;
     },
+    toShares,
   );
-}
-
-/** Throws EINVAL. */
-function shareIn(parameters: unknown): ShareName {
-  return shareName((parameters as { readonly name?: string }).name ?? '');
-}
-
-/** Throws EINVAL. */
-function groupIn(parameters: unknown): GroupName {
-  return groupName((parameters as { readonly name?: string }).name ?? '');
 }
 
 /** Throws EINVAL. */

@@ -8,7 +8,7 @@
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Failure } from '../protocol/failure.js';
-import { userName, type UserName } from '../protocol/ids.js';
+import { userName } from '../protocol/ids.js';
 import { MAX_PASSWORD } from '../protocol/limits.js';
 import { describe } from '../protocol/login/report.js';
 import { noSuchUser } from '../state/accounts.js';
@@ -26,7 +26,7 @@ import { ShareAdministration } from '../state/share-administration.js';
 import { trashSite } from './trash-site.js';
 import { userRows } from '../state/user-rows.js';
 import { readDisks } from './disks.js';
-import type { Parameters, Site } from './forms.js';
+import { formsOf, nameIn, type Parameters, type Site } from './forms.js';
 import type { History } from './history.js';
 import type { WebOptions } from './options.js';
 import { auditPage } from './pages/audit.js';
@@ -149,7 +149,7 @@ export function site(web: FastifyInstance, options: WebOptions, { history, signI
     return usersPage(userRows(state, now), lastLogins(state.paths, now), state.userDefaults, session);
   });
   page('/users/:name', '/users', async (session, request) => {
-    const name = nameIn(request.params as Parameters);
+    const name = nameIn(request.params, userName);
     const now = await status();
     const row = userRows(state, now).find(({ account }) => account.name === name);
     if (row === undefined) throw noSuchUser(name);
@@ -208,48 +208,40 @@ export function site(web: FastifyInstance, options: WebOptions, { history, signI
   onBans('/bans/remove', async (administration, text) => {
     return `${await administration.unban(text)} is not banned any more.`;
   });
-  const ofUser = (
-    path: string,
-    act: (administration: Administration, name: UserName, fields: URLSearchParams) => Promise<string>,
-  ): void =>
-    action(
-      `/users/:name/${path}`,
-      ({ name = '' }) => `/users/${encodeURIComponent(name)}`,
-      ({ accounts }, fields, parameters) => act(accounts, nameIn(parameters), fields),
-    );
-  ofUser('limits', async (administration, name, fields) => {
-    await administration.changeUser(name, limitsIn(fields));
+  const ofUser = formsOf(action, '/users', userName);
+  ofUser('limits', async ({ accounts }, name, fields) => {
+    await accounts.changeUser(name, limitsIn(fields));
     return 'Limits changed.';
   });
-  ofUser('expires', async (administration, name, fields) => {
-    const { expiresAt } = await administration.changeUser(name, {
+  ofUser('expires', async ({ accounts }, name, fields) => {
+    const { expiresAt } = await accounts.changeUser(name, {
       expiresAt: parseEnd(fields.get('expires') ?? ''),
     });
     return `Logins until: ${formatEnd(expiresAt)}.`;
   });
-  ofUser('password', async (administration, name, fields) => {
+  ofUser('password', async ({ accounts }, name, fields) => {
     const password = fields.get('password') ?? '';
-    await administration.setPassword(name, async () => ({ password }), false);
+    await accounts.setPassword(name, async () => ({ password }), false);
     return 'Password changed.';
   });
-  ofUser('keys', async (administration, name, fields) => {
-    return `Key ${await administration.addKey(name, fields.get('key') ?? '')} added.`;
+  ofUser('keys', async ({ accounts }, name, fields) => {
+    return `Key ${await accounts.addKey(name, fields.get('key') ?? '')} added.`;
   });
-  ofUser('keys/remove', async (administration, name, fields) => {
-    return `Key ${await administration.removeKey(name, fields.get('key') ?? '')} removed.`;
+  ofUser('keys/remove', async ({ accounts }, name, fields) => {
+    return `Key ${await accounts.removeKey(name, fields.get('key') ?? '')} removed.`;
   });
-  ofUser('disconnect', async (administration, name) => {
-    return `Sessions ended: ${await administration.disconnect(name)}.`;
+  ofUser('disconnect', async ({ accounts }, name) => {
+    return `Sessions ended: ${await accounts.disconnect(name)}.`;
   });
-  ofUser('unlock', async (administration, name) => {
-    return `Failed logins forgotten; lockouts that ended: ${await administration.unlock(name)}.`;
+  ofUser('unlock', async ({ accounts }, name) => {
+    return `Failed logins forgotten; lockouts that ended: ${await accounts.unlock(name)}.`;
   });
-  ofUser('disable', async (administration, name) => {
-    await administration.changeUser(name, { disabled: true });
+  ofUser('disable', async ({ accounts }, name) => {
+    await accounts.changeUser(name, { disabled: true });
     return 'Logins are refused from now on, and the sessions have ended.';
   });
-  ofUser('enable', async (administration, name) => {
-    await administration.changeUser(name, { disabled: false });
+  ofUser('enable', async ({ accounts }, name) => {
+    await accounts.changeUser(name, { disabled: false });
     return 'Logins are allowed again.';
   });
 }
@@ -266,11 +258,6 @@ function isFromElsewhere({ headers }: FastifyRequest): boolean {
 
 function refuse(reply: FastifyReply): FastifyReply {
   return reply.code(403).type('text/plain').send('this form is of another session: load the page again\n');
-}
-
-/** Throws EINVAL. */
-function nameIn({ name = '' }: Parameters): UserName {
-  return userName(name);
 }
 
 /** Throws USAGE. */

@@ -1,6 +1,5 @@
 /* Groups and shares, as the API has them. */
 import { groupName, shareName, type GroupName, type ShareName } from '../../protocol/ids.js';
-import { noSuchGroup } from '../../state/groups.js';
 import {
   groupOf,
   newShareOf,
@@ -8,24 +7,26 @@ import {
   shareSettingsOf,
   userNamesOf,
 } from '../../state/share-record.js';
-import { groupRows, shareRows, type GroupRow, type ShareRow } from '../../state/share-rows.js';
-import { noSuchShare } from '../../state/shares.js';
+import {
+  groupRow,
+  groupRows,
+  shareRow,
+  shareRows,
+  type GroupRow,
+  type ShareRow,
+} from '../../state/share-rows.js';
 import type { WebOptions } from '../options.js';
 import type { Call, Route } from './route.js';
 import * as schema from './schemas.js';
 
 export function shareRoutes({ state, ask }: WebOptions): Route[] {
-  const all = async (): Promise<ShareRow[]> => shareRows(state, await ask({ type: 'status' }));
-  const one = async (name: ShareName): Promise<unknown> => {
-    const row = (await all()).find(({ share }) => share.name === name);
-    if (row === undefined) throw noSuchShare(name);
-    return shareOf(row);
-  };
+  const one = async (name: ShareName): Promise<unknown> =>
+    shareOf(shareRow(state, await ask({ type: 'status' }), name));
   return [
     {
       ...{ method: 'GET', path: '/shares', scope: 'shares:read', summary: 'All shares, by name' },
       answer: schema.shares,
-      act: async () => (await all()).map(shareOf),
+      act: async () => shareRows(state, await ask({ type: 'status' })).map(shareOf),
     },
     {
       ...{ method: 'POST', path: '/shares', scope: 'shares:write', summary: 'Makes a share' },
@@ -61,11 +62,7 @@ export function shareRoutes({ state, ask }: WebOptions): Route[] {
 }
 
 export function groupRoutes({ state }: WebOptions): Route[] {
-  const one = (name: GroupName): unknown => {
-    const row = groupRows(state).find((group) => group.name === name);
-    if (row === undefined) throw noSuchGroup(name);
-    return shownGroup(row);
-  };
+  const one = (name: GroupName): unknown => shownGroup(groupRow(state, name));
   return [
     {
       ...{ method: 'GET', path: '/groups', scope: 'shares:read', summary: 'All groups, by name' },

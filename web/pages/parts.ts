@@ -1,6 +1,6 @@
-/* Parts of several pages: tables that are cards on a phone, and use beside its limit. */
+/* Parts of several pages: tables that are cards on a phone, use beside its limit, and the fields of limits. */
 import { html, type Html } from '../html.js';
-import { formatLimit, formatSize } from '../../state/sizes.js';
+import { exactSize, formatLimit, formatSize } from '../../state/sizes.js';
 import { formatTime } from '../../state/times.js';
 import type { Use } from '../../state/ledger.js';
 
@@ -62,4 +62,25 @@ export function bar(used: number, limit: number, label: string): Html {
   >
     ${percent} %
   </meter>`;
+}
+
+/** Of a form of limits. `quotaBytes`: undefined where there is no default; `example`: what may be typed. */
+export function quotaField(quotaBytes: number | undefined, example: string): Html {
+  const quota = quotaBytes === undefined ? '' : exactSize(quotaBytes);
+  return html`<label
+    >Quota, such as ${example}; 0 is none <input name="quota" required value="${quota}" autocomplete="off"
+  /></label>`;
+}
+
+export function filesField(maxFiles: number): Html {
+  return html`<label
+    >Limit of files; 0 is none
+    <input
+      name="maxFiles"
+      required
+      inputmode="numeric"
+      pattern="[0-9]+"
+      value="${String(maxFiles)}"
+      autocomplete="off"
+  /></label>`;
 }

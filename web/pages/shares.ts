@@ -1,12 +1,11 @@
 /* Shares and groups: all of them, one share, one group, and the forms that make and change them. */
-import { exactSize } from '../../state/sizes.js';
 import type { GroupRow, ShareRow } from '../../state/share-rows.js';
 import type { Grant } from '../../state/shares.js';
 import type { UserDefaults } from '../../state/store.js';
 import { html, type Html } from '../html.js';
 import type { SignedIn } from '../sign-in.js';
 import { form, type Page } from './frame.js';
-import { quotaBar, table } from './parts.js';
+import { filesField, quotaBar, quotaField, table } from './parts.js';
 
 const MAY = { ro: 'may read', rw: 'may read and write' };
 
@@ -212,18 +211,5 @@ function accessField(): Html {
 }
 
 function limitFields(quotaBytes: number | undefined, maxFiles: number): Html {
-  const quota = quotaBytes === undefined ? '' : exactSize(quotaBytes);
-  return html`<label
-      >Quota, such as 50G; 0 is none <input name="quota" required value="${quota}" autocomplete="off"
-    /></label>
-    <label
-      >Limit of files; 0 is none
-      <input
-        name="maxFiles"
-        required
-        inputmode="numeric"
-        pattern="[0-9]+"
-        value="${String(maxFiles)}"
-        autocomplete="off"
-    /></label>`;
+  return html`${quotaField(quotaBytes, '50G')} ${filesField(maxFiles)}`;
 }

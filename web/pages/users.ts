@@ -10,7 +10,7 @@ import { exactSpan } from '../../state/times.js';
 import { formatTrashTime } from '../../state/trash-time.js';
 import { loginWays, type UserRow } from '../../state/user-rows.js';
 import { form, type Page } from './frame.js';
-import { quotaBar, table, time } from './parts.js';
+import { filesField, quotaBar, quotaField, table, time } from './parts.js';
 
 type LimitsShown = Partial<Limits> & Pick<Limits, 'maxFiles'>;
 
@@ -74,10 +74,7 @@ export function limitFields({
   ...account
 }: LimitsShown): Html {
   const { softBytes, graceMs } = softQuotaOf(account);
-  const quota = quotaBytes === undefined ? '' : exactSize(quotaBytes);
-  return html`<label
-      >Quota, such as 5G; 0 is none <input name="quota" required value="${quota}" autocomplete="off"
-    /></label>
+  return html`${quotaField(quotaBytes, '5G')}
     <label
       >Soft quota, that may be passed for a time; 0 is none
       <input name="soft" required value="${exactSize(softBytes)}" autocomplete="off"
@@ -94,14 +91,5 @@ export function limitFields({
       >Trash: for how long what is removed can be restored, such as 30d; off keeps nothing
       <input name="trash" required value="${formatTrashTime(trashMs)}" autocomplete="off"
     /></label>
-    <label
-      >Limit of files; 0 is none
-      <input
-        name="maxFiles"
-        required
-        inputmode="numeric"
-        pattern="[0-9]+"
-        value="${String(maxFiles)}"
-        autocomplete="off"
-    /></label>`;
+    ${filesField(maxFiles)}`;
 }
