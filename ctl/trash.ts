@@ -14,7 +14,14 @@ import { remoteArguments } from './remote/place.js';
 import type { SessionOptions } from './remote/session-options.js';
 import type { RemoteSession } from './remote/session.js';
 import { withSharedSession } from './remote/shared-session.js';
-import { byRemoval, meaning, trashItems, type TrashItem, type TrashPlace } from './remote/trash-items.js';
+import {
+  byRemoval,
+  meaning,
+  spelledPlaces,
+  trashItems,
+  type TrashItem,
+  type TrashPlace,
+} from './remote/trash-items.js';
 import { parseRemotePath } from '../protocol/login/remote-path.js';
 import { formatSize } from '../state/sizes.js';
 
@@ -75,7 +82,8 @@ export async function listTrash(
   places: readonly TrashPlace[],
   flags: TrashListFlags,
 ): Promise<number> {
-  const meant = places.map((place) => ({ place, isMeant: meaning(place), found: place.path.length === 0 }));
+  const spelled = await spelledPlaces(client, signal, places);
+  const meant = spelled.map((place) => ({ place, isMeant: meaning(place), found: place.path.length === 0 }));
   let head = HEAD;
   for await (const item of trashItems(client, signal)) {
     const by = meant.filter(({ isMeant }) => isMeant(item));
@@ -106,7 +114,7 @@ export async function restoreTrash(
   const outcome = new Outcome();
   const isFirst = firstTime();
   const makeParent = makingOnce(session);
-  for (const place of places) {
+  for (const place of await spelledPlaces(session.client, session.signal, places)) {
     await outcome.guard(place.shown, async () => {
       for (const item of await toRestore(session, place, flags.all === true)) {
         const { path } = item;
@@ -129,7 +137,7 @@ export async function removeTrash(
     throw new Failure('USAGE', 'say the path of what rm is to remove: empty removes all of it');
   }
   const outcome = new Outcome();
-  for (const place of places) {
+  for (const place of await spelledPlaces(client, signal, places)) {
     await outcome.guard(place.shown, async () => {
       const isMeant = meaning(place);
       let found = false;

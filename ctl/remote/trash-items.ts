@@ -50,6 +50,22 @@ export function byRemoval(a: TrashItem, b: TrashItem): number {
   return b.removed.sec - a.removed.sec || b.removed.nsec - a.removed.nsec || Buffer.compare(b.id, a.id);
 }
 
+/** The places as they are meant: a pattern is a path where something of that very spelling is in the trash. */
+export async function spelledPlaces(
+  client: Client,
+  signal: AbortSignal,
+  places: readonly TrashPlace[],
+): Promise<readonly TrashPlace[]> {
+  const patterns = new Set(places.filter(({ isPattern }) => isPattern));
+  if (patterns.size === 0) return places;
+  for await (const { path } of trashItems(client, signal)) {
+    for (const pattern of patterns)
+      if (path !== undefined && isWithin(pattern.path, path)) patterns.delete(pattern);
+    if (patterns.size === 0) break;
+  }
+  return places.map((place) => ({ ...place, isPattern: patterns.has(place) }));
+}
+
 /** Whether an item is meant by a place. */
 export function meaning(place: TrashPlace): (item: TrashItem) => boolean {
   if (place.path.length === 0) return () => true;

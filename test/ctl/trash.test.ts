@@ -107,6 +107,21 @@ t.test('it is removed for good', async (t) => {
   t.match(await daemon.ftpctl(['quota', 'check', 'alice']), { code: 0 });
 });
 
+t.test('a pattern is a path where something of that very spelling is there', async (t) => {
+  const names = ['a1.txt', 'a[1].txt'];
+  for (const name of names) await put(name, name);
+  t.equal((await ctl('rm', at('a1.txt'), at('a[1].txt'))).code, 0);
+  t.strictSame(await pathsOf(at('a[1].txt')), ['a[1].txt']);
+  t.equal((await ctl('trash restore', at('a[1].txt'))).code, 0);
+  t.equal(read('a[1].txt'), 'a[1].txt');
+  t.strictSame(await pathsOf(), ['a1.txt']);
+  t.equal((await ctl('rm', at('a[1].txt'))).code, 0);
+  t.equal((await ctl('trash rm', at('a[1].txt'))).code, 0);
+  t.strictSame(await pathsOf(), ['a1.txt'], 'the other one is left');
+  t.equal((await ctl('trash rm', at('a[1].txt'))).code, 0, 'now it is a pattern');
+  t.strictSame(await pathsOf(), []);
+});
+
 t.test('what is charged as in the trash, and is not there, is told and repaired', async (t) => {
   await put('moved', '12345');
   t.equal((await ctl('rm', at('moved'))).code, 0);
