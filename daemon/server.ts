@@ -11,6 +11,7 @@ import type { AeadProvider } from '../protocol/aead.js';
 import { Failure } from '../protocol/failure.js';
 import { userName, type HomeName, type UserName } from '../protocol/ids.js';
 import { fingerprint } from '../protocol/keys.js';
+import { programFile } from '../protocol/program-file.js';
 import type { KeyPair } from '../protocol/x25519.js';
 import { fd, type Fd } from '../posix/fd.js';
 import { close, dup } from '../posix/files.js';
@@ -111,7 +112,7 @@ export class Server {
     setLineRate(this.#line, config.bandwidth ?? 0);
     this.#pool = new WorkerPool({
       size: config.workers,
-      script: new URL('./worker/worker.js', import.meta.url),
+      script: programFile('worker'),
       workerData: {
         leaseTermMs: config['lease-term'] * 1000,
         maxOpenFiles: config['max-open-files'],

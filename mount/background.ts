@@ -5,6 +5,7 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK } from '../protocol/login/exit-codes.js';
+import { programFile } from '../protocol/program-file.js';
 import type { MountRequest } from './request.js';
 
 /** What the child says when the mount is usable and it has left the terminal. */
@@ -15,7 +16,7 @@ const YOUNG_MIB = 4;
 
 /** Serves the mount from a child. Returns the exit code: 0 once it is usable, else the child's, which told why. */
 export function serveInBackground(request: MountRequest): Promise<number> {
-  const program = fileURLToPath(new URL('background-process.js', import.meta.url));
+  const program = fileURLToPath(programFile('background-process'));
   const shown = [request.source, request.mountpoint]; // by ps(1): they make room for the title, too
   const child = fork(program, shown, {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],

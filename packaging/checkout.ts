@@ -1,5 +1,5 @@
 /*
- * The checkout that is packaged: its root, its package.json, and the product in its dist/, without tests and tools.
+ * The checkout that is packaged: its root, its package.json, and the programs.
  */
 import { cpSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -8,8 +8,8 @@ import { fileURLToPath } from 'node:url';
 /** This file is dist/packaging/checkout.js in it. */
 export const CHECKOUT = fileURLToPath(new URL('../../', import.meta.url));
 
-/** Layers of the sources that are not the product. */
-const TOOLS: ReadonlySet<string> = new Set(['bench', 'demo', 'packaging', 'test']);
+/** Where the build puts the programs in it (bundle.ts). */
+export const PROGRAMS = 'dist/programs';
 
 /** A package.json, of this package or of one in node_modules; what is read of it. */
 export interface Manifest extends Record<string, unknown> {
@@ -24,14 +24,7 @@ export function readManifest(directory: string): Manifest {
   return JSON.parse(readFileSync(path.join(directory, 'package.json'), 'utf8')) as Manifest;
 }
 
-/** Puts the compiled programs in `directory`/dist. Source maps tell nothing without the sources. */
+/** Puts the programs in `directory`, where they are in the checkout. */
 export function copyPrograms(directory: string): void {
-  const dist = path.join(CHECKOUT, 'dist');
-  cpSync(dist, path.join(directory, 'dist'), {
-    recursive: true,
-    filter: (file) => {
-      const [layer = ''] = path.relative(dist, file).split(path.sep);
-      return !TOOLS.has(layer) && !file.endsWith('.map');
-    },
-  });
+  cpSync(path.join(CHECKOUT, PROGRAMS), path.join(directory, PROGRAMS), { recursive: true });
 }

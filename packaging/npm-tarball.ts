@@ -5,7 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { CHECKOUT, copyPrograms, readManifest } from './checkout.js';
+import { CHECKOUT, copyPrograms, PROGRAMS, readManifest } from './checkout.js';
 
 const SHRINKWRAP = 'npm-shrinkwrap.json';
 const DOCUMENTS = ['README.md', 'CHANGELOG.md', 'LICENSE', 'protocol.md'] as const;
@@ -29,7 +29,7 @@ export function makeNpmTarball(directory: string, scratch: string): string {
   writeJson(
     tree,
     'package.json',
-    withoutDevelopment({ ...manifest, files: ['dist', SHRINKWRAP, ...DOCUMENTS] }),
+    withoutDevelopment({ ...manifest, files: [PROGRAMS, SHRINKWRAP, ...DOCUMENTS] }),
   );
   writeJson(tree, SHRINKWRAP, shrinkwrap());
   const packed = execFileSync('npm', ['pack', '--silent', '--pack-destination', directory], {

@@ -12,6 +12,7 @@ import { deserialize, serialize } from 'node:v8';
 import { openSocket } from '../../protocol/byte-source.js';
 import type { ShareName } from '../../protocol/ids.js';
 import type { Client, Detached } from '../../protocol/client.js';
+import { programFile } from '../../protocol/program-file.js';
 
 /** What a master is told besides. */
 export interface MasterOptions {
@@ -29,7 +30,7 @@ export interface MasterOptions {
 
 type Message = MasterOptions & Omit<Detached, 'socket'>;
 
-const MASTER = fileURLToPath(new URL('main.js', import.meta.url));
+const MASTER = fileURLToPath(programFile('master-process'));
 const STANDARD_INPUT = 0;
 const CONNECTION = 3;
 

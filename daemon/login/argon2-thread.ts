@@ -6,8 +6,8 @@
  * thread holds some 34 MiB, twice a worker. Starting it costs 60 ms.
  */
 import { Worker, isMainThread, parentPort } from 'node:worker_threads';
-import { fileURLToPath } from 'node:url';
 import { Failure } from '../../protocol/failure.js';
+import { programFile } from '../../protocol/program-file.js';
 import { verifyPassword } from '../../state/password.js';
 import { requireSameFiles } from '../program-files.js';
 
@@ -69,7 +69,7 @@ export class Argon2Thread {
 
   #start(): Worker {
     requireSameFiles();
-    const thread = new Worker(fileURLToPath(import.meta.url), {
+    const thread = new Worker(programFile('argon2-thread'), {
       resourceLimits: { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4 },
       stdin: false,
     });

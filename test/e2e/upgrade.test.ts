@@ -3,19 +3,10 @@
  * no thread is started from the next version's files.
  */
 import { randomBytes } from 'node:crypto';
-import {
-  cpSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  symlinkSync,
-  watch,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, watch, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { CHECKOUT, copyPrograms } from '../../packaging/checkout.js';
 import { RESERVED_NAME } from '../../state/home-layout.js';
 import { startDaemon, type Daemon } from '../lib/daemon.js';
 import { temporaryDirectory } from '../lib/directory.js';
@@ -25,18 +16,10 @@ import { succeed } from '../lib/run.js';
 
 t.setTimeout(150_000);
 
-const BUILD = fileURLToPath(new URL('../..', import.meta.url));
-const CHECKOUT = fileURLToPath(new URL('../../..', import.meta.url));
-/** What of the build is not installed. */
-const NOT_INSTALLED = new Set(['test', 'bench', 'demo', 'packaging']);
-
 /** Puts the programs of a version there, each file in the place of the one before. */
 function install(directory: string, version: string): void {
   const next = path.join(directory, 'next');
-  for (const part of readdirSync(BUILD)) {
-    if (!NOT_INSTALLED.has(part))
-      cpSync(path.join(BUILD, part), path.join(next, 'dist', part), { recursive: true });
-  }
+  copyPrograms(next);
   const manifest = JSON.parse(readFileSync(path.join(CHECKOUT, 'package.json'), 'utf8')) as object;
   writeFileSync(path.join(next, 'package.json'), JSON.stringify({ ...manifest, version }));
   for (const place of readdirSync(next, { recursive: true, withFileTypes: true })) {
@@ -52,7 +35,7 @@ async function startInstalled(byPassword: boolean): Promise<{ daemon: Daemon; pr
   const programs = temporaryDirectory(t);
   symlinkSync(path.join(CHECKOUT, 'node_modules'), path.join(programs, 'node_modules'));
   install(programs, '1.0.0');
-  const program = path.join(programs, 'dist/daemon/ftpmountd.js');
+  const program = path.join(programs, 'dist/programs/ftpmountd.js');
   const daemon = await startDaemon(t, { program, byPassword, users: { alice: { quota: '1G' } } });
   return { daemon, programs };
 }

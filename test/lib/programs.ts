@@ -1,14 +1,13 @@
 /* Where the three programs of this build are, and how a test calls them. */
 import { fileURLToPath } from 'node:url';
+import { programFile } from '../../protocol/program-file.js';
 import { run, type RunOptions, type RunResult } from './run.js';
 
-const entry = (file: string): string => fileURLToPath(new URL(`../../${file}`, import.meta.url));
-
-/** The compiled entry points, to be run by `process.execPath`. */
+/** To be run by `process.execPath`. */
 export const programs = {
-  ftpmountd: entry('daemon/ftpmountd.js'),
-  ftpmount: entry('mount/ftpmount.js'),
-  ftpctl: entry('ctl/ftpctl.js'),
+  ftpmountd: fileURLToPath(programFile('ftpmountd')),
+  ftpmount: fileURLToPath(programFile('ftpmount')),
+  ftpctl: fileURLToPath(programFile('ftpctl')),
 } as const;
 
 export type ProgramName = keyof typeof programs;

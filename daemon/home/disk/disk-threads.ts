@@ -12,6 +12,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import { Failure } from '../../../protocol/failure.js';
+import { programFile } from '../../../protocol/program-file.js';
 import { PosixError } from '../../../posix/error.js';
 import type { Fd } from '../../../posix/fd.js';
 import { SYNC_CALLS } from '../../../state/measurements.js';
@@ -33,8 +34,6 @@ interface Turns {
   readonly waiting: Waiting[];
   busy: boolean;
 }
-
-const script = new URL('./disk-thread.js', import.meta.url);
 
 export class DiskThreads {
   /** In the order of their turns. */
@@ -84,7 +83,7 @@ export class DiskThreads {
   }
 
   #start(): Worker {
-    const thread = new Worker(script, {
+    const thread = new Worker(programFile('disk-thread'), {
       name: 'disk',
       execArgv: [], // nothing is loaded but the script
       resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 },

@@ -1,0 +1,17 @@
+/**
+ * Where the programs and the scripts of their threads and processes are: in dist/programs, as packaging/bundle makes them, whether
+ * who asks is one of these or a compiled module beside them.
+ */
+export type ProgramName =
+  | 'argon2-thread'
+  | 'background-process'
+  | 'disk-thread'
+  | 'ftpctl'
+  | 'ftpmount'
+  | 'ftpmountd'
+  | 'master-process'
+  | 'worker';
+
+export function programFile(name: ProgramName): URL {
+  return new URL(`../programs/${name}.js`, import.meta.url);
+}
