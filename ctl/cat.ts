@@ -2,7 +2,7 @@
  * `ftpctl cat [USER@]HOST:FILE...`: writes files to standard output. Reads ahead, in order; a file that is written
  * meanwhile is read to the end that it has when that is reached.
  */
-import type { Client } from '../protocol/client.js';
+import type { Client } from '../protocol/session/client.js';
 import { Failure } from '../protocol/failure.js';
 import type { RemotePath } from '../protocol/ids.js';
 import { MAX_DATA } from '../protocol/limits.js';

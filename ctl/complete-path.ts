@@ -2,7 +2,7 @@
  * `ftpctl complete-path [USER@]HOST:PATH`, which the scripts of completion.ts call at Tab: what PATH may become, one a line, a slash
  * behind directories. It asks nobody anything: it goes over the session that a master keeps, or logs in by key, which leaves one.
  */
-import { EXIT_CONNECTION, EXIT_OK } from '../protocol/login/exit-codes.js';
+import { EXIT_CONNECTION, EXIT_OK } from '../program/exit-codes.js';
 import { ROOT_PATH } from '../protocol/ids.js';
 import { remoteLister } from './listers.js';
 import { writeOut } from './output/stdout.js';

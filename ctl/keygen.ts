@@ -4,10 +4,10 @@
  */
 import { hostname } from 'node:os';
 import { Failure } from '../protocol/failure.js';
-import { fingerprint, formatPublicKey, readKeyFile, writeKeyFile } from '../protocol/keys.js';
+import { fingerprint, formatPublicKey, readKeyFile, writeKeyFile } from '../protocol/transport/keys.js';
 import { clientFiles } from '../protocol/login/client-files.js';
 import { localUserName } from '../protocol/login/local-user.js';
-import { generateKeyPair } from '../protocol/x25519.js';
+import { generateKeyPair } from '../protocol/transport/x25519.js';
 import { writeOut } from './output/stdout.js';
 
 export interface KeygenOptions {

@@ -2,10 +2,10 @@
  * `ftpctl known-hosts [list|forget HOST]`: the servers whose keys this client remembers. HOST is a name, an address, either with
  * :PORT, or an alias; without a port it is the servers on all ports.
  */
-import { hostAddress } from '../protocol/addresses.js';
+import { hostAddress } from '../protocol/transport/addresses.js';
 import { Failure } from '../protocol/failure.js';
-import { fingerprint } from '../protocol/keys.js';
-import { forgetHosts, readKnownHosts } from '../protocol/known-hosts.js';
+import { fingerprint } from '../protocol/transport/keys.js';
+import { forgetHosts, readKnownHosts } from '../protocol/transport/known-hosts.js';
 import { readClientConfig } from '../protocol/login/client-config.js';
 import { clientFiles } from '../protocol/login/client-files.js';
 import { DEFAULT_PORT } from '../protocol/limits.js';

@@ -1,6 +1,6 @@
 /** `ftpctl ls [USER@]HOST:PATH...`: lists directories and files of a home, one name a line, in the order of their bytes. */
 import type { Attributes } from '../protocol/attributes.js';
-import type { Client } from '../protocol/client.js';
+import type { Client } from '../protocol/session/client.js';
 import { displayName, outputName } from './names.js';
 import { Outcome } from './outcome.js';
 import { minuteText, modeText } from './output/attributes.js';

@@ -5,15 +5,15 @@
  */
 import { Command, CommanderError, Option } from 'commander';
 import { Failure } from '../protocol/failure.js';
-import { EXIT_CODES_HELP, EXIT_OK } from '../protocol/login/exit-codes.js';
-import { runProgram } from '../protocol/login/report.js';
+import { EXIT_CODES_HELP, EXIT_OK } from '../program/exit-codes.js';
+import { runProgram } from '../program/report.js';
 import { clientCommands, COMPLETION } from './client-commands.js';
 import { PROGRAM } from './program.js';
 import { withSharedSessionOptions } from './remote/session-options.js';
 import { parseCount, parseNumber, parseSize } from '../state/sizes.js';
 import type { Survey } from './output/progress.js';
 import { parseRule, type FilterRule } from './transfer/filter.js';
-import { VERSION } from '../protocol/version.js';
+import { VERSION } from '../program/version.js';
 
 const PATHS_HELP = `
 Paths on a server are [USER@]HOST:PATH, relative to the home, also with a leading slash;

@@ -5,7 +5,7 @@
  * UTF-8 cannot be typed as an argument; it is reached through its directory (-r) or a mount. In the output, names
  * are raw bytes for programs, and escaped for terminals, as `ls` does it.
  */
-import { printable } from '../protocol/login/report.js';
+import { printable } from '../program/report.js';
 
 /** How standard input or output is written where a local file is meant. */
 export const STREAM = '-';

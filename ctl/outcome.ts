@@ -3,8 +3,8 @@
  * the exit code is that of the first failure.
  */
 import { Failure } from '../protocol/failure.js';
-import { EXIT_OK, exitCodeOf } from '../protocol/login/exit-codes.js';
-import { report } from '../protocol/login/report.js';
+import { EXIT_OK, exitCodeOf } from '../program/exit-codes.js';
+import { report } from '../program/report.js';
 import { displayName } from './names.js';
 import { PROGRAM } from './program.js';
 import { isFatal } from './transfer/lanes.js';

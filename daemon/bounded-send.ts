@@ -3,7 +3,7 @@
  *
  * Invariant: a client that asks (a stranger may send pings without end) and does not read costs MAX_UNREAD, then nothing.
  */
-import type { Channel } from '../protocol/channel.js';
+import type { Channel } from '../protocol/transport/channel.js';
 import type { OutgoingMessage } from '../protocol/codec.js';
 import { Failure } from '../protocol/failure.js';
 

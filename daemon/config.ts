@@ -18,7 +18,7 @@ import {
   MAX_PASSWORD,
   MIN_LEASE_TERM_MS,
 } from '../protocol/limits.js';
-import { errnoText } from '../protocol/login/report.js';
+import { errnoText } from '../program/report.js';
 import { MIN_PASSWORD } from '../state/password-rules.js';
 import { parseBandwidth } from '../state/bandwidth.js';
 import { parseTrashTime } from '../state/trash-time.js';

@@ -1,12 +1,12 @@
 /*
  * The daemon's logs on the disk or on standard error, by pino: one JSON object a line. Only the main thread writes, so that
  * each file has one writer, and one who begins it anew.
- * Logging never throws (protocol/log-destination.ts): the service goes on where a line cannot be written.
+ * Logging never throws (program/log-destination.ts): the service goes on where a line cannot be written.
  */
 import { statSync } from 'node:fs';
 import { pino, type DestinationStream, type Logger } from 'pino';
 import { Failure } from '../protocol/failure.js';
-import { openLogDestination, type LogDestination } from '../protocol/log-destination.js';
+import { openLogDestination, type LogDestination } from '../program/log-destination.js';
 import type { LogRotation } from './log-rotation.js';
 import { withError, type Log, type LogLevel } from './log.js';
 

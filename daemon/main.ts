@@ -4,14 +4,14 @@
  */
 import { existsSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import { chooseAead } from '../protocol/aead.js';
+import { chooseAead } from '../protocol/transport/aead.js';
 import { Failure } from '../protocol/failure.js';
-import { EXIT_FAILURE, EXIT_OK } from '../protocol/login/exit-codes.js';
-import { describe, runProgram } from '../protocol/login/report.js';
-import { readKeyFile, writeKeyFile } from '../protocol/keys.js';
-import { optimizeLater } from '../protocol/optimize-later.js';
-import { generateKeyPair, type KeyPair } from '../protocol/x25519.js';
-import { VERSION } from '../protocol/version.js';
+import { EXIT_FAILURE, EXIT_OK } from '../program/exit-codes.js';
+import { describe, runProgram } from '../program/report.js';
+import { readKeyFile, writeKeyFile } from '../protocol/transport/keys.js';
+import { optimizeLater } from '../program/optimize-later.js';
+import { generateKeyPair, type KeyPair } from '../protocol/transport/x25519.js';
+import { VERSION } from '../program/version.js';
 import { loadEvp } from '../posix/libcrypto.js';
 import { defaultHomes, defaultStateDirectory, preparePrivateDirectory } from '../state/directory.js';
 import { beginRun, endRun } from '../state/boot.js';

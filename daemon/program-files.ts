@@ -7,7 +7,7 @@
  */
 import { statSync } from 'node:fs';
 import { Failure } from '../protocol/failure.js';
-import { MANIFEST } from '../protocol/version.js';
+import { MANIFEST } from '../program/version.js';
 
 /** Changes with every installation. */
 export const PROGRAM_FILES = identity();

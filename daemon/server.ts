@@ -7,12 +7,12 @@
  */
 import { randomBytes } from 'node:crypto';
 import { realpathSync } from 'node:fs';
-import type { AeadProvider } from '../protocol/aead.js';
+import type { AeadProvider } from '../protocol/transport/aead.js';
 import { Failure } from '../protocol/failure.js';
 import { userName, type HomeName, type UserName } from '../protocol/ids.js';
-import { fingerprint } from '../protocol/keys.js';
-import { programFile } from '../protocol/program-file.js';
-import type { KeyPair } from '../protocol/x25519.js';
+import { fingerprint } from '../protocol/transport/keys.js';
+import { programFile } from '../program/location.js';
+import type { KeyPair } from '../protocol/transport/x25519.js';
 import { fd, type Fd } from '../posix/fd.js';
 import { close, dup } from '../posix/files.js';
 import { isExpired, type Account } from '../state/accounts.js';

@@ -2,8 +2,8 @@
  * The process that serves a mount in the background; see background.ts. Its parent sends one MountRequest.
  */
 import { leaveTerminal } from '../posix/background.js';
-import { EXIT_OK } from '../protocol/login/exit-codes.js';
-import { runProgram } from '../protocol/login/report.js';
+import { EXIT_OK } from '../program/exit-codes.js';
+import { runProgram } from '../program/report.js';
 import { MOUNTED } from './background.js';
 import type { MountRequest } from './request.js';
 import { serve } from './serve.js';

@@ -4,8 +4,8 @@
  */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK } from '../protocol/login/exit-codes.js';
-import { programFile } from '../protocol/program-file.js';
+import { EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK } from '../program/exit-codes.js';
+import { programFile } from '../program/location.js';
 import type { MountRequest } from './request.js';
 
 /** What the child says when the mount is usable and it has left the terminal. */

@@ -5,8 +5,8 @@
 import { Failure } from '../protocol/failure.js';
 import { readClientConfig, type ConfiguredMount } from '../protocol/login/client-config.js';
 import { clientFiles } from '../protocol/login/client-files.js';
-import { EXIT_OK } from '../protocol/login/exit-codes.js';
-import { printable, report } from '../protocol/login/report.js';
+import { EXIT_OK } from '../program/exit-codes.js';
+import { printable, report } from '../program/report.js';
 import { serveInBackground } from './background.js';
 import { askStatus } from './control.js';
 import { MOUNT_TYPE, mountAt, mountedPath } from './fuse/mountinfo.js';

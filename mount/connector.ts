@@ -2,15 +2,15 @@
  * How the mount connects: the first time as a person logs in (questions at the terminal, known_hosts, the queue), from
  * then on by itself, with what was good the first time: as the same client again, and to the homes of shares.
  */
-import type { AeadProvider } from '../protocol/aead.js';
-import { Client, type ConnectOptions } from '../protocol/client.js';
+import type { AeadProvider } from '../protocol/transport/aead.js';
+import { Client, type ConnectOptions } from '../protocol/session/client.js';
 import { Failure } from '../protocol/failure.js';
 import type { ShareName } from '../protocol/ids.js';
 import type { ClientFiles } from '../protocol/login/client-files.js';
 import { openSession } from '../protocol/login/open-session.js';
 import type { Endpoint } from '../protocol/login/target.js';
 import { LEASE_READ, type LeaseMode } from '../protocol/methods.js';
-import { VERSION } from '../protocol/version.js';
+import { VERSION } from '../program/version.js';
 import type { Connection, Hello } from './remote/connection.js';
 
 export interface ConnectionOptions {

@@ -6,7 +6,7 @@ import { mkdirSync, renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { pino, type Logger } from 'pino';
 import { Failure } from '../protocol/failure.js';
-import { openLogDestination } from '../protocol/log-destination.js';
+import { openLogDestination } from '../program/log-destination.js';
 
 /** Bytes after which a mount that starts begins the log anew; the former one is FILE.1. Others that are mounted write on there. */
 const MAX_BYTES = 4 * 1024 * 1024;

@@ -6,10 +6,10 @@
 import { resolve } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 import { Failure } from '../protocol/failure.js';
-import { EXIT_CODES_HELP, EXIT_OK } from '../protocol/login/exit-codes.js';
-import { runProgram } from '../protocol/login/report.js';
+import { EXIT_CODES_HELP, EXIT_OK } from '../program/exit-codes.js';
+import { runProgram } from '../program/report.js';
 import { parsePort, parseTarget } from '../protocol/login/target.js';
-import { VERSION } from '../protocol/version.js';
+import { VERSION } from '../program/version.js';
 import { argumentsOfMount, isCalledByMount } from './called-by-mount.js';
 import { parseMountOptions } from './options.js';
 import { DRIVERS, type MountRequest } from './request.js';

@@ -6,15 +6,15 @@
  */
 import { setFlagsFromString } from 'node:v8';
 import { S_IFDIR, S_IFMT } from '../posix/flags.js';
-import { chooseAead } from '../protocol/aead.js';
+import { chooseAead } from '../protocol/transport/aead.js';
 import type { Attributes } from '../protocol/attributes.js';
-import { hostAddress } from '../protocol/addresses.js';
+import { hostAddress } from '../protocol/transport/addresses.js';
 import { readClientConfig } from '../protocol/login/client-config.js';
 import { clientFiles } from '../protocol/login/client-files.js';
 import { Failure } from '../protocol/failure.js';
 import { remotePath, type RemotePath } from '../protocol/ids.js';
 import { LEASE_READ, LEASE_WRITE } from '../protocol/methods.js';
-import { optimizeLater } from '../protocol/optimize-later.js';
+import { optimizeLater } from '../program/optimize-later.js';
 import { withoutLinks } from '../protocol/login/links.js';
 import { parseRemotePath } from '../protocol/login/remote-path.js';
 import { SHARED_DIRECTORY, type Share } from '../protocol/shares.js';

@@ -3,7 +3,7 @@
  * programs go into. Each has a session, a tree, a log and leases of its own, and what is bounded is bounded for each.
  */
 import type { Logger } from 'pino';
-import type { LoginResult } from '../protocol/login-call.js';
+import type { LoginResult } from '../protocol/session/login-call.js';
 import type { Attributes } from '../protocol/attributes.js';
 import { Failure } from '../protocol/failure.js';
 import { ROOT_NODE, ROOT_PATH, type RemotePath, type ShareName } from '../protocol/ids.js';

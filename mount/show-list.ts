@@ -1,5 +1,5 @@
 /** `ftpmount list`: the mounts of this user on this machine, as text or as JSON. Never touches a mount, which may hang. */
-import { printable } from '../protocol/login/report.js';
+import { printable } from '../program/report.js';
 import { Failure } from '../protocol/failure.js';
 import { askAll, askStatus, type MountStatus } from './control.js';
 import { allMounts, MOUNT_TYPE, type Mount } from './fuse/mountinfo.js';

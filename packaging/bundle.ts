@@ -16,7 +16,7 @@ const COMMANDS: Readonly<Record<string, string>> = {
   ftpmount: 'mount/ftpmount',
   ftpmountd: 'daemon/ftpmountd',
 };
-/** Started by these (protocol/program-file). */
+/** Started by these (program/location). */
 const PARTS: Readonly<Record<string, string>> = {
   'argon2-thread': 'daemon/login/argon2-thread',
   'background-process': 'mount/background-process',
@@ -42,7 +42,7 @@ for (const [name, module] of Object.entries({ ...COMMANDS, ...PARTS })) {
     absWorkingDir: CHECKOUT,
     entryPoints: { [name]: `dist/${module}.js` },
     outdir: directory,
-    // Beside the programs: see protocol/program-file.
+    // Beside the programs: see program/location.
     chunkNames: `${name}-[name]-[hash]`,
     bundle: true,
     splitting: true,

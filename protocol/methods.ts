@@ -1,6 +1,6 @@
 /**
  * The one table of methods and notifications: name, parameters, result, and what the two ends need to know of each.
- * Dispatch (daemon), calls (protocol/client) and protocol.md all follow it; nothing else lists methods.
+ * Dispatch (daemon), calls (protocol/session/client) and protocol.md all follow it; nothing else lists methods.
  *
  * File data is always the last element of the parameters or the whole result: so it is sealed from, and handed over
  * in, the buffer where it already is.

@@ -1,6 +1,6 @@
 /* The static keys of an account: adding one, and which one is meant. */
 import { Failure } from '../protocol/failure.js';
-import { fingerprint, parsePublicKey } from '../protocol/keys.js';
+import { fingerprint, parsePublicKey } from '../protocol/transport/keys.js';
 import type { Account, AccountKey } from './accounts.js';
 
 /** More keys than a person has machines. */

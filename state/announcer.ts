@@ -3,7 +3,7 @@
  * or that the daemon could not be told, is still made, and the person learns both.
  */
 import { Failure } from '../protocol/failure.js';
-import { errnoText } from '../protocol/login/report.js';
+import { errnoText } from '../program/report.js';
 import { recordAccountChanges, type AccountChange } from './audit.js';
 import type { ControlAnswers, ControlRequest } from './control.js';
 import type { StatePaths } from './directory.js';

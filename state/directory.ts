@@ -6,7 +6,7 @@ import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Failure } from '../protocol/failure.js';
-import { errnoText } from '../protocol/login/report.js';
+import { errnoText } from '../program/report.js';
 
 /** The files of a state directory. */
 export interface StatePaths {

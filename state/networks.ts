@@ -2,7 +2,7 @@
  * Networks as people write them, in one spelling each; and which of many an address is in.
  */
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
-import { ipv6Groups, plainAddress } from '../protocol/addresses.js';
+import { ipv6Groups, plainAddress } from '../protocol/transport/addresses.js';
 import { Failure } from '../protocol/failure.js';
 
 /** What an IPv6 host has to itself: a ban of one address would ban nobody. */

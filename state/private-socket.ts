@@ -3,7 +3,7 @@
  */
 import { unlinkSync } from 'node:fs';
 import { Failure } from '../protocol/failure.js';
-import { errnoText } from '../protocol/login/report.js';
+import { errnoText } from '../program/report.js';
 
 /** Longest name of a Unix socket in bytes (unix(7): sun_path, with its NUL). */
 export const MAX_SOCKET_PATH = 107;

@@ -6,7 +6,7 @@
  */
 import { Failure } from '../protocol/failure.js';
 import { userName, type UserName } from '../protocol/ids.js';
-import { formatPublicKey } from '../protocol/keys.js';
+import { formatPublicKey } from '../protocol/transport/keys.js';
 import { accountKey, MAX_KEYS } from './account-keys.js';
 import type { Account, AccountKey } from './accounts.js';
 import type { AccountSettings, NamedUser } from './administration.js';

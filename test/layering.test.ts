@@ -19,19 +19,33 @@ const DAEMON_BASE = [
  * longest name here that its own begins with.
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  // Names and messages; what carries them, encrypted; a client's session over that; and how a person's program comes to one.
   protocol: [],
+  'protocol/transport': ['protocol/codec', 'protocol/failure', 'protocol/limits'],
+  'protocol/session': [
+    ...[
+      'protocol/transport',
+      'protocol/codec',
+      'protocol/methods',
+      'protocol/operations',
+      'protocol/attributes',
+    ],
+    ...['protocol/disk-limits', 'protocol/shares', 'protocol/shape', 'protocol/failure', 'protocol/limits'],
+  ],
+  'protocol/login': ['protocol'],
+  program: ['protocol/failure'],
   posix: [],
-  state: ['protocol', 'posix'],
+  state: ['protocol', 'posix', 'program'],
   locks: ['protocol'],
-  daemon: ['daemon/login', 'daemon/worker', 'daemon/home/calls', 'state', 'protocol', 'posix'],
-  'daemon/login': [...DAEMON_BASE, 'daemon/config', 'state', 'protocol', 'posix'],
+  daemon: ['daemon/login', 'daemon/worker', 'daemon/home/calls', 'state', 'protocol', 'posix', 'program'],
+  'daemon/login': [...DAEMON_BASE, 'daemon/config', 'state', 'protocol', 'posix', 'program'],
   'daemon/worker': [
     ...['daemon/home', 'daemon/deadline', 'daemon/event-loop-delay'],
     ...[...DAEMON_BASE, 'state', 'protocol', 'posix'],
   ],
   // Each of these may import those above it.
   'daemon/home/calls': ['protocol'],
-  'daemon/home/disk': ['daemon/home/calls', ...DAEMON_BASE, 'state', 'protocol', 'posix'],
+  'daemon/home/disk': ['daemon/home/calls', ...DAEMON_BASE, 'state', 'protocol', 'posix', 'program'],
   'daemon/home/quota': [
     'daemon/home/calls',
     'daemon/home/disk',
@@ -79,13 +93,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...[...DAEMON_BASE, 'state', 'protocol', 'posix'],
   ],
   'daemon/home': ['daemon/home', ...DAEMON_BASE, 'state', 'locks', 'protocol', 'posix'],
-  'daemon/main': ['daemon', 'web', 'state', 'protocol', 'posix'],
-  'daemon/ftpmountd': ['daemon/main', 'protocol'],
-  web: ['state', 'protocol'],
-  ctl: ['state', 'protocol', 'posix'],
+  'daemon/main': ['daemon', 'web', 'state', 'protocol', 'posix', 'program'],
+  'daemon/ftpmountd': ['daemon/main', 'program'],
+  web: ['state', 'protocol', 'program'],
+  ctl: ['state', 'protocol', 'posix', 'program'],
 
   // The program ftpmount, and what it is made of.
-  mount: ['mount', 'locks', 'protocol', 'posix'],
+  mount: ['mount', 'locks', 'protocol', 'posix', 'program'],
   'mount/operations': ['protocol'],
   'mount/ownership': ['mount/operations', 'protocol', 'posix'],
   'mount/fuse': ['mount/operations', 'protocol', 'posix'],
@@ -114,6 +128,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'mount',
     'packaging',
     'posix',
+    'program',
     'protocol',
     'state',
     'web',

@@ -2,7 +2,7 @@
  * HTML by tagged templates. Whatever is put into one is text, unless it is HTML already: marks in it are escaped, and what
  * would not show, or turn the text around (controls, newlines, marks of direction), is written out.
  */
-import { printable } from '../protocol/login/report.js';
+import { printable } from '../program/report.js';
 
 export class Html {
   constructor(readonly text: string) {}

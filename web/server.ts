@@ -9,7 +9,7 @@ import { chmodSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { fastify, type FastifyInstance, type FastifyReply } from 'fastify';
 import { Failure } from '../protocol/failure.js';
-import { errnoText } from '../protocol/login/report.js';
+import { errnoText } from '../program/report.js';
 import { makeWayFor, SOCKET_MODE } from '../state/private-socket.js';
 import { api } from './api/api.js';
 import { isOwnHost } from './host.js';

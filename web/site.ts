@@ -10,7 +10,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Failure } from '../protocol/failure.js';
 import { userName } from '../protocol/ids.js';
 import { MAX_PASSWORD } from '../protocol/limits.js';
-import { describe } from '../protocol/login/report.js';
+import { describe } from '../program/report.js';
 import { noSuchUser } from '../state/accounts.js';
 import { Administration, type Limits } from '../state/administration.js';
 import { readAudit } from '../state/audit-reading.js';

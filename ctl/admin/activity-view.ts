@@ -1,5 +1,5 @@
 /* A daemon's activity as lines, for a terminal of some size: what there is no room for is left out, and said to be. */
-import { printable } from '../../protocol/login/report.js';
+import { printable } from '../../program/report.js';
 import { formatDuration, formatSize } from '../../state/sizes.js';
 import { formatTable } from '../output/table.js';
 import type { Activity, SessionRates } from './activity.js';

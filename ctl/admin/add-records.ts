@@ -3,7 +3,7 @@
  * line, before anything is changed.
  */
 import { Failure } from '../../protocol/failure.js';
-import { printable } from '../../protocol/login/report.js';
+import { printable } from '../../program/report.js';
 import { noSuchUser } from '../../state/accounts.js';
 import { noSuchGroup } from '../../state/groups.js';
 import type { ShareAdministration } from '../../state/share-administration.js';

@@ -28,7 +28,7 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { Failure } from '../../protocol/failure.js';
 import type { HomeName } from '../../protocol/ids.js';
-import { errnoText, printable } from '../../protocol/login/report.js';
+import { errnoText, printable } from '../../program/report.js';
 import { fd } from '../../posix/fd.js';
 import { syncfs } from '../../posix/files.js';
 import { OWN_NAMES, RESERVED_NAME } from '../../state/home-layout.js';

@@ -1,7 +1,7 @@
 /** `ftpctl key add|list|remove NAME`: the static keys by which a user logs in without a password. */
 import { readFileSync } from 'node:fs';
 import { Failure } from '../../protocol/failure.js';
-import { PUBLIC_KEY_TYPE, formatPublicKey } from '../../protocol/keys.js';
+import { PUBLIC_KEY_TYPE, formatPublicKey } from '../../protocol/transport/keys.js';
 import { fingerprintOf } from '../../state/account-keys.js';
 import { noSuchUser } from '../../state/accounts.js';
 import { writeOut } from '../output/stdout.js';

@@ -2,7 +2,7 @@
  * `ftpctl quota check [--repair] [NAME]`: has the daemon compare what is charged to homes with what they hold. Only the
  * daemon counts: where none runs nobody is charged, and the next one counts by itself what it does not know for certain.
  */
-import { EXIT_FAILURE, EXIT_OK } from '../../protocol/login/exit-codes.js';
+import { EXIT_FAILURE, EXIT_OK } from '../../program/exit-codes.js';
 import { usesDiffer, type QuotaReport, type Use } from '../../state/ledger.js';
 import { writeOut } from '../output/stdout.js';
 import { homeArgument, requireDaemon } from './state-access.js';

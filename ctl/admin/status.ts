@@ -1,5 +1,5 @@
 /** `ftpctl status [--json]`: what the running daemon does: sessions, queue, workers, use of the homes that are open. */
-import { printable } from '../../protocol/login/report.js';
+import { printable } from '../../program/report.js';
 import type { DaemonStatus } from '../../state/control.js';
 import { formatBandwidth } from '../../state/bandwidth.js';
 import { writeOut } from '../output/stdout.js';

@@ -10,12 +10,12 @@
  */
 import { once } from 'node:events';
 import { dirname } from 'node:path';
-import { openSocket } from '../../protocol/byte-source.js';
-import { Client } from '../../protocol/client.js';
+import { openSocket } from '../../protocol/transport/byte-source.js';
+import { Client } from '../../protocol/session/client.js';
 import { Failure } from '../../protocol/failure.js';
 import type { ShareName } from '../../protocol/ids.js';
-import { HandshakeStream } from '../../protocol/handshake-stream.js';
-import { isPrivate } from '../../protocol/login/private-directory.js';
+import { HandshakeStream } from '../../protocol/transport/handshake-stream.js';
+import { isPrivate } from '../../program/private-directory.js';
 import { noKeys, plainRecords } from './plain-records.js';
 
 export type Greeting = 'join' | 'describe' | 'end';

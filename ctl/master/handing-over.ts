@@ -9,10 +9,10 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { deserialize, serialize } from 'node:v8';
-import { openSocket } from '../../protocol/byte-source.js';
+import { openSocket } from '../../protocol/transport/byte-source.js';
 import type { ShareName } from '../../protocol/ids.js';
-import type { Client, Detached } from '../../protocol/client.js';
-import { programFile } from '../../protocol/program-file.js';
+import type { Client, Detached } from '../../protocol/session/client.js';
+import { programFile } from '../../program/location.js';
 
 /** What a master is told besides. */
 export interface MasterOptions {

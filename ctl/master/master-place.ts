@@ -11,9 +11,9 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ShareName } from '../../protocol/ids.js';
 import type { ClientFiles } from '../../protocol/login/client-files.js';
-import { isPrivate } from '../../protocol/login/private-directory.js';
+import { isPrivate } from '../../program/private-directory.js';
 import type { Endpoint } from '../../protocol/login/target.js';
-import { VERSION } from '../../protocol/version.js';
+import { VERSION } from '../../program/version.js';
 import { MAX_SOCKET_PATH } from '../../state/private-socket.js';
 
 /** What a master that is being started puts behind the name, at most: a dot and its pid. */

@@ -1,6 +1,6 @@
 /* What a master runs: started by handing-over.ts, by nobody else. */
 import { loadEvp } from '../../posix/libcrypto.js';
-import { chooseAead } from '../../protocol/aead.js';
+import { chooseAead } from '../../protocol/transport/aead.js';
 import { takeOver } from './handing-over.js';
 import { Master } from './master.js';
 

@@ -15,10 +15,10 @@
 import { once } from 'node:events';
 import { linkSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import type { AeadProvider } from '../../protocol/aead.js';
-import { Client, type Detached } from '../../protocol/client.js';
+import type { AeadProvider } from '../../protocol/transport/aead.js';
+import { Client, type Detached } from '../../protocol/session/client.js';
 import { Failure } from '../../protocol/failure.js';
-import { HandshakeStream } from '../../protocol/handshake-stream.js';
+import { HandshakeStream } from '../../protocol/transport/handshake-stream.js';
 import { readGreeting, sayReady, type Description } from './greeting.js';
 import type { MasterOptions } from './handing-over.js';
 import { Relay, type Shared } from './relay.js';

@@ -2,8 +2,8 @@
  * Records that are not encrypted, for a channel over a unix socket between processes of one user: what one sends the other, the
  * kernel carries from memory to memory. Never for what leaves the machine.
  */
-import { KEY_LENGTH, TAG_LENGTH, type AeadKey, type AeadProvider } from '../../protocol/aead.js';
-import type { CipherKeys } from '../../protocol/channel.js';
+import { KEY_LENGTH, TAG_LENGTH, type AeadKey, type AeadProvider } from '../../protocol/transport/aead.js';
+import type { CipherKeys } from '../../protocol/transport/channel.js';
 
 const plainKey: AeadKey = {
   seal(_, pieces, out, outOffset) {

@@ -9,8 +9,8 @@
  * - nothing else that a session has is shared: a command can ask for what RELAYED lists, and that leaves nothing else behind.
  */
 import type { Socket } from 'node:net';
-import { Channel } from '../../protocol/channel.js';
-import type { Client } from '../../protocol/client.js';
+import { Channel } from '../../protocol/transport/channel.js';
+import type { Client } from '../../protocol/session/client.js';
 import { encodeResponse, type IncomingMessage, type RequestMessage } from '../../protocol/codec.js';
 import { Failure } from '../../protocol/failure.js';
 import type { RemoteHandle } from '../../protocol/ids.js';

@@ -6,7 +6,7 @@
  * of a thousand files: there the one of a single file is shown, and with --verbose a line for each with rate and MD5.
  */
 import { Failure } from '../../protocol/failure.js';
-import { describe } from '../../protocol/login/report.js';
+import { describe } from '../../program/report.js';
 import { displayName, outputName } from '../names.js';
 import { PROGRAM } from '../program.js';
 import { formatDuration, formatSize } from '../../state/sizes.js';

@@ -5,7 +5,7 @@
  * way; the client's window keeps them below MAX_CHANGES, and they are begun in the order in which they are called.
  */
 import type { Timestamp } from '../../protocol/attributes.js';
-import type { Client } from '../../protocol/client.js';
+import type { Client } from '../../protocol/session/client.js';
 import { Failure } from '../../protocol/failure.js';
 import { splitPath, type RemotePath } from '../../protocol/ids.js';
 import {

@@ -4,7 +4,7 @@
  */
 import { S_IFDIR, S_IFLNK, S_IFMT } from '../../posix/flags.js';
 import type { Attributes } from '../../protocol/attributes.js';
-import type { Client } from '../../protocol/client.js';
+import type { Client } from '../../protocol/session/client.js';
 import { Failure } from '../../protocol/failure.js';
 import { checkName, joinPath, type RemoteHandle, type RemotePath } from '../../protocol/ids.js';
 import { throughLinks as actThroughLinks, type LastLink } from '../../protocol/login/links.js';

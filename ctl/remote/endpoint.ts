@@ -1,5 +1,5 @@
 /** Where and as whom a command logs in, by its arguments and the client's configuration. */
-import { hostAddress } from '../../protocol/addresses.js';
+import { hostAddress } from '../../protocol/transport/addresses.js';
 import { readClientConfig } from '../../protocol/login/client-config.js';
 import { clientFiles } from '../../protocol/login/client-files.js';
 import { resolveEndpoint, type Endpoint, type Target } from '../../protocol/login/target.js';

@@ -1,7 +1,7 @@
 /**
  * The partial uploads of a home, page by page. What the server lists is not trusted: ids that do not grow would never end.
  */
-import type { Client } from '../../protocol/client.js';
+import type { Client } from '../../protocol/session/client.js';
 import { Failure } from '../../protocol/failure.js';
 import type { RemotePath } from '../../protocol/ids.js';
 

@@ -5,8 +5,8 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { loadEvp } from '../../posix/libcrypto.js';
-import { chooseAead } from '../../protocol/aead.js';
-import { Client, type ConnectOptions } from '../../protocol/client.js';
+import { chooseAead } from '../../protocol/transport/aead.js';
+import { Client, type ConnectOptions } from '../../protocol/session/client.js';
 import { Failure, type FailureKind } from '../../protocol/failure.js';
 import type { ShareName } from '../../protocol/ids.js';
 import { clientFiles } from '../../protocol/login/client-files.js';
@@ -15,7 +15,7 @@ import {
   type OpenedSession,
   type OpenSessionOptions,
 } from '../../protocol/login/open-session.js';
-import { VERSION } from '../../protocol/version.js';
+import { VERSION } from '../../program/version.js';
 import { endIdleMasters } from '../master/masters.js';
 import { Changes } from './changes.js';
 import { accountOf, type HomeEndpoint } from './endpoint.js';

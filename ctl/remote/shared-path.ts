@@ -2,7 +2,7 @@
  * Paths that lead into a share: Shared/NAME of the user's own home is the root of a home of its own, with a session of its own.
  * What people write, and see, is always the path in the own home.
  */
-import type { Client } from '../../protocol/client.js';
+import type { Client } from '../../protocol/session/client.js';
 import { Failure } from '../../protocol/failure.js';
 import { remotePath, ROOT_PATH, shareName, type RemotePath, type ShareName } from '../../protocol/ids.js';
 import { SHARED_DIRECTORY } from '../../protocol/shares.js';

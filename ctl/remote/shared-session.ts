@@ -3,12 +3,12 @@
  * login, whose session then becomes that of a master. What only a login needs is loaded for it.
  */
 import { dirname } from 'node:path';
-import type { Client } from '../../protocol/client.js';
+import type { Client } from '../../protocol/session/client.js';
 import { Failure } from '../../protocol/failure.js';
 import { readClientConfig } from '../../protocol/login/client-config.js';
 import { clientFiles } from '../../protocol/login/client-files.js';
 import { joinMaster } from '../master/greeting.js';
-import { makePrivate } from '../../protocol/login/private-directory.js';
+import { makePrivate } from '../../program/private-directory.js';
 import { masterSocket } from '../master/master-place.js';
 import { Changes } from './changes.js';
 import { accountOf, homeOf, type HomeEndpoint } from './endpoint.js';

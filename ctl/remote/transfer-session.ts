@@ -3,7 +3,7 @@
  * login; much has a connection of its own, as all that passes a master is encrypted and copied once more (256 MiB: 1.06 s of
  * processor time instead of 0.95, 2026-11-28) and would hold up the other commands there. Its session is left to a master.
  */
-import type { Client } from '../../protocol/client.js';
+import type { Client } from '../../protocol/session/client.js';
 import { Failure } from '../../protocol/failure.js';
 import type { ShareName } from '../../protocol/ids.js';
 import { Changes } from './changes.js';

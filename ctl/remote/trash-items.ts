@@ -3,7 +3,7 @@
  * they were below, or a pattern of either. The paths are of before: nothing of them need be in the home.
  */
 import type { Timestamp } from '../../protocol/attributes.js';
-import type { Client } from '../../protocol/client.js';
+import type { Client } from '../../protocol/session/client.js';
 import { Failure } from '../../protocol/failure.js';
 import type { RemotePath } from '../../protocol/ids.js';
 import type { Result } from '../../protocol/methods.js';

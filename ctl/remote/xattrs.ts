@@ -2,7 +2,7 @@
  * The extended attributes of the files of a home: asked for many files at once, and those of one by itself that do not come
  * so.
  */
-import type { Client } from '../../protocol/client.js';
+import type { Client } from '../../protocol/session/client.js';
 import { Failure } from '../../protocol/failure.js';
 import type { RemotePath } from '../../protocol/ids.js';
 import { MAX_FETCH, MAX_XATTRS_TOLD } from '../../protocol/limits.js';

@@ -4,8 +4,8 @@
  */
 import { Failure } from '../../protocol/failure.js';
 import { ROOT_PATH, type RemotePath, type ShareName } from '../../protocol/ids.js';
-import { EXIT_INTERRUPTED, EXIT_OK } from '../../protocol/login/exit-codes.js';
-import { report } from '../../protocol/login/report.js';
+import { EXIT_INTERRUPTED, EXIT_OK } from '../../program/exit-codes.js';
+import { report } from '../../program/report.js';
 import { PROGRAM } from '../program.js';
 import { isPassing, type OwnSession } from '../remote/session.js';
 import type { Context, ShellCommand } from './command.js';

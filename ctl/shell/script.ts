@@ -7,8 +7,8 @@ import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { Failure } from '../../protocol/failure.js';
-import { EXIT_OK } from '../../protocol/login/exit-codes.js';
-import { printable } from '../../protocol/login/report.js';
+import { EXIT_OK } from '../../program/exit-codes.js';
+import { printable } from '../../program/report.js';
 import { PROGRAM } from '../program.js';
 
 export interface Script {

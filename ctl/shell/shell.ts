@@ -4,7 +4,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { WriteStream } from 'node:tty';
 import { Failure } from '../../protocol/failure.js';
-import { EXIT_INTERRUPTED, EXIT_OK } from '../../protocol/login/exit-codes.js';
+import { EXIT_INTERRUPTED, EXIT_OK } from '../../program/exit-codes.js';
 import { clientFiles } from '../../protocol/login/client-files.js';
 import { parseTarget } from '../../protocol/login/target.js';
 import { parseRemotePath } from '../../protocol/login/remote-path.js';

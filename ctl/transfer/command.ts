@@ -3,7 +3,7 @@
  * is told when all of it ends early.
  */
 import { Failure } from '../../protocol/failure.js';
-import { EXIT_DIFFERENT, EXIT_OK, exitCodeOf } from '../../protocol/login/exit-codes.js';
+import { EXIT_DIFFERENT, EXIT_OK, exitCodeOf } from '../../program/exit-codes.js';
 import { Progress, type ProgressOptions, type SurveyedKind } from '../output/progress.js';
 import type { SessionOptions } from '../remote/session-options.js';
 import { isPassing, type OwnSession } from '../remote/session.js';

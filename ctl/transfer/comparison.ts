@@ -7,7 +7,7 @@ import { fd } from '../../posix/fd.js';
 import { FileRuns } from '../../posix/file-runs.js';
 import { Md5 } from '../../posix/libcrypto.js';
 import type { Attributes } from '../../protocol/attributes.js';
-import type { Client } from '../../protocol/client.js';
+import type { Client } from '../../protocol/session/client.js';
 import type { RemotePath } from '../../protocol/ids.js';
 import { moveRange } from './pipeline.js';
 import { timestamp } from './source.js';

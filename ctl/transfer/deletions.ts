@@ -7,7 +7,7 @@
  */
 import { Failure } from '../../protocol/failure.js';
 import { ROOT_PATH } from '../../protocol/ids.js';
-import { describe } from '../../protocol/login/report.js';
+import { describe } from '../../program/report.js';
 import { displayName, localJoin } from '../names.js';
 import type { Progress } from '../output/progress.js';
 import { removeTree, type Removal, type Tree } from '../remove-tree.js';

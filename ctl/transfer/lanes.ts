@@ -5,7 +5,7 @@
  * job is started, and `finished` throws it when all that ran have ended.
  */
 import { Failure } from '../../protocol/failure.js';
-import { EXIT_CONNECTION, EXIT_INTERRUPTED, exitCodeOf } from '../../protocol/login/exit-codes.js';
+import { EXIT_CONNECTION, EXIT_INTERRUPTED, exitCodeOf } from '../../program/exit-codes.js';
 
 /** Large files: enough to hide the round trips between them; more at once would not be faster. */
 export const FILES_AT_ONCE = 8;

@@ -4,7 +4,7 @@
  */
 import type { Run } from '../../posix/file-runs.js';
 import type { Attributes } from '../../protocol/attributes.js';
-import type { Client } from '../../protocol/client.js';
+import type { Client } from '../../protocol/session/client.js';
 import { Failure } from '../../protocol/failure.js';
 import type { RemoteHandle } from '../../protocol/ids.js';
 

@@ -1,5 +1,5 @@
 /** The command that goes on with an interrupted one: the same, as a person may paste it to a shell. */
-import { printable } from '../../protocol/login/report.js';
+import { printable } from '../../program/report.js';
 import { PROGRAM } from '../program.js';
 
 const ANEW = '--no-resume';

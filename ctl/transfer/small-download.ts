@@ -8,7 +8,7 @@ import { pwrite } from '../../posix/files.js';
 import { Md5 } from '../../posix/libcrypto.js';
 import { utimensat } from '../../posix/names.js';
 import type { Attributes } from '../../protocol/attributes.js';
-import type { Client } from '../../protocol/client.js';
+import type { Client } from '../../protocol/session/client.js';
 import { Failure } from '../../protocol/failure.js';
 import type { RemotePath } from '../../protocol/ids.js';
 import { MAX_FETCH } from '../../protocol/limits.js';

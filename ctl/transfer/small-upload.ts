@@ -6,7 +6,7 @@ import { closeSync, constants, fstatSync, openSync, readSync, type BigIntStats }
 import { fd } from '../../posix/fd.js';
 import { Md5 } from '../../posix/libcrypto.js';
 import type { Timestamp } from '../../protocol/attributes.js';
-import type { Client } from '../../protocol/client.js';
+import type { Client } from '../../protocol/session/client.js';
 import { Failure, failureFrom } from '../../protocol/failure.js';
 import type { RemotePath } from '../../protocol/ids.js';
 import { MAX_UPLOAD_FILES } from '../../protocol/limits.js';

@@ -1,7 +1,7 @@
 /**
  * What uploads and downloads of one file have in common: what they are given, what they tell, what comes out.
  */
-import type { Client } from '../../protocol/client.js';
+import type { Client } from '../../protocol/session/client.js';
 import type { Failure } from '../../protocol/failure.js';
 import type { RemoteXattrs } from '../remote/xattrs.js';
 import type { BlockPool } from './blocks.js';

@@ -7,7 +7,7 @@
  */
 import { Worker, isMainThread, parentPort } from 'node:worker_threads';
 import { Failure } from '../../protocol/failure.js';
-import { programFile } from '../../protocol/program-file.js';
+import { programFile } from '../../program/location.js';
 import { verifyPassword } from '../../state/password.js';
 import { requireSameFiles } from '../program-files.js';
 

@@ -8,12 +8,12 @@
  * more (libuv closes them; a shortage that can be foreseen is told at the start: descriptor-limit.ts).
  */
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { accept } from '../../protocol/acceptor.js';
+import { accept } from '../../protocol/transport/acceptor.js';
 import type { Fd } from '../../posix/fd.js';
-import { plainAddress } from '../../protocol/addresses.js';
-import type { AeadProvider } from '../../protocol/aead.js';
+import { plainAddress } from '../../protocol/transport/addresses.js';
+import type { AeadProvider } from '../../protocol/transport/aead.js';
 import { Failure } from '../../protocol/failure.js';
-import type { KeyPair } from '../../protocol/x25519.js';
+import type { KeyPair } from '../../protocol/transport/x25519.js';
 import type { ListenAddress } from '../config.js';
 import type { Log } from '../log.js';
 import { Login, type LoginHost } from './login.js';

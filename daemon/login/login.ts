@@ -7,13 +7,13 @@
  * granted is either handed over with the socket or released.
  */
 import type { Socket } from 'node:net';
-import type { Accepted } from '../../protocol/acceptor.js';
-import type { AeadProvider } from '../../protocol/aead.js';
-import { Channel, type CipherKeys } from '../../protocol/channel.js';
+import type { Accepted } from '../../protocol/transport/acceptor.js';
+import type { AeadProvider } from '../../protocol/transport/aead.js';
+import { Channel, type CipherKeys } from '../../protocol/transport/channel.js';
 import { encodeNotification, encodeResponse, type IncomingMessage } from '../../protocol/codec.js';
 import { Failure } from '../../protocol/failure.js';
 import type { HomeName } from '../../protocol/ids.js';
-import { Keepalive } from '../../protocol/keepalive.js';
+import { Keepalive } from '../../protocol/session/keepalive.js';
 import { LOGIN_MS, MAX_RECORD_BEFORE_LOGIN } from '../../protocol/limits.js';
 import { METHODS, type LeaseMode, type Params } from '../../protocol/methods.js';
 import { isExpired } from '../../state/accounts.js';

@@ -12,7 +12,7 @@
  * - a user that does not exist is counted as one that does;
  * - all tables are bounded; the entry that changed least recently goes first.
  */
-import { ipv6Groups, plainAddress } from '../../protocol/addresses.js';
+import { ipv6Groups, plainAddress } from '../../protocol/transport/addresses.js';
 import type { KnownPlaces, ThrottleRecord } from '../../state/throttle-file.js';
 
 export interface ThrottleLimits {

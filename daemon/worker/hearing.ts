@@ -5,7 +5,7 @@
  * Who is not read from for the first or the last of these has no answer of its pings either: it is told that the server lives
  * (`busy`), unless it does not take what it is told.
  */
-import type { Channel } from '../../protocol/channel.js';
+import type { Channel } from '../../protocol/transport/channel.js';
 import { BUSY_MS } from '../../protocol/limits.js';
 import type { Backlog } from '../home/calls/backlog.js';
 

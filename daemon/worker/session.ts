@@ -15,7 +15,7 @@
  * Most methods are answered within onMessage, from the message's own bytes.
  * Calls that are answered so are never counted as under way: only those that go on on other threads, or wait.
  */
-import type { Channel, ChannelEvents } from '../../protocol/channel.js';
+import type { Channel, ChannelEvents } from '../../protocol/transport/channel.js';
 import {
   encodeNotification,
   encodeResponse,
@@ -25,7 +25,7 @@ import {
 } from '../../protocol/codec.js';
 import { Failure } from '../../protocol/failure.js';
 import type { UserName } from '../../protocol/ids.js';
-import { Keepalive } from '../../protocol/keepalive.js';
+import { Keepalive } from '../../protocol/session/keepalive.js';
 import {
   isMethodName,
   METHODS,

@@ -1,11 +1,11 @@
 /*
- * What one session has under way, held to the limits that its client keeps (protocol/window): more is a fault of the peer.
+ * What one session has under way, held to the limits that its client keeps (protocol/session/window): more is a fault of the peer.
  */
 import { Failure } from '../../protocol/failure.js';
-import { bytesSent } from '../../protocol/file-data.js';
+import { bytesSent } from '../../protocol/session/file-data.js';
 import { MAX_BYTES_IN_FLIGHT, MAX_CALLS } from '../../protocol/limits.js';
 import type { MethodName } from '../../protocol/methods.js';
-import { weightOf, type Lane, type Weight } from '../../protocol/window.js';
+import { weightOf, type Lane, type Weight } from '../../protocol/session/window.js';
 
 /** Requests that no window counts (`sync`, `hold` and the like), at once. */
 const MAX_UNCOUNTED = 64 * MAX_CALLS;

@@ -9,7 +9,7 @@
  * What opens a home carries `use`, a number that only grows; `homeClosed` says the last one that the worker has seen, so
  * that the main thread knows whether another one is still on its way.
  */
-import type { SuiteName } from '../../protocol/aead.js';
+import type { SuiteName } from '../../protocol/transport/aead.js';
 import type { FailureKind } from '../../protocol/failure.js';
 import type { HomeName, UserName } from '../../protocol/ids.js';
 import type { LeaseMode } from '../../protocol/methods.js';

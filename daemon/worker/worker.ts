@@ -8,13 +8,13 @@
  */
 import type { Socket } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';
-import { chooseAead } from '../../protocol/aead.js';
-import { openSocket } from '../../protocol/byte-source.js';
-import { Channel, type ChannelEvents } from '../../protocol/channel.js';
+import { chooseAead } from '../../protocol/transport/aead.js';
+import { openSocket } from '../../protocol/transport/byte-source.js';
+import { Channel, type ChannelEvents } from '../../protocol/transport/channel.js';
 import { encodeNotification, encodeResponse, type IncomingMessage } from '../../protocol/codec.js';
 import { Failure } from '../../protocol/failure.js';
 import type { HomeName, UserName } from '../../protocol/ids.js';
-import { Keepalive } from '../../protocol/keepalive.js';
+import { Keepalive } from '../../protocol/session/keepalive.js';
 import { MAX_RECORD } from '../../protocol/limits.js';
 import type { Share } from '../../protocol/shares.js';
 import { loadEvp } from '../../posix/libcrypto.js';

@@ -3,7 +3,7 @@
  *
  * Invariant: its data stay as long as it is not dropped, or reads that need them wait for other blocks.
  */
-import { giveBuffer, takeBuffer } from '../../protocol/buffer-pool.js';
+import { giveBuffer, takeBuffer } from '../../protocol/transport/buffer-pool.js';
 import type { Failure } from '../../protocol/failure.js';
 import type { Eventually } from '../operations.js';
 import type { Interruptible } from '../remote/interruption.js';

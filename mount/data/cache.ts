@@ -7,7 +7,7 @@
  * - What was read once is let go: the kernel has it.
  * - All of it is within the budget.
  */
-import { giveBuffer, SMALL_BUFFER, takeBuffer } from '../../protocol/buffer-pool.js';
+import { giveBuffer, SMALL_BUFFER, takeBuffer } from '../../protocol/transport/buffer-pool.js';
 import { sameId, type FileId } from '../../protocol/references.js';
 import type { Holder, ReadBudget } from './budget.js';
 import { assemble } from './pieces.js';

@@ -6,7 +6,7 @@
  * its data: a bound of the data in the log bounds the memory under them.
  */
 import type { Timestamp } from '../../protocol/attributes.js';
-import { giveBuffer, takeBuffer } from '../../protocol/buffer-pool.js';
+import { giveBuffer, takeBuffer } from '../../protocol/transport/buffer-pool.js';
 import { MAX_DATA } from '../../protocol/limits.js';
 import { WRITE, type Write } from '../../protocol/operations.js';
 import { sameId, type FileId } from '../../protocol/references.js';

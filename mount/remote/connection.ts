@@ -1,6 +1,6 @@
 /** What the Remote needs of a connection to the server, and what it gives to make one. */
-import type { NotificationHandlers } from '../../protocol/client.js';
-import type { LoginResult } from '../../protocol/login-call.js';
+import type { NotificationHandlers } from '../../protocol/session/client.js';
+import type { LoginResult } from '../../protocol/session/login-call.js';
 import type { Failure } from '../../protocol/failure.js';
 import type { MethodName, Result } from '../../protocol/methods.js';
 
@@ -13,7 +13,7 @@ export interface Hello {
   readonly signal: AbortSignal;
 }
 
-/** A connection that is logged in: what is used of protocol/client.ts. */
+/** A connection that is logged in: what is used of protocol/session/client.ts. */
 export interface Connection {
   readonly session: LoginResult;
   /** Buffers in the result are views, valid only during the call of `done`. Throws EOVERFLOW for what is too long. */

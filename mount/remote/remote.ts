@@ -13,11 +13,11 @@
  * - What the server says on a connection (leases above all) is told after `connected` of that connection was called.
  */
 import { randomBytes } from 'node:crypto';
-import type { LoginResult } from '../../protocol/login-call.js';
+import type { LoginResult } from '../../protocol/session/login-call.js';
 import { Failure } from '../../protocol/failure.js';
 import type { LeaseItem, MethodName, Result } from '../../protocol/methods.js';
 import type { Share } from '../../protocol/shares.js';
-import { fileDataBytes } from '../../protocol/window.js';
+import { fileDataBytes } from '../../protocol/session/window.js';
 import { Backoff, pause, type Waits } from './backoff.js';
 import { bootTime } from './boot-time.js';
 import type { Connection, Hello } from './connection.js';

@@ -20,7 +20,7 @@ import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs
 import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import { isAbsolute } from 'node:path';
-import { SUITE_NAMES, type SuiteName } from '../aead.js';
+import { SUITE_NAMES, type SuiteName } from '../transport/aead.js';
 import { Failure } from '../failure.js';
 import { userName } from '../ids.js';
 

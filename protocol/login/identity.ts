@@ -6,8 +6,8 @@
  * its owner would wonder why a password is asked.
  */
 import { Failure } from '../failure.js';
-import { readKeyFile } from '../keys.js';
-import { generateKeyPair, type KeyPair } from '../x25519.js';
+import { readKeyFile } from '../transport/keys.js';
+import { generateKeyPair, type KeyPair } from '../transport/x25519.js';
 
 /** Throws EACCES where the key file is not private, USAGE where it is no key. */
 export function loadIdentity(keyPath: string): KeyPair {

@@ -5,9 +5,9 @@
  * A password is asked only when the server does not know the static key, and a wrong one from a file is not tried again.
  */
 import { randomBytes } from 'node:crypto';
-import type { AeadProvider } from '../aead.js';
-import { Client, type ConnectOptions, type NotificationHandlers } from '../client.js';
-import type { LoginRequest } from '../login-call.js';
+import type { AeadProvider } from '../transport/aead.js';
+import { Client, type ConnectOptions, type NotificationHandlers } from '../session/client.js';
+import type { LoginRequest } from '../session/login-call.js';
 import { Failure } from '../failure.js';
 import { LEASE_NONE, type LeaseMode } from '../methods.js';
 import type { ClientFiles } from './client-files.js';

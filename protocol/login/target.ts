@@ -4,7 +4,7 @@
  * As in scp, a slash before the first colon makes the text a local path, so that `./a:b` is always local; an IPv6
  * address stands in brackets. What HOST means (an alias or an address) is resolved by resolveEndpoint, in one place.
  */
-import type { SuiteName } from '../aead.js';
+import type { SuiteName } from '../transport/aead.js';
 import { Failure } from '../failure.js';
 import { userName, type UserName } from '../ids.js';
 import { DEFAULT_PORT } from '../limits.js';

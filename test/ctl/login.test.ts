@@ -4,7 +4,7 @@ import * as fs from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
-import { nodeAead } from '../../protocol/aead.js';
+import { nodeAead } from '../../protocol/transport/aead.js';
 import { clientFiles } from '../../protocol/login/client-files.js';
 import { openSession } from '../../protocol/login/open-session.js';
 import { parseTarget, resolveEndpoint } from '../../protocol/login/target.js';

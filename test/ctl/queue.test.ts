@@ -1,7 +1,7 @@
 /* What a client sees when the server is full: its place, live; then it is in, gives up, or is told that there is no room. */
 import t from 'tap';
-import { nodeAead } from '../../protocol/aead.js';
-import { Client } from '../../protocol/client.js';
+import { nodeAead } from '../../protocol/transport/aead.js';
+import { Client } from '../../protocol/session/client.js';
 import { clientFiles } from '../../protocol/login/client-files.js';
 import { openSession } from '../../protocol/login/open-session.js';
 import { parseTarget, resolveEndpoint } from '../../protocol/login/target.js';

@@ -2,7 +2,7 @@
 import { rmSync } from 'node:fs';
 import t from 'tap';
 import { userName } from '../../protocol/ids.js';
-import { generateKeyPair } from '../../protocol/x25519.js';
+import { generateKeyPair } from '../../protocol/transport/x25519.js';
 import { askDaemon } from '../../state/control.js';
 import { openState } from '../../state/store.js';
 import { changeAccount, logIn, makeAccounts } from '../lib/accounts.js';

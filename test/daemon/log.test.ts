@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { Failure } from '../../protocol/failure.js';
 import { userName } from '../../protocol/ids.js';
-import { generateKeyPair } from '../../protocol/x25519.js';
+import { generateKeyPair } from '../../protocol/transport/x25519.js';
 import { openState } from '../../state/store.js';
 import { logIn } from '../lib/accounts.js';
 import { startWithAccounts } from '../lib/daemon.js';

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import type { NotificationHandlers } from '../../protocol/client.js';
+import type { NotificationHandlers } from '../../protocol/session/client.js';
 import { LEASE_WRITE, WHOLE_HOME, type LeaseItem } from '../../protocol/methods.js';
 import { CREATE, MKDIR, packOperation, WRITE, type Operation } from '../../protocol/operations.js';
 import { logIn } from '../lib/accounts.js';

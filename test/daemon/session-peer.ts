@@ -3,8 +3,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Test } from 'tap';
-import { nodeAead } from '../../protocol/aead.js';
-import { Channel } from '../../protocol/channel.js';
+import { nodeAead } from '../../protocol/transport/aead.js';
+import { Channel } from '../../protocol/transport/channel.js';
 import { encodeRequest } from '../../protocol/codec.js';
 import { Failure } from '../../protocol/failure.js';
 import { MAX_RECORD } from '../../protocol/limits.js';

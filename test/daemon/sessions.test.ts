@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { unlinkSync, writeFileSync } from 'node:fs';
 import t from 'tap';
-import type { Client } from '../../protocol/client.js';
+import type { Client } from '../../protocol/session/client.js';
 import { askDaemon } from '../../state/control.js';
 import { logIn } from '../lib/accounts.js';
 import { startWithAccounts } from '../lib/daemon.js';

@@ -5,7 +5,7 @@
 import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t, { type Test } from 'tap';
-import type { Channel } from '../../protocol/channel.js';
+import type { Channel } from '../../protocol/transport/channel.js';
 import { encodeRequest, encodeResponse } from '../../protocol/codec.js';
 import { Failure } from '../../protocol/failure.js';
 import { MAX_DATA, MAX_LEASE_ITEMS } from '../../protocol/limits.js';

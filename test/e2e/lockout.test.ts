@@ -1,7 +1,7 @@
 /* A neighbour who guesses a password, and who knows it: nobody is kept out but who guessed, where that was. */
 import { connect } from 'node:net';
 import t from 'tap';
-import { generateKeyPair, type KeyPair } from '../../protocol/x25519.js';
+import { generateKeyPair, type KeyPair } from '../../protocol/transport/x25519.js';
 import { logIn } from '../lib/accounts.js';
 import { Attacker } from '../lib/attacker.js';
 import { passwordOf, startDaemon } from '../lib/daemon.js';

@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
-import type { Client, NotificationHandlers } from '../../protocol/client.js';
+import type { Client, NotificationHandlers } from '../../protocol/session/client.js';
 import { LEASE_WRITE } from '../../protocol/methods.js';
 import type { Share } from '../../protocol/shares.js';
 import type { Scope } from '../lib/scope.js';

@@ -5,8 +5,8 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
-import { formatPublicKey } from '../../protocol/keys.js';
-import { generateKeyPair } from '../../protocol/x25519.js';
+import { formatPublicKey } from '../../protocol/transport/keys.js';
+import { generateKeyPair } from '../../protocol/transport/x25519.js';
 import { Daemon } from '../lib/daemon.js';
 import { temporaryDirectory } from '../lib/directory.js';
 import { runProgram } from '../lib/programs.js';

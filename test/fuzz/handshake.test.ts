@@ -4,9 +4,14 @@
  */
 import { encodeRequest, encodeServerVersion } from '../../protocol/codec.js';
 import { Failure } from '../../protocol/failure.js';
-import { HandshakeState } from '../../protocol/noise.js';
-import { generateKeyPair } from '../../protocol/x25519.js';
-import { decodePreamble, encodePreamble, encodeRefusal, explainRefusal } from '../../protocol/preamble.js';
+import { HandshakeState } from '../../protocol/transport/noise.js';
+import { generateKeyPair } from '../../protocol/transport/x25519.js';
+import {
+  decodePreamble,
+  encodePreamble,
+  encodeRefusal,
+  explainRefusal,
+} from '../../protocol/transport/preamble.js';
 import type { Random } from '../lib/random.js';
 import { fuzz } from './cases.js';
 import { mutateBytes } from './mutation.js';

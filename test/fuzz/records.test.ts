@@ -2,10 +2,10 @@
  * Records as a stream brings them, in any pieces: what was sent comes out, in order; and from the first byte that is not as it
  * was sent, nothing comes any more.
  */
-import { nodeAead } from '../../protocol/aead.js';
-import { RECORD_OVERHEAD } from '../../protocol/buffer-pool.js';
+import { nodeAead } from '../../protocol/transport/aead.js';
+import { RECORD_OVERHEAD } from '../../protocol/transport/buffer-pool.js';
 import { Failure } from '../../protocol/failure.js';
-import { RecordOpener, RecordSealer } from '../../protocol/records.js';
+import { RecordOpener, RecordSealer } from '../../protocol/transport/records.js';
 import { fuzz } from './cases.js';
 import { inPieces, mutateBytes } from './mutation.js';
 

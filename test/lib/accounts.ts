@@ -1,11 +1,11 @@
 /* Accounts for tests, made in the state itself, and clients that log in by the protocol itself. */
 import { randomBytes } from 'node:crypto';
 import sodium, { ready } from 'libsodium-wrappers-sumo';
-import { chooseAead } from '../../protocol/aead.js';
-import { Client, type NotificationHandlers } from '../../protocol/client.js';
+import { chooseAead } from '../../protocol/transport/aead.js';
+import { Client, type NotificationHandlers } from '../../protocol/session/client.js';
 import { userName } from '../../protocol/ids.js';
 import { LEASE_NONE, type LeaseMode } from '../../protocol/methods.js';
-import { generateKeyPair, type KeyPair } from '../../protocol/x25519.js';
+import { generateKeyPair, type KeyPair } from '../../protocol/transport/x25519.js';
 import { loadEvp } from '../../posix/libcrypto.js';
 import type { Account } from '../../state/accounts.js';
 import { openState } from '../../state/store.js';

@@ -4,15 +4,15 @@
  */
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
-import { chooseAead } from '../../protocol/aead.js';
-import { RECORD_OVERHEAD } from '../../protocol/buffer-pool.js';
-import { setReceiver } from '../../protocol/byte-source.js';
+import { chooseAead } from '../../protocol/transport/aead.js';
+import { RECORD_OVERHEAD } from '../../protocol/transport/buffer-pool.js';
+import { setReceiver } from '../../protocol/transport/byte-source.js';
 import { decodeMessage, encodeRequest, type IncomingMessage } from '../../protocol/codec.js';
-import { openConnection } from '../../protocol/connector.js';
+import { openConnection } from '../../protocol/transport/connector.js';
 import { MAX_RECORD } from '../../protocol/limits.js';
 import { LEASE_NONE, type LeaseMode, type MethodName } from '../../protocol/methods.js';
-import { generateKeyPair, type KeyPair } from '../../protocol/x25519.js';
-import { RecordOpener, RecordSealer } from '../../protocol/records.js';
+import { generateKeyPair, type KeyPair } from '../../protocol/transport/x25519.js';
+import { RecordOpener, RecordSealer } from '../../protocol/transport/records.js';
 import { loadEvp } from '../../posix/libcrypto.js';
 import type { RawOperation } from './raw-operations.js';
 import type { Scope } from './scope.js';

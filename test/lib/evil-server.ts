@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { writeFileSync } from 'node:fs';
 import type { Test } from 'tap';
-import type { Channel } from '../../protocol/channel.js';
+import type { Channel } from '../../protocol/transport/channel.js';
 import { encodeNotification, encodeResponse, type RequestMessage } from '../../protocol/codec.js';
 import { Failure } from '../../protocol/failure.js';
 import { temporaryDirectory } from './directory.js';

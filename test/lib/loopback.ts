@@ -4,13 +4,13 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { Test } from 'tap';
-import { accept, type Accepted } from '../../protocol/acceptor.js';
-import { nodeAead } from '../../protocol/aead.js';
-import { Channel, type CipherKeys } from '../../protocol/channel.js';
+import { accept, type Accepted } from '../../protocol/transport/acceptor.js';
+import { nodeAead } from '../../protocol/transport/aead.js';
+import { Channel, type CipherKeys } from '../../protocol/transport/channel.js';
 import { encodeResponse, type IncomingMessage } from '../../protocol/codec.js';
 import type { Failure } from '../../protocol/failure.js';
 import { LEASE_TERM_MS, MAX_HELD, MAX_RECORD } from '../../protocol/limits.js';
-import { generateKeyPair, type KeyPair } from '../../protocol/x25519.js';
+import { generateKeyPair, type KeyPair } from '../../protocol/transport/x25519.js';
 import { packDiskLimits, UNLIMITED_DISK } from '../../protocol/disk-limits.js';
 
 /** A listening server on a free port of 127.0.0.1; everything is closed when the test ends. */

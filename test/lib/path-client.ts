@@ -23,7 +23,7 @@ import type { FileRef } from '../../protocol/references.js';
 
 const S_IFREG = 0o100000;
 
-/** What makes the calls: protocol/client, or a home without a connection. */
+/** What makes the calls: protocol/session/client, or a home without a connection. */
 export interface Caller {
   call<M extends PathMethod>(method: M, params: readonly unknown[]): Promise<Result<M>>;
 }

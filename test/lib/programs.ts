@@ -1,6 +1,6 @@
 /* Where the three programs of this build are, and how a test calls them. */
 import { fileURLToPath } from 'node:url';
-import { programFile } from '../../protocol/program-file.js';
+import { programFile } from '../../program/location.js';
 import { run, type RunOptions, type RunResult } from './run.js';
 
 /** To be run by `process.execPath`. */

@@ -1,10 +1,10 @@
 /* A client of a scripted server on loopback, for tests of what the two say to each other. */
 import type { Test } from 'tap';
-import { nodeAead } from '../../protocol/aead.js';
-import { Client, type ConnectOptions } from '../../protocol/client.js';
+import { nodeAead } from '../../protocol/transport/aead.js';
+import { Client, type ConnectOptions } from '../../protocol/session/client.js';
 import { type IncomingMessage } from '../../protocol/codec.js';
 import { LEASE_WRITE } from '../../protocol/methods.js';
-import { generateKeyPair } from '../../protocol/x25519.js';
+import { generateKeyPair } from '../../protocol/transport/x25519.js';
 import { scriptedServer, type Script, type ServerSession } from './loopback.js';
 
 export const PATH = Buffer.from('file');

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 /** The folders with sources. */
 export const FOLDERS = [
+  'program',
   'protocol',
   'posix',
   'state',

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Test } from 'tap';
-import { generateKeyPair, type KeyPair } from '../../protocol/x25519.js';
+import { generateKeyPair, type KeyPair } from '../../protocol/transport/x25519.js';
 import { logIn, makeAccounts } from './accounts.js';
 import { Attacker, type Intrusion } from './attacker.js';
 import { Daemon } from './daemon.js';

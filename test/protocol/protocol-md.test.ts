@@ -3,7 +3,7 @@
  */
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import { nodeAead } from '../../protocol/aead.js';
+import { nodeAead } from '../../protocol/transport/aead.js';
 import { attributes, packAttributes } from '../../protocol/attributes.js';
 import {
   decodeMessage,
@@ -28,8 +28,8 @@ import {
   NOTIFICATIONS,
   WHOLE_HOME,
 } from '../../protocol/methods.js';
-import { HandshakeState } from '../../protocol/noise.js';
-import { importPrivateKey, type KeyPair } from '../../protocol/x25519.js';
+import { HandshakeState } from '../../protocol/transport/noise.js';
+import { importPrivateKey, type KeyPair } from '../../protocol/transport/x25519.js';
 import * as operations from '../../protocol/operations.js';
 import { packOperation, type Operation } from '../../protocol/operations.js';
 import {
@@ -38,10 +38,10 @@ import {
   encodeRefusal,
   explainRefusal,
   PROTOCOL_VERSION,
-} from '../../protocol/preamble.js';
-import { RecordOpener, RecordSealer } from '../../protocol/records.js';
+} from '../../protocol/transport/preamble.js';
+import { RecordOpener, RecordSealer } from '../../protocol/transport/records.js';
 import { packId } from '../../protocol/references.js';
-import { rekey } from '../../protocol/rekey.js';
+import { rekey } from '../../protocol/transport/rekey.js';
 
 /** The document is in the root of the package, this file somewhere below it. */
 function readDocument(): string {

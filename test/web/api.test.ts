@@ -1,7 +1,7 @@
 /* The API: who gets in, what each scope opens, that openapi.json is true, and that nothing comes out or goes in beside it. */
 import t from 'tap';
-import { formatPublicKey } from '../../protocol/keys.js';
-import { generateKeyPair } from '../../protocol/x25519.js';
+import { formatPublicKey } from '../../protocol/transport/keys.js';
+import { generateKeyPair } from '../../protocol/transport/x25519.js';
 import { SCOPES } from '../../state/api-tokens.js';
 import { logIn } from '../lib/accounts.js';
 import { Program, programWith, refusedWith } from './program.js';

@@ -7,7 +7,7 @@
 import swagger from '@fastify/swagger';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Failure } from '../../protocol/failure.js';
-import { VERSION } from '../../protocol/version.js';
+import { VERSION } from '../../program/version.js';
 import { Administration } from '../../state/administration.js';
 import type { ApiToken } from '../../state/api-tokens.js';
 import { ShareAdministration } from '../../state/share-administration.js';

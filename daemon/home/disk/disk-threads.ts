@@ -12,7 +12,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import { Failure } from '../../../protocol/failure.js';
-import { programFile } from '../../../protocol/program-file.js';
+import { programFile } from '../../../program/location.js';
 import { PosixError } from '../../../posix/error.js';
 import type { Fd } from '../../../posix/fd.js';
 import { SYNC_CALLS } from '../../../state/measurements.js';

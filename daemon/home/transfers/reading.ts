@@ -7,7 +7,7 @@
 import { read } from 'node:fs';
 import type { Fd } from '../../../posix/fd.js';
 import { close, dup, preadNoWait } from '../../../posix/files.js';
-import { giveBuffer, takeBuffer } from '../../../protocol/buffer-pool.js';
+import { giveBuffer, takeBuffer } from '../../../protocol/transport/buffer-pool.js';
 import { MAX_DATA } from '../../../protocol/limits.js';
 
 /** Bytes that the receiver releases when it has used them. */

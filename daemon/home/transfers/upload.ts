@@ -10,7 +10,7 @@
  * (two cores, both busy); the fdatasync of each checkpoint makes no difference that can be measured.
  */
 import type { Timestamp } from '../../../protocol/attributes.js';
-import { giveBuffer, takeBuffer } from '../../../protocol/buffer-pool.js';
+import { giveBuffer, takeBuffer } from '../../../protocol/transport/buffer-pool.js';
 import { Failure } from '../../../protocol/failure.js';
 import type { RemotePath } from '../../../protocol/ids.js';
 import type { Xattr } from '../../../protocol/xattrs.js';

@@ -8,13 +8,13 @@ import { Admission, type AdmissionLimits, type SessionPlace } from '../../../dae
 import { FrontDoor, type FrontDoorOptions } from '../../../daemon/login/front-door.js';
 import type { LoggedIn, LoginHost } from '../../../daemon/login/login.js';
 import { Memberships } from '../../../daemon/login/memberships.js';
-import { nodeAead } from '../../../protocol/aead.js';
-import { Client, type ConnectOptions } from '../../../protocol/client.js';
-import type { LoginRequest } from '../../../protocol/login-call.js';
+import { nodeAead } from '../../../protocol/transport/aead.js';
+import { Client, type ConnectOptions } from '../../../protocol/session/client.js';
+import type { LoginRequest } from '../../../protocol/session/login-call.js';
 import { Failure, type FailureKind } from '../../../protocol/failure.js';
 import { userName } from '../../../protocol/ids.js';
-import { generateKeyPair } from '../../../protocol/x25519.js';
-import { encodePreamble } from '../../../protocol/preamble.js';
+import { generateKeyPair } from '../../../protocol/transport/x25519.js';
+import { encodePreamble } from '../../../protocol/transport/preamble.js';
 import { failing } from '../../lib/failing.js';
 import { recordingLog } from '../../lib/logs.js';
 import type { Scope } from '../../lib/scope.js';

@@ -3,7 +3,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import t from 'tap';
-import type { Channel } from '../../../protocol/channel.js';
+import type { Channel } from '../../../protocol/transport/channel.js';
 import { encodeNotification, encodeResponse } from '../../../protocol/codec.js';
 import { Failure } from '../../../protocol/failure.js';
 import {

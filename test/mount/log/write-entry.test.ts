@@ -1,5 +1,5 @@
 import t from 'tap';
-import { takeBuffer } from '../../../protocol/buffer-pool.js';
+import { takeBuffer } from '../../../protocol/transport/buffer-pool.js';
 import { MAX_DATA } from '../../../protocol/limits.js';
 import { WriteEntry } from '../../../mount/log/write-entry.js';
 import { FILE, NOTHING, TIME } from './operations.js';

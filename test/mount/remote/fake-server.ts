@@ -1,6 +1,6 @@
 /** A server in memory for the Remote: it answers what it is told to, and its connections break when a test says so. */
-import type { NotificationHandlers } from '../../../protocol/client.js';
-import type { LoginResult } from '../../../protocol/login-call.js';
+import type { NotificationHandlers } from '../../../protocol/session/client.js';
+import type { LoginResult } from '../../../protocol/session/login-call.js';
 import { Failure } from '../../../protocol/failure.js';
 import { LEASE_TERM_MS } from '../../../protocol/limits.js';
 import type { MethodName } from '../../../protocol/methods.js';
