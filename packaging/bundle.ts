@@ -8,20 +8,22 @@
 import { chmodSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { build } from 'esbuild';
+import type { ProgramName } from '../program/location.js';
 import { CHECKOUT, PROGRAMS } from './checkout.js';
 
 /** Started by people; of each the name and the compiled module. */
-const COMMANDS: Readonly<Record<string, string>> = {
+const COMMANDS = {
   ftpctl: 'ctl/ftpctl',
   ftpmount: 'mount/ftpmount',
   ftpmountd: 'daemon/ftpmountd',
-};
+} as const;
 /** Started by these (program/location). */
-const PARTS: Readonly<Record<string, string>> = {
+const PARTS: Readonly<Record<Exclude<ProgramName, keyof typeof COMMANDS>, string>> = {
   'argon2-thread': 'daemon/login/argon2-thread',
   'background-process': 'mount/background-process',
   'disk-thread': 'daemon/home/disk/disk-thread',
   'master-process': 'ctl/master/master-process',
+  'password-thread': 'state/password-thread',
   worker: 'daemon/worker/worker',
 };
 const FROM_NODE_MODULES = [

@@ -10,6 +10,7 @@ export type ProgramName =
   | 'ftpmount'
   | 'ftpmountd'
   | 'master-process'
+  | 'password-thread'
   | 'worker';
 
 export function programFile(name: ProgramName): URL {

@@ -3,10 +3,8 @@
  */
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-
-const THREAD = fileURLToPath(new URL('./password-thread.js', import.meta.url));
+import { programFile } from '../program/location.js';
 
 /** In the order of the passwords. Throws what hashPassword() throws. */
 export async function hashPasswords(passwords: readonly string[]): Promise<string[]> {
@@ -19,7 +17,7 @@ export async function hashPasswords(passwords: readonly string[]): Promise<strin
 
 /** Starts a thread that hashes what waits, one after the other, until nothing is left. */
 async function workOff(waiting: [index: number, password: string][], hashes: string[]): Promise<void> {
-  const thread = new Worker(THREAD, { stdin: false });
+  const thread = new Worker(programFile('password-thread'), { stdin: false });
   try {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       const [index, password] = next;
