@@ -38,7 +38,7 @@ Patterns are rsync's, and the first that matches decides: *.o (a name), dir/ (di
 (the last names of a path), /tree/tmp (from what is named on: here of 'tree', /tmp of 'tree/'). * and ? match
 no slash, ** does; [a-z] is one of these, [!a-z] none of them. A directory left out is not looked into.`;
 
-await runProgram(PROGRAM, async () => {
+void runProgram(PROGRAM, async () => {
   let exitCode = EXIT_OK;
   const end = (code: number): void => {
     exitCode = code;

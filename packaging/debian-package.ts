@@ -25,11 +25,11 @@ const CONFIG = 'etc/ftpmount/ftpmountd.toml';
 
 /** Links, relative to the root, and the programs that they are. */
 const LINKS: Readonly<Record<string, string>> = {
-  'usr/bin/ftpmount': 'dist/programs/ftpmount.js',
-  'usr/bin/ftpmountd': 'dist/programs/ftpmountd.js',
-  'usr/bin/ftpctl': 'dist/programs/ftpctl.js',
+  'usr/bin/ftpmount': 'dist/programs/ftpmount.cjs',
+  'usr/bin/ftpmountd': 'dist/programs/ftpmountd.cjs',
+  'usr/bin/ftpctl': 'dist/programs/ftpctl.cjs',
   // Debian's /sbin is a link to it: mount(8) looks there.
-  'usr/sbin/mount.ftpmount': 'dist/programs/ftpmount.js',
+  'usr/sbin/mount.ftpmount': 'dist/programs/ftpmount.cjs',
 };
 
 /** Files of debian/, and where they go. */
@@ -104,7 +104,7 @@ function layOut(root: string): void {
   for (const [page, text] of Object.entries(manPages()))
     writeFile(root, `usr/share/man/man${page.at(-1)}/${page}.gz`, gzipSync(text));
   for (const [shell, place] of Object.entries(COMPLETIONS)) {
-    const ftpctl = path.join(CHECKOUT, 'dist/programs/ftpctl.js');
+    const ftpctl = path.join(CHECKOUT, 'dist/programs/ftpctl.cjs');
     writeFile(root, place, execFileSync(process.execPath, [ftpctl, 'completion', shell]));
   }
   const documentation = path.join(root, 'usr/share/doc/ftpmount');

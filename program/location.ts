@@ -14,5 +14,5 @@ export type ProgramName =
   | 'worker';
 
 export function programFile(name: ProgramName): URL {
-  return new URL(`../programs/${name}.js`, import.meta.url);
+  return new URL(`../programs/${name}.cjs`, import.meta.url);
 }

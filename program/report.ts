@@ -86,10 +86,6 @@ function describeUnexpected(failure: Failure): string {
   if (failure.message !== 'internal error') return describeExpected(failure);
   // Of a peer: what was thrown here has a cause.
   if (!Object.hasOwn(failure, 'cause')) return 'the server had an internal error: its log says more';
-  // What is loaded when it is asked for has other names in another version (packaging/bundle).
-  if (cause instanceof Error && 'code' in cause && cause.code === 'ERR_MODULE_NOT_FOUND') {
-    return 'it was replaced by another version while it ran: start it again';
-  }
   const reason = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
   return `internal error (${reason}): please report it`;
 }

@@ -7,5 +7,4 @@ import { Master } from './master.js';
 const { connection, options } = takeOver();
 const master = new Master(connection, chooseAead(loadEvp()), options);
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => master.stop());
-await master.run();
-process.exit();
+void master.run().then(() => process.exit());

@@ -35,7 +35,7 @@ async function startInstalled(byPassword: boolean): Promise<{ daemon: Daemon; pr
   const programs = temporaryDirectory(t);
   symlinkSync(path.join(CHECKOUT, 'node_modules'), path.join(programs, 'node_modules'));
   install(programs, '1.0.0');
-  const program = path.join(programs, 'dist/programs/ftpmountd.js');
+  const program = path.join(programs, 'dist/programs/ftpmountd.cjs');
   const daemon = await startDaemon(t, { program, byPassword, users: { alice: { quota: '1G' } } });
   return { daemon, programs };
 }

@@ -141,7 +141,7 @@ async function test(): Promise<void> {
 
   t.test('the tarball for npm pins what it depends on', async (t) => {
     const files = await succeed('tar', ['-tzf', tarball]);
-    t.match(files, /^package\/dist\/programs\/ftpmountd\.js$/m);
+    t.match(files, /^package\/dist\/programs\/ftpmountd\.cjs$/m);
     t.notMatch(files, /dist\/(?:test|packaging)\/|\.map$/m);
     const shrinkwrap = await succeed('tar', ['-xzOf', tarball, 'package/npm-shrinkwrap.json']);
     t.match(shrinkwrap, /"node_modules\/lmdb"/);

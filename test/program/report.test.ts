@@ -27,10 +27,6 @@ t.test('one line, whatever was thrown', async (t) => {
   t.notMatch(describe(new Error('bug')), /at .*:\d+/, 'no stack');
   t.equal(describe(undefined), 'internal error (undefined): please report it');
   t.equal(
-    describe(Object.assign(new Error('gone'), { code: 'ERR_MODULE_NOT_FOUND' })),
-    'it was replaced by another version while it ran: start it again',
-  );
-  t.equal(
     describe(new Failure('EIO', 'internal error')),
     'the server had an internal error: its log says more',
     'as a server answers',
