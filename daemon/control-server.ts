@@ -63,12 +63,12 @@ export class ControlServer {
     let text = '';
     socket.setEncoding('utf8');
     socket.on('data', (chunk: string) => {
-      text += chunk;
-      const end = text.indexOf('\n');
+      const end = chunk.indexOf('\n');
+      text += end < 0 ? chunk : chunk.slice(0, end);
       if (end < 0 && text.length <= MAX_CONTROL_REQUEST) return;
       clearTimeout(deadline);
       socket.removeAllListeners('data').resume();
-      void this.#answer(socket, end < 0 ? '' : text.slice(0, end));
+      void this.#answer(socket, end < 0 ? '' : text);
     });
   }
 

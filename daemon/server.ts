@@ -9,7 +9,7 @@ import { randomBytes } from 'node:crypto';
 import { realpathSync } from 'node:fs';
 import type { AeadProvider } from '../protocol/aead.js';
 import { Failure } from '../protocol/failure.js';
-import { userName, type HomeName, type UserName } from '../protocol/ids.js';
+import { shareOfHome, userName, type HomeName, type UserName } from '../protocol/ids.js';
 import { fingerprint } from '../protocol/keys.js';
 import type { KeyPair } from '../protocol/x25519.js';
 import { fd, type Fd } from '../posix/fd.js';
@@ -343,7 +343,7 @@ export class Server {
     } = {
       accountChanged: ({ name, closeSessions, reopen }) =>
         this.#accountChanges.changed(name, closeSessions === true, reopen === true),
-      accountRemoved: ({ name }) => this.#accountChanges.removed(name),
+      homesRemoved: ({ names }) => this.#homesRemoved(names),
       quotaCheck: ({ name, repair }) => this.#quotaCheck(name, repair),
       trash: ({ name, act }) => this.#pool.trash(name, ownHome(this.#accountOf(name)), act),
       unlock: async ({ userOrAddress }) => {
@@ -354,13 +354,20 @@ export class Server {
       },
       bansChanged: () => this.#bansChanged(),
       sharesChanged: () => this.#shareChanges.changed(),
-      shareRemoved: ({ name }) => this.#shareChanges.removed(name),
       status: () => this.#status(),
       measurements: () => this.#measurements(),
     };
     // The table is keyed by the type that the request has.
     const handle = handlers[request.type] as unknown as (r: R) => Promise<ControlAnswers[R['type']]>;
     return handle(request);
+  }
+
+  async #homesRemoved(names: readonly HomeName[]): Promise<{ closedSessions: number }> {
+    const isOfShare = (name: HomeName): boolean => shareOfHome(name) !== undefined;
+    const ofUsers = this.#accountChanges.removed(names.filter((name) => !isOfShare(name)).map(userName));
+    const ofShares = this.#shareChanges.removed(names.filter(isOfShare));
+    const closed = await Promise.all([ofUsers, ofShares]);
+    return { closedSessions: closed.reduce((sum, { closedSessions }) => sum + closedSessions, 0) };
   }
 
   async #bansChanged(): Promise<{ closedSessions: number }> {

@@ -8,22 +8,15 @@
 import { createConnection } from 'node:net';
 import { Failure, type FailureKind } from '../protocol/failure.js';
 import { isErrnoName } from '../protocol/errno.js';
-import {
-  homeName,
-  shareName,
-  userName,
-  type HomeName,
-  type ShareName,
-  type UserName,
-} from '../protocol/ids.js';
+import { homeName, userName, type HomeName, type ShareName, type UserName } from '../protocol/ids.js';
 import { statePaths } from './directory.js';
 import type { QuotaReport, Use } from './ledger.js';
 import type { Measurements } from './measurements.js';
 import { MAX_SOCKET_PATH } from './private-socket.js';
 import { parseTrashAct, type TrashAct, type TrashAnswer } from './trash-requests.js';
 
-/** Longest request line in bytes; answers are the daemon's own and may be longer. */
-export const MAX_CONTROL_REQUEST = 4096;
+/** Longest request line in bytes: as many names as a file of users has. Answers are the daemon's own and may be longer. */
+export const MAX_CONTROL_REQUEST = 32 * 1024 * 1024;
 
 export type ControlRequest =
   /**
@@ -36,10 +29,14 @@ export type ControlRequest =
       readonly closeSessions?: boolean;
       readonly reopen?: boolean;
     }
-  /** The account is gone: close its sessions, and the home. Answered when they are closed. */
-  | { readonly type: 'accountRemoved'; readonly name: UserName }
+  /** The accounts and shares of these homes are gone: close their sessions, and the homes. Answered when they are closed. */
+  | { readonly type: 'homesRemoved'; readonly names: readonly HomeName[] }
   /** Compare the ledger with the tree, of one home or of all. */
-  | { readonly type: 'quotaCheck'; readonly name: HomeName | null; readonly repair: boolean }
+  | {
+      readonly type: 'quotaCheck';
+      readonly name: HomeName | null;
+      readonly repair: boolean;
+    }
   /** List, restore or remove what is in a user's trash. Answered when it is done. */
   | { readonly type: 'trash'; readonly name: UserName; readonly act: TrashAct }
   /** Forget the failed logins of a user, or from an address. */
@@ -48,8 +45,6 @@ export type ControlRequest =
   | { readonly type: 'bansChanged' }
   /** Groups or shares were changed: read them anew, and close the sessions of who has lost a share. */
   | { readonly type: 'sharesChanged' }
-  /** The share is gone: close its sessions, and the home. Answered when they are closed. */
-  | { readonly type: 'shareRemoved'; readonly name: ShareName }
   | { readonly type: 'status' }
   | { readonly type: 'measurements' };
 
@@ -90,20 +85,22 @@ export interface DaemonStatus {
   readonly silentWorkers: readonly number[];
   readonly sessions: readonly SessionStatus[];
   /** The live use of the homes that are open; of the others the ledger tells. */
-  readonly uses: readonly (Use & { readonly home: HomeName; readonly trashed: Use })[];
+  readonly uses: readonly (Use & {
+    readonly home: HomeName;
+    readonly trashed: Use;
+  })[];
 }
 
 /** What each request is answered with. */
 export interface ControlAnswers {
   accountChanged: { readonly closedSessions: number };
-  accountRemoved: { readonly closedSessions: number };
+  homesRemoved: { readonly closedSessions: number };
   quotaCheck: readonly QuotaReport[];
   trash: TrashAnswer;
   /** How many lockouts ended. */
   unlock: { readonly lifted: number };
   bansChanged: { readonly closedSessions: number };
   sharesChanged: { readonly closedSessions: number };
-  shareRemoved: { readonly closedSessions: number };
   status: DaemonStatus;
   measurements: Measurements;
 }
@@ -123,8 +120,11 @@ export function parseControlRequest(line: string): ControlRequest {
         closeSessions: request['closeSessions'] === true,
         reopen: request['reopen'] === true,
       };
-    case 'accountRemoved':
-      return { type: 'accountRemoved', name: userName(text(name)) };
+    case 'homesRemoved':
+      return {
+        type: 'homesRemoved',
+        names: list(request['names']).map((one) => homeName(text(one))),
+      };
     case 'quotaCheck':
       return {
         type: 'quotaCheck',
@@ -132,15 +132,20 @@ export function parseControlRequest(line: string): ControlRequest {
         repair: request['repair'] === true,
       };
     case 'trash':
-      return { type: 'trash', name: userName(text(name)), act: parseTrashAct(request['act']) };
+      return {
+        type: 'trash',
+        name: userName(text(name)),
+        act: parseTrashAct(request['act']),
+      };
     case 'unlock':
-      return { type: 'unlock', userOrAddress: String(request['userOrAddress']) };
+      return {
+        type: 'unlock',
+        userOrAddress: String(request['userOrAddress']),
+      };
     case 'bansChanged':
       return { type: 'bansChanged' };
     case 'sharesChanged':
       return { type: 'sharesChanged' };
-    case 'shareRemoved':
-      return { type: 'shareRemoved', name: shareName(text(name)) };
     case 'status':
       return { type: 'status' };
     case 'measurements':
@@ -207,6 +212,11 @@ function parseObject(line: string): Readonly<Record<string, unknown>> {
 function text(name: unknown): string {
   if (typeof name !== 'string') throw new Failure('EINVAL', 'a control request lacks the name');
   return name;
+}
+
+function list(names: unknown): readonly unknown[] {
+  if (!Array.isArray(names)) throw new Failure('EINVAL', 'a control request lacks the names');
+  return names;
 }
 
 function remoteFailure(error: unknown): Failure {

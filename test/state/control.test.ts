@@ -6,8 +6,14 @@ import { join } from 'node:path';
 import t from 'tap';
 import { ControlServer } from '../../daemon/control-server.js';
 import { Failure } from '../../protocol/failure.js';
-import { userName } from '../../protocol/ids.js';
-import { askDaemon, parseControlRequest, type ControlRequest, type Ask } from '../../state/control.js';
+import { homeOfShare, shareName, userName } from '../../protocol/ids.js';
+import {
+  askDaemon,
+  MAX_CONTROL_REQUEST,
+  parseControlRequest,
+  type Ask,
+  type ControlRequest,
+} from '../../state/control.js';
 import { statePaths } from '../../state/directory.js';
 import { temporaryDirectory } from '../lib/directory.js';
 import type { Scope } from '../lib/scope.js';
@@ -34,7 +40,8 @@ t.test('requests arrive as they were sent, answers come back', async (t) => {
   const requests: ControlRequest[] = [
     { type: 'accountChanged', name: ALICE, closeSessions: true, reopen: false },
     { type: 'accountChanged', name: ALICE, closeSessions: false, reopen: true },
-    { type: 'accountRemoved', name: ALICE },
+    { type: 'homesRemoved', names: [ALICE, homeOfShare(shareName('team'))] },
+    { type: 'homesRemoved', names: Array.from({ length: 10_000 }, (_, index) => userName(`user${index}`)) },
     { type: 'quotaCheck', name: null, repair: true },
     { type: 'quotaCheck', name: ALICE, repair: false },
     { type: 'trash', name: ALICE, act: { kind: 'empty' } },
@@ -53,7 +60,7 @@ t.test('a failure comes back as itself', async (t) => {
   const directory = await serve(t, () => {
     throw new Failure('ENOENT', 'there is no user alice');
   });
-  await t.rejects(askDaemon(directory, { type: 'accountRemoved', name: ALICE }), {
+  await t.rejects(askDaemon(directory, { type: 'homesRemoved', names: [ALICE] }), {
     kind: 'ENOENT',
     message: 'there is no user alice',
   });
@@ -71,7 +78,8 @@ t.test('garbage is answered with an error and an end', async (t) => {
     '\n',
     'null\n',
     '{"type":"x"}\n',
-    `${'x'.repeat(5000)}`,
+    '{"type":"homesRemoved","names":"alice"}\n',
+    `${'x'.repeat(MAX_CONTROL_REQUEST + 1)}`,
     '{"type":"accountChanged"}\n',
   ]) {
     const socket = connect(statePaths(directory).control);
@@ -84,7 +92,7 @@ t.test('garbage is answered with an error and an end', async (t) => {
 });
 
 t.test('names are checked', async (t) => {
-  t.throws(() => parseControlRequest('{"type":"accountRemoved","name":"../x"}'), {
+  t.throws(() => parseControlRequest('{"type":"homesRemoved","names":["alice","../x"]}'), {
     name: 'Failure',
     kind: 'EINVAL',
   });
