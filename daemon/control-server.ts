@@ -6,6 +6,7 @@ import { chmodSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { Failure } from '../protocol/failure.js';
 import {
+  ALIVE_MS,
   formatControlAnswer,
   MAX_CONTROL_REQUEST,
   parseControlRequest,
@@ -74,12 +75,15 @@ export class ControlServer {
 
   /** Never rejects. */
   async #answer(socket: Socket, line: string): Promise<void> {
+    const alive = setInterval(() => socket.write(' '), ALIVE_MS);
     let answer: Failure | ControlAnswers[ControlRequest['type']];
     try {
       answer = await this.#ask(parseControlRequest(line));
     } catch (error) {
       answer = Failure.from(error);
       this.#log.warn({ error }, 'control request failed');
+    } finally {
+      clearInterval(alive);
     }
     socket.end(formatControlAnswer(answer));
   }

@@ -1,10 +1,11 @@
 /*
  * The control socket: how ftpctl on the server's machine talks to the running daemon. A Unix socket in the state
  * directory, mode 0600: who may open it may change the state files anyway. One JSON line asks, one JSON line answers,
- * then the connection ends.
+ * then the connection ends. While the daemon works on it, it sends a space every ALIVE_MS.
  *
  * Here are the vocabulary, the client and the framing; what the requests do is daemon/control-server.ts.
  */
+import { readFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { Failure, type FailureKind } from '../protocol/failure.js';
 import { isErrnoName } from '../protocol/errno.js';
@@ -17,6 +18,10 @@ import { parseTrashAct, type TrashAct, type TrashAnswer } from './trash-requests
 
 /** Longest request line in bytes: as many names as a file of users has. Answers are the daemon's own and may be longer. */
 export const MAX_CONTROL_REQUEST = 32 * 1024 * 1024;
+
+/** How often who waits for an answer hears that the daemon lives, and how long it may be silent (milliseconds). */
+export const ALIVE_MS = 2000;
+const SILENCE_MS = 10_000;
 
 export type ControlRequest =
   /**
@@ -32,11 +37,7 @@ export type ControlRequest =
   /** The accounts and shares of these homes are gone: close their sessions, and the homes. Answered when they are closed. */
   | { readonly type: 'homesRemoved'; readonly names: readonly HomeName[] }
   /** Compare the ledger with the tree, of one home or of all. */
-  | {
-      readonly type: 'quotaCheck';
-      readonly name: HomeName | null;
-      readonly repair: boolean;
-    }
+  | { readonly type: 'quotaCheck'; readonly name: HomeName | null; readonly repair: boolean }
   /** List, restore or remove what is in a user's trash. Answered when it is done. */
   | { readonly type: 'trash'; readonly name: UserName; readonly act: TrashAct }
   /** Forget the failed logins of a user, or from an address. */
@@ -85,10 +86,7 @@ export interface DaemonStatus {
   readonly silentWorkers: readonly number[];
   readonly sessions: readonly SessionStatus[];
   /** The live use of the homes that are open; of the others the ledger tells. */
-  readonly uses: readonly (Use & {
-    readonly home: HomeName;
-    readonly trashed: Use;
-  })[];
+  readonly uses: readonly (Use & { readonly home: HomeName; readonly trashed: Use })[];
 }
 
 /** What each request is answered with. */
@@ -121,10 +119,7 @@ export function parseControlRequest(line: string): ControlRequest {
         reopen: request['reopen'] === true,
       };
     case 'homesRemoved':
-      return {
-        type: 'homesRemoved',
-        names: list(request['names']).map((one) => homeName(text(one))),
-      };
+      return { type: 'homesRemoved', names: list(request['names']).map((one) => homeName(text(one))) };
     case 'quotaCheck':
       return {
         type: 'quotaCheck',
@@ -132,16 +127,9 @@ export function parseControlRequest(line: string): ControlRequest {
         repair: request['repair'] === true,
       };
     case 'trash':
-      return {
-        type: 'trash',
-        name: userName(text(name)),
-        act: parseTrashAct(request['act']),
-      };
+      return { type: 'trash', name: userName(text(name)), act: parseTrashAct(request['act']) };
     case 'unlock':
-      return {
-        type: 'unlock',
-        userOrAddress: String(request['userOrAddress']),
-      };
+      return { type: 'unlock', userOrAddress: String(request['userOrAddress']) };
     case 'bansChanged':
       return { type: 'bansChanged' };
     case 'sharesChanged':
@@ -166,15 +154,17 @@ export function formatControlAnswer(answer: Failure | ControlAnswers[ControlRequ
 
 /**
  * Asks the daemon of a state directory; undefined where none runs. Waits as long as the daemon works on it (a quota check
- * may take minutes); throws the daemon's Failure, or ECONNRESET where it died meanwhile.
+ * may take minutes); throws the daemon's Failure, ETIMEDOUT where it is stopped or hangs, or ECONNRESET where it died meanwhile.
  */
 export async function askDaemon<R extends ControlRequest>(
   stateDirectory: string,
   request: R,
+  silenceMs = SILENCE_MS,
 ): Promise<ControlAnswers[R['type']] | undefined> {
-  const { control } = statePaths(stateDirectory);
+  const { control, lock } = statePaths(stateDirectory);
   if (Buffer.byteLength(control) > MAX_SOCKET_PATH) return undefined; // no daemon could have made it
   const socket = createConnection(control);
+  socket.setTimeout(silenceMs, () => socket.destroy(noAnswer(lock)));
   try {
     socket.end(`${JSON.stringify(request)}\n`);
     const chunks: Buffer[] = [];
@@ -189,6 +179,7 @@ export async function askDaemon<R extends ControlRequest>(
     const failure = Failure.from(error);
     const absent = failure.kind === 'ENOENT' || failure.kind === 'ECONNREFUSED';
     if (absent && failure !== error) return undefined; // the socket's error, not the daemon's answer
+    if (failure.kind === 'EAGAIN' && failure !== error) throw noAnswer(lock); // so many wait for it already
     if (failure.kind === 'EACCES' && failure !== error)
       throw new Failure('EACCES', `${stateDirectory} is not open to you: run this as the daemon's user`, {
         cause: error,
@@ -196,6 +187,19 @@ export async function askDaemon<R extends ControlRequest>(
     throw failure;
   } finally {
     socket.destroy();
+  }
+}
+
+function noAnswer(lock: string): Failure {
+  return new Failure('ETIMEDOUT', `the running daemon${daemonProcess(lock)} does not answer`);
+}
+
+/** As its lock file says, for people. */
+function daemonProcess(lock: string): string {
+  try {
+    return ` (process ${readFileSync(lock, 'utf8').trim()})`;
+  } catch {
+    return '';
   }
 }
 

@@ -1,11 +1,10 @@
 /** `ftpctl shares [--json]`: the shares with their limits, use and grants. */
-import { askDaemon } from '../../state/control.js';
 import { formatLimit, formatSize } from '../../state/sizes.js';
 import { describeGrants } from '../../state/share-administration.js';
 import { shareRows } from '../../state/share-rows.js';
 import { writeOut } from '../output/stdout.js';
 import { formatTable } from '../output/table.js';
-import { stateDirectory, withState } from './state-access.js';
+import { askIfRunning, withState } from './state-access.js';
 import type { StateOptions } from './state-option.js';
 
 export interface SharesOptions extends StateOptions {
@@ -14,7 +13,7 @@ export interface SharesOptions extends StateOptions {
 
 /** Returns the exit code. */
 export async function listShares(options: SharesOptions): Promise<number> {
-  const status = await askDaemon(stateDirectory(options), { type: 'status' });
+  const status = await askIfRunning(options, { type: 'status' });
   const rows = await withState(options, 'read', async (state) => shareRows(state, status));
   if (options.json === true) {
     for (const { share, use, sessions } of rows) {

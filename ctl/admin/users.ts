@@ -1,5 +1,4 @@
 /** `ftpctl users [--json]`: the accounts with their limits, use and last login. */
-import { askDaemon } from '../../state/control.js';
 import { formatBandwidth } from '../../state/bandwidth.js';
 import { lastLogins } from '../../state/last-logins.js';
 import { loginWays, userRows, type UserRow } from '../../state/user-rows.js';
@@ -8,7 +7,7 @@ import { formatTable } from '../output/table.js';
 import { softQuotaOf } from '../../state/soft-quota.js';
 import { formatLimit, formatSize } from '../../state/sizes.js';
 import { formatTime } from '../../state/times.js';
-import { stateDirectory, withState } from './state-access.js';
+import { askIfRunning, withState } from './state-access.js';
 import type { StateOptions } from './state-option.js';
 
 export interface UsersOptions extends StateOptions {
@@ -17,7 +16,7 @@ export interface UsersOptions extends StateOptions {
 
 /** Returns the exit code. */
 export async function users(options: UsersOptions): Promise<number> {
-  const status = await askDaemon(stateDirectory(options), { type: 'status' });
+  const status = await askIfRunning(options, { type: 'status' });
   const { rows, lastLogin } = await withState(options, 'read', async (state) => ({
     rows: userRows(state, status),
     lastLogin: lastLogins(state.paths, status),

@@ -1,5 +1,5 @@
 /* The control socket's vocabulary and both of its ends. */
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { once } from 'node:events';
 import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -64,6 +64,33 @@ t.test('a failure comes back as itself', async (t) => {
     kind: 'ENOENT',
     message: 'there is no user alice',
   });
+});
+
+t.test('who waits hears that the daemon works on it', async (t) => {
+  let finish: (answer: unknown) => void = () => undefined;
+  const directory = await serve(t, () => new Promise((resolve) => (finish = resolve)));
+  const socket = connect(statePaths(directory).control).setEncoding('utf8');
+  socket.write('{"type":"status"}\n');
+  const [sign] = (await once(socket, 'data')) as [string];
+  t.equal(sign, ' ');
+  finish({ pid: 1 });
+  let answer = '';
+  for await (const chunk of socket) answer += String(chunk);
+  t.strictSame(JSON.parse(sign + answer), { result: { pid: 1 } });
+});
+
+t.test('a daemon that is stopped is not waited for', async (t) => {
+  const directory = temporaryDirectory(t);
+  const { control, lock } = statePaths(directory);
+  const server = createServer(() => undefined).listen(control);
+  t.teardown(() => server.close());
+  await once(server, 'listening');
+  await t.rejects(askDaemon(directory, { type: 'status' }, 1), {
+    kind: 'ETIMEDOUT',
+    message: 'the running daemon does not answer',
+  });
+  writeFileSync(lock, '4711\n');
+  await t.rejects(askDaemon(directory, { type: 'status' }, 1), { message: /\(process 4711\)/ });
 });
 
 t.test('no daemon: no socket, or one that a killed daemon left', async (t) => {
