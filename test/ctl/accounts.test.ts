@@ -83,6 +83,14 @@ t.test('mistakes', async (t) => {
     nowhere,
   );
   await fails(1, /holds no state/, 'usermod', 'late', '--quota', '1G', '--state', nowhere);
+  await fails(2, /the quota is missing/, 'useradd', 'x', ...password, '--state', nowhere);
+  const refused = { code: 1, stderr: /nothing is changed/ };
+  const file = 'name,quota\nx,1G\nx,1G\n';
+  for (const words of ['useradd --batch -', 'import ftpmount -', 'import sftpgo -']) {
+    const input = words.startsWith('import sftpgo') ? '{"users":[{"username":"Bad/Name"}]}' : file;
+    const add = await daemon.ftpctl([...words.split(' '), '--state', nowhere], { input });
+    t.match(add, refused, words);
+  }
   t.notOk(fs.existsSync(nowhere), 'a mistyped directory is not made');
 });
 
