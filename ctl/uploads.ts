@@ -17,6 +17,7 @@ import type { RemoteSession } from './remote/session.js';
 import { pathFrom } from './remote/shared-path.js';
 import { withSharedSession } from './remote/shared-session.js';
 import { formatSize } from '../state/sizes.js';
+import { refuseSlip } from './verb-slips.js';
 
 export interface UploadsFlags {
   readonly humanReadable?: boolean;
@@ -26,6 +27,8 @@ export interface UploadsFlags {
 
 export interface UploadsOptions extends SessionOptions, UploadsFlags {}
 
+/** The first is what is done where none is said. */
+export const UPLOADS_VERBS = ['list', 'rm'];
 const SLASH = 0x2f;
 const NO_PATH = Buffer.from('(not known)');
 const UNITS = [
@@ -36,6 +39,7 @@ const UNITS = [
 
 /** Returns the exit code. */
 export async function uploads(texts: readonly string[], options: UploadsOptions): Promise<number> {
+  refuseSlip('uploads', texts[0], UPLOADS_VERBS, (host) => `a server: ${host}:`);
   return withSharedSession(remoteArguments(texts, true), options, (session, places) =>
     listUploads(session, places, options),
   );

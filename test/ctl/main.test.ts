@@ -159,7 +159,7 @@ t.test('a destination that is missing or not where it has to be', async (t) => {
     [['put', 'file', 'directory'], /'directory' is not on a server: write \[USER@\]HOST:PATH/],
     [['get', 'file', '.'], /'file' is not on a server/],
     [['mv', 'alice@host:a', 'lily@host:b'], /same server and of the same user/],
-    [['trash', 'lst', 'alice@host'], /same user: 'lst' is no command here, and so the name of a server$/],
+    [['trash', 'all', 'alice@host'], /same user: 'all' is no command here, and so the name of a server$/],
     [['uploads', 'remove', 'alice@host:x'], /same user: 'remove' is no command here/],
     [['ls', 'alice@'], /does not name a server/],
     [['ls', 'alice@host:', '-p', '99999'], /'99999' is not a port/],

@@ -36,6 +36,16 @@ async function pathsOf(...places: string[]): Promise<string[]> {
   return (await listed(...places)).map(({ path }) => path);
 }
 
+t.test('a slip in the verb is told, and no server is looked for', async (t) => {
+  for (const [words, hint] of [
+    ['trash emtpy', "there is no 'trash emtpy': 'trash empty' may be meant (a server: emtpy:)"],
+    ['uploads lst', "there is no 'uploads lst': 'uploads list' may be meant (a server: lst:)"],
+  ] as const) {
+    t.match(await ctl(words), { code: 2, stderr: `ftpctl: ${hint}\n` });
+  }
+  t.match(await ctl('trash lits', at()), { code: 2, stderr: /'trash list' may be meant/ });
+});
+
 t.test('what was removed and replaced is listed', async (t) => {
   t.match(await ctl('trash', at()), { code: 0, stdout: '' });
   t.equal((await ctl('mkdir', '--parents', at('tree/sub'), at('versions'), at('prompt'))).code, 0);
@@ -151,7 +161,15 @@ t.test('at the prompt', async (t) => {
     stdout: /^Removed [^]*prompt\/f\.txt\n[^]*prompt\/g\n|prompt\/g\n[^]*prompt\/f\.txt\n$/,
   });
   t.match(await shell('cd prompt\ntrash restore *.txt\ncat f.txt\n'), { code: 0, stdout: 'f' });
-  t.match(await shell('trash emtpy\n'), { code: 1, stderr: /^ftpctl: emtpy: nothing of it is in the trash/ });
+  for (const [line, hint] of [
+    ['trash emtpy', "there is no 'trash emtpy': 'trash empty' may be meant (a path: ./emtpy)"],
+    ['trash restor photos', "there is no 'trash restor': 'trash restore' may be meant (a path: ./restor)"],
+    ['uploads lst', "there is no 'uploads lst': 'uploads list' may be meant (a path: ./lst)"],
+  ] as const) {
+    const { code, stderr } = await shell(`${line}\n`);
+    t.strictSame([code, stderr.split('\n')[0]], [2, `ftpctl: ${hint}`]);
+  }
+  t.match(await shell('trash ./emtpy\n'), { code: 1, stderr: /: nothing of it is in the trash/ });
   t.match(await shell('trash --help\n'), { code: 0, stdout: /^trash .*\[VERB\] \[PATH\.\.\.\]\n/ });
   t.match(await shell('trash empty x\n'), { code: 2 });
   t.match(await shell('trash rm\n'), { code: 2, stderr: /empty removes all of it/ });
