@@ -6,7 +6,7 @@ import { Failure } from '../protocol/failure.js';
 import { joinPath, splitPath, type RemotePath } from '../protocol/ids.js';
 import { parseRemotePath } from '../protocol/login/remote-path.js';
 import { makePath } from './mkdir.js';
-import { displayName, outputName } from './names.js';
+import { jsonPath, outputName } from './names.js';
 import { Outcome } from './outcome.js';
 import { minuteText } from './output/attributes.js';
 import { writeOut } from './output/stdout.js';
@@ -257,5 +257,5 @@ function nothingOf({ path }: TrashPlace): Failure {
 
 function jsonOf({ path, bytes, removed }: TrashItem): Record<string, unknown> {
   const at = new Date(removed.sec * 1000 + Math.floor(removed.nsec / 1e6)).toISOString();
-  return { path: path === undefined ? null : displayName(path), bytes, removed: at };
+  return { ...(path === undefined ? { path: null } : jsonPath(path)), bytes, removed: at };
 }

@@ -4,7 +4,7 @@
  */
 import { Failure } from '../protocol/failure.js';
 import type { RemotePath, ShareName } from '../protocol/ids.js';
-import { displayName, outputName } from './names.js';
+import { jsonPath, outputName } from './names.js';
 import { Outcome } from './outcome.js';
 import { minuteText } from './output/attributes.js';
 import { writeOut } from './output/stdout.js';
@@ -134,7 +134,7 @@ function isWithin(top: RemotePath, path: RemotePath | undefined): boolean {
 
 function jsonOf({ path, size, received, age, left, isUnderWay }: PartialUpload): Record<string, unknown> {
   return {
-    path: path === undefined ? null : displayName(path),
+    ...(path === undefined ? { path: null } : jsonPath(path)),
     received,
     size: size ?? null,
     age,

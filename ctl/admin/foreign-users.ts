@@ -12,11 +12,14 @@ import { objectOf, parseJson, type Row } from './user-records.js';
 const FIRST_UID = 1000;
 const LAST_UID = 59_999;
 
-/** By what they are called at the command line; they throw EINVAL. */
-export const FORMATS: ReadonlyMap<string, (text: string) => Row[]> = new Map([
-  ['passwd', passwdRows],
-  ['sftpgo', sftpgoRows],
-]);
+/** What they are called at the command line. */
+export type ForeignFormat = 'passwd' | 'sftpgo';
+
+/** They throw EINVAL. */
+export const FORMATS: Readonly<Record<ForeignFormat, (text: string) => Row[]>> = {
+  passwd: passwdRows,
+  sftpgo: sftpgoRows,
+};
 
 /** passwd(5). The hashes are elsewhere, and of other kinds. */
 function passwdRows(text: string): Row[] {

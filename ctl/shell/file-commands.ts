@@ -245,7 +245,8 @@ export const fileCommands: readonly ShellCommand[] = [
     flags: [HUMAN],
     least: 0,
     most: MANY,
-    operand: behindVerb(UPLOADS_VERBS),
+    verbs: UPLOADS_VERBS,
+    operand: (index, [verb = '']) => (index === 0 && UPLOADS_VERBS.includes(verb) ? 'nothing' : 'remote'),
     run: uploads,
   },
   {
@@ -259,14 +260,11 @@ export const fileCommands: readonly ShellCommand[] = [
     ],
     least: 0,
     most: MANY,
-    operand: behindVerb(TRASH_VERBS),
+    verbs: TRASH_VERBS,
+    operand: (index, [verb = '']) => (index === 0 && TRASH_VERBS.includes(verb) ? 'nothing' : 'remote trash'),
     run: trash,
   },
 ];
-
-function behindVerb(verbs: readonly string[]): ShellCommand['operand'] {
-  return (index, [verb = '']) => (index === 0 && verbs.includes(verb) ? 'nothing' : 'remote');
-}
 
 /** Undefined: none is said. Throws USAGE: it is misspelled. */
 function verbOf(command: string, verbs: readonly string[], word: Word | undefined): string | undefined {

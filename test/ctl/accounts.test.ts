@@ -312,7 +312,7 @@ t.test('users of another program bring along what they can', async (t) => {
   t.match(await add('sftpgo'), { code: 1, stderr: /carol already[^]*frank already[^]*nothing is changed/ });
   t.match(await add('proftpd'), {
     code: 2,
-    stderr: /'proftpd' is not known: import one of ftpmount, passwd, sftpgo/,
+    stderr: /'proftpd' is invalid for argument 'format'. Allowed choices are ftpmount, passwd, sftpgo/,
   });
 });
 

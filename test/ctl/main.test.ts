@@ -105,6 +105,8 @@ t.test('completion has the commands, their options and the known hosts', async (
     'a path of the server is none of these',
   );
   t.strictSame(complete('useradd', 'fi'), [''], 'what has nothing to do with another host');
+  t.strictSame(complete('import', ''), ['ftpmount', 'passwd', 'sftpgo']);
+  t.strictSame(complete('import', 'ftpmount', ''), [''], 'a file');
   for (const shell of ['zsh', 'fish']) {
     const { stdout } = await runProgram('ftpctl', ['completion', shell]);
     t.match(stdout, 'web-password');
@@ -114,7 +116,7 @@ t.test('completion has the commands, their options and the known hosts', async (
   }
   t.match(await runProgram('ftpctl', ['completion', 'csh']), {
     code: 2,
-    stderr: /'csh' .*: bash, zsh, fish$/m,
+    stderr: /'csh' .*Allowed choices are bash, zsh, fish: see ftpctl completion --help$/m,
   });
 });
 

@@ -3,6 +3,7 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { startDaemon } from '../lib/daemon.js';
+import { temporaryDirectory } from '../lib/directory.js';
 import type { RunResult } from '../lib/run.js';
 
 t.setTimeout(90_000);
@@ -22,6 +23,7 @@ async function put(path: string, input: string): Promise<void> {
 
 interface Listed {
   readonly path: string;
+  readonly pathBase64?: string;
   readonly bytes: number;
   readonly removed: string;
 }
@@ -130,6 +132,28 @@ t.test('a pattern is a path where something of that very spelling is there', asy
   t.strictSame(await pathsOf(), ['a1.txt'], 'the other one is left');
   t.equal((await ctl('trash rm', at('a[1].txt'))).code, 0, 'now it is a pattern');
   t.strictSame(await pathsOf(), []);
+});
+
+t.test('for programs a path is the path, and Tab offers what is there', async (t) => {
+  const names = ['tab/n\\nl', 'tab/n\nl', 'tab/sub/f'];
+  const local = temporaryDirectory(t);
+  fs.mkdirSync(join(local, 'tab/sub'), { recursive: true });
+  for (const name of names) fs.writeFileSync(join(local, name), '');
+  fs.writeFileSync(Buffer.from(`${join(local, 'tab')}/\xff`, 'latin1'), '');
+  t.equal((await ctl('put', '-r', join(local, 'tab'), at())).code, 0);
+  t.equal((await ctl('rm', '-r', at('tab'))).code, 0);
+  t.strictSame(
+    new Set((await listed()).map(({ path, pathBase64 = '' }) => `${path} ${pathBase64}`)),
+    new Set([
+      ...names.map((name) => `${name} `),
+      `tab/\ufffd ${Buffer.from('tab/\xff', 'latin1').toString('base64')}`,
+    ]),
+  );
+  const offered = async (path: string) => (await ctl('complete-path', '--trash', at(path))).stdout;
+  t.equal(await offered('t'), 'tab/\n');
+  t.equal(await offered('tab/'), 'tab/n\\nl\ntab/sub/\n');
+  t.equal(await offered('tab/sub/f'), 'tab/sub/f\n');
+  t.equal((await ctl('trash empty', at())).code, 0);
 });
 
 t.test('what is charged as in the trash, and is not there, is told and repaired', async (t) => {

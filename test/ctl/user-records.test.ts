@@ -1,6 +1,6 @@
 /* Users in a file: CSV, JSON lines and a JSON array say the same; every mistake is told of its line. */
 import t from 'tap';
-import { FORMATS } from '../../ctl/admin/foreign-users.js';
+import { FORMATS, type ForeignFormat } from '../../ctl/admin/foreign-users.js';
 import { readRecords, recordsOf } from '../../ctl/admin/user-records.js';
 
 const HASH = `$argon2id$v=19$m=65536,t=2,p=1$${'c2FsdHNhbHRzYWx0c2FsdA'}$${'A'.repeat(43)}`;
@@ -68,7 +68,7 @@ t.test('mistakes', async (t) => {
 });
 
 t.test('users of other programs', async (t) => {
-  const of = (format: string, text: string) => recordsOf(FORMATS.get(format)?.(text) ?? []);
+  const of = (format: ForeignFormat, text: string) => recordsOf(FORMATS[format](text));
   const passwd =
     'root:x:0:0::/root:/bin/sh\nalice:x:1000:1000:Alice:/home/alice:/bin/bash\nnobody:x:65534::::\nBob:x:1001::::\n';
   t.match(of('passwd', passwd), {
