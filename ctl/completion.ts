@@ -28,7 +28,7 @@ const SHELLS: Readonly<Record<Shell, (commands: readonly Completed[]) => string>
 const TRASH = 'trash';
 
 /** Writes the names of known hosts and aliases, where $config is the client's directory. */
-const HOSTS = String.raw`sed -n 's/^\([^#[:blank:]]*\):[0-9]*[[:blank:]].*/\1/p' "$config/known_hosts" 2>/dev/null
+export const HOSTS = String.raw`sed -n 's/^\([^#[:blank:]]*\):[0-9]*[[:blank:]].*/\1/p' "$config/known_hosts" 2>/dev/null
   sed -n 's/^\[hosts\.\([^]"]*\)].*/\1/p' "$config/config.toml" 2>/dev/null`;
 
 const HOSTS_FUNCTION = `_${PROGRAM}_hosts() {

@@ -67,7 +67,7 @@ function commandNames({ blocks }: Help): string[] {
 }
 
 /** With a home directory that stands for everybody's. */
-function helpOf(file: string, command: readonly string[]): Help {
+export function helpOf(file: string, command: readonly string[]): Help {
   const env = { ...process.env, HOME: '~', XDG_STATE_HOME: '', NODE_OPTIONS: '' };
   return parseHelp(execFileSync(process.execPath, [file, ...command, '--help'], { encoding: 'utf8', env }));
 }

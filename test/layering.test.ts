@@ -120,7 +120,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
 
   // What is installed of the programs: the configuration's keys are told by the daemon's own table.
-  packaging: ['daemon/config'],
+  packaging: ['daemon/config', 'ctl/completion'],
 };
 const LAYERS = Object.keys(MAY_IMPORT).toSorted((a, b) => b.length - a.length);
 

@@ -62,6 +62,8 @@ async function test(): Promise<void> {
     ] as const) {
       const script = await succeed(at('usr/bin/ftpctl'), ['completion', shell], { env });
       t.equal(readFileSync(at(`usr/share/${place}`), 'utf8'), script, shell);
+      const ofMount = at(`usr/share/${place.replace('ftpctl', 'ftpmount')}`);
+      t.match(readFileSync(ofMount, 'utf8'), /unmount/, shell);
     }
   });
 
