@@ -75,6 +75,11 @@ t.test('users of other programs', async (t) => {
     records: [{ line: 2, record: { name: 'alice' } }],
     mistakes: [{ line: 4 }],
   });
+  t.match(of('passwd', '{"name":"alice"}\n'), {
+    records: [],
+    mistakes: [{ line: 1, message: 'it is no line of passwd(5), which has 7 fields' }],
+  });
+  t.strictSame(of('passwd', '\n+::::::\n'), { records: [], mistakes: [] });
   const users = [
     { username: 'carol', password: HASH, quota_size: 1024, quota_files: 7, status: 1, expiration_date: 0 },
     { username: 'dora', password: '$2a$10$x', quota_size: 0, status: 0, public_keys: ['ssh-ed25519 AAAA'] },
