@@ -87,7 +87,7 @@ export class Progress {
       file.ended();
       this.#files += 1;
       this.#bytes += transferred.bytes - transferred.resumedAt;
-      this.#display.total(this.#files, this.#bytes);
+      this.#display.total(this.#files);
       this.#tellResult(name, transferred, seconds);
       if (transferred.unkept !== undefined) this.problem(name, xattrsNotKept(transferred.unkept));
       return transferred;
