@@ -1,12 +1,14 @@
 /**
  * The command line of what is about this client alone: its key, the servers that it knows, the sessions that it keeps, completion.
  */
-import type { Command } from 'commander';
+import { Argument, type Command } from 'commander';
+import type { Shell } from './completion.js';
 import { parsePort } from '../protocol/login/target.js';
 import { withSessionOptions } from './remote/session-options.js';
 
 /** Its script knows all commands. */
 export const COMPLETION = 'completion';
+const SHELLS: readonly Shell[] = ['bash', 'zsh', 'fish'];
 
 /** Adds them. `end` takes the exit code. */
 export function clientCommands(program: Command, end: (exitCode: number) => void): void {
@@ -57,17 +59,17 @@ export function clientCommands(program: Command, end: (exitCode: number) => void
     });
   program
     .command(COMPLETION)
-    .argument('<shell>', 'bash, zsh or fish')
+    .addArgument(new Argument('<shell>').choices(SHELLS))
     .description('print a script that completes commands, options, known hosts and paths on them')
     .action(async (name) => {
       const { completion } = await import('./completion.js');
       end(await completion(name, program));
     });
   // What these scripts call.
-  withSessionOptions(program.command('complete-path', { hidden: true }).argument('<place>')).action(
-    async (place, options) => {
+  withSessionOptions(program.command('complete-path', { hidden: true }).argument('<place>'))
+    .option('--trash')
+    .action(async (place, options) => {
       const { completePath } = await import('./complete-path.js');
       end(await completePath(place, options));
-    },
-  );
+    });
 }

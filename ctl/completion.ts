@@ -6,7 +6,6 @@
  * the options on the line that say how to log in.
  */
 import type { Command } from 'commander';
-import { Failure } from '../protocol/failure.js';
 import { writeOut } from './output/stdout.js';
 import { PROGRAM } from './program.js';
 
@@ -18,12 +17,18 @@ interface Completed {
   readonly options: readonly { readonly flags: readonly string[]; readonly text: string }[];
   /** Whether an operand may be on a server. */
   readonly takesHost: boolean;
+  /** The options of `ftpctl complete-path` for its paths. */
+  readonly paths: string;
 }
 
-const SHELLS: Readonly<Record<string, (commands: readonly Completed[]) => string>> = { bash, zsh, fish };
+export type Shell = 'bash' | 'zsh' | 'fish';
+
+const SHELLS: Readonly<Record<Shell, (commands: readonly Completed[]) => string>> = { bash, zsh, fish };
+/** The group of commands whose paths are those that were before. */
+const TRASH = 'trash';
 
 /** Writes the names of known hosts and aliases, where $config is the client's directory. */
-const HOSTS = String.raw`sed -n 's/^\([^#[:blank:]]*\):[0-9]*[[:blank:]].*/\1/p' "$config/known_hosts" 2>/dev/null
+export const HOSTS = String.raw`sed -n 's/^\([^#[:blank:]]*\):[0-9]*[[:blank:]].*/\1/p' "$config/known_hosts" 2>/dev/null
   sed -n 's/^\[hosts\.\([^]"]*\)].*/\1/p' "$config/config.toml" 2>/dev/null`;
 
 const HOSTS_FUNCTION = `_${PROGRAM}_hosts() {
@@ -44,20 +49,13 @@ const LOGIN_FUNCTION = `_${PROGRAM}_login() {
   done
 }`;
 
-/** Returns the exit code. Throws USAGE. */
-export async function completion(shell: string, program: Command): Promise<number> {
-  const script = SHELLS[shell];
-  if (script === undefined) {
-    throw new Failure(
-      'USAGE',
-      `'${shell}' is not a shell that is known here: ${Object.keys(SHELLS).join(', ')}`,
-    );
-  }
-  await writeOut(script(commandsOf(program, [])));
+/** Returns the exit code. */
+export async function completion(shell: Shell, program: Command): Promise<number> {
+  await writeOut(SHELLS[shell](commandsOf(program, [])));
   return 0;
 }
 
-/** A command and all below it. */
+/** A command and all below it. What its first operand may be stands as commands do, for what follows then is another operand. */
 function commandsOf(command: Command, names: readonly string[]): Completed[] {
   const help = command.createHelp();
   const below = help.visibleCommands(command);
@@ -66,13 +64,19 @@ function commandsOf(command: Command, names: readonly string[]): Completed[] {
     text: description,
   }));
   const all = below.flatMap((one) => commandsOf(one, [...names, one.name()]));
+  const choices = command.registeredArguments[0]?.argChoices ?? [];
   const own = {
     name: names.join(' '),
-    commands: below.map((one) => ({ name: one.name(), text: one.description() })),
+    commands: [
+      ...below.map((one) => ({ name: one.name(), text: one.description() })),
+      ...choices.map((name) => ({ name, text: '' })),
+    ],
     options,
+    paths: names[0] === TRASH ? '--trash' : '',
     takesHost: names.length > 0 && [{ options }, ...all].some((one) => hasOption(one, '--accept-new')),
   };
-  return [own, ...all];
+  const chosen = choices.map((choice) => ({ ...own, name: [...names, choice].join(' '), commands: [] }));
+  return [own, ...all, ...chosen];
 }
 
 function hasOption({ options }: Pick<Completed, 'options'>, name: string): boolean {
@@ -92,9 +96,9 @@ function anyOf(commands: readonly Completed[]): string {
 function branches(commands: readonly Completed[]): string {
   return commands
     .map((command) => {
-      const { name, takesHost } = command;
+      const { name, takesHost, paths } = command;
       const below = command.commands.map((one) => one.name).join(' ');
-      return `    ${name === '' ? "''" : `' ${name}'`}) commands='${below}' options='${flagsOf(command)}' hosts='${takesHost ? 'yes' : ''}' ;;`;
+      return `    ${name === '' ? "''" : `' ${name}'`}) commands='${below}' options='${flagsOf(command)}' hosts='${takesHost ? 'yes' : ''}' paths='${paths}' ;;`;
     })
     .join('\n');
 }
@@ -104,7 +108,7 @@ function bash(commands: readonly Completed[]): string {
 ${HOSTS_FUNCTION}
 ${LOGIN_FUNCTION}
 _${PROGRAM}() {
-  local word=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD - 1]} at='' i commands options hosts
+  local word=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD - 1]} at='' i commands options hosts paths
   for ((i = 1; i < COMP_CWORD; i++)); do
     case "$at \${COMP_WORDS[i]}" in
       ${anyOf(commands)}) at+=" \${COMP_WORDS[i]}" ;;
@@ -126,7 +130,7 @@ ${branches(commands)}
       printf -v word %q "$found"
       [[ $found == */ ]] || word+=' '
       COMPREPLY+=("$word")
-    done < <([[ -n $hosts ]] && ${PROGRAM} complete-path "\${login[@]}" -- "$host:$path" 2>/dev/null)
+    done < <([[ -n $hosts ]] && ${PROGRAM} complete-path $paths "\${login[@]}" -- "$host:$path" 2>/dev/null)
   elif [[ $word == -* ]]; then
     COMPREPLY=($(compgen -W "$options" -- "$word"))
   else
@@ -150,7 +154,7 @@ function zsh(commands: readonly Completed[]): string {
 ${HOSTS_FUNCTION}
 ${LOGIN_FUNCTION}
 _${PROGRAM}() {
-  local at='' word commands options hosts
+  local at='' word commands options hosts paths
   for word in "\${(@)words[2,CURRENT-1]}"; do
     case "$at $word" in
       ${anyOf(commands)}) at+=" $word" ;;
@@ -174,18 +178,19 @@ ${branches(commands)}
     local host=\${PREFIX%%:*} login found
     _${PROGRAM}_login "\${(@)words[2,CURRENT]}"
     compset -P 1 '*:'
-    found=("\${(@f)$(${PROGRAM} complete-path "\${login[@]}" -- "\${(Q)host}:\${(Q)PREFIX}" 2>/dev/null)}")
+    found=("\${(@f)$(${PROGRAM} complete-path \${=paths} "\${login[@]}" -- "\${(Q)host}:\${(Q)PREFIX}" 2>/dev/null)}")
     compadd -S '' -- \${(M)found:#*/}
     compadd -- \${found:#*/}
   fi
 }
-compdef _${PROGRAM} ${PROGRAM}
+# In a file of fpath this is the body of the function, which is to complete already when it is loaded.
+if [[ \${funcstack[1]} == _${PROGRAM} ]]; then _${PROGRAM} "$@"; else compdef _${PROGRAM} ${PROGRAM}; fi
 `;
 }
 
 function fish(commands: readonly Completed[]): string {
   const quote = (text: string): string => `'${text.replaceAll(/[\\']/g, String.raw`\$&`)}'`;
-  const lines = commands.flatMap(({ name, commands: below, options, takesHost }) => {
+  const lines = commands.flatMap(({ name, commands: below, options, takesHost, paths }) => {
     const words = name === '' ? [] : name.split(' ');
     const typed = `__${PROGRAM}_at ${name}`.trim();
     const exactly = `${typed}; and test (count (commandline -opc)) -eq ${words.length + 1}`;
@@ -198,7 +203,7 @@ function fish(commands: readonly Completed[]): string {
         );
         return `${complete(typed)} ${given.join(' ')} -d ${quote(text)}`;
       }),
-      ...(takesHost ? [`${complete(typed)} -a '(__${PROGRAM}_places)'`] : []),
+      ...(takesHost ? [`${complete(typed)} -a '(${`__${PROGRAM}_places ${paths}`.trim()})'`] : []),
     ];
   });
   return `# ${PROGRAM}: ${PROGRAM} completion fish | source
@@ -225,7 +230,7 @@ function __${PROGRAM}_places
       end
     end
     set -l host (string replace -r ':.*' : -- $word)
-    ${PROGRAM} complete-path $login -- (string unescape -- $word) 2>/dev/null | while read -l path
+    ${PROGRAM} complete-path $argv $login -- (string unescape -- $word) 2>/dev/null | while read -l path
       echo "$host$path"
     end
     return

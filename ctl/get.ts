@@ -38,6 +38,7 @@ import {
 } from './transfer/command.js';
 import { isSame } from './transfer/comparison.js';
 import { Deletions } from './transfer/deletions.js';
+import { expectedThere } from './transfer/expected.js';
 import { isExcluded } from './transfer/filter.js';
 import { HardLinks, notCopied } from './transfer/hard-links.js';
 import { download } from './transfer/download.js';
@@ -99,9 +100,11 @@ export async function getInto(
 ): Promise<number> {
   const into = await destinationIsDirectory(sources, destination, flags);
   const changes: LocalChanges = { made: [], named: new Set() };
-  return runTransfer(session, flags, (context, progress) =>
-    new Get(session, context, flags, progress, changes, destination).run(sources, destination, into),
-  );
+  return runTransfer(session, flags, (context, progress) => {
+    if (flags.recursive === true || sources.length > 1)
+      progress.expect((closing) => expectedThere(session.client, sources, flags, closing));
+    return new Get(session, context, flags, progress, changes, destination).run(sources, destination, into);
+  });
 }
 
 /** Whether the destination is a directory. Throws ENOTDIR where it is none and has to be. */

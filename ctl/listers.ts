@@ -9,12 +9,14 @@ import { localJoin } from './names.js';
 import { isDirectory, openDirectory, throughLinks } from './remote/directory.js';
 import type { RemoteSession } from './remote/session.js';
 import { pathWithin } from './remote/shared-path.js';
+import { trashItems } from './remote/trash-items.js';
 import type { Entry, Lister } from './glob.js';
 
 /** Where a pattern finds nothing. */
 const NOTHING: ReadonlySet<FailureKind> = new Set<FailureKind>(['ENOENT', 'ENOTDIR', 'EACCES', 'ELOOP']);
 
 const HERE = Buffer.from('.');
+const SLASH = 0x2f;
 
 /** Lists directories of a session's home by their paths in the own one; relative ones begin at `from`. */
 export function remoteLister(
@@ -33,6 +35,37 @@ export function remoteLister(
       }
       return entries;
     });
+}
+
+/**
+ * As remoteLister(), of the directories that what is in the trash was in. What had the same name as a directory is in one with what
+ * was below that.
+ */
+export function trashLister(
+  { client, share }: Pick<RemoteSession, 'client' | 'share'>,
+  from: RemotePath,
+  signal: AbortSignal,
+): Lister {
+  return async (directory) => {
+    const top = pathWithin(share, parseRemotePath(directory, from));
+    const entries = new Map<string, Entry>();
+    for await (const { path } of trashItems(client, signal)) {
+      const below = path === undefined ? undefined : within(top, path);
+      if (below === undefined) continue;
+      const slash = below.indexOf(SLASH);
+      const name = slash < 0 ? below : below.subarray(0, slash);
+      const key = name.toString('latin1');
+      entries.set(key, { name, isDirectory: slash >= 0 || entries.get(key)?.isDirectory === true });
+    }
+    return [...entries.values()];
+  };
+}
+
+/** What of a path is below a directory; undefined: it is not. */
+function within(directory: RemotePath, path: RemotePath): Buffer | undefined {
+  if (directory.length === 0) return path;
+  const isBelow = path[directory.length] === SLASH && path.subarray(0, directory.length).equals(directory);
+  return isBelow ? path.subarray(directory.length + 1) : undefined;
 }
 
 /** Lists directories of this machine. */

@@ -40,6 +40,12 @@ export function displayName(name: Buffer): string {
   ).join('');
 }
 
+/** A name in JSON: text; where it is no UTF-8, its bytes are given too. */
+export function jsonPath(name: Buffer): { readonly path: string; readonly pathBase64?: string } {
+  const path = name.toString('utf8');
+  return Buffer.from(path).equals(name) ? { path } : { path, pathBase64: name.toString('base64') };
+}
+
 /** A name for standard output: escaped if that is a terminal, else its bytes. */
 export function outputName(name: Buffer, terminal: boolean): Buffer {
   return terminal ? Buffer.from(displayName(name)) : name;

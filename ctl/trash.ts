@@ -4,8 +4,9 @@
  */
 import { Failure } from '../protocol/failure.js';
 import { joinPath, splitPath, type RemotePath } from '../protocol/ids.js';
+import { parseRemotePath } from '../protocol/login/remote-path.js';
 import { makePath } from './mkdir.js';
-import { displayName, outputName } from './names.js';
+import { jsonPath, outputName } from './names.js';
 import { Outcome } from './outcome.js';
 import { minuteText } from './output/attributes.js';
 import { writeOut } from './output/stdout.js';
@@ -22,8 +23,8 @@ import {
   type TrashItem,
   type TrashPlace,
 } from './remote/trash-items.js';
-import { parseRemotePath } from '../protocol/login/remote-path.js';
 import { formatSize } from '../state/sizes.js';
+import { refuseSlip } from './verb-slips.js';
 
 export interface TrashListFlags {
   readonly humanReadable?: boolean;
@@ -40,6 +41,8 @@ export interface TrashRestoreFlags {
   readonly all?: boolean;
 }
 
+/** The first is what is done where none is said. */
+export const TRASH_VERBS = ['list', 'restore', 'rm', 'empty'];
 const MAGIC = /[*?[]/;
 const NO_PATH = Buffer.from('(not known)');
 const SUFFIX = '.restored';
@@ -52,6 +55,7 @@ export async function trash(
   texts: readonly string[],
   options: SessionOptions & TrashListFlags,
 ): Promise<number> {
+  refuseSlip('trash', texts[0], TRASH_VERBS, (host) => `a server: ${host}:`);
   return withTrashPlaces(texts, options, (session, places) => listTrash(session, places, options));
 }
 
@@ -253,5 +257,5 @@ function nothingOf({ path }: TrashPlace): Failure {
 
 function jsonOf({ path, bytes, removed }: TrashItem): Record<string, unknown> {
   const at = new Date(removed.sec * 1000 + Math.floor(removed.nsec / 1e6)).toISOString();
-  return { path: path === undefined ? null : displayName(path), bytes, removed: at };
+  return { ...(path === undefined ? { path: null } : jsonPath(path)), bytes, removed: at };
 }

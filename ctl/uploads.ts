@@ -4,7 +4,7 @@
  */
 import { Failure } from '../protocol/failure.js';
 import type { RemotePath, ShareName } from '../protocol/ids.js';
-import { displayName, outputName } from './names.js';
+import { jsonPath, outputName } from './names.js';
 import { Outcome } from './outcome.js';
 import { minuteText } from './output/attributes.js';
 import { writeOut } from './output/stdout.js';
@@ -17,6 +17,7 @@ import type { RemoteSession } from './remote/session.js';
 import { pathFrom } from './remote/shared-path.js';
 import { withSharedSession } from './remote/shared-session.js';
 import { formatSize } from '../state/sizes.js';
+import { refuseSlip } from './verb-slips.js';
 
 export interface UploadsFlags {
   readonly humanReadable?: boolean;
@@ -26,6 +27,8 @@ export interface UploadsFlags {
 
 export interface UploadsOptions extends SessionOptions, UploadsFlags {}
 
+/** The first is what is done where none is said. */
+export const UPLOADS_VERBS = ['list', 'rm'];
 const SLASH = 0x2f;
 const NO_PATH = Buffer.from('(not known)');
 const UNITS = [
@@ -36,6 +39,7 @@ const UNITS = [
 
 /** Returns the exit code. */
 export async function uploads(texts: readonly string[], options: UploadsOptions): Promise<number> {
+  refuseSlip('uploads', texts[0], UPLOADS_VERBS, (host) => `a server: ${host}:`);
   return withSharedSession(remoteArguments(texts, true), options, (session, places) =>
     listUploads(session, places, options),
   );
@@ -130,7 +134,7 @@ function isWithin(top: RemotePath, path: RemotePath | undefined): boolean {
 
 function jsonOf({ path, size, received, age, left, isUnderWay }: PartialUpload): Record<string, unknown> {
   return {
-    path: path === undefined ? null : displayName(path),
+    ...(path === undefined ? { path: null } : jsonPath(path)),
     received,
     size: size ?? null,
     age,

@@ -33,7 +33,7 @@ export class AccountChanges {
   async changed(name: UserName, closeAll: boolean, reopens: boolean): Promise<{ closedSessions: number }> {
     const { accounts, sessions, log, end, isLetIn, expects } = this.#options;
     const account = accounts.get(name);
-    if (account === undefined) return this.removed(name);
+    if (account === undefined) return this.removed([name]);
     const revoked = ({ key }: SessionRecord): boolean => closeAll || !isLetIn(account, key);
     const ending = sessions
       .ofUser(name)
@@ -54,10 +54,11 @@ export class AccountChanges {
     pool.setBandwidth(account.name, account.bandwidth ?? 0);
   }
 
-  /** Resolves when nothing of the user is open any more. */
-  async removed(name: UserName): Promise<{ closedSessions: number }> {
+  /** Resolves when nothing of these users is open any more. */
+  async removed(names: readonly UserName[]): Promise<{ closedSessions: number }> {
     const { sessions, pool, log, end } = this.#options;
-    const ending = sessions.ofUser(name);
+    const gone = new Set(names);
+    const ending = sessions.list().filter(({ user }) => gone.has(user));
     const closedSessions = ending.length;
     const reason = 'the account was removed';
     const ofShares = end(
@@ -65,9 +66,11 @@ export class AccountChanges {
       () => [reason, false],
     );
     // However long that takes: what is in the home may be removed then, and the name be another's.
-    await pool.closeHome(name, reason);
+    await Promise.all(names.map((name) => pool.closeHome(name, reason)));
     await ofShares;
-    log.info({ user: name, closedSessions }, 'closed what was open of a user without an account');
+    const users = [...new Set(ending.map(({ user }) => user))];
+    if (closedSessions > 0)
+      log.info({ users, closedSessions }, 'closed what was open of users without an account');
     return { closedSessions };
   }
 }

@@ -6,6 +6,7 @@ import { chmodSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { Failure } from '../protocol/failure.js';
 import {
+  ALIVE_MS,
   formatControlAnswer,
   MAX_CONTROL_REQUEST,
   parseControlRequest,
@@ -63,23 +64,26 @@ export class ControlServer {
     let text = '';
     socket.setEncoding('utf8');
     socket.on('data', (chunk: string) => {
-      text += chunk;
-      const end = text.indexOf('\n');
+      const end = chunk.indexOf('\n');
+      text += end < 0 ? chunk : chunk.slice(0, end);
       if (end < 0 && text.length <= MAX_CONTROL_REQUEST) return;
       clearTimeout(deadline);
       socket.removeAllListeners('data').resume();
-      void this.#answer(socket, end < 0 ? '' : text.slice(0, end));
+      void this.#answer(socket, end < 0 ? '' : text);
     });
   }
 
   /** Never rejects. */
   async #answer(socket: Socket, line: string): Promise<void> {
+    const alive = setInterval(() => socket.write(' '), ALIVE_MS);
     let answer: Failure | ControlAnswers[ControlRequest['type']];
     try {
       answer = await this.#ask(parseControlRequest(line));
     } catch (error) {
       answer = Failure.from(error);
       this.#log.warn({ error }, 'control request failed');
+    } finally {
+      clearInterval(alive);
     }
     socket.end(formatControlAnswer(answer));
   }

@@ -9,10 +9,10 @@ import { randomBytes } from 'node:crypto';
 import { realpathSync } from 'node:fs';
 import type { AeadProvider } from '../protocol/transport/aead.js';
 import { Failure } from '../protocol/failure.js';
-import { userName, type HomeName, type UserName } from '../protocol/ids.js';
+import { shareOfHome, userName, type HomeName, type UserName } from '../protocol/ids.js';
 import { fingerprint } from '../protocol/transport/keys.js';
-import { programFile } from '../program/location.js';
 import type { KeyPair } from '../protocol/transport/x25519.js';
+import { programFile } from '../program/location.js';
 import { fd, type Fd } from '../posix/fd.js';
 import { close, dup } from '../posix/files.js';
 import { isExpired, type Account } from '../state/accounts.js';
@@ -344,7 +344,7 @@ export class Server {
     } = {
       accountChanged: ({ name, closeSessions, reopen }) =>
         this.#accountChanges.changed(name, closeSessions === true, reopen === true),
-      accountRemoved: ({ name }) => this.#accountChanges.removed(name),
+      homesRemoved: ({ names }) => this.#homesRemoved(names),
       quotaCheck: ({ name, repair }) => this.#quotaCheck(name, repair),
       trash: ({ name, act }) => this.#pool.trash(name, ownHome(this.#accountOf(name)), act),
       unlock: async ({ userOrAddress }) => {
@@ -355,13 +355,20 @@ export class Server {
       },
       bansChanged: () => this.#bansChanged(),
       sharesChanged: () => this.#shareChanges.changed(),
-      shareRemoved: ({ name }) => this.#shareChanges.removed(name),
       status: () => this.#status(),
       measurements: () => this.#measurements(),
     };
     // The table is keyed by the type that the request has.
     const handle = handlers[request.type] as unknown as (r: R) => Promise<ControlAnswers[R['type']]>;
     return handle(request);
+  }
+
+  async #homesRemoved(names: readonly HomeName[]): Promise<{ closedSessions: number }> {
+    const isOfShare = (name: HomeName): boolean => shareOfHome(name) !== undefined;
+    const ofUsers = this.#accountChanges.removed(names.filter((name) => !isOfShare(name)).map(userName));
+    const ofShares = this.#shareChanges.removed(names.filter(isOfShare));
+    const closed = await Promise.all([ofUsers, ofShares]);
+    return { closedSessions: closed.reduce((sum, { closedSessions }) => sum + closedSessions, 0) };
   }
 
   async #bansChanged(): Promise<{ closedSessions: number }> {

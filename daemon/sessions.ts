@@ -48,10 +48,6 @@ export class Sessions {
     return this.list().filter((record) => record.user === user);
   }
 
-  ofHome(home: HomeName): SessionRecord[] {
-    return this.list().filter((record) => record.home === home);
-  }
-
   /** The session ended: its place goes to the next one. */
   closed(sessionId: number): SessionRecord | undefined {
     const record = this.#records.get(sessionId);

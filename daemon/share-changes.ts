@@ -1,7 +1,7 @@
 /*
  * What becomes of the sessions, and of homes that are open, when groups or shares are changed while the daemon runs.
  */
-import { homeOfShare, type ShareName } from '../protocol/ids.js';
+import type { HomeName } from '../protocol/ids.js';
 import { sharedHome, type Shares } from '../state/shares.js';
 import { consequenceOf } from './login/memberships.js';
 import type { WorkerPool } from './pool.js';
@@ -47,13 +47,13 @@ export class ShareChanges {
     return { closedSessions: ends.size };
   }
 
-  /** Resolves when nothing of the share is open any more, however long that takes: its files may be removed then. */
-  async removed(name: ShareName): Promise<{ closedSessions: number }> {
+  /** Resolves when nothing of the shares of these homes is open any more, however long that takes: their files may be removed then. */
+  async removed(homes: readonly HomeName[]): Promise<{ closedSessions: number }> {
     const { sessions, pool } = this.#options;
-    const home = homeOfShare(name);
-    const closedSessions = sessions.ofHome(home).length;
-    await pool.closeHome(home, 'the share was removed');
-    await this.changed();
+    const gone = new Set(homes);
+    const closedSessions = sessions.list().filter(({ home }) => gone.has(home)).length;
+    await Promise.all(homes.map((home) => pool.closeHome(home, 'the share was removed')));
+    if (homes.length > 0) await this.changed();
     return { closedSessions };
   }
 }

@@ -15,9 +15,11 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
+import type { Shell } from '../ctl/completion.js';
 import { CHECKOUT, copyPrograms, readManifest } from './checkout.js';
 import { defaultConfig } from './default-config.js';
-import { manPages } from './man-pages.js';
+import { helpOf, manPages } from './man-pages.js';
+import { mountCompletion } from './mount-completion.js';
 import { copyNodeModules } from './node-modules.js';
 
 const LIBRARY = 'usr/lib/ftpmount';
@@ -41,10 +43,10 @@ const INSTALLED: Readonly<Record<string, string>> = {
   'ftpmount.tmpfiles': 'usr/lib/tmpfiles.d/ftpmount.conf',
 };
 /** By the shell: where each looks for what completes the commands of packages. */
-const COMPLETIONS = {
-  bash: 'usr/share/bash-completion/completions/ftpctl',
-  zsh: 'usr/share/zsh/vendor-completions/_ftpctl',
-  fish: 'usr/share/fish/vendor_completions.d/ftpctl.fish',
+const COMPLETIONS: Readonly<Record<Shell, (program: string) => string>> = {
+  bash: (program) => `usr/share/bash-completion/completions/${program}`,
+  zsh: (program) => `usr/share/zsh/vendor-completions/_${program}`,
+  fish: (program) => `usr/share/fish/vendor_completions.d/${program}.fish`,
 };
 const MAINTAINER_SCRIPTS = ['postinst', 'prerm', 'postrm'] as const;
 
@@ -103,9 +105,12 @@ function layOut(root: string): void {
   writeFile(root, CONFIG, defaultConfig());
   for (const [page, text] of Object.entries(manPages()))
     writeFile(root, `usr/share/man/man${page.at(-1)}/${page}.gz`, gzipSync(text));
-  for (const [shell, place] of Object.entries(COMPLETIONS)) {
-    const ftpctl = path.join(CHECKOUT, 'dist/programs/ftpctl.cjs');
-    writeFile(root, place, execFileSync(process.execPath, [ftpctl, 'completion', shell]));
+  const ftpctl = path.join(CHECKOUT, 'dist/programs/ftpctl.cjs');
+  const mountHelp = helpOf(path.join(CHECKOUT, 'dist/programs/ftpmount.cjs'), []);
+  for (const shell of ['bash', 'zsh', 'fish'] as const) {
+    const placeOf = COMPLETIONS[shell];
+    writeFile(root, placeOf('ftpctl'), execFileSync(process.execPath, [ftpctl, 'completion', shell]));
+    writeFile(root, placeOf('ftpmount'), mountCompletion(shell, mountHelp));
   }
   const documentation = path.join(root, 'usr/share/doc/ftpmount');
   // As in the checkout, for the links in them.

@@ -1,13 +1,16 @@
 /*
- * The man pages, in roff (groff_man(7)): of the programs by what their --help says, of the configuration by the daemon's table of
- * settings.
+ * The man pages, in roff (groff_man(7)): of the programs by what their --help says, of the daemon's configuration by its table of
+ * settings, of the client's and of the protocol by their documents.
  */
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { SETTING_NAMES, SETTINGS } from '../daemon/config.js';
 import { CHECKOUT, readManifest } from './checkout.js';
 import { exampleOf } from './default-config.js';
 import { parseHelp, type Block, type Help } from './help-text.js';
+import { markdownPage } from './markdown-page.js';
+import { escaped, literal } from './roff.js';
 
 /** Titles of lists in a help that list no commands. */
 const NO_COMMANDS: ReadonlySet<string> = new Set(['Arguments', 'Options', 'Exit codes', 'Mount options']);
@@ -17,10 +20,31 @@ const HELP_COMMAND = 'help';
 /** Pages by their names with the section: `ftpctl.1`. */
 export function manPages(): Record<string, string> {
   return {
-    'ftpmount.1': programPage('ftpmount', 1, 'mount', 'ftpctl(1), ftpmountd(8), mount(8), fuse(4)'),
-    'ftpctl.1': programPage('ftpctl', 1, 'ctl', 'ftpmount(1), ftpmountd(8)'),
-    'ftpmountd.8': programPage('ftpmountd', 8, 'daemon', 'ftpmountd.toml(5), ftpctl(1), ftpmount(1)'),
+    'ftpmount.1': programPage(
+      'ftpmount',
+      1,
+      'mount',
+      'ftpctl(1), ftpmountd(8), ftpmount-config(5), mount.ftpmount(8), fuse(4)',
+    ),
+    'ftpctl.1': programPage('ftpctl', 1, 'ctl', 'ftpmount(1), ftpmountd(8), ftpmount-config(5)'),
+    'ftpmountd.8': programPage(
+      'ftpmountd',
+      8,
+      'daemon',
+      'ftpmountd.toml(5), ftpctl(1), ftpmount(1), ftpmount-protocol(7)',
+    ),
     'ftpmountd.toml.5': configurationPage(),
+    'mount.ftpmount.8': mountPage(),
+    'ftpmount-config.5': documentPage('ftpmount-config', 5, {
+      file: 'docs/client-configuration.md',
+      purpose: "the client's configuration, config.toml",
+      seeAlso: 'ftpmount(1), ftpctl(1)',
+    }),
+    'ftpmount-protocol.7': documentPage('ftpmount-protocol', 7, {
+      file: 'protocol.md',
+      purpose: 'how an ftpmount client and server talk',
+      seeAlso: 'ftpmount(1), ftpmountd(8)',
+    }),
   };
 }
 
@@ -67,7 +91,7 @@ function commandNames({ blocks }: Help): string[] {
 }
 
 /** With a home directory that stands for everybody's. */
-function helpOf(file: string, command: readonly string[]): Help {
+export function helpOf(file: string, command: readonly string[]): Help {
   const env = { ...process.env, HOME: '~', XDG_STATE_HOME: '', NODE_OPTIONS: '' };
   return parseHelp(execFileSync(process.execPath, [file, ...command, '--help'], { encoding: 'utf8', env }));
 }
@@ -95,13 +119,51 @@ function configurationPage(): string {
   ]);
 }
 
+/** Of the helper of mount(8), which takes what ftpmount does behind -o. */
+function mountPage(): string {
+  const { blocks } = helpOf(path.join(CHECKOUT, 'dist/programs/ftpmount.cjs'), []);
+  const start = blocks.findIndex(
+    (block) => block.kind === 'title' && withoutRemark(block.text) === 'Mount options',
+  );
+  return page('mount.ftpmount', 8, 'mounts a home on an ftpmount server, for mount(8) and fstab(5)', [
+    '.SH SYNOPSIS',
+    ...literal(['mount -t ftpmount [-o OPTIONS] [USER@]HOST:[DIR] MOUNTPOINT']),
+    '.SH DESCRIPTION',
+    escaped(
+      'mount(8) calls it for the type ftpmount; by hand it is ftpmount(1). Nobody is asked anything where there is no terminal: who mounts, ' +
+        'who is root for fstab, logs in by key (ftpctl keygen), and knows the server (ftpctl df once, or the option accept_new).',
+    ),
+    ...blocks.slice(start).flatMap((block) => rendered(block, '.SH')),
+    '.SH EXAMPLE',
+    escaped('A line of /etc/fstab, mounted when somebody goes there:'),
+    ...literal(['alice@host:  /mnt/alice  ftpmount  _netdev,nofail,x-systemd.automount,allow_other  0 0']),
+    '.SH SEE ALSO',
+    'ftpmount(1), ftpmount\\-config(5), mount(8), fstab(5)',
+  ]);
+}
+
+/** Of a document in Markdown. */
+function documentPage(
+  name: string,
+  section: number,
+  { file, purpose, seeAlso }: { readonly file: string; readonly purpose: string; readonly seeAlso: string },
+): string {
+  const text = readFileSync(path.join(CHECKOUT, file), 'utf8');
+  return page(name, section, purpose, [
+    '.SH DESCRIPTION',
+    ...markdownPage(text),
+    '.SH SEE ALSO',
+    escaped(seeAlso),
+  ]);
+}
+
 function page(name: string, section: number, purpose: string, lines: readonly string[]): string {
   const { version } = readManifest(CHECKOUT);
   const short = purpose.charAt(0).toLowerCase() + purpose.slice(1).replace(/\.$/, '');
   return [
     `.TH ${name.toUpperCase()} ${section} "" "ftpmount ${version}"`,
     '.SH NAME',
-    `${name} \\- ${escaped(short)}`,
+    `${escaped(name)} \\- ${escaped(short)}`,
     ...lines,
     '',
   ].join('\n');
@@ -129,17 +191,4 @@ function rendered(block: Block, heading: '.SH' | '.SS'): string[] {
 /** A title without what is in parentheses behind it. */
 function withoutRemark(title: string): string {
   return title.replace(/ \(.*\)$/, '');
-}
-
-/** Lines that stay as they are. */
-function literal(lines: readonly string[]): string[] {
-  return ['.PP', '.nf', ...lines.map(escaped), '.fi'];
-}
-
-/** Text in which roff sees no request and no escape, and hyphens are those that are typed. */
-function escaped(text: string): string {
-  return text
-    .replaceAll('\\', '\\e')
-    .replaceAll('-', '\\-')
-    .replace(/^(?=[.'])/, '\\&');
 }

@@ -82,7 +82,9 @@ export function shareOfHome(home: HomeName): ShareName | undefined {
 }
 
 function checkPortableName(what: string, text: string): void {
-  if (/^[a-z_][a-z0-9_.-]*$/.test(text) && text.length <= MAX_USER_NAME) return;
+  const isPortable = /^[a-z_][a-z0-9_.-]*$/.test(text) && text.length <= MAX_USER_NAME;
+  // No JSON of the API could have it as the name of a field.
+  if (isPortable && text !== '__proto__') return;
   throw new Failure(
     'EINVAL',
     `${what} name '${text.slice(0, MAX_USER_NAME)}' is not valid: up to ${MAX_USER_NAME} of a-z 0-9 _ . -, starting with a letter or _`,

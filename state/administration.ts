@@ -6,11 +6,11 @@
  */
 import { join } from 'node:path';
 import { Failure } from '../protocol/failure.js';
-import type { UserName } from '../protocol/ids.js';
+import { homeOfShare, type UserName } from '../protocol/ids.js';
 import type { ApiToken } from './api-tokens.js';
 import { accountKey, fingerprintOf, keyOf, withKey } from './account-keys.js';
 import { noSuchUser, type Account, type AccountKey } from './accounts.js';
-import { Announcer, type Announced, type AskIfRunning } from './announcer.js';
+import { Announcer, type AskIfRunning } from './announcer.js';
 import type { AccountChange, AuditDetails } from './audit.js';
 import { requireKnownHomes } from './homes-marker.js';
 import { refuseLeftHome } from './left-home.js';
@@ -55,9 +55,12 @@ export type AccountSettings = Partial<
 >;
 
 /** What is made in the same transaction as users, and announced with them. */
-export type MadeWithUsers = Omit<Added, 'accounts'> & Announced;
+export interface MadeWithUsers extends Omit<Added, 'accounts'> {
+  /** For the audit trail. */
+  readonly changes: readonly AccountChange[];
+}
 
-const NOTHING_ELSE: MadeWithUsers = { groups: [], shares: [], changes: [], requests: [] };
+const NOTHING_ELSE: MadeWithUsers = { groups: [], shares: [], changes: [] };
 
 export class Administration {
   readonly #state: State;
@@ -107,13 +110,10 @@ export class Administration {
    * are somebody's, mostly of an earlier user of the name, and handed over only where that is asked for.
    *
    * Of an earlier user whose removal the daemon was not told (userdel was killed) sessions and home may still be open: they are
-   * gone before the account is made, and nothing is made where the daemon cannot be told that either. What fails
-   * after they are made is thrown when all is recorded and told that can be.
+   * gone before the account is made, and nothing is made where the daemon cannot be told that either. Afterwards it has to be told
+   * only of groups and shares: it reads an account when its user logs in.
    */
-  async addUsers(
-    users: readonly NamedUser[],
-    { groups, shares, changes, requests } = NOTHING_ELSE,
-  ): Promise<void> {
+  async addUsers(users: readonly NamedUser[], { groups, shares, changes } = NOTHING_ELSE): Promise<void> {
     for (const failure of (await this.refusals(users)).values()) throw failure;
     const hashes = await this.#hashesOf(users);
     const added: Account[] = [];
@@ -121,13 +121,12 @@ export class Administration {
       const passwordHash = hashes[added.length] ?? null;
       added.push({ keys: [], disabled: false, ...user, passwordHash, createdAt: Date.now() });
     }
-    for (const { name } of added)
-      await this.#announcer.endEarlier('account', { type: 'accountRemoved', name });
+    const homes = [...added.map(({ name }) => name), ...shares.map(({ name }) => homeOfShare(name))];
+    await this.#announcer.endEarlier(homes);
     this.#state.addAll({ accounts: added, groups, shares });
-    await this.#announcer.announceAll({
-      changes: [...added.map(userAdded), ...changes],
-      requests: [...added.map(({ name }) => ({ type: 'accountChanged', name }) as const), ...requests],
-    });
+    const all = [...added.map(userAdded), ...changes];
+    if (groups.length + shares.length === 0) this.#announcer.record(all);
+    else await this.#announcer.announce(all, { type: 'sharesChanged' });
   }
 
   /** Open sessions follow at once: of a user who is disabled, or expired, they end, and of owners they are told by connecting again. */
@@ -180,7 +179,7 @@ export class Administration {
     this.#state.removeUser(name);
     await this.#announcer.announce(
       { action: 'userdel', user: name, details: { removeHome } },
-      { type: 'accountRemoved', name },
+      { type: 'homesRemoved', names: [name] },
     );
   }
 

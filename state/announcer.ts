@@ -3,6 +3,7 @@
  * or that the daemon could not be told, is still made, and the person learns both.
  */
 import { Failure } from '../protocol/failure.js';
+import type { HomeName } from '../protocol/ids.js';
 import { errnoText } from '../program/report.js';
 import { recordAccountChanges, type AccountChange } from './audit.js';
 import type { ControlAnswers, ControlRequest } from './control.js';
@@ -20,12 +21,6 @@ export interface AnnouncerOptions {
   readonly ask: AskIfRunning;
 }
 
-/** What is recorded, and what the daemon is told. */
-export interface Announced {
-  readonly changes: readonly AccountChange[];
-  readonly requests: readonly ControlRequest[];
-}
-
 export class Announcer {
   readonly #options: AnnouncerOptions;
 
@@ -33,32 +28,18 @@ export class Announcer {
     this.#options = options;
   }
 
-  /** Writes the change into the audit trail and tells the daemon, if one runs. Returns its answer. */
+  /** Writes what was changed at once into the audit trail and tells the daemon, if one runs. Returns its answer. */
   async announce<R extends ControlRequest>(
-    change: AccountChange,
+    changes: AccountChange | readonly AccountChange[],
     request: R,
   ): Promise<ControlAnswers[R['type']] | undefined> {
-    const unrecorded = attempt(() => this.record(change));
-    const answer = await this.tell(request);
+    const unrecorded = attempt(() => this.record(changes));
+    const answer = await this.#tell(request);
     if (unrecorded !== undefined) throw unrecorded;
     return answer;
   }
 
-  /** As announce(), of changes that were made at once: all are recorded before the daemon is told of any. Throws the first failure, last. */
-  async announceAll({ changes, requests }: Announced): Promise<void> {
-    let first = attempt(() => this.#record(changes));
-    for (const request of requests) {
-      try {
-        await this.tell(request);
-      } catch (error) {
-        first ??= Failure.from(error);
-      }
-    }
-    if (first !== undefined) throw first;
-  }
-
-  /** Tells the daemon, if one runs, of a change that is made. Returns its answer. */
-  async tell<R extends ControlRequest>(request: R): Promise<ControlAnswers[R['type']] | undefined> {
+  async #tell<R extends ControlRequest>(request: R): Promise<ControlAnswers[R['type']] | undefined> {
     try {
       return await this.#options.ask(request);
     } catch (error) {
@@ -71,29 +52,25 @@ export class Announcer {
     }
   }
 
-  /** Before a home is made: has the daemon close what is open of an earlier one of the name, of which it was not told that it is gone. */
-  async endEarlier(
-    what: 'account' | 'share',
-    request: Extract<ControlRequest, { type: 'accountRemoved' | 'shareRemoved' }>,
-  ): Promise<void> {
+  /** Before homes are made: has the daemon close what is open of earlier ones of the names, of which it was not told that they are gone. */
+  async endEarlier(homes: readonly HomeName[]): Promise<void> {
+    if (homes.length === 0) return;
     try {
-      await this.#options.ask(request);
+      await this.#options.ask({ type: 'homesRemoved', names: homes });
     } catch (error) {
       const { kind, message } = Failure.from(error);
-      const text = `no ${what} is made: the running daemon may serve an earlier ${request.name} still (${message}): restart it`;
+      const [first = '', another] = homes;
+      const which = another === undefined ? `an earlier ${first}` : 'earlier homes of these names';
+      const text = `nothing is made: the running daemon may serve ${which} still (${message}): restart it`;
       throw new Failure(kind, text, { cause: error });
     }
   }
 
   /** Throws where the audit trail does not take it. */
-  record(change: AccountChange): void {
-    this.#record([change]);
-  }
-
-  #record(changes: readonly AccountChange[]): void {
+  record(changes: AccountChange | readonly AccountChange[]): void {
     const { paths, by } = this.#options;
     try {
-      recordAccountChanges(paths, by, changes);
+      recordAccountChanges(paths, by, [changes].flat());
     } catch (cause) {
       const { kind, code } = Failure.from(cause);
       const text = `the change is made, but not in ${paths.managerLog} (${errnoText(code)})`;

@@ -1,29 +1,27 @@
 /*
  * The control socket: how ftpctl on the server's machine talks to the running daemon. A Unix socket in the state
  * directory, mode 0600: who may open it may change the state files anyway. One JSON line asks, one JSON line answers,
- * then the connection ends.
+ * then the connection ends. While the daemon works on it, it sends a space every ALIVE_MS.
  *
  * Here are the vocabulary, the client and the framing; what the requests do is daemon/control-server.ts.
  */
+import { readFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { Failure, type FailureKind } from '../protocol/failure.js';
 import { isErrnoName } from '../protocol/errno.js';
-import {
-  homeName,
-  shareName,
-  userName,
-  type HomeName,
-  type ShareName,
-  type UserName,
-} from '../protocol/ids.js';
+import { homeName, userName, type HomeName, type ShareName, type UserName } from '../protocol/ids.js';
 import { statePaths } from './directory.js';
 import type { QuotaReport, Use } from './ledger.js';
 import type { Measurements } from './measurements.js';
 import { MAX_SOCKET_PATH } from './private-socket.js';
 import { parseTrashAct, type TrashAct, type TrashAnswer } from './trash-requests.js';
 
-/** Longest request line in bytes; answers are the daemon's own and may be longer. */
-export const MAX_CONTROL_REQUEST = 4096;
+/** Longest request line in bytes: as many names as a file of users has. Answers are the daemon's own and may be longer. */
+export const MAX_CONTROL_REQUEST = 32 * 1024 * 1024;
+
+/** How often who waits for an answer hears that the daemon lives, and how long it may be silent (milliseconds). */
+export const ALIVE_MS = 2000;
+const SILENCE_MS = 10_000;
 
 export type ControlRequest =
   /**
@@ -36,8 +34,8 @@ export type ControlRequest =
       readonly closeSessions?: boolean;
       readonly reopen?: boolean;
     }
-  /** The account is gone: close its sessions, and the home. Answered when they are closed. */
-  | { readonly type: 'accountRemoved'; readonly name: UserName }
+  /** The accounts and shares of these homes are gone: close their sessions, and the homes. Answered when they are closed. */
+  | { readonly type: 'homesRemoved'; readonly names: readonly HomeName[] }
   /** Compare the ledger with the tree, of one home or of all. */
   | { readonly type: 'quotaCheck'; readonly name: HomeName | null; readonly repair: boolean }
   /** List, restore or remove what is in a user's trash. Answered when it is done. */
@@ -48,8 +46,6 @@ export type ControlRequest =
   | { readonly type: 'bansChanged' }
   /** Groups or shares were changed: read them anew, and close the sessions of who has lost a share. */
   | { readonly type: 'sharesChanged' }
-  /** The share is gone: close its sessions, and the home. Answered when they are closed. */
-  | { readonly type: 'shareRemoved'; readonly name: ShareName }
   | { readonly type: 'status' }
   | { readonly type: 'measurements' };
 
@@ -96,14 +92,13 @@ export interface DaemonStatus {
 /** What each request is answered with. */
 export interface ControlAnswers {
   accountChanged: { readonly closedSessions: number };
-  accountRemoved: { readonly closedSessions: number };
+  homesRemoved: { readonly closedSessions: number };
   quotaCheck: readonly QuotaReport[];
   trash: TrashAnswer;
   /** How many lockouts ended. */
   unlock: { readonly lifted: number };
   bansChanged: { readonly closedSessions: number };
   sharesChanged: { readonly closedSessions: number };
-  shareRemoved: { readonly closedSessions: number };
   status: DaemonStatus;
   measurements: Measurements;
 }
@@ -123,8 +118,8 @@ export function parseControlRequest(line: string): ControlRequest {
         closeSessions: request['closeSessions'] === true,
         reopen: request['reopen'] === true,
       };
-    case 'accountRemoved':
-      return { type: 'accountRemoved', name: userName(text(name)) };
+    case 'homesRemoved':
+      return { type: 'homesRemoved', names: list(request['names']).map((one) => homeName(text(one))) };
     case 'quotaCheck':
       return {
         type: 'quotaCheck',
@@ -139,8 +134,6 @@ export function parseControlRequest(line: string): ControlRequest {
       return { type: 'bansChanged' };
     case 'sharesChanged':
       return { type: 'sharesChanged' };
-    case 'shareRemoved':
-      return { type: 'shareRemoved', name: shareName(text(name)) };
     case 'status':
       return { type: 'status' };
     case 'measurements':
@@ -161,15 +154,17 @@ export function formatControlAnswer(answer: Failure | ControlAnswers[ControlRequ
 
 /**
  * Asks the daemon of a state directory; undefined where none runs. Waits as long as the daemon works on it (a quota check
- * may take minutes); throws the daemon's Failure, or ECONNRESET where it died meanwhile.
+ * may take minutes); throws the daemon's Failure, ETIMEDOUT where it is stopped or hangs, or ECONNRESET where it died meanwhile.
  */
 export async function askDaemon<R extends ControlRequest>(
   stateDirectory: string,
   request: R,
+  silenceMs = SILENCE_MS,
 ): Promise<ControlAnswers[R['type']] | undefined> {
-  const { control } = statePaths(stateDirectory);
+  const { control, lock } = statePaths(stateDirectory);
   if (Buffer.byteLength(control) > MAX_SOCKET_PATH) return undefined; // no daemon could have made it
   const socket = createConnection(control);
+  socket.setTimeout(silenceMs, () => socket.destroy(noAnswer(lock)));
   try {
     socket.end(`${JSON.stringify(request)}\n`);
     const chunks: Buffer[] = [];
@@ -184,6 +179,7 @@ export async function askDaemon<R extends ControlRequest>(
     const failure = Failure.from(error);
     const absent = failure.kind === 'ENOENT' || failure.kind === 'ECONNREFUSED';
     if (absent && failure !== error) return undefined; // the socket's error, not the daemon's answer
+    if (failure.kind === 'EAGAIN' && failure !== error) throw noAnswer(lock); // so many wait for it already
     if (failure.kind === 'EACCES' && failure !== error)
       throw new Failure('EACCES', `${stateDirectory} is not open to you: run this as the daemon's user`, {
         cause: error,
@@ -191,6 +187,19 @@ export async function askDaemon<R extends ControlRequest>(
     throw failure;
   } finally {
     socket.destroy();
+  }
+}
+
+function noAnswer(lock: string): Failure {
+  return new Failure('ETIMEDOUT', `the running daemon${daemonProcess(lock)} does not answer`);
+}
+
+/** As its lock file says, for people. */
+function daemonProcess(lock: string): string {
+  try {
+    return ` (process ${readFileSync(lock, 'utf8').trim()})`;
+  } catch {
+    return '';
   }
 }
 
@@ -207,6 +216,11 @@ function parseObject(line: string): Readonly<Record<string, unknown>> {
 function text(name: unknown): string {
   if (typeof name !== 'string') throw new Failure('EINVAL', 'a control request lacks the name');
   return name;
+}
+
+function list(names: unknown): readonly unknown[] {
+  if (!Array.isArray(names)) throw new Failure('EINVAL', 'a control request lacks the names');
+  return names;
 }
 
 function remoteFailure(error: unknown): Failure {

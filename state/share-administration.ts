@@ -30,6 +30,13 @@ export interface ShareSettings extends Partial<ShareLimits> {
 
 export type NamedShare = NewShare & Pick<ShareRecord, 'name'>;
 
+/** What is made at once. */
+export interface All {
+  readonly users: readonly NamedUser[];
+  readonly groups: readonly Group[];
+  readonly shares: readonly NamedShare[];
+}
+
 export class ShareAdministration {
   readonly #state: State;
   readonly #announcer: Announcer;
@@ -69,7 +76,7 @@ export class ShareAdministration {
    */
   async addShare(name: ShareName, { grants, adopt, ...limits }: NewShare): Promise<void> {
     await this.requireNew({ name, adopt });
-    await this.#announcer.endEarlier('share', { type: 'shareRemoved', name });
+    await this.#announcer.endEarlier([homeOfShare(name)]);
     const share = { name, createdAt: Date.now(), grants, ...limits };
     this.#state.addShare(share);
     await this.#announcer.announce(shareAdded(share), { type: 'sharesChanged' });
@@ -90,16 +97,8 @@ export class ShareAdministration {
    * Makes users, groups and shares, all or none. Throws what addUsers() of Administration throws; EEXIST: there is such a group or
    * share; ENOENT: a member is no user, or a group of a share is none; E2BIG.
    */
-  async addAll(
-    administration: Administration,
-    {
-      users,
-      groups,
-      shares,
-    }: { users: readonly NamedUser[]; groups: readonly Group[]; shares: readonly NamedShare[] },
-  ): Promise<void> {
+  async addAll(administration: Administration, { users, groups, shares }: All): Promise<void> {
     for (const share of shares) await this.requireNew(share);
-    for (const { name } of shares) await this.#announcer.endEarlier('share', { type: 'shareRemoved', name });
     const createdAt = Date.now();
     const records = shares.map(({ name, quotaBytes, maxFiles, grants }) => {
       return { name, quotaBytes, maxFiles, grants, createdAt };
@@ -107,7 +106,6 @@ export class ShareAdministration {
     await administration.addUsers(users, {
       ...{ groups, shares: records },
       changes: [...groups.map(groupAdded), ...records.map(shareAdded)],
-      requests: groups.length + shares.length > 0 ? [{ type: 'sharesChanged' }] : [],
     });
   }
 
@@ -128,7 +126,8 @@ export class ShareAdministration {
   async removeShare(name: ShareName, removeHome: boolean): Promise<void> {
     this.#state.removeShare(name);
     const details = { share: name, removeHome };
-    await this.#announcer.announce({ action: 'sharedel', details }, { type: 'shareRemoved', name });
+    const removed = { type: 'homesRemoved', names: [homeOfShare(name)] } as const;
+    await this.#announcer.announce({ action: 'sharedel', details }, removed);
   }
 }
 

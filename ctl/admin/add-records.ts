@@ -6,13 +6,14 @@ import { Failure } from '../../protocol/failure.js';
 import { printable } from '../../program/report.js';
 import { noSuchUser } from '../../state/accounts.js';
 import { noSuchGroup } from '../../state/groups.js';
-import type { ShareAdministration } from '../../state/share-administration.js';
+import type { Administration } from '../../state/administration.js';
+import type { All, ShareAdministration } from '../../state/share-administration.js';
 import type { State, UserDefaults } from '../../state/store.js';
 import { MISSING_QUOTA, newUserOf, type RecordDefaults } from '../../state/user-record.js';
 import { writeOut } from '../output/stdout.js';
 import { PROGRAM } from '../program.js';
 import type { Inventory } from './inventory.js';
-import { administerAll } from './state-access.js';
+import { administerAll, tryOut } from './state-access.js';
 import type { StateOptions } from './state-option.js';
 import type { Mistake, ReadRecords } from './user-records.js';
 
@@ -36,7 +37,7 @@ export async function addInventory(
   given: Partial<RecordDefaults>,
   options: StateOptions,
 ): Promise<number> {
-  const { users, groups, shares } = await administerAll(options, 'make', async (accounts, others, state) => {
+  const check = async (accounts: Administration, others: ShareAdministration, state: State): Promise<All> => {
     const { userDefaults } = state;
     const inventory = read(userDefaults);
     const { records, mistakes } = inventory.users;
@@ -54,11 +55,15 @@ export async function addInventory(
     if (added.length + inventory.groups.length + inventory.shares.length === 0) {
       throw new Failure('EINVAL', `there is nothing to add in ${file}`);
     }
-    const all = {
+    return {
       users: added,
       groups: inventory.groups.map(({ value }) => value),
       shares: inventory.shares.map(({ value }) => value),
     };
+  };
+  await tryOut(options, check);
+  const { users, groups, shares } = await administerAll(options, 'make', async (accounts, others, state) => {
+    const all = await check(accounts, others, state);
     await others.addAll(accounts, all);
     return all;
   });

@@ -2,13 +2,16 @@
  * The commands of ftpctl that administer the server, for the table in ctl/main.ts: what each does is in the file of its name, which
  * is loaded when it is called for.
  */
-import type { Command } from 'commander';
+import { Argument, type Command } from 'commander';
 import { SCOPES } from '../../state/api-tokens.js';
 import { parseBandwidth } from '../../state/bandwidth.js';
 import { parseCount, parseSize } from '../../state/sizes.js';
 import { parseSpan } from '../../state/times.js';
 import { parseTrashTime } from '../../state/trash-time.js';
+import type { Format } from './import.js';
 import { withStateOption } from './state-option.js';
+
+const FORMATS: readonly Format[] = ['ftpmount', 'passwd', 'sftpgo'];
 
 const SIZES_HELP = `
 Sizes take K, M, G and T, powers of 1024: 5G, 0.5T; 0 is no limit.`;
@@ -134,9 +137,11 @@ export function administrationCommands(program: Command, end: (exitCode: number)
   withStateOption(
     program
       .command('import')
-      .argument(
-        '<format>',
-        'ftpmount (what ftpctl export wrote), passwd (people of /etc/passwd) or sftpgo (its dump of users)',
+      .addArgument(
+        new Argument(
+          '<format>',
+          'what ftpctl export wrote, people of /etc/passwd, or a dump of SFTPGo',
+        ).choices(FORMATS),
       )
       .argument('<file>', 'the file, or -'),
   )

@@ -11,20 +11,33 @@ import { objectOf, parseJson, type Row } from './user-records.js';
 /** People's: below are the system's, above is nobody (Debian's policy, 9.2.2). */
 const FIRST_UID = 1000;
 const LAST_UID = 59_999;
+const PASSWD_FIELDS = 7;
 
-/** By what they are called at the command line; they throw EINVAL. */
-export const FORMATS: ReadonlyMap<string, (text: string) => Row[]> = new Map([
-  ['passwd', passwdRows],
-  ['sftpgo', sftpgoRows],
-]);
+/** What they are called at the command line. */
+export type ForeignFormat = 'passwd' | 'sftpgo';
+
+/** They throw EINVAL. */
+export const FORMATS: Readonly<Record<ForeignFormat, (text: string) => Row[]>> = {
+  passwd: passwdRows,
+  sftpgo: sftpgoRows,
+};
 
 /** passwd(5). The hashes are elsewhere, and of other kinds. */
 function passwdRows(text: string): Row[] {
   return text.split('\n').flatMap((entry, index) => {
-    const [name, , uid] = entry.split(':');
+    // What begins with a sign is of NIS.
+    if (/^$|^[+-]/.test(entry)) return [];
+    const fields = entry.split(':');
+    const [name, , uid] = fields;
+    const isEntry = fields.length === PASSWD_FIELDS;
     const isPerson = Number(uid) >= FIRST_UID && Number(uid) <= LAST_UID;
-    return isPerson ? [{ line: index + 1, fields: () => ({ name }) }] : [];
+    if (isEntry && !isPerson) return [];
+    return [{ line: index + 1, fields: () => (isEntry ? { name } : noEntry()) }];
   });
+}
+
+function noEntry(): never {
+  throw new Failure('EINVAL', `it is no line of passwd(5), which has ${PASSWD_FIELDS} fields`);
 }
 
 /** The JSON of `sftpgo`'s dumpdata. */

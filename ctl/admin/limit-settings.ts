@@ -3,7 +3,7 @@ import type { Account } from '../../state/accounts.js';
 import { formatBandwidth } from '../../state/bandwidth.js';
 import { formatLimit } from '../../state/sizes.js';
 import { softQuotaOf } from '../../state/soft-quota.js';
-import { formatSpan } from '../../state/times.js';
+import { exactSpan } from '../../state/times.js';
 import { formatTrashTime } from '../../state/trash-time.js';
 
 type LimitSettings = Pick<Account, 'softBytes' | 'graceMs' | 'bandwidth' | 'trashMs'>;
@@ -34,7 +34,7 @@ export function limitSettings({ soft, grace, bandwidth, trash }: LimitOptions): 
 export function describeLimits(settings: LimitSettings): string {
   const { softBytes, graceMs } = softQuotaOf(settings);
   const { bandwidth = 0, trashMs = 0 } = settings;
-  const soft = softBytes === 0 ? '' : ` (soft ${formatLimit(softBytes)}, grace ${formatSpan(graceMs)})`;
+  const soft = softBytes === 0 ? '' : ` (soft ${formatLimit(softBytes)}, grace ${exactSpan(graceMs)})`;
   const rate = bandwidth === 0 ? '' : `, bandwidth ${formatBandwidth(bandwidth)}`;
   const trash = trashMs === 0 ? '' : `, trash ${formatTrashTime(trashMs)}`;
   return `${soft}${rate}${trash}`;

@@ -1,11 +1,10 @@
 /** `ftpctl shares [--json]`: the shares with their limits, use and grants. */
-import { askDaemon } from '../../state/control.js';
 import { formatLimit, formatSize } from '../../state/sizes.js';
 import { describeGrants } from '../../state/share-administration.js';
 import { shareRows } from '../../state/share-rows.js';
 import { writeOut } from '../output/stdout.js';
-import { formatTable } from '../output/table.js';
-import { stateDirectory, withState } from './state-access.js';
+import { formatColumns } from '../output/table.js';
+import { askIfRunning, withState } from './state-access.js';
 import type { StateOptions } from './state-option.js';
 
 export interface SharesOptions extends StateOptions {
@@ -14,7 +13,7 @@ export interface SharesOptions extends StateOptions {
 
 /** Returns the exit code. */
 export async function listShares(options: SharesOptions): Promise<number> {
-  const status = await askDaemon(stateDirectory(options), { type: 'status' });
+  const status = await askIfRunning(options, { type: 'status' });
   const rows = await withState(options, 'read', async (state) => shareRows(state, status));
   if (options.json === true) {
     for (const { share, use, sessions } of rows) {
@@ -26,18 +25,21 @@ export async function listShares(options: SharesOptions): Promise<number> {
     }
     return 0;
   }
-  const table = rows.map(({ share, use, sessions }) => [
-    share.name,
-    formatLimit(share.quotaBytes),
-    use === undefined ? '-' : formatSize(use.bytes),
-    share.maxFiles === 0 ? 'none' : String(share.maxFiles),
-    use === undefined ? '-' : String(use.files),
-    String(sessions),
-    describeGrants(share.grants) || '-',
+  const [left, right] = ['left', 'right'] as const;
+  const lines = formatColumns(rows, [
+    { title: 'Share', alignment: left, cell: ({ share }) => share.name },
+    { title: 'Quota', alignment: right, cell: ({ share }) => formatLimit(share.quotaBytes) },
+    { title: 'Used', alignment: right, cell: ({ use }) => (use === undefined ? '-' : formatSize(use.bytes)) },
+    {
+      title: 'MaxFiles',
+      alignment: right,
+      cell: ({ share }) => (share.maxFiles === 0 ? 'none' : String(share.maxFiles)),
+      nothing: 'none',
+    },
+    { title: 'Files', alignment: right, cell: ({ use }) => (use === undefined ? '-' : String(use.files)) },
+    { title: 'Sessions', alignment: right, cell: ({ sessions }) => String(sessions) },
+    { title: 'Groups', alignment: left, cell: ({ share }) => describeGrants(share.grants) || '-' },
   ]);
-  const head = ['Share', 'Quota', 'Used', 'MaxFiles', 'Files', 'Sessions', 'Groups'];
-  const right = head.slice(1, 6).map(() => 'right' as const);
-  const lines = formatTable([head, ...table], ['left', ...right, 'left']);
   await writeOut(`${lines.join('\n')}\n`);
   return 0;
 }

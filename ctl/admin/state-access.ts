@@ -5,15 +5,16 @@
  * Invariant: root works as who owns the state directory. What root made in there would be closed to a daemon that is not
  * root, and what that daemon's user put there would be followed by root.
  */
-import { statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { Failure } from '../../protocol/failure.js';
 import { homeName, userName, type HomeName, type UserName } from '../../protocol/ids.js';
 import { Administration } from '../../state/administration.js';
 import type { AskIfRunning } from '../../state/announcer.js';
 import { personAtTerminal } from '../../state/audit.js';
 import { askDaemon, type ControlAnswers, type ControlRequest } from '../../state/control.js';
-import { defaultStateDirectory } from '../../state/directory.js';
+import { defaultStateDirectory, statePaths } from '../../state/directory.js';
 import { ShareAdministration } from '../../state/share-administration.js';
 import { openState, type State } from '../../state/store.js';
 import type { StateOptions } from './state-option.js';
@@ -22,17 +23,30 @@ export function stateDirectory(options: StateOptions): string {
   return resolve(options.state ?? defaultStateDirectory());
 }
 
+/** Asks the daemon of this state; undefined where none runs. */
+export async function askIfRunning<R extends ControlRequest>(
+  options: StateOptions,
+  request: R,
+): Promise<ControlAnswers[R['type']] | undefined> {
+  try {
+    return await askDaemon(stateDirectory(options), request);
+  } catch (error) {
+    const { kind, message } = Failure.from(error);
+    if (kind !== 'ETIMEDOUT') throw error;
+    throw new Failure(kind, `${message}: restart it, or let it go on where it was stopped`, { cause: error });
+  }
+}
+
 /** Asks the daemon of this state. Throws ENOENT where none runs. */
 export async function requireDaemon<R extends ControlRequest>(
   options: StateOptions,
   request: R,
 ): Promise<ControlAnswers[R['type']]> {
-  const directory = stateDirectory(options);
-  const answer = await askDaemon(directory, request);
+  const answer = await askIfRunning(options, request);
   if (answer !== undefined) return answer;
   throw new Failure(
     'ENOENT',
-    `no daemon runs on ${directory}: start ftpmountd, or name its directory by --state`,
+    `no daemon runs on ${stateDirectory(options)}: start ftpmountd, or name its directory by --state`,
   );
 }
 
@@ -70,6 +84,23 @@ export async function withState<T>(
     return await use(state);
   } finally {
     await state.close();
+  }
+}
+
+/**
+ * Runs `act`, which changes nothing, on an empty state where there is none: before one is made, for what is refused makes no
+ * directory that was mistyped.
+ */
+export async function tryOut(
+  options: StateOptions,
+  act: (accounts: Administration, shares: ShareAdministration, state: State) => Promise<unknown>,
+): Promise<void> {
+  if (existsSync(statePaths(stateDirectory(options)).database)) return;
+  const scratch = mkdtempSync(join(tmpdir(), 'ftpmount-'));
+  try {
+    await administerAll({ state: scratch }, 'make', act);
+  } finally {
+    rmSync(scratch, { recursive: true });
   }
 }
 

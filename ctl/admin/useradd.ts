@@ -3,12 +3,13 @@ import { Failure } from '../../protocol/failure.js';
 import { writeOut } from '../output/stdout.js';
 import { formatLimit } from '../../state/sizes.js';
 import { parseEnd } from '../../state/times.js';
+import type { State } from '../../state/store.js';
 import { MISSING_QUOTA } from '../../state/user-record.js';
 import { addRecords } from './add-records.js';
 import { expiryOf } from './expiry.js';
 import { describeLimits, limitSettings, type LimitOptions } from './limit-settings.js';
 import { newCredential, type PasswordOptions } from './new-password.js';
-import { administer, userArgument } from './state-access.js';
+import { administer, tryOut, userArgument } from './state-access.js';
 import type { StateOptions } from './state-option.js';
 import { readUserFile } from './user-file.js';
 import { readRecords } from './user-records.js';
@@ -42,11 +43,16 @@ export async function useradd(text: string | undefined, options: UseraddOptions)
   if (batch !== undefined) return addRecords(batch, readRecords(readUserFile(batch)), given, options);
   const name = userArgument(text ?? '');
   const credential = newCredential(name, options);
-  await administer(options, 'make', async (administration, state) => {
-    const { quotaBytes, ...user } = { ...state.userDefaults, ...given };
+  const userOf = ({ userDefaults }: State) => {
+    const { quotaBytes, ...user } = { ...userDefaults, ...given };
     if (quotaBytes === undefined) throw new Failure('USAGE', MISSING_QUOTA);
-    await administration.addUser(name, { ...user, quotaBytes, credential });
-    const limits = `${formatLimit(quotaBytes)}${describeLimits(user)}`;
+    return { ...user, quotaBytes };
+  };
+  await tryOut(options, async (_, __, state) => userOf(state));
+  await administer(options, 'make', async (administration, state) => {
+    const user = userOf(state);
+    await administration.addUser(name, { ...user, credential });
+    const limits = `${formatLimit(user.quotaBytes)}${describeLimits(user)}`;
     await writeOut(`user ${name} added, quota ${limits}${expiryOf({ expiresAt })}\n`);
   });
   return 0;

@@ -1,14 +1,14 @@
 /** `ftpctl users [--json]`: the accounts with their limits, use and last login. */
-import { askDaemon } from '../../state/control.js';
+import type { Account } from '../../state/accounts.js';
 import { formatBandwidth } from '../../state/bandwidth.js';
 import { lastLogins } from '../../state/last-logins.js';
 import { loginWays, userRows, type UserRow } from '../../state/user-rows.js';
 import { writeOut } from '../output/stdout.js';
-import { formatTable } from '../output/table.js';
+import { formatColumns, type Column } from '../output/table.js';
 import { softQuotaOf } from '../../state/soft-quota.js';
 import { formatLimit, formatSize } from '../../state/sizes.js';
 import { formatTime } from '../../state/times.js';
-import { stateDirectory, withState } from './state-access.js';
+import { askIfRunning, withState } from './state-access.js';
 import type { StateOptions } from './state-option.js';
 
 export interface UsersOptions extends StateOptions {
@@ -17,7 +17,7 @@ export interface UsersOptions extends StateOptions {
 
 /** Returns the exit code. */
 export async function users(options: UsersOptions): Promise<number> {
-  const status = await askDaemon(stateDirectory(options), { type: 'status' });
+  const status = await askIfRunning(options, { type: 'status' });
   const { rows, lastLogin } = await withState(options, 'read', async (state) => ({
     rows: userRows(state, status),
     lastLogin: lastLogins(state.paths, status),
@@ -26,34 +26,41 @@ export async function users(options: UsersOptions): Promise<number> {
     for (const row of rows) await writeOut(`${JSON.stringify(jsonOf(row, lastLogin(row.account)))}\n`);
     return 0;
   }
-  const table = rows.map(({ account, use, sessions }) => [
-    account.name,
-    formatLimit(account.quotaBytes),
-    use === undefined ? '-' : formatSize(use.bytes),
-    account.maxFiles === 0 ? 'none' : String(account.maxFiles),
-    use === undefined ? '-' : String(use.files),
-    formatBandwidth(account.bandwidth ?? 0),
-    String(sessions),
-    timeOf(lastLogin(account)),
-    timeOf(account.expiresAt),
-    loginWays(account),
-  ]);
-  const head = [
-    'User',
-    'Quota',
-    'Used',
-    'MaxFiles',
-    'Files',
-    'Bandwidth',
-    'Sessions',
-    'LastLogin',
-    'Expires',
-    'Login',
-  ];
-  const right = head.slice(1, 7).map(() => 'right' as const);
-  const lines = formatTable([head, ...table], ['left', ...right, 'left', 'left', 'left']);
+  const lines = formatColumns(rows, columns(lastLogin));
   await writeOut(`${lines.join('\n')}\n`);
   return 0;
+}
+
+/** Of usual users they are narrower than a terminal of 80 columns. */
+function columns(lastLogin: (account: Account) => number | undefined): readonly Column<UserRow>[] {
+  const [left, right] = ['left', 'right'] as const;
+  return [
+    { title: 'User', alignment: left, cell: ({ account }) => account.name },
+    { title: 'Quota', alignment: right, cell: ({ account }) => formatLimit(account.quotaBytes) },
+    { title: 'Used', alignment: right, cell: ({ use }) => (use === undefined ? '-' : formatSize(use.bytes)) },
+    {
+      title: 'MaxFiles',
+      alignment: right,
+      cell: ({ account }) => (account.maxFiles === 0 ? 'none' : String(account.maxFiles)),
+      nothing: 'none',
+    },
+    { title: 'Files', alignment: right, cell: ({ use }) => (use === undefined ? '-' : String(use.files)) },
+    {
+      title: 'Bandwidth',
+      alignment: right,
+      cell: ({ account }) => formatBandwidth(account.bandwidth ?? 0),
+      nothing: 'none',
+    },
+    { title: 'Sessions', alignment: right, cell: ({ sessions }) => String(sessions) },
+    { title: 'LastLogin', alignment: left, cell: ({ account }) => timeOf(lastLogin(account)) },
+    {
+      title: 'Expires',
+      alignment: left,
+      cell: ({ account }) => timeOf(account.expiresAt).replace(/ 00:00$/, ''),
+      nothing: '-',
+    },
+    { title: 'Login', alignment: left, cell: ({ account }) => loginWays(account) },
+  ];
 }
 
 function timeOf(at: number | null | undefined): string {

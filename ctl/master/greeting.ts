@@ -30,6 +30,8 @@ const ANSWER_MS = 5_000;
 export interface Description {
   /** USER@HOST:PORT */
   readonly account: string;
+  /** The fingerprint of the server's key. */
+  readonly server: string;
   /** The share whose home the session is of; missing: the user's own. */
   readonly share?: ShareName | undefined;
   readonly pid: number;

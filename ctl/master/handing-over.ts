@@ -20,6 +20,8 @@ export interface MasterOptions {
   readonly place: string;
   /** USER@HOST:PORT */
   readonly account: string;
+  /** See Description. */
+  readonly server: string;
   /** The share whose home the session is of; undefined: the user's own. */
   readonly share: ShareName | undefined;
   /** Milliseconds without a command until it ends. */

@@ -179,8 +179,15 @@ export class Master {
   }
 
   #description(): Description {
-    const { account, share, idleMs } = this.#options;
-    return { account, share, pid: process.pid, commands: this.#relays.size, idleLimit: idleMs / 1000 };
+    const { account, server, share, idleMs } = this.#options;
+    return {
+      account,
+      server,
+      share,
+      pid: process.pid,
+      commands: this.#relays.size,
+      idleLimit: idleMs / 1000,
+    };
   }
 }
 

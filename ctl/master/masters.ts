@@ -23,9 +23,12 @@ export async function masters(): Promise<Found[]> {
   return found.toSorted((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1));
 }
 
-/** Ends those of an account (USER@HOST:PORT) that no command uses. Returns whether there were any, when they have logged out. */
-export async function endIdleMasters(account: string): Promise<boolean> {
-  const idle = (await masters()).filter((one) => one.account === account && one.commands === 0);
+/**
+ * Ends those at a server (Description.server) that no command uses, whatever they call it, and of whichever account: each has one of
+ * its places. Returns whether there were any, when they have logged out.
+ */
+export async function endIdleMasters(server: string): Promise<boolean> {
+  const idle = (await masters()).filter((one) => one.server === server && one.commands === 0);
   for (const { place } of idle) await endIdleMaster(place).catch(() => undefined);
   return idle.length > 0;
 }

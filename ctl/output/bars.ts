@@ -17,6 +17,8 @@ const REST_WIDTH = 39;
 const MIN_NAME_WIDTH = 8;
 const MAX_NAME_WIDTH = 40;
 const FRAMES_PER_SECOND = 10;
+/** How long nothing is drawn after the window changed (milliseconds): who drags it changes it many times a second. */
+const SETTLE_MS = 300;
 /** EL of ECMA-48. A line is written over a bar, of which cli-progress clears the first only. */
 const CLEAR_REST = '\x1b[K';
 const STREAM_FORMAT = '{name} {size}  {rate}';
@@ -28,6 +30,8 @@ interface Drawn {
   readonly terminal: { dy: number };
   /** From the top. */
   readonly bars: { lastDrawnString: string | null }[];
+  /** Of the next frame. */
+  timer: NodeJS.Timeout | null;
 }
 
 export class Bars implements Display {
@@ -143,9 +147,15 @@ export class Bars implements Display {
     process.stderr.off('resize', this.#onResize);
   }
 
-  /** A terminal that got narrower has wrapped the bars: there are more rows of them than cli-progress knows. */
+  /**
+   * A terminal that got narrower has wrapped the bars: there are more rows of them than cli-progress knows. What was drawn while it goes
+   * on changing would have a width that it has no more, and stay.
+   */
   readonly #onResize = (): void => {
-    const { terminal, bars } = this.#bars as unknown as Drawn;
+    const shown = this.#bars as unknown as Drawn;
+    const { terminal, bars } = shown;
+    clearTimeout(shown.timer ?? undefined);
+    shown.timer = setTimeout(() => this.#bars.update(), SETTLE_MS);
     const before = this.#columns;
     this.#columns = columns();
     const more = bars.slice(0, terminal.dy + 1).map(({ lastDrawnString }) => {

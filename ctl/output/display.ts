@@ -18,8 +18,8 @@ export interface Expected {
 /** Where progress is shown. A small file is there at once, and shows only in the total. */
 export interface Display {
   file(name: string): FileProgress;
-  /** A file was moved whole: so many by now, and so many bytes of them were moved. */
-  total(files: number, bytes: number): void;
+  /** A file was moved whole: so many by now. */
+  total(files: number): void;
   /** What all comes to, by which the time that is left is told; absent: nobody has to find that out. */
   expected?(all: Expected): void;
   /** So many of those need not be moved. */

@@ -12,7 +12,9 @@ const REPORT_MS = 5000;
 export class Lines implements Display {
   readonly #files = new Set<FileLines>();
   readonly #timer = setInterval(() => this.#report(), REPORT_MS).unref();
-  #done = { files: 0, bytes: 0 };
+  /** Files that are there whole; bytes that were moved, also of those under way. */
+  #done = 0;
+  #moved = 0;
 
   file(name: string): FileProgress {
     const file = new FileLines(name, this, () => this.#files.delete(file));
@@ -20,8 +22,13 @@ export class Lines implements Display {
     return file;
   }
 
-  total(files: number, bytes: number): void {
-    this.#done = { files, bytes };
+  total(files: number): void {
+    this.#done = files;
+  }
+
+  /** Of a file that is under way. */
+  moved(bytes: number): void {
+    this.#moved += bytes;
   }
 
   line(text: string): void {
@@ -38,8 +45,7 @@ export class Lines implements Display {
 
   #report(): void {
     for (const file of this.#files) file.report();
-    const { files, bytes } = this.#done;
-    if (files > 1) this.line(`${files} files, ${formatSize(bytes)} so far`);
+    if (this.#done > 1) this.line(`${this.#done} files, ${formatSize(this.#moved)} so far`);
   }
 }
 
@@ -64,6 +70,7 @@ class FileLines implements FileProgress {
 
   advanced(bytes: number): void {
     this.#done += bytes;
+    this.#lines.moved(bytes);
     this.#rate.add(bytes, performance.now() / 1000);
   }
 

@@ -7,7 +7,7 @@
  */
 import { Failure } from '../../protocol/failure.js';
 import { describe } from '../../program/report.js';
-import { displayName, outputName } from '../names.js';
+import { displayName, jsonPath, outputName } from '../names.js';
 import { PROGRAM } from '../program.js';
 import { formatDuration, formatSize } from '../../state/sizes.js';
 import { isFatal } from '../transfer/lanes.js';
@@ -87,7 +87,7 @@ export class Progress {
       file.ended();
       this.#files += 1;
       this.#bytes += transferred.bytes - transferred.resumedAt;
-      this.#display.total(this.#files, this.#bytes);
+      this.#display.total(this.#files);
       this.#tellResult(name, transferred, seconds);
       if (transferred.unkept !== undefined) this.problem(name, xattrsNotKept(transferred.unkept));
       return transferred;
@@ -273,10 +273,4 @@ export function md5Line(name: Buffer, md5: Buffer): Buffer {
   const mark = escaped === latin ? '' : '\\';
   const head = Buffer.from(`${mark}MD5 (${escaped}) = ${md5.toString('hex')}`, 'latin1');
   return Buffer.concat([head, NEWLINE]);
-}
-
-/** A name in JSON is text; where it is no UTF-8, its bytes are given too. */
-function jsonPath(name: Buffer): Record<string, string> {
-  const path = name.toString('utf8');
-  return Buffer.from(path).equals(name) ? { path } : { path, pathBase64: name.toString('base64') };
 }

@@ -9,11 +9,11 @@ import { parseRemotePath } from '../../protocol/login/remote-path.js';
 import { expand, matches } from '../glob.js';
 import { remoteLister } from '../listers.js';
 import { lastComponent } from '../names.js';
-import { lookUp, throughLinks } from './directory.js';
+import { isDirectory, lookUp, throughLinks } from './directory.js';
 import { remoteArguments, type Place } from './place.js';
 import type { SessionOptions } from './session-options.js';
 import type { RemoteSession } from './session.js';
-import { pathWithin, SHARED_PATH } from './shared-path.js';
+import { pathWithin, SHARED_PATH, shareIn } from './shared-path.js';
 import { withSharedSession } from './shared-session.js';
 
 const MAGIC = /[*?[]/;
@@ -38,11 +38,12 @@ export async function matching(session: RemoteSession, places: readonly Place[])
     const isPattern = MAGIC.test(place.text) && !(await exists(session, place.path));
     const found = isPattern ? await expand(place.text, list) : [];
     if (isPattern && found.length === 0 && (await isAcrossShares(session, place))) {
-      throw acrossShares(place.text);
+      throw acrossShares(place.text, 'matches nothing in the home');
     }
     if (found.length === 0) all.push(place);
     for (const name of found) {
       const path = parseRemotePath(name);
+      if (await mayBeShare(session, path)) throw acrossShares(place.text, `matches ${path.toString()}`);
       const within = pathWithin(session.share, path);
       all.push({ path: within, text: name.toString(), shown: path, name: lastComponent(path) });
     }
@@ -58,12 +59,17 @@ async function isAcrossShares(session: RemoteSession, { path }: Place): Promise<
   return isOnTheWay && matches(first, SHARED_PATH) && (await exists(session, SHARED_PATH));
 }
 
-function acrossShares(text: string): Failure {
+/** Whether that is a directory where shares are: in the own home it is empty, and only the place of one. */
+async function mayBeShare(session: RemoteSession, path: RemotePath): Promise<boolean> {
+  if (session.share !== undefined || shareIn(path) === undefined) return false;
+  const attributes = await lookUp(session.client, path);
+  return attributes !== undefined && isDirectory(attributes);
+}
+
+/** `why`: what the pattern does instead. */
+export function acrossShares(text: string, why: string): Failure {
   const shares = 'a share is a home of its own, and patterns do not lead into it';
-  return new Failure(
-    'EXDEV',
-    `'${text}' matches nothing in the home: ${shares}: name it, as in ${SHARED_DIRECTORY}/NAME`,
-  );
+  return new Failure('EXDEV', `'${text}' ${why}: ${shares}: name it, as in ${SHARED_DIRECTORY}/NAME`);
 }
 
 async function exists({ client }: RemoteSession, path: RemotePath): Promise<boolean> {

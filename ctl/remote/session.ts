@@ -9,6 +9,7 @@ import { chooseAead } from '../../protocol/transport/aead.js';
 import { Client, type ConnectOptions } from '../../protocol/session/client.js';
 import { Failure, type FailureKind } from '../../protocol/failure.js';
 import type { ShareName } from '../../protocol/ids.js';
+import { fingerprint } from '../../protocol/transport/keys.js';
 import { clientFiles } from '../../protocol/login/client-files.js';
 import {
   openSession,
@@ -87,6 +88,8 @@ export async function connectWithin<T>(
 export class LastingSession {
   /** USER@HOST:PORT */
   readonly account: string;
+  /** The fingerprint of the server's key. */
+  readonly server: string;
   /** See RemoteSession. */
   readonly share: ShareName | undefined;
   readonly #again: ConnectOptions;
@@ -95,11 +98,12 @@ export class LastingSession {
 
   private constructor(
     { client, reconnect }: OpenedSession,
-    { account, share }: Pick<RemoteSession, 'account' | 'share'>,
+    { account, server, share }: Pick<LastingSession, 'account' | 'server' | 'share'>,
   ) {
     this.#client = client;
     this.#changes = new Changes(client);
     this.account = account;
+    this.server = server;
     this.share = share;
     this.#again = reconnect;
   }
@@ -123,9 +127,9 @@ export class LastingSession {
       asks: options.asks !== false,
       signal,
     };
-    const opened = await openWhereThereIsPlace({ ...login, share, elseOwnHome: true }, account);
+    const { server, ...opened } = await openWhereThereIsPlace({ ...login, share, elseOwnHome: true });
     const isOfShare = opened.reconnect.login.share !== undefined;
-    return new LastingSession(opened, { account, share: isOfShare ? share : undefined });
+    return new LastingSession(opened, { account, server, share: isOfShare ? share : undefined });
   }
 
   /** A session of one of the user's shares, which asks nobody. Throws ENOENT, and as open(). */
@@ -133,7 +137,8 @@ export class LastingSession {
     const login = { ...this.#again.login, clientId: randomBytes(CLIENT_ID_BYTES), share };
     const reconnect = { ...this.#again, login };
     const client = await connected(reconnect, signal);
-    return new LastingSession({ client, reconnect }, { account: this.account, share });
+    const { account, server } = this;
+    return new LastingSession({ client, reconnect }, { account, server, share });
   }
 
   get client(): Client {
@@ -212,18 +217,24 @@ class CommandSession implements OwnSession {
 }
 
 /** The place of a master that nobody uses is given to who comes, also to who waits in the queue. */
-async function openWhereThereIsPlace(login: OpenSessionOptions, account: string): Promise<OpenedSession> {
+async function openWhereThereIsPlace(
+  login: OpenSessionOptions,
+): Promise<OpenedSession & Pick<LastingSession, 'server'>> {
+  let server = '';
+  const onServerKey = (publicKey: Buffer): void => {
+    server = fingerprint(publicKey);
+  };
   let hasMadePlace = false;
   let asked: Promise<unknown> | undefined;
   const queued = (): void => {
-    asked ??= endIdleMasters(account).catch(() => undefined);
+    asked ??= endIdleMasters(server).catch(() => undefined);
   };
   for (let tries = 1; ; tries++) {
     try {
-      return await openSession({ ...login, notifications: { queued } });
+      return { ...(await openSession({ ...login, onServerKey, notifications: { queued } })), server };
     } catch (error) {
       if (Failure.from(error).kind !== 'EUSERS' || tries === MAX_TRIES) throw error;
-      hasMadePlace ||= await endIdleMasters(account).catch(() => false);
+      hasMadePlace ||= await endIdleMasters(server).catch(() => false);
       if (!hasMadePlace) throw error;
       // Who counts the places at the server hears of it a little later than who answers a logout.
       await delay(PLACE_MS * (tries - 1));

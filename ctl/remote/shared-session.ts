@@ -92,6 +92,7 @@ export async function leaveToMaster(
     await handOver(session.client, {
       ...at,
       account: session.account,
+      server: session.server,
       share: session.share,
       lastChange: session.changes.last,
     });

@@ -6,7 +6,8 @@ import type { OwnSession } from '../remote/session.js';
 import type { Flag, Operands } from './flags.js';
 
 /** What an operand names, for its completion. */
-export type Names = 'remote' | 'remote directory' | 'local' | 'local directory' | 'command' | 'nothing';
+export type Names =
+  'remote' | 'remote directory' | 'remote trash' | 'local' | 'local directory' | 'command' | 'nothing';
 
 export interface ShellCommand {
   /** The first is the one that help shows. */
@@ -15,6 +16,8 @@ export interface ShellCommand {
   readonly usage: string;
   readonly summary: string;
   readonly flags: readonly Flag[];
+  /** What its first operand may be besides. */
+  readonly verbs?: readonly string[];
   readonly least: number;
   readonly most: number;
   /** Whether it can do without the server. */

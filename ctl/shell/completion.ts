@@ -19,6 +19,8 @@ export interface Completed {
 
 export interface Listers {
   readonly remote: Lister;
+  /** See trashLister(). */
+  readonly trash: Lister;
   readonly local: Lister;
 }
 
@@ -37,28 +39,41 @@ export async function complete(
   const candidates =
     first === undefined
       ? commandsFrom(word.raw, commands)
-      : await candidatesFor(namesAfter(first, before, commands), word, open, commands, listers);
+      : await candidatesAfter(first, before, word, open, commands, listers);
   return { candidates, word: word.raw };
 }
 
 function commandsFrom(begun: string, commands: readonly ShellCommand[]): string[] {
-  return commands
-    .flatMap(({ names }) => names)
-    .filter((name) => name.startsWith(begun))
-    .map((name) => `${name} `);
+  return beginning(
+    begun,
+    commands.flatMap(({ names }) => names),
+  );
 }
 
-function namesAfter(first: Word, before: readonly Word[], commands: readonly ShellCommand[]): Names {
+function beginning(begun: string, words: readonly string[]): string[] {
+  return words.filter((one) => one.startsWith(begun)).map((one) => `${one} `);
+}
+
+async function candidatesAfter(
+  first: Word,
+  before: readonly Word[],
+  word: Word,
+  open: OpenQuote,
+  commands: readonly ShellCommand[],
+  listers: Listers,
+): Promise<string[]> {
   const command = commands.find(({ names }) => names.includes(first.text.replace(/^-/, '')));
-  if (command === undefined) return 'nothing';
+  if (command === undefined) return [];
   const isValue = (index: number): boolean => {
     const word = before[index - 1];
     return word !== undefined && awaitsValue(word, command.flags);
   };
-  if (isValue(before.length)) return 'nothing';
+  if (isValue(before.length)) return [];
   const operands = before.filter(({ raw }, index) => !raw.startsWith('-') && !isValue(index));
   const texts = operands.map(({ text }) => text);
-  return command.operand(operands.length, texts);
+  const { verbs = [] } = command;
+  const named = await candidatesFor(command.operand(operands.length, texts), word, open, commands, listers);
+  return [...(operands.length === 0 ? beginning(word.raw, verbs) : []), ...named];
 }
 
 async function candidatesFor(
@@ -76,6 +91,8 @@ async function candidatesFor(
     case 'remote':
     case 'remote directory':
       return pathsFor(word, open, HOME, listers.remote, names === 'remote directory');
+    case 'remote trash':
+      return pathsFor(word, open, HOME, listers.trash, false);
     case 'local':
     case 'local directory':
       return pathsFor(word, open, homedir(), listers.local, names === 'local directory');

@@ -16,8 +16,9 @@ import { find, findThere, isDirectory, throughLinks } from '../remote/directory.
 import { pathFrom } from '../remote/shared-path.js';
 import { remove, removeDirectories } from '../rm.js';
 import { showAttributes } from '../stat.js';
-import { emptyTrash, listTrash, removeTrash, restoreTrash } from '../trash.js';
-import { listUploads, removeUploads } from '../uploads.js';
+import { emptyTrash, listTrash, removeTrash, restoreTrash, TRASH_VERBS } from '../trash.js';
+import { listUploads, removeUploads, UPLOADS_VERBS } from '../uploads.js';
+import { refuseSlip } from '../verb-slips.js';
 import type { Context, ShellCommand } from './command.js';
 import type { Flag, Operands } from './flags.js';
 import { currentPlace, homePlace, remotePlace, remotePlaces, trashPlaces } from './operands.js';
@@ -26,8 +27,6 @@ import type { Word } from './words.js';
 
 const HUMAN: Flag = { letter: 'h', name: 'human-readable', text: 'sizes with K, M, G, T' };
 const MANY = Infinity;
-const TRASH_VERBS = ['list', 'restore', 'rm', 'empty'];
-const UPLOADS_VERBS = ['list', 'rm'];
 
 export const fileCommands: readonly ShellCommand[] = [
   {
@@ -246,7 +245,8 @@ export const fileCommands: readonly ShellCommand[] = [
     flags: [HUMAN],
     least: 0,
     most: MANY,
-    operand: behindVerb(UPLOADS_VERBS),
+    verbs: UPLOADS_VERBS,
+    operand: (index, [verb = '']) => (index === 0 && UPLOADS_VERBS.includes(verb) ? 'nothing' : 'remote'),
     run: uploads,
   },
   {
@@ -260,18 +260,21 @@ export const fileCommands: readonly ShellCommand[] = [
     ],
     least: 0,
     most: MANY,
-    operand: behindVerb(TRASH_VERBS),
+    verbs: TRASH_VERBS,
+    operand: (index, [verb = '']) => (index === 0 && TRASH_VERBS.includes(verb) ? 'nothing' : 'remote trash'),
     run: trash,
   },
 ];
 
-function behindVerb(verbs: readonly string[]): ShellCommand['operand'] {
-  return (index, [verb = '']) => (index === 0 && verbs.includes(verb) ? 'nothing' : 'remote');
+/** Undefined: none is said. Throws USAGE: it is misspelled. */
+function verbOf(command: string, verbs: readonly string[], word: Word | undefined): string | undefined {
+  refuseSlip(command, word?.raw, verbs, (path) => `a path: ./${path}`);
+  return verbs.find((verb) => verb === word?.raw);
 }
 
 async function trash(context: Context, { flags, words }: Operands): Promise<number> {
   const { session } = context;
-  const verb = TRASH_VERBS.find((one) => one === words[0]?.raw);
+  const verb = verbOf('trash', TRASH_VERBS, words[0]);
   const typed = verb === undefined ? words : words.slice(1);
   const places = typed.length === 0 ? [homePlace()] : [];
   const meant = [
@@ -288,7 +291,7 @@ async function trash(context: Context, { flags, words }: Operands): Promise<numb
 }
 
 async function uploads(context: Context, { flags, words }: Operands): Promise<number> {
-  const verb = UPLOADS_VERBS.find((one) => one === words[0]?.raw);
+  const verb = verbOf('uploads', UPLOADS_VERBS, words[0]);
   const paths = verb === undefined ? words : words.slice(1);
   const places = paths.length === 0 ? [homePlace()] : await remotePlaces(context, paths);
   if (verb === 'rm') return removeUploads(context.session, places);

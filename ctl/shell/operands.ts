@@ -9,7 +9,8 @@ import { parseRemotePath } from '../../protocol/login/remote-path.js';
 import { lastComponent } from '../names.js';
 import type { Place } from '../remote/place.js';
 import type { TrashPlace } from '../remote/trash-items.js';
-import { pathWithin } from '../remote/shared-path.js';
+import { acrossShares } from '../remote/matching.js';
+import { isSharePlace, pathWithin } from '../remote/shared-path.js';
 import type { Context } from './command.js';
 import { localLister, remoteLister } from '../listers.js';
 import { expand, type Lister } from '../glob.js';
@@ -21,9 +22,16 @@ export async function remotePlaces(context: Context, words: readonly Word[]): Pr
   const places: Place[] = [];
   for (const word of words) {
     const typed = await written(word, '/', list);
-    places.push(...typed.map((name) => placeOf(context, name)));
+    const found = typed.map((name) => placeOf(context, name));
+    if (word.isPattern) for (const place of found) refuseShare(context, word, place);
+    places.push(...found);
   }
   return places;
+}
+
+/** EXDEV: a pattern matches the place of a share, which is another home. */
+function refuseShare({ session }: Context, { raw }: Word, { path }: Place): void {
+  if (isSharePlace(session, path)) throw acrossShares(raw, `matches ${path.toString()}`);
 }
 
 /** What words mean of the trash, where nothing need be in the home: a pattern stays one. */

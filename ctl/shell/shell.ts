@@ -15,7 +15,7 @@ import type { SessionOptions } from '../remote/session-options.js';
 import { LastingSession } from '../remote/session.js';
 import { leaveToMaster } from '../remote/shared-session.js';
 import { complete, type Completed } from './completion.js';
-import { localLister, remoteLister } from '../listers.js';
+import { localLister, remoteLister, trashLister } from '../listers.js';
 import { History } from './history.js';
 import { Interpreter } from './interpreter.js';
 import { Interrupts } from './interrupts.js';
@@ -98,14 +98,17 @@ async function converse(
 ): Promise<number> {
   const completer = async (line: string): Promise<Completed> => {
     const given = new AbortController();
-    const remote: Lister = async (directory) => {
-      const share = sessions.shareIn(parseRemotePath(directory, interpreter.directory));
-      const session = await sessions.of(share, given.signal);
-      return session.client.open ? remoteLister(session, interpreter.directory, given.signal)(directory) : [];
-    };
+    const there =
+      (lister: typeof trashLister): Lister =>
+      async (directory) => {
+        const share = sessions.shareIn(parseRemotePath(directory, interpreter.directory));
+        const session = await sessions.of(share, given.signal);
+        return session.client.open ? lister(session, interpreter.directory, given.signal)(directory) : [];
+      };
+    const listers = { remote: there(remoteLister), trash: there(trashLister), local: localLister };
     const nothing = delay(COMPLETION_MS, { candidates: [], word: '' }, { signal: given.signal });
     nothing.catch(() => undefined);
-    const completed = complete(line, interpreter.commands, { remote, local: localLister });
+    const completed = complete(line, interpreter.commands, listers);
     completed.catch(() => undefined);
     try {
       return await Promise.race([completed, nothing]);

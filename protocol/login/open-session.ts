@@ -44,6 +44,8 @@ export interface OpenSessionOptions {
   readonly share?: string | undefined;
   /** Log in to the own home, asking nobody again, where the user has no such share. */
   readonly elseOwnHome?: boolean;
+  /** Called with the server's key, before the login: it says which server it is, whatever it is called. */
+  readonly onServerKey?: (publicKey: Buffer) => void;
   /** Gives up: ECANCELED. */
   readonly signal?: AbortSignal;
 }
@@ -99,6 +101,7 @@ export async function openSession(options: OpenSessionOptions): Promise<OpenedSe
         publicKey,
       );
       serverKey = Buffer.from(publicKey);
+      options.onServerKey?.(serverKey);
     },
     ...(signal === undefined ? {} : { signal }),
     ...(options.keepaliveMs === undefined ? {} : { keepaliveMs: options.keepaliveMs }),

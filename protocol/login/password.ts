@@ -11,7 +11,7 @@ const STDIN = 0;
 
 /**
  * The first line of the file; `-` is standard input. Throws EACCES where a regular file can be read by everybody
- * (a group may: secrets are often given to services that way), USAGE where it holds no password.
+ * (a group may: secrets are often given to services that way), USAGE where it is no file, or holds no password.
  */
 export function readPasswordFile(path: string): string {
   const name = path === '-' ? 'standard input' : path;
@@ -19,7 +19,7 @@ export function readPasswordFile(path: string): string {
   const file = path === '-' ? STDIN : open(path);
   try {
     const status = fstatSync(file);
-    if (status.isDirectory()) throw new Failure('EISDIR', `${name} is a directory, not a password file`);
+    if (status.isDirectory()) throw new Failure('USAGE', `${name} is a directory, not a password file`);
     if (path !== '-' && status.isFile() && (status.mode & 0o004) !== 0) {
       throw new Failure('EACCES', `${name} can be read by everybody: chmod 600 it`);
     }
@@ -45,7 +45,9 @@ function open(path: string): number {
   try {
     return openSync(path, 'r');
   } catch (error) {
-    throw Failure.from(error);
+    const failure = Failure.from(error);
+    if (failure.kind !== 'ENOENT') throw failure;
+    throw new Failure('USAGE', `${path}: no such file of a password`, { cause: error });
   }
 }
 

@@ -45,7 +45,9 @@ t.test('a user made before and one made while the daemon runs', async (t) => {
     { name: 'early', quotaBytes: 5 * 1024 ** 3, maxFiles: 10, disabled: false },
     { name: 'late', quotaBytes: 1.5 * 1024 ** 2, maxFiles: 0 },
   ]);
-  t.match((await daemon.ftpctl(['users'])).stdout, /^User +Quota +Used .*\nearly +5\.0G /);
+  const table = (await daemon.ftpctl(['users'])).stdout;
+  t.match(table, /^User +Quota +Used .*\nearly +5\.0G /);
+  t.ok(Math.max(...table.split('\n').map(({ length }) => length)) <= 80, 'in a terminal of 80 columns');
 });
 
 t.test('mistakes', async (t) => {
@@ -57,6 +59,19 @@ t.test('mistakes', async (t) => {
   const password = ['--password-file', '-'];
   await fails(1, /^ftpctl: there is a user late already/, 'useradd', 'late', '--quota', '1G', ...password);
   await fails(2, /^ftpctl: .*--quota/, 'useradd', 'x', ...password);
+  const missing = join(temporaryDirectory(t), 'missing');
+  for (const file of [missing, temporaryDirectory(t)])
+    await fails(
+      2,
+      /^ftpctl: .*(no such file|is a directory)/,
+      'useradd',
+      'x',
+      '--quota',
+      '1G',
+      '--password-file',
+      file,
+    );
+  await fails(2, /^ftpctl: group name '__proto__' is not valid/, 'groupadd', '__proto__');
   await fails(2, /^ftpctl: '5X' is not a size/, 'useradd', 'x', '--quota', '5X', ...password);
   await fails(
     2,
@@ -83,6 +98,14 @@ t.test('mistakes', async (t) => {
     nowhere,
   );
   await fails(1, /holds no state/, 'usermod', 'late', '--quota', '1G', '--state', nowhere);
+  await fails(2, /the quota is missing/, 'useradd', 'x', ...password, '--state', nowhere);
+  const refused = { code: 1, stderr: /nothing is changed/ };
+  const file = 'name,quota\nx,1G\nx,1G\n';
+  for (const words of ['useradd --batch -', 'import ftpmount -', 'import sftpgo -']) {
+    const input = words.startsWith('import sftpgo') ? '{"users":[{"username":"Bad/Name"}]}' : file;
+    const add = await daemon.ftpctl([...words.split(' '), '--state', nowhere], { input });
+    t.match(add, refused, words);
+  }
   t.notOk(fs.existsSync(nowhere), 'a mistyped directory is not made');
 });
 
@@ -98,7 +121,10 @@ t.test('limits take effect at once', async (t) => {
   t.equal((await daemon.ftpctl(['usermod', 'late', '--quota', '1K'])).code, 0);
   t.equal((await put('three')).code, 7);
   const soft = await daemon.ftpctl(['usermod', 'late', '--quota', '3M', '--soft', '1M', '--grace', '2d']);
-  t.match(soft, { code: 0, stdout: /quota 3\.0M \(soft 1\.0M, grace 2 days\)/ });
+  t.match(soft, { code: 0, stdout: /quota 3\.0M \(soft 1\.0M, grace 2d\)/ });
+  const minutes = await daemon.ftpctl(['usermod', 'late', '--grace', '90m']);
+  t.match(minutes.stdout, /grace 90m\)/, 'as it was said');
+  t.equal((await daemon.ftpctl(['usermod', 'late', '--grace', '2d'])).code, 0);
   t.match(
     (await daemon.ftpctl(['df', ...daemon.login('late'), daemon.at('late')])).stdout,
     /^1\.0M over the soft quota of 1\.0M: remove that within 2 days, or nothing more is taken$/m,
@@ -137,7 +163,7 @@ t.test('an account that has expired, and that does not', async (t) => {
   const expires = (text: string) => daemon.ftpctl(['usermod', 'early', '--expires', text]);
   t.match(await expires('2026-02-31'), { code: 2, stderr: /^ftpctl: '2026-02-31' is no date: write one / });
   t.match(await expires('2020-01-31'), { code: 0, stdout: /, expired 2020-01-31 00:00/ });
-  t.match((await daemon.ftpctl(['users'])).stdout, /^early .* 2020-01-31 00:00 +expired$/m);
+  t.match((await daemon.ftpctl(['users'])).stdout, /^early .* 2020-01-31 +expired$/m);
   t.match(await ls(daemon, 'early'), {
     code: 5,
     stderr: /login of early@.* failed: the account has expired: ask who administers the server/,
@@ -304,7 +330,7 @@ t.test('users of another program bring along what they can', async (t) => {
   t.match(await add('sftpgo'), { code: 1, stderr: /carol already[^]*frank already[^]*nothing is changed/ });
   t.match(await add('proftpd'), {
     code: 2,
-    stderr: /'proftpd' is not known: import one of ftpmount, passwd, sftpgo/,
+    stderr: /'proftpd' is invalid for argument 'format'. Allowed choices are ftpmount, passwd, sftpgo/,
   });
 });
 

@@ -100,3 +100,16 @@ t.test('what is told when all is over draws nothing any more', async (t) => {
   await terminal.says(/the end/);
   t.match(await terminal.exited, { code: 0 });
 });
+
+t.test('a get of a tree tells the time that is left of all of it, as a put does', async (t) => {
+  const tree = join(temporaryDirectory(t), 'several');
+  fs.mkdirSync(join(tree, 'sub'), { recursive: true });
+  for (const name of ['one', 'sub/two']) fs.writeFileSync(join(tree, name), randomBytes(4 * MiB));
+  const login = daemon.login('alice');
+  t.equal((await daemon.ftpctl(['put', '-r', ...login, tree, daemon.at('alice')])).code, 0);
+  const here = temporaryDirectory(t);
+  const get = [process.execPath, programs.ftpctl, 'get', '-r', '--limit=2M', ...login];
+  const terminal = new Terminal(t, [...get, daemon.at('alice', 'several'), here], daemon.env);
+  await terminal.says(/0 files, [1-3]\.\dM of 8\.0M {2}.*M\/s {2}ETA 0:\d\d/);
+  t.equal((await terminal.exited).code, 0);
+});

@@ -116,7 +116,7 @@ t.test('a file that says nothing is a mistake', async (t) => {
     t.match(await add(second, input), { code: 1, stderr: /there is nothing to add in -/ }, input);
   }
   const foreign = await second.ftpctl(['import', 'passwd', '-'], { input: await said(first, 'export') });
-  t.match(foreign, { code: 1, stderr: /there is nothing to add in -/ });
+  t.match(foreign, { code: 1, stderr: /-:1: it is no line of passwd\(5\)/ });
 });
 
 t.test('useradd --batch says where groups and shares are read', async (t) => {

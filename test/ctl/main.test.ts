@@ -105,6 +105,8 @@ t.test('completion has the commands, their options and the known hosts', async (
     'a path of the server is none of these',
   );
   t.strictSame(complete('useradd', 'fi'), [''], 'what has nothing to do with another host');
+  t.strictSame(complete('import', ''), ['ftpmount', 'passwd', 'sftpgo']);
+  t.strictSame(complete('import', 'ftpmount', ''), [''], 'a file');
   for (const shell of ['zsh', 'fish']) {
     const { stdout } = await runProgram('ftpctl', ['completion', shell]);
     t.match(stdout, 'web-password');
@@ -114,7 +116,7 @@ t.test('completion has the commands, their options and the known hosts', async (
   }
   t.match(await runProgram('ftpctl', ['completion', 'csh']), {
     code: 2,
-    stderr: /'csh' .*: bash, zsh, fish$/m,
+    stderr: /'csh' .*Allowed choices are bash, zsh, fish: see ftpctl completion --help$/m,
   });
 });
 
@@ -159,7 +161,7 @@ t.test('a destination that is missing or not where it has to be', async (t) => {
     [['put', 'file', 'directory'], /'directory' is not on a server: write \[USER@\]HOST:PATH/],
     [['get', 'file', '.'], /'file' is not on a server/],
     [['mv', 'alice@host:a', 'lily@host:b'], /same server and of the same user/],
-    [['trash', 'lst', 'alice@host'], /same user: 'lst' is no command here, and so the name of a server$/],
+    [['trash', 'all', 'alice@host'], /same user: 'all' is no command here, and so the name of a server$/],
     [['uploads', 'remove', 'alice@host:x'], /same user: 'remove' is no command here/],
     [['ls', 'alice@'], /does not name a server/],
     [['ls', 'alice@host:', '-p', '99999'], /'99999' is not a port/],

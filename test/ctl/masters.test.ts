@@ -217,3 +217,21 @@ t.test('one that is idle gives way to who waits for a place', async (t) => {
   t.match(await ctl('ls', '--no-master', ...login), { code: 0, stderr: /1st in the queue/ });
   t.strictSame(sockets(), before);
 });
+
+t.test('so do those of other accounts, and of the server by another name', async (t) => {
+  const full = await startDaemon(t, {
+    byPassword: true,
+    users: { alice: { quota: '64M' }, bob: { quota: '64M' } },
+    args: ['--max-sessions', '2'],
+  });
+  const ls = (user: string, host: string, ...args: string[]) =>
+    ctl('ls', ...full.login(user), ...args, `${user}@${host}:`);
+  const before = sockets().length;
+  const isKept = async (count: number): Promise<void> => until(() => sockets().length === before + count);
+  t.match(await ls('alice', '127.0.0.1'), { code: 0 });
+  await isKept(1);
+  t.match(await ls('alice', 'localhost'), { code: 0 });
+  await isKept(2);
+  t.match(await ls('bob', '127.0.0.1', '--no-master'), { code: 0, stderr: /1st in the queue/ });
+  t.equal(sockets().length, before);
+});

@@ -49,6 +49,17 @@ t.test('files go to the share and come from it', async (t) => {
   const there = new RegExp("^ftpctl: '.*' matches nothing in the home: a share is a home of its own");
   for (const pattern of ['Sh?red/t*/report', '*/*/report', 'S*/team/report'])
     t.match(await ftpctl('cat', at(pattern)), { code: 1, stderr: there }, pattern);
+  const matched =
+    /^ftpctl: '.*' matches Shared\/team: a share is a home of its own, .* name it, as in Shared\/NAME\n$/;
+  for (const words of ['ls', 'rm -r', 'rmdir', 'stat', 'get -r']) {
+    const places = [at('Shared/*'), ...(words.startsWith('get') ? [here] : [])];
+    const [command = '', ...flags] = words.split(' ');
+    t.match(await ftpctl(command, ...flags, ...places), { code: 1, stdout: '', stderr: matched }, words);
+  }
+  t.match(await daemon.ftpctl(['shell', ...daemon.login('alice'), at('')], { input: 'ls Shared/*\n' }), {
+    code: 1,
+    stderr: /^ftpctl: 'Shared\/\*' matches Shared\/team: a share is a home of its own/,
+  });
   t.match(await ftpctl('cat', at('x*/*/report')), { code: 1, stderr: /no such file/ });
   await said('mv', at('Shared/team/report'), at('Shared/team/sub'));
   await said('get', '-q', '-r', at('Shared/team'), here);

@@ -3,6 +3,7 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { startDaemon } from '../lib/daemon.js';
+import { temporaryDirectory } from '../lib/directory.js';
 import type { RunResult } from '../lib/run.js';
 
 t.setTimeout(90_000);
@@ -22,6 +23,7 @@ async function put(path: string, input: string): Promise<void> {
 
 interface Listed {
   readonly path: string;
+  readonly pathBase64?: string;
   readonly bytes: number;
   readonly removed: string;
 }
@@ -35,6 +37,16 @@ async function listed(...places: string[]): Promise<Listed[]> {
 async function pathsOf(...places: string[]): Promise<string[]> {
   return (await listed(...places)).map(({ path }) => path);
 }
+
+t.test('a slip in the verb is told, and no server is looked for', async (t) => {
+  for (const [words, hint] of [
+    ['trash emtpy', "there is no 'trash emtpy': 'trash empty' may be meant (a server: emtpy:)"],
+    ['uploads lst', "there is no 'uploads lst': 'uploads list' may be meant (a server: lst:)"],
+  ] as const) {
+    t.match(await ctl(words), { code: 2, stderr: `ftpctl: ${hint}\n` });
+  }
+  t.match(await ctl('trash lits', at()), { code: 2, stderr: /'trash list' may be meant/ });
+});
 
 t.test('what was removed and replaced is listed', async (t) => {
   t.match(await ctl('trash', at()), { code: 0, stdout: '' });
@@ -122,6 +134,28 @@ t.test('a pattern is a path where something of that very spelling is there', asy
   t.strictSame(await pathsOf(), []);
 });
 
+t.test('for programs a path is the path, and Tab offers what is there', async (t) => {
+  const names = ['tab/n\\nl', 'tab/n\nl', 'tab/sub/f'];
+  const local = temporaryDirectory(t);
+  fs.mkdirSync(join(local, 'tab/sub'), { recursive: true });
+  for (const name of names) fs.writeFileSync(join(local, name), '');
+  fs.writeFileSync(Buffer.from(`${join(local, 'tab')}/\xff`, 'latin1'), '');
+  t.equal((await ctl('put', '-r', join(local, 'tab'), at())).code, 0);
+  t.equal((await ctl('rm', '-r', at('tab'))).code, 0);
+  t.strictSame(
+    new Set((await listed()).map(({ path, pathBase64 = '' }) => `${path} ${pathBase64}`)),
+    new Set([
+      ...names.map((name) => `${name} `),
+      `tab/\ufffd ${Buffer.from('tab/\xff', 'latin1').toString('base64')}`,
+    ]),
+  );
+  const offered = async (path: string) => (await ctl('complete-path', '--trash', at(path))).stdout;
+  t.equal(await offered('t'), 'tab/\n');
+  t.equal(await offered('tab/'), 'tab/n\\nl\ntab/sub/\n');
+  t.equal(await offered('tab/sub/f'), 'tab/sub/f\n');
+  t.equal((await ctl('trash empty', at())).code, 0);
+});
+
 t.test('what is charged as in the trash, and is not there, is told and repaired', async (t) => {
   await put('moved', '12345');
   t.equal((await ctl('rm', at('moved'))).code, 0);
@@ -151,7 +185,15 @@ t.test('at the prompt', async (t) => {
     stdout: /^Removed [^]*prompt\/f\.txt\n[^]*prompt\/g\n|prompt\/g\n[^]*prompt\/f\.txt\n$/,
   });
   t.match(await shell('cd prompt\ntrash restore *.txt\ncat f.txt\n'), { code: 0, stdout: 'f' });
-  t.match(await shell('trash emtpy\n'), { code: 1, stderr: /^ftpctl: emtpy: nothing of it is in the trash/ });
+  for (const [line, hint] of [
+    ['trash emtpy', "there is no 'trash emtpy': 'trash empty' may be meant (a path: ./emtpy)"],
+    ['trash restor photos', "there is no 'trash restor': 'trash restore' may be meant (a path: ./restor)"],
+    ['uploads lst', "there is no 'uploads lst': 'uploads list' may be meant (a path: ./lst)"],
+  ] as const) {
+    const { code, stderr } = await shell(`${line}\n`);
+    t.strictSame([code, stderr.split('\n')[0]], [2, `ftpctl: ${hint}`]);
+  }
+  t.match(await shell('trash ./emtpy\n'), { code: 1, stderr: /: nothing of it is in the trash/ });
   t.match(await shell('trash --help\n'), { code: 0, stdout: /^trash .*\[VERB\] \[PATH\.\.\.\]\n/ });
   t.match(await shell('trash empty x\n'), { code: 2 });
   t.match(await shell('trash rm\n'), { code: 2, stderr: /empty removes all of it/ });

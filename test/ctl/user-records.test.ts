@@ -1,6 +1,6 @@
 /* Users in a file: CSV, JSON lines and a JSON array say the same; every mistake is told of its line. */
 import t from 'tap';
-import { FORMATS } from '../../ctl/admin/foreign-users.js';
+import { FORMATS, type ForeignFormat } from '../../ctl/admin/foreign-users.js';
 import { readRecords, recordsOf } from '../../ctl/admin/user-records.js';
 
 const HASH = `$argon2id$v=19$m=65536,t=2,p=1$${'c2FsdHNhbHRzYWx0c2FsdA'}$${'A'.repeat(43)}`;
@@ -68,13 +68,18 @@ t.test('mistakes', async (t) => {
 });
 
 t.test('users of other programs', async (t) => {
-  const of = (format: string, text: string) => recordsOf(FORMATS.get(format)?.(text) ?? []);
+  const of = (format: ForeignFormat, text: string) => recordsOf(FORMATS[format](text));
   const passwd =
     'root:x:0:0::/root:/bin/sh\nalice:x:1000:1000:Alice:/home/alice:/bin/bash\nnobody:x:65534::::\nBob:x:1001::::\n';
   t.match(of('passwd', passwd), {
     records: [{ line: 2, record: { name: 'alice' } }],
     mistakes: [{ line: 4 }],
   });
+  t.match(of('passwd', '{"name":"alice"}\n'), {
+    records: [],
+    mistakes: [{ line: 1, message: 'it is no line of passwd(5), which has 7 fields' }],
+  });
+  t.strictSame(of('passwd', '\n+::::::\n'), { records: [], mistakes: [] });
   const users = [
     { username: 'carol', password: HASH, quota_size: 1024, quota_files: 7, status: 1, expiration_date: 0 },
     { username: 'dora', password: '$2a$10$x', quota_size: 0, status: 0, public_keys: ['ssh-ed25519 AAAA'] },

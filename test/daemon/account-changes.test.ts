@@ -53,7 +53,7 @@ t.test('changes of accounts reach open sessions', async (t) => {
   const users = openState(state);
   users.removeUser(userName('lily'));
   await users.close();
-  t.same(await askDaemon(state, { type: 'accountRemoved', name: userName('lily') }), { closedSessions: 1 });
+  t.same(await askDaemon(state, { type: 'homesRemoved', names: [userName('lily')] }), { closedSessions: 1 });
   await lily.closed;
   const expiring = await logIn(t, { port, user: 'bob', password: PASSWORD });
   await changeAccount(state, 'bob', (a) => ({ ...a, expiresAt: Date.now() + 500 }));

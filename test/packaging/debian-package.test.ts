@@ -62,6 +62,8 @@ async function test(): Promise<void> {
     ] as const) {
       const script = await succeed(at('usr/bin/ftpctl'), ['completion', shell], { env });
       t.equal(readFileSync(at(`usr/share/${place}`), 'utf8'), script, shell);
+      const ofMount = at(`usr/share/${place.replace('ftpctl', 'ftpmount')}`);
+      t.match(readFileSync(ofMount, 'utf8'), /unmount/, shell);
     }
   });
 
@@ -77,6 +79,10 @@ async function test(): Promise<void> {
     t.match(page('man8/ftpmountd.8'), /^\.SH EXIT CODES\n\.TP\n\.B 0\n/m);
     const keys = [...page('man5/ftpmountd.toml.5').matchAll(/^\.B (\S+) = /gm)].map(([, key]) => key);
     t.strictSame(keys, SETTING_NAMES);
+    t.match(page('man8/mount.ftpmount.8'), /^\.B soft=SECONDS\n/m);
+    for (const key of ['master-idle', 'host', 'port', 'user', 'suite', 'source', 'options'])
+      t.match(page('man5/ftpmount-config.5'), new RegExp(`^\\\\fB${key}\\b`, 'm'), key);
+    t.match(page('man7/ftpmount-protocol.7'), /^\.SH HANDSHAKE\n/m);
   });
 
   t.test('a user is made by root, the daemon that serves it is not root', async (t) => {

@@ -45,8 +45,7 @@ t.test('what was done, by whom, and what the daemon is told', async (t) => {
   }
   t.match(state.accounts.get(ALICE), { quotaBytes: 2000 });
   t.match(told, [
-    { type: 'accountRemoved', name: 'alice' },
-    { type: 'accountChanged', name: 'alice' },
+    { type: 'homesRemoved', names: ['alice'] },
     { type: 'accountChanged', closeSessions: false, reopen: false },
     { type: 'accountChanged', closeSessions: true },
   ]);
@@ -67,19 +66,21 @@ t.test('what was done, by whom, and what the daemon is told', async (t) => {
 t.test(
   'a change that the daemon does not take up, or that cannot be recorded, is made and told of',
   async (t) => {
-    let refused = 'accountChanged';
+    let refused = '';
     const refusing = administrationOf(t, (request) => {
       if (Object(request).type === refused) throw new Failure('EIO', 'on demand');
     });
-    await t.rejects(refusing.administration.addUser(ALICE, NEW), {
+    await refusing.administration.addUser(ALICE, NEW);
+    refused = 'accountChanged';
+    await t.rejects(refusing.administration.changeUser(ALICE, { disabled: true }), {
       kind: 'EIO',
       message: 'the change is made, but the running daemon did not take it up (on demand): restart it',
     });
-    t.ok(refusing.state.accounts.get(ALICE));
-    refused = 'accountRemoved';
+    t.match(refusing.state.accounts.get(ALICE), { disabled: true });
+    refused = 'homesRemoved';
     await t.rejects(refusing.administration.addUser(BOB, NEW), {
       kind: 'EIO',
-      message: /^no account is made: .*earlier bob/,
+      message: /^nothing is made: .*earlier bob/,
     });
     t.equal(
       refusing.state.accounts.get(BOB),

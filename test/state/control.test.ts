@@ -1,13 +1,19 @@
 /* The control socket's vocabulary and both of its ends. */
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { once } from 'node:events';
 import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { ControlServer } from '../../daemon/control-server.js';
 import { Failure } from '../../protocol/failure.js';
-import { userName } from '../../protocol/ids.js';
-import { askDaemon, parseControlRequest, type ControlRequest, type Ask } from '../../state/control.js';
+import { homeOfShare, shareName, userName } from '../../protocol/ids.js';
+import {
+  askDaemon,
+  MAX_CONTROL_REQUEST,
+  parseControlRequest,
+  type Ask,
+  type ControlRequest,
+} from '../../state/control.js';
 import { statePaths } from '../../state/directory.js';
 import { temporaryDirectory } from '../lib/directory.js';
 import type { Scope } from '../lib/scope.js';
@@ -34,7 +40,8 @@ t.test('requests arrive as they were sent, answers come back', async (t) => {
   const requests: ControlRequest[] = [
     { type: 'accountChanged', name: ALICE, closeSessions: true, reopen: false },
     { type: 'accountChanged', name: ALICE, closeSessions: false, reopen: true },
-    { type: 'accountRemoved', name: ALICE },
+    { type: 'homesRemoved', names: [ALICE, homeOfShare(shareName('team'))] },
+    { type: 'homesRemoved', names: Array.from({ length: 10_000 }, (_, index) => userName(`user${index}`)) },
     { type: 'quotaCheck', name: null, repair: true },
     { type: 'quotaCheck', name: ALICE, repair: false },
     { type: 'trash', name: ALICE, act: { kind: 'empty' } },
@@ -53,10 +60,37 @@ t.test('a failure comes back as itself', async (t) => {
   const directory = await serve(t, () => {
     throw new Failure('ENOENT', 'there is no user alice');
   });
-  await t.rejects(askDaemon(directory, { type: 'accountRemoved', name: ALICE }), {
+  await t.rejects(askDaemon(directory, { type: 'homesRemoved', names: [ALICE] }), {
     kind: 'ENOENT',
     message: 'there is no user alice',
   });
+});
+
+t.test('who waits hears that the daemon works on it', async (t) => {
+  let finish: (answer: unknown) => void = () => undefined;
+  const directory = await serve(t, () => new Promise((resolve) => (finish = resolve)));
+  const socket = connect(statePaths(directory).control).setEncoding('utf8');
+  socket.write('{"type":"status"}\n');
+  const [sign] = (await once(socket, 'data')) as [string];
+  t.equal(sign, ' ');
+  finish({ pid: 1 });
+  let answer = '';
+  for await (const chunk of socket) answer += String(chunk);
+  t.strictSame(JSON.parse(sign + answer), { result: { pid: 1 } });
+});
+
+t.test('a daemon that is stopped is not waited for', async (t) => {
+  const directory = temporaryDirectory(t);
+  const { control, lock } = statePaths(directory);
+  const server = createServer(() => undefined).listen(control);
+  t.teardown(() => server.close());
+  await once(server, 'listening');
+  await t.rejects(askDaemon(directory, { type: 'status' }, 1), {
+    kind: 'ETIMEDOUT',
+    message: 'the running daemon does not answer',
+  });
+  writeFileSync(lock, '4711\n');
+  await t.rejects(askDaemon(directory, { type: 'status' }, 1), { message: /\(process 4711\)/ });
 });
 
 t.test('no daemon: no socket, or one that a killed daemon left', async (t) => {
@@ -71,7 +105,8 @@ t.test('garbage is answered with an error and an end', async (t) => {
     '\n',
     'null\n',
     '{"type":"x"}\n',
-    `${'x'.repeat(5000)}`,
+    '{"type":"homesRemoved","names":"alice"}\n',
+    `${'x'.repeat(MAX_CONTROL_REQUEST + 1)}`,
     '{"type":"accountChanged"}\n',
   ]) {
     const socket = connect(statePaths(directory).control);
@@ -84,7 +119,7 @@ t.test('garbage is answered with an error and an end', async (t) => {
 });
 
 t.test('names are checked', async (t) => {
-  t.throws(() => parseControlRequest('{"type":"accountRemoved","name":"../x"}'), {
+  t.throws(() => parseControlRequest('{"type":"homesRemoved","names":["alice","../x"]}'), {
     name: 'Failure',
     kind: 'EINVAL',
   });

@@ -27,6 +27,7 @@ const listers: Listers = {
     '/': ['top/'],
     '//': ['top/'],
   }),
+  trash: lister({ '': ['gone.txt', 'tree/'], 'tree/': ['restored'] }),
   local: lister({ '': ['local.txt', 'ldir/'], [`${homedir()}/`]: ['mine/'] }),
 };
 
@@ -55,6 +56,15 @@ t.test('names of the home and of this machine, by what the operand is', async (t
   t.strictSame(await candidates('lcd ~/'), ['~/mine/']);
   t.strictSame(await candidates('cd /t'), ['/top/']);
   t.strictSame(await candidates('cd ~/t'), ['~/top/']);
+});
+
+t.test('verbs, and what is in the trash', async (t) => {
+  t.strictSame(await candidates('trash r'), ['restore ', 'rm ']);
+  t.strictSame(await candidates('trash '), ['list ', 'restore ', 'rm ', 'empty ', 'gone.txt ', 'tree/']);
+  t.strictSame(await candidates('trash restore g'), ['gone.txt ']);
+  t.strictSame(await candidates('trash rm tree/'), ['tree/restored ']);
+  t.strictSame(await candidates('uploads rm ph'), ['photo.txt ', 'photos/']);
+  t.strictSame(await candidates('uploads l'), ['list ']);
 });
 
 t.test('what cannot be typed is not offered, nor what is hidden before it is asked for', async (t) => {

@@ -33,9 +33,9 @@ t.test('what is no password', async (t) => {
     kind: 'EACCES',
     message: /everybody.*chmod 600/,
   });
-  t.throws(() => readPasswordFile(join(directory, 'missing')), failing('ENOENT'));
+  t.throws(() => readPasswordFile(join(directory, 'missing')), failing('USAGE'));
   mkdirSync(join(directory, 'd'));
-  t.throws(() => readPasswordFile(join(directory, 'd')), failing('EISDIR'));
+  t.throws(() => readPasswordFile(join(directory, 'd')), failing('USAGE'));
 });
 
 t.test('standard input, and a pipe as a shell gives it', async (t) => {
