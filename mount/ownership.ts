@@ -73,7 +73,7 @@ export function modeWithoutSetId({ mode, owner }: Attributes, caller: Caller): n
 }
 
 /** Whether somebody is in a group, or may do what its members may. Further groups of a process the kernel does not tell. */
-function isInGroup({ uid, gid, pid }: Caller, group: number | undefined): boolean {
+export function isInGroup({ uid, gid, pid }: Caller, group: number | undefined): boolean {
   if (uid === 0 || gid === group || group === undefined) return true;
   try {
     const groups = /^Groups:\t(.*)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1] ?? '';
