@@ -3,6 +3,7 @@
  * the mount all belong to the one who mounted (or to uid=, gid=), as with sshfs without allow_other. Where the account has
  * virtual owners each file has one of its own, and owner and mode are shown as they are, whatever the options say.
  */
+import { readFileSync } from 'node:fs';
 import type { Attributes } from '../protocol/attributes.js';
 import { Failure } from '../protocol/failure.js';
 import type { Owner } from '../protocol/owners.js';
@@ -58,13 +59,28 @@ export function checkOwner(changes: { uid?: number; gid?: number }, ownership: O
   }
 }
 
-/** The permissions of a file whose set-id bits go, as Linux has it (inode(7)); undefined: it has none that would, as no directory. */
-export function modeWithoutSetId(mode: number): number | undefined {
-  // Without it the bit is another one: mandatory locking.
-  const groupExecutes = (mode & S_IXGRP) !== 0;
-  const clear = S_ISUID | (groupExecutes ? S_ISGID : 0);
+/**
+ * The permissions of a file whose set-id bits go, as Linux has it (inode(7), setattr_should_drop_sgid); undefined: it has none that
+ * would, as no directory.
+ */
+export function modeWithoutSetId({ mode, owner }: Attributes, caller: Caller): number | undefined {
+  // Without execution by the group the bit was mandatory locking once, and stays where a member of the group does it.
+  const isSetGroup = (mode & S_ISGID) !== 0;
+  const staysSetGroup = isSetGroup && (mode & S_IXGRP) === 0 && isInGroup(caller, owner?.gid);
+  const clear = staysSetGroup ? S_ISUID : S_ISUID | S_ISGID;
   const clears = (mode & S_IFMT) !== S_IFDIR && (mode & clear) !== 0;
   return clears ? mode & ~clear & ~S_IFMT : undefined;
+}
+
+/** Whether somebody is in a group, or may do what its members may. Further groups of a process the kernel does not tell. */
+export function isInGroup({ uid, gid, pid }: Caller, group: number | undefined): boolean {
+  if (uid === 0 || gid === group || group === undefined) return true;
+  try {
+    const groups = /^Groups:\t(.*)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1] ?? '';
+    return groups.split(' ').includes(String(group));
+  } catch {
+    return false; // it is in another name space of processes
+  }
 }
 
 /** access(2) by mode bits. Throws EACCES. */

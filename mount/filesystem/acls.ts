@@ -7,8 +7,9 @@
  * groups are to have, until it has it.
  */
 import { Failure } from '../../protocol/failure.js';
-import { S_IFDIR, S_IFMT, S_IFREG } from '../../posix/flags.js';
+import { S_IFDIR, S_IFMT, S_IFREG, S_ISGID } from '../../posix/flags.js';
 import type { Caller, Eventually } from '../operations.js';
+import { isInGroup } from '../ownership.js';
 import {
   formatAcl,
   inherited,
@@ -70,7 +71,8 @@ export class Acls {
     await this.#lookups.attributes(inode, caller);
     const before = inode.attributes.mode & ~S_IFMT;
     // What both grant, to whoever is named before and after: the mode is the mask of both.
-    const narrowed = before & (SET_ID_AND_STICKY | withoutNamed(acl));
+    const lost = isInGroup(caller, inode.attributes.owner?.gid) ? 0 : S_ISGID;
+    const narrowed = before & (SET_ID_AND_STICKY | withoutNamed(acl)) & ~lost;
     if (narrowed !== before) await this.#attributes.set(inode, { mode: narrowed }, caller);
     this.#settling.add(inode);
     try {

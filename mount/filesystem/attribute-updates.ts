@@ -1,6 +1,6 @@
 /**
  * Changes of attributes: owner, mode, size and times of whatever has some. Round trips: none under a lease, else one. Of a
- * removed directory nobody else sees them, and the server has it no more: they are changed here.
+ * removed directory, or FIFO, nobody else sees them, and the server has it no more: they are changed here.
  */
 import type { Timestamp } from '../../protocol/attributes.js';
 import { Failure } from '../../protocol/failure.js';

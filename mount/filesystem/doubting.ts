@@ -4,7 +4,6 @@
  * since its names were changed here, and that one is not leased.
  */
 import { packRef } from '../../protocol/references.js';
-import { S_IFMT, S_IFREG } from '../../posix/flags.js';
 import type { DirectoryInode, Inode } from '../tree/inode.js';
 import type { Doubts } from '../tree/tree.js';
 import type { FileData } from './file-data.js';
@@ -66,7 +65,7 @@ export class Doubting {
 
   #holdOpen({ inodes }: Doubts): void {
     for (const inode of inodes) {
-      if (inode.opens > 0 && !inode.held && (inode.attributes.mode & S_IFMT) === S_IFREG) this.hold(inode);
+      if (inode.opens > 0 && !inode.held && inode.isRegular) this.hold(inode);
     }
   }
 

@@ -6,7 +6,6 @@
  */
 import type { Attributes } from '../../protocol/attributes.js';
 import { packRef } from '../../protocol/references.js';
-import { S_IFMT, S_IFREG } from '../../posix/flags.js';
 import { Bandwidth } from '../data/bandwidth.js';
 import { ReadBudget } from '../data/budget.js';
 import { FileCache } from '../data/cache.js';
@@ -43,10 +42,7 @@ export class FileData {
       bandwidth: this.#bandwidth,
       listing: (directory) => home.tree.listing(directory),
       wanted: ({ inode }) =>
-        (inode.attributes.mode & S_IFMT) === S_IFREG &&
-        home.tree.knows(inode) &&
-        !inode.pending &&
-        !this.#states.has(inode),
+        inode.isRegular && home.tree.knows(inode) && !inode.pending && !this.#states.has(inode),
       fetch: (names, bytes, arrived, done) => this.#fetchAhead(names, bytes, arrived, done),
     });
   }

@@ -3,7 +3,8 @@
  *
  * Where this mount owns the file's unit for writing, they are decided here, at once. Else the server decides, for all mounts of
  * the home; so it does about a file of which this mount has something there, until it has none of it any more. What was
- * decided here is given over with the recall, before the unit is (`relock`); who waits here waits there from then on.
+ * decided here is given over with the recall, before the unit is (`relock`), and before the file leaves the unit; who waits here
+ * waits there from then on.
  *
  * Invariants:
  * - the table has all locks of this mount: those that are decided about here, and of the others what the server has said,
@@ -157,6 +158,17 @@ export class FileLocks {
     for (const kind of [LOCK_POSIX, LOCK_FLOCK] as const) {
       for (const owner of locks[kind]) void this.#release(file, owner, kind);
     }
+  }
+
+  /**
+   * The file may belong to another mount's unit in a moment, by a change of its names: the server decides about it from now on.
+   * Resolves when it was told so; undefined: there is nothing to wait for.
+   */
+  leaving(inode: Inode): Promise<unknown> | undefined {
+    const file = this.#files.get(inode);
+    if (file === undefined) return undefined;
+    this.#giveOver(file);
+    return file.turn;
   }
 
   /** A recall: gives over what is not to be decided about here any more. Resolves when that was sent. */

@@ -201,9 +201,9 @@ export class Home {
     });
   }
 
-  /** Whether a failure says that a directory was removed, which only who has it open still sees. */
+  /** Whether a failure says that something was removed that the server does not keep, and only who has it open still sees. */
   vanished(inode: Inode, thrown: unknown): boolean {
-    if (!inode.isDirectory() || Failure.from(thrown).kind !== 'ESTALE') return false;
+    if (inode.isRegular || Failure.from(thrown).kind !== 'ESTALE') return false;
     this.tree.vanished(inode);
     return inode.removed;
   }

@@ -111,7 +111,7 @@ export class Lookups {
     if (tree.knows(inode) || inode.isGone) return kernel.attributes(inode);
     const answer = (): AttributesAnswer => kernel.attributes(inode);
     const refreshed = this.refresh(inode, caller).then(answer, (thrown: unknown) => {
-      // A directory that a program works in, or has open, is there for it, without a name.
+      // A directory that a program works in, or a FIFO that it has open, is there for it, without a name.
       if (this.#home.vanished(inode, thrown)) return answer();
       // It is gone since the kernel was told of it, for the same stat(2): a local disk would tell of it, too.
       if (Failure.from(thrown).kind !== 'ESTALE' || inode.opens > 0) throw thrown;

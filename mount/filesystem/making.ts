@@ -130,6 +130,7 @@ export class Making {
     caller: Caller,
     unused: (inode: Inode) => void,
   ): Promise<Inode> {
+    requireThere(directory);
     const make = (whole: number): Promise<Inode> => this.#makeUnnamed(directory, whole, caller, unused);
     if (this.#acls === undefined) return make(mode);
     const how = { make, inodeOf: (inode: Inode) => inode, undo: unused };
@@ -186,15 +187,14 @@ export class Making {
     requireThere(directory);
     const name = bytesOf(key);
     if (!tree.mayChangeName(directory, key)) {
-      return this.#ask(directory, key, caller, (ref) => ({
-        kind: SYMLINK,
-        directory: ref,
-        name,
-        time: null,
+      const owner = ownedBy(directory, caller);
+      return this.#ask(
+        directory,
+        key,
+        caller,
+        (ref) => ({ kind: SYMLINK, directory: ref, name, time: null, target, id: null, ...owner }),
         target,
-        id: null,
-        ...ownedBy(directory, caller),
-      }));
+      );
     }
     this.#requireFree(directory, key);
     const wait = this.#home.roomForInode();
@@ -217,22 +217,28 @@ export class Making {
     key: string,
     caller: Caller,
     operation: (ref: FileRef) => Parameters<Home['append']>[0],
+    target: Buffer | null = null,
   ): Promise<Made> {
     const { tree } = this.#home;
     return this.#home.change(
       [directory],
       caller,
       () => operation(tree.refOf(directory)),
-      (left) => this.made(directory, key, left),
+      (left) => this.made(directory, key, left, target),
     );
   }
 
-  /** The server made a name: it tells what it leads to, and of the directory. */
-  made(directory: DirectoryInode, key: string, left: readonly Attributes[]): Made {
+  /** The server made a name: it tells what it leads to, and of the directory. `target`: of a symbolic link. */
+  made(
+    directory: DirectoryInode,
+    key: string,
+    left: readonly Attributes[],
+    target: Buffer | null = null,
+  ): Made {
     const [own, parent] = left;
     if (own === undefined) throw new Failure('EPROTO', 'the server does not tell what it made');
     if (parent !== undefined) this.#home.tree.told(directory, parent);
-    return { name: this.#home.tree.made(directory, key, own), entry: undefined };
+    return { name: this.#home.tree.made(directory, key, own, target), entry: undefined };
   }
 
   /** Before room is asked for: a name that is taken is EEXIST also where the quota is full. */

@@ -153,17 +153,17 @@ export class MountedHome implements Filesystem {
     if (!isOwned) checkOwner(changes, this.#ownership);
     const { uid, gid, mode: given, size, atime, mtime } = changes;
     const isNothing = [uid, gid, given, size, atime, mtime].every((change) => change === undefined);
-    // What changes nothing is chown(2) to -1 and -1.
+    // What changes nothing is chown(2) to -1 and -1, or what takes the set-id bits and says nothing of that: fallocate(2).
     const chowns = isNothing || (!isOwned && (uid !== undefined || gid !== undefined));
     // A change of the owner that is kept takes the set-id bits by itself.
-    const mode = given ?? (chowns ? modeWithoutSetId(inode.attributes.mode) : undefined);
+    const mode = given ?? (chowns ? modeWithoutSetId(inode.attributes, caller) : undefined);
     if (given !== undefined) this.#acls?.chmodded(inode);
     return this.#attributes.set(inode, mode === undefined ? changes : { ...changes, mode }, caller);
   }
 
   clearSetId(id: NodeId, caller: Caller): Eventually<void> {
     const inode = this.#home.tree.get(id);
-    const mode = modeWithoutSetId(inode.attributes.mode);
+    const mode = modeWithoutSetId(inode.attributes, caller);
     if (mode === undefined) return undefined;
     // What is done next tells the kernel no mode.
     const told = (): void => this.#home.kernel.dropAttributes(inode);

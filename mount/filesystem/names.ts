@@ -23,6 +23,7 @@ import type { Caller, Entry, Eventually } from '../operations.js';
 import type { DirectoryInode, Inode } from '../tree/inode.js';
 import type { Charge } from '../log/entry.js';
 import type { Doubting } from './doubting.js';
+import type { FileLocks } from './file-locks.js';
 import { NO_CHARGE, type Home } from './home.js';
 import { byId, bytesOf, requireThere, type Making } from './making.js';
 
@@ -33,10 +34,13 @@ export class Names {
   readonly #home: Home;
   readonly #making: Making;
   readonly #doubting: Doubting;
-  constructor(home: Home, making: Making, doubting: Doubting) {
+  readonly #locks: FileLocks;
+
+  constructor(home: Home, parts: { making: Making; doubting: Doubting; locks: FileLocks }) {
     this.#home = home;
-    this.#making = making;
-    this.#doubting = doubting;
+    this.#making = parts.making;
+    this.#doubting = parts.doubting;
+    this.#locks = parts.locks;
   }
 
   link(inode: Inode, directory: DirectoryInode, key: string, caller: Caller): Eventually<Entry> {
@@ -51,6 +55,9 @@ export class Names {
       !isProvisional(inode.id) &&
       !inode.removed;
     if (!mayLink) {
+      const locked = this.#locksLeaving([inode], true);
+      if (locked !== undefined)
+        return this.#home.after(locked, caller, () => this.link(inode, directory, key, caller));
       const asked = this.#home.change(
         [inode, directory],
         caller,
@@ -74,7 +81,12 @@ export class Names {
     const { tree } = this.#home;
     requireThere(directory);
     const name = bytesOf(key);
-    if (!tree.mayChangeName(directory, key)) {
+    const isOwn = tree.mayChangeName(directory, key);
+    const wait =
+      this.#locksLeaving(this.#known(directory, key), !isOwn) ??
+      (isOwn ? this.#home.room(NO_CHARGE) : undefined);
+    if (wait !== undefined) return this.#home.after(wait, caller, () => this.unlink(directory, key, caller));
+    if (!isOwn) {
       const [known] = this.#known(directory, key);
       let hold = false;
       return this.#home.change(
@@ -92,8 +104,6 @@ export class Names {
           }),
       );
     }
-    const wait = this.#home.room(NO_CHARGE);
-    if (wait !== undefined) return this.#home.after(wait, caller, () => this.unlink(directory, key, caller));
     const time = this.#home.clock.now();
     const { inode, freed, hold } = this.#doubting.renaming(this.#known(directory, key), () => {
       const removed = tree.unlink(directory, key, time);
@@ -107,6 +117,21 @@ export class Names {
       [directory, inode],
     );
     return this.#home.answered(entry, undefined, caller);
+  }
+
+  /**
+   * Before names of files change: their locks are said to the server where a file may come into a unit that is not leased to this
+   * mount. That is where the server is `asked` to change them, as a directory is not this mount's, and where of two names one is
+   * left, which may be anywhere. Undefined: there is nothing to wait for.
+   */
+  #locksLeaving(files: readonly Inode[], asked: boolean): Promise<unknown> | undefined {
+    const waits: Promise<unknown>[] = [];
+    for (const inode of files) {
+      if (!asked && inode.attributes.nlink !== 2) continue;
+      const wait = this.#locks.leaving(inode);
+      if (wait !== undefined) waits.push(wait);
+    }
+    return waits.length === 0 ? undefined : Promise.all(waits);
   }
 
   /** A file that was made and removed before anything of it was sent never travels. */
@@ -157,15 +182,15 @@ export class Names {
     requireThere(directory);
     requireThere(newDirectory);
     const [name, newName] = [bytesOf(key), bytesOf(newKey)];
-    if (!tree.mayRename(directory, key, newDirectory, newKey, flags)) {
-      return this.#askRename(directory, key, newDirectory, newKey, flags, caller);
-    }
-    const wait = this.#home.room(NO_CHARGE);
+    const isOwn = tree.mayRename(directory, key, newDirectory, newKey, flags);
+    const files = [...this.#known(directory, key), ...this.#known(newDirectory, newKey)];
+    const wait = this.#locksLeaving(files, !isOwn) ?? (isOwn ? this.#home.room(NO_CHARGE) : undefined);
     if (wait !== undefined) {
       return this.#home.after(wait, caller, () =>
         this.rename(directory, key, newDirectory, newKey, flags, caller),
       );
     }
+    if (!isOwn) return this.#askRename(directory, key, newDirectory, newKey, flags, caller);
     const time = this.#home.clock.now();
     const expected = newDirectory.directory.names.get(newKey)?.inode;
     const { inode, freed, hold } = this.#doubting.renaming([...this.#known(directory, key), expected], () => {

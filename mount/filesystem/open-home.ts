@@ -152,9 +152,9 @@ export function openHome(options: OpenHomeOptions): { filesystem: MountedHome; s
     unmake: (inode, directory, key, caller) =>
       inode.isDirectory() ? names.rmdir(directory, key, caller) : names.unlink(directory, key, caller),
   });
-  const names: Names = new Names(home, making, doubting);
-  const syncs = new Syncs(home);
   const locks = new FileLocks(home, options.log);
+  const names: Names = new Names(home, { making, doubting, locks });
+  const syncs = new Syncs(home);
   const handles = new HandleTable<FileHandle>();
   const { atime = { files: 'noatime', directories: 'noatime' } } = options;
   const accessTimes = new AccessTimes(home, attributes, atime);

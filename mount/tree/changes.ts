@@ -251,7 +251,7 @@ export class Changes {
     let charge = NOTHING;
     if (isNumber(size)) {
       if (inode.isDirectory()) throw new Failure('EISDIR');
-      if (!isRegular(inode)) throw new Failure('EINVAL', 'not a regular file');
+      if (!inode.isRegular) throw new Failure('EINVAL', 'not a regular file');
       charge = resize(inode, size, time);
     }
     if (uid !== null || gid !== null) inode.attributes = owned(inode.attributes, uid, gid, time);
@@ -332,13 +332,9 @@ function resize(inode: Inode, size: number, time: Timestamp): Charge {
   return { bytes, files: 0 };
 }
 
-function isRegular({ attributes }: Inode): boolean {
-  return (attributes.mode & S_IFMT) === S_IFREG;
-}
-
 /** What a file charges while it is there. */
 function charged(inode: Inode): Charge {
-  const data = isRegular(inode) ? inode.attributes.size : 0;
+  const data = inode.isRegular ? inode.attributes.size : 0;
   return { bytes: data + chargedXattrs(inode.xattrs), files: 1 };
 }
 

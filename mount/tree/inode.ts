@@ -12,7 +12,7 @@
  *
  * 100,000 files in 100 directories, as listings tell them: 613 bytes each, with its name (2026-11-26, Node 20.20).
  */
-import { S_IFDIR, S_IFMT } from '../../posix/flags.js';
+import { S_IFDIR, S_IFMT, S_IFREG } from '../../posix/flags.js';
 import type { Attributes, Timestamp } from '../../protocol/attributes.js';
 import type { Failure } from '../../protocol/failure.js';
 import type { NodeId } from '../../protocol/ids.js';
@@ -103,6 +103,10 @@ export class Inode {
     return this.directory !== undefined;
   }
 
+  get isRegular(): boolean {
+    return (this.attributes.mode & S_IFMT) === S_IFREG;
+  }
+
   /** Without a name: for ever, unless it was made so. */
   get removed(): boolean {
     return this.attributes.nlink === 0;
@@ -119,9 +123,9 @@ export class Inode {
     return this.last !== undefined;
   }
 
-  /** A directory that was removed: only who has it open, or works in it, still sees it. */
+  /** Removed, and no regular file, which the server keeps while it is open: only who has it open, or works in it, still sees it. */
   get isGone(): boolean {
-    return this.removed && this.isDirectory();
+    return this.removed && !this.isRegular;
   }
 
   /** An entry of the log changes it. */

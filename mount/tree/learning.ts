@@ -49,9 +49,9 @@ export class Learning {
   }
 
   /** The server made the name for this mount, which leads to the file of these attributes. */
-  made(parent: DirectoryInode, key: string, attributes: Attributes): Name {
+  made(parent: DirectoryInode, key: string, attributes: Attributes, target: Buffer | null): Name {
     parent.directory.overtake(key);
-    return this.found(parent, key, attributes, null);
+    return this.found(parent, key, attributes, target);
   }
 
   /** A name does not exist. */
@@ -77,10 +77,11 @@ export class Learning {
     inode.confirmed = !inode.pending && this.#beliefs.believesAttributes(inode);
   }
 
-  /** The server knows a directory no more: it was removed. */
-  vanished(inode: DirectoryInode): void {
+  /** The server knows it no more: it was removed. */
+  vanished(inode: Inode): void {
     if (inode.confirmed && inode.pending) return;
-    this.#lost(inode);
+    inode.attributes = changed(inode.attributes, { nlink: 0 });
+    inode.confirmed = false;
   }
 
   /**

@@ -195,8 +195,8 @@ export class Tree {
     return this.#learning.found(parent, key, attributes, target);
   }
 
-  made(parent: DirectoryInode, key: string, attributes: Attributes): Name {
-    return this.#learning.made(parent, key, attributes);
+  made(parent: DirectoryInode, key: string, attributes: Attributes, target: Buffer | null = null): Name {
+    return this.#learning.made(parent, key, attributes, target);
   }
 
   /** The server made a file without a name for this mount. */
@@ -214,7 +214,7 @@ export class Tree {
     this.#learning.told(inode, attributes);
   }
 
-  vanished(inode: DirectoryInode): void {
+  vanished(inode: Inode): void {
     this.#learning.vanished(inode);
   }
 

@@ -134,6 +134,35 @@ t.test('also by way of a file of which only one mount knows', async (t) => {
   ]);
 });
 
+/** What becomes of the names here/f and there/f of one file, and which of them is there then. */
+const CHANGED_NAMES = {
+  'loses one of its two names': [`unlink 'here/f'`, 'there/f'],
+  'has one of its two names taken by another file': [`rename 'here/x', 'here/f'`, 'there/f'],
+  'loses the name that the other mount owns': [`unlink 'there/f'`, 'here/f'],
+  'is moved': [`unlink 'there/f'; rename 'here/f', 'there/g'`, 'there/g'],
+  'has a third name': [`link 'here/f', 'there/g'; unlink 'here/f', 'there/f'`, 'there/g'],
+} as const;
+
+t.test('a locked file stays locked in whatever directories it has names', async (t) => {
+  const { a, b } = await scene(t);
+  for (const [what, [change, left]] of Object.entries(CHANGED_NAMES)) {
+    for (const how of ['posix', 'flock'] as const) {
+      await a.run(`mkdir 'here'; mkdir 'there'; opened('here/f'); link 'here/f', 'there/f'`);
+      // The directory is the other mount's then, and the file nobody's: whoever locks it owns it.
+      await b.run(`opened('there/x')`);
+      await a.run(`opened('here/x')`);
+      await a.open('here/f');
+      t.equal(await a[how]('here/f', 'w'), 'ok');
+      await a.run(change);
+      await b.open(left);
+      t.equal(await b[how](left, 'w'), 'EAGAIN', `one that ${what} (${how})`);
+      t.equal(await a[how]('here/f', 'u'), 'ok');
+      t.equal(await b[how](left, 'w'), 'ok');
+      await a.run(`unlink glob('*here/*'); rmdir 'here'; rmdir 'there'`);
+    }
+  }
+});
+
 t.test('a signal interrupts who waits at the server', async (t) => {
   const { a, b } = await scene(t);
   t.equal(await a.posix('f', 'w'), 'ok');

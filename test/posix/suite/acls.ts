@@ -131,6 +131,30 @@ export const acls: Record<string, Operation> = {
       assert.equal(acl && textOf(acl), `u::rw-,u:${ALICE.uid}:rwx,g::r-x,m::r--,o::---`);
     });
   },
+  'who is not in the group takes set-group-ID by one'(d) {
+    fs.chmodSync(d, 0o755);
+    fs.mkdirSync(at(d, 'x'));
+    fs.writeFileSync(at(d, 'f'), '');
+    for (const [name, group, left] of [
+      ['f', 12_300, 0o2777],
+      ['f', 12_301, 0o777],
+      ['x', 12_301, 0o777],
+    ] as const) {
+      fs.chownSync(at(d, name), 12_003, 12_300);
+      fs.chmodSync(at(d, name), 0o2755);
+      withFile(at(d, name), 'r', (fd) => {
+        process.setegid?.(group);
+        process.seteuid?.(12_003);
+        try {
+          setXattr({ fd: openFd(fd) }, ACCESS, bytesOf('u::rwx,g::rwx,o::rwx'), 0);
+        } finally {
+          process.seteuid?.(0);
+          process.setegid?.(0);
+        }
+      });
+      assert.equal(fs.statSync(at(d, name)).mode & 0o7777, left, `${name} by one of ${group}`);
+    }
+  },
   'a file has no default one, and what is none is refused'(d) {
     const file = at(d, 'f');
     fs.writeFileSync(file, '');

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { join as at } from 'node:path';
+import { O_TMPFILE } from '../../../posix/flags.js';
 import { command, fails, withFile, type Operation } from '../operation.js';
 
 /** Makes files, more than one getdents(2) of the C library tells. */
@@ -125,6 +126,19 @@ export const directories: Record<string, Operation> = {
       fs.fsyncSync(fd);
       fs.fchmodSync(fd, 0o700);
       assert.equal(fs.fstatSync(fd).mode & 0o7777, 0o700);
+    });
+  },
+  'a file without a name in a removed directory'(d) {
+    fs.mkdirSync(at(d, 'x'));
+    withFile(at(d, 'x'), 'r', (fd) => {
+      fs.rmdirSync(at(d, 'x'));
+      try {
+        fs.closeSync(fs.openSync(`/proc/self/fd/${fd}`, O_TMPFILE | fs.constants.O_RDWR));
+      } catch (error) {
+        // Disks do not agree, and some make it.
+        const { code } = error as NodeJS.ErrnoException;
+        assert.ok(code === 'ENOENT' || code === 'EPERM', code);
+      }
     });
   },
   'link counts of directories'(d) {

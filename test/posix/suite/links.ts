@@ -2,6 +2,9 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { join as at } from 'node:path';
+import { fd as openFd } from '../../../posix/fd.js';
+import { O_NOFOLLOW, O_PATH } from '../../../posix/flags.js';
+import { readlinkat } from '../../../posix/names.js';
 import { command, fails, read, withFile, type Operation } from '../operation.js';
 
 export const links: Record<string, Operation> = {
@@ -56,6 +59,13 @@ export const links: Record<string, Operation> = {
     assert.deepEqual(numbers('moved', 'moved too'), before);
     fs.linkSync(at(d, 'moved'), at(d, 'again'));
     assert.deepEqual(numbers('again'), before.slice(0, 1));
+  },
+  'a removed symlink that is open says where it points'(d) {
+    fs.symlinkSync('target', at(d, 'l'));
+    withFile(at(d, 'l'), O_PATH | O_NOFOLLOW, (fd) => {
+      fs.unlinkSync(at(d, 'l'));
+      assert.equal(readlinkat(openFd(fd), Buffer.alloc(0)).toString(), 'target');
+    });
   },
   'symlinks are followed'(d) {
     fs.mkdirSync(at(d, 'x'));

@@ -236,6 +236,27 @@ export const owners: Readonly<Record<string, Operation>> = {
     }
   },
 
+  'who is not in the group takes set-group-ID also of what the group may not execute'(directory) {
+    const at = open(directory);
+    for (const change of [
+      'echo x >> f',
+      ': > f',
+      'truncate -s 9 f',
+      'fallocate -l 99 f',
+      'fallocate -p -o 0 -l 4 f',
+      'fallocate -z -o 0 -l 4 f',
+    ]) {
+      make(at('f'), ALICE, 0o6666, 'data');
+      command(directory, 'sh', '-c', change);
+      assert.equal(told(at('f')), '106666:12001:12100', `root: ${change}`);
+      const alsoOf = ['setpriv', '--reuid=12002', '--regid=12200', `--groups=9,${ALICE.gid}`] as const;
+      command(directory, ...alsoOf, 'sh', '-c', change);
+      assert.equal(told(at('f')), '102666:12001:12100', `one of the group: ${change}`);
+      may(BOB, directory, 'sh', '-c', change);
+      assert.equal(told(at('f')), '100666:12001:12100', change);
+    }
+  },
+
   'a set-user-ID program runs as its owner'(directory) {
     const at = open(directory);
     fs.copyFileSync('/usr/bin/id', at('id'));

@@ -14,4 +14,19 @@ export const special: Record<string, Operation> = {
     const listener = `require('net').createServer().listen('s', function () { this.close(); console.log('bound'); })`;
     assert.equal(command(d, process.execPath, '-e', listener), 'bound\n');
   },
+  'a removed fifo that is open is changed like another file'(d) {
+    command(d, 'mkfifo', 'p');
+    const fd = fs.openSync(at(d, 'p'), 'r+');
+    try {
+      fs.unlinkSync(at(d, 'p'));
+      assert.equal(fs.fstatSync(fd).nlink, 0);
+      fs.fchmodSync(fd, 0o640);
+      fs.futimesSync(fd, 1000, 2000);
+      const { mode, atimeMs, mtimeMs } = fs.fstatSync(fd);
+      assert.equal(mode & 0o7777, 0o640);
+      assert.deepEqual([atimeMs, mtimeMs], [1_000_000, 2_000_000]);
+    } finally {
+      fs.closeSync(fd);
+    }
+  },
 };
