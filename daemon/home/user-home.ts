@@ -51,6 +51,7 @@ import { SoftLimit, type HomeLimits } from './quota/soft-limit.js';
 import { SyncGroup } from './disk/sync-group.js';
 import { Telling } from './files/telling.js';
 import { Trash } from './trash/trash.js';
+import { takeBack } from './trash/half-removed.js';
 import { TrashRestoring } from './trash/trash-restoring.js';
 import { Turns } from './calls/turns.js';
 import { UnitChanges } from './leases/unit-changes.js';
@@ -150,7 +151,7 @@ export class UserHome {
     try {
       const entry = options.ledger.read(options.record.name);
       if (entry?.clean === true) return new UserHome(options, tree, entry, true, began);
-      const { bytes, files, trashed, unreadable } = await recount(tree);
+      const { bytes, files, trashed, unreadable } = await recount(tree, takeBack);
       const fields = { home: options.record.name, bytes, files, unreadable, ms: clock.now() - began };
       options.log.info(fields, 'the home was counted');
       const charge = { bytes, files, trashed, overSoftSince: entry?.overSoftSince };
