@@ -293,6 +293,7 @@ export class UserHome {
       ...{ leases: this.leases, waits: this.waits, turns: this.turns, watch: this.watch, grace: this.#grace },
       ...{ telling: this.telling, units: new UnitChanges({ leases: this.leases, watch: this.watch }) },
       ...{ moved: (ino: bigint) => this.locks.moved(ino), changed: () => this.durability.changed() },
+      changes: () => this.durability.changes + this.watch.changes,
       ...{ owners: this.owners, whenChangeable: () => this.whenChangeable(), sliceMs: options.sliceMs },
     };
     this.trash = new Trash({ ...parts, home: record.name, clock, log, isFrozen: () => this.counting });
