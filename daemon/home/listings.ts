@@ -36,10 +36,17 @@ const PATIENCE_MS = 16;
 /** Entries of a page that are looked at and packed together, in less than a millisecond. */
 const PIECE_ENTRIES = 128;
 
-/** A page, and its entries as they travel. */
+/** A page as it travels, or as much of it as was looked at: of the entries nothing else is kept, for the collector's sake. */
 interface Made {
-  readonly page: Page;
   readonly told: unknown[][];
+  /** The positions behind them, in pieces. */
+  readonly positions: Buffer[];
+  /** Of them, those with attributes of units of their own. */
+  readonly units: bigint[];
+  /** Where it ends. */
+  end: bigint;
+  /** No page follows. */
+  last: boolean;
 }
 
 /** A page that is looked at in several turns. */
@@ -49,15 +56,11 @@ interface Begun {
   /** Of the home, when it was begun. */
   readonly changes: number;
   readonly room: Room;
-  readonly entries: Entry[];
-  /** The same as they travel. */
-  readonly told: unknown[][];
-  /** Where it goes on. */
-  at: bigint;
+  readonly made: Made;
   /** For how long entries were looked at (milliseconds). */
   ms: number;
   /** All of it was looked at. */
-  page: Page | undefined;
+  isWhole: boolean;
 }
 
 /** [attributes of the directory, entries, cursor of the next page or null], as it travels. */
@@ -115,7 +118,7 @@ export class Listings {
         // It stays open.
         client.handles.requireRoom();
         listing[2] = client.handles.add({ kind: 'cursor', cursor });
-        this.#mention(client, told);
+        this.#mention(client, unitsOf(told));
         return [listing];
       }
     } catch (error) {
@@ -126,7 +129,7 @@ export class Listings {
     room.entries = budget - told.length;
     // Of a slow disk nothing is told ahead of need.
     const below = this.#lookedAhead.has(call) ? [] : this.#listingsBelow(client, told, room, isOver);
-    this.#mention(client, told);
+    this.#mention(client, unitsOf(told));
     return [listing, ...below];
   }
 
@@ -138,14 +141,19 @@ export class Listings {
     call: Call,
   ): unknown[] {
     const { cursor } = client.handles.ofKind(number, 'cursor');
-    const { page, told } = this.#pageInTurns(client, cursor, position ?? cursor.position, call);
-    cursor.position = page.end;
-    if (page.last) {
+    const { told, positions, units, end, last } = this.#pageInTurns(
+      client,
+      cursor,
+      position ?? cursor.position,
+      call,
+    );
+    cursor.position = end;
+    if (last) {
       client.handles.take(number);
       cursor.close();
     }
-    this.#mention(client, page.entries);
-    return [told, page.last ? null : number, positionsOf(page)];
+    this.#mention(client, units);
+    return [told, last ? null : number, Buffer.concat(positions)];
   }
 
   /** Whole listings of what `told` lists, and then of what these list; their entries are appended to `told`. */
@@ -206,40 +214,46 @@ export class Listings {
     throw new Unfinished(cursor.lookAhead(this, from));
   }
 
-  /** A page, and its entries as they travel. Unfinished: after each turn, until it is to be told. */
+  /** Unfinished: after each turn, until it is to be told. */
   #pageInTurns(client: HomeClient, cursor: DirectoryCursor, from: bigint, call: Call): Made {
     const begun = this.#begunPage(client, from, call);
     if (begun === undefined) {
-      const page = this.#page(cursor, { ...WHOLE_PAGE }, from, call, this.#slice(call));
-      return { page, told: this.#entries(client, cursor, page) };
+      const made = nothingOf(from);
+      this.#add(client, cursor, made, this.#page(cursor, { ...WHOLE_PAGE }, from, call, this.#slice(call)));
+      return made;
     }
-    const { told } = begun;
-    while (begun.page === undefined) {
+    while (!begun.isWhole) {
       this.#lookAtSome(client, cursor, begun);
       if (this.#turns.isOver) throw new Unfinished(this.#turns.putOff(() => undefined));
     }
     this.#begun.delete(client);
-    return { page: begun.page, told };
+    return begun.made;
   }
 
   #lookAtSome(client: HomeClient, cursor: DirectoryCursor, begun: Begun): void {
-    const { call, from, room, entries, told } = begun;
+    const { call, from, room, made } = begun;
     const since = performance.now() - begun.ms;
     const isLate = (): boolean => performance.now() - since >= this.#patienceMs;
     const some: Room = { entries: Math.min(PIECE_ENTRIES, room.entries), targets: room.targets };
-    const piece = cursor.page(some, begun.at, () => this.#turns.isOver || isLate());
+    const piece = cursor.page(some, made.end, () => this.#turns.isOver || isLate());
     const late = piece.late && isLate();
-    if (late && entries.length + piece.entries.length < ENOUGH_ENTRIES) {
+    if (late && made.told.length + piece.entries.length < ENOUGH_ENTRIES) {
       this.#begun.delete(client);
       this.#lookAhead(cursor, from, call);
     }
-    entries.push(...piece.entries);
-    told.push(...this.#entries(client, cursor, piece));
+    this.#add(client, cursor, made, piece);
     room.entries -= piece.entries.length;
     room.targets = some.targets;
-    begun.at = piece.end;
     begun.ms = performance.now() - since;
-    if (late || piece.last || room.entries < PIECE_ENTRIES / 2) begun.page = { ...piece, entries, late };
+    begun.isWhole = late || piece.last || room.entries < PIECE_ENTRIES / 2;
+  }
+
+  #add(client: HomeClient, cursor: DirectoryCursor, made: Made, piece: Page): void {
+    made.told.push(...this.#entries(client, cursor, piece));
+    made.positions.push(positionsOf(piece));
+    made.units.push(...unitsOf(piece.entries));
+    made.end = piece.end;
+    made.last = piece.last;
   }
 
   /** What a call has of its page, or begins; undefined: it is to be looked at in one stretch. */
@@ -249,10 +263,8 @@ export class Listings {
     if (this.#hadBegun.has(call)) {
       return before?.call === call && before.from === from && before.changes === changes ? before : undefined;
     }
-    const begun: Begun = {
-      ...{ call, from, changes, room: { ...WHOLE_PAGE }, at: from, ms: 0 },
-      ...{ entries: [], told: [], page: undefined },
-    };
+    const room = { ...WHOLE_PAGE };
+    const begun: Begun = { call, from, changes, room, made: nothingOf(from), ms: 0, isWhole: false };
     this.#hadBegun.add(call);
     this.#begun.set(client, begun);
     return begun;
@@ -286,10 +298,17 @@ export class Listings {
   }
 
   /** The client was told the attributes of directories, and of files with several names: of units that it did not touch. */
-  #mention(client: HomeClient, entries: readonly Entry[]): void {
-    const units = entries.filter(isUnit).map(({ status }) => status.ino);
+  #mention(client: HomeClient, units: readonly bigint[]): void {
     if (units.length > 0) this.#leases.mention(client, units);
   }
+}
+
+function nothingOf(from: bigint): Made {
+  return { told: [], positions: [], units: [], end: from, last: false };
+}
+
+function unitsOf(entries: readonly Entry[]): bigint[] {
+  return entries.filter(isUnit).map(({ status }) => status.ino);
 }
 
 /** The positions behind the entries of a page, 64 bits each. */
