@@ -208,7 +208,7 @@ export const METHODS = {
   /**
    * (files, bytes) -> the extended attributes of each in the order asked for; of the first one as they are when nobody else
    * has it for writing, of the others nil where that is not so, or one is gone. Values of a file that come to more than
-   * MAX_XATTRS_TOLD, or do not fit `bytes`, are not told.
+   * MAX_XATTRS_TOLD, do not fit `bytes`, or are too many to be read at once, are not told.
    */
   xattrs: method(
     tuple(list(fileRef, MAX_FETCH), int(0, MAX_DATA)),

@@ -61,7 +61,9 @@ export class Clients {
   /** Calls the end of clients without a session off, in the order of leaving. */
   readonly #away = new Map<string, () => void>();
   readonly #marked: Set<string>;
-  /** Those that have ended and held many files. None rejects. */
+  /** Those that have ended, and still have locks or leases to give back: what is left of that, by their ids. */
+  readonly #leaving = new Map<string, Generator<void>>();
+  /** All of that, and files that are held. None rejects. */
   readonly #lettingGo = new Set<Promise<void>>();
   readonly #count: HandleCount = {
     total: 0,
@@ -97,6 +99,8 @@ export class Clients {
     const { leases, grace } = this.#options;
     const key = Buffer.from(id).toString('hex');
     const known = this.#clients.get(key);
+    // Else what this one gets would be taken for what the former one had.
+    for (const _ of this.#leaving.get(key) ?? []);
     const client = known ?? this.#newClient(session, key, id);
     this.#clients.set(key, client);
     this.#away.get(key)?.();
@@ -168,7 +172,7 @@ export class Clients {
     this.#end(client.id, true);
   }
 
-  /** Resolves when no file is held any more for a client that has ended. */
+  /** Resolves when no client that has ended has anything any more. */
   async allLetGo(): Promise<void> {
     await Promise.all(this.#lettingGo);
   }
@@ -209,12 +213,32 @@ export class Clients {
     }
   }
 
-  #letGo({ held }: HomeClient): void {
+  /** While others have their turns. */
+  #letGo(client: HomeClient): void {
+    const { id, held } = client;
+    const leaving = this.#giveBack(client);
+    this.#leaving.set(id, leaving);
+    this.#inTurns(leaving, () => {
+      if (this.#leaving.get(id) === leaving) this.#leaving.delete(id);
+    });
+    this.#inTurns(held.closing());
+  }
+
+  *#giveBack(client: HomeClient): Generator<void> {
+    const { locks, leases } = this.#options;
+    yield* locks.ending(client);
+    yield* leases.leaving(client);
+  }
+
+  #inTurns(pieces: Generator<void>, done?: () => void): void {
     const { turns, onError } = this.#options;
-    const letGo = held
-      .closeInTurns(turns)
+    const letGo = turns
+      .goThrough(pieces)
       .catch(onError)
-      .finally(() => this.#lettingGo.delete(letGo));
+      .finally(() => {
+        this.#lettingGo.delete(letGo);
+        done?.();
+      });
     this.#lettingGo.add(letGo);
   }
 
@@ -243,19 +267,17 @@ export class Clients {
   #end(id: string, forGood: boolean): void {
     const client = this.#clients.get(id);
     if (client === undefined) return;
-    const { leases, grace, closeHandle, onLeft } = this.#options;
+    const { grace, locks, waits, closeHandle, onLeft } = this.#options;
     this.#clients.delete(id);
     this.#away.get(id)?.();
     const wasAway = this.#away.delete(id);
     for (const handle of client.handles.end()) this.#trying(() => closeHandle(handle));
-    if (forGood) this.#letGo(client);
-    else this.#trying(() => client.held.close());
+    if (!forGood) this.#trying(() => client.held.close());
     client.end(forGood);
-    this.#options.waits.ended(client);
-    this.#options.locks.ended(client);
-    if (!forGood) return;
+    waits.ended(client);
+    if (!forGood) return locks.ended(client);
+    this.#letGo(client);
     this.#marked.delete(id);
-    leases.leave(client);
     grace.back(id);
     if (wasAway) onLeft();
   }

@@ -32,6 +32,7 @@ export class Durability {
   #timer: NodeJS.Timeout | undefined;
   /** Something changed since the last sync began; or did before, for a daemon that was killed left what it had not synced. */
   #dirty = true;
+  #changes = 0;
   #running: Promise<void> | undefined;
   #failed = false;
   /** Of those who asked while one was running. */
@@ -46,6 +47,11 @@ export class Durability {
     return !this.#failed && !this.#dirty && this.#running === undefined;
   }
 
+  /** How many changes there were of which changed() was told. */
+  get changes(): number {
+    return this.#changes;
+  }
+
   /** To be called before each change of what the home holds: it is not synced for that alone, as what is uploaded in pieces. */
   changing(): void {
     this.#dirty = true;
@@ -54,6 +60,7 @@ export class Durability {
   /** To be called with each change that clients are told of when it is durable. */
   changed(): void {
     this.#dirty = true;
+    this.#changes += 1;
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
       this.sync().catch(() => undefined);

@@ -29,6 +29,9 @@ import { unitOfFile } from './leases/units.js';
 /** How long after a time when the term did not run it is looked at again (milliseconds). */
 const AFTER_FREEZE_MS = 1000;
 
+/** Files of one piece of what is looked at for a client that ends: a microsecond each. */
+const ENDED_AT_ONCE = 256;
+
 /** A client and one of its owners, as a key. */
 type Owner = `${string} ${bigint}`;
 
@@ -147,9 +150,17 @@ export class HomeLocks implements LockedUnits {
 
   /** A client ends: it has nothing any more. */
   ended(client: HomeClient): void {
+    for (const _ of this.ending(client));
+  }
+
+  /** As ended(), piece by piece. None of the same id may come before the last. */
+  *ending(client: HomeClient): Generator<void> {
     if (this.#clients.get(client.id) !== client) return;
-    for (const [ino, { clients }] of [...this.#files]) {
-      if (!clients.has(client.id)) continue;
+    let looked = 0;
+    for (const [ino, file] of [...this.#files]) {
+      looked += 1;
+      if (looked % ENDED_AT_ONCE === 0) yield;
+      if (!file.clients.has(client.id)) continue;
       this.#table.drop(ino, (owner) => clientIdOf(owner) === client.id);
       this.#noted(ino);
     }

@@ -9,7 +9,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { PosixError } from '../../posix/error.js';
 import { readEntries } from '../../posix/directory.js';
 import type { Fd } from '../../posix/fd.js';
-import { statxFd } from '../../posix/status.js';
+import { statxFd, type Status } from '../../posix/status.js';
 import type { Use } from '../../state/ledger.js';
 import { isOwnName, RESERVED_NAME, TRASH_NAME } from '../../state/home-layout.js';
 import { statusIfAny, type ConfinedTree } from './disk/confined.js';
@@ -18,6 +18,7 @@ import { xattrBytes, type XattrFile } from './disk/file-xattrs.js';
 import { chargedBytes } from './files/held-files.js';
 import { LockedDirectories } from './disk/locked-directories.js';
 import { WayDown, type Step } from './disk/way-down.js';
+import type { ItemPlace } from './trash/trash-layout.js';
 
 const PIECE = 250;
 /** To open and close a directory takes as long as to count so many entries; a name on the way to it about as long as one. */
@@ -33,12 +34,21 @@ export interface Count extends Use {
   readonly unreadable: number;
 }
 
-/** Counts the tree beneath the home's directory. */
-export async function recount(tree: ConfinedTree): Promise<Count> {
+/** Of an item of the trash that has another name, too: whether it was taken out of there just now. */
+export type TakeBack = (tree: ConfinedTree, place: ItemPlace, item: Status) => boolean;
+
+/** Counts the tree beneath the home's directory. `takeBack`: where nothing else uses the home. */
+export async function recount(tree: ConfinedTree, takeBack: TakeBack = () => false): Promise<Count> {
   const way = new WayDown(tree);
   const locked = new LockedDirectories(way);
   try {
-    return await countAll(way, locked, xattrBytes({ fd: tree.root, status: statxFd(tree.root) }));
+    const isTakenBack = (place: ItemPlace, item: Status): boolean => takeBack(tree, place, item);
+    return await countAll(
+      way,
+      locked,
+      xattrBytes({ fd: tree.root, status: statxFd(tree.root) }),
+      isTakenBack,
+    );
   } finally {
     locked.lock(0);
     way.close();
@@ -47,11 +57,17 @@ export async function recount(tree: ConfinedTree): Promise<Count> {
 
 /** A directory to be counted. */
 interface Counted extends Step {
+  readonly above: Counted | undefined;
   readonly inTrash: boolean;
 }
 
 /** `bytesOfHome`: what the home itself is charged. */
-async function countAll(way: WayDown, locked: LockedDirectories, bytesOfHome: number): Promise<Count> {
+async function countAll(
+  way: WayDown,
+  locked: LockedDirectories,
+  bytesOfHome: number,
+  isTakenBack: (place: ItemPlace, item: Status) => boolean,
+): Promise<Count> {
   const scratch = Buffer.allocUnsafe(SCRATCH_BYTES);
   const linked = new Set<bigint>();
   const home: Counted = { above: undefined, name: Buffer.alloc(0), inTrash: false };
@@ -64,7 +80,7 @@ async function countAll(way: WayDown, locked: LockedDirectories, bytesOfHome: nu
 
   const count = (file: XattrFile, inTrash: boolean): void => {
     const { status } = file;
-    if (!isDirectory(status) && status.nlink > 1) {
+    if (isLinked(status)) {
       if (linked.has(status.ino)) return;
       linked.add(status.ino);
     }
@@ -101,6 +117,7 @@ async function countAll(way: WayDown, locked: LockedDirectories, bytesOfHome: nu
         sinceTurn += 1;
         const status = statusIfAny(directory, name);
         if (status === undefined) continue;
+        if (step.inTrash && isLinked(status) && isTakenBack(placeIn(step, name), status)) continue;
         const isTrash = isReserved && name.equals(TRASH_NAME);
         if (isReserved && isOwnName(name) && !isTrash) continue;
         const isOwn = isTrash || (step === home && name.equals(RESERVED_NAME));
@@ -113,6 +130,16 @@ async function countAll(way: WayDown, locked: LockedDirectories, bytesOfHome: nu
     }
     if (!hasBelow) way.leave(step);
   }
+}
+
+/** It has other names. */
+function isLinked(status: Status): boolean {
+  return !isDirectory(status) && status.nlink > 1;
+}
+
+/** Of an item of the trash. */
+function placeIn({ above, name: batch }: Counted, name: Buffer): ItemPlace {
+  return { period: above?.name.toString('latin1') ?? '', batch: batch.toString('latin1'), name };
 }
 
 /** ENOENT: removed meanwhile. EPERM, EACCES: another user's, and the daemon is not root. EXDEV: a mount point. */

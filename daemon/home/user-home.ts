@@ -51,6 +51,7 @@ import { SoftLimit, type HomeLimits } from './quota/soft-limit.js';
 import { SyncGroup } from './disk/sync-group.js';
 import { Telling } from './files/telling.js';
 import { Trash } from './trash/trash.js';
+import { takeBack } from './trash/half-removed.js';
 import { TrashRestoring } from './trash/trash-restoring.js';
 import { Turns } from './calls/turns.js';
 import { UnitChanges } from './leases/unit-changes.js';
@@ -150,7 +151,7 @@ export class UserHome {
     try {
       const entry = options.ledger.read(options.record.name);
       if (entry?.clean === true) return new UserHome(options, tree, entry, true, began);
-      const { bytes, files, trashed, unreadable } = await recount(tree);
+      const { bytes, files, trashed, unreadable } = await recount(tree, takeBack);
       const fields = { home: options.record.name, bytes, files, unreadable, ms: clock.now() - began };
       options.log.info(fields, 'the home was counted');
       const charge = { bytes, files, trashed, overSoftSince: entry?.overSoftSince };
@@ -292,6 +293,7 @@ export class UserHome {
       ...{ leases: this.leases, waits: this.waits, turns: this.turns, watch: this.watch, grace: this.#grace },
       ...{ telling: this.telling, units: new UnitChanges({ leases: this.leases, watch: this.watch }) },
       ...{ moved: (ino: bigint) => this.locks.moved(ino), changed: () => this.durability.changed() },
+      changes: () => this.durability.changes + this.watch.changes,
       ...{ owners: this.owners, whenChangeable: () => this.whenChangeable(), sliceMs: options.sliceMs },
     };
     this.trash = new Trash({ ...parts, home: record.name, clock, log, isFrozen: () => this.counting });

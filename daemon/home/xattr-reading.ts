@@ -19,8 +19,8 @@ type Told = [name: Buffer, value: Buffer | null][];
 /** Values in one message besides attributes, with room; and of one attribute: its array, its name and its value. */
 const OTHER_ELEMENTS = 1024;
 const XATTR_ELEMENTS = 3;
-/** Attributes that are told ahead of need, some 4 us each: others wait meanwhile. */
-const MAX_AHEAD = 1024;
+/** Attributes whose values are read for one file, or all that are told ahead of need, some 4 us each: others wait meanwhile. */
+const MAX_READ = 1024;
 /** Names and arrays, in bytes, that one answer has besides values: far below what a record takes. */
 const MAX_NAME_BYTES = 128 * 1024;
 
@@ -50,7 +50,7 @@ export class XattrReading {
     const room: Room = { values: bytes, names: MAX_NAME_BYTES, xattrs, full: false };
     const own = this.#told(first, room);
     if (own === null) throw new Failure('E2BIG', 'the file has too many extended attributes');
-    room.xattrs = Math.min(room.xattrs, MAX_AHEAD);
+    room.xattrs = Math.min(room.xattrs, MAX_READ);
     return [own, ...others.map((ref) => this.#ahead(client, ref, room))];
   }
 
@@ -87,6 +87,7 @@ export class XattrReading {
     }
     room.xattrs -= names.length;
     room.names -= nameBytes;
+    if (names.length > MAX_READ) return onlyNamed(names);
     let left = Math.min(room.values, MAX_XATTRS_TOLD);
     const told: Told = [];
     for (const name of names) {
@@ -94,8 +95,12 @@ export class XattrReading {
       left -= value?.length ?? 0;
       told.push([name, value !== undefined && left >= 0 ? value : null]);
     }
-    if (left < 0) return names.map((name) => [name, null]);
+    if (left < 0) return onlyNamed(names);
     room.values -= Math.min(room.values, MAX_XATTRS_TOLD) - left;
     return told;
   }
+}
+
+function onlyNamed(names: readonly Buffer[]): Told {
+  return names.map((name) => [name, null]);
 }

@@ -54,9 +54,7 @@ export function exportPrivateKey(pair: KeyPair): Buffer {
  */
 export function dh(pair: KeyPair, publicKey: Uint8Array): Buffer {
   if (publicKey.length !== DH_LENGTH) throw new RangeError(`a public key has ${DH_LENGTH} bytes`);
-  // As a JWK: OpenSSL takes six times as long to find out what DER it is given.
-  const x = Buffer.from(publicKey.buffer, publicKey.byteOffset, DH_LENGTH).toString('base64url');
-  const remote = createPublicKey({ key: { kty: 'OKP', crv: 'X25519', x }, format: 'jwk' });
+  const remote = importPublicKey(publicKey);
   try {
     return diffieHellman({ privateKey: pair.privateKey, publicKey: remote });
   } catch (cause) {
@@ -65,7 +63,19 @@ export function dh(pair: KeyPair, publicKey: Uint8Array): Buffer {
   }
 }
 
+/** As a JWK: OpenSSL takes six times as long to find out what DER it is given. */
+function importPublicKey(publicKey: Uint8Array): KeyObject {
+  const x = Buffer.from(publicKey.buffer, publicKey.byteOffset, DH_LENGTH).toString('base64url');
+  return createPublicKey({ key: { kty: 'OKP', crv: 'X25519', x }, format: 'jwk' });
+}
+
+/** The base point, with which a private key gives its public one (RFC 7748, section 6.1). */
+const BASE_POINT = importPublicKey(Buffer.from([9, ...Array<number>(DH_LENGTH - 1).fill(0)]));
+
+/**
+ * Not by exporting it: where node's collector comes while a key is exported as a JWK, what is left of the generation of that key
+ * takes the lock that the export holds, and the thread waits for itself for ever (Node 20.20: once in some 20,000 pairs).
+ */
 function pairOf(privateKey: KeyObject): KeyPair {
-  const { x } = privateKey.export({ format: 'jwk' });
-  return { publicKey: Buffer.from(x ?? '', 'base64url'), privateKey };
+  return { publicKey: diffieHellman({ privateKey, publicKey: BASE_POINT }), privateKey };
 }

@@ -70,6 +70,18 @@ export class Turns {
     return await (this.isOver ? this.putOff(work) : this.spend(work));
   }
 
+  /** Goes through pieces of work: those that this turn has time for at once, one at least, and the others in the next turns. */
+  async goThrough(pieces: Iterator<unknown>): Promise<void> {
+    const areDone = (): boolean => {
+      do {
+        if (pieces.next().done === true) return true;
+      } while (!this.isOver);
+      return false;
+    };
+    let done = this.spend(areDone);
+    while (!done) done = await this.putOff(areDone);
+  }
+
   /** Does a piece of work in one of the next turns: after what was put off before, or before it. */
   putOff<T>(work: () => T, place: 'last' | 'first' = 'last'): Promise<T> {
     return new Promise((resolve, reject) => {

@@ -44,6 +44,8 @@ export interface Page {
   readonly last: boolean;
   /** It was ended before it was full. */
   readonly late: boolean;
+  /** The position where it ended. */
+  readonly end: bigint;
 }
 
 /** What a message has room for. */
@@ -63,7 +65,10 @@ export class DirectoryCursor {
   /** The daemon's own name in the home itself is not listed. */
   readonly #hides: boolean;
   #closed = false;
+  /** Of the descriptor. */
   #position = 0n;
+  /** Where the last page ended that was told. */
+  position = 0n;
 
   /** Takes over a descriptor that is open for reading. */
   constructor(fd: Fd, home: bigint) {
@@ -88,11 +93,6 @@ export class DirectoryCursor {
     return status !== undefined && isId(status, idOf(entry.status)) ? { ...entry, status } : entry;
   }
 
-  /** Where the last page ended. */
-  get position(): bigint {
-    return this.#position;
-  }
-
   /**
    * The entries from a position on, which take of the room; `isOver`, asked after each, ends the page. What vanishes is left
    * out.
@@ -102,9 +102,9 @@ export class DirectoryCursor {
     const entries: Entry[] = [];
     for (;;) {
       const bytes = room.entries * MIN_RECORD;
-      if (bytes < MAX_RECORD) return { entries, last: false, late: false };
+      if (bytes < MAX_RECORD) return { entries, last: false, late: false, end: this.#position };
       const records = readEntries(this.#fd, scratch.subarray(0, bytes));
-      if (records.length === 0) return { entries, last: true, late: false };
+      if (records.length === 0) return { entries, last: true, late: false, end: this.#position };
       for (const { name, next } of records) {
         this.#position = next;
         if (this.#hides && name.equals(RESERVED_NAME)) continue;
@@ -114,7 +114,7 @@ export class DirectoryCursor {
         room.entries -= 1;
         if (!isOver(entries.length)) continue;
         seek(this.#fd, next);
-        return { entries, last: false, late: true };
+        return { entries, last: false, late: true, end: next };
       }
     }
   }

@@ -14,16 +14,28 @@ import { closing, type ConfinedTree } from './confined.js';
 /** What is left of these nanoseconds lacks exactly a step. */
 const LAST_NANOSECOND = NANOSECONDS - 1;
 
-/** Where it cannot be tried (a disk that is read-only, or full), nothing is known to be limited. */
-export function limitsOfDisk(tree: ConfinedTree): DiskLimits {
-  try {
-    return closing(tree.makeOwnFile(OWN_NAMES.limits), (fd) => {
+/**
+ * Where one cannot be tried (a disk that is read-only, or full, or refuses in its own way), it is not known to be limited.
+ * `truncate`: for tests.
+ */
+export function limitsOfDisk(tree: ConfinedTree, truncate = ftruncate): DiskLimits {
+  return orUnlimited(UNLIMITED_DISK, () =>
+    closing(tree.makeOwnFile(OWN_NAMES.limits), (fd) => {
       // Nobody sees it while it is as large as can be, nor does a daemon that is killed leave it so.
       closing(tree.makeReserved(), (reserved) => unlinkat(reserved, OWN_NAMES.limits, 0));
-      return { times: timesTried(fd), largestFile: largestTried(fd) };
-    });
+      return {
+        times: orUnlimited(UNLIMITED_DISK.times, () => timesTried(fd)),
+        largestFile: orUnlimited(UNLIMITED_DISK.largestFile, () => largestTried(fd, truncate)),
+      };
+    }),
+  );
+}
+
+function orUnlimited<T>(unlimited: T, tried: () => T): T {
+  try {
+    return tried();
   } catch {
-    return UNLIMITED_DISK;
+    return unlimited;
   }
 }
 
@@ -37,20 +49,20 @@ function timesTried(fd: Fd): TimeLimits {
 }
 
 /** Halves what is in question 53 times at most: a quarter of a millisecond on ext4. */
-function largestTried(fd: Fd): number {
+function largestTried(fd: Fd, truncate: typeof ftruncate): number {
   let possible = 1;
   let tooLarge = UNLIMITED_DISK.largestFile + 1;
   while (tooLarge - possible > 1) {
     const size = possible + Math.floor((tooLarge - possible) / 2);
-    if (takes(fd, size)) possible = size;
+    if (takes(() => truncate(fd, size))) possible = size;
     else tooLarge = size;
   }
   return possible;
 }
 
-function takes(fd: Fd, size: number): boolean {
+function takes(grow: () => void): boolean {
   try {
-    ftruncate(fd, size);
+    grow();
     return true;
   } catch (error) {
     if (Failure.from(error).kind !== 'EFBIG') throw error;

@@ -27,12 +27,11 @@ import type { Located, Named } from '../disk/located.js';
 import type { Account } from '../quota/quota.js';
 import { OpenInTrash } from './open-in-trash.js';
 import { RemovedFiles } from './removed-files.js';
-import type { Turns } from '../calls/turns.js';
 
 /** Which part of what is free on the disk may be held by files that were just removed. */
 const SPARE_DISK = 8;
 
-/** Files that a client lets go of in one go: some 8 us each. */
+/** Files of one piece of what a client lets go of: some 8 us each. */
 const RELEASED_AT_ONCE = 256;
 
 const NOTHING: Use = { bytes: 0, files: 0 };
@@ -143,22 +142,17 @@ export class ClientHeld {
   }
 
   close(): void {
-    while (this.#inos.size > 0) this.#releaseSome();
+    for (const _ of this.closing());
   }
 
-  /** As close(), while others have their turns. What is left when it returns is released until it resolves. */
-  async closeInTurns(turns: Turns): Promise<void> {
-    this.#releaseSome();
-    while (this.#inos.size > 0) await turns.putOff(() => this.#releaseSome());
-  }
-
-  #releaseSome(): void {
+  /** As close(), a piece after the other. */
+  *closing(): Generator<void> {
     let released = 0;
     for (const ino of this.#inos) {
       this.#inos.delete(ino);
       this.#files.release(ino);
       released += 1;
-      if (released === RELEASED_AT_ONCE) return;
+      if (released % RELEASED_AT_ONCE === 0) yield;
     }
   }
 }

@@ -55,6 +55,8 @@ export interface DiskWatchOptions {
 export class DiskWatch {
   readonly #options: DiskWatchOptions;
   readonly #max: number;
+  /** How often something was found to be changed, or may be. */
+  #changes = 0;
   /** Undefined: not opened yet; null: there is none here. */
   #group: Fanotify | undefined | null;
   /** The handle of each unit that is watched; the oldest first. */
@@ -70,6 +72,10 @@ export class DiskWatch {
   constructor(options: DiskWatchOptions) {
     this.#options = options;
     this.#max = options.maxWatched ?? MAX_WATCHED;
+  }
+
+  get changes(): number {
+    return this.#changes;
   }
 
   close(): void {
@@ -179,8 +185,13 @@ export class DiskWatch {
       if (events === 'overflow') this.#forgetAll(changed);
       else for (const event of events) this.#note(event, changed);
     }
-    if (changed.size > 0) this.#options.onChanged(changed);
+    if (changed.size > 0) this.#changed(changed);
     this.#readable = watchReadable(group.fd, () => this.#gather());
+  }
+
+  #changed(units: Iterable<bigint>): void {
+    this.#changes += 1;
+    this.#options.onChanged(units);
   }
 
   /** Anything may have happened, also to what is watched: it is watched anew when somebody is told of it again. */
@@ -228,7 +239,7 @@ export class DiskWatch {
   /** Of what is not watched. */
   #takeBack(units: readonly bigint[]): void {
     for (const unit of units) this.#unwatched.delete(unit);
-    this.#options.onChanged(units);
+    this.#changed(units);
   }
 
   /** How many make room at once. */
@@ -260,7 +271,7 @@ export class DiskWatch {
       this.removed(unit);
       this.#unmark(unit);
     }
-    this.#options.onChanged(units);
+    this.#changed(units);
   }
 
   /** A mark that is not found any more stays until its file goes, or the home closes: what it tells is passed over. */

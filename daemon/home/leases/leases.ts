@@ -103,10 +103,15 @@ export class Leases {
     if (recalls.size > 0) client.recall([...recalls].map(([unit, { mode }]) => [unit, mode]));
   }
 
-  /** A client has gone for good, or wants other leases than before: what it held is free. */
+  /** A client wants other leases than before: what it held is free. */
   leave(client: LeaseHolder): void {
+    for (const _ of this.leaving(client));
+  }
+
+  /** A client has gone for good: what it held is free, piece by piece, and who waits for any of it may go on behind the last. */
+  *leaving(client: LeaseHolder): Generator<void> {
     if (!this.keeps(client)) return;
-    this.#table.leave(client);
+    yield* this.#table.leaving(client);
     this.#freed();
   }
 
@@ -326,13 +331,13 @@ export class Leases {
     const over = this.#now() - this.#termMs;
     for (const touch of touches) {
       for (const holder of this.#table.opponents(client, touch)) {
-        if (!holder.present && holder.lastHeard <= over) this.#lose(holder);
+        if (!holder.present && holder.lastHeard <= over && this.keeps(holder)) this.#lose(holder);
       }
     }
   }
 
   #lose(client: LeaseHolder): void {
-    this.#table.leave(client);
+    for (const _ of this.#table.leaving(client));
     client.leasesLost();
     this.#locks.lost(client);
     this.#freed();

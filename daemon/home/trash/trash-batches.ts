@@ -89,17 +89,9 @@ export class TrashBatches {
     return unlessGone(() => this.#tree.openDirectory(fd, pathIn(...names), O_RDONLY));
   }
 
-  /** The path of the directory of which a batch is; undefined where that is not known. */
+  /** As pathOfBatch(). */
   pathOf(period: string, batch: string): Buffer | undefined {
-    const { fd } = this;
-    if (fd === undefined) return undefined;
-    const pieces: Buffer[] = [];
-    for (let piece = 0; ; piece += 1) {
-      const target = unlessGone(() => readlinkat(fd, pathIn(period, recordName(batch, piece))));
-      if (target === undefined) break;
-      pieces.push(pieceOf(target));
-    }
-    return pieces.length === 0 ? undefined : Buffer.concat(pieces);
+    return this.fd && pathOfBatch(this.fd, { period, batch });
   }
 
   /** Nothing more goes into the batches that there are: they are being emptied. */
@@ -213,6 +205,20 @@ export class TrashBatches {
     });
     return periods.toSorted();
   }
+}
+
+/** The path of the directory of which a batch is; undefined where that is not known. `trash`: the directory of the trash. */
+export function pathOfBatch(
+  trash: Fd,
+  { period, batch }: Pick<ItemPlace, 'period' | 'batch'>,
+): Buffer | undefined {
+  const pieces: Buffer[] = [];
+  for (let piece = 0; ; piece += 1) {
+    const target = unlessGone(() => readlinkat(trash, pathIn(period, recordName(batch, piece))));
+    if (target === undefined) break;
+    pieces.push(pieceOf(target));
+  }
+  return pieces.length === 0 ? undefined : Buffer.concat(pieces);
 }
 
 /** Whether an error is one of these of a system call. */

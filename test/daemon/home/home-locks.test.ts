@@ -174,6 +174,36 @@ t.test('a client that logs out has no locks any more, nor one that is away for t
 });
 
 t.test(
+  'what a client had locked that logs out is free piece by piece, but for the same id at once',
+  async (t) => {
+    const disk = new Place(t);
+    const home = await disk.open({ sliceMs: 0 });
+    const [one, two] = [new TestClient(home), new TestClient(home)];
+    const names = Array.from({ length: 1000 }, (_, i) => `f${i}`);
+    for (const name of names) {
+      await one.paths.put(name, '');
+      await lock(one, name, F_WRLCK);
+    }
+    const waiting = names.map((name) => lock(two, name, F_WRLCK, { wait: true }));
+    t.ok(await isPending(Promise.race(waiting)));
+    home.logout(one.client);
+    t.ok(await isPending(Promise.all(waiting)), 'others have had a turn');
+    await Promise.all(waiting);
+    for (const name of names) await lock(two, name, F_UNLCK);
+
+    home.logout(two.client);
+    const three = new TestClient(home);
+    for (const name of names) await lock(three, name, F_WRLCK);
+    home.logout(three.client);
+    const again = new TestClient(home, { id: three.id });
+    for (const name of names) await lock(again, name, F_WRLCK);
+    await new Promise((resolve) => setImmediate(resolve));
+    const other = new TestClient(home);
+    t.equal(await kindOf(() => lock(other, 'f999', F_WRLCK)), 'EAGAIN');
+  },
+);
+
+t.test(
   'who was away for longer, while nobody waited, keeps its locks; who asks then gets them',
   async (t) => {
     const { one, two, clock, home } = await scene(t);

@@ -198,6 +198,25 @@ void t.test('no more attributes are looked at ahead of need than others can wait
   );
 });
 
+void t.test('of a file with very many attributes no values are read while others wait', async (t) => {
+  const directory = mkdtempSync('/dev/shm/ftpmount-');
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  const client = await withFile(await new Place(t, {}, { directory }).open());
+  const open = openSync(join(directory, 'f'), 'r');
+  const add = (n: number): void =>
+    setXattr({ fd: brandFd(open) }, Buffer.from(`user.${n}`), Buffer.alloc(0), 0);
+  const valueOf = async (): Promise<[names: number, values: unknown[]]> => {
+    const [xattrs] = await client.call('xattrs', [[Buffer.from('f')], 4096]);
+    return [xattrs?.length ?? 0, [...new Set(xattrs?.map(([, value]) => value && String(value)))]];
+  };
+  for (let n = 0; n < 1024; n++) add(n);
+  t.strictSame(await valueOf(), [1024, ['']]);
+  add(1024);
+  t.strictSame(await valueOf(), [1025, [null]]);
+  t.equal(String(await client.call('xattr', ['f', 'user.1024'])), '', 'who asks for one is told');
+  closeSync(open);
+});
+
 homeTest('the first file is asked back, the others are told where nobody has them', {}, async (t, home) => {
   const one = new TestClient(home, { wants: LEASE_WRITE });
   for (const directory of ['own', 'asked']) {

@@ -6,6 +6,7 @@ import {
   generateKeyPair,
   importPrivateKey,
 } from '../../../protocol/transport/x25519.js';
+import { succeed } from '../../lib/run.js';
 
 function hex(text: string): Buffer {
   return Buffer.from(text, 'hex');
@@ -68,5 +69,17 @@ t.test('keys have 32 bytes', async (t) => {
   for (const length of [0, 31, 33]) {
     t.throws(() => importPrivateKey(Buffer.alloc(length)), RangeError);
     t.throws(() => dh(generateKeyPair(), Buffer.alloc(length)), RangeError);
+  }
+});
+
+t.test('a pair is made whenever the collector comes meanwhile', { timeout: 240_000 }, async (t) => {
+  const module = JSON.stringify(new URL('../../../protocol/transport/x25519.js', import.meta.url).href);
+  const script = `const { generateKeyPair } = await import(${module});
+    for (let made = 0; made < 4000; made++) generateKeyPair();`;
+  // In processes of their own: a thread that waits for itself ends no test.
+  for (const allocations of [7, 13, 37, 101]) {
+    const collecting = [`--gc-interval=${allocations}`, '--input-type=module'];
+    await succeed(process.execPath, [...collecting, '-e', script], { timeoutMs: 60_000 });
+    t.pass(`each ${allocations} allocations`);
   }
 });

@@ -3,10 +3,13 @@
  */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { ConfinedTree } from '../../../../daemon/home/disk/confined.js';
 import { limitsOfDisk } from '../../../../daemon/home/disk/disk-limits.js';
+import { PosixError } from '../../../../posix/error.js';
+import { UNLIMITED_DISK } from '../../../../protocol/disk-limits.js';
 import { limitedTime } from '../../../../protocol/time-limits.js';
 import { temporaryDirectory } from '../../../lib/directory.js';
 
@@ -52,6 +55,19 @@ t.test('the largest file is what truncate(2) makes, and no byte more', (t) => {
   if (largestFile < Number.MAX_SAFE_INTEGER)
     t.throws(() => truncateSync(file, largestFile + 1), { code: 'EFBIG' });
   t.strictSame(readdirSync(join(home, '.ftpmount')), [], 'nothing is left of the trial');
+  t.end();
+});
+
+t.test('a disk that refuses large files in its own way has its limits of times nevertheless', (t) => {
+  const home = join(temporaryDirectory(t), 'home');
+  mkdirSync(home);
+  const tree = ConfinedTree.open(home);
+  t.teardown(() => tree.close());
+  const { times } = limitsOfDisk(tree);
+  const refusing = limitsOfDisk(tree, () => {
+    throw new PosixError(constants.errno.EINVAL, 'ftruncate');
+  });
+  t.strictSame(refusing, { times, largestFile: UNLIMITED_DISK.largestFile });
   t.end();
 });
 

@@ -8,7 +8,10 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  renameSync,
   symlinkSync,
+  unlinkSync,
+  writeFileSync,
 } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
@@ -317,35 +320,94 @@ void t.test('it is kept over restarts, and expires', async (t) => {
   t.strictSame([ledger, trash.ledger], [tree, trash.tree]);
 });
 
-void t.test('after a crash it is counted, also between the two names of a removal', async (t) => {
+void t.test('after a crash it is counted', async (t) => {
   const place = new Place(t, TRASH);
   const before = await place.open();
   const early = new TestClient(before);
   await early.paths.put('f', 'data');
   await early.paths.put('g', 'more');
   await early.paths.unlink('f');
-  const id = await idOf(early, 'f');
-  linkSync(
-    join(place.directory, 'g'),
-    join(place.directory, '.ftpmount/trash', id.toString().replace(/f$/, 'g')),
-  );
   await before.close();
   place.state.ledger.markDirty(place.user);
 
   const home = await place.open();
   t.strictSame(home.quota.used, { bytes: 8, files: 2 + ONE_BATCH });
+  t.strictSame(home.quota.trashed, { bytes: 4, files: 1 + ONE_BATCH });
+});
+
+const BATCH_OF_CRASH = '00000001/0000000000000001';
+
+/** What a removal of d/f does on the disk before it takes that name away, one step after the other. */
+const STEPS_OF_REMOVAL: readonly [done: string, (home: string, trash: string) => void][] = [
+  ['nothing', () => undefined],
+  ['the directory of the trash', (_, trash) => mkdirSync(trash, { recursive: true, mode: 0o700 })],
+  ['the period', (_, trash) => mkdirSync(join(trash, '00000001'))],
+  ['what tells where it was', (_, trash) => symlinkSync(':d', join(trash, `${BATCH_OF_CRASH}.0`))],
+  ['the batch', (_, trash) => mkdirSync(join(trash, BATCH_OF_CRASH))],
+  ['the name in it', (home, trash) => linkSync(join(home, 'd/f'), join(trash, BATCH_OF_CRASH, 'f'))],
+];
+for (const [at, [done]] of STEPS_OF_REMOVAL.entries()) {
+  void t.test(`a removal that was cut short behind: ${done}`, async (t) => {
+    const place = new Place(t, TRASH);
+    const trash = join(place.directory, '.ftpmount/trash');
+    mkdirSync(join(place.directory, 'd'));
+    writeFileSync(join(place.directory, 'd/f'), 'data');
+    for (const [, step] of STEPS_OF_REMOVAL.slice(0, at + 1)) step(place.directory, trash);
+
+    const home = await place.open();
+    const client = new TestClient(home);
+    t.strictSame(await paths(client), [], 'it was not removed');
+    t.match(await client.paths.stat('d/f'), { size: 4, nlink: 1 });
+    const counted = await home.check(false);
+    t.strictSame([counted.ledger, counted.trash.ledger], [counted.tree, counted.trash.tree]);
+
+    await client.paths.unlink('d/f');
+    t.strictSame(await paths(client), ['d/f']);
+    await client.call('trashRestore', [await idOf(client, 'd/f'), 'd/f']);
+    t.equal(read(place, 'd/f'), 'data');
+    await client.call('trashEmpty', []);
+    t.strictSame(readdirSync(trash), [], 'nothing of it is left');
+    t.strictSame(home.quota.used, { bytes: 4, files: 2 });
+    t.strictSame(home.quota.trashed, { bytes: 0, files: 0 });
+  });
+}
+
+void t.test('a removal or a restoring that was cut short behind its last step is done', async (t) => {
+  const place = new Place(t, TRASH);
+  const trash = join(place.directory, '.ftpmount/trash');
+  mkdirSync(join(place.directory, 'd'));
+  writeFileSync(join(place.directory, 'd/f'), 'data');
+  for (const [, step] of STEPS_OF_REMOVAL) step(place.directory, trash);
+  unlinkSync(join(place.directory, 'd/f'));
+  const removed = await place.open();
+  t.strictSame(await paths(new TestClient(removed)), ['d/f']);
+  await removed.close();
+
+  renameSync(join(trash, BATCH_OF_CRASH, 'f'), join(place.directory, 'd/f'));
+  place.state.ledger.markDirty(place.user);
+  const home = await place.open();
   const client = new TestClient(home);
-  await client.paths.unlink('g');
-  t.strictSame(await paths(client), ['f', 'g']);
+  t.strictSame(await paths(client), []);
+  t.equal(read(place, 'd/f'), 'data');
   await client.call('trashEmpty', []);
-  const { ledger, tree } = await home.check(false);
-  t.strictSame(
-    [ledger, tree],
-    [
-      { bytes: 0, files: 0 },
-      { bytes: 0, files: 0 },
-    ],
-  );
+  t.strictSame(readdirSync(trash), []);
+  t.strictSame(home.quota.used, { bytes: 4, files: 2 });
+});
+
+void t.test('a file of the trash that has another name elsewhere is left there', async (t) => {
+  const place = new Place(t, TRASH);
+  const trash = join(place.directory, '.ftpmount/trash');
+  mkdirSync(join(place.directory, 'd'));
+  writeFileSync(join(place.directory, 'd/f'), 'data');
+  for (const [, step] of STEPS_OF_REMOVAL) step(place.directory, trash);
+  // As by a backup that links what it has, or another file that has the name by now.
+  renameSync(join(place.directory, 'd/f'), join(place.directory, '..', 'f of a backup'));
+  writeFileSync(join(place.directory, 'd/f'), 'another');
+  const home = await place.open();
+  t.strictSame(await paths(new TestClient(home)), ['d/f']);
+  t.equal(read(place, 'd/f'), 'another');
+  const { ledger, tree, trash: inTrash } = await home.check(false);
+  t.strictSame([ledger, inTrash.ledger], [tree, inTrash.tree]);
 });
 
 void t.test('a removal that it cannot take is one as without it, and is logged', async (t) => {
