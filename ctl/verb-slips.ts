@@ -3,8 +3,8 @@
  */
 import { Failure } from '../protocol/failure.js';
 
-/** A shorter word is rather a server's name. */
-const LEAST_LENGTH = 3;
+/** A shorter word is rather a server's name, and one with other characters a place. */
+const MAY_BE_VERB = /^[a-z]{3,}$/;
 
 /** Throws USAGE where a word is a verb but for one character, or two that changed places. `otherwise`: how it is written if it is meant. */
 export function refuseSlip(
@@ -13,7 +13,7 @@ export function refuseSlip(
   verbs: readonly string[],
   otherwise: (word: string) => string,
 ): void {
-  if (word === undefined || word.length < LEAST_LENGTH || verbs.includes(word)) return;
+  if (word === undefined || !MAY_BE_VERB.test(word) || verbs.includes(word)) return;
   const meant = verbs.find((verb) => isSlip(word, verb));
   if (meant === undefined) return;
   throw new Failure(

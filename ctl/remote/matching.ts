@@ -9,11 +9,11 @@ import { parseRemotePath } from '../../protocol/login/remote-path.js';
 import { expand, matches } from '../glob.js';
 import { remoteLister } from '../listers.js';
 import { lastComponent } from '../names.js';
-import { isDirectory, lookUp, throughLinks } from './directory.js';
+import { isDirectory, lookUp, openDirectory, throughLinks } from './directory.js';
 import { remoteArguments, type Place } from './place.js';
 import type { SessionOptions } from './session-options.js';
 import type { RemoteSession } from './session.js';
-import { pathWithin, SHARED_PATH, shareIn } from './shared-path.js';
+import { pathWithin, rootOf, SHARED_PATH, shareIn } from './shared-path.js';
 import { withSharedSession } from './shared-session.js';
 
 const MAGIC = /[*?[]/;
@@ -59,11 +59,14 @@ async function isAcrossShares(session: RemoteSession, { path }: Place): Promise<
   return isOnTheWay && matches(first, SHARED_PATH) && (await exists(session, SHARED_PATH));
 }
 
-/** Whether that is a directory where shares are: in the own home it is empty, and only the place of one. */
-async function mayBeShare(session: RemoteSession, path: RemotePath): Promise<boolean> {
-  if (session.share !== undefined || shareIn(path) === undefined) return false;
-  const attributes = await lookUp(session.client, path);
-  return attributes !== undefined && isDirectory(attributes);
+/** Whether that is the place of a share, which in the own home is an empty directory: the session of a master knows no shares. */
+async function mayBeShare({ client, share }: RemoteSession, path: RemotePath): Promise<boolean> {
+  const found = share === undefined ? shareIn(path) : undefined;
+  if (found === undefined || path.length !== rootOf(found).length) return false;
+  const attributes = await lookUp(client, path);
+  if (attributes === undefined || !isDirectory(attributes)) return false;
+  for await (const _ of (await openDirectory(client, path)).entries) return false;
+  return true;
 }
 
 /** `why`: what the pattern does instead. */

@@ -113,6 +113,7 @@ t.test('nothing is moved from one home into another, and a command is about one'
 t.test('what removes all of a home leaves the places of shares', async (t) => {
   const shown = path.join(daemon.home('alice'), 'Shared', 'team');
   mkdirSync(path.join(daemon.home('alice'), 'Shared', 'own', 'deep'), { recursive: true });
+  t.equal(await said('ls', at('Shared/o*')), 'deep\n', 'an own directory beside them is none');
   t.match(await ftpctl('rm', '-r', at('Shared')), {
     code: 1,
     stderr: /Shared\/team: a share is here: it cannot be removed or renamed\n.*Shared: the shares are here/,
