@@ -59,6 +59,11 @@ export function checkOwner(changes: { uid?: number; gid?: number }, ownership: O
   }
 }
 
+/** Who has no right to change the mode. Throws EPERM. */
+export function requireOwner({ owner }: Attributes, ownership: Ownership, { uid }: Caller): void {
+  if (uid !== 0 && uid !== (owner ?? ownership).uid) throw new Failure('EPERM');
+}
+
 /**
  * The permissions of a file whose set-id bits go, as Linux has it (inode(7), setattr_should_drop_sgid); undefined: it has none that
  * would, as no directory.

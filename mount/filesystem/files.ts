@@ -286,6 +286,12 @@ export class Files {
     return this.#syncs.fsync(handle, caller);
   }
 
+  /** Whether somebody may write to it by an open file. */
+  isWritten(inode: Inode): boolean {
+    for (const handle of this.#handles.values()) if (handle.inode === inode && handle.writable) return true;
+    return false;
+  }
+
   getlk(id: HandleId, { owner, lock }: WantedLock, caller: Caller): Eventually<Lock | undefined> {
     return this.#locks.get(this.#handles.get(id), owner, lock, caller);
   }

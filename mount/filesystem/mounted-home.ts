@@ -22,7 +22,7 @@ import type {
   OpenAnswer,
   WantedLock,
 } from '../operations.js';
-import { checkOwner, modeWithoutSetId, type Ownership } from '../ownership.js';
+import { checkOwner, modeWithoutSetId, requireOwner, type Ownership } from '../ownership.js';
 import { isAcl, type Acls } from './acls.js';
 import type { AttributeUpdates } from './attribute-updates.js';
 import type { Directories } from './directories.js';
@@ -157,6 +157,10 @@ export class MountedHome implements Filesystem {
     const chowns = isNothing || (!isOwned && (uid !== undefined || gid !== undefined));
     // A change of the owner that is kept takes the set-id bits by itself.
     const mode = given ?? (chowns ? modeWithoutSetId(inode.attributes, caller) : undefined);
+    // The kernel asks of who gives a mode alone whether that is the owner; who fallocates has the file open.
+    if (isNothing && mode !== undefined && !this.#files.isWritten(inode)) {
+      requireOwner(inode.attributes, this.#ownership, caller);
+    }
     if (given !== undefined) this.#acls?.chmodded(inode);
     return this.#attributes.set(inode, mode === undefined ? changes : { ...changes, mode }, caller);
   }

@@ -212,7 +212,7 @@ t.test('it is there after a restart, and gone with sharedel', async (t) => {
   const client = await comeTo(t, 'writer', 'team');
   t.equal((await new PathClient(client).read('report')).toString(), 'another');
   t.match(await ftpctl('status'), /^writer +team +127/m);
-  t.match(await ftpctl('shares'), /^team +3\.0M +1\.0M +none +2 +1 +guests ro, staff rw$/m);
+  t.match(await ftpctl('shares'), /^team +3\.0M +1\.0M +2 +1 +guests ro, staff rw$/m);
   await ftpctl('userdel', 'reader');
   t.notMatch(await ftpctl('groups'), /reader/);
   t.equal(await ftpctl('sharedel', 'team'), 'share team removed\n');

@@ -135,6 +135,20 @@ export const owners: Readonly<Record<string, Operation>> = {
     assert.equal(told(at('d')), '46755:12002:12200');
   },
 
+  'chown to nobody takes the set-id bits for the owner and root alone, and else is anybody’s'(directory) {
+    const at = open(directory);
+    make(at('f'), ALICE, 0o6755);
+    const toNobody = 'chown(-1, -1, "f") or die "$!"';
+    mayNot(BOB, directory, NOT_PERMITTED, 'perl', '-e', toNobody);
+    assert.equal(told(at('f')), '106755:12001:12100');
+    may(ALICE, directory, 'perl', '-e', toNobody);
+    assert.equal(told(at('f')), '100755:12001:12100');
+    may(BOB, directory, 'perl', '-e', toNobody);
+    fs.chmodSync(at('f'), 0o6755);
+    command(directory, 'perl', '-e', toNobody);
+    assert.equal(told(at('f')), '100755:12001:12100');
+  },
+
   'what a program makes is its own'(directory) {
     const at = open(directory, 0o777);
     may(ALICE, directory, 'sh', '-c', 'umask 027; touch f; mkdir d; ln -s x l; mkfifo p');
