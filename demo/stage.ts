@@ -8,8 +8,9 @@ import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, symlinkSync 
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { programFile } from '../program/location.js';
 
-const PROGRAMS = { ftpmountd: 'daemon', ftpmount: 'mount', ftpctl: 'ctl' } as const;
+const PROGRAMS = ['ftpmountd', 'ftpmount', 'ftpctl'] as const;
 
 export interface Stage {
   /** Every command runs here. */
@@ -30,8 +31,7 @@ export function setStage(): Stage {
   const bin = path.join(directory, 'bin');
   for (const name of ['bin', 'config', 'home', 'state', 'mnt', 'far'])
     mkdirSync(path.join(directory, name), { mode: 0o700 });
-  for (const [name, part] of Object.entries(PROGRAMS))
-    symlinkSync(fileURLToPath(new URL(`../${part}/${name}.js`, import.meta.url)), path.join(bin, name));
+  for (const name of PROGRAMS) symlinkSync(fileURLToPath(programFile(name)), path.join(bin, name));
   const env = {
     ...process.env,
     // Programs start with `env node`: the node that runs the demo comes first.

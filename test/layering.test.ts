@@ -118,7 +118,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
   // Who runs the programs from outside, and who tests everything.
   bench: ['protocol', 'test'],
-  demo: ['bench', 'test'],
+  demo: ['bench', 'program/location', 'test'],
   test: [
     'bench',
     'ctl',
