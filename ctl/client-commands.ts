@@ -3,7 +3,7 @@
  */
 import { Argument, type Command } from 'commander';
 import type { Shell } from './completion.js';
-import { parsePort } from '../protocol/login/target.js';
+import { parsePort } from '../client/target.js';
 import { withSessionOptions } from './remote/session-options.js';
 
 /** Its script knows all commands. */

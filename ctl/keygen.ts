@@ -5,8 +5,8 @@
 import { hostname } from 'node:os';
 import { Failure } from '../protocol/failure.js';
 import { fingerprint, formatPublicKey, readKeyFile, writeKeyFile } from '../protocol/transport/keys.js';
-import { clientFiles } from '../protocol/login/client-files.js';
-import { localUserName } from '../protocol/login/local-user.js';
+import { clientFiles } from '../client/files.js';
+import { localUserName } from '../client/local-user.js';
 import { generateKeyPair } from '../protocol/transport/x25519.js';
 import { writeOut } from './output/stdout.js';
 

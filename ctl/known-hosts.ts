@@ -5,9 +5,9 @@
 import { hostAddress } from '../protocol/transport/addresses.js';
 import { Failure } from '../protocol/failure.js';
 import { fingerprint } from '../protocol/transport/keys.js';
-import { forgetHosts, readKnownHosts } from '../protocol/transport/known-hosts.js';
-import { readClientConfig } from '../protocol/login/client-config.js';
-import { clientFiles } from '../protocol/login/client-files.js';
+import { forgetHosts, readKnownHosts } from '../client/known-hosts.js';
+import { readClientConfig } from '../client/config.js';
+import { clientFiles } from '../client/files.js';
 import { DEFAULT_PORT } from '../protocol/limits.js';
 import { writeOut } from './output/stdout.js';
 import { formatTable } from './output/table.js';

@@ -4,7 +4,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { Failure, type FailureKind } from '../protocol/failure.js';
 import type { RemotePath } from '../protocol/ids.js';
-import { parseRemotePath } from '../protocol/login/remote-path.js';
+import { parseRemotePath } from '../client/remote-path.js';
 import { localJoin } from './names.js';
 import { isDirectory, openDirectory, throughLinks } from './remote/directory.js';
 import type { RemoteSession } from './remote/session.js';

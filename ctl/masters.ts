@@ -3,7 +3,7 @@
  * (ctl/master/master.ts).
  */
 import { Failure } from '../protocol/failure.js';
-import { parseTarget } from '../protocol/login/target.js';
+import { parseTarget } from '../client/target.js';
 import { endMaster } from './master/greeting.js';
 import { masters } from './master/masters.js';
 import { writeOut } from './output/stdout.js';

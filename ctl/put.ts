@@ -15,7 +15,7 @@ import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../posix/flags.js';
 import type { Attributes } from '../protocol/attributes.js';
 import { Failure } from '../protocol/failure.js';
 import { joinPath, ROOT_PATH, type RemotePath } from '../protocol/ids.js';
-import { clientFiles } from '../protocol/login/client-files.js';
+import { clientFiles } from '../client/files.js';
 import { displayName, isContents, lastComponent, localJoin, STREAM } from './names.js';
 import type { Progress, SurveyedKind } from './output/progress.js';
 import { putStream } from './put-stream.js';

@@ -4,7 +4,7 @@
  */
 import { stat } from 'node:fs/promises';
 import { Failure } from '../protocol/failure.js';
-import { isRemote } from '../protocol/login/target.js';
+import { isRemote } from '../client/target.js';
 import { getInto } from './get.js';
 import { displayName } from './names.js';
 import { putInto } from './put.js';

@@ -4,7 +4,7 @@
  */
 import { Failure } from '../protocol/failure.js';
 import { joinPath, splitPath, type RemotePath } from '../protocol/ids.js';
-import { parseRemotePath } from '../protocol/login/remote-path.js';
+import { parseRemotePath } from '../client/remote-path.js';
 import { makePath } from './mkdir.js';
 import { jsonPath, outputName } from './names.js';
 import { Outcome } from './outcome.js';

@@ -3,8 +3,8 @@
  * password. What is mounted (or not) already is left alone, and one that fails does not keep the others.
  */
 import { Failure } from '../protocol/failure.js';
-import { readClientConfig, type ConfiguredMount } from '../protocol/login/client-config.js';
-import { clientFiles } from '../protocol/login/client-files.js';
+import { readClientConfig, type ConfiguredMount } from '../client/config.js';
+import { clientFiles } from '../client/files.js';
 import { EXIT_OK } from '../program/exit-codes.js';
 import { printable, report } from '../program/report.js';
 import { serveInBackground } from './background.js';

@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { Failure } from '../protocol/failure.js';
-import { isPrivate, makePrivate } from '../program/private-directory.js';
+import { isPrivate, makePrivate } from '../client/private-directory.js';
 
 /** What is told of one home of a mount: the user's own, or that of a share. */
 export interface HomeStatus extends Amounts {

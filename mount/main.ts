@@ -8,7 +8,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { Failure } from '../protocol/failure.js';
 import { EXIT_CODES_HELP, EXIT_OK } from '../program/exit-codes.js';
 import { runProgram } from '../program/report.js';
-import { parsePort, parseTarget } from '../protocol/login/target.js';
+import { parsePort, parseTarget } from '../client/target.js';
 import { VERSION } from '../program/version.js';
 import { argumentsOfMount, isCalledByMount } from './called-by-mount.js';
 import { parseMountOptions } from './options.js';

@@ -1,5 +1,5 @@
 /* What to mount where: the command line, read. Apart from serve.ts, which the process that read it does not load. */
-import type { Target } from '../protocol/login/target.js';
+import type { Target } from '../client/target.js';
 import type { MountOptions } from './options.js';
 
 /** Ways to talk to the kernel. */

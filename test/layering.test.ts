@@ -19,7 +19,7 @@ const DAEMON_BASE = [
  * longest name here that its own begins with.
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  // Names and messages; what carries them, encrypted; a client's session over that; and how a person's program comes to one.
+  // Names and messages; what carries them, encrypted; and a client's session over that.
   protocol: [],
   'protocol/transport': ['protocol/codec', 'protocol/failure', 'protocol/limits'],
   'protocol/session': [
@@ -32,8 +32,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ],
     ...['protocol/disk-limits', 'protocol/shares', 'protocol/shape', 'protocol/failure', 'protocol/limits'],
   ],
-  'protocol/login': ['protocol'],
   program: ['protocol/failure'],
+  client: ['protocol'],
   posix: [],
   state: ['protocol', 'posix', 'program'],
   locks: ['protocol'],
@@ -96,10 +96,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'daemon/main': ['daemon', 'web', 'state', 'protocol', 'posix', 'program'],
   'daemon/ftpmountd': ['daemon/main', 'program'],
   web: ['state', 'protocol', 'program'],
-  ctl: ['state', 'protocol', 'posix', 'program'],
+  ctl: ['state', 'client', 'protocol', 'posix', 'program'],
 
   // The program ftpmount, and what it is made of.
-  mount: ['mount', 'locks', 'protocol', 'posix', 'program'],
+  mount: ['mount', 'locks', 'client', 'protocol', 'posix', 'program'],
   'mount/operations': ['protocol'],
   'mount/ownership': ['mount/operations', 'protocol', 'posix'],
   'mount/fuse': ['mount/operations', 'protocol', 'posix'],
@@ -121,6 +121,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   demo: ['bench', 'program/location', 'test'],
   test: [
     'bench',
+    'client',
     'ctl',
     'daemon',
     'demo',

@@ -1,7 +1,7 @@
 /** The password that a user gets: of a file, of the terminal, or none, which leaves login by key. */
 import { Failure } from '../../protocol/failure.js';
-import { askNewPassword, readPasswordFile } from '../../protocol/login/password.js';
-import { openTerminal } from '../../protocol/login/terminal.js';
+import { askNewPassword, readPasswordFile } from '../../client/password.js';
+import { openTerminal } from '../../client/terminal.js';
 import type { NewCredential } from '../../state/new-credential.js';
 
 export interface PasswordOptions {

@@ -15,7 +15,7 @@ import { Client } from '../../protocol/session/client.js';
 import { Failure } from '../../protocol/failure.js';
 import type { ShareName } from '../../protocol/ids.js';
 import { HandshakeStream } from '../../protocol/transport/handshake-stream.js';
-import { isPrivate } from '../../program/private-directory.js';
+import { isPrivate } from '../../client/private-directory.js';
 import { noKeys, plainRecords } from './plain-records.js';
 
 export type Greeting = 'join' | 'describe' | 'end';

@@ -10,9 +10,9 @@ import { createHash } from 'node:crypto';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ShareName } from '../../protocol/ids.js';
-import type { ClientFiles } from '../../protocol/login/client-files.js';
-import { isPrivate } from '../../program/private-directory.js';
-import type { Endpoint } from '../../protocol/login/target.js';
+import type { ClientFiles } from '../../client/files.js';
+import { isPrivate } from '../../client/private-directory.js';
+import type { Endpoint } from '../../client/target.js';
 import { VERSION } from '../../program/version.js';
 import { MAX_SOCKET_PATH } from '../../state/private-socket.js';
 

@@ -1,7 +1,7 @@
 /** The masters of this user that run, and that they give way. */
 import { rmSync } from 'node:fs';
 import { Failure } from '../../protocol/failure.js';
-import { clientFiles } from '../../protocol/login/client-files.js';
+import { clientFiles } from '../../client/files.js';
 import { describeMaster, endIdleMaster, type Description } from './greeting.js';
 import { masterSockets } from './master-place.js';
 

@@ -7,7 +7,7 @@ import type { Attributes } from '../../protocol/attributes.js';
 import type { Client } from '../../protocol/session/client.js';
 import { Failure } from '../../protocol/failure.js';
 import { checkName, joinPath, type RemoteHandle, type RemotePath } from '../../protocol/ids.js';
-import { throughLinks as actThroughLinks, type LastLink } from '../../protocol/login/links.js';
+import { throughLinks as actThroughLinks, type LastLink } from '../../client/links.js';
 import type { Result } from '../../protocol/methods.js';
 
 type WireEntries = Result<'listNext'>[0];

@@ -1,8 +1,8 @@
 /** Where and as whom a command logs in, by its arguments and the client's configuration. */
 import { hostAddress } from '../../protocol/transport/addresses.js';
-import { readClientConfig } from '../../protocol/login/client-config.js';
-import { clientFiles } from '../../protocol/login/client-files.js';
-import { resolveEndpoint, type Endpoint, type Target } from '../../protocol/login/target.js';
+import { readClientConfig } from '../../client/config.js';
+import { clientFiles } from '../../client/files.js';
+import { resolveEndpoint, type Endpoint, type Target } from '../../client/target.js';
 import type { ShareName } from '../../protocol/ids.js';
 import type { RemoteArguments } from './place.js';
 import type { SessionOptions } from './session-options.js';

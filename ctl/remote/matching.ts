@@ -5,7 +5,7 @@
 import { Failure } from '../../protocol/failure.js';
 import { ROOT_PATH, type RemotePath } from '../../protocol/ids.js';
 import { SHARED_DIRECTORY } from '../../protocol/shares.js';
-import { parseRemotePath } from '../../protocol/login/remote-path.js';
+import { parseRemotePath } from '../../client/remote-path.js';
 import { expand, matches } from '../glob.js';
 import { remoteLister } from '../listers.js';
 import { lastComponent } from '../names.js';

@@ -3,8 +3,8 @@
  */
 import { Failure } from '../../protocol/failure.js';
 import type { RemotePath, ShareName } from '../../protocol/ids.js';
-import { parseRemotePath } from '../../protocol/login/remote-path.js';
-import { isRemote, parseTarget, type Target } from '../../protocol/login/target.js';
+import { parseRemotePath } from '../../client/remote-path.js';
+import { isRemote, parseTarget, type Target } from '../../client/target.js';
 import { lastComponent } from '../names.js';
 import { pathWithin } from './shared-path.js';
 

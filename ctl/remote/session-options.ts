@@ -2,7 +2,7 @@
  * The options by which a command logs in.
  */
 import type { Command } from 'commander';
-import { parsePort } from '../../protocol/login/target.js';
+import { parsePort } from '../../client/target.js';
 
 /** The options that every command with a server has. */
 export interface SessionOptions {

@@ -5,10 +5,10 @@
 import { dirname } from 'node:path';
 import type { Client } from '../../protocol/session/client.js';
 import { Failure } from '../../protocol/failure.js';
-import { readClientConfig } from '../../protocol/login/client-config.js';
-import { clientFiles } from '../../protocol/login/client-files.js';
+import { readClientConfig } from '../../client/config.js';
+import { clientFiles } from '../../client/files.js';
 import { joinMaster } from '../master/greeting.js';
-import { makePrivate } from '../../program/private-directory.js';
+import { makePrivate } from '../../client/private-directory.js';
 import { masterSocket } from '../master/master-place.js';
 import { Changes } from './changes.js';
 import { accountOf, homeOf, type HomeEndpoint } from './endpoint.js';

@@ -3,10 +3,10 @@
  */
 import { Failure } from '../../protocol/failure.js';
 import { userName } from '../../protocol/ids.js';
-import { readClientConfig } from '../../protocol/login/client-config.js';
-import { clientFiles } from '../../protocol/login/client-files.js';
-import { resolveEndpoint, type Target } from '../../protocol/login/target.js';
-import { openTerminal } from '../../protocol/login/terminal.js';
+import { readClientConfig } from '../../client/config.js';
+import { clientFiles } from '../../client/files.js';
+import { resolveEndpoint, type Target } from '../../client/target.js';
+import { openTerminal } from '../../client/terminal.js';
 
 const TRIES = 3;
 

@@ -5,7 +5,7 @@
 import { homedir } from 'node:os';
 import { Failure } from '../../protocol/failure.js';
 import { ROOT_PATH, type RemotePath } from '../../protocol/ids.js';
-import { parseRemotePath } from '../../protocol/login/remote-path.js';
+import { parseRemotePath } from '../../client/remote-path.js';
 import { lastComponent } from '../names.js';
 import type { Place } from '../remote/place.js';
 import type { TrashPlace } from '../remote/trash-items.js';

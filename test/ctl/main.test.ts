@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { appendHost } from '../../protocol/transport/known-hosts.js';
+import { appendHost } from '../../client/known-hosts.js';
 import { temporaryDirectory } from '../lib/directory.js';
 import { runProgram } from '../lib/programs.js';
 import { problemOf } from '../lib/said.js';

@@ -2,9 +2,9 @@
 import t from 'tap';
 import { nodeAead } from '../../protocol/transport/aead.js';
 import { Client } from '../../protocol/session/client.js';
-import { clientFiles } from '../../protocol/login/client-files.js';
-import { openSession } from '../../protocol/login/open-session.js';
-import { parseTarget, resolveEndpoint } from '../../protocol/login/target.js';
+import { clientFiles } from '../../client/files.js';
+import { openSession } from '../../client/open-session.js';
+import { parseTarget, resolveEndpoint } from '../../client/target.js';
 import { startDaemon } from '../lib/daemon.js';
 import { programs } from '../lib/programs.js';
 import { Service } from '../lib/service.js';

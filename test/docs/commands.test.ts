@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import { readConfigFile } from '../../daemon/config.js';
-import { readClientConfig } from '../../protocol/login/client-config.js';
+import { readClientConfig } from '../../client/config.js';
 import { Daemon } from '../lib/daemon.js';
 import { temporaryDirectory } from '../lib/directory.js';
 import { readDocuments, type Document } from './markdown.js';

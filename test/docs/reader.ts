@@ -8,7 +8,7 @@
  */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { clientFiles } from '../../protocol/login/client-files.js';
+import { clientFiles } from '../../client/files.js';
 import type { Daemon } from '../lib/daemon.js';
 import { temporaryDirectory } from '../lib/directory.js';
 import { programs } from '../lib/programs.js';

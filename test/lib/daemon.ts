@@ -5,7 +5,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { writeKeyFile } from '../../protocol/transport/keys.js';
-import { clientFiles } from '../../protocol/login/client-files.js';
+import { clientFiles } from '../../client/files.js';
 import { generateKeyPair } from '../../protocol/transport/x25519.js';
 import type { AccountKey } from '../../state/accounts.js';
 import { parseSize } from '../../state/sizes.js';

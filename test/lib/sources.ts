@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 /** The folders with sources. */
 export const FOLDERS = [
   'program',
+  'client',
   'protocol',
   'posix',
   'state',

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { Failure, type FailureKind } from '../../protocol/failure.js';
 import { EXIT_CODES_HELP, exitCodeOf } from '../../program/exit-codes.js';
-import { ordinal } from '../../protocol/login/queue-display.js';
+import { ordinal } from '../../client/queue-display.js';
 import { describe, printable } from '../../program/report.js';
 
 t.test('one line, whatever was thrown', async (t) => {

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { fingerprint, writeKeyFile } from '../../../protocol/transport/keys.js';
-import { appendHost, lookupHost } from '../../../protocol/transport/known-hosts.js';
-import { loadIdentity } from '../../../protocol/login/identity.js';
-import type { Terminal } from '../../../protocol/login/terminal.js';
-import { verifyHost } from '../../../protocol/login/verify-host.js';
-import { generateKeyPair } from '../../../protocol/transport/x25519.js';
-import { temporaryDirectory } from '../../lib/directory.js';
+import { fingerprint, writeKeyFile } from '../../protocol/transport/keys.js';
+import { appendHost, lookupHost } from '../../client/known-hosts.js';
+import { loadIdentity } from '../../client/identity.js';
+import type { Terminal } from '../../client/terminal.js';
+import { verifyHost } from '../../client/verify-host.js';
+import { generateKeyPair } from '../../protocol/transport/x25519.js';
+import { temporaryDirectory } from '../lib/directory.js';
 
 const key = Buffer.alloc(32, 1);
 const otherKey = Buffer.alloc(32, 2);

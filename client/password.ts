@@ -3,8 +3,8 @@
  * at the terminal, without echo. Never from the command line or the environment, which other users can see.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { Failure } from '../failure.js';
-import { MAX_PASSWORD } from '../limits.js';
+import { Failure } from '../protocol/failure.js';
+import { MAX_PASSWORD } from '../protocol/limits.js';
 import type { Terminal } from './terminal.js';
 
 const STDIN = 0;

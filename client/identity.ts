@@ -5,9 +5,9 @@
  * and asks for a password. An own key that cannot be used (mode, content) is an error and never a made up one, as
  * its owner would wonder why a password is asked.
  */
-import { Failure } from '../failure.js';
-import { readKeyFile } from '../transport/keys.js';
-import { generateKeyPair, type KeyPair } from '../transport/x25519.js';
+import { Failure } from '../protocol/failure.js';
+import { readKeyFile } from '../protocol/transport/keys.js';
+import { generateKeyPair, type KeyPair } from '../protocol/transport/x25519.js';
 
 /** Throws EACCES where the key file is not private, USAGE where it is no key. */
 export function loadIdentity(keyPath: string): KeyPair {

@@ -12,9 +12,9 @@
 import { closeSync, constants, fstatSync, fsyncSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { readSync, realpathSync, renameSync, writeFileSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { hostAddress } from './addresses.js';
-import { Failure } from '../failure.js';
-import { PUBLIC_KEY_TYPE, decodeKey, formatPublicKey } from './keys.js';
+import { hostAddress } from '../protocol/transport/addresses.js';
+import { Failure } from '../protocol/failure.js';
+import { PUBLIC_KEY_TYPE, decodeKey, formatPublicKey } from '../protocol/transport/keys.js';
 
 /** The longest known_hosts that is read, in bytes: some 10,000 hosts. */
 const MAX_KNOWN_HOSTS = 1024 * 1024;

@@ -4,10 +4,10 @@
  *
  * A key that differs from the pinned one is refused always: no option and no answer accepts it.
  */
-import { hostAddress } from '../transport/addresses.js';
-import { Failure } from '../failure.js';
-import { fingerprint } from '../transport/keys.js';
-import { appendHost, lookupHost } from '../transport/known-hosts.js';
+import { hostAddress } from '../protocol/transport/addresses.js';
+import { Failure } from '../protocol/failure.js';
+import { fingerprint } from '../protocol/transport/keys.js';
+import { appendHost, lookupHost } from './known-hosts.js';
 import type { Terminal } from './terminal.js';
 
 export interface HostVerification {

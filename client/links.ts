@@ -2,8 +2,8 @@
  * Symbolic links in what a person writes after HOST. The server follows none: who means what they lead to finds it here, link by
  * link, and names that. What a link leads to is in the home, or it is refused.
  */
-import { Failure } from '../failure.js';
-import { joinPath, ROOT_PATH, splitPath, type RemotePath } from '../ids.js';
+import { Failure } from '../protocol/failure.js';
+import { joinPath, ROOT_PATH, splitPath, type RemotePath } from '../protocol/ids.js';
 
 /** As Linux (MAXSYMLINKS). */
 const MAX_LINKS = 40;

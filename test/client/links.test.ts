@@ -1,8 +1,8 @@
 /* Where links of a home lead, against a home that is a table. */
 import t from 'tap';
-import { Failure } from '../../../protocol/failure.js';
-import { throughLinks, withoutLinks } from '../../../protocol/login/links.js';
-import { parseRemotePath } from '../../../protocol/login/remote-path.js';
+import { Failure } from '../../protocol/failure.js';
+import { throughLinks, withoutLinks } from '../../client/links.js';
+import { parseRemotePath } from '../../client/remote-path.js';
 
 const LINKS: Readonly<Record<string, string>> = {
   here: 'd',

@@ -13,14 +13,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
-import { hostAddress } from '../../../protocol/transport/addresses.js';
-import { formatPublicKey } from '../../../protocol/transport/keys.js';
-import {
-  appendHost,
-  forgetHosts,
-  lookupHost,
-  readKnownHosts,
-} from '../../../protocol/transport/known-hosts.js';
+import { hostAddress } from '../../protocol/transport/addresses.js';
+import { formatPublicKey } from '../../protocol/transport/keys.js';
+import { appendHost, forgetHosts, lookupHost, readKnownHosts } from '../../client/known-hosts.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'ftpmount-hosts-'));
 t.teardown(() => rmSync(directory, { recursive: true }));
@@ -150,7 +145,7 @@ t.test('names that would break the file are refused', async (t) => {
 
 t.test('clients that add at the same time lose nothing', async (t) => {
   const path = hostsFile();
-  const module = new URL('../../../protocol/transport/known-hosts.js', import.meta.url).href;
+  const module = new URL('../../client/known-hosts.js', import.meta.url).href;
   const program = `const { appendHost } = await import(${JSON.stringify(module)});
     for (let port = 1; port <= 50; port += 1) {
       appendHost(${JSON.stringify(path)}, process.argv[1], port, Buffer.alloc(32, port));

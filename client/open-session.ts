@@ -5,12 +5,12 @@
  * A password is asked only when the server does not know the static key, and a wrong one from a file is not tried again.
  */
 import { randomBytes } from 'node:crypto';
-import type { AeadProvider } from '../transport/aead.js';
-import { Client, type ConnectOptions, type NotificationHandlers } from '../session/client.js';
-import type { LoginRequest } from '../session/login-call.js';
-import { Failure } from '../failure.js';
-import { LEASE_NONE, type LeaseMode } from '../methods.js';
-import type { ClientFiles } from './client-files.js';
+import type { AeadProvider } from '../protocol/transport/aead.js';
+import { Client, type ConnectOptions, type NotificationHandlers } from '../protocol/session/client.js';
+import type { LoginRequest } from '../protocol/session/login-call.js';
+import { Failure } from '../protocol/failure.js';
+import { LEASE_NONE, type LeaseMode } from '../protocol/methods.js';
+import type { ClientFiles } from './files.js';
 import { loadIdentity } from './identity.js';
 import { readPasswordFile } from './password.js';
 import { QueueDisplay } from './queue-display.js';

@@ -7,8 +7,8 @@
  */
 import { openSync } from 'node:fs';
 import { ReadStream, WriteStream } from 'node:tty';
-import { Failure } from '../failure.js';
-import { MAX_PASSWORD } from '../limits.js';
+import { Failure } from '../protocol/failure.js';
+import { MAX_PASSWORD } from '../protocol/limits.js';
 
 /** Asks a person. Both reject with ECANCELED when Ctrl-C is typed or the terminal goes away. */
 export interface Terminal {

@@ -2,10 +2,10 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { readClientConfig } from '../../../protocol/login/client-config.js';
-import { clientFiles } from '../../../protocol/login/client-files.js';
-import { temporaryDirectory } from '../../lib/directory.js';
-import { failing } from '../../lib/failing.js';
+import { readClientConfig } from '../../client/config.js';
+import { clientFiles } from '../../client/files.js';
+import { temporaryDirectory } from '../lib/directory.js';
+import { failing } from '../lib/failing.js';
 
 const directory = temporaryDirectory(t);
 const path = join(directory, 'config.toml');

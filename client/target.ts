@@ -4,11 +4,11 @@
  * As in scp, a slash before the first colon makes the text a local path, so that `./a:b` is always local; an IPv6
  * address stands in brackets. What HOST means (an alias or an address) is resolved by resolveEndpoint, in one place.
  */
-import type { SuiteName } from '../transport/aead.js';
-import { Failure } from '../failure.js';
-import { userName, type UserName } from '../ids.js';
-import { DEFAULT_PORT } from '../limits.js';
-import type { HostAlias } from './client-config.js';
+import type { SuiteName } from '../protocol/transport/aead.js';
+import { Failure } from '../protocol/failure.js';
+import { userName, type UserName } from '../protocol/ids.js';
+import { DEFAULT_PORT } from '../protocol/limits.js';
+import type { HostAlias } from './config.js';
 import { localUserName } from './local-user.js';
 
 export interface Target {

@@ -20,9 +20,9 @@ import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs
 import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import { isAbsolute } from 'node:path';
-import { SUITE_NAMES, type SuiteName } from '../transport/aead.js';
-import { Failure } from '../failure.js';
-import { userName } from '../ids.js';
+import { SUITE_NAMES, type SuiteName } from '../protocol/transport/aead.js';
+import { Failure } from '../protocol/failure.js';
+import { userName } from '../protocol/ids.js';
 
 export interface HostAlias {
   readonly host: string | undefined;

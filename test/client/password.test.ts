@@ -1,11 +1,11 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { askNewPassword, readPasswordFile } from '../../../protocol/login/password.js';
-import { LineEditor, type Terminal } from '../../../protocol/login/terminal.js';
-import { temporaryDirectory } from '../../lib/directory.js';
-import { failing } from '../../lib/failing.js';
-import { run } from '../../lib/run.js';
+import { askNewPassword, readPasswordFile } from '../../client/password.js';
+import { LineEditor, type Terminal } from '../../client/terminal.js';
+import { temporaryDirectory } from '../lib/directory.js';
+import { failing } from '../lib/failing.js';
+import { run } from '../lib/run.js';
 
 const directory = temporaryDirectory(t);
 
@@ -39,7 +39,7 @@ t.test('what is no password', async (t) => {
 });
 
 t.test('standard input, and a pipe as a shell gives it', async (t) => {
-  const module = new URL('../../../protocol/login/password.js', import.meta.url).href;
+  const module = new URL('../../client/password.js', import.meta.url).href;
   const script = `import { readPasswordFile } from '${module}'; process.stdout.write(readPasswordFile(process.argv[1]));`;
   for (const path of ['-', '/dev/stdin']) {
     const pipeline = `printf 'secret\\nnot this\\n' | "$0" --input-type=module -e "$1" "$2"`;

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { parseRemotePath } from '../../../protocol/login/remote-path.js';
+import { parseRemotePath } from '../../client/remote-path.js';
 
 t.test('paths of a home never lead above it', async (t) => {
   const paths: readonly (readonly [string, string])[] = [

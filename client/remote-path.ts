@@ -1,8 +1,8 @@
 /**
  * The place in a home that a person writes after HOST: with `.` and `..`, which never reach the wire.
  */
-import { Failure } from '../failure.js';
-import { remotePath, ROOT_PATH, type RemotePath } from '../ids.js';
+import { Failure } from '../protocol/failure.js';
+import { remotePath, ROOT_PATH, type RemotePath } from '../protocol/ids.js';
 
 /**
  * The path after HOST: as a path of the home: relative to `from`, with a leading slash to the home; `.` and `..` are

@@ -1,7 +1,7 @@
 import { userInfo } from 'node:os';
 import t from 'tap';
-import type { HostAlias } from '../../../protocol/login/client-config.js';
-import { isRemote, parsePort, parseTarget, resolveEndpoint } from '../../../protocol/login/target.js';
+import type { HostAlias } from '../../client/config.js';
+import { isRemote, parsePort, parseTarget, resolveEndpoint } from '../../client/target.js';
 
 const usage = { name: 'Failure', kind: 'USAGE' };
 
