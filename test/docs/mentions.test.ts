@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import t from 'tap';
 import { runProgram } from '../lib/programs.js';
-import { readSources } from '../lib/sources.js';
+import { FOLDERS, readSources } from '../lib/sources.js';
 import { codeOf, linksOf, readDocuments, ROOT } from './markdown.js';
 
 /** How far apart two parts of a message may be in the code: what is between them is put in (characters). */
@@ -14,6 +14,19 @@ t.test('links lead to files that are there', async (t) => {
   for (const document of documents) {
     for (const link of linksOf(document).filter((one) => !/^https?:|^#/.test(one))) {
       t.ok(existsSync(new URL(link, new URL(document.name, ROOT))), `${document.name}: ${link}`);
+    }
+  }
+});
+
+t.test('tests, and what else is named by its path in the sources, are there', async (t) => {
+  const folder = new RegExp(`^(?:${FOLDERS.join('|')})/`);
+  for (const document of documents) {
+    for (const place of codeOf(document).filter((one) => folder.test(one) && /^[-\w/.]+$/.test(one))) {
+      const endings = ['', '.ts', '.test.ts'];
+      t.ok(
+        endings.some((ending) => existsSync(new URL(`${place}${ending}`, ROOT))),
+        `${document.name}: ${place}`,
+      );
     }
   }
 });
