@@ -58,7 +58,8 @@ export interface OpenedSession {
 
 /**
  * Connects and logs in. Throws what openConnection throws, HOSTKEY, ENOKEY (a password is needed and nobody can be asked),
- * EKEYREJECTED (wrong user or password), EKEYEXPIRED, EAGAIN (too many wrong ones: says when to try again), EUSERS (no room: the queue is full, or the user has too many sessions).
+ * EKEYREJECTED (wrong user or password), EKEYEXPIRED, EAGAIN (too many wrong ones: says when to try again), EUSERS (no room: the queue is full, or the user has too many sessions:
+ * isOfUser()).
  */
 export async function openSession(options: OpenSessionOptions): Promise<OpenedSession> {
   const { endpoint, files, signal, notifications = {} } = options;
@@ -207,10 +208,17 @@ function explain(failure: Failure, { user, host, likelyPort }: Endpoint): Failur
     case 'EUSERS':
       return new Failure('EUSERS', `${host} is full: ${failure.message}: try again later`, { cause });
     case 'EBUSY':
-      return new Failure('EUSERS', `${user} has too many sessions: ${failure.message}: close one`, { cause });
+      return new Failure('EUSERS', `${user} has too many sessions: ${failure.message}: close one`, {
+        cause: failure,
+      });
     default:
       return failure;
   }
+}
+
+/** Whether what openSession() threw is that this user has too many sessions, whatever room the server has for others. */
+export function isOfUser({ cause }: Failure): boolean {
+  return cause instanceof Failure && cause.kind === 'EBUSY';
 }
 
 /** The terminal, opened when something has to be asked: most sessions never do. */

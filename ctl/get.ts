@@ -18,9 +18,9 @@ import type { Attributes } from '../protocol/attributes.js';
 import { Failure } from '../protocol/failure.js';
 import type { RemotePath } from '../protocol/ids.js';
 import { getStream } from './get-stream.js';
-import { displayName, isContents, lastComponent, localJoin, STREAM } from './names.js';
+import { displayName, lastComponent, localJoin, STREAM } from './names.js';
 import type { Progress, SurveyedKind } from './output/progress.js';
-import { findThere, isDirectory, openDirectory, throughLinks, type Found } from './remote/directory.js';
+import { isDirectory, openDirectory } from './remote/directory.js';
 import { matching } from './remote/matching.js';
 import { remoteArguments, type Place } from './remote/place.js';
 import type { OwnSession } from './remote/session.js';
@@ -53,6 +53,7 @@ import {
 } from './transfer/local-directories.js';
 import { LocalSyncs } from './transfer/local-syncs.js';
 import { PERMISSIONS } from './transfer/part.js';
+import { findSource, type RemoteSource } from './transfer/remote-source.js';
 import { SmallDownloads } from './transfer/small-download.js';
 import { permissions } from './transfer/source.js';
 import { SMALL_FILE_BYTES, type TransferContext } from './transfer/transfer.js';
@@ -200,8 +201,8 @@ class Get {
     try {
       for (const source of sources) {
         await this.#progress.guard(source.shown, async () => {
-          const found = await this.#find(source);
-          await this.#copySource(source, found, destination, into, sources.length === 1);
+          const found = await findSource(this.#session.client, source, this.#recursive);
+          await this.#copySource(found, destination, into, sources.length === 1);
         });
       }
     } finally {
@@ -241,35 +242,21 @@ class Get {
     await this.#makeLinks();
   }
 
-  /** What a source is: with -r a link is one, unless a slash asks for what it leads to. */
-  #find({ path, text }: Place): Promise<Found> {
-    const { client } = this.#session;
-    if (!this.#recursive || isContents(Buffer.from(text))) return findThere(client, path);
-    return throughLinks(client, path, 'kept', async (there) => ({
-      path: there,
-      attributes: await client.call('getattr', [there]),
-    }));
-  }
-
   async #copySource(
-    { text, name }: Place,
-    found: Found,
+    { path, attributes, listed }: RemoteSource,
     local: Buffer,
     into: boolean,
     isOnly: boolean,
   ): Promise<void> {
-    const { attributes } = found;
-    const item = { source: found.path, attributes, listed: name };
+    const item = { source: path, attributes, listed };
     if (this.#recursive && isDirectory(attributes)) {
-      const contents = isContents(Buffer.from(text));
-      if (!contents && this.#isExcluded(item)) return undefined;
+      if (listed.length > 0 && this.#isExcluded(item)) return undefined;
       if (!into) await this.#makeDestination(local);
-      const target = { directory: local, name: contents ? Buffer.alloc(0) : name };
-      return this.#copyDirectory({ ...item, target, listed: target.name });
+      return this.#copyDirectory({ ...item, target: { directory: local, name: listed } });
     }
     if (this.#flags.sync !== undefined)
       throw new Failure('ENOTDIR', 'not a directory: get it with ftpctl get');
-    if (into) return this.#copy({ ...item, target: { directory: local, name } });
+    if (into) return this.#copy({ ...item, target: { directory: local, name: listed } });
     if (!isOnly || local.at(-1) === SLASH) throw noDirectory(local);
     return this.#copy({ ...item, target: { directory: parentOf(local), name: lastComponent(local) } });
   }

@@ -5,12 +5,11 @@
  *
  * Here are the vocabulary, the client and the framing; what the requests do is daemon/control-server.ts.
  */
-import { readFileSync } from 'node:fs';
-import { createConnection } from 'node:net';
+import { createConnection, type Socket } from 'node:net';
 import { Failure, type FailureKind } from '../protocol/failure.js';
 import { isErrnoName } from '../protocol/errno.js';
 import { homeName, userName, type HomeName, type ShareName, type UserName } from '../protocol/ids.js';
-import { statePaths } from './directory.js';
+import { holderText, statePaths } from './directory.js';
 import type { QuotaReport, Use } from './ledger.js';
 import type { Measurements } from './measurements.js';
 import { MAX_SOCKET_PATH } from './private-socket.js';
@@ -164,7 +163,7 @@ export async function askDaemon<R extends ControlRequest>(
   const { control, lock } = statePaths(stateDirectory);
   if (Buffer.byteLength(control) > MAX_SOCKET_PATH) return undefined; // no daemon could have made it
   const socket = createConnection(control);
-  socket.setTimeout(silenceMs, () => socket.destroy(noAnswer(lock)));
+  onSilence(socket, silenceMs, () => socket.destroy(noAnswer(lock)));
   try {
     socket.end(`${JSON.stringify(request)}\n`);
     const chunks: Buffer[] = [];
@@ -191,16 +190,21 @@ export async function askDaemon<R extends ControlRequest>(
 }
 
 function noAnswer(lock: string): Failure {
-  return new Failure('ETIMEDOUT', `the running daemon${daemonProcess(lock)} does not answer`);
+  return new Failure('ETIMEDOUT', `the running daemon${holderText(lock)} does not answer`);
 }
 
-/** As its lock file says, for people. */
-function daemonProcess(lock: string): string {
-  try {
-    return ` (process ${readFileSync(lock, 'utf8').trim()})`;
-  } catch {
-    return '';
-  }
+/**
+ * Calls `act` where nothing came for so long (milliseconds). In a process that was stopped meanwhile, by Ctrl-Z, the time is up before
+ * what came is read.
+ */
+function onSilence(socket: Socket, ms: number, act: () => void): void {
+  socket.setTimeout(ms);
+  socket.on('timeout', () => {
+    const { bytesRead } = socket;
+    setImmediate(() => {
+      if (socket.bytesRead === bytesRead) act();
+    });
+  });
 }
 
 function parseObject(line: string): Readonly<Record<string, unknown>> {

@@ -2,7 +2,7 @@
  * The state directory: where it is, what its files are called, and that it is private (0700). Everything the server
  * keeps except the homes is in here; the daemon and ftpctl find each other through it.
  */
-import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Failure } from '../protocol/failure.js';
@@ -44,6 +44,16 @@ export function statePaths(directory: string): StatePaths {
     managerLog: join(directory, 'manager.log'),
     userLog: join(directory, 'user.log'),
   };
+}
+
+/** Which daemon holds a lock (its path or descriptor), as ` (process N)` for people; empty where it has not said so. */
+export function holderText(lock: string | number): string {
+  try {
+    const holder = readFileSync(lock, 'utf8').trim();
+    return /^\d+$/.test(holder) ? ` (process ${holder})` : '';
+  } catch {
+    return '';
+  }
 }
 
 /** The state of root, and of the package. */

@@ -2,12 +2,12 @@
  * One daemon per state directory, and per directory of homes: two would keep two ledgers of the same homes. The locks are
  * flocks: the kernel drops them with the process, however it ends, so there is nothing stale to clean up.
  */
-import { closeSync, constants, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, constants, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { Failure } from '../protocol/failure.js';
 import { fd } from '../posix/fd.js';
 import { flock } from '../posix/files.js';
 import { LOCK_EX, LOCK_NB } from '../posix/flags.js';
-import { statePaths } from './directory.js';
+import { holderText, statePaths } from './directory.js';
 
 export interface Lock {
   release(): void;
@@ -18,9 +18,10 @@ export function lockState(directory: string): Lock {
   const path = statePaths(directory).lock;
   // Truncates nothing yet: it may be another daemon's.
   const file = open(path, constants.O_RDWR | constants.O_CREAT);
-  const holder = readFileSync(file, 'utf8').trim();
-  const who = /^\d+$/.test(holder) ? ` (process ${holder})` : '';
-  lock(file, `another daemon${who} runs on ${directory}: stop it, or give this one a --state of its own`);
+  lock(
+    file,
+    `another daemon${holderText(file)} runs on ${directory}: stop it, or give this one a --state of its own`,
+  );
   ftruncateSync(file);
   writeSync(file, `${process.pid}\n`, 0);
   return { release: () => closeSync(file) };

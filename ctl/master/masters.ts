@@ -24,11 +24,16 @@ export async function masters(): Promise<Found[]> {
 }
 
 /**
- * Ends those at a server (Description.server) that no command uses, whatever they call it, and of whichever account: each has one of
- * its places. Returns whether there were any, when they have logged out.
+ * Ends those at a server (Description.server) that no command uses, whatever they call it, as each has one of its places: of `user`, or
+ * of whichever account. Returns whether there were any, when they have logged out.
  */
-export async function endIdleMasters(server: string): Promise<boolean> {
-  const idle = (await masters()).filter((one) => one.server === server && one.commands === 0);
+export async function endIdleMasters(server: string, user?: string): Promise<boolean> {
+  const idle = (await masters()).filter(
+    (one) =>
+      one.server === server &&
+      one.commands === 0 &&
+      (user === undefined || one.account.startsWith(`${user}@`)),
+  );
   for (const { place } of idle) await endIdleMaster(place).catch(() => undefined);
   return idle.length > 0;
 }

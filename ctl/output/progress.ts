@@ -98,11 +98,19 @@ export class Progress {
     }
   }
 
-  /** What all comes to is found out where that is shown, while it is moved, once over all connections; no longer than until close(). */
+  /**
+   * What all comes to is found out where that is shown, while it is moved, once over all connections, or over the next one where it
+   * fails; no longer than until close().
+   */
   expect(find: (closing: AbortSignal) => Promise<Expected>): void {
     if (this.#isExpecting || this.#display.expected === undefined) return;
     this.#isExpecting = true;
-    void find(this.#closing.signal).then((all) => this.#display.expected?.(all));
+    find(this.#closing.signal).then(
+      (all) => this.#display.expected?.(all),
+      () => {
+        this.#isExpecting = false;
+      },
+    );
   }
 
   /** `name` is there already, as it is here. */

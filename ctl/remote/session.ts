@@ -212,7 +212,10 @@ class CommandSession implements OwnSession {
   }
 }
 
-/** The place of a master that nobody uses is given to who comes, also to who waits in the queue. */
+/**
+ * The place of a master that nobody uses is given to who comes, also to who waits in the queue: of any account, or where the user has
+ * too many sessions, one of those.
+ */
 async function openWhereThereIsPlace(
   login: OpenSessionOptions,
 ): Promise<OpenedSession & Pick<LastingSession, 'server'>> {
@@ -229,8 +232,10 @@ async function openWhereThereIsPlace(
     try {
       return { ...(await openSession({ ...login, onServerKey, notifications: { queued } })), server };
     } catch (error) {
-      if (Failure.from(error).kind !== 'EUSERS' || tries === MAX_TRIES) throw error;
-      hasMadePlace ||= await endIdleMasters(server).catch(() => false);
+      const failure = Failure.from(error);
+      if (failure.kind !== 'EUSERS' || tries === MAX_TRIES) throw error;
+      const user = isOfUser(failure) ? login.endpoint.user : undefined;
+      hasMadePlace ||= await endIdleMasters(server, user).catch(() => false);
       if (!hasMadePlace) throw error;
       // Who counts the places at the server hears of it a little later than who answers a logout.
       await delay(PLACE_MS * (tries - 1));

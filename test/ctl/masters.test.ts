@@ -3,6 +3,7 @@ import * as fs from 'node:fs';
 import { once } from 'node:events';
 import { delimiter, dirname, join } from 'node:path';
 import t from 'tap';
+import { logIn } from '../lib/accounts.js';
 import { passwordOf, startDaemon } from '../lib/daemon.js';
 import { temporaryDirectory } from '../lib/directory.js';
 import { programs } from '../lib/programs.js';
@@ -202,6 +203,28 @@ t.test('one that is idle gives way to who finds no place', async (t) => {
   t.match((await ctl('master', 'list')).stdout, /^alice@/m);
   t.match(await ctl('ls', '--no-master', ...login), { code: 0 });
   t.strictSame(sockets(), before);
+});
+
+t.test('where one user has all that one user may have only those of that user give way', async (t) => {
+  const narrow = await startDaemon(t, {
+    byPassword: true,
+    users: { alice: { quota: '64M' }, bob: { quota: '64M' } },
+    args: ['--max-sessions-per-user', '1'],
+  });
+  const ls = (user: string, host: string, ...args: string[]) =>
+    ctl('ls', ...narrow.login(user), ...args, `${user}@${host}:`);
+  const before = sockets();
+  const added = (): number[] => sockets().filter((ino) => !before.includes(ino));
+  t.match(await ls('bob', '127.0.0.1'), { code: 0 });
+  await until(() => added().length === 1);
+  const ofBob = added();
+  t.match(await ls('alice', 'localhost'), { code: 0 });
+  await until(() => added().length === 2);
+  t.match(await ls('alice', '127.0.0.1', '--no-master'), { code: 0 }, 'also by another name of the server');
+  t.strictSame(added(), ofBob);
+  await logIn(t, { port: narrow.port, user: 'alice', password: passwordOf('alice') });
+  t.match(await ls('alice', '127.0.0.1', '--no-master'), { code: 6, stderr: /alice has too many sessions/ });
+  t.strictSame(added(), ofBob);
 });
 
 t.test('one that is idle gives way to who waits for a place', async (t) => {

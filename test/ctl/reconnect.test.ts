@@ -2,6 +2,7 @@
  * The line breaks while a tree or several files are moved: nothing of what was to be done is forgotten. A server that lies is
  * the way to break it in the moment that matters.
  */
+import { createHash } from 'node:crypto';
 import { mkdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -19,6 +20,8 @@ import {
   SILENCE,
   type Lie,
 } from '../lib/evil-server.js';
+import { programs } from '../lib/programs.js';
+import { Terminal } from '../lib/terminal.js';
 
 t.setTimeout(90_000);
 
@@ -150,4 +153,26 @@ void t.test('a directory that get made before gets its mode and time', async (t)
   t.equal(get.code, 0, get.stderr);
   const { mode, mtimeMs } = statSync(join(server.directory, 'copy/made'));
   t.strictSame([mode & 0o777, Math.floor(mtimeMs / 1000)], [0o705, MTIME]);
+});
+
+void t.test('what a get comes to is found out anew over the next connection', async (t) => {
+  const content = Buffer.alloc(4 * 1024 * 1024);
+  const file = attributesOf(FILE, 11, content.length).with(5, content.length / 512);
+  const { lie } = breaking(() => listing(attributesOf(DIRECTORY, 20), [[Buffer.from('two'), file, null]]));
+  const server = await EvilServer.start(t, {
+    getattr: () => ROOT.with(2, DIRECTORY),
+    list: (question, channel) => {
+      if (pathOf(question.params[0]) === 'sub') return lie(question, channel);
+      const sub = [Buffer.from('sub'), attributesOf(DIRECTORY, 20), null];
+      return listing(ROOT, [[Buffer.from('one'), file, null], sub]);
+    },
+    download: () => [1, file],
+    downloadRead: ({ params: [, offset, length] }) =>
+      content.subarray(Number(offset), Number(offset) + Number(length)),
+    digest: () => createHash('md5').update(content).digest(),
+  });
+  const get = ['get', '-r', '--limit=2M', ...server.login, `${server.at()}.`, join(server.directory, 'copy')];
+  const terminal = new Terminal(t, [process.execPath, programs.ftpctl, ...get], server.env);
+  await terminal.says(/[0-3]\.\dM of 8\.0M {2}.*ETA 0:\d\d/);
+  t.equal((await terminal.exited).code, 0);
 });

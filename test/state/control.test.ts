@@ -1,8 +1,10 @@
 /* The control socket's vocabulary and both of its ends. */
 import { connect, createServer } from 'node:net';
 import { once } from 'node:events';
-import { statSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { ControlServer } from '../../daemon/control-server.js';
 import { Failure } from '../../protocol/failure.js';
@@ -18,6 +20,8 @@ import { statePaths } from '../../state/directory.js';
 import { temporaryDirectory } from '../lib/directory.js';
 import type { Scope } from '../lib/scope.js';
 import { silentLog } from '../lib/logs.js';
+import { spawnPlain } from '../lib/spawn.js';
+import { until } from '../mount/remote/processes.js';
 
 const ALICE = userName('alice');
 
@@ -89,8 +93,37 @@ t.test('a daemon that is stopped is not waited for', async (t) => {
     kind: 'ETIMEDOUT',
     message: 'the running daemon does not answer',
   });
+  writeFileSync(lock, '');
+  await t.rejects(askDaemon(directory, { type: 'status' }, 1), {
+    message: 'the running daemon does not answer',
+  });
   writeFileSync(lock, '4711\n');
   await t.rejects(askDaemon(directory, { type: 'status' }, 1), { message: /\(process 4711\)/ });
+});
+
+t.test('an answer that came while who asks was stopped is heard', async (t) => {
+  const silenceMs = 1000;
+  let hasStopped: () => void = () => undefined;
+  const stopped = new Promise<void>((resolve) => (hasStopped = resolve));
+  const directory = await serve(t, async () => {
+    asker.kill('SIGSTOP');
+    await until(() => / T /.test(readFileSync(`/proc/${asker.pid}/stat`, 'utf8')));
+    hasStopped();
+    return { lifted: 1 };
+  });
+  const control = new URL('../../state/control.js', import.meta.url).href;
+  const script = `
+    const { askDaemon } = await import(${JSON.stringify(control)});
+    const request = { type: 'unlock', userOrAddress: 'alice' };
+    console.log(JSON.stringify(await askDaemon(${JSON.stringify(directory)}, request, ${silenceMs})));`;
+  const asker = spawnPlain(process.execPath, ['--input-type=module', '--eval', script], {});
+  t.teardown(() => asker.kill('SIGKILL'));
+  await stopped;
+  // As long as the daemon may be silent, and a little more.
+  await delay(1.5 * silenceMs);
+  asker.kill('SIGCONT');
+  const [answer, complaint] = await Promise.all([text(asker.stdout), text(asker.stderr)]);
+  t.equal(answer, '{"lifted":1}\n', complaint);
 });
 
 t.test('no daemon: no socket, or one that a killed daemon left', async (t) => {
