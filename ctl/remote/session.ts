@@ -11,7 +11,12 @@ import { Failure, type FailureKind } from '../../protocol/failure.js';
 import type { ShareName } from '../../protocol/ids.js';
 import { fingerprint } from '../../protocol/transport/keys.js';
 import { clientFiles } from '../../client/files.js';
-import { openSession, type OpenedSession, type OpenSessionOptions } from '../../client/open-session.js';
+import {
+  isOfUser,
+  openSession,
+  type OpenedSession,
+  type OpenSessionOptions,
+} from '../../client/open-session.js';
 import { VERSION } from '../../program/version.js';
 import { endIdleMasters } from '../master/masters.js';
 import { Changes } from './changes.js';
