@@ -10,7 +10,7 @@
  */
 import { chmodSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { build, type Plugin } from 'esbuild';
+import { build, type BuildOptions, type Plugin } from 'esbuild';
 import type { ProgramName } from '../program/location.js';
 import { CHECKOUT, PROGRAMS } from './checkout.js';
 
@@ -35,18 +35,24 @@ const FROM_NODE_MODULES = [
 ];
 /** Modules are strict. `ownUrl` stands for import.meta.url, which is that of the program. */
 const BEFORE = `'use strict'; const ownUrl = require('node:url').pathToFileURL(__filename).href;`;
+/** Reads what tells it that it is too old: as in Debian 11 and Ubuntu 22.04. */
+const OLD_NODE = 'node12';
 
 const directory = path.join(CHECKOUT, PROGRAMS);
 rmSync(directory, { recursive: true, force: true });
 for (const [name, layer] of Object.entries(COMMANDS)) {
   // A file of its own tells an old node that it is too old, which could not read the rest.
-  await bundle(name, `${layer}/${name}`, [mainIn(`./${name}-main.cjs`)]);
+  await bundle(name, `${layer}/${name}`, {
+    target: OLD_NODE,
+    banner: {},
+    plugins: [mainIn(`./${name}-main.cjs`)],
+  });
   await bundle(`${name}-main`, `${layer}/main`);
   chmodSync(path.join(directory, `${name}.cjs`), 0o755);
 }
 for (const [name, module] of Object.entries(PARTS)) await bundle(name, module);
 
-async function bundle(name: string, module: string, plugins: Plugin[] = []): Promise<void> {
+async function bundle(name: string, module: string, options: BuildOptions = {}): Promise<void> {
   await build({
     absWorkingDir: CHECKOUT,
     entryPoints: { [name]: `dist/${module}.js` },
@@ -60,8 +66,8 @@ async function bundle(name: string, module: string, plugins: Plugin[] = []): Pro
     external: FROM_NODE_MODULES,
     define: { 'import.meta.url': 'ownUrl' },
     banner: { js: BEFORE },
-    plugins,
     logLevel: 'warning',
+    ...options,
   });
 }
 
