@@ -3,16 +3,16 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t, { type Test } from 'tap';
-import type { Shell } from '../../ctl/completion.js';
+import type { Shell } from '../../ctl/completed-shells.js';
 import { MOUNT_OPTIONS } from '../../mount/options.js';
 import { helpOf } from '../../packaging/man-pages.js';
 import { mountCompletion } from '../../packaging/mount-completion.js';
 import { temporaryDirectory } from '../lib/directory.js';
-import { programs, runProgram } from '../lib/programs.js';
+import { runProgram } from '../lib/programs.js';
 import { succeed } from '../lib/run.js';
 import { Terminal } from '../lib/terminal.js';
 
-const mountHelp = helpOf(programs.ftpmount, []);
+const mountHelp = helpOf('ftpmount', []);
 const isThere = (shell: string): boolean => spawnSync(shell, ['-c', 'true']).status === 0;
 const skipped = (shell: string) => (isThere(shell) ? {} : { skip: `there is no ${shell}` });
 
