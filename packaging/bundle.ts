@@ -5,14 +5,13 @@
  *
  * What a program loads only when it is asked for is in its file, and is run when it is asked for: node's own modules, too, which
  * would take 50 ms otherwise. That is so of CommonJS; in ES modules all that is imported is loaded first.
- *
- * Libraries with native or WebAssembly parts are loaded from node_modules, and so are those that load their parts by name.
  */
 import { chmodSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { build, type BuildOptions, type Plugin } from 'esbuild';
 import type { ProgramName } from '../program/location.js';
 import { CHECKOUT, PROGRAMS } from './checkout.js';
+import { FROM_NODE_MODULES } from './node-modules.js';
 
 /** Started by people: the layer of each. */
 const COMMANDS = { ftpctl: 'ctl', ftpmount: 'mount', ftpmountd: 'daemon' } as const;
@@ -25,14 +24,6 @@ const PARTS: Readonly<Record<Exclude<ProgramName, keyof typeof COMMANDS>, string
   'password-thread': 'state/password-thread',
   worker: 'daemon/worker/worker',
 };
-const FROM_NODE_MODULES = [
-  '@fastify/swagger',
-  'fastify',
-  'fuse-native',
-  'koffi',
-  'libsodium-wrappers-sumo',
-  'lmdb',
-];
 /** Modules are strict. `ownUrl` stands for import.meta.url, which is that of the program. */
 const BEFORE = `'use strict'; const ownUrl = require('node:url').pathToFileURL(__filename).href;`;
 /** Reads what tells it that it is too old: as in Debian 11 and Ubuntu 22.04. */
@@ -63,7 +54,7 @@ async function bundle(name: string, module: string, options: BuildOptions = {}):
     platform: 'node',
     target: 'node20.19',
     supported: { 'dynamic-import': false },
-    external: FROM_NODE_MODULES,
+    external: [...FROM_NODE_MODULES],
     define: { 'import.meta.url': 'ownUrl' },
     banner: { js: BEFORE },
     logLevel: 'warning',
