@@ -35,6 +35,13 @@ export function manPages(): Record<string, string> {
     ),
     'ftpmountd.toml.5': configurationPage(),
     'mount.ftpmount.8': mountPage(),
+    ...documentPages(),
+  };
+}
+
+/** Those that are documents, too. */
+export function documentPages(): Record<string, string> {
+  return {
     'ftpmount-config.5': documentPage('ftpmount-config', 5, {
       file: 'docs/client-configuration.md',
       purpose: "the client's configuration, config.toml",
