@@ -17,9 +17,9 @@
  * otherwise silently connect somewhere else.
  */
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import { isAbsolute } from 'node:path';
+import { parse, TomlError } from 'smol-toml';
 import { SUITE_NAMES, type SuiteName } from '../protocol/transport/aead.js';
 import { Failure } from '../protocol/failure.js';
 import { userName } from '../protocol/ids.js';
@@ -77,10 +77,8 @@ export function readClientConfig(path: string): ClientConfig {
   return { hosts, mounts, masterIdleMs: idle * 1000 };
 }
 
-/** The library is loaded, as one file, only for who has a config: as ten modules it takes a tenth of the start of a command. */
 function parseToml(text: string, path: string): Record<string, unknown> {
   if (text === '') return {};
-  const { parse, TomlError } = createRequire(import.meta.url)('smol-toml') as typeof import('smol-toml');
   try {
     return parse(text);
   } catch (error) {

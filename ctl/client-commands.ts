@@ -2,13 +2,12 @@
  * The command line of what is about this client alone: its key, the servers that it knows, the sessions that it keeps, completion.
  */
 import { Argument, type Command } from 'commander';
-import type { Shell } from './completion.js';
 import { parsePort } from '../client/target.js';
+import { SHELLS } from './completed-shells.js';
 import { withSessionOptions } from './remote/session-options.js';
 
 /** Its script knows all commands. */
 export const COMPLETION = 'completion';
-const SHELLS: readonly Shell[] = ['bash', 'zsh', 'fish'];
 
 /** Adds them. `end` takes the exit code. */
 export function clientCommands(program: Command, end: (exitCode: number) => void): void {

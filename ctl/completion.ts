@@ -6,6 +6,7 @@
  * the options on the line that say how to log in.
  */
 import type { Command } from 'commander';
+import { fishOption, FISH_HOSTS, fishText, hostsFunction, type Shell } from './completed-shells.js';
 import { writeOut } from './output/stdout.js';
 import { PROGRAM } from './program.js';
 
@@ -21,20 +22,9 @@ interface Completed {
   readonly paths: string;
 }
 
-export type Shell = 'bash' | 'zsh' | 'fish';
-
-const SHELLS: Readonly<Record<Shell, (commands: readonly Completed[]) => string>> = { bash, zsh, fish };
+const SCRIPTS: Readonly<Record<Shell, (commands: readonly Completed[]) => string>> = { bash, zsh, fish };
 /** The group of commands whose paths are those that were before. */
 const TRASH = 'trash';
-
-/** Writes the names of known hosts and aliases, where $config is the client's directory. */
-export const HOSTS = String.raw`sed -n 's/^\([^#[:blank:]]*\):[0-9]*[[:blank:]].*/\1/p' "$config/known_hosts" 2>/dev/null
-  sed -n 's/^\[hosts\.\([^]"]*\)].*/\1/p' "$config/config.toml" 2>/dev/null`;
-
-const HOSTS_FUNCTION = `_${PROGRAM}_hosts() {
-  local config=\${XDG_CONFIG_HOME:-$HOME/.config}/ftpmount
-  ${HOSTS}
-}`;
 
 /** Sets $login to those of the words of a line that say how to log in. The number tells a port from mkdir's -p. */
 const LOGIN_FUNCTION = `_${PROGRAM}_login() {
@@ -51,7 +41,7 @@ const LOGIN_FUNCTION = `_${PROGRAM}_login() {
 
 /** Returns the exit code. */
 export async function completion(shell: Shell, program: Command): Promise<number> {
-  await writeOut(SHELLS[shell](commandsOf(program, [])));
+  await writeOut(SCRIPTS[shell](commandsOf(program, [])));
   return 0;
 }
 
@@ -105,7 +95,7 @@ function branches(commands: readonly Completed[]): string {
 
 function bash(commands: readonly Completed[]): string {
   return `# ${PROGRAM}: eval "$(${PROGRAM} completion bash)"
-${HOSTS_FUNCTION}
+${hostsFunction(PROGRAM)}
 ${LOGIN_FUNCTION}
 _${PROGRAM}() {
   local word=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD - 1]} at='' i commands options hosts paths
@@ -151,7 +141,7 @@ complete -o default -F _${PROGRAM} ${PROGRAM}
 function zsh(commands: readonly Completed[]): string {
   return `#compdef ${PROGRAM}
 # ${PROGRAM}: eval "$(${PROGRAM} completion zsh)"
-${HOSTS_FUNCTION}
+${hostsFunction(PROGRAM)}
 ${LOGIN_FUNCTION}
 _${PROGRAM}() {
   local at='' word commands options hosts paths
@@ -189,19 +179,15 @@ if [[ \${funcstack[1]} == _${PROGRAM} ]]; then _${PROGRAM} "$@"; else compdef _$
 }
 
 function fish(commands: readonly Completed[]): string {
-  const quote = (text: string): string => `'${text.replaceAll(/[\\']/g, String.raw`\$&`)}'`;
   const lines = commands.flatMap(({ name, commands: below, options, takesHost, paths }) => {
     const words = name === '' ? [] : name.split(' ');
     const typed = `__${PROGRAM}_at ${name}`.trim();
     const exactly = `${typed}; and test (count (commandline -opc)) -eq ${words.length + 1}`;
-    const complete = (condition: string): string => `complete -c ${PROGRAM} -n ${quote(condition)}`;
+    const complete = (condition: string): string => `complete -c ${PROGRAM} -n ${fishText(condition)}`;
     return [
-      ...below.map((one) => `${complete(exactly)} -f -a ${one.name} -d ${quote(one.text)}`),
+      ...below.map((one) => `${complete(exactly)} -f -a ${one.name} -d ${fishText(one.text)}`),
       ...(name === '' ? [] : options).map(({ flags, text }) => {
-        const given = flags.map((flag) =>
-          flag.startsWith('--') ? `-l ${flag.slice(2)}` : `-s ${flag.slice(1)}`,
-        );
-        return `${complete(typed)} ${given.join(' ')} -d ${quote(text)}`;
+        return `${complete(typed)} ${fishOption(flags, text)}`;
       }),
       ...(takesHost ? [`${complete(typed)} -a '(${`__${PROGRAM}_places ${paths}`.trim()})'`] : []),
     ];
@@ -235,14 +221,7 @@ function __${PROGRAM}_places
     end
     return
   end
-  set -l config ~/.config/ftpmount
-  set -q XDG_CONFIG_HOME; and set config $XDG_CONFIG_HOME/ftpmount
-  set -l user (string match -r '^[^@]*@' -- $word)
-  begin
-  ${HOSTS}
-  end | while read -l host
-    echo "$user$host:"
-  end
+  ${FISH_HOSTS}
 end
 # Behind HOST: there are no files of this machine.
 complete -c ${PROGRAM} -n 'string match -q "*:*" -- (commandline -ct)' -f

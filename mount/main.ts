@@ -24,8 +24,9 @@ Mount options (-o a,b=1; those of mount(8) and sshfs that make sense are accepte
   uid=N gid=N          owner and group that all files seem to have (default: yours)
   umask=OCTAL          all files show all permission bits but these (neither where the account keeps owners)
   acl                  POSIX ACLs are kept and heeded (setfacl; a request more for each file whose permissions are checked)
-  suid dev             set-id bits and devices have their effect (root only; where the account keeps owners); by mount(8) and
-                       in fstab, which says these two by itself: allow_suid, allow_dev
+  suid dev             set-id bits and devices have their effect (root only; where the account keeps owners)
+  allow_suid           suid, by mount(8) and in fstab, which says suid by itself
+  allow_dev            dev, likewise
   port=N               as -p
   soft=SECONDS         operations fail after so long without the server (default: they wait)
   keepalive=SECONDS    a silent server is given up after twice as long (1 to 15, default 15)
@@ -33,12 +34,19 @@ Mount options (-o a,b=1; those of mount(8) and sshfs that make sense are accepte
   flush                close waits until the server has what was written, as with sshfs and NFS: a round trip
   sync                 every change waits for the server: a round trip each
   nolease              as sync, and never keeps other mounts of this home waiting
-  relatime             reading moves atime once after a change and once a day, strictatime: each time that data are asked for;
-                       nodiratime: of files only (default noatime: each costs the server a change)
+  relatime             reading moves atime once after a change and once a day (each costs the server a change)
+  strictatime          reading moves atime each time that data are asked for
+  noatime              reading moves no atime (default)
+  nodiratime           reading moves no atime of directories
   nonempty             mount over a directory that has entries
   accept_new           as --accept-new
   password_stdin       as --password-file -
-  noexec fsname=TEXT
+  noexec               no program in it can be run
+  fsname=TEXT          what df and the mount table show (default: USER@HOST:DIR)
+  rw exec async noacl  undo ro, noexec, sync, acl: of contradicting options the last one counts
+  nosuid nodev         undo suid, dev
+  atime norelatime     undo noatime, relatime
+  diratime             undoes nodiratime
   remount              what is mounted gets other flags: ro, rw, noexec, noatime and the like (root only)
 
 Folders that are shared with you are in the mount as Shared/NAME; HOST:Shared/NAME mounts one of them itself.

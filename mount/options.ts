@@ -90,6 +90,12 @@ const VALUED: Readonly<Record<string, Apply>> = {
   fsname: (o, value) => (o.fsname = value),
 };
 
+/** The names of those that have a meaning here, with `=` behind those that have a value. */
+export const MOUNT_OPTIONS: readonly string[] = [
+  ...Object.keys(SIMPLE),
+  ...Object.keys(VALUED).map((name) => `${name}=`),
+];
+
 const MiB = 1024 * 1024;
 const MIN_UNSENT = 2 * MiB;
 const MAX_UNSENT = 4096 * MiB;

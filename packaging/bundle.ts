@@ -5,14 +5,13 @@
  *
  * What a program loads only when it is asked for is in its file, and is run when it is asked for: node's own modules, too, which
  * would take 50 ms otherwise. That is so of CommonJS; in ES modules all that is imported is loaded first.
- *
- * Libraries with native or WebAssembly parts are loaded from node_modules, and so are those that load their parts by name.
  */
 import { chmodSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { build, type Plugin } from 'esbuild';
+import { build, type BuildOptions, type Plugin } from 'esbuild';
 import type { ProgramName } from '../program/location.js';
 import { CHECKOUT, PROGRAMS } from './checkout.js';
+import { FROM_NODE_MODULES } from './node-modules.js';
 
 /** Started by people: the layer of each. */
 const COMMANDS = { ftpctl: 'ctl', ftpmount: 'mount', ftpmountd: 'daemon' } as const;
@@ -25,28 +24,26 @@ const PARTS: Readonly<Record<Exclude<ProgramName, keyof typeof COMMANDS>, string
   'password-thread': 'state/password-thread',
   worker: 'daemon/worker/worker',
 };
-const FROM_NODE_MODULES = [
-  '@fastify/swagger',
-  'fastify',
-  'fuse-native',
-  'koffi',
-  'libsodium-wrappers-sumo',
-  'lmdb',
-];
 /** Modules are strict. `ownUrl` stands for import.meta.url, which is that of the program. */
 const BEFORE = `'use strict'; const ownUrl = require('node:url').pathToFileURL(__filename).href;`;
+/** Reads what tells it that it is too old: as in Debian 11 and Ubuntu 22.04. */
+const OLD_NODE = 'node12';
 
 const directory = path.join(CHECKOUT, PROGRAMS);
 rmSync(directory, { recursive: true, force: true });
 for (const [name, layer] of Object.entries(COMMANDS)) {
   // A file of its own tells an old node that it is too old, which could not read the rest.
-  await bundle(name, `${layer}/${name}`, [mainIn(`./${name}-main.cjs`)]);
+  await bundle(name, `${layer}/${name}`, {
+    target: OLD_NODE,
+    banner: {},
+    plugins: [mainIn(`./${name}-main.cjs`)],
+  });
   await bundle(`${name}-main`, `${layer}/main`);
   chmodSync(path.join(directory, `${name}.cjs`), 0o755);
 }
 for (const [name, module] of Object.entries(PARTS)) await bundle(name, module);
 
-async function bundle(name: string, module: string, plugins: Plugin[] = []): Promise<void> {
+async function bundle(name: string, module: string, options: BuildOptions = {}): Promise<void> {
   await build({
     absWorkingDir: CHECKOUT,
     entryPoints: { [name]: `dist/${module}.js` },
@@ -57,11 +54,11 @@ async function bundle(name: string, module: string, plugins: Plugin[] = []): Pro
     platform: 'node',
     target: 'node20.19',
     supported: { 'dynamic-import': false },
-    external: FROM_NODE_MODULES,
+    external: [...FROM_NODE_MODULES],
     define: { 'import.meta.url': 'ownUrl' },
     banner: { js: BEFORE },
-    plugins,
     logLevel: 'warning',
+    ...options,
   });
 }
 

@@ -4,12 +4,18 @@
 import { cpSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { ProgramName } from '../program/location.js';
 
 /** This file is dist/packaging/checkout.js in it. */
 export const CHECKOUT = fileURLToPath(new URL('../../', import.meta.url));
 
 /** Where the build puts the programs in it (bundle.ts). */
 export const PROGRAMS = 'dist/programs';
+
+/** Where it puts one. */
+export function placeOf(program: ProgramName): string {
+  return `${PROGRAMS}/${program}.cjs`;
+}
 
 /** A package.json, of this package or of one in node_modules; what is read of it. */
 export interface Manifest extends Record<string, unknown> {

@@ -14,9 +14,11 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import type { Shell } from '../ctl/completion.js';
-import { CHECKOUT, copyPrograms, readManifest } from './checkout.js';
+import { SHELLS, type Shell } from '../ctl/completed-shells.js';
+import { programFile, type ProgramName } from '../program/location.js';
+import { CHECKOUT, copyPrograms, placeOf, readManifest } from './checkout.js';
 import { defaultConfig } from './default-config.js';
 import { helpOf, manPages } from './man-pages.js';
 import { mountCompletion } from './mount-completion.js';
@@ -26,12 +28,12 @@ const LIBRARY = 'usr/lib/ftpmount';
 const CONFIG = 'etc/ftpmount/ftpmountd.toml';
 
 /** Links, relative to the root, and the programs that they are. */
-const LINKS: Readonly<Record<string, string>> = {
-  'usr/bin/ftpmount': 'dist/programs/ftpmount.cjs',
-  'usr/bin/ftpmountd': 'dist/programs/ftpmountd.cjs',
-  'usr/bin/ftpctl': 'dist/programs/ftpctl.cjs',
+const LINKS: Readonly<Record<string, ProgramName>> = {
+  'usr/bin/ftpmount': 'ftpmount',
+  'usr/bin/ftpmountd': 'ftpmountd',
+  'usr/bin/ftpctl': 'ftpctl',
   // Debian's /sbin is a link to it: mount(8) looks there.
-  'usr/sbin/mount.ftpmount': 'dist/programs/ftpmount.cjs',
+  'usr/sbin/mount.ftpmount': 'ftpmount',
 };
 
 /** Files of debian/, and where they go. */
@@ -97,7 +99,7 @@ function layOut(root: string): void {
   for (const [link, program] of Object.entries(LINKS)) {
     mkdirSync(path.join(root, path.dirname(link)), { recursive: true });
     symlinkSync(
-      path.relative(path.join('/', path.dirname(link)), path.join('/', LIBRARY, program)),
+      path.relative(path.join('/', path.dirname(link)), path.join('/', LIBRARY, placeOf(program))),
       path.join(root, link),
     );
   }
@@ -105,12 +107,12 @@ function layOut(root: string): void {
   writeFile(root, CONFIG, defaultConfig());
   for (const [page, text] of Object.entries(manPages()))
     writeFile(root, `usr/share/man/man${page.at(-1)}/${page}.gz`, gzipSync(text));
-  const ftpctl = path.join(CHECKOUT, 'dist/programs/ftpctl.cjs');
-  const mountHelp = helpOf(path.join(CHECKOUT, 'dist/programs/ftpmount.cjs'), []);
-  for (const shell of ['bash', 'zsh', 'fish'] as const) {
-    const placeOf = COMPLETIONS[shell];
-    writeFile(root, placeOf('ftpctl'), execFileSync(process.execPath, [ftpctl, 'completion', shell]));
-    writeFile(root, placeOf('ftpmount'), mountCompletion(shell, mountHelp));
+  const ftpctl = fileURLToPath(programFile('ftpctl'));
+  const mountHelp = helpOf('ftpmount', []);
+  for (const shell of SHELLS) {
+    const scriptOf = COMPLETIONS[shell];
+    writeFile(root, scriptOf('ftpctl'), execFileSync(process.execPath, [ftpctl, 'completion', shell]));
+    writeFile(root, scriptOf('ftpmount'), mountCompletion(shell, mountHelp));
   }
   const documentation = path.join(root, 'usr/share/doc/ftpmount');
   // As in the checkout, for the links in them.

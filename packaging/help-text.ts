@@ -29,6 +29,18 @@ export function parseHelp(help: string): Help {
   };
 }
 
+/** From a title on to the end; `title`: without its remark. Throws where the help has none, which then has another name. */
+export function blocksFrom({ blocks }: Help, title: string): readonly Block[] {
+  const start = blocks.findIndex((block) => block.kind === 'title' && withoutRemark(block.text) === title);
+  if (start < 0) throw new Error(`the help has no '${title}'`);
+  return blocks.slice(start);
+}
+
+/** A title without what is in parentheses behind it. */
+export function withoutRemark(title: string): string {
+  return title.replace(/ \(.*\)$/, '');
+}
+
 /** The blocks of lines without an empty one between them. */
 function blocksOf([first = '', ...rest]: readonly string[]): Block[] {
   const hasTitle = first.endsWith(':') && rest[0]?.startsWith(INDENT) === true;

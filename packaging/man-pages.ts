@@ -5,10 +5,12 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { SETTING_NAMES, SETTINGS } from '../daemon/config.js';
+import { programFile, type ProgramName } from '../program/location.js';
 import { CHECKOUT, readManifest } from './checkout.js';
 import { exampleOf } from './default-config.js';
-import { parseHelp, type Block, type Help } from './help-text.js';
+import { blocksFrom, parseHelp, withoutRemark, type Block, type Help } from './help-text.js';
 import { markdownPage } from './markdown-page.js';
 import { escaped, literal } from './roff.js';
 
@@ -23,18 +25,23 @@ export function manPages(): Record<string, string> {
     'ftpmount.1': programPage(
       'ftpmount',
       1,
-      'mount',
       'ftpctl(1), ftpmountd(8), ftpmount-config(5), mount.ftpmount(8), fuse(4)',
     ),
-    'ftpctl.1': programPage('ftpctl', 1, 'ctl', 'ftpmount(1), ftpmountd(8), ftpmount-config(5)'),
+    'ftpctl.1': programPage('ftpctl', 1, 'ftpmount(1), ftpmountd(8), ftpmount-config(5)'),
     'ftpmountd.8': programPage(
       'ftpmountd',
       8,
-      'daemon',
       'ftpmountd.toml(5), ftpctl(1), ftpmount(1), ftpmount-protocol(7)',
     ),
     'ftpmountd.toml.5': configurationPage(),
     'mount.ftpmount.8': mountPage(),
+    ...documentPages(),
+  };
+}
+
+/** Those that are documents, too. */
+export function documentPages(): Record<string, string> {
+  return {
     'ftpmount-config.5': documentPage('ftpmount-config', 5, {
       file: 'docs/client-configuration.md',
       purpose: "the client's configuration, config.toml",
@@ -48,9 +55,8 @@ export function manPages(): Record<string, string> {
   };
 }
 
-function programPage(program: string, section: number, layer: string, seeAlso: string): string {
-  const file = path.join(CHECKOUT, 'dist', layer, `${program}.js`);
-  const help = helpOf(file, []);
+function programPage(program: ProgramName, section: number, seeAlso: string): string {
+  const help = helpOf(program, []);
   const [about, ...blocks] = help.blocks;
   const purpose = about?.kind === 'paragraph' ? about.text : '';
   return page(program, section, purpose, [
@@ -59,21 +65,21 @@ function programPage(program: string, section: number, layer: string, seeAlso: s
     '.SH DESCRIPTION',
     escaped(purpose),
     ...blocks.flatMap((block) => rendered(block, '.SH')),
-    ...commandsOf(help, file, []),
+    ...commandsOf(help, program, []),
     '.SH SEE ALSO',
     escaped(seeAlso),
   ]);
 }
 
 /** The commands that a help lists, and those that theirs do, each with its own help. */
-function commandsOf(help: Help, file: string, parents: readonly string[]): string[] {
+function commandsOf(help: Help, program: ProgramName, parents: readonly string[]): string[] {
   return commandNames(help).flatMap((name) => {
     const command = [...parents, name];
-    const own = helpOf(file, command);
-    const deeper = commandsOf(own, file, command);
+    const own = helpOf(program, command);
+    const deeper = commandsOf(own, program, command);
     if (deeper.length > 0) return deeper;
     return [
-      `.SH ${escaped(`${path.basename(file, '.js')} ${command.join(' ')}`.toUpperCase())}`,
+      `.SH ${escaped(`${program} ${command.join(' ')}`.toUpperCase())}`,
       ...literal(own.usage),
       ...own.blocks.flatMap((block) => rendered(block, '.SS')),
     ];
@@ -91,9 +97,10 @@ function commandNames({ blocks }: Help): string[] {
 }
 
 /** With a home directory that stands for everybody's. */
-export function helpOf(file: string, command: readonly string[]): Help {
+export function helpOf(program: ProgramName, command: readonly string[]): Help {
   const env = { ...process.env, HOME: '~', XDG_STATE_HOME: '', NODE_OPTIONS: '' };
-  return parseHelp(execFileSync(process.execPath, [file, ...command, '--help'], { encoding: 'utf8', env }));
+  const args = [fileURLToPath(programFile(program)), ...command, '--help'];
+  return parseHelp(execFileSync(process.execPath, args, { encoding: 'utf8', env }));
 }
 
 function configurationPage(): string {
@@ -121,10 +128,7 @@ function configurationPage(): string {
 
 /** Of the helper of mount(8), which takes what ftpmount does behind -o. */
 function mountPage(): string {
-  const { blocks } = helpOf(path.join(CHECKOUT, 'dist/programs/ftpmount.cjs'), []);
-  const start = blocks.findIndex(
-    (block) => block.kind === 'title' && withoutRemark(block.text) === 'Mount options',
-  );
+  const help = helpOf('ftpmount', []);
   return page('mount.ftpmount', 8, 'mounts a home on an ftpmount server, for mount(8) and fstab(5)', [
     '.SH SYNOPSIS',
     ...literal(['mount -t ftpmount [-o OPTIONS] [USER@]HOST:[DIR] MOUNTPOINT']),
@@ -133,7 +137,7 @@ function mountPage(): string {
       'mount(8) calls it for the type ftpmount; by hand it is ftpmount(1). Nobody is asked anything where there is no terminal: who mounts, ' +
         'who is root for fstab, logs in by key (ftpctl keygen), and knows the server (ftpctl df once, or the option accept_new).',
     ),
-    ...blocks.slice(start).flatMap((block) => rendered(block, '.SH')),
+    ...blocksFrom(help, 'Mount options').flatMap((block) => rendered(block, '.SH')),
     '.SH EXAMPLE',
     escaped('A line of /etc/fstab, mounted when somebody goes there:'),
     ...literal(['alice@host:  /mnt/alice  ftpmount  _netdev,nofail,x-systemd.automount,allow_other  0 0']),
@@ -186,9 +190,4 @@ function rendered(block: Block, heading: '.SH' | '.SS'): string[] {
     case 'example':
       return literal(block.lines);
   }
-}
-
-/** A title without what is in parentheses behind it. */
-function withoutRemark(title: string): string {
-  return title.replace(/ \(.*\)$/, '');
 }

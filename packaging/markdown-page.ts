@@ -5,13 +5,20 @@
  */
 import { escaped, literal } from './roff.js';
 
+/** Of a list. */
+const ITEM = /^(-|\d+\.) +(.*)$/;
+/** Code, in which nothing is a link, or a link and its text. */
+const LINK = /(`[^`]+`)|\[((?:`[^`]+`|[^\]`])*)\]\([^)]*\)/g;
+/** What a document for readers of web pages has in front: links into itself. */
+const CONTENTS = /^Contents: /;
+
 /** Without the title. */
 export function markdownPage(markdown: string): string[] {
   const [, ...lines] = markdown.trimEnd().split('\n');
   const roff: string[] = [];
   let code: string[] | undefined;
   let isInTable = false;
-  for (const line of lines) {
+  for (const line of joined(lines)) {
     if (line.startsWith('```')) {
       if (code !== undefined) roff.push(...literal(code));
       code = code === undefined ? [] : undefined;
@@ -19,17 +26,35 @@ export function markdownPage(markdown: string): string[] {
     else {
       const row = /^\|(.*)\|$/.exec(line)?.[1]?.split(/(?<!\\)\|/);
       if (row !== undefined) {
-        if (!isInTable) roff.push(...(isEmpty(row) ? [] : ['.PP', row.map(inline).join(', ') + ':']));
+        if (!isInTable) roff.push(...head(row));
         else if (!row.every((cell) => /^ *-+ *$/.test(cell))) roff.push(...entry(row));
-      } else roff.push(...rendered(line));
+      } else if (!CONTENTS.test(line)) roff.push(...rendered(line));
       isInTable = row !== undefined;
     }
   }
   return roff;
 }
 
-function isEmpty(row: readonly string[]): boolean {
-  return row.every((cell) => cell.trim() === '');
+/** With each paragraph and each item of a list in one line: what is marked in them may go over several. */
+function joined(lines: readonly string[]): string[] {
+  const whole: string[] = [];
+  let isCode = false;
+  let isOpen = false;
+  for (const line of lines) {
+    const isFence = line.startsWith('```');
+    const isText = !isCode && !isFence && line !== '' && !/^(?:#|\|)/.test(line);
+    if (isText && isOpen && !ITEM.test(line)) whole.push(`${whole.pop()} ${line.trim()}`);
+    else whole.push(line);
+    if (isFence) isCode = !isCode;
+    isOpen = isText;
+  }
+  return whole;
+}
+
+/** Of a table: the titles that there are. */
+function head(row: readonly string[]): string[] {
+  const titles = row.filter((cell) => cell.trim() !== '');
+  return titles.length === 0 ? [] : ['.PP', `${titles.map(inline).join(', ')}:`];
 }
 
 function entry([term = '', ...texts]: readonly string[]): string[] {
@@ -41,7 +66,7 @@ function rendered(line: string): string[] {
   if (marks === '##') return [`.SH ${inline(title).toUpperCase()}`];
   if (marks !== '') return [`.SS ${inline(title)}`];
   if (line === '') return ['.PP'];
-  const [, mark, text = ''] = /^(-|\d+\.) +(.*)$/.exec(line) ?? [];
+  const [, mark, text = ''] = ITEM.exec(line) ?? [];
   if (mark !== undefined) return [`.IP ${mark === '-' ? '\\(bu' : mark} 4`, inline(text)];
   return [inline(line.trim())];
 }
@@ -51,11 +76,12 @@ function inline(text: string): string {
   const parts = text
     .trim()
     .replaceAll('\\|', '|')
+    .replaceAll(LINK, (_, code: string | undefined, shown: string) => code ?? shown)
     .split(/(`[^`]+`)/);
   const shown = parts.map((part) =>
     part.startsWith('`')
       ? bold(escaped(part.slice(1, -1)))
-      : escaped(part.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1')).replaceAll(/\*\*([^*]+)\*\*/g, bold('$1')),
+      : escaped(part).replaceAll(/\*\*([^*]+)\*\*/g, bold('$1')),
   );
   return shown.join('').replace(/^(?=[.'])/, '\\&');
 }

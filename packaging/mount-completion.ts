@@ -2,8 +2,8 @@
  * What completes ftpmount in bash, zsh and fish: its options and mount options, by what its --help says, the hosts that this client
  * knows, and directories. At Tab nothing is run but sed.
  */
-import { HOSTS, type Shell } from '../ctl/completion.js';
-import type { Block, Help } from './help-text.js';
+import { fishOption, FISH_HOSTS, fishText, hostsFunction, type Shell } from '../ctl/completed-shells.js';
+import { blocksFrom, type Block, type Help } from './help-text.js';
 
 interface Completed {
   readonly options: readonly { readonly flags: readonly string[]; readonly text: string }[];
@@ -14,11 +14,6 @@ interface Completed {
 const COMMANDS = ['list', 'status'];
 /** Options whose value is a file of this machine. */
 const OF_FILES = '--password-file | --log';
-
-const HOSTS_FUNCTION = `_ftpmount_hosts() {
-  local config=\${XDG_CONFIG_HOME:-$HOME/.config}/ftpmount
-  ${HOSTS}
-}`;
 
 /** `help`: of ftpmount. */
 export function mountCompletion(shell: Shell, help: Help): string {
@@ -35,9 +30,8 @@ export function mountCompletion(shell: Shell, help: Help): string {
 }
 
 /** What a titled list of a help has. */
-function entriesOf({ blocks }: Help, title: string): Extract<Block, { kind: 'entry' }>[] {
-  const start = blocks.findIndex((block) => block.kind === 'title' && block.text.startsWith(title));
-  const list = blocks.slice(start + 1);
+function entriesOf(help: Help, title: string): Extract<Block, { kind: 'entry' }>[] {
+  const [, ...list] = blocksFrom(help, title);
   const end = list.findIndex(({ kind }) => kind === 'title');
   return list.slice(0, end < 0 ? undefined : end).filter((block) => block.kind === 'entry');
 }
@@ -52,7 +46,7 @@ function words({ options, mountOptions }: Completed): { readonly flags: string; 
 function bash(completed: Completed): string {
   const { flags, names } = words(completed);
   return `# ftpmount
-${HOSTS_FUNCTION}
+${hostsFunction('ftpmount')}
 _ftpmount() {
   local word=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD - 1]}
   COMPREPLY=()
@@ -85,7 +79,7 @@ complete -o plusdirs -F _ftpmount ftpmount
 function zsh(completed: Completed): string {
   const { flags, names } = words(completed);
   return `#compdef ftpmount
-${HOSTS_FUNCTION}
+${hostsFunction('ftpmount')}
 _ftpmount() {
   case \${words[CURRENT-1]} in
     -o | --option)
@@ -110,32 +104,21 @@ _ftpmount "$@"
 }
 
 function fish({ options, mountOptions }: Completed): string {
-  const quote = (text: string): string => `'${text.replaceAll(/[\\']/g, String.raw`\$&`)}'`;
   const lines = options.map(({ flags, text }) => {
-    const given = flags.map((flag) =>
-      flag.startsWith('--') ? `-l ${flag.slice(2)}` : `-s ${flag.slice(1)}`,
-    );
     const value = flags.includes('--option')
       ? ` -x -a '(__fish_complete_list , __ftpmount_options)'`
       : OF_FILES.split(' | ').some((flag) => flags.includes(flag))
         ? ' -r -F'
         : '';
-    return `complete -c ftpmount ${given.join(' ')} -d ${quote(text)}${value}`;
+    return `complete -c ftpmount ${fishOption(flags, text)}${value}`;
   });
   return `# ftpmount
 function __ftpmount_options
-${mountOptions.map(({ name, text }) => `  echo ${quote(`${name}\t${text}`)}`).join('\n')}
+${mountOptions.map(({ name, text }) => `  echo ${fishText(`${name}\t${text}`)}`).join('\n')}
 end
 function __ftpmount_places
   set -l word (commandline -ct)
-  set -l config ~/.config/ftpmount
-  set -q XDG_CONFIG_HOME; and set config $XDG_CONFIG_HOME/ftpmount
-  set -l user (string match -r '^[^@]*@' -- $word)
-  begin
-  ${HOSTS}
-  end | while read -l host
-    echo "$user$host:"
-  end
+  ${FISH_HOSTS}
 end
 complete -c ftpmount -f -a '(__ftpmount_places)'
 complete -c ftpmount -f -a '(__fish_complete_directories)'

@@ -136,7 +136,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
 
   // What is installed of the programs: the configuration's keys are told by the daemon's own table.
-  packaging: ['daemon/config', 'ctl/completion', 'program/location'],
+  packaging: ['daemon/config', 'ctl/completed-shells', 'program/location'],
 };
 const LAYERS = Object.keys(MAY_IMPORT).toSorted((a, b) => b.length - a.length);
 

@@ -3,16 +3,16 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t, { type Test } from 'tap';
-import type { Shell } from '../../ctl/completion.js';
-import { CHECKOUT } from '../../packaging/checkout.js';
+import type { Shell } from '../../ctl/completed-shells.js';
+import { MOUNT_OPTIONS } from '../../mount/options.js';
 import { helpOf } from '../../packaging/man-pages.js';
 import { mountCompletion } from '../../packaging/mount-completion.js';
 import { temporaryDirectory } from '../lib/directory.js';
-import { programs, runProgram } from '../lib/programs.js';
+import { runProgram } from '../lib/programs.js';
 import { succeed } from '../lib/run.js';
 import { Terminal } from '../lib/terminal.js';
 
-const mountHelp = helpOf(programs.ftpmount, []);
+const mountHelp = helpOf('ftpmount', []);
 const isThere = (shell: string): boolean => spawnSync(shell, ['-c', 'true']).status === 0;
 const skipped = (shell: string) => (isThere(shell) ? {} : { skip: `there is no ${shell}` });
 
@@ -43,7 +43,7 @@ t.test('bash', skipped('bash'), async (t) => {
   const complete = async (...words: string[]): Promise<string> =>
     (await succeed('bash', ['-c', body, 'bash', script, 'ftpmount', ...words], { env })).trim();
   t.equal(await complete('--unm'), '--unmount');
-  t.equal(await complete('-o', 'allow'), 'allow_other');
+  t.equal(await complete('-o', 'allow_o'), 'allow_other');
   t.equal(await complete('-o', 'ro,ke'), 'ro,keepalive=');
   t.equal(await complete('fi'), 'files.example.org:');
   t.equal(await complete('alice', '@', 'fi'), 'files.example.org:');
@@ -91,10 +91,12 @@ t.test('fish', skipped('fish'), async (t) => {
   t.strictSame(await complete('ftpmount x: fo'), ['folder/']);
 });
 
-t.test('it has all options that the help has', async (t) => {
+t.test('it has all options that the help has, and all mount options that there are', async (t) => {
   const { stdout } = await runProgram('ftpmount', ['--help']);
   const long = [...stdout.matchAll(/^ {2}(?:-\w, )?(--[a-z-]+)/gm)].map(([, flag]) => flag ?? '');
-  const script = mountCompletion('bash', helpOf(path.join(CHECKOUT, 'dist/programs/ftpmount.cjs'), []));
+  const script = mountCompletion('bash', mountHelp);
   t.ok(long.length > 10);
-  for (const flag of [...long, 'nolease', 'unsent=', 'uid=', 'gid=']) t.match(script, ` ${flag}`);
+  for (const flag of long) t.match(script, ` ${flag}`);
+  const completed = /-P "\$given" -W '(.*?)'/.exec(script)?.[1]?.split(' ');
+  t.strictSame(completed?.toSorted(), MOUNT_OPTIONS.toSorted());
 });

@@ -2,12 +2,22 @@
  * The Debian package and the tarball for npm, made of this build: what is in them, and the programs as they are installed,
  * below a directory that plays the root of a machine.
  */
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import t from 'tap';
 import { SETTING_NAMES } from '../../daemon/config.js';
+import { CHECKOUT, readManifest } from '../../packaging/checkout.js';
+import { FROM_NODE_MODULES } from '../../packaging/node-modules.js';
 import { temporaryDirectory } from '../lib/directory.js';
 import { run, succeed } from '../lib/run.js';
 import { Service } from '../lib/service.js';
@@ -40,6 +50,19 @@ async function test(): Promise<void> {
       contents.split('\n').filter((line) => useless.test(line)),
       [],
     );
+  });
+
+  t.test('of libraries that are inside the programs there are the licences', async (t) => {
+    const filesOf = (library: string): string[] =>
+      readdirSync(at(`usr/lib/ftpmount/node_modules/${library}`)).filter((name) => name !== 'node_modules');
+    const libraries = Object.keys(readManifest(CHECKOUT).dependencies ?? {});
+    t.ok(libraries.length > 0);
+    for (const library of libraries) t.match(filesOf(library).join(' '), /licen[cs]e/i, library);
+    for (const library of libraries.filter((one) => FROM_NODE_MODULES.includes(one)))
+      t.ok(filesOf(library).includes('package.json'), library);
+    // No library that is there to be loaded asks for these.
+    for (const library of ['cli-progress', 'commander', 'smol-toml'])
+      t.match(filesOf(library).join(' '), /^licen[cs]e(?:\.md)?$/i, library);
   });
 
   t.test('the programs say their version', async (t) => {

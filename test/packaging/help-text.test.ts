@@ -1,6 +1,7 @@
 /* What --help says falls into its parts, whatever is wrapped. */
 import t from 'tap';
-import { parseHelp } from '../../packaging/help-text.js';
+import { blocksFrom, parseHelp } from '../../packaging/help-text.js';
+import { mountCompletion } from '../../packaging/mount-completion.js';
 
 t.test('usage, lists with titles, paragraphs and examples', async (t) => {
   const help = `Usage: program [options] FILE
@@ -36,4 +37,16 @@ Exit codes:
       { kind: 'entry', term: '0', text: 'done' },
     ],
   });
+});
+
+t.test('a list is found by its title, and misses nothing in silence', async (t) => {
+  const help = parseHelp(
+    'Usage: program\n\nFirst:\n  a    one\n\nSecond list (with a remark):\n  b    two\n',
+  );
+  t.strictSame(blocksFrom(help, 'Second list'), [
+    { kind: 'title', text: 'Second list (with a remark)' },
+    { kind: 'entry', term: 'b', text: 'two' },
+  ]);
+  t.throws(() => blocksFrom(help, 'Second'), /has no 'Second'/);
+  t.throws(() => mountCompletion('bash', help), /has no 'Options'/);
 });
