@@ -1,5 +1,5 @@
 /*
- * The end of `npm run build`: each program and thread as one file, of the compiled modules and the libraries. Node takes half a
+ * The end of `npm run build`: each thread and process as one file, of the compiled modules and the libraries; a program has two. Node takes half a
  * millisecond and more to load a file. With a file for each module `ftpmount` loads 244 and takes 390 ms of processor time until it
  * has called the server, instead of 250; `ftpctl ls` takes 177 ms instead of 133.
  *
