@@ -3,7 +3,7 @@
  */
 import { readdir, stat } from 'node:fs/promises';
 import { Failure, type FailureKind } from '../protocol/failure.js';
-import type { RemotePath } from '../protocol/ids.js';
+import { pathBelow, type RemotePath } from '../protocol/ids.js';
 import { parseRemotePath } from '../client/remote-path.js';
 import { localJoin } from './names.js';
 import { isDirectory, openDirectory, throughLinks } from './remote/directory.js';
@@ -50,8 +50,8 @@ export function trashLister(
     const top = pathWithin(share, parseRemotePath(directory, from));
     const entries = new Map<string, Entry>();
     for await (const { path } of trashItems(client, signal)) {
-      const below = path === undefined ? undefined : within(top, path);
-      if (below === undefined) continue;
+      const below = path === undefined ? undefined : pathBelow(top, path);
+      if (below === undefined || below.length === 0) continue;
       const slash = below.indexOf(SLASH);
       const name = slash < 0 ? below : below.subarray(0, slash);
       const key = name.toString('latin1');
@@ -59,13 +59,6 @@ export function trashLister(
     }
     return [...entries.values()];
   };
-}
-
-/** What of a path is below a directory; undefined: it is not. */
-function within(directory: RemotePath, path: RemotePath): Buffer | undefined {
-  if (directory.length === 0) return path;
-  const isBelow = path[directory.length] === SLASH && path.subarray(0, directory.length).equals(directory);
-  return isBelow ? path.subarray(directory.length + 1) : undefined;
 }
 
 /** Lists directories of this machine. */

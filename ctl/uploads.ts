@@ -3,7 +3,7 @@
  * A place is that of the file to be, or a directory with all below it; none is the whole home.
  */
 import { Failure } from '../protocol/failure.js';
-import type { RemotePath, ShareName } from '../protocol/ids.js';
+import { pathBelow, type RemotePath, type ShareName } from '../protocol/ids.js';
 import { jsonPath, outputName } from './names.js';
 import { Outcome } from './outcome.js';
 import { minuteText } from './output/attributes.js';
@@ -29,7 +29,6 @@ export interface UploadsOptions extends SessionOptions, UploadsFlags {}
 
 /** The first is what is done where none is said. */
 export const UPLOADS_VERBS = ['list', 'rm'];
-const SLASH = 0x2f;
 const NO_PATH = Buffer.from('(not known)');
 const UNITS = [
   [86_400, 'd'],
@@ -127,9 +126,7 @@ function shownUpload(upload: PartialUpload, share: ShareName | undefined): Parti
 
 /** What is not known is in the home. */
 function isWithin(top: RemotePath, path: RemotePath | undefined): boolean {
-  if (top.length === 0) return true;
-  if (path === undefined || !path.subarray(0, top.length).equals(top)) return false;
-  return path.length === top.length || path[top.length] === SLASH;
+  return path === undefined ? top.length === 0 : pathBelow(top, path) !== undefined;
 }
 
 function jsonOf({ path, size, received, age, left, isUnderWay }: PartialUpload): Record<string, unknown> {

@@ -136,6 +136,16 @@ export function joinPath(directory: RemotePath, name: Buffer): RemotePath {
   return joined as unknown as RemotePath;
 }
 
+/** What of a path is behind a directory: the root's where it is that directory; undefined: it is neither that nor below it. */
+export function pathBelow(directory: RemotePath, path: RemotePath): RemotePath | undefined {
+  if (directory.length === 0) return path;
+  if (!path.subarray(0, directory.length).equals(directory)) return undefined;
+  if (path.length === directory.length) return ROOT_PATH;
+  return path[directory.length] === SLASH
+    ? (path.subarray(directory.length + 1) as unknown as RemotePath)
+    : undefined;
+}
+
 /** A path as its directory and last name. The root has neither: throws EBUSY, as the kernel does for a mount's root. */
 export function splitPath(path: RemotePath): { parent: RemotePath; name: Buffer } {
   if (path.length === 0) throw new Failure('EBUSY', 'the home itself cannot be changed');

@@ -1,9 +1,9 @@
 /** `ftpctl shares [--json]`: the shares with their limits, use and grants. */
-import { formatLimit, formatSize } from '../../state/sizes.js';
 import { describeGrants } from '../../state/share-administration.js';
-import { shareRows } from '../../state/share-rows.js';
+import { shareRows, type ShareRow } from '../../state/share-rows.js';
 import { writeOut } from '../output/stdout.js';
 import { formatColumns } from '../output/table.js';
+import { homeColumns } from './home-columns.js';
 import { askIfRunning, withState } from './state-access.js';
 import type { StateOptions } from './state-option.js';
 
@@ -28,15 +28,7 @@ export async function listShares(options: SharesOptions): Promise<number> {
   const [left, right] = ['left', 'right'] as const;
   const lines = formatColumns(rows, [
     { title: 'Share', alignment: left, cell: ({ share }) => share.name },
-    { title: 'Quota', alignment: right, cell: ({ share }) => formatLimit(share.quotaBytes) },
-    { title: 'Used', alignment: right, cell: ({ use }) => (use === undefined ? '-' : formatSize(use.bytes)) },
-    {
-      title: 'MaxFiles',
-      alignment: right,
-      cell: ({ share }) => (share.maxFiles === 0 ? 'none' : String(share.maxFiles)),
-      nothing: 'none',
-    },
-    { title: 'Files', alignment: right, cell: ({ use }) => (use === undefined ? '-' : String(use.files)) },
+    ...homeColumns<ShareRow>(({ share }) => share),
     { title: 'Sessions', alignment: right, cell: ({ sessions }) => String(sessions) },
     { title: 'Groups', alignment: left, cell: ({ share }) => describeGrants(share.grants) || '-' },
   ]);

@@ -6,8 +6,8 @@ import { loginWays, userRows, type UserRow } from '../../state/user-rows.js';
 import { writeOut } from '../output/stdout.js';
 import { formatColumns, type Column } from '../output/table.js';
 import { softQuotaOf } from '../../state/soft-quota.js';
-import { formatLimit, formatSize } from '../../state/sizes.js';
 import { formatTime } from '../../state/times.js';
+import { homeColumns } from './home-columns.js';
 import { askIfRunning, withState } from './state-access.js';
 import type { StateOptions } from './state-option.js';
 
@@ -36,15 +36,7 @@ function columns(lastLogin: (account: Account) => number | undefined): readonly 
   const [left, right] = ['left', 'right'] as const;
   return [
     { title: 'User', alignment: left, cell: ({ account }) => account.name },
-    { title: 'Quota', alignment: right, cell: ({ account }) => formatLimit(account.quotaBytes) },
-    { title: 'Used', alignment: right, cell: ({ use }) => (use === undefined ? '-' : formatSize(use.bytes)) },
-    {
-      title: 'MaxFiles',
-      alignment: right,
-      cell: ({ account }) => (account.maxFiles === 0 ? 'none' : String(account.maxFiles)),
-      nothing: 'none',
-    },
-    { title: 'Files', alignment: right, cell: ({ use }) => (use === undefined ? '-' : String(use.files)) },
+    ...homeColumns<UserRow>(({ account }) => account),
     {
       title: 'Bandwidth',
       alignment: right,

@@ -4,7 +4,7 @@
  */
 import type { Client } from '../../protocol/session/client.js';
 import { Failure } from '../../protocol/failure.js';
-import { remotePath, ROOT_PATH, shareName, type RemotePath, type ShareName } from '../../protocol/ids.js';
+import { pathBelow, remotePath, shareName, type RemotePath, type ShareName } from '../../protocol/ids.js';
 import { SHARED_DIRECTORY } from '../../protocol/shares.js';
 
 /** Where the shares are in the own home. */
@@ -24,10 +24,9 @@ export function shareIn(path: RemotePath): ShareName | undefined {
 /** A path of the own home as one of the home of `share`; undefined: the own one. EXDEV: it is not in there. */
 export function pathWithin(share: ShareName | undefined, path: RemotePath): RemotePath {
   if (share === undefined) return path;
-  if (shareIn(path) !== share) throw new Failure('EXDEV', `that is not in ${rootOf(share)}`);
-  return path.length === rootOf(share).length
-    ? ROOT_PATH
-    : (path.subarray(rootOf(share).length + 1) as unknown as RemotePath);
+  const below = pathBelow(remotePath(Buffer.from(rootOf(share))), path);
+  if (below === undefined) throw new Failure('EXDEV', `that is not in ${rootOf(share)}`);
+  return below;
 }
 
 /** The inverse of pathWithin(). */

@@ -5,7 +5,7 @@
 import type { Timestamp } from '../../protocol/attributes.js';
 import type { Client } from '../../protocol/session/client.js';
 import { Failure } from '../../protocol/failure.js';
-import type { RemotePath } from '../../protocol/ids.js';
+import { pathBelow, type RemotePath } from '../../protocol/ids.js';
 import type { Result } from '../../protocol/methods.js';
 import { charactersOf, isMatch, piecesOf, type Piece } from '../patterns.js';
 
@@ -60,7 +60,7 @@ export async function spelledPlaces(
   if (patterns.size === 0) return places;
   for await (const { path } of trashItems(client, signal)) {
     for (const pattern of patterns)
-      if (path !== undefined && isWithin(pattern.path, path)) patterns.delete(pattern);
+      if (path !== undefined && pathBelow(pattern.path, path) !== undefined) patterns.delete(pattern);
     if (patterns.size === 0) break;
   }
   return places.map((place) => ({ ...place, isPattern: patterns.has(place) }));
@@ -69,14 +69,9 @@ export async function spelledPlaces(
 /** Whether an item is meant by a place. */
 export function meaning(place: TrashPlace): (item: TrashItem) => boolean {
   if (place.path.length === 0) return () => true;
-  if (!place.isPattern) return ({ path }) => path !== undefined && isWithin(place.path, path);
+  if (!place.isPattern) return ({ path }) => path !== undefined && pathBelow(place.path, path) !== undefined;
   const pieces = piecesOf(place.path.toString());
   return ({ path }) => path !== undefined && waysTo(path).some((way) => matches(pieces, way));
-}
-
-function isWithin(top: RemotePath, path: RemotePath): boolean {
-  if (!path.subarray(0, top.length).equals(top)) return false;
-  return path.length === top.length || path[top.length] === SLASH;
 }
 
 function matches(pieces: readonly Piece[], way: Buffer): boolean {
